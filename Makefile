@@ -1,0 +1,63 @@
+# Every target sets up what it needs. Environments: .venv (LiteRT), .venv-tflite (tflite-runtime,
+# which has wheels up to Python 3.11), .venv-proto (the generator of the stubs), .tools (buf).
+PYTHON ?= python3
+PYTHON_TFLITE ?= $(shell scripts/find-python 3.11)
+PYTEST_ARGS ?=
+
+.PHONY: demo test test-slow check proto proto-baseline bench builtin clean
+
+demo: .venv/.ready
+	.venv/bin/python demo/demo.py
+
+test: .venv/.ready .venv-tflite/.ready
+	.venv/bin/python -m pytest -m "not slow" $(PYTEST_ARGS)
+	@if [ -x .venv-tflite/bin/python ]; then \
+	  .venv-tflite/bin/python -m pytest -m "runtime and not slow" $(PYTEST_ARGS); fi
+
+test-slow: .venv/.ready
+	.venv/bin/python -m pytest -m slow $(PYTEST_ARGS)
+
+check: .venv/.ready .venv-proto/.ready .tools/.ready
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.tools/node_modules/.bin/buf lint
+	.tools/node_modules/.bin/buf breaking --against proto/baseline.binpb
+	scripts/check-stubs
+	.venv/bin/python -m pytest -q tests/unit/test_import_rules.py
+
+# After a change of the contract: the stubs, and (with a release) what later changes must not break.
+proto: .venv-proto/.ready
+	scripts/generate-stubs proto
+
+proto-baseline: .tools/.ready
+	.tools/node_modules/.bin/buf build -o proto/baseline.binpb
+
+bench: .venv/.ready
+	.venv/bin/python benchmarks/latency.py
+	.venv/bin/python benchmarks/overload.py
+
+# The built-in model and its card, anew; see training/README.md.
+builtin: .venv-training/.ready
+	.venv-training/bin/python training/train.py
+
+.venv/.ready: pyproject.toml scripts/make-venv
+	scripts/make-venv $(PYTHON) .venv '.[daemon,dev]'
+
+.venv-tflite/.ready: pyproject.toml scripts/make-venv
+	@if [ -n "$(PYTHON_TFLITE)" ]; then \
+	  scripts/make-venv $(PYTHON_TFLITE) .venv-tflite '.[daemon-tflite,dev]'; \
+	else mkdir -p .venv-tflite; touch .venv-tflite/.ready; \
+	  echo "SKIPPED: the tests with tflite-runtime, which has wheels up to Python 3.11; install python3.11"; fi
+
+.venv-proto/.ready: pyproject.toml scripts/make-venv
+	scripts/make-venv $(or $(PYTHON_TFLITE),$(PYTHON)) .venv-proto '.[proto]'
+
+.venv-training/.ready: training/requirements.txt scripts/make-venv
+	scripts/make-venv $(or $(PYTHON_TFLITE),$(PYTHON)) .venv-training '.' -r training/requirements.txt
+
+.tools/.ready: scripts/install-buf
+	scripts/install-buf .tools
+
+clean:
+	rm -rf .venv .venv-tflite .venv-proto .venv-training .tools demo-output dist

@@ -1,0 +1,65 @@
+"""The client of edgeseg: images to a daemon, masks back.
+
+    >>> with edgeseg_client.Client("127.0.0.1:8460") as client:
+    ...     result = client.segment("street.jpg", size="frame")
+    >>> result.labels.shape
+    (720, 1280)
+
+`Client` blocks, `AsyncClient` is the same for asyncio.
+"""
+
+from edgeseg_client.aio import DEFAULT_ADDRESS, AsyncClient
+from edgeseg_client.answer import FrameAnswer
+from edgeseg_client.blocking import Client
+from edgeseg_client.errors import (
+    AccessDenied,
+    ClientClosed,
+    EdgesegClientError,
+    EngineFailed,
+    Expired,
+    FrameError,
+    InvalidRequest,
+    NotAsked,
+    Overloaded,
+    ServerFault,
+    Superseded,
+    Unavailable,
+    Unsupported,
+)
+from edgeseg_client.frame import Frame, ImageLike, RawImage
+from edgeseg_client.info import ClassInfo, ModelInfo, ServerInfo
+from edgeseg_client.result import NO_CLASS, Box, Polygon, Result, Segment, Timing
+from edgeseg_client.status import Status
+
+__all__ = [
+    "DEFAULT_ADDRESS",
+    "NO_CLASS",
+    "AccessDenied",
+    "AsyncClient",
+    "Box",
+    "ClassInfo",
+    "Client",
+    "ClientClosed",
+    "EdgesegClientError",
+    "EngineFailed",
+    "Expired",
+    "Frame",
+    "FrameAnswer",
+    "FrameError",
+    "ImageLike",
+    "InvalidRequest",
+    "ModelInfo",
+    "NotAsked",
+    "Overloaded",
+    "Polygon",
+    "RawImage",
+    "Result",
+    "Segment",
+    "ServerFault",
+    "ServerInfo",
+    "Status",
+    "Superseded",
+    "Timing",
+    "Unavailable",
+    "Unsupported",
+]

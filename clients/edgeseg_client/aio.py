@@ -1,0 +1,183 @@
+"""The client for asyncio; `blocking` is the same for everyone else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self, Unpack
+
+import grpc
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgeseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
+from edgeseg_client import retry
+from edgeseg_client.answer import FrameAnswer
+from edgeseg_client.backoff import Backoff
+from edgeseg_client.channel import open_channel
+from edgeseg_client.decode import read_result
+from edgeseg_client.encode import age_us
+from edgeseg_client.errors import ClientClosed, Expired, InvalidRequest, Unavailable
+from edgeseg_client.frame import Frame, ImageLike
+from edgeseg_client.in_flight import InFlight
+from edgeseg_client.info import ServerInfo, read_info
+from edgeseg_client.intake import Intake, write_frame
+from edgeseg_client.options import Options, Policy, needs_info, options_message, policy_value
+from edgeseg_client.result import Result
+from edgeseg_client.source import pull
+from edgeseg_client.status import call_errors
+from edgeseg_client.stream import Connection, FrameStream
+
+if TYPE_CHECKING:
+    from edgeseg.v1.segmentation_pb2_grpc import SegmentationServiceAsyncStub
+
+DEFAULT_ADDRESS: Final = "127.0.0.1:8460"
+"""Where a daemon listens that was told nothing else."""
+
+# Frames of a stream taken from the source whose answers were not taken yet.
+_IN_FLIGHT: Final[dict[Policy, int]] = {"every": 8, "latest": 64}
+
+
+class AsyncClient:
+    """Segments images with the daemon at `address`, `HOST:PORT` or `unix:///PATH`.
+
+    `token` is sent with every call; `credentials` (from `grpc.ssl_channel_credentials`) turn TLS
+    on. `timeout` bounds each call that is not a stream, `retry_for` how long a daemon that is not
+    there is tried again; both in seconds. Connects with the first call; to be used and closed on
+    one event loop, at best with `async with`.
+
+    Every call raises errors of `edgeseg_client.errors` only: `InvalidRequest`, `Unavailable`,
+    `Overloaded` and the others there.
+    """
+
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        token: str | None = None,
+        credentials: grpc.ChannelCredentials | None = None,
+        timeout: float | None = 30.0,
+        retry_for: float = 30.0,
+    ) -> None:
+        self.address = address
+        self._credentials = credentials
+        self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        self._timeout = timeout
+        self._retry_for = retry_for
+        self._channel: grpc.aio.Channel | None = None
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends every call; the client is of no use afterwards. May be called twice."""
+        self._closed = True
+        if self._channel is not None:
+            await self._channel.close()
+
+    # `timeout` is gRPC's deadline, of which the daemon learns; asyncio's would only cancel.
+    async def info(self, *, timeout: float | None = None) -> ServerInfo:  # noqa: ASYNC109
+        """What the daemon is, serves and accepts."""
+        return await retry.call(self._ask_info, timeout or self._timeout, self._backoff())
+
+    async def segment(
+        self,
+        image: Frame | ImageLike,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109
+        **options: Unpack[Options],
+    ) -> Result:
+        """Segments one image; `timeout` replaces that of the client, in seconds."""
+        frame = image if isinstance(image, Frame) else Frame(image)
+        info = await self.info(timeout=timeout) if needs_info(options) else None
+        request = pb.SegmentImageRequest(options=options_message(options, info))
+        # Files are read and pixels copied beside the event loop.
+        await asyncio.to_thread(
+            write_frame, request.frame, frame, options.get("pixel_format", "rgb")
+        )
+
+        async def attempt(left: float | None) -> pb.SegmentImageResponse:
+            request.frame.age_us = age_us(request.frame.captured_unix_ns)
+            return await self._stub().SegmentImage(request, timeout=left, metadata=self._metadata)
+
+        return read_result(await retry.call(attempt, timeout or self._timeout, self._backoff()))
+
+    async def stream(
+        self,
+        frames: Iterable[Frame | ImageLike] | AsyncIterable[Frame | ImageLike],
+        *,
+        policy: Policy = "latest",
+        in_flight: int | None = None,
+        **options: Unpack[Options],
+    ) -> AsyncGenerator[FrameAnswer, None]:
+        """Segments frames as they come; each gets exactly one answer, matched by its id.
+
+        With the policy `latest` a waiting frame is superseded by a newer one, so that latency never
+        grows; with `every` nothing is dropped. A frame that fails is an answer that is not `ok`,
+        never an error here. A lost connection is opened again: `every` sends the frames again that
+        had no answer, `latest` answers them `unavailable`. After `retry_for` seconds without a
+        daemon `Unavailable` is raised.
+
+        `frames` may have no end. It is pulled in a thread of its own (unless it is asynchronous),
+        at most `in_flight` frames (8; 64 for `latest`) ahead of the answers taken from here.
+        Closing the generator cancels the call.
+        """
+        if isinstance(frames, str | bytes | bytearray | memoryview):
+            raise InvalidRequest("give the frames in a list or another iterable")
+        stream = FrameStream(
+            connect=lambda: self._connect(policy, options),
+            frames=pull(frames, Intake(options.get("pixel_format", "rgb")).take),
+            in_flight=InFlight(newest_only=policy == "latest"),
+            limit=in_flight or _IN_FLIGHT[policy],
+            backoff=self._backoff(),
+        )
+        answers = stream.answers()
+        try:
+            async for answer in answers:
+                yield answer
+        finally:
+            await answers.aclose()
+
+    async def _connect(self, policy: Policy, options: Options) -> Connection:
+        """Opens a stream and sends its options.
+
+        Asks the daemon what it is each time, for after a lost connection it may be another.
+        """
+        info = await self._ask_info(self._timeout)
+        message = pb.StreamOptions(
+            segmentation=options_message(options, info), policy=policy_value(policy)
+        )
+        with call_errors():
+            call = self._stub().Segment(metadata=self._metadata)
+            await call.write(pb.SegmentRequest(options=message))
+        return Connection(call, info.max_frame_bytes)
+
+    async def _ask_info(self, left: float | None) -> ServerInfo:
+        try:
+            with call_errors():
+                return read_info(
+                    await self._stub().GetServerInfo(
+                        pb.GetServerInfoRequest(), timeout=left, metadata=self._metadata
+                    )
+                )
+        except Expired as error:  # it takes no time but the network's
+            raise Unavailable(f"no answer from {self.address}: {error}") from error
+
+    def _stub(self) -> SegmentationServiceAsyncStub:
+        if self._closed:
+            raise ClientClosed("the client is closed")
+        if self._channel is None:
+            self._channel = open_channel(self.address, self._credentials)
+        return SegmentationServiceStub(self._channel)  # type: ignore[return-value]  # one class for both
+
+    def _backoff(self) -> Backoff:
+        return Backoff(self._retry_for)

@@ -1,0 +1,52 @@
+"""When to try a lost connection again, without any I/O or clock."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+
+class Backoff:
+    """Exponential delays with jitter, until a budget of time is spent.
+
+    Delays grow from `initial` by `factor` to `maximum` seconds; each is multiplied by a random
+    number between 0.5 and 1, so that many clients do not come back at once. The budget counts from
+    the first failure after the last success.
+    """
+
+    def __init__(
+        self,
+        budget: float,
+        *,
+        initial: float = 0.1,
+        factor: float = 2.0,
+        maximum: float = 2.0,
+        randomness: Callable[[], float] = random.random,
+    ) -> None:
+        self.budget = budget
+        self._initial = initial
+        self._factor = factor
+        self._maximum = maximum
+        self._randomness = randomness
+        self._failures = 0
+        self._failing_since: float | None = None
+
+    def delay(self, now: float) -> float | None:
+        """How long to wait after a failure at `now`, in seconds; None: give up.
+
+        `now` is any clock that only goes forward, in seconds. The last delay ends with the budget.
+        """
+        if self._failing_since is None:
+            self._failing_since = now
+        left = self._failing_since + self.budget - now
+        if left <= 0:
+            return None
+        # The exponent is bounded, or a long outage would overflow the float.
+        step = min(self._maximum, self._initial * self._factor ** min(self._failures, 64))
+        self._failures += 1
+        return min(left, step * (0.5 + self._randomness() / 2))
+
+    def reset(self) -> None:
+        """Forgets the failures; to be called after a success."""
+        self._failures = 0
+        self._failing_since = None

@@ -1,0 +1,113 @@
+"""The client for code without asyncio: `AsyncClient` on an event loop in the background."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterable, Coroutine, Generator, Iterable
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+import grpc
+
+from edgeseg_client.aio import DEFAULT_ADDRESS, AsyncClient
+from edgeseg_client.answer import FrameAnswer
+from edgeseg_client.errors import ClientClosed
+from edgeseg_client.frame import Frame, ImageLike
+from edgeseg_client.info import ServerInfo
+from edgeseg_client.loop_thread import SHARED
+from edgeseg_client.options import Options, Policy
+from edgeseg_client.result import Result
+
+_Returned = TypeVar("_Returned")
+
+
+class Client:
+    """`AsyncClient`, blocking: the same arguments, options, results and errors.
+
+    May be used from several threads at once; to be closed, at best with `with`.
+    """
+
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        token: str | None = None,
+        credentials: grpc.ChannelCredentials | None = None,
+        timeout: float | None = 30.0,
+        retry_for: float = 30.0,
+    ) -> None:
+        self._client = AsyncClient(
+            address, token=token, credentials=credentials, timeout=timeout, retry_for=retry_for
+        )
+        self._closing = threading.Lock()
+        self._closed = False
+        self._loop = SHARED.acquire()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def address(self) -> str:
+        """Where the daemon is."""
+        return self._client.address
+
+    def close(self) -> None:
+        """Ends every call; the client is of no use afterwards. May be called twice."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+        self._loop.run(self._client.close())
+        SHARED.release()
+
+    def info(self, *, timeout: float | None = None) -> ServerInfo:
+        """What the daemon is, serves and accepts."""
+        return self._run(self._client.info(timeout=timeout))
+
+    def segment(
+        self,
+        image: Frame | ImageLike,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[Options],
+    ) -> Result:
+        """Segments one image; `timeout` replaces that of the client, in seconds."""
+        return self._run(self._client.segment(image, timeout=timeout, **options))
+
+    def stream(
+        self,
+        frames: Iterable[Frame | ImageLike] | AsyncIterable[Frame | ImageLike],
+        *,
+        policy: Policy = "latest",
+        in_flight: int | None = None,
+        **options: Unpack[Options],
+    ) -> Generator[FrameAnswer, None, None]:
+        """Segments frames as they come; see `AsyncClient.stream`.
+
+        `frames` is pulled in another thread than the caller's.
+        """
+        answers = self._client.stream(frames, policy=policy, in_flight=in_flight, **options)
+
+        async def following() -> FrameAnswer | None:
+            return await anext(answers, None)
+
+        try:
+            while (answer := self._run(following())) is not None:
+                yield answer
+        finally:
+            if not self._closed:
+                self._run(answers.aclose())
+
+    def _run(self, coroutine: Coroutine[Any, Any, _Returned]) -> _Returned:
+        if self._closed:
+            coroutine.close()
+            raise ClientClosed("the client is closed")
+        return self._loop.run(coroutine)

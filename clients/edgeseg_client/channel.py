@@ -1,0 +1,62 @@
+"""The gRPC channel to a daemon, tuned for a board on the LAN."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import grpc
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgeseg_client.errors import InvalidRequest
+
+_SERVICE: Final = pb.DESCRIPTOR.services_by_name["SegmentationService"].full_name
+
+# A full queue is tried again by gRPC itself, when the daemon's `grpc-retry-pushback-ms` says. A
+# daemon that is not there is `retry`'s matter: gRPC gives up after a second or two.
+_SERVICE_CONFIG: Final = {
+    "methodConfig": [
+        {
+            "name": [{"service": _SERVICE, "method": "SegmentImage"}],
+            "retryPolicy": {
+                "maxAttempts": 5,
+                "initialBackoff": "0.1s",
+                "maxBackoff": "2s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["RESOURCE_EXHAUSTED"],
+            },
+        }
+    ]
+}
+
+_OPTIONS: Final[tuple[tuple[str, Any], ...]] = (
+    ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
+    # What does not fit here is not tried again by gRPC; its default holds no raw frame.
+    ("grpc.per_rpc_retry_buffer_size", 64 << 20),
+    # The daemon has the limits; GetServerInfo says them.
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # Boards come back in a second, not in gRPC's two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    # A peer that lost its power or its radio says nothing; without this it is missed for minutes.
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    # The daemon is on the LAN; a proxy would lead away from it.
+    ("grpc.enable_http_proxy", 0),
+)
+
+
+def open_channel(address: str, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
+    """A channel to `HOST:PORT` or `unix:///PATH`, with TLS where there are credentials.
+
+    To be called on the event loop that will use it. Connects with the first call. Raises
+    `InvalidRequest` for an address without a port.
+    """
+    if not address.startswith("unix:") and not address.rpartition(":")[2].isdecimal():
+        raise InvalidRequest(
+            f"the address {address!r} has no port; write HOST:PORT or unix:///PATH"
+        )
+    if credentials is None:
+        return grpc.aio.insecure_channel(address, options=_OPTIONS)
+    return grpc.aio.secure_channel(address, credentials, options=_OPTIONS)

@@ -1,0 +1,36 @@
+"""The client and the options that the command line asks for."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+import grpc
+
+from edgeseg_client.blocking import Client
+from edgeseg_client.options import Options
+
+
+def open_client(arguments: Namespace) -> Client:
+    """A client for `--server`; raises `OSError` where the certificates cannot be read."""
+    credentials = None
+    if arguments.ca:
+        credentials = grpc.ssl_channel_credentials(Path(arguments.ca).read_bytes())
+    return Client(
+        arguments.server,
+        token=arguments.token,
+        credentials=credentials,
+        retry_for=arguments.wait,
+    )
+
+
+def read_options(arguments: Namespace) -> Options:
+    """How to segment."""
+    return Options(
+        outputs=("labels",),
+        size=arguments.size,
+        resize=arguments.resize,
+        classes=arguments.classes,
+        model=arguments.model,
+        max_age=arguments.max_age,
+    )

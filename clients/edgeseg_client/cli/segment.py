@@ -1,0 +1,55 @@
+"""`edgeseg segment`: masks and overlays of pictures."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from edgeseg_client.answer import FrameAnswer
+from edgeseg_client.cli.connect import open_client, read_options
+from edgeseg_client.cli.exit_codes import ExitCode
+from edgeseg_client.cli.pictures import find_pictures, name_results
+from edgeseg_client.cli.results import describe_result, write_result
+from edgeseg_client.errors import FrameError
+from edgeseg_client.info import ClassInfo
+
+
+def run(arguments: Namespace) -> ExitCode:
+    """Goes on past a picture that fails, and says so at the end."""
+    pictures = find_pictures(arguments.images)
+    names = name_results(pictures)
+    bar = Console(stderr=True)
+    code = ExitCode.OK
+    with open_client(arguments) as client:
+        classes = client.info().model(arguments.model).classes
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        answers = client.stream(pictures, policy="every", **read_options(arguments))
+        for answer in track(
+            answers,
+            description="Segmenting",
+            total=len(pictures),
+            console=bar,
+            transient=True,
+            disable=len(pictures) == 1 or not bar.is_terminal,
+        ):
+            picture, name = pictures[answer.frame_id], names[answer.frame_id]
+            try:
+                print(_finish(answer, picture, name, arguments.out, classes))
+            except FrameError as error:
+                print(f"edgeseg: {picture}: {error}", file=sys.stderr)
+                code = ExitCode.FRAMES_FAILED
+    return code
+
+
+def _finish(
+    answer: FrameAnswer, picture: Path, name: str, folder: Path, classes: Sequence[ClassInfo]
+) -> str:
+    """Writes the result and tells it in a line; raises what the frame failed of."""
+    write_result(folder, name, picture, answer.result, classes)
+    found = describe_result(answer.result, classes)
+    return f"{picture} -> {folder / name}.overlay.png: {found}"

@@ -1,0 +1,51 @@
+"""What can be segmented: the kinds of images, and a frame with an id and a capture time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+PixelArray: TypeAlias = npt.NDArray[np.uint8]
+"""uint8 of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); strides do not matter."""
+
+RawFormat: TypeAlias = Literal["rgb", "bgr", "rgba", "gray8", "nv12", "i420", "yuyv"]
+
+
+@dataclass(frozen=True, slots=True)
+class RawImage:
+    """Pixels as a camera gives them, sent as they are.
+
+    `width` and `height` are in pixels; `stride` is the bytes from one row of the first plane to the
+    next, 0 where rows are packed.
+    """
+
+    data: bytes
+    format: RawFormat
+    width: int
+    height: int
+    stride: int = 0
+
+
+ImageLike: TypeAlias = (
+    str | PathLike[str] | bytes | bytearray | memoryview | Image.Image | npt.NDArray[Any] | RawImage
+)
+"""A path, an encoded picture (JPEG, PNG, WebP, BMP), a Pillow image, pixels, or a raw frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """An image with what the client knows about it.
+
+    `id` comes back with the answer; None: the frame's position in the stream, from 0.
+    `captured_unix_ns` is the capture in nanoseconds since the Unix epoch by this machine's clock;
+    None: the moment at which the client gets the frame. The largest age counts from it.
+    """
+
+    image: ImageLike
+    id: int | None = None
+    captured_unix_ns: int | None = None

@@ -1,0 +1,51 @@
+"""The frames of one stream that have no answer yet, without any I/O."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from edgeseg_client.intake import Pending
+
+
+class InFlight:
+    """Which frames wait to be sent, and which were sent.
+
+    With `newest_only` (policy LATEST) at most one frame waits to be sent: a newer one supersedes
+    it, as it would in the daemon, so that a slow network adds no latency; and what was sent over a
+    lost connection is lost. Without (policy EVERY) all wait, and what was lost is sent again.
+    """
+
+    def __init__(self, *, newest_only: bool) -> None:
+        self._newest_only = newest_only
+        self._unsent: deque[Pending] = deque()
+        self._sent: dict[int, Pending] = {}
+
+    def __len__(self) -> int:
+        return len(self._unsent) + len(self._sent)
+
+    def add(self, pending: Pending) -> Pending | None:
+        """Lets a frame wait to be sent; the frame that it supersedes is returned and forgotten."""
+        superseded = self._unsent.popleft() if self._newest_only and self._unsent else None
+        self._unsent.append(pending)
+        return superseded
+
+    def next_unsent(self) -> Pending | None:
+        """The oldest frame that waits to be sent; it counts as sent from here on."""
+        if not self._unsent:
+            return None
+        pending = self._unsent.popleft()
+        self._sent[pending.key] = pending
+        return pending
+
+    def answered(self, key: int) -> Pending | None:
+        """The sent frame of that key, which is forgotten; None where it has its answer already."""
+        return self._sent.pop(key, None)
+
+    def connection_lost(self) -> list[Pending]:
+        """The frames that were lost for good; the others are to be sent again, in their order."""
+        sent = list(self._sent.values())
+        self._sent.clear()
+        if self._newest_only:
+            return sent
+        self._unsent.extendleft(reversed(sent))
+        return []

@@ -1,0 +1,31 @@
+"""Labels as an indexed picture: pixel values are class ids, the palette holds the class colours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PIL import Image
+
+from edgeseg_client.info import ClassInfo
+from edgeseg_client.result import NO_CLASS, Result
+
+_NEUTRAL = (128, 128, 128)
+
+
+def palette(classes: Iterable[ClassInfo]) -> list[int]:
+    """256 colours as red, green, blue, …; an id without a class, 255 among them, is grey."""
+    colors = [_NEUTRAL] * (NO_CLASS + 1)
+    for one in classes:
+        if one.id < NO_CLASS:
+            colors[one.id] = one.color
+    return [channel for color in colors for channel in color]
+
+
+def labels_image(result: Result, classes: Iterable[ClassInfo]) -> Image.Image:
+    """A picture of mode "P", of the result's size, whose pixel values are the labels.
+
+    Raises `NotAsked` where the result has no labels.
+    """
+    picture = Image.fromarray(result.labels)
+    picture.putpalette(palette(classes))
+    return picture

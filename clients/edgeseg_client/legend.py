@@ -1,0 +1,143 @@
+"""A legend for a picture: colour, name and share of each class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from PIL import Image, ImageDraw, ImageFont
+
+Font: TypeAlias = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+_MOST_ENTRIES: Final = 8
+_TEXT: Final = (255, 255, 255, 255)
+_FAINT: Final = (255, 255, 255, 170)
+_PANEL: Final = (16, 18, 22, 190)
+_OPAQUE_PANEL: Final = (16, 18, 22, 255)
+# More of a picture than this, in either direction, a legend over it may not hide.
+_LARGEST_SHARE: Final = 0.5
+# Supersampling that keeps corners smooth, for Pillow draws without anti-aliasing.
+_SMOOTH: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line: a name, its colour, and its share of all pixels, 0.0 to 1.0."""
+
+    name: str
+    color: tuple[int, int, int]
+    share: float
+
+
+def add_legend(picture: Image.Image, entries: Sequence[Entry]) -> Image.Image:
+    """The picture with the entries in its lower left corner, or below it where it is too small.
+
+    The text grows with the picture; below 12 pixels it would not be legible. Without entries the
+    picture is returned as it is. Of many entries the first are shown, and how many more there are.
+    """
+    if not entries:
+        return picture
+    size = max(12, round(min(picture.size) / 28))
+    margin = size // 2
+    over = _draw_panel(entries, size, _PANEL)
+    if (
+        over.width + 2 * margin <= picture.width * _LARGEST_SHARE
+        and over.height + 2 * margin <= picture.height * _LARGEST_SHARE
+    ):
+        canvas = picture.convert("RGBA")
+        canvas.alpha_composite(over, (margin, picture.height - over.height - margin))
+        return canvas.convert("RGB")
+    below = _draw_panel(entries, size, _OPAQUE_PANEL)
+    canvas = Image.new(
+        "RGB",
+        (max(picture.width, below.width), picture.height + below.height),
+        _OPAQUE_PANEL[:3],
+    )
+    canvas.paste(picture, ((canvas.width - picture.width) // 2, 0))
+    canvas.paste(below, (0, picture.height), below)
+    return canvas
+
+
+def _draw_panel(
+    entries: Sequence[Entry], size: int, background: tuple[int, int, int, int]
+) -> Image.Image:
+    """The legend on its own; `size` is that of the text, in pixels."""
+    font = _load_font(size)
+    shown = entries[:_MOST_ENTRIES]
+    names = [entry.name for entry in shown]
+    shares = [_percent(entry.share) for entry in shown]
+    if len(entries) > len(shown):
+        names.append(f"{len(entries) - len(shown)} more")
+        shares.append(_percent(sum(entry.share for entry in entries[_MOST_ENTRIES:])))
+
+    pad, row = round(size * 0.6), round(size * 1.5)
+    swatch = round(size * 0.9)
+    name_left = pad + swatch + pad
+    share_right = name_left + _width(font, names) + 2 * pad + _width(font, shares)
+    width, height = share_right + pad, pad + len(names) * row + pad // 2
+
+    panel = _rounded((width, height), size // 2, background)
+    draw = ImageDraw.Draw(panel)
+    for line, (name, share) in enumerate(zip(names, shares, strict=True)):
+        top = pad + line * row
+        if line < len(shown):
+            _draw_swatch(panel, (pad, top), swatch, shown[line].color)
+        _write(draw, (name_left, top + swatch // 2), name, font, _TEXT)
+        left = share_right - _width(font, [share])
+        _write(draw, (left, top + swatch // 2), share, font, _FAINT)
+    return panel
+
+
+def _draw_swatch(
+    panel: Image.Image, corner: tuple[int, int], size: int, color: tuple[int, int, int]
+) -> None:
+    """A chip with a light rim, or dark colours would be lost on the panel."""
+    rim = max(1, size // 12)
+    panel.alpha_composite(_rounded((size, size), size // 4, _FAINT), corner)
+    inner = _rounded((size - 2 * rim, size - 2 * rim), size // 4 - rim, (*color, 255))
+    panel.alpha_composite(inner, (corner[0] + rim, corner[1] + rim))
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if share >= 0.001 else "< 0.1%"
+
+
+def _load_font(size: int) -> Font:
+    """Pillow's own font from 10.1 on; before, a system's, or the small bitmap one."""
+    try:
+        return ImageFont.load_default(size)
+    except TypeError:
+        pass
+    try:
+        return ImageFont.truetype("DejaVuSans.ttf", size)
+    except OSError:
+        return ImageFont.load_default()
+
+
+def _width(font: Font, texts: Sequence[str]) -> int:
+    return max(round(font.getbbox(text)[2]) for text in texts)
+
+
+def _write(
+    draw: ImageDraw.ImageDraw,
+    left_middle: tuple[int, int],
+    text: str,
+    font: Font,
+    color: tuple[int, int, int, int],
+) -> None:
+    """Centres capital letters on the line's middle, so that all lines sit alike."""
+    _, top, _, bottom = font.getbbox("H")
+    left, middle = left_middle
+    draw.text((left, middle - (top + bottom) / 2), text, fill=color, font=font)
+
+
+def _rounded(size: tuple[int, int], radius: int, color: tuple[int, int, int, int]) -> Image.Image:
+    width, height = size
+    mask = Image.new("L", (width * _SMOOTH, height * _SMOOTH))
+    ImageDraw.Draw(mask).rounded_rectangle(
+        (0, 0, width * _SMOOTH - 1, height * _SMOOTH - 1), radius * _SMOOTH, fill=color[3]
+    )
+    shape = Image.new("RGBA", size, color[:3])
+    shape.putalpha(mask.resize(size, Image.Resampling.BOX))
+    return shape

@@ -1,0 +1,29 @@
+"""The contract's enumerations by the short names that this package gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol, TypeVar
+
+from edgeseg.v1 import segmentation_pb2 as pb
+
+_Value_co = TypeVar("_Value_co", bound=int, covariant=True)
+
+
+class _Enumeration(Protocol[_Value_co]):
+    def items(self) -> Sequence[tuple[str, _Value_co]]: ...
+
+
+def _short(enumeration: _Enumeration[_Value_co], prefix: str) -> dict[str, _Value_co]:
+    """`PREFIX_SOME_NAME` as `some_name`, without the unspecified value 0."""
+    return {
+        name.removeprefix(prefix).lower(): value for name, value in enumeration.items() if value
+    }
+
+
+FORMATS: Final = _short(pb.FrameFormat, "FRAME_FORMAT_")
+OUTPUTS: Final = _short(pb.Output, "OUTPUT_")
+POLICIES: Final = _short(pb.QueuePolicy, "QUEUE_POLICY_")
+RESIZES: Final = _short(pb.ResizePolicy, "RESIZE_POLICY_")
+SIZES: Final = _short(pb.OutputSizeMode, "OUTPUT_SIZE_MODE_")
+STATUSES: Final = _short(pb.FrameStatus, "FRAME_STATUS_")

@@ -1,0 +1,106 @@
+"""A picture with the classes found in their colours over it."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from edgeseg_client.encode import read_picture
+from edgeseg_client.errors import InvalidRequest
+from edgeseg_client.frame import PixelArray
+from edgeseg_client.info import ClassInfo
+from edgeseg_client.labels_image import palette
+from edgeseg_client.legend import Entry, add_legend
+from edgeseg_client.result import LabelMap, Result
+
+_CLEAR: Final = (0, 0, 0)
+"""A class of this colour, such as VOC's background, is left as it is."""
+
+Picture = str | os.PathLike[str] | bytes | Image.Image | PixelArray
+"""A path, an encoded picture, a Pillow image, or RGB pixels of shape (H, W, 3)."""
+
+
+def overlay(
+    image: Picture,
+    result: Result,
+    classes: Sequence[ClassInfo],
+    *,
+    alpha: float = 0.5,
+    legend: bool = True,
+) -> Image.Image:
+    """The picture, upright and RGB, with each class's pixels tinted and outlined.
+
+    `alpha` is how much of the class colour covers the picture, 0.0 to 1.0. The labels are scaled to
+    the picture. A legend (colour, name, share of all pixels) covers a corner; where that would hide
+    too much, it is added below, and the image returned is larger than the picture.
+
+    Raises `NotAsked` where the result has no labels, `InvalidRequest` where the picture cannot be
+    read.
+    """
+    picture = open_picture(image)
+    labels = _scale(result.labels, picture.size)
+    colors = np.array(palette(classes), np.uint8).reshape(-1, 3)
+    shown = np.zeros(len(colors), np.bool_)
+    shown[[one.id for one in classes if one.color != _CLEAR]] = True
+
+    flat = Image.fromarray(colors[labels])
+    tinted = np.where(shown[labels][..., None], Image.blend(picture, flat, alpha), picture)
+    outline = _outlines(labels, max(1, round(min(picture.size) / 360))) & shown[labels]
+    drawn = Image.fromarray(np.where(outline[..., None], _lighten(colors)[labels], tinted))
+    if not legend:
+        return drawn
+    names = {one.id: one for one in classes}
+    entries = [
+        Entry(names[id_].name, names[id_].color, share)
+        for id_, share in result.shares.items()
+        if id_ in names and shown[id_]
+    ]
+    return add_legend(drawn, entries)
+
+
+def open_picture(image: Picture) -> Image.Image:
+    """The picture as RGB with its EXIF orientation applied."""
+    match image:
+        case Image.Image():
+            opened = image
+        case np.ndarray():
+            opened = Image.fromarray(image)
+        case bytes():
+            opened = _decode(image)
+        case _:
+            opened = _decode(read_picture(image))
+    return (ImageOps.exif_transpose(opened) or opened).convert("RGB")
+
+
+def _decode(data: bytes) -> Image.Image:
+    try:
+        picture = Image.open(io.BytesIO(data))
+        picture.load()
+    except OSError as error:
+        raise InvalidRequest(f"the picture cannot be decoded: {error}") from error
+    return picture
+
+
+def _scale(labels: LabelMap, size: tuple[int, int]) -> LabelMap:
+    """The labels at `size`, (width, height), each pixel that of the nearest."""
+    return np.asarray(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST))
+
+
+def _lighten(colors: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Half way to white: an outline shows on a dark picture even where its class is dark."""
+    return 255 - (255 - colors) // 2
+
+
+def _outlines(labels: LabelMap, thickness: int) -> npt.NDArray[np.bool_]:
+    """Pixels at most `thickness` before another label, to the right or below."""
+    edges = np.zeros(labels.shape, np.bool_)
+    for step in range(1, thickness + 1):
+        edges[:, :-step] |= labels[:, :-step] != labels[:, step:]
+        edges[:-step] |= labels[:-step] != labels[step:]
+    return edges

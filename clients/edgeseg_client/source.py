@@ -1,0 +1,81 @@
+"""Iterables of every kind pulled one item at a time, without blocking the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator
+from functools import partial
+from itertools import islice
+from queue import SimpleQueue
+from typing import TypeVar
+
+_Item = TypeVar("_Item")
+_Taken = TypeVar("_Taken")
+
+
+def pull(
+    items: Iterable[_Item] | AsyncIterable[_Item], take: Callable[[_Item], _Taken]
+) -> AsyncGenerator[_Taken, None]:
+    """`take(item)` of each item, pulled when it is asked for and never earlier.
+
+    `take`, and a blocking iterable itself, run in a thread. What either raises is raised here.
+    """
+    if isinstance(items, AsyncIterable):
+        return _pull_async(items, take)
+    return _pull_blocking(items, take)
+
+
+async def _pull_async(
+    items: AsyncIterable[_Item], take: Callable[[_Item], _Taken]
+) -> AsyncGenerator[_Taken, None]:
+    async for item in items:
+        yield await asyncio.to_thread(take, item)
+
+
+async def _pull_blocking(
+    items: Iterable[_Item], take: Callable[[_Item], _Taken]
+) -> AsyncGenerator[_Taken, None]:
+    loop = asyncio.get_running_loop()
+    wanted: SimpleQueue[asyncio.Future[list[_Taken]] | None] = SimpleQueue()
+
+    def takes() -> Iterator[_Taken]:
+        for item in items:
+            yield take(item)
+
+    def work() -> None:
+        taken = takes()
+        while (future := wanted.get()) is not None:
+            try:
+                settle = partial(_settle, future, list(islice(taken, 1)), None)
+            except BaseException as error:  # noqa: BLE001  # it is raised where the item is awaited
+                settle = partial(_settle, future, [], error)
+            try:
+                loop.call_soon_threadsafe(settle)
+            except RuntimeError:  # the loop was closed meanwhile
+                return
+
+    # A daemon thread: a source that blocks for ever holds up neither the loop nor the exit.
+    threading.Thread(target=work, name="edgeseg-source", daemon=True).start()
+    try:
+        while True:
+            future = loop.create_future()
+            wanted.put(future)
+            taken = await future
+            if not taken:
+                return
+            yield taken[0]
+    finally:
+        wanted.put(None)
+
+
+def _settle(
+    future: asyncio.Future[list[_Taken]], taken: list[_Taken], error: BaseException | None
+) -> None:
+    """Hands over what the thread has; `taken` is empty at the end of the source."""
+    if future.done():  # nobody waits any more
+        return
+    if error is None:
+        future.set_result(taken)
+    else:
+        future.set_exception(error)

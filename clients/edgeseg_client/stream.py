@@ -1,0 +1,205 @@
+"""One stream of frames, over as many connections as it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import grpc
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgeseg_client.answer import FrameAnswer
+from edgeseg_client.backoff import Backoff
+from edgeseg_client.decode import read_result, read_timing
+from edgeseg_client.encode import age_us
+from edgeseg_client.errors import Unavailable
+from edgeseg_client.in_flight import InFlight
+from edgeseg_client.intake import Pending
+from edgeseg_client.status import Status, call_errors, status_of
+
+Call: TypeAlias = grpc.aio.StreamStreamCall[pb.SegmentRequest, pb.SegmentResponse]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A call whose options are sent, and the daemon's limit; 0: none."""
+
+    call: Call
+    max_frame_bytes: int
+
+
+class FrameStream:
+    """Sends and receives at the same time; answers every frame exactly once.
+
+    `connect` opens a call and raises `Unavailable` where there is no daemon. `limit` is how many
+    frames may be taken from `frames` without their answers having been taken from here.
+    """
+
+    def __init__(
+        self,
+        *,
+        connect: Callable[[], Awaitable[Connection]],
+        frames: AsyncGenerator[Pending, None],
+        in_flight: InFlight,
+        limit: int,
+        backoff: Backoff,
+    ) -> None:
+        self._connect = connect
+        self._frames = frames
+        self._in_flight = in_flight
+        self._backoff = backoff
+        self._slots = asyncio.Semaphore(limit)
+        self._changed = asyncio.Event()
+        self._source_ended = False
+        self._answers: asyncio.Queue[FrameAnswer | None] = asyncio.Queue()
+
+    async def answers(self) -> AsyncGenerator[FrameAnswer, None]:
+        """The answers as they come, then the error that ended the stream early, if any.
+
+        An error of the source is raised after the frames before it are answered. Closing the
+        generator cancels the call.
+        """
+        talk = asyncio.create_task(self._talk())
+        talk.add_done_callback(lambda _: self._answers.put_nowait(None))
+        try:
+            while (answer := await self._answers.get()) is not None:
+                self._slots.release()
+                yield answer
+            await talk
+        finally:
+            await _end(talk)
+
+    @property
+    def _finished(self) -> bool:
+        return self._source_ended and not self._in_flight
+
+    async def _talk(self) -> None:
+        """Talks over one connection after another until every frame is answered."""
+        taking: asyncio.Task[None] | None = None
+        try:
+            while not self._finished:
+                try:
+                    connection = await self._connect()
+                    taking = taking or asyncio.create_task(self._take())
+                    await self._converse(connection)
+                except Unavailable as error:
+                    if not self._finished:
+                        await self._recover(error)
+            if taking is not None:
+                await taking
+        finally:
+            if taking is None:
+                await self._frames.aclose()
+            else:
+                await _end(taking)
+
+    async def _take(self) -> None:
+        """Takes frames from the source while there are slots."""
+        try:
+            async with contextlib.aclosing(self._frames):
+                await self._slots.acquire()
+                async for pending in self._frames:
+                    self._add(pending)
+                    await self._slots.acquire()
+        finally:
+            self._source_ended = True
+            self._changed.set()
+
+    def _add(self, pending: Pending) -> None:
+        if pending.fault:
+            self._answer(pending, Status.INVALID, pending.fault)
+            return
+        superseded = self._in_flight.add(pending)
+        if superseded is not None:
+            self._answer(
+                superseded, Status.SUPERSEDED, "a newer frame came before this one could be sent"
+            )
+        self._changed.set()
+
+    async def _converse(self, connection: Connection) -> None:
+        """Sends and receives until every frame is answered, or raises what ended the call."""
+        tasks = [
+            asyncio.create_task(self._send(connection)),
+            asyncio.create_task(self._receive(connection.call)),
+        ]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            connection.call.cancel()
+            await _end(*tasks)
+
+    async def _send(self, connection: Connection) -> None:
+        # Writing to a call that has ended is an InvalidStateError; the receiver knows how it ended.
+        with call_errors(), contextlib.suppress(asyncio.InvalidStateError):
+            while (pending := await self._next_unsent()) is not None:
+                frame = pending.request.frame
+                if 0 < connection.max_frame_bytes < len(frame.data):
+                    self._in_flight.answered(pending.key)
+                    self._answer(
+                        pending,
+                        Status.INVALID,
+                        f"the frame has {len(frame.data)} bytes;"
+                        f" the daemon accepts {connection.max_frame_bytes}",
+                    )
+                    continue
+                frame.age_us = age_us(frame.captured_unix_ns)
+                await connection.call.write(pending.request)
+            await connection.call.done_writing()
+
+    async def _next_unsent(self) -> Pending | None:
+        """The next frame to send, waiting for one; None once there will be no more."""
+        while True:
+            pending = self._in_flight.next_unsent()
+            if pending is not None or self._source_ended:
+                return pending
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def _receive(self, call: Call) -> None:
+        with call_errors():
+            while isinstance(response := await call.read(), pb.SegmentResponse):
+                self._backoff.reset()
+                pending = self._in_flight.answered(response.frame_id)
+                if pending is not None:
+                    self._deliver(pending, response)
+        if not self._finished:
+            raise Unavailable("the daemon ended the stream before it had answered every frame")
+
+    def _deliver(self, pending: Pending, response: pb.SegmentResponse) -> None:
+        status = status_of(response.status)
+        segmented = read_result(response, pending.frame_id) if status is Status.OK else None
+        self._answers.put_nowait(
+            FrameAnswer(
+                frame_id=pending.frame_id,
+                status=status,
+                message=response.message,
+                latency=time.perf_counter() - pending.given,
+                timing=read_timing(response.timing),
+                segmented=segmented,
+            )
+        )
+
+    def _answer(self, pending: Pending, status: Status, message: str) -> None:
+        """Answers a frame without the daemon."""
+        latency = time.perf_counter() - pending.given
+        self._answers.put_nowait(FrameAnswer(pending.frame_id, status, message, latency))
+
+    async def _recover(self, error: Unavailable) -> None:
+        """Settles what was sent, and waits until it makes sense to connect again."""
+        for lost in self._in_flight.connection_lost():
+            self._answer(lost, Status.UNAVAILABLE, str(error))
+        delay = self._backoff.delay(asyncio.get_running_loop().time())
+        if delay is None:
+            raise Unavailable(f"gave up after {self._backoff.budget:g} s: {error}") from error
+        await asyncio.sleep(delay)
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    """Cancels and waits; what they raise was raised elsewhere or is of no interest any more."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,7 @@
+"""`python -m edgesegd`."""
+
+import sys
+
+from edgesegd.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,20 @@
+"""How each failure ends the process; listed in docs/exit-codes.md."""
+
+from __future__ import annotations
+
+from edgesegd.core import errors
+
+OK = 0
+FAILED = 1
+USAGE = 2
+
+EXIT_CODES: dict[type[errors.StartupError], int] = {
+    errors.ConfigError: 3,
+    errors.CannotListen: 4,
+    errors.ModelMissing: 5,
+    errors.ModelInvalid: 6,
+    errors.ModelUnsupported: 7,
+    errors.RuntimeMissing: 8,
+    errors.EngineStartFailed: 9,
+    errors.DownloadFailed: 10,
+}

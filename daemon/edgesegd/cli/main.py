@@ -1,0 +1,33 @@
+"""The command `edgesegd`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from edgesegd.cli import config, exit_codes, models, serve
+from edgesegd.core.errors import StartupError
+from edgesegd.version import __version__
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="edgesegd",
+        description="Semantic segmentation over gRPC for edge boards.",
+        epilog="`edgesegd serve` starts with a built-in model; `edgesegd models` knows others.",
+    )
+    parser.add_argument("--version", action="version", version=f"edgesegd {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in (serve, models, config):
+        command.add_parser(commands)
+    args = parser.parse_args(argv)
+    try:
+        status: int = args.run(args)
+    except StartupError as error:
+        print(f"edgesegd: {error}", file=sys.stderr)
+        return exit_codes.EXIT_CODES[type(error)]
+    except KeyboardInterrupt:
+        return 130
+    return status

@@ -1,0 +1,92 @@
+"""`edgesegd models`: which models there are, fetching one, and what is known about one."""
+
+from __future__ import annotations
+
+import os
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgesegd.cli.model_info import facts_as_json, facts_as_table
+from edgesegd.core.model.published import downloads
+from edgesegd.core.model.reading import read_model
+from edgesegd.core.model.store import BUILTIN, default_data_dir, list_models, resolve_model
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+
+def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
+    """Add the command; the parsed arguments then hold `run`."""
+    parser = subparsers.add_parser("models", help="list, fetch and inspect models")
+    parser.set_defaults(run=run)
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", help="the models that can be served by name")
+    pulling = actions.add_parser("pull", help="fetch a published model and check it")
+    pulling.add_argument("name", metavar="NAME", help=f"one of: {', '.join(sorted(downloads()))}")
+    pulling.add_argument(
+        "--from",
+        dest="source",
+        metavar="URL|PATH",
+        help="a mirror or a file to take it from; its SHA-256 is checked all the same",
+    )
+    showing = actions.add_parser("info", help="what is known about a model, and from where")
+    showing.add_argument(
+        "model", metavar="NAME|PATH", nargs="?", default=BUILTIN, help="default: the built-in one"
+    )
+    showing.add_argument("--json", action="store_true", help="for programs")
+
+
+def run(args: Namespace) -> int:
+    """Do what was asked for; raises `StartupError` where that cannot be done."""
+    data_dir = default_data_dir(os.environ)
+    match args.action:
+        case "pull":
+            _pull(args.name, data_dir, args.source)
+        case "info":
+            _info(args.model, data_dir, as_json=args.json)
+        case _:
+            _list(data_dir)
+    return 0
+
+
+def _list(data_dir: Path) -> None:
+    from rich.console import Console  # noqa: PLC0415 - rich is not for the daemon's own process
+    from rich.table import Column, Table  # noqa: PLC0415
+
+    table = Table("name", "about", Column("where", overflow="fold"), box=None)
+    known = downloads()
+    for model in list_models(data_dir):
+        published = known.get(model.name)
+        about = f"{published.title} ({published.license})" if published else ""
+        where = str(model.path) if model.path else f"to be had: edgesegd models pull {model.name}"
+        table.add_row(model.name, about, where)
+    Console().print(table)
+
+
+def _pull(name: str, data_dir: Path, source: str | None) -> None:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn  # noqa: PLC0415
+
+    from edgesegd.core.model.pull import pull  # noqa: PLC0415 - brings the HTTP client with it
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name)
+        pulled = pull(
+            name,
+            data_dir,
+            source=source,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    print(pulled.path if pulled.is_new else f"{pulled.path} is there already, and is right")
+
+
+def _info(model: str, data_dir: Path, *, as_json: bool) -> None:
+    spec = read_model(resolve_model(model, data_dir))
+    if as_json:
+        print(facts_as_json(spec))
+        return
+    from rich.console import Console  # noqa: PLC0415
+
+    Console().print(facts_as_table(spec))

@@ -1,0 +1,41 @@
+"""`edgesegd serve`: the daemon."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+
+from edgesegd.cli.options import add_options, effective_config
+from edgesegd.config import Config
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "serve",
+        help="serve a model over gRPC",
+        description="Serve a segmentation model over gRPC until SIGTERM or Ctrl-C; a second one "
+        "ends at once.",
+    )
+    add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve; the exit status."""
+    config = effective_config(args).config
+    logging.basicConfig(
+        level=config.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    return asyncio.run(_serve(config))
+
+
+async def _serve(config: Config) -> int:
+    # gRPC's core writes lines of its own to stderr; what they say is in our errors.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    # Imported here, so that the other commands need neither gRPC nor prometheus_client.
+    from edgesegd.daemon import Daemon  # noqa: PLC0415
+
+    return await Daemon(config, announce=lambda line: print(line, flush=True)).run()

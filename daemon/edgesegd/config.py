@@ -1,0 +1,151 @@
+"""What can be set, and where it was: default < file < environment < flag."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from edgesegd.core.errors import ConfigError
+from edgesegd.core.model.store import default_data_dir
+
+ENV_PREFIX = "EDGESEG_"
+DEFAULT_LISTEN = "127.0.0.1:8460"
+DEFAULT_METRICS_LISTEN = "127.0.0.1:9460"
+
+Value = str | int | float | tuple[str, ...]
+
+
+def option(default: Value, text: str, **more: Any) -> Any:  # noqa: ANN401 # as dataclasses.field
+    """A field with its help; `choices` lists the values that it may have."""
+    return field(default=default, metadata={"help": text, **more})
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that can be set; checked when it is built, raises ConfigError."""
+
+    model: str = option("builtin", "model to serve: builtin, a pulled model's name, or a file")
+    listen: tuple[str, ...] = option(
+        (DEFAULT_LISTEN,), "where to serve gRPC: HOST:PORT or unix:///PATH; port 0 picks a free one"
+    )
+    metrics_listen: str = option(
+        DEFAULT_METRICS_LISTEN, "where to serve Prometheus metrics: HOST:PORT; empty for nowhere"
+    )
+    delegate: str = option("auto", "what runs the model", choices=("auto", "cpu"))
+    runtime: str = option(
+        "auto", "TFLite runtime to use", choices=("auto", "ai-edge-litert", "tflite-runtime")
+    )
+    threads: int = option(0, "threads of the interpreter; 0 chooses by cores and runtime")
+    max_frame_bytes: int = option(32 << 20, "largest frame that is taken, bytes")
+    max_frame_pixels: int = option(50_000_000, "largest picture that is decoded, pixels")
+    unary_queue: int = option(16, "single images that may wait; one more is refused")
+    drain_seconds: float = option(10.0, "how long frames may be answered after SIGTERM, seconds")
+    engine_start_seconds: float = option(60.0, "how long an engine may take to start, seconds")
+    engine_answer_seconds: float = option(
+        0.0, "how long an engine may take for a frame, seconds; 0 derives it from what it took"
+    )
+    data_dir: str = option("", "where pulled models are kept; empty for the user's data folder")
+    log_level: str = option(
+        "info", "what is logged to stderr", choices=("debug", "info", "warning", "error")
+    )
+
+    def __post_init__(self) -> None:
+        for setting in fields(self):
+            choices = setting.metadata.get("choices")
+            value = getattr(self, setting.name)
+            if choices and value not in choices:
+                raise ConfigError(f"{setting.name} is one of {', '.join(choices)}, not {value!r}")
+            if isinstance(value, int | float) and value < 0:
+                raise ConfigError(f"{setting.name} cannot be negative, as {value} is")
+        for name in ("max_frame_bytes", "max_frame_pixels", "unary_queue"):
+            if getattr(self, name) == 0:
+                raise ConfigError(f"{name} cannot be 0")
+        if not self.listen:
+            raise ConfigError("listen needs an address")
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """A configuration, and for each option where its value is from."""
+
+    config: Config
+    sources: Mapping[str, str]
+
+
+def load_config(
+    flags: Mapping[str, Value], environ: Mapping[str, str], file: Path | None
+) -> Effective:
+    """The effective configuration; raises ConfigError, naming the key, variable or flag."""
+    values: dict[str, Value] = {}
+    sources = {setting.name: "default" for setting in fields(Config)}
+    layers = (
+        (str(file), {} if file is None else read_file(file)),
+        ("environment", read_environment(environ)),
+        ("flag", flags),
+    )
+    for source, layer in layers:
+        values |= layer
+        sources |= dict.fromkeys(layer, source)
+    if not values.get("data_dir"):
+        values["data_dir"] = str(default_data_dir(environ))
+    return Effective(Config(**values), sources)  # type: ignore[arg-type]  # checked by key
+
+
+def read_file(path: Path) -> dict[str, Value]:
+    """The options of a TOML file."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the configuration {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from None
+    kinds = get_type_hints(Config)
+    for key, value in table.items():
+        if key not in kinds:
+            close = difflib.get_close_matches(key, kinds, 1)
+            hint = f"; did you mean {close[0]!r}?" if close else "; see `edgesegd config --help`"
+            raise ConfigError(f"{path}: there is no option {key!r}{hint}")
+        table[key] = _typed(f"{path}: {key}", value, kinds[key])
+    return table
+
+
+def read_environment(environ: Mapping[str, str]) -> dict[str, Value]:
+    """The options among the environment's variables; lists are separated by commas."""
+    kinds = get_type_hints(Config)
+    values: dict[str, Value] = {}
+    for key, kind in kinds.items():
+        name = ENV_PREFIX + key.upper()
+        if name in environ:
+            values[key] = parse(name, environ[name], kind)
+    return values
+
+
+def parse(name: str, text: str, kind: type) -> Value:
+    """The value that `text` means for an option of type `kind`; raises ConfigError."""
+    if kind is str:
+        return text
+    if kind in (int, float):
+        try:
+            number: int | float = kind(text)
+        except ValueError:
+            raise ConfigError(f"{name} is a number, not {text!r}") from None
+        return number
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _typed(name: str, value: object, kind: type) -> Value:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if kind in (str, int, float) and type(value) is kind:
+        return value
+    if kind not in (str, int, float):
+        if isinstance(value, str):
+            return (value,)
+        if isinstance(value, list) and all(isinstance(part, str) for part in value):
+            return tuple(value)
+    wanted = {str: "a string", int: "a whole number", float: "a number"}
+    raise ConfigError(f"{name} is {wanted.get(kind, 'a list of strings')}, not {value!r}")

@@ -1,0 +1,91 @@
+"""Bytes to a picture."""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import dataclass
+from typing import cast
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from edgesegd.core.errors import InvalidFrame
+from edgesegd.core.frame import ENCODED, FrameFormat, FrameSpec, check_pixels
+from edgesegd.core.geometry import Size, fit
+from edgesegd.core.options import ResizePolicy
+
+# Sizes are checked here, by the daemon's own limit, before any pixel is decoded.
+Image.MAX_IMAGE_PIXELS = None
+
+RAW_MODES = {
+    FrameFormat.RGB: ("RGB", "RGB"),
+    FrameFormat.BGR: ("RGB", "BGR"),
+    FrameFormat.RGBA: ("RGBX", "RGBX"),
+    FrameFormat.GRAY8: ("L", "L"),
+}
+"""Pillow's mode in memory and its name for the bytes; RGBX and L are used in place."""
+
+EXIF_ORIENTATION = 0x0112
+SIDEWAYS = range(5, 9)
+"""The EXIF orientations that exchange width and height."""
+
+DAMAGED = (OSError, SyntaxError, ValueError, struct.error, EOFError, IndexError, TypeError)
+"""What Pillow's decoders raise on damaged files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded frame.
+
+    `pixels` may be smaller than the frame, where a JPEG was decoded at reduced scale; `size` is
+    the frame's own, orientation applied.
+    """
+
+    pixels: Image.Image
+    size: Size
+
+
+def decode_frame(
+    spec: FrameSpec,
+    data: memoryview,
+    *,
+    model_input: Size,
+    resize: ResizePolicy,
+    max_pixels: int,
+) -> Picture:
+    """Decode a checked frame, at least as large as the model's input needs it.
+
+    A raw picture may use `data` in place: it must not outlive it. Raises InvalidFrame.
+    """
+    if spec.format not in ENCODED:
+        mode, raw_mode = RAW_MODES[spec.format]
+        size = (spec.width, spec.height)
+        # Pillow takes any buffer; its types do not say so.
+        buffer = cast(bytes, data)
+        pixels = Image.frombuffer(mode, size, buffer, "raw", raw_mode, spec.stride, 1)
+        return Picture(pixels, size)
+    try:
+        return _decode_file(spec.format, data, model_input, resize, max_pixels)
+    except UnidentifiedImageError:
+        raise InvalidFrame(f"the {spec.format.value.upper()} is damaged") from None
+    except DAMAGED as error:
+        raise InvalidFrame(f"the {spec.format.value.upper()} is damaged: {error}") from None
+
+
+def _decode_file(
+    file_format: FrameFormat,
+    data: memoryview,
+    model_input: Size,
+    resize: ResizePolicy,
+    max_pixels: int,
+) -> Picture:
+    with Image.open(io.BytesIO(data), formats=[file_format.value.upper()]) as image:
+        check_pixels(*image.size, max_pixels)
+        orientation = image.getexif().get(EXIF_ORIENTATION, 1)
+        width, height = image.size
+        size = (height, width) if orientation in SIDEWAYS else (width, height)
+        needed = fit(size, model_input, resize).decode_size
+        image.draft("RGB", needed[::-1] if orientation in SIDEWAYS else needed)
+        image.load()
+        upright = ImageOps.exif_transpose(image) if orientation != 1 else image
+        return Picture(upright if upright.mode in ("RGB", "L") else upright.convert("RGB"), size)

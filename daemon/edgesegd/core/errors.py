@@ -1,0 +1,102 @@
+"""Everything that can go wrong, by whose fault it is.
+
+`str(error)` is a sentence for the person at fault. How an error is told over gRPC stands in
+`edges.status`, how it ends the process in `cli.exit_codes`.
+"""
+
+from __future__ import annotations
+
+
+class EdgesegError(Exception):
+    """Base of all errors that this project raises on purpose."""
+
+
+class ClientError(EdgesegError):
+    """The client asked for something that cannot be had."""
+
+
+class InvalidFrame(ClientError):
+    """The frame is not what it says, or cannot be decoded."""
+
+
+class InvalidOptions(ClientError):
+    """The options contradict each other or the model."""
+
+
+class Unimplemented(ClientError):
+    """In the contract, not served by this daemon."""
+
+
+class UnknownModel(ClientError):
+    """No model of that name is served."""
+
+
+class NotAnswered(EdgesegError):
+    """The frame was fine, but gets no result."""
+
+
+class Superseded(NotAnswered):
+    """A newer frame of the same stream came while this one waited."""
+
+
+class Expired(NotAnswered):
+    """Too old, or past its deadline, before it was invoked."""
+
+
+class Overloaded(NotAnswered):
+    """The queue is full.
+
+    `retry_after` is when trying again makes sense, in seconds.
+    """
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class EngineFailed(NotAnswered):
+    """The engine crashed, hung or failed with the frame in it."""
+
+
+class InternalFault(NotAnswered):
+    """A fault of the daemon itself; the log has its traceback."""
+
+
+class Draining(NotAnswered):
+    """The daemon is stopping and takes no more work."""
+
+
+class StartupError(EdgesegError):
+    """The daemon cannot start; the operator can mend it."""
+
+
+class ConfigError(StartupError):
+    """A key, a value, a variable or a flag is wrong."""
+
+
+class CannotListen(StartupError):
+    """An address is in use, not ours or malformed."""
+
+
+class ModelMissing(StartupError):
+    """There is no such model or file."""
+
+
+class ModelInvalid(StartupError):
+    """The file is damaged, or not a single-image segmentation model."""
+
+
+class ModelUnsupported(StartupError):
+    """The runtime lacks something that the model needs, such as a custom operator."""
+
+
+class RuntimeMissing(StartupError):
+    """No TFLite runtime can be imported."""
+
+
+class EngineStartFailed(StartupError):
+    """The engine process ended, or fell silent, before it was ready."""
+
+
+class DownloadFailed(StartupError):
+    """A model could not be fetched, or is not the file it should be."""

@@ -1,0 +1,144 @@
+"""What a client sends: the description of a frame, checked before anyone decodes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edgesegd.core.errors import InvalidFrame, Unimplemented
+
+
+class FrameFormat(StrEnum):
+    """How the bytes of a frame hold a picture."""
+
+    AUTO = "auto"
+    JPEG = "jpeg"
+    PNG = "png"
+    WEBP = "webp"
+    BMP = "bmp"
+    RGB = "rgb"
+    BGR = "bgr"
+    RGBA = "rgba"
+    GRAY8 = "gray8"
+    NV12 = "nv12"
+    I420 = "i420"
+    YUYV = "yuyv"
+
+
+ENCODED = frozenset({FrameFormat.JPEG, FrameFormat.PNG, FrameFormat.WEBP, FrameFormat.BMP})
+BYTES_PER_PIXEL = {
+    FrameFormat.RGB: 3,
+    FrameFormat.BGR: 3,
+    FrameFormat.RGBA: 4,
+    FrameFormat.GRAY8: 1,
+}
+DECODED = (*sorted(ENCODED), *BYTES_PER_PIXEL)
+"""The formats that this daemon decodes."""
+
+MAGIC = {
+    FrameFormat.JPEG: (b"\xff\xd8\xff",),
+    FrameFormat.PNG: (b"\x89PNG\r\n\x1a\n",),
+    FrameFormat.BMP: (b"BM",),
+    FrameFormat.WEBP: (b"RIFF",),
+}
+"""How the files begin; a WebP has its own name at byte 8 too."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameLimits:
+    """The largest frame that is taken: `size` in bytes, `pixels` as width * height."""
+
+    size: int
+    pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSpec:
+    """A frame without its bytes.
+
+    `width`, `height` (pixels) and `stride` (bytes from row to row, never 0) are those of a raw
+    frame and 0 for an encoded one.
+    """
+
+    format: FrameFormat
+    width: int = 0
+    height: int = 0
+    stride: int = 0
+
+
+def check_frame(spec: FrameSpec, data: bytes, limits: FrameLimits) -> FrameSpec:
+    """`spec` with its format and stride known, if `data` can be such a frame.
+
+    Raises InvalidFrame where they contradict each other or the limits, Unimplemented for a format
+    that is not decoded here.
+    """
+    if not data:
+        raise InvalidFrame("the frame is empty: it has 0 bytes")
+    if len(data) > limits.size:
+        raise InvalidFrame(
+            f"the frame has {len(data):,} bytes, more than the {limits.size:,} taken here"
+        )
+    if spec.format is FrameFormat.AUTO:
+        return FrameSpec(recognise(data))
+    if spec.format in ENCODED:
+        _check_magic(spec.format, data)
+        return FrameSpec(spec.format)
+    if spec.format not in BYTES_PER_PIXEL:
+        raise Unimplemented(f"this daemon does not decode {spec.format.value.upper()} frames yet")
+    return _check_raw(spec, len(data), limits)
+
+
+def recognise(data: bytes) -> FrameFormat:
+    """The encoded format that `data` begins like; raises InvalidFrame for any other beginning."""
+    for candidate, beginnings in MAGIC.items():
+        if data.startswith(beginnings) and (
+            candidate is not FrameFormat.WEBP or data[8:12] == b"WEBP"
+        ):
+            return candidate
+    raise InvalidFrame(
+        "the frame is no JPEG, PNG, WebP or BMP "
+        f"(it begins with {data[:8]!r}); raw pixels need a format, a width and a height"
+    )
+
+
+def _check_magic(expected: FrameFormat, data: bytes) -> None:
+    try:
+        found = recognise(data)
+    except InvalidFrame as error:
+        raise InvalidFrame(f"said to be {expected.value.upper()}, but {error}") from None
+    if found is not expected:
+        raise InvalidFrame(
+            f"said to be {expected.value.upper()}, but it begins like {found.value.upper()}"
+        )
+
+
+def _check_raw(spec: FrameSpec, size: int, limits: FrameLimits) -> FrameSpec:
+    name = spec.format.value.upper()
+    if spec.width == 0 or spec.height == 0:
+        raise InvalidFrame(
+            f"a raw {name} frame needs a width and a height, not {spec.width}x{spec.height}"
+        )
+    check_pixels(spec.width, spec.height, limits.pixels)
+    packed = spec.width * BYTES_PER_PIXEL[spec.format]
+    stride = spec.stride or packed
+    if stride < packed:
+        raise InvalidFrame(
+            f"stride {stride} is less than a row of {spec.width} {name} pixels, {packed} bytes"
+        )
+    shortest, longest = stride * (spec.height - 1) + packed, stride * spec.height
+    if not shortest <= size <= longest:
+        raise InvalidFrame(
+            f"{spec.width}x{spec.height} {name} with stride {stride} "
+            f"has {longest:,} bytes, not {size:,}"
+        )
+    return FrameSpec(spec.format, spec.width, spec.height, stride)
+
+
+def check_pixels(width: int, height: int, largest: int) -> None:
+    """Raise InvalidFrame for a picture of more than `largest` pixels or of none."""
+    if width < 1 or height < 1:
+        raise InvalidFrame(f"the picture has no pixels: {width}x{height}")
+    if width * height > largest:
+        raise InvalidFrame(
+            f"the picture has {width}x{height} pixels, more than the {largest:,} taken here"
+        )

@@ -1,0 +1,54 @@
+"""The model's output tensor to class ids and scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgesegd.core.model.spec import ModelSpec, OutputKind
+
+OutputTensor = npt.NDArray[Any]
+"""1 x H x W x C or 1 x H x W, float32, uint8, int8, int32 or int64."""
+Labels = npt.NDArray[np.uint8]
+"""H x W, the class id of each pixel, 255 for no class."""
+Scores = npt.NDArray[np.float32]
+"""H x W, the probability of the label given, 0.0 to 1.0."""
+
+
+def to_labels(model: ModelSpec, tensor: OutputTensor) -> Labels:
+    """The class of each pixel at the model's output size; copies, so `tensor` may be reused."""
+    match model.output_kind:
+        case OutputKind.LABELS:
+            return tensor.reshape(tensor.shape[1:3]).astype(np.uint8)
+        case OutputKind.PROBABILITY:
+            return (_plane(model, tensor) >= model.threshold).astype(np.uint8)
+        case OutputKind.LOGITS | OutputKind.PROBABILITIES:
+            best: Labels = np.argmax(tensor[0], axis=-1).astype(np.uint8)
+            return best
+
+
+def to_scores(model: ModelSpec, tensor: OutputTensor) -> Scores:
+    """The probability of each pixel's class, as `to_labels` gives it; softmax for logits."""
+    if model.output_kind is OutputKind.PROBABILITY:
+        foreground = _plane(model, tensor)
+        return np.where(foreground >= model.threshold, foreground, 1 - foreground)
+    values = _real(model, tensor[0])
+    best: Scores = values.max(axis=-1)
+    if model.output_kind is OutputKind.PROBABILITIES:
+        return best
+    relative: Scores = np.exp(values - best[..., None]).sum(axis=-1)
+    return np.reciprocal(relative)
+
+
+def _plane(model: ModelSpec, tensor: OutputTensor) -> Scores:
+    return _real(model, tensor.reshape(tensor.shape[1:3]))
+
+
+def _real(model: ModelSpec, stored: OutputTensor) -> npt.NDArray[np.float32]:
+    """Real values of a tensor: scale * (stored - zero_point) where it is quantized."""
+    if model.output.scale == 0:
+        return stored.astype(np.float32, copy=False)
+    centred = stored.astype(np.float32) - np.float32(model.output.zero_point)
+    return centred * np.float32(model.output.scale)

@@ -1,0 +1,185 @@
+"""What the front and an engine say to each other: JSON, one object a line.
+
+Pixels and results travel in a slot of the `Arena`; a message says what lies there.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from edgesegd.core import errors
+from edgesegd.core.errors import EdgesegError, InvalidOptions
+from edgesegd.core.frame import FrameFormat, FrameSpec
+from edgesegd.core.options import Output, ResizePolicy, ResultOptions, SizeMode
+from edgesegd.core.result import FrameResult, SegmentResult, Stage
+
+Message = dict[str, Any]
+LONGEST_LINE = 1 << 20
+"""Bytes; a message names at most 255 classes and stays far below."""
+
+
+def to_line(message: Message) -> bytes:
+    """A message as it goes over the socket."""
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+
+def from_line(line: bytes) -> Message:
+    """The message in one line."""
+    message: Message = json.loads(line)
+    return message
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSetup:
+    """The first message to an engine: what it is to load, and how.
+
+    `threads` 0 leaves the number to the engine. `runtime` is "auto" or the name of a package.
+    """
+
+    model_path: str
+    model_name: str
+    runtime: str
+    threads: int
+    max_pixels: int
+    slots: int
+    slot_size: int
+
+    def to_message(self) -> Message:
+        """As it goes over the socket."""
+        return asdict(self)
+
+    @classmethod
+    def from_message(cls, message: Message) -> EngineSetup:
+        """As it came."""
+        return cls(**message)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineReady:
+    """The first message of an engine: what it loaded; `invoke_seconds` is a warm invoke."""
+
+    runtime: str
+    delegate: str
+    threads: int
+    invoke_seconds: float
+
+    def to_message(self) -> Message:
+        """As it goes over the socket."""
+        return asdict(self)
+
+    @classmethod
+    def from_message(cls, message: Message) -> EngineReady:
+        """As it came; raises the error that kept the engine from loading the model."""
+        if "error" in message:
+            raise error_from(message)
+        return cls(**message)
+
+
+@dataclass(frozen=True, slots=True)
+class FrameJob:
+    """A frame in a slot, to be segmented.
+
+    `deadline` is a time of `time.monotonic`, which all processes of a machine share.
+    """
+
+    slot: int
+    length: int
+    deadline: float | None
+    frame: FrameSpec
+    options: ResultOptions
+
+    def to_message(self) -> Message:
+        """As it goes over the socket."""
+        frame, options = self.frame, self.options
+        return {
+            "slot": self.slot,
+            "length": self.length,
+            "deadline": self.deadline,
+            "frame": [frame.format, frame.width, frame.height, frame.stride],
+            "outputs": sorted(options.outputs),
+            "size": [options.size, options.width, options.height],
+            "resize": options.resize,
+            "classes": options.classes,
+        }
+
+    @classmethod
+    def from_message(cls, message: Message) -> FrameJob:
+        """As it came."""
+        frame_format, *frame = message["frame"]
+        size, width, height = message["size"]
+        return cls(
+            slot=message["slot"],
+            length=message["length"],
+            deadline=message["deadline"],
+            frame=FrameSpec(FrameFormat(frame_format), *frame),
+            options=ResultOptions(
+                outputs=frozenset(Output(output) for output in message["outputs"]),
+                size=SizeMode(size),
+                width=width,
+                height=height,
+                resize=ResizePolicy(message["resize"]),
+                classes=tuple(message["classes"]),
+            ),
+        )
+
+
+def write_result(result: FrameResult, slot: memoryview) -> Message:
+    """Put the bytes of `result` into `slot` and the rest into a message.
+
+    Raises InvalidOptions where the slot is too small for what was asked for.
+    """
+    blobs = [*result.planes.values(), *(s.rle for s in result.segments if s.rle is not None)]
+    total = sum(map(len, blobs))
+    if total > len(slot):
+        raise InvalidOptions(
+            f"the result has {total:,} bytes, more than the {len(slot):,} that are given here; "
+            "ask for a smaller size or fewer outputs"
+        )
+    end = 0
+    for blob in blobs:
+        slot[end : end + len(blob)] = blob
+        end += len(blob)
+    return {
+        "size": [result.width, result.height],
+        "frame": result.frame_size,
+        "planes": {output: len(plane) for output, plane in result.planes.items()},
+        "segments": [
+            [s.class_id, s.area, s.box, s.mean_confidence, None if s.rle is None else len(s.rle)]
+            for s in result.segments
+        ],
+        "seconds": result.seconds,
+    }
+
+
+def read_result(message: Message, slot: memoryview) -> FrameResult:
+    """The result that `write_result` left in `slot`; raises the error that came instead."""
+    if "error" in message:
+        raise error_from(message)
+    end = 0
+
+    def take(length: int) -> bytes:
+        nonlocal end
+        start, end = end, end + length
+        return bytes(slot[start:end])
+
+    planes = {Output(output): take(length) for output, length in message["planes"].items()}
+    segments = tuple(
+        SegmentResult(class_id, area, tuple(box), confidence, None if rle is None else take(rle))
+        for class_id, area, box, confidence, rle in message["segments"]
+    )
+    seconds = {Stage(stage): value for stage, value in message["seconds"].items()}
+    width, height = message["size"]
+    return FrameResult(width, height, tuple(message["frame"]), planes, segments, seconds)
+
+
+def error_message(error: EdgesegError) -> Message:
+    """An error as it goes over the socket."""
+    return {"error": type(error).__name__, "message": str(error)}
+
+
+def error_from(message: Message) -> EdgesegError:
+    """The error that came."""
+    error: EdgesegError = getattr(errors, message["error"])(message["message"])
+    return error

@@ -1,0 +1,1 @@
+"""Reading a segmentation model's file and everything that is known about it."""

@@ -1,0 +1,13 @@
+"""Label files: one class name a line."""
+
+from __future__ import annotations
+
+
+def parse_labels(text: str) -> tuple[str, ...]:
+    """The names up to the first blank line, for remarks may follow it."""
+    names: list[str] = []
+    for line in text.removeprefix("\ufeff").splitlines():
+        if not (name := line.strip()):
+            break
+        names.append(name)
+    return tuple(names)

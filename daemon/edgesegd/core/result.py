@@ -1,0 +1,50 @@
+"""What becomes of a frame that was segmented, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from edgesegd.core.options import Output
+
+
+class Stage(StrEnum):
+    """A part of a frame's way; its time is measured."""
+
+    QUEUED = "queued"
+    DECODE = "decode"
+    PREPROCESS = "preprocess"
+    INVOKE = "invoke"
+    LABELS = "labels"
+    ENCODE = "encode"
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentResult:
+    """One class found.
+
+    `area` in pixels; `box` is x, y, width, height in pixels; `rle` holds native uint32 run
+    lengths; None or 0 where not asked for.
+    """
+
+    class_id: int
+    area: int = 0
+    box: tuple[int, int, int, int] = (0, 0, 0, 0)
+    mean_confidence: float | None = None
+    rle: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FrameResult:
+    """The results for one frame.
+
+    `width` x `height` is the size of every mask, `frame_size` that of the decoded frame, all in
+    pixels. `planes` holds the outputs that are bytes. `seconds` is the time of each stage.
+    """
+
+    width: int
+    height: int
+    frame_size: tuple[int, int]
+    planes: dict[Output, bytes] = field(default_factory=dict)
+    segments: tuple[SegmentResult, ...] = ()
+    seconds: dict[Stage, float] = field(default_factory=dict)

@@ -1,0 +1,197 @@
+"""The composition root: builds every part, runs them, and stops them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import grpc.aio
+from grpc_reflection.v1alpha import reflection
+from prometheus_client import CollectorRegistry
+
+from edgeseg.v1 import segmentation_pb2_grpc as pb_grpc
+from edgesegd.config import Config
+from edgesegd.core.errors import CannotListen, ConfigError
+from edgesegd.core.frame import FrameLimits
+from edgesegd.core.messages import EngineSetup
+from edgesegd.core.model.reading import read_model
+from edgesegd.core.model.store import resolve_model
+from edgesegd.edges.desk import Desk
+from edgesegd.edges.engine_state import EngineState
+from edgesegd.edges.health import Health
+from edgesegd.edges.info import server_info
+from edgesegd.edges.listening import is_loopback, listen
+from edgesegd.edges.metrics import Metrics
+from edgesegd.edges.metrics_server import MetricsServer
+from edgesegd.edges.names import SERVICE_NAME
+from edgesegd.edges.service import SegmentationService
+from edgesegd.edges.systemd import Notifier
+from edgesegd.link.bound import AnswerBound
+from edgesegd.link.link import EngineLink
+from edgesegd.link.supervisor import Supervisor
+from edgesegd.scheduler.scheduler import Scheduler
+from edgesegd.version import __version__
+
+log = logging.getLogger(__name__)
+
+ENGINE_SLOTS = 1
+"""Frames that an engine may hold: the next one is chosen when the last is done, so it is fresh."""
+EXIT_FAILED = 1
+
+
+def server_options(limits: FrameLimits) -> list[tuple[str, int]]:
+    """How gRPC serves: a frame over the limit is refused by itself, not with its whole stream."""
+    return [
+        ("grpc.max_receive_message_length", 2 * limits.size),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.so_reuseport", 0),  # a second daemon on the port must fail, not share it
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+    ]
+
+
+class Daemon:
+    """One daemon from its start to its end."""
+
+    def __init__(self, config: Config, *, announce: Callable[[str], None]) -> None:
+        path = resolve_model(config.model, Path(config.data_dir))
+        self._config = config
+        self._announce = announce
+        self._model = read_model(path)
+        self._limits = FrameLimits(config.max_frame_bytes, config.max_frame_pixels)
+        self._scheduler = Scheduler()
+        self._metrics = Metrics(CollectorRegistry(), self._model)
+        self._health = Health(self._model.name)
+        self._engine = EngineState(self._metrics, self._health)
+        self._notifier = Notifier(os.environ)
+        self._service = SegmentationService(
+            desk=Desk(
+                model=self._model,
+                limits=self._limits,
+                scheduler=self._scheduler,
+                metrics=self._metrics,
+                delegate=lambda: self._engine.delegate,
+            ),
+            unary_queue=config.unary_queue,
+            server_info=lambda: server_info(self._model, self._limits, self._engine.ready),
+        )
+        self._supervisor = Supervisor(
+            start_engine=partial(
+                EngineLink.start, self._engine_setup(), start_seconds=config.engine_start_seconds
+            ),
+            scheduler=self._scheduler,
+            observer=self._engine,
+            bound=AnswerBound(fixed=config.engine_answer_seconds),
+        )
+        self._metrics.watch(
+            queue_depth=lambda: self._scheduler.depth,
+            streams=lambda: self._service.streams,
+            engine_pid=lambda: self._engine.pid,
+        )
+        self._stop = asyncio.Event()
+        self._signals: list[int] = []
+
+    async def run(self) -> int:
+        """Serve until a signal comes; the exit status. Raises a StartupError."""
+        self._catch_signals()
+        metrics_server = self._serve_metrics()
+        server = grpc.aio.server(options=server_options(self._limits))
+        try:
+            addresses = self._add_services(server)
+            await self._supervisor.start()
+            await server.start()
+            feeding = asyncio.create_task(self._supervisor.run())
+            self._say_ready(addresses, metrics_server)
+            return await self._main_loop(server, feeding)
+        finally:
+            await server.stop(None)
+            await self._supervisor.close()
+            if metrics_server is not None:
+                metrics_server.close()
+
+    async def _main_loop(self, server: grpc.aio.Server, feeding: asyncio.Task[None]) -> int:
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait({stopping, feeding}, return_when=asyncio.FIRST_COMPLETED)
+        if feeding.done():
+            log.critical("the engine's supervisor ended", exc_info=feeding.exception())
+            stopping.cancel()
+            return EXIT_FAILED
+        await self._drain(server)
+        feeding.cancel()
+        await asyncio.gather(feeding, return_exceptions=True)
+        return 0
+
+    async def _drain(self, server: grpc.aio.Server) -> None:
+        log.info("draining: answering what was taken, for at most %g s", self._config.drain_seconds)
+        self._notifier.notify("STOPPING=1")
+        await self._health.drain()
+        self._service.drain()
+        await server.stop(self._config.drain_seconds)
+
+    def _engine_setup(self) -> EngineSetup:
+        return EngineSetup(
+            model_path=str(self._model.path),
+            model_name=self._model.name,
+            runtime=self._config.runtime,
+            threads=self._config.threads,
+            max_pixels=self._limits.pixels,
+            slots=ENGINE_SLOTS,
+            slot_size=self._limits.size,
+        )
+
+    def _add_services(self, server: grpc.aio.Server) -> list[str]:
+        pb_grpc.add_SegmentationServiceServicer_to_server(self._service, server)
+        self._health.add_to(server)
+        names = (SERVICE_NAME, "grpc.health.v1.Health", reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)
+        return [listen(server, address) for address in self._config.listen]
+
+    def _serve_metrics(self) -> MetricsServer | None:
+        address = self._config.metrics_listen
+        if not address:
+            return None
+        host, _, port = address.rpartition(":")
+        if not host or not port.isdigit():
+            raise ConfigError(f"metrics_listen is HOST:PORT, not {address!r}")
+        return MetricsServer(self._metrics.registry, host, int(port))
+
+    def _say_ready(self, addresses: list[str], metrics_server: MetricsServer | None) -> None:
+        ready = self._engine.ready
+        if ready is None:
+            raise CannotListen("the engine was lost before the daemon was ready")
+        for address in addresses:
+            if not is_loopback(address):
+                log.warning(
+                    "%s is open to the network without TLS or a token: "
+                    "everyone who reaches it can use it",
+                    address,
+                )
+            self._announce(f"listening on {address}")
+        if metrics_server is not None:
+            self._announce(f"metrics on http://{metrics_server.address}/metrics")
+        self._announce(
+            f"edgesegd {__version__} ready: model {self._model.name} {self._model.version}, "
+            f"{ready.runtime}, delegate {ready.delegate}, {ready.threads} threads, "
+            f"{ready.invoke_seconds * 1000:.1f} ms an invoke"
+        )
+        self._notifier.notify("READY=1")
+
+    def _catch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal, number)
+
+    def _on_signal(self, number: int) -> None:
+        """The first signal drains; the second ends the process at once."""
+        if self._stop.is_set():
+            if self._engine.pid is not None:
+                os.kill(self._engine.pid, signal.SIGKILL)
+            os._exit(128 + number)
+        self._stop.set()

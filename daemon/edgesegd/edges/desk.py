@@ -1,0 +1,79 @@
+"""Where frames come in and answers go out, whatever the RPC."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.core.errors import EdgesegError
+from edgesegd.core.frame import FrameLimits
+from edgesegd.core.model.spec import ModelSpec
+from edgesegd.core.result import FrameResult, Stage
+from edgesegd.edges.metrics import Metrics
+from edgesegd.edges.requests import (
+    FrameOptions,
+    FrameTag,
+    deadline_of,
+    parse_frame,
+    parse_options,
+)
+from edgesegd.edges.responses import Served
+from edgesegd.scheduler.job import Job
+from edgesegd.scheduler.lane import Lane
+from edgesegd.scheduler.scheduler import Scheduler
+
+
+class Desk:
+    """Turns messages into jobs of one model, and counts what becomes of them."""
+
+    def __init__(
+        self,
+        *,
+        model: ModelSpec,
+        limits: FrameLimits,
+        scheduler: Scheduler,
+        metrics: Metrics,
+        delegate: Callable[[], str],
+    ) -> None:
+        self.model = model
+        self.limits = limits
+        self.scheduler = scheduler
+        self.metrics = metrics
+        self._delegate = delegate
+
+    def options(self, options: pb.SegmentationOptions) -> FrameOptions:
+        """What a client wants; raises a ClientError."""
+        return parse_options(options, self.model, self.limits)
+
+    def submit(
+        self, lane: Lane, frame: pb.Frame, options: FrameOptions, call_deadline: float | None
+    ) -> Job:
+        """Queue a frame; raises a ClientError or a NotAnswered where that cannot be."""
+        received = time.monotonic()
+        job = Job(
+            frame=parse_frame(frame, self.limits),
+            data=frame.data,
+            options=options.result,
+            answer=asyncio.get_running_loop().create_future(),
+            deadline=deadline_of(frame, received, options, call_deadline),
+            received=received,
+        )
+        self.scheduler.submit(lane, job)
+        return job
+
+    def served(self) -> Served:
+        """Who serves now."""
+        return Served(self.model, self._delegate())
+
+    def count(
+        self, tag: FrameTag, outcome: FrameResult | EdgesegError, queued: float
+    ) -> dict[Stage, float]:
+        """Account for a frame that is answered now; the seconds of its stages."""
+        seconds = {Stage.QUEUED: queued}
+        if isinstance(outcome, FrameResult):
+            seconds |= outcome.seconds
+        total = (time.time_ns() - tag.received_unix_ns) / 1e9
+        self.metrics.frame_answered(outcome, seconds, total, self._delegate())
+        return seconds

@@ -1,0 +1,148 @@
+"""What Prometheus sees."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+from edgesegd.core.errors import EdgesegError
+from edgesegd.core.model.spec import ModelSpec
+from edgesegd.core.result import FrameResult, Stage
+from edgesegd.edges.status import outcome_name
+from edgesegd.version import __version__
+
+BUCKETS = tuple(round(0.0001 * 1.8**n, 7) for n in range(20))
+"""100 microseconds to 7 seconds, each 1.8 times the one before, as TensorFlow Serving's."""
+
+OK = "ok"
+CANCELLED = "cancelled"
+
+
+class Metrics:
+    """Every series of one daemon, in `registry`; labelled by model and delegate."""
+
+    def __init__(self, registry: CollectorRegistry, model: ModelSpec) -> None:
+        self.registry = registry
+        self._model = model.name
+        by_model = ["model", "delegate"]
+        self._frames = Counter(
+            "edgeseg_frames",
+            "Frames by what became of them.",
+            [*by_model, "outcome"],
+            registry=registry,
+        )
+        self._stages = Histogram(
+            "edgeseg_stage_seconds",
+            "Time that segmented frames spent in each stage of their way.",
+            [*by_model, "stage"],
+            buckets=BUCKETS,
+            registry=registry,
+        )
+        self._latency = Histogram(
+            "edgeseg_frame_seconds",
+            "Time from a frame's reception to its response, of segmented frames.",
+            by_model,
+            buckets=BUCKETS,
+            registry=registry,
+        )
+        self._restarts = Counter(
+            "edgeseg_engine_restarts",
+            "Engines that were lost and replaced, by cause.",
+            ["model", "cause"],
+            registry=registry,
+        )
+        self._engine_ready = Gauge(
+            "edgeseg_engine_ready",
+            "1 while an engine is ready to segment.",
+            ["model"],
+            registry=registry,
+        )
+        self._delegate_info = Gauge(
+            "edgeseg_delegate_info",
+            "The delegate and the runtime of the engine that is ready.",
+            [*by_model, "runtime", "threads"],
+            registry=registry,
+        )
+        self._expose_constants(model)
+        self._expose_zeros()
+        ProcessCollector(registry=registry)
+
+    def _expose_constants(self, model: ModelSpec) -> None:
+        Gauge(
+            "edgeseg_build_info",
+            "The daemon that runs.",
+            ["version", "python"],
+            registry=self.registry,
+        ).labels(__version__, platform.python_version()).set(1)
+        Gauge(
+            "edgeseg_model_info",
+            "The model that is served.",
+            ["model", "version", "input", "output"],
+            registry=self.registry,
+        ).labels(
+            model.name,
+            model.version,
+            "{}x{}".format(*model.input_size),
+            "{}x{} {}".format(*model.output_size, model.output_kind.value),
+        ).set(1)
+
+    def _expose_zeros(self) -> None:
+        """Series that alerts watch exist before the first event."""
+        self._engine_ready.labels(self._model).set(0)
+        for cause in ("crash", "hang", "invoke", "start"):
+            self._restarts.labels(self._model, cause)
+
+    def watch(
+        self,
+        *,
+        queue_depth: Callable[[], int],
+        streams: Callable[[], int],
+        engine_pid: Callable[[], int | None],
+    ) -> None:
+        """Read these whenever the page is asked for."""
+        Gauge(
+            "edgeseg_queue_depth",
+            "Frames that wait for an engine.",
+            registry=self.registry,
+        ).set_function(queue_depth)
+        Gauge(
+            "edgeseg_streams",
+            "Streams that are open.",
+            registry=self.registry,
+        ).set_function(streams)
+        ProcessCollector(
+            namespace="edgeseg_engine", pid=lambda: engine_pid() or -1, registry=self.registry
+        )
+
+    def frame_answered(
+        self,
+        outcome: FrameResult | EdgesegError,
+        seconds: Mapping[Stage, float],
+        total: float,
+        delegate: str,
+    ) -> None:
+        """A frame's response is sent; `total` is its whole time in seconds."""
+        if isinstance(outcome, EdgesegError):
+            self._frames.labels(self._model, delegate, outcome_name(outcome)).inc()
+            return
+        self._frames.labels(self._model, delegate, OK).inc()
+        self._latency.labels(self._model, delegate).observe(total)
+        for stage, spent in seconds.items():
+            self._stages.labels(self._model, delegate, stage.value).observe(spent)
+
+    def frames_abandoned(self, count: int) -> None:
+        """Clients left before the answers to `count` frames."""
+        self._frames.labels(self._model, "", CANCELLED).inc(count)
+
+    def engine_ready(self, delegate: str, runtime: str, threads: int) -> None:
+        """An engine is ready."""
+        self._engine_ready.labels(self._model).set(1)
+        self._delegate_info.clear()
+        self._delegate_info.labels(self._model, delegate, runtime, str(threads)).set(1)
+
+    def engine_lost(self, cause: str) -> None:
+        """An engine is gone."""
+        self._engine_ready.labels(self._model).set(0)
+        self._restarts.labels(self._model, cause).inc()

@@ -1,0 +1,96 @@
+"""Results and errors to messages of `edgeseg.v1`."""
+
+from __future__ import annotations
+
+import time
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.core.errors import EdgesegError
+from edgesegd.core.model.spec import ModelSpec
+from edgesegd.core.options import Output
+from edgesegd.core.result import FrameResult, SegmentResult, Stage
+from edgesegd.edges.requests import FrameTag
+from edgesegd.edges.status import frame_status
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Which model and delegate gave a result."""
+
+    model: ModelSpec
+    delegate: str
+
+
+def answer_result(
+    tag: FrameTag, result: FrameResult, timing: pb.Timing, served: Served
+) -> pb.SegmentResponse:
+    """The response to a segmented frame."""
+    return pb.SegmentResponse(
+        frame_id=tag.frame_id,
+        captured_unix_ns=tag.captured_unix_ns,
+        status=pb.FRAME_STATUS_OK,
+        segmentation=segmentation(result, served),
+        timing=timing,
+    )
+
+
+def answer_error(tag: FrameTag, error: EdgesegError, timing: pb.Timing) -> pb.SegmentResponse:
+    """The response to a frame that has no result."""
+    return pb.SegmentResponse(
+        frame_id=tag.frame_id,
+        captured_unix_ns=tag.captured_unix_ns,
+        status=frame_status(error),
+        message=str(error),
+        timing=timing,
+    )
+
+
+def segmentation(result: FrameResult, served: Served) -> pb.Segmentation:
+    """A result as it goes over the wire."""
+    planes = result.planes
+    return pb.Segmentation(
+        width=result.width,
+        height=result.height,
+        labels=planes.get(Output.LABELS, b""),
+        labels_png=planes.get(Output.LABELS_PNG, b""),
+        confidence_map=planes.get(Output.CONFIDENCE_MAP, b""),
+        segments=[_segment(found, served.model) for found in result.segments],
+        frame_width=result.frame_size[0],
+        frame_height=result.frame_size[1],
+        model=served.model.name,
+        model_version=served.model.version,
+        delegate=served.delegate,
+    )
+
+
+def _segment(found: SegmentResult, model: ModelSpec) -> pb.Segment:
+    x, y, width, height = found.box
+    return pb.Segment(
+        class_id=found.class_id,
+        class_name=model.class_spec(found.class_id).name,
+        area=found.area,
+        box=pb.BoundingBox(x=x, y=y, width=width, height=height) if width else None,
+        mean_confidence=found.mean_confidence,
+        rle=None if found.rle is None else pb.Rle(counts=array("I", found.rle)),
+    )
+
+
+def timing_until_now(tag: FrameTag, seconds: Mapping[Stage, float]) -> pb.Timing:
+    """Where the time of a frame went, now that its response is sent."""
+    return pb.Timing(
+        received_unix_ns=tag.received_unix_ns,
+        queued_us=_microseconds(seconds.get(Stage.QUEUED, 0.0)),
+        decode_us=_microseconds(seconds.get(Stage.DECODE, 0.0)),
+        preprocess_us=_microseconds(seconds.get(Stage.PREPROCESS, 0.0)),
+        invoke_us=_microseconds(seconds.get(Stage.INVOKE, 0.0)),
+        labels_us=_microseconds(seconds.get(Stage.LABELS, 0.0)),
+        encode_us=_microseconds(seconds.get(Stage.ENCODE, 0.0)),
+        sent_unix_ns=time.time_ns(),
+    )
+
+
+def _microseconds(seconds: float) -> int:
+    return round(seconds * 1e6)

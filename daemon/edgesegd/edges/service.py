@@ -1,0 +1,126 @@
+"""The RPCs of `edgeseg.v1`: thin, for the desk and the sessions do the work."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import grpc.aio
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgeseg.v1 import segmentation_pb2_grpc as pb_grpc
+from edgesegd.core.errors import EdgesegError
+from edgesegd.core.result import FrameResult
+from edgesegd.edges.desk import Desk
+from edgesegd.edges.requests import FrameTag, tag_frame
+from edgesegd.edges.responses import segmentation, timing_until_now
+from edgesegd.edges.session import StreamSession
+from edgesegd.edges.status import INTERNAL_TEXT, grpc_status, retry_metadata
+from edgesegd.scheduler.lane import Lane, Overflow
+
+log = logging.getLogger(__name__)
+
+StreamContext = grpc.aio.ServicerContext[pb.SegmentRequest, pb.SegmentResponse]
+ImageContext = grpc.aio.ServicerContext[pb.SegmentImageRequest, pb.SegmentImageResponse]
+InfoContext = grpc.aio.ServicerContext[pb.GetServerInfoRequest, pb.GetServerInfoResponse]
+
+
+class SegmentationService(pb_grpc.SegmentationServiceServicer):
+    """Serves streams, single images and questions about the daemon."""
+
+    def __init__(
+        self, *, desk: Desk, unary_queue: int, server_info: Callable[[], pb.GetServerInfoResponse]
+    ) -> None:
+        self._desk = desk
+        self._unary = Lane(unary_queue, Overflow.REJECT)
+        self._server_info = server_info
+        self._sessions: set[StreamSession] = set()
+        desk.scheduler.open(self._unary)
+
+    @property
+    def streams(self) -> int:
+        """How many streams are open."""
+        return len(self._sessions)
+
+    def drain(self) -> None:
+        """Take no more frames; answer those that were taken and end the streams."""
+        self._desk.scheduler.drain()
+        for session in self._sessions:
+            session.drain()
+
+    async def Segment(  # noqa: N802 # named by the contract
+        self, request_iterator: AsyncIterator[pb.SegmentRequest], context: StreamContext
+    ) -> AsyncIterator[pb.SegmentResponse]:
+        """Answer each frame of a stream once."""
+        async with _errors_as_status(context):
+            session = StreamSession(self._desk, _deadline(context))
+            self._sessions.add(session)
+            try:
+                if self._desk.scheduler.draining:
+                    session.drain()
+                async for response in session.responses(request_iterator):
+                    yield response
+            finally:
+                self._sessions.discard(session)
+
+    async def SegmentImage(  # noqa: N802 # named by the contract
+        self, request: pb.SegmentImageRequest, context: ImageContext
+    ) -> pb.SegmentImageResponse:
+        """Segment one image."""
+        tag = tag_frame(request.frame)
+        async with _errors_as_status(context):
+            result, timing = await self._segment_image(tag, request, _deadline(context))
+            return pb.SegmentImageResponse(
+                frame_id=tag.frame_id,
+                captured_unix_ns=tag.captured_unix_ns,
+                segmentation=segmentation(result, self._desk.served()),
+                timing=timing,
+            )
+        raise AssertionError("an aborted call does not come here")
+
+    async def GetServerInfo(  # noqa: N802 # named by the contract
+        self, request: pb.GetServerInfoRequest, context: InfoContext
+    ) -> pb.GetServerInfoResponse:
+        """What this daemon is, serves and accepts."""
+        del request, context
+        return self._server_info()
+
+    async def _segment_image(
+        self, tag: FrameTag, request: pb.SegmentImageRequest, deadline: float | None
+    ) -> tuple[FrameResult, pb.Timing]:
+        queued = 0.0
+        try:
+            options = self._desk.options(request.options)
+            job = self._desk.submit(self._unary, request.frame, options, deadline)
+            result = await job.answer
+            queued = job.queued_seconds
+        except EdgesegError as error:
+            self._desk.count(tag, error, queued)
+            raise
+        except asyncio.CancelledError:
+            self._desk.metrics.frames_abandoned(1)
+            raise
+        return result, timing_until_now(tag, self._desk.count(tag, result, queued))
+
+
+def _deadline(context: StreamContext | ImageContext) -> float | None:
+    """The call's deadline on the clock of `time.monotonic`."""
+    remaining = context.time_remaining()
+    return None if remaining is None else time.monotonic() + remaining
+
+
+@asynccontextmanager
+async def _errors_as_status(context: StreamContext | ImageContext) -> AsyncIterator[None]:
+    """End the call with the status of what goes wrong within; a bug is told as a fixed text."""
+    try:
+        yield
+    except EdgesegError as error:
+        await context.abort(grpc_status(error), str(error), retry_metadata(error))
+    except grpc.aio.AbortError:
+        raise
+    except Exception:
+        log.exception("a call failed by a fault of the daemon")
+        await context.abort(grpc.StatusCode.INTERNAL, INTERNAL_TEXT)

@@ -1,0 +1,156 @@
+"""One stream: frames come in, each is answered once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.core.errors import (
+    Draining,
+    EdgesegError,
+    Expired,
+    InvalidFrame,
+    InvalidOptions,
+    Unimplemented,
+)
+from edgesegd.core.result import FrameResult
+from edgesegd.edges.desk import Desk
+from edgesegd.edges.requests import FrameOptions, FrameTag, tag_frame
+from edgesegd.edges.responses import answer_error, answer_result, timing_until_now
+from edgesegd.scheduler.job import Job
+from edgesegd.scheduler.lane import Lane, Overflow
+
+WINDOW = {pb.QUEUE_POLICY_LATEST: 16, pb.QUEUE_POLICY_EVERY: 4}
+"""Frames of a stream that may be unanswered; then nothing is read until one is answered."""
+UNREAD_RESULTS = 2
+"""Results that may lie ready for a client that does not read; then none of its frames is taken."""
+FIRST_MESSAGE_SECONDS = 60.0
+
+Outcome = FrameResult | EdgesegError
+Answered = tuple[FrameTag, Outcome, float]
+"""A frame, what became of it, and the seconds that it was queued."""
+
+
+class StreamSession:
+    """Serves one `Segment` call.
+
+    With LATEST one frame waits and a newer one supersedes it; with EVERY all wait. Memory is
+    bounded by WINDOW and UNREAD_RESULTS whatever the client does.
+    """
+
+    def __init__(self, desk: Desk, call_deadline: float | None) -> None:
+        self._desk = desk
+        self._call_deadline = call_deadline
+        self._options: FrameOptions | Unimplemented = desk.options(pb.SegmentationOptions())
+        self._lane = Lane(1, Overflow.SUPERSEDE)
+        self._window = asyncio.Semaphore(WINDOW[pb.QUEUE_POLICY_LATEST])
+        self._outbox: asyncio.Queue[Answered | None] = asyncio.Queue()
+        self._unanswered = 0
+        self._unread_results = 0
+        self._draining = False
+        self._reader: asyncio.Task[None] | None = None
+
+    async def responses(
+        self, requests: AsyncIterator[pb.SegmentRequest]
+    ) -> AsyncIterator[pb.SegmentResponse]:
+        """Every frame's response as it is decided.
+
+        Raises what ended the reading (a ClientError, Draining), when all frames are answered.
+        """
+        self._reader = asyncio.create_task(self._read(requests))
+        self._reader.add_done_callback(lambda _: self._outbox.put_nowait(None))
+        try:
+            while self._unanswered or not self._reader.done():
+                answered = await self._outbox.get()
+                if answered is not None:
+                    yield self._respond(*answered)
+                    self._delivered(answered[1])
+            with contextlib.suppress(asyncio.CancelledError):
+                self._reader.result()
+            if self._draining:
+                raise Draining("the daemon is stopping; connect again")
+        finally:
+            self._reader.cancel()
+            self._desk.scheduler.close(self._lane)
+            self._desk.metrics.frames_abandoned(self._unanswered)
+
+    def drain(self) -> None:
+        """Read no more; what was read is still answered."""
+        self._draining = True
+        if self._reader is not None:
+            self._reader.cancel()
+
+    async def _read(self, requests: AsyncIterator[pb.SegmentRequest]) -> None:
+        try:
+            async with asyncio.timeout(FIRST_MESSAGE_SECONDS):
+                first = await anext(requests, None)
+        except TimeoutError:
+            raise Expired(f"no message in {FIRST_MESSAGE_SECONDS:g} s") from None
+        if first is None:
+            raise InvalidOptions("the stream ended before its first frame")
+        has_options = first.WhichOneof("message") == "options"
+        self._begin(first.options if has_options else pb.StreamOptions())
+        if not has_options:
+            await self._take(first)
+        async for request in requests:
+            await self._take(request)
+
+    def _begin(self, options: pb.StreamOptions) -> None:
+        policy = options.policy or pb.QUEUE_POLICY_LATEST
+        if policy not in WINDOW:
+            raise InvalidOptions(f"unknown queue policy {options.policy}")
+        try:
+            self._options = self._desk.options(options.segmentation)
+        except Unimplemented as error:  # told by frame: the stream itself is fine
+            self._options = error
+        self._window = asyncio.Semaphore(WINDOW[policy])
+        if policy == pb.QUEUE_POLICY_EVERY:
+            self._lane = Lane(WINDOW[policy], Overflow.REJECT)
+        self._desk.scheduler.open(self._lane)
+
+    async def _take(self, request: pb.SegmentRequest) -> None:
+        if request.WhichOneof("message") == "options":
+            raise InvalidOptions("options may only be the first message of a stream")
+        await self._window.acquire()
+        tag = tag_frame(request.frame)
+        self._unanswered += 1
+        try:
+            job = self._submit(request)
+        except EdgesegError as error:
+            self._outbox.put_nowait((tag, error, 0.0))
+        else:
+            job.answer.add_done_callback(lambda _: self._answered(tag, job))
+
+    def _submit(self, request: pb.SegmentRequest) -> Job:
+        if isinstance(self._options, Unimplemented):
+            raise self._options
+        if request.WhichOneof("message") is None:
+            raise InvalidFrame("the message holds neither options nor a frame")
+        return self._desk.submit(self._lane, request.frame, self._options, self._call_deadline)
+
+    def _answered(self, tag: FrameTag, job: Job) -> None:
+        if job.answer.cancelled():
+            return
+        error = job.answer.exception()
+        outcome = error if isinstance(error, EdgesegError) else job.answer.result()
+        if isinstance(outcome, FrameResult):
+            self._unread_results += 1
+            if self._unread_results >= UNREAD_RESULTS:
+                self._desk.scheduler.pause(self._lane)
+        self._outbox.put_nowait((tag, outcome, job.queued_seconds))
+
+    def _respond(self, tag: FrameTag, outcome: Outcome, queued: float) -> pb.SegmentResponse:
+        timing = timing_until_now(tag, self._desk.count(tag, outcome, queued))
+        if isinstance(outcome, FrameResult):
+            return answer_result(tag, outcome, timing, self._desk.served())
+        return answer_error(tag, outcome, timing)
+
+    def _delivered(self, outcome: Outcome) -> None:
+        self._unanswered -= 1
+        self._window.release()
+        if isinstance(outcome, FrameResult):
+            self._unread_results -= 1
+            if self._lane.paused and self._unread_results < UNREAD_RESULTS:
+                self._desk.scheduler.resume(self._lane)

@@ -1,0 +1,192 @@
+"""One engine process and the way to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from collections import deque
+
+from edgesegd.core.arena import Arena
+from edgesegd.core.errors import EngineFailed, EngineStartFailed
+from edgesegd.core.messages import (
+    LONGEST_LINE,
+    EngineReady,
+    EngineSetup,
+    FrameJob,
+    Message,
+    from_line,
+    read_result,
+    to_line,
+)
+from edgesegd.core.result import FrameResult
+from edgesegd.scheduler.job import Job
+
+log = logging.getLogger(__name__)
+
+LAST_WORDS = 20
+"""Lines of the engine's output that are kept to explain its end."""
+CLOSE_SECONDS = 2.0
+"""How long an engine may take to leave once its socket is closed."""
+
+
+class EngineLost(Exception):
+    """The engine ended, hung or failed; `cause` is one of "crash", "hang" and "invoke"."""
+
+    def __init__(self, cause: str, message: str) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
+class EngineLink:
+    """A running engine with its model loaded.
+
+    Its socket, its shared memory and its process live and die together. `ready` is what it said
+    of itself, `pid` its process id. `lost` ends when the engine is gone.
+    """
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        arena: Arena,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self.ready = EngineReady("", "", 0, 0.0)
+        self.pid = process.pid
+        self._process = process
+        self._arena = arena
+        self._reader = reader
+        self._writer = writer
+        self._free = list(range(arena.slots))
+        self._pending: deque[asyncio.Future[Message]] = deque()
+        self._last_words: deque[str] = deque(maxlen=LAST_WORDS)
+        self._listening = asyncio.create_task(self._listen_to_output())
+        self.lost: asyncio.Task[None] = asyncio.create_task(self._read_answers())
+
+    @classmethod
+    async def start(cls, setup: EngineSetup, *, start_seconds: float) -> EngineLink:
+        """A new engine that is ready to segment.
+
+        Raises a StartupError: what the engine said, or EngineStartFailed where it ended or was
+        not ready after `start_seconds`.
+        """
+        link = await cls._spawn(setup)
+        try:
+            await link._load(setup, start_seconds)  # noqa: SLF001 # its own class
+        except BaseException:
+            link.kill()
+            await link.close()
+            raise
+        return link
+
+    @classmethod
+    async def _spawn(cls, setup: EngineSetup) -> EngineLink:
+        arena = Arena.create(slots=setup.slots, slot_size=setup.slot_size)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "edgesegd.engine",
+                str(theirs.fileno()),
+                str(arena.fd),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                pass_fds=(theirs.fileno(), arena.fd),
+                limit=LONGEST_LINE,
+            )
+        reader, writer = await asyncio.open_unix_connection(sock=ours, limit=LONGEST_LINE)
+        return cls(process, arena, reader, writer)
+
+    async def _load(self, setup: EngineSetup, start_seconds: float) -> None:
+        try:
+            async with asyncio.timeout(start_seconds):
+                self.ready = EngineReady.from_message(await self._ask(setup.to_message()))
+        except TimeoutError:
+            raise EngineStartFailed(f"the engine was not ready after {start_seconds:g} s") from None
+        except EngineLost as lost:
+            raise EngineStartFailed(f"the engine did not start: {lost}") from None
+
+    async def segment(self, job: Job, *, answer_seconds: float) -> FrameResult:
+        """Segment one frame; raises what the engine found wrong with it, or EngineLost.
+
+        An engine that does not answer in `answer_seconds` is killed: a hung driver cannot be
+        interrupted otherwise.
+        """
+        number = self._free.pop()
+        slot = self._arena.slot(number)
+        slot[: len(job.data)] = job.data
+        request = FrameJob(number, len(job.data), job.deadline, job.frame, job.options)
+        try:
+            async with asyncio.timeout(answer_seconds):
+                answer = await self._ask(request.to_message())
+            return read_result(answer, slot)
+        except TimeoutError:
+            self.kill()
+            raise EngineLost("hang", f"no answer in {answer_seconds:.1f} s") from None
+        except EngineFailed as failed:
+            raise EngineLost("invoke", str(failed)) from None
+        finally:
+            slot.release()
+            self._free.append(number)
+
+    def kill(self) -> None:
+        """End the engine at once, whatever it does; `close` must follow."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+    async def close(self) -> None:
+        """Let the engine finish what it does and leave; kill it if it stays. Once only."""
+        self._writer.close()
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._process.wait()
+        except TimeoutError:
+            self.kill()
+            await self._process.wait()
+        await asyncio.gather(self.lost, self._listening, return_exceptions=True)
+        self._arena.close()
+
+    async def _ask(self, message: Message) -> Message:
+        if self.lost.done():
+            raise EngineLost("crash", self._how_it_ended())
+        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._pending.append(answer)
+        self._writer.write(to_line(message))
+        return await answer
+
+    async def _read_answers(self) -> None:
+        """Settle what was asked, in order; at the engine's end tell all who still wait."""
+        with contextlib.suppress(ConnectionError):
+            while line := await self._reader.readline():
+                answer = self._pending.popleft()
+                if not answer.done():
+                    answer.set_result(from_line(line))
+        await self._process.wait()
+        await self._listening
+        for answer in self._pending:
+            if not answer.done():
+                answer.set_exception(EngineLost("crash", self._how_it_ended()))
+
+    async def _listen_to_output(self) -> None:
+        output = self._process.stdout
+        while output is not None and (line := await output.readline()):
+            text = line.decode(errors="replace").rstrip()
+            self._last_words.append(text)
+            log.debug("engine %d: %s", self.pid, text)
+
+    def _how_it_ended(self) -> str:
+        code = self._process.returncode
+        if code is not None and code < 0:
+            try:
+                ending = f"killed by {signal.Signals(-code).name}"
+            except ValueError:
+                ending = f"killed by signal {-code}"
+        else:
+            ending = f"exited with status {code}"
+        return f"{ending}: {self._last_words[-1]}" if self._last_words else ending

@@ -1,0 +1,1 @@
+"""Which frame is segmented next, and which never."""

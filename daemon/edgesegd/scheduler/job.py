@@ -1,0 +1,49 @@
+"""One frame that waits for an engine."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+from edgesegd.core.errors import EdgesegError
+from edgesegd.core.frame import FrameSpec
+from edgesegd.core.options import ResultOptions
+from edgesegd.core.result import FrameResult
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A checked frame, its bytes and the answer it will get.
+
+    `received`, `deadline` and `taken` are times of `time.monotonic`: when the frame came, after
+    when it must not be invoked, when an engine took it. `answer` is settled exactly once, with a
+    result or an EdgesegError; who is no longer interested cancels it.
+    """
+
+    frame: FrameSpec
+    data: bytes
+    options: ResultOptions
+    answer: asyncio.Future[FrameResult]
+    deadline: float | None = None
+    received: float = field(default_factory=time.monotonic)
+    taken: float | None = None
+
+    def settle(self, outcome: FrameResult | EdgesegError) -> None:
+        """Give the answer; too late is no fault, for the client may have left."""
+        self.data = b""
+        if self.answer.done():
+            return
+        if isinstance(outcome, EdgesegError):
+            self.answer.set_exception(outcome)
+        else:
+            self.answer.set_result(outcome)
+
+    @property
+    def queued_seconds(self) -> float:
+        """How long the frame waited for an engine; 0 where it never came to one."""
+        return 0.0 if self.taken is None else self.taken - self.received
+
+    def expired(self) -> bool:
+        """Whether the frame must not be invoked any more."""
+        return self.deadline is not None and time.monotonic() > self.deadline

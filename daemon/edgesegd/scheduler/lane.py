@@ -1,0 +1,66 @@
+"""The frames of one client that wait."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from enum import Enum, auto
+
+from edgesegd.core.errors import Overloaded, Superseded
+from edgesegd.scheduler.job import Job
+
+
+class Overflow(Enum):
+    """What happens when a lane is full and one more frame comes."""
+
+    SUPERSEDE = auto()
+    """The oldest waiting frame gives way."""
+    REJECT = auto()
+    """The new frame is refused."""
+
+
+class Lane:
+    """A bounded queue of the frames of one stream, or of all unary calls.
+
+    At most `limit` frames wait; `overflow` says what happens to one more. `retry_after` (seconds)
+    is told to those refused. A paused lane keeps its frames, but none is taken from it: its
+    client does not read the answers that it has.
+    """
+
+    def __init__(self, limit: int, overflow: Overflow, *, retry_after: float = 0.1) -> None:
+        self._jobs: deque[Job] = deque()
+        self._limit = limit
+        self._overflow = overflow
+        self._retry_after = retry_after
+        self.paused = False
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter(self._jobs)
+
+    @property
+    def ready(self) -> bool:
+        """Whether a frame can be taken."""
+        return bool(self._jobs) and not self.paused
+
+    def put(self, job: Job) -> None:
+        """Let `job` wait; raises Overloaded where the lane is full and rejects."""
+        if len(self._jobs) >= self._limit:
+            if self._overflow is Overflow.REJECT:
+                raise Overloaded(
+                    f"{self._limit} frames wait already; try again later", self._retry_after
+                )
+            oldest = self._jobs.popleft()
+            oldest.settle(Superseded("a newer frame of the stream came"))
+        self._jobs.append(job)
+
+    def pop(self) -> Job:
+        """Take the frame that waited longest."""
+        return self._jobs.popleft()
+
+    def remove(self, job: Job) -> None:
+        """Forget a frame, if it still waits."""
+        if job in self._jobs:
+            self._jobs.remove(job)

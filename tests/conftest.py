@@ -1,0 +1,21 @@
+"""Where the real models and photographs are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The folder with `models` and `images`; skips where it is not there."""
+    beside_project = Path(__file__).parents[2] / "shared"
+    folder = Path(os.environ.get("EDGESEG_SHARED", beside_project))
+    if not (folder / "models").is_dir():
+        pytest.skip(
+            f"no real models in {folder}: put them there as its models/README.md lists them, or "
+            "set EDGESEG_SHARED to the folder that has them"
+        )
+    return folder

@@ -1,0 +1,143 @@
+"""The whole way of a frame gives what a plain interpreter gives on the same tensor."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.core.model.reading import read_model
+from edgesegd.engine.runtime import load_runtime
+from support.calls import every, frames, segment
+from support.running_daemon import RunningDaemon
+
+pytestmark = [pytest.mark.realmodel, pytest.mark.runtime]
+
+Array = npt.NDArray[np.generic]
+
+
+def float_pixels(pixels: Array) -> Array:
+    return ((pixels.astype(np.float32) - 127.5) / 127.5).astype(np.float32)
+
+
+def unit_pixels(pixels: Array) -> Array:
+    return (pixels / 255).astype(np.float32)
+
+
+def as_they_are(pixels: Array) -> Array:
+    return pixels
+
+
+def argmax(output: Array) -> Array:
+    return np.argmax(output[0], axis=-1)
+
+
+def squeeze(output: Array) -> Array:
+    return output[0]
+
+
+def at_least_half(output: Array) -> Array:
+    return output[0, ..., 0] >= 0.5
+
+
+PLAIN: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
+    "deeplabv3_257_mv_gpu": (float_pixels, argmax),
+    "deeplabv3_mnv2_dm05_pascal_quant": (as_they_are, squeeze),
+    "selfiesegmentation_mlkit-256x256-2021_01_19-v1215.f16": (unit_pixels, at_least_half),
+}
+"""For each model: pixels to what the tensor holds, and the output to class ids."""
+
+PICTURES = ("cat_720p.jpg", "pets.jpg", "grace_hopper.bmp", "dog_segmentation.bmp")
+
+
+def plain_labels(model: Path, pixels: Array) -> Array:
+    """What anyone gets who calls the interpreter by the book."""
+    to_tensor, to_labels = PLAIN[model.stem]
+    interpreter = load_runtime("auto").interpreter(model_path=str(model), num_threads=1)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], to_tensor(pixels)[None])
+    interpreter.invoke()
+    return to_labels(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
+
+
+def png(pixels: Image.Image) -> bytes:
+    file = io.BytesIO()
+    pixels.save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module", params=PLAIN)
+def model(request: pytest.FixtureRequest, shared_dir: Path) -> Path:
+    path: Path = shared_dir / "models" / f"{request.param}.tflite"
+    custom = "selfie" in path.stem
+    if custom and load_runtime("auto").name == "tflite-runtime":
+        pytest.skip("tflite-runtime 2.14 has no Convolution2DTransposeBias, which this model needs")
+    return path
+
+
+@pytest.fixture(scope="module")
+def real_daemon(model: Path) -> Iterator[RunningDaemon]:
+    running = RunningDaemon(f"--model={model}")
+    yield running
+    assert running.stop() == 0
+
+
+def labels_of(response: pb.SegmentResponse) -> npt.NDArray[np.uint8]:
+    result = response.segmentation
+    return np.frombuffer(result.labels, np.uint8).reshape(result.height, result.width)
+
+
+async def test_labels_are_the_plain_interpreters(
+    real_daemon: RunningDaemon, model: Path, shared_dir: Path
+) -> None:
+    """Sent at the model's own size, the tensor is the same, and so are all labels."""
+    size = read_model(model).input_size
+    resized = []
+    for name in PICTURES:
+        with Image.open(shared_dir / "images" / name) as picture:
+            resized.append(picture.convert("RGB").resize(size))
+    answers = await segment(real_daemon.address, [every(), *frames(map(png, resized))])
+    assert len(answers) == len(PICTURES)
+    for number, picture in enumerate(resized):
+        expected = plain_labels(model, np.asarray(picture))
+        assert len(np.unique(expected)) > 1 or "selfie" in model.stem
+        agreement = (labels_of(answers[number]) == expected).mean()
+        assert agreement == 1.0, f"{PICTURES[number]}: {agreement:.5f}"
+
+
+async def test_dog(shared_dir: Path) -> None:
+    """IoU of the dog against the ground truth through the whole RPC, its border ignored."""
+    model = shared_dir / "models" / "deeplabv3_257_mv_gpu.tflite"
+    running = RunningDaemon(f"--model={model}")
+    data = (shared_dir / "images" / "dog_segmentation.bmp").read_bytes()
+    size = pb.OutputSize(mode=pb.OUTPUT_SIZE_MODE_FRAME)
+    answers = await segment(running.address, [every(size=size), *frames([data])])
+    assert running.stop() == 0
+    found = labels_of(answers[0]) == 12
+    with Image.open(shared_dir / "images" / "dog_segmentation_mask.bmp") as mask:
+        truth = np.asarray(mask.convert("L") if mask.mode not in ("L", "P") else mask)
+    dog, counted = truth == 0, truth != 2
+    union = ((found | dog) & counted).sum()
+    iou = ((found & dog) & counted).sum() / union
+    assert iou >= 0.95, f"IoU {iou:.4f}"
+
+
+async def test_a_jpeg_at_reduced_scale_agrees_with_a_full_decode(shared_dir: Path) -> None:
+    model = shared_dir / "models" / "deeplabv3_257_mv_gpu.tflite"
+    running = RunningDaemon(f"--model={model}")
+    data = [(shared_dir / "images" / name).read_bytes() for name in ("cat_720p.jpg", "pets.jpg")]
+    full = []
+    for file in data:
+        with Image.open(io.BytesIO(file)) as picture:
+            full.append(png(picture.convert("RGB")))
+    answers = await segment(running.address, [every(), *frames(data + full)])
+    assert running.stop() == 0
+    for number in range(len(data)):
+        agreement = (labels_of(answers[number]) == labels_of(answers[number + len(data)])).mean()
+        assert agreement >= 0.995, f"{agreement:.5f}"

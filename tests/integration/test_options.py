@@ -1,0 +1,271 @@
+"""Options: what they give, and the clear errors for those that contradict."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import grpc
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools import mask as coco
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.core.scenes import CLASSES
+from support.calls import every, frames, segment, stub
+from support.running_daemon import RunningDaemon
+
+BAD_OPTIONS = {
+    "unknown model": (
+        pb.SegmentationOptions(model="mona-lisa"),
+        grpc.StatusCode.NOT_FOUND,
+        "no model 'mona-lisa'",
+    ),
+    "size without numbers": (
+        pb.SegmentationOptions(size=pb.OutputSize(mode=pb.OUTPUT_SIZE_MODE_CUSTOM)),
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "no pixels",
+    ),
+    "numbers without custom size": (
+        pb.SegmentationOptions(
+            size=pb.OutputSize(mode=pb.OUTPUT_SIZE_MODE_FRAME, width=5, height=5)
+        ),
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "contradict",
+    ),
+    "size over the limit": (
+        pb.SegmentationOptions(size=pb.OutputSize(width=100_000, height=100_000)),
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "more than the 4,000,000",
+    ),
+    "unknown output": (
+        pb.SegmentationOptions(outputs=[77]),  # type: ignore[list-item]
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "unknown output 77",
+    ),
+    "unknown resize policy": (
+        pb.SegmentationOptions(resize=9),  # type: ignore[arg-type]
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "unknown resize policy",
+    ),
+    "unknown class": (
+        pb.SegmentationOptions(classes=[200]),
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "class 200 is unknown",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_OPTIONS)
+async def test_bad_options_end_the_stream_at_once(
+    daemon: RunningDaemon, jpeg: bytes, name: str
+) -> None:
+    options, code, reason = BAD_OPTIONS[name]
+    first = pb.SegmentRequest(options=pb.StreamOptions(segmentation=options))
+    with pytest.raises(grpc.aio.AioRpcError) as failure:
+        await segment(daemon.address, [first, *frames([jpeg])])
+    assert (failure.value.code(), reason in (failure.value.details() or "")) == (code, True)
+    assert (await segment(daemon.address, frames([jpeg])))[0].status == pb.FRAME_STATUS_OK
+
+
+async def test_unknown_policy(daemon: RunningDaemon) -> None:
+    with pytest.raises(grpc.aio.AioRpcError, match="unknown queue policy 8"):
+        await segment(
+            daemon.address,
+            [pb.SegmentRequest(options=pb.StreamOptions(policy=8))],  # type: ignore[arg-type]
+        )
+
+
+async def test_options_later_end_the_stream_after_the_frames_are_answered(
+    daemon: RunningDaemon, jpeg: bytes
+) -> None:
+    answers = []
+    async with stub(daemon.address) as service:
+        requests = [every(), *frames([jpeg, jpeg]), every()]
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            async for response in service.Segment(iter(requests)):
+                answers.append(response)  # noqa: PERF401 # what came before the error counts
+    assert failure.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "first message" in (failure.value.details() or "")
+    assert [answer.status for answer in answers] == [pb.FRAME_STATUS_OK] * 2
+
+
+async def test_a_stream_without_frames(daemon: RunningDaemon) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as failure:
+        await segment(daemon.address, [])
+    assert failure.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "before its first frame" in (failure.value.details() or "")
+
+
+async def test_polygons_are_told_by_frame(daemon: RunningDaemon, jpeg: bytes) -> None:
+    answers = await segment(daemon.address, [every(pb.OUTPUT_POLYGONS), *frames([jpeg, jpeg])])
+    assert [answers[n].status for n in (0, 1)] == [pb.FRAME_STATUS_UNIMPLEMENTED] * 2
+    assert "polygons" in answers[0].message
+
+
+async def ask(daemon: RunningDaemon, data: bytes, **options: object) -> pb.Segmentation:
+    async with stub(daemon.address) as service:
+        response = await service.SegmentImage(
+            pb.SegmentImageRequest(
+                frame=pb.Frame(data=data),
+                options=pb.SegmentationOptions(**options),  # type: ignore[arg-type]
+            )
+        )
+    return response.segmentation
+
+
+def pixels(result: pb.Segmentation) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+    return np.frombuffer(result.labels, np.uint8).reshape(result.height, result.width)
+
+
+async def test_all_outputs_tell_the_same(daemon: RunningDaemon, jpeg: bytes) -> None:
+    outputs = [
+        pb.OUTPUT_LABELS,
+        pb.OUTPUT_LABELS_PNG,
+        pb.OUTPUT_RLE,
+        pb.OUTPUT_STATISTICS,
+        pb.OUTPUT_CONFIDENCE,
+        pb.OUTPUT_CONFIDENCE_MAP,
+    ]
+    size = pb.OutputSize(mode=pb.OUTPUT_SIZE_MODE_FRAME)
+    result = await ask(daemon, jpeg, outputs=outputs, size=size)
+    labels = pixels(result)
+    assert labels.shape == (480, 640) == (result.frame_height, result.frame_width)
+    assert len(result.segments) >= 3
+    with Image.open(io.BytesIO(result.labels_png)) as png:
+        assert png.mode == "P"
+        assert (np.asarray(png) == labels).all()
+    confidence = np.frombuffer(result.confidence_map, np.uint8).reshape(labels.shape)
+    assert [found.class_id for found in result.segments] == sorted(np.unique(labels).tolist())
+    for found in result.segments:
+        member = labels == found.class_id
+        rows, columns = np.nonzero(member)
+        assert found.class_name == CLASSES[found.class_id]
+        assert found.area == member.sum()
+        box = found.box
+        assert (box.x, box.y) == (columns.min(), rows.min())
+        assert (box.x + box.width, box.y + box.height) == (columns.max() + 1, rows.max() + 1)
+        rle = coco.frPyObjects({"size": [480, 640], "counts": list(found.rle.counts)}, 480, 640)
+        assert (coco.decode(rle) == member).all()
+        assert found.mean_confidence == pytest.approx(confidence[member].mean() / 255, abs=0.01)
+
+
+async def test_only_what_was_asked(daemon: RunningDaemon, jpeg: bytes) -> None:
+    result = await ask(daemon, jpeg, outputs=[pb.OUTPUT_STATISTICS])
+    assert result.labels == result.labels_png == result.confidence_map == b""
+    assert result.segments[0].area > 0
+    assert not result.segments[0].HasField("mean_confidence")
+    assert not result.segments[0].HasField("rle")
+
+
+async def test_wanted_classes(daemon: RunningDaemon, jpeg: bytes) -> None:
+    labels = pixels(await ask(daemon, jpeg))
+    wanted = int(labels.max())
+    only = pixels(await ask(daemon, jpeg, classes=[wanted]))
+    assert (only == np.where(labels == wanted, labels, 255)).all()
+
+
+async def test_custom_size(daemon: RunningDaemon, jpeg: bytes) -> None:
+    result = await ask(daemon, jpeg, size=pb.OutputSize(width=31, height=17))
+    assert pixels(result).shape == (17, 31)
+
+
+def tall(jpeg: bytes) -> bytes:
+    """The scene on a tall grey frame, a third of it above and a third below."""
+    with Image.open(io.BytesIO(jpeg)) as scene:
+        frame = Image.new("RGB", (scene.width, 3 * scene.height), (128, 128, 128))
+        frame.paste(scene, (0, scene.height))
+    file = io.BytesIO()
+    frame.save(file, "PNG")
+    return file.getvalue()
+
+
+async def test_letterbox(daemon: RunningDaemon, jpeg: bytes) -> None:
+    policy = pb.RESIZE_POLICY_LETTERBOX
+    own = pixels(await ask(daemon, tall(jpeg), resize=policy))
+    size = pb.OutputSize(mode=pb.OUTPUT_SIZE_MODE_FRAME)
+    whole = pixels(await ask(daemon, tall(jpeg), resize=policy, size=size))
+    assert (own[:, 0] == 255).all()
+    assert (own[:, -1] == 255).all()
+    assert (own[:, own.shape[1] // 2] != 255).all()
+    assert whole.shape == (1440, 640)
+    assert (whole != 255).all()
+
+
+async def test_crop(daemon: RunningDaemon, jpeg: bytes) -> None:
+    policy = pb.RESIZE_POLICY_CROP
+    own = pixels(await ask(daemon, tall(jpeg), resize=policy))
+    size = pb.OutputSize(mode=pb.OUTPUT_SIZE_MODE_FRAME)
+    whole = pixels(await ask(daemon, tall(jpeg), resize=policy, size=size))
+    assert (own != 255).all()
+    assert (whole[:399] == 255).all()
+    assert (whole[1041:] == 255).all()
+    assert (whole[401:1039] != 255).all()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+async def test_exif_orientation(daemon: RunningDaemon, jpeg: bytes, orientation: int) -> None:
+    turned = lying(jpeg, orientation)
+    size = pb.OutputSize(mode=pb.OUTPUT_SIZE_MODE_FRAME)
+    upright = pixels(await ask(daemon, lying(jpeg, 1), size=size))
+    labels = pixels(await ask(daemon, turned, size=size))
+    assert labels.shape == upright.shape == (480, 640)
+    assert (labels == upright).mean() > 0.99
+
+
+STORED_AS: dict[int, Callable[[Image.Image], Image.Image]] = {
+    1: lambda image: image,
+    2: lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+    3: lambda image: image.transpose(Image.Transpose.ROTATE_180),
+    4: lambda image: image.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
+    5: lambda image: image.transpose(Image.Transpose.TRANSPOSE),
+    6: lambda image: image.transpose(Image.Transpose.ROTATE_90),
+    7: lambda image: image.transpose(Image.Transpose.TRANSVERSE),
+    8: lambda image: image.transpose(Image.Transpose.ROTATE_270),
+}
+
+
+def lying(jpeg: bytes, orientation: int) -> bytes:
+    """The picture as a camera held in that orientation stores it."""
+    with Image.open(io.BytesIO(jpeg)) as image:
+        stored = STORED_AS[orientation](image)
+        exif = image.getexif()
+        exif[0x0112] = orientation
+        file = io.BytesIO()
+        stored.save(file, "JPEG", quality=95, exif=exif)
+    return file.getvalue()
+
+
+async def test_raw_formats_agree(daemon: RunningDaemon, jpeg: bytes) -> None:
+    with Image.open(io.BytesIO(jpeg)) as image:
+        rgb = np.asarray(image.convert("RGB"))
+    height, width = rgb.shape[:2]
+    padded = np.zeros((height, width * 3 + 13), np.uint8)
+    padded[:, : width * 3] = rgb.reshape(height, -1)
+    rgba = np.dstack([rgb, np.full((height, width), 77, np.uint8)])
+    sent = {
+        0: pb.Frame(format=pb.FRAME_FORMAT_RGB, data=rgb.tobytes()),
+        1: pb.Frame(format=pb.FRAME_FORMAT_BGR, data=rgb[..., ::-1].tobytes()),
+        2: pb.Frame(format=pb.FRAME_FORMAT_RGBA, data=rgba.tobytes()),
+        3: pb.Frame(format=pb.FRAME_FORMAT_RGB, stride=padded.shape[1], data=padded.tobytes()),
+    }
+    requests = [every()]
+    for number, frame in sent.items():
+        frame.id, frame.width, frame.height = number, width, height
+        requests.append(pb.SegmentRequest(frame=frame))
+    answers = await segment(daemon.address, requests)
+    assert {answer.status for answer in answers.values()} == {pb.FRAME_STATUS_OK}
+    assert len({answer.segmentation.labels for answer in answers.values()}) == 1
+
+
+async def test_gray(daemon: RunningDaemon, jpeg: bytes) -> None:
+    with Image.open(io.BytesIO(jpeg)) as image:
+        gray = image.convert("L")
+    file = io.BytesIO()
+    gray.convert("RGB").save(file, "PNG")
+    frame = pb.Frame(id=1, format=pb.FRAME_FORMAT_GRAY8, width=640, height=480, data=gray.tobytes())
+    answers = await segment(
+        daemon.address, [every(), *frames([file.getvalue()]), pb.SegmentRequest(frame=frame)]
+    )
+    assert answers[0].segmentation.labels == answers[1].segmentation.labels != b""

@@ -1,0 +1,100 @@
+"""SIGTERM drains, a second one ends at once, and nothing is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from support.calls import every, frames, stub
+from support.running_daemon import RunningDaemon
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_in_flight_frames_are_answered(jpeg: bytes, number: signal.Signals) -> None:
+    running = RunningDaemon()
+    engine = running.engine_pid
+    async with stub(running.address) as service:
+        call = service.Segment()
+        await call.write(every())
+        for request in frames([jpeg] * 3):
+            await call.write(request)
+        first = await call.read()
+        running.process.send_signal(number)
+        answers = [first, await call.read(), await call.read()]
+        assert [a.status for a in answers if isinstance(a, pb.SegmentResponse)] == [
+            pb.FRAME_STATUS_OK
+        ] * 3
+        assert await call.code() == grpc.StatusCode.UNAVAILABLE
+        assert "stopping" in (await call.details() or "")
+    assert await asyncio.to_thread(running.wait) == 0
+    assert engine is not None
+    assert not Path(f"/proc/{engine}").exists()
+
+
+async def test_health_says_so_first(jpeg: bytes) -> None:
+    running = RunningDaemon()
+    async with (
+        stub(running.address) as service,
+        grpc.aio.insecure_channel(running.address) as channel,
+    ):
+        busy = service.Segment()
+        await busy.write(every(size=pb.OutputSize(width=2000, height=2000)))
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
+        await busy.write(frames([jpeg])[0])
+        running.process.send_signal(signal.SIGTERM)
+        assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+    assert await asyncio.to_thread(running.wait) == 0
+
+
+async def test_a_reader_that_never_reads_cannot_hold_it_up(jpeg: bytes) -> None:
+    running = RunningDaemon("--drain-seconds=0.5")
+    async with stub(running.address) as service:
+        call = service.Segment()
+        await call.write(every(size=pb.OutputSize(width=4000, height=4000)))
+        for request in frames([jpeg] * 4):
+            await call.write(request)
+        while running.metric("edgeseg_stage_seconds_count", stage="invoke") < 1:
+            await asyncio.sleep(0)
+        assert await asyncio.to_thread(running.stop) == 0
+
+
+async def test_the_second_signal_ends_at_once(jpeg: bytes) -> None:
+    running = RunningDaemon("--engine-answer-seconds=60")
+    engine = running.engine_pid
+    assert engine is not None
+    os.kill(engine, signal.SIGSTOP)
+    async with stub(running.address) as service:
+        call = service.Segment()
+        await call.write(frames([jpeg])[0])
+        while running.metric("edgeseg_streams") < 1:
+            await asyncio.sleep(0)
+        running.process.send_signal(signal.SIGTERM)
+        while not any("draining" in line for line in running.output):
+            await asyncio.sleep(0)
+        assert await asyncio.to_thread(running.stop) == 128 + signal.SIGTERM
+    assert not Path(f"/proc/{engine}").exists() or "Z" in state_of(engine)
+
+
+def state_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return "Z"
+
+
+async def test_the_engine_does_not_outlive_a_killed_daemon() -> None:
+    running = RunningDaemon()
+    engine = running.engine_pid
+    assert engine is not None
+    running.stop(signal.SIGKILL)
+    async with asyncio.timeout(20):
+        while state_of(engine) not in "ZX":
+            await asyncio.sleep(0)

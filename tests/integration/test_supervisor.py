@@ -1,0 +1,133 @@
+"""The supervisor with real engines that meet their fate at a known moment."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from edgesegd.core.errors import EngineFailed, EngineStartFailed, Expired
+from edgesegd.core.frame import FrameFormat, FrameSpec
+from edgesegd.core.messages import EngineSetup
+from edgesegd.core.model.store import resolve_model
+from edgesegd.core.options import ResultOptions
+from edgesegd.link.bound import AnswerBound
+from edgesegd.link.link import EngineLink
+from edgesegd.link.supervisor import Supervisor
+from edgesegd.scheduler.job import Job
+from edgesegd.scheduler.lane import Lane, Overflow
+from edgesegd.scheduler.scheduler import Scheduler
+
+
+class Fate:
+    """Starts engines; those that are doomed are stopped as soon as they are ready."""
+
+    def __init__(self, *, doomed: int = 0, unborn: int = 0) -> None:
+        self.doomed = doomed
+        self.unborn = unborn
+        self.causes: list[str] = []
+        self.started = 0
+
+    async def start(self) -> EngineLink:
+        if self.started and self.unborn:
+            self.unborn -= 1
+            raise EngineStartFailed("not this time")
+        setup = EngineSetup(
+            model_path=str(resolve_model("builtin", Path())),
+            model_name="scenes",
+            runtime="auto",
+            threads=1,
+            max_pixels=10**6,
+            slots=1,
+            slot_size=1 << 20,
+        )
+        link = await EngineLink.start(setup, start_seconds=30)
+        self.started += 1
+        if self.started <= self.doomed:
+            os.kill(link.pid, signal.SIGSTOP)
+        return link
+
+    def engine_ready(self, link: EngineLink) -> None:
+        assert link.ready.threads == 1
+
+    def engine_lost(self, cause: str) -> None:
+        self.causes.append(cause)
+
+
+@asynccontextmanager
+async def supervised(fate: Fate) -> AsyncIterator[tuple[Scheduler, Lane]]:
+    scheduler, lane = Scheduler(), Lane(8, Overflow.REJECT)
+    scheduler.open(lane)
+    supervisor = Supervisor(
+        start_engine=fate.start, scheduler=scheduler, observer=fate, bound=AnswerBound(fixed=1.0)
+    )
+    await supervisor.start()
+    running = asyncio.create_task(supervisor.run())
+    try:
+        yield scheduler, lane
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def job(jpeg: bytes, deadline: float | None = None) -> Job:
+    answer = asyncio.get_running_loop().create_future()
+    return Job(FrameSpec(FrameFormat.JPEG), jpeg, ResultOptions(), answer, deadline)
+
+
+async def test_a_frame_is_given_to_the_next_engine(jpeg: bytes) -> None:
+    fate = Fate(doomed=1)
+    async with supervised(fate) as (scheduler, lane):
+        first = job(jpeg)
+        scheduler.submit(lane, first)
+        assert (await first.answer).planes
+    assert fate.causes == ["hang"]
+
+
+async def test_a_frame_that_meets_two_ends_is_told(jpeg: bytes) -> None:
+    fate = Fate(doomed=2)
+    async with supervised(fate) as (scheduler, lane):
+        first, second = job(jpeg), job(jpeg)
+        scheduler.submit(lane, first)
+        scheduler.submit(lane, second)
+        with pytest.raises(EngineFailed, match=r"twice.*no answer in 1.0 s"):
+            await first.answer
+        assert (await second.answer).planes
+    assert fate.causes == ["hang", "hang"]
+
+
+async def test_a_frame_that_is_too_old_is_not_given_to_the_next_engine(jpeg: bytes) -> None:
+    fate = Fate(doomed=1)
+    async with supervised(fate) as (scheduler, lane):
+        first = job(jpeg, deadline=asyncio.get_running_loop().time() + 0.2)
+        scheduler.submit(lane, first)
+        with pytest.raises(Expired):
+            await first.answer
+        second = job(jpeg)
+        scheduler.submit(lane, second)
+        assert (await second.answer).planes
+
+
+async def test_no_engine_can_be_started_for_a_while(jpeg: bytes) -> None:
+    fate = Fate(doomed=1, unborn=2)
+    async with supervised(fate) as (scheduler, lane):
+        first, second = job(jpeg), job(jpeg)
+        scheduler.submit(lane, first)
+        scheduler.submit(lane, second)
+        for waiting in (first, second):
+            with pytest.raises(EngineFailed, match="not this time"):
+                await waiting.answer
+        third = job(jpeg)
+        scheduler.submit(lane, third)
+        assert (await asyncio.gather(third.answer, return_exceptions=True))[0]
+        while len(fate.causes) < 3:
+            await asyncio.sleep(0)
+        fourth = job(jpeg)
+        scheduler.submit(lane, fourth)
+        assert (await fourth.answer).planes
+    assert fate.causes == ["hang", "start", "start"]

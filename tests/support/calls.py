@@ -1,0 +1,51 @@
+"""Calls of the contract as any client makes them, without the client library."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+
+import grpc.aio
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgeseg.v1 import segmentation_pb2_grpc as pb_grpc
+
+STATUS = pb.FrameStatus
+
+
+@asynccontextmanager
+async def stub(address: str) -> AsyncIterator[pb_grpc.SegmentationServiceAsyncStub]:
+    """A stub with a channel of its own that takes results of any size."""
+    options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+    async with grpc.aio.insecure_channel(address, options=options) as channel:
+        yield pb_grpc.SegmentationServiceStub(channel)  # type: ignore[misc]
+
+
+def every(*outputs: pb.Output.ValueType, **options: object) -> pb.SegmentRequest:
+    """Options of a stream in which nothing is dropped."""
+    return pb.SegmentRequest(
+        options=pb.StreamOptions(
+            policy=pb.QUEUE_POLICY_EVERY,
+            segmentation=pb.SegmentationOptions(outputs=outputs, **options),  # type: ignore[arg-type]
+        )
+    )
+
+
+def frames(pictures: Iterable[bytes], first_id: int = 0) -> list[pb.SegmentRequest]:
+    """Encoded pictures as frames with consecutive ids."""
+    return [
+        pb.SegmentRequest(frame=pb.Frame(id=number, data=data))
+        for number, data in enumerate(pictures, first_id)
+    ]
+
+
+async def segment(
+    address: str, requests: Sequence[pb.SegmentRequest]
+) -> dict[int, pb.SegmentResponse]:
+    """All responses of a stream by frame id; asserts that none came twice."""
+    answers: dict[int, pb.SegmentResponse] = {}
+    async with stub(address) as service:
+        async for response in service.Segment(iter(requests)):
+            assert response.frame_id not in answers, "answered twice"
+            answers[response.frame_id] = response
+    return answers

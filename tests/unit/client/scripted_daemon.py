@@ -1,0 +1,166 @@
+"""A daemon small enough to script, over a real socket."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgeseg.v1.segmentation_pb2_grpc import (
+    SegmentationServiceServicer,
+    add_SegmentationServiceServicer_to_server,
+)
+
+LABELS = bytes([0, 1, 1, 0, 255, 7])
+WIDTH, HEIGHT = 3, 2
+CLASSES = {0: ("background", 0x000000), 1: ("road", 0x804080), 7: ("car", 0x0000FF)}
+
+GOOD = b"good"
+"""The bytes of a frame that is segmented; `fault(…)` makes others."""
+
+
+def fault(status: "pb.FrameStatus.ValueType") -> bytes:
+    """The bytes of a frame that the scripted daemon answers with `status`."""
+    return f"fault {status}".encode()
+
+
+def segmentation() -> pb.Segmentation:
+    return pb.Segmentation(
+        width=WIDTH,
+        height=HEIGHT,
+        labels=LABELS,
+        segments=[
+            pb.Segment(
+                class_id=1,
+                class_name="road",
+                area=2,
+                box=pb.BoundingBox(x=1, y=0, width=2, height=1),
+                mean_confidence=0.5,
+                rle=pb.Rle(counts=[2, 1, 1, 1, 1]),
+                polygons=[pb.Polygon(points=[1, 0, 3, 0, 3, 1, 1, 1])],
+            ),
+            pb.Segment(class_id=7, class_name="car"),
+        ],
+        frame_width=640,
+        frame_height=480,
+        model="toy",
+        model_version="0123456789ab",
+        delegate="cpu",
+    )
+
+
+def server_info() -> pb.GetServerInfoResponse:
+    return pb.GetServerInfoResponse(
+        version="1.2.3",
+        models=[
+            pb.Model(
+                name="toy",
+                version="0123456789ab",
+                input_width=8,
+                input_height=4,
+                output_width=WIDTH,
+                output_height=HEIGHT,
+                classes=[
+                    pb.ClassInfo(id=id_, name=name, color=color)
+                    for id_, (name, color) in CLASSES.items()
+                ],
+                delegate="cpu",
+                runtime="toy 1.0",
+            )
+        ],
+        formats=[pb.FRAME_FORMAT_JPEG, pb.FRAME_FORMAT_RGB],
+        outputs=[pb.OUTPUT_LABELS],
+    )
+
+
+class Script(SegmentationServiceServicer):
+    """What the daemon does, and what it saw; shared by the daemons that follow one another."""
+
+    def __init__(self) -> None:
+        self.info = server_info()
+        self.frames: list[pb.Frame] = []
+        self.options: list[pb.StreamOptions | pb.SegmentationOptions] = []
+        self.metadata: list[dict[str, str | bytes]] = []
+        self.refusals: list[Callable[[grpc.ServicerContext], None]] = []
+        """Each ends one unary call that would have segmented."""
+        self.gate = threading.Event()
+        """Frames are answered while it is set."""
+        self.gate.set()
+        self.arrived = threading.Semaphore(0)
+        """Released for each frame that came."""
+        self.stream_ended = threading.Event()
+
+    def GetServerInfo(  # noqa: N802
+        self, request: pb.GetServerInfoRequest, context: grpc.ServicerContext
+    ) -> pb.GetServerInfoResponse:
+        self.metadata.append(dict(context.invocation_metadata()))
+        return self.info
+
+    def SegmentImage(  # noqa: N802
+        self, request: pb.SegmentImageRequest, context: grpc.ServicerContext
+    ) -> pb.SegmentImageResponse:
+        self._saw(request.frame)
+        self.options.append(request.options)
+        if self.refusals:
+            self.refusals.pop(0)(context)
+        return pb.SegmentImageResponse(
+            frame_id=request.frame.id, segmentation=segmentation(), timing=pb.Timing(invoke_us=2000)
+        )
+
+    def Segment(  # noqa: N802
+        self, request_iterator: Iterator[pb.SegmentRequest], context: grpc.ServicerContext
+    ) -> Iterator[pb.SegmentResponse]:
+        context.add_callback(self.stream_ended.set)
+        for request in request_iterator:
+            if request.HasField("options"):
+                self.options.append(request.options)
+                continue
+            self._saw(request.frame)
+            self.gate.wait()
+            if not context.is_active():
+                return
+            yield _answer(request.frame)
+
+    def _saw(self, frame: pb.Frame) -> None:
+        self.frames.append(frame)
+        self.arrived.release()
+
+
+def _answer(frame: pb.Frame) -> pb.SegmentResponse:
+    response = pb.SegmentResponse(frame_id=frame.id, status=pb.FRAME_STATUS_OK)
+    if frame.data.startswith(b"fault "):
+        response.status = int(frame.data.split()[1])  # type: ignore[assignment]
+        response.message = "as the test wants it"
+    else:
+        response.segmentation.CopyFrom(segmentation())
+    return response
+
+
+class ScriptedDaemon:
+    """Serves the script on one port, which it keeps over its restarts."""
+
+    def __init__(self) -> None:
+        self.script = Script()
+        self.port = 0
+        self._server: grpc.Server | None = None
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self._server = grpc.server(
+            ThreadPoolExecutor(8), options=[("grpc.max_receive_message_length", 1 << 20)]
+        )
+        add_SegmentationServiceServicer_to_server(self.script, self._server)
+        self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
+        self._server.start()
+
+    def kill(self) -> None:
+        """Cuts every connection, as a crash would."""
+        if self._server is not None:
+            stopped = self._server.stop(grace=None)
+            self.script.gate.set()
+            stopped.wait()
+            self._server = None

@@ -1,0 +1,275 @@
+"""Unary calls: what is sent, what comes back, what is tried again."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgeseg_client import (
+    AccessDenied,
+    AsyncClient,
+    Box,
+    Client,
+    ClientClosed,
+    EdgesegClientError,
+    Expired,
+    Frame,
+    InvalidRequest,
+    NotAsked,
+    Overloaded,
+    ServerFault,
+    Unavailable,
+    Unsupported,
+)
+
+from .scripted_daemon import GOOD, HEIGHT, LABELS, WIDTH, Script, ScriptedDaemon
+
+Refusal = Callable[[grpc.ServicerContext], None]
+
+
+def refuse(code: grpc.StatusCode, details: str = "no", pushback_ms: int | None = None) -> Refusal:
+    def end(context: grpc.ServicerContext) -> None:
+        if pushback_ms is not None:
+            context.set_trailing_metadata((("grpc-retry-pushback-ms", str(pushback_ms)),))
+        context.abort(code, details)
+
+    return end
+
+
+def waited(event: threading.Event) -> None:
+    assert event.wait(60)
+
+
+def test_a_result_holds_what_the_daemon_said(client: Client) -> None:
+    result = client.segment(Frame(GOOD, id=7))
+
+    assert result.frame_id == 7
+    assert result.labels.shape == (HEIGHT, WIDTH)
+    assert result.labels.tobytes() == LABELS
+    assert result.labels.base is not None
+    assert not result.labels.flags.writeable
+    assert result.frame_size == (640, 480)
+    assert (result.model, result.model_version, result.delegate) == ("toy", "0123456789ab", "cpu")
+    assert result.timing.invoke == pytest.approx(0.002)
+    assert result.shares == {0: pytest.approx(2 / 6), 1: pytest.approx(2 / 6), 7: 1 / 6}
+    road = result.segments[0]
+    assert (road.area, road.box, road.mean_confidence) == (2, Box(1, 0, 2, 1), 0.5)
+    assert np.array_equal(road.mask(result.shape), result.labels == 1)
+    assert list(road.polygons[0].points) == [(1, 0), (3, 0), (3, 1), (1, 1)]
+
+
+def test_what_was_not_asked_for_is_missing(client: Client) -> None:
+    result = client.segment(GOOD)
+
+    car = result.segments[1]
+    assert (car.area, car.box, car.mean_confidence) == (None, None, None)
+    with pytest.raises(NotAsked, match="rle"):
+        car.mask(result.shape)
+    with pytest.raises(NotAsked, match="confidence_map"):
+        _ = result.confidence_map
+
+
+def test_options_reach_the_daemon(client: Client, script: Script) -> None:
+    client.segment(
+        GOOD,
+        outputs=["labels_png", "rle"],
+        size=(20, 10),
+        resize="letterbox",
+        classes=["Car", 3],
+        model="toy",
+        max_age=0.25,
+    )
+
+    (options,) = script.options
+    assert options == pb.SegmentationOptions(
+        model="toy",
+        outputs=[pb.OUTPUT_LABELS_PNG, pb.OUTPUT_RLE],
+        size=pb.OutputSize(mode=pb.OUTPUT_SIZE_MODE_CUSTOM, width=20, height=10),
+        resize=pb.RESIZE_POLICY_LETTERBOX,
+        classes=[7, 3],
+        max_age_ms=250,
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"outputs": ["mask"]}, "there are: labels, labels_png"),
+        ({"size": "huge"}, "there are: model, frame"),
+        ({"size": (0, 5)}, "empty"),
+        ({"resize": "squash"}, "letterbox"),
+        ({"max_age": -1}, "expire every frame"),
+        ({"classes": ["cat"]}, "no class 'cat'; it has: background, road, car"),
+        ({"classes": ["car"], "model": "other"}, "it serves: toy"),
+    ],
+)
+def test_wrong_options_say_what_is_right(
+    client: Client, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=message):
+        client.segment(GOOD, **options)
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        (grpc.StatusCode.INVALID_ARGUMENT, InvalidRequest),
+        (grpc.StatusCode.NOT_FOUND, InvalidRequest),
+        (grpc.StatusCode.UNIMPLEMENTED, Unsupported),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, Expired),
+        (grpc.StatusCode.UNAUTHENTICATED, AccessDenied),
+        (grpc.StatusCode.INTERNAL, ServerFault),
+        (grpc.StatusCode.DATA_LOSS, ServerFault),
+    ],
+)
+def test_a_call_fails_by_fault_and_the_next_works(
+    client: Client, script: Script, code: grpc.StatusCode, error: type[EdgesegClientError]
+) -> None:
+    script.refusals = [refuse(code, "the reason")]
+
+    with pytest.raises(error, match="the reason"):
+        client.segment(GOOD)
+    assert client.segment(GOOD).model == "toy"
+
+
+def test_a_full_queue_is_tried_again_when_the_daemon_says(client: Client, script: Script) -> None:
+    script.refusals = [refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, pushback_ms=5)] * 3
+
+    assert client.segment(bytes(500_000)).model == "toy"
+    assert len(script.frames) == 4
+
+
+def test_a_queue_that_stays_full_says_when_to_come_back(client: Client, script: Script) -> None:
+    script.refusals = [refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, "full", pushback_ms=5)] * 5
+
+    with pytest.raises(Overloaded, match="full") as caught:
+        client.segment(GOOD)
+    assert caught.value.retry_after == 0.005
+    assert client.segment(GOOD).model == "toy"
+
+
+def test_a_message_over_the_limit_is_the_callers_fault(client: Client) -> None:
+    with pytest.raises(InvalidRequest, match="larger than the daemon accepts"):
+        client.segment(bytes(2 << 20))
+    assert client.segment(GOOD).model == "toy"
+
+
+def test_a_daemon_that_cancels_is_not_the_callers_cancellation(
+    daemon: ScriptedDaemon, script: Script
+) -> None:
+    script.refusals = [refuse(grpc.StatusCode.CANCELLED)]
+
+    with Client(daemon.address, retry_for=0) as client:
+        with pytest.raises(Unavailable):
+            client.segment(GOOD)
+        assert client.segment(GOOD).model == "toy"
+
+
+def test_unavailable_is_tried_again(client: Client, script: Script) -> None:
+    script.refusals = [refuse(grpc.StatusCode.UNAVAILABLE)] * 2
+
+    assert client.segment(GOOD).model == "toy"
+
+
+def test_a_daemon_that_starts_late_is_waited_for(daemon: ScriptedDaemon) -> None:
+    daemon.kill()
+    late = threading.Timer(2.0, daemon.start)
+    late.start()
+
+    with Client(daemon.address, retry_for=20) as client:
+        assert client.segment(GOOD).model == "toy"
+    late.join()
+
+
+def test_no_daemon_is_unavailable(daemon: ScriptedDaemon) -> None:
+    daemon.kill()
+
+    with (
+        Client(daemon.address, retry_for=0.2) as client,
+        pytest.raises(Unavailable, match=r"(?i)connect"),
+    ):
+        client.segment(GOOD)
+
+
+def test_the_timeout_bounds_the_call(client: Client, script: Script) -> None:
+    answered = threading.Event()
+    script.refusals = [lambda _: waited(answered)]
+
+    with pytest.raises(Expired):
+        client.segment(GOOD, timeout=0.2)
+    answered.set()
+    assert client.segment(GOOD).model == "toy"
+
+
+def test_the_token_is_sent(daemon: ScriptedDaemon, script: Script) -> None:
+    with Client(daemon.address, token="secret") as client:  # noqa: S106
+        client.info()
+    assert script.metadata[0]["authorization"] == "Bearer secret"
+
+
+def test_info(client: Client) -> None:
+    info = client.info()
+
+    assert info.version == "1.2.3"
+    assert info.formats == ("jpeg", "rgb")
+    assert info.outputs == ("labels",)
+    model = info.model()
+    assert (model.name, model.input_size, model.output_size) == ("toy", (8, 4), (WIDTH, HEIGHT))
+    assert [(one.id, one.name) for one in model.classes] == [
+        (0, "background"),
+        (1, "road"),
+        (7, "car"),
+    ]
+    assert model.classes[1].color == (0x80, 0x40, 0x80)
+
+
+@pytest.mark.parametrize("address", ["localhost", "::1:", "host:http", ""])
+def test_an_address_needs_a_port(address: str) -> None:
+    with Client(address) as client, pytest.raises(InvalidRequest, match="HOST:PORT"):
+        client.info()
+
+
+def test_a_client_serves_many_threads(client: Client, script: Script) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        ids = threads.map(lambda id_: client.segment(Frame(GOOD, id=id_)).frame_id, range(64))
+
+    assert list(ids) == list(range(64))
+    assert len(script.frames) == 64
+
+
+def test_a_closed_client_says_so(daemon: ScriptedDaemon) -> None:
+    client = Client(daemon.address)
+    assert client.segment(GOOD).model == "toy"
+    client.close()
+    client.close()
+    with pytest.raises(ClientClosed):
+        client.segment(GOOD)
+
+
+async def test_asyncio(async_client: AsyncClient) -> None:
+    results = await asyncio.gather(
+        *(async_client.segment(Frame(GOOD, id=id_)) for id_ in range(10))
+    )
+
+    assert [result.frame_id for result in results] == list(range(10))
+
+
+async def test_cancelling_a_call_is_a_cancellation(
+    async_client: AsyncClient, script: Script
+) -> None:
+    answered = threading.Event()
+    script.refusals = [lambda _: waited(answered)]
+
+    call = asyncio.create_task(async_client.segment(GOOD))
+    await asyncio.to_thread(script.arrived.acquire)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    answered.set()
+    assert (await async_client.segment(GOOD)).model == "toy"

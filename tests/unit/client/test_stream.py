@@ -1,0 +1,303 @@
+"""Streams: one answer for every frame, whatever happens."""
+
+import asyncio
+import itertools
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgeseg_client import (
+    AsyncClient,
+    Client,
+    ClientClosed,
+    EngineFailed,
+    Frame,
+    ImageLike,
+    InvalidRequest,
+    Status,
+    Unavailable,
+)
+from edgeseg_client.options import Policy
+
+from .scripted_daemon import GOOD, LABELS, Script, ScriptedDaemon, fault
+
+POLICIES: list[Policy] = ["every", "latest"]
+
+
+class Endless:
+    """Frames without end that counts how many were taken."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        while True:
+            self.taken += 1
+            yield GOOD
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_every_frame_is_answered_once(client: Client, policy: Policy) -> None:
+    answers = list(client.stream([GOOD] * 50, policy=policy))
+
+    assert sorted(answer.frame_id for answer in answers) == list(range(50))
+    assert {answer.status for answer in answers} <= {Status.OK, Status.SUPERSEDED}
+    assert answers[-1].result.labels.tobytes() == LABELS
+    assert all(answer.latency > 0 for answer in answers)
+
+
+def test_ids_of_the_caller_come_back_even_twice(client: Client) -> None:
+    frames: list[Frame | ImageLike] = [
+        Frame(GOOD, id=7),
+        Frame(GOOD, id=7),
+        Frame(GOOD, id=2**64 - 1),
+        GOOD,
+    ]
+
+    answers = list(client.stream(frames, policy="every"))
+    assert [answer.frame_id for answer in answers] == [7, 7, 2**64 - 1, 3]
+    assert [answer.result.frame_id for answer in answers] == [7, 7, 2**64 - 1, 3]
+
+
+def test_no_frames_no_answers(client: Client) -> None:
+    assert list(client.stream([])) == []
+
+
+def test_options_are_sent_once_and_first(client: Client, script: Script) -> None:
+    list(client.stream([GOOD] * 3, policy="every", classes=["car"], size="frame"))
+
+    (options,) = script.options
+    assert isinstance(options, pb.StreamOptions)
+    assert options.policy == pb.QUEUE_POLICY_EVERY
+    assert list(options.segmentation.classes) == [7]
+    assert options.segmentation.size.mode == pb.OUTPUT_SIZE_MODE_FRAME
+
+
+def test_a_frame_carries_its_capture_and_age(client: Client, script: Script) -> None:
+    list(client.stream([Frame(GOOD, captured_unix_ns=1_000)]))
+
+    (frame,) = script.frames
+    assert frame.captured_unix_ns == 1_000
+    assert frame.age_us > 1_000_000
+
+
+@pytest.mark.parametrize("status", [value for value in pb.FrameStatus.values() if value > 1])
+def test_a_bad_frame_fails_alone(client: Client, status: "pb.FrameStatus.ValueType") -> None:
+    bad, good = client.stream([fault(status), GOOD], policy="every")
+
+    assert not bad.ok
+    assert bad.status.upper() == pb.FrameStatus.Name(status).removeprefix("FRAME_STATUS_")
+    assert bad.message == "as the test wants it"
+    assert good.ok
+
+
+def test_a_status_of_tomorrow_is_a_failed_frame(client: Client) -> None:
+    (answer,) = client.stream([b"fault 99"])
+
+    assert answer.status is Status.INTERNAL
+
+
+def test_the_result_of_a_failed_frame_is_its_error(client: Client) -> None:
+    (answer,) = client.stream([fault(pb.FRAME_STATUS_ENGINE_FAILED)])
+
+    with pytest.raises(EngineFailed, match="as the test wants it"):
+        _ = answer.result
+
+
+def test_frames_that_cannot_be_sent_are_answered_too(
+    client: Client, script: Script, tmp_path: Path
+) -> None:
+    script.info.max_frame_bytes = 1000
+    frames: list[Frame | ImageLike] = [
+        GOOD,
+        tmp_path / "missing.jpg",
+        bytes(1001),
+        Frame(GOOD, id=-1),
+        b"",
+        GOOD,
+    ]
+
+    answers = sorted(client.stream(frames, policy="every"), key=lambda answer: answer.frame_id)
+    reasons = {answer.frame_id: answer.message for answer in answers if not answer.ok}
+    assert sum(answer.ok for answer in answers) == 2
+    assert "cannot read" in reasons[1]
+    assert reasons[2] == "the frame has 1001 bytes; the daemon accepts 1000"
+    assert "out of range" in reasons[-1]
+    assert "empty" in reasons[4]
+
+
+def test_frames_must_be_iterable_and_no_single_picture(client: Client) -> None:
+    with pytest.raises(InvalidRequest, match="list"):
+        list(client.stream("picture.jpg"))
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_an_endless_source_is_not_read_ahead(client: Client, policy: Policy) -> None:
+    source = Endless()
+
+    answers = client.stream(source, policy=policy, in_flight=4)
+    for taken in range(1, 30):
+        next(answers)
+        assert source.taken <= taken + 4
+    answers.close()
+
+
+def test_newer_frames_supersede_those_that_wait_here(client: Client, script: Script) -> None:
+    """While the daemon does not read, at most the newest frame waits."""
+    script.gate.clear()
+    big = bytes(1 << 19)  # a few of these fill gRPC's window
+
+    answers = client.stream([big] * 40, policy="latest")
+    superseded = next(answers)
+    assert superseded.status is Status.SUPERSEDED
+    script.gate.set()
+    rest = list(answers)
+    assert len(rest) == 39
+    assert max(answer.frame_id for answer in rest if answer.ok) == 39
+
+
+def test_closing_early_cancels_the_call(client: Client, script: Script) -> None:
+    answers = client.stream(itertools.repeat(GOOD), policy="every")
+    next(answers)
+    answers.close()
+
+    assert script.stream_ended.wait(60)
+    assert client.segment(GOOD).model == "toy"
+
+
+def test_leaving_the_loop_cancels_the_call(client: Client, script: Script) -> None:
+    for answer in client.stream(itertools.repeat(GOOD)):
+        assert answer.ok
+        break
+
+    assert script.stream_ended.wait(60)
+
+
+def test_a_source_that_blocks_holds_nothing_up(client: Client, script: Script) -> None:
+    release = threading.Event()
+
+    def source() -> Iterator[bytes]:
+        yield GOOD
+        release.wait()
+
+    answers = client.stream(source())
+    assert next(answers).ok
+    assert client.segment(GOOD).model == "toy"
+    answers.close()
+    assert script.stream_ended.wait(60)
+    release.set()
+
+
+def test_an_error_of_the_source_comes_after_its_frames(client: Client) -> None:
+    def source() -> Iterator[bytes]:
+        yield GOOD
+        yield GOOD
+        raise OSError("the camera is gone")
+
+    answers = client.stream(source(), policy="every")
+    assert next(answers).ok
+    assert next(answers).ok
+    with pytest.raises(OSError, match="the camera is gone"):
+        next(answers)
+
+
+def test_a_daemon_that_starts_late_is_waited_for(daemon: ScriptedDaemon) -> None:
+    daemon.kill()
+    late = threading.Timer(0.5, daemon.start)
+    late.start()
+
+    with Client(daemon.address, retry_for=20) as client:
+        assert [answer.ok for answer in client.stream([GOOD] * 3, policy="every")] == [True] * 3
+    late.join()
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_new_daemon_takes_over(daemon: ScriptedDaemon, client: Client, policy: Policy) -> None:
+    answers = client.stream([GOOD] * 60, policy=policy, in_flight=8)
+    got = [next(answers) for _ in range(10)]
+    daemon.script.gate.clear()
+    for _ in range(11):
+        assert daemon.script.arrived.acquire(timeout=60)
+    daemon.kill()
+    daemon.start()
+    got += answers
+
+    assert sorted(answer.frame_id for answer in got) == list(range(60))
+    statuses = Counter(answer.status for answer in got)
+    if policy == "every":
+        assert statuses == {Status.OK: 60}
+    else:
+        assert statuses[Status.UNAVAILABLE] >= 1
+        assert got[-1].ok
+
+
+def test_a_daemon_that_stays_away_is_given_up(daemon: ScriptedDaemon) -> None:
+    with Client(daemon.address, retry_for=0.2) as client:
+        answers = client.stream(itertools.repeat(GOOD), policy="every")
+        assert next(answers).ok
+        daemon.kill()
+        with pytest.raises(Unavailable, match=r"gave up after 0\.2 s"):
+            list(answers)
+
+
+def test_closing_the_client_ends_its_streams(daemon: ScriptedDaemon, script: Script) -> None:
+    client = Client(daemon.address)
+    answers = client.stream(itertools.repeat(GOOD))
+    next(answers)
+    client.close()
+
+    assert script.stream_ended.wait(60)
+    with pytest.raises(ClientClosed):
+        list(answers)
+
+
+def test_streams_in_several_threads(client: Client) -> None:
+    counts: list[int] = []
+
+    def follow() -> None:
+        counts.append(sum(answer.ok for answer in client.stream([GOOD] * 40, policy="every")))
+
+    threads = [threading.Thread(target=follow) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counts == [40] * 4
+
+
+async def test_asyncio_source(async_client: AsyncClient) -> None:
+    async def source() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            await asyncio.sleep(0)
+            yield GOOD
+
+    answers = [answer async for answer in async_client.stream(source(), policy="every")]
+    assert [answer.frame_id for answer in answers] == list(range(20))
+
+
+async def test_asyncio_closing_cancels_the_call(async_client: AsyncClient, script: Script) -> None:
+    answers = async_client.stream(itertools.repeat(GOOD))
+    assert (await anext(answers)).ok
+    await answers.aclose()
+
+    assert await asyncio.to_thread(script.stream_ended.wait, 60)
+
+
+async def test_asyncio_cancelling_the_consumer(async_client: AsyncClient, script: Script) -> None:
+    script.gate.clear()
+
+    async def follow() -> None:
+        async for _ in async_client.stream(itertools.repeat(GOOD)):
+            pass
+
+    following = asyncio.create_task(follow())
+    await asyncio.to_thread(script.arrived.acquire)
+    following.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await following
+    script.gate.set()
+    assert await asyncio.to_thread(script.stream_ended.wait, 60)
