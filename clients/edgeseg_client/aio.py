@@ -65,6 +65,7 @@ class AsyncClient:
         self._timeout = timeout
         self._retry_for = retry_for
         self._channel: grpc.aio.Channel | None = None
+        self._opening = asyncio.Lock()
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -81,8 +82,9 @@ class AsyncClient:
     async def close(self) -> None:
         """Ends every call; the client is of no use afterwards. May be called twice."""
         self._closed = True
-        if self._channel is not None:
-            await self._channel.close()
+        async with self._opening:
+            if self._channel is not None:
+                await self._channel.close()
 
     # `timeout` is gRPC's deadline, of which the daemon learns; asyncio's would only cancel.
     async def info(self, *, timeout: float | None = None) -> ServerInfo:  # noqa: ASYNC109
@@ -107,11 +109,12 @@ class AsyncClient:
 
         async def attempt(left: float | None) -> pb.SegmentImageResponse:
             request.frame.age_us = age_us(request.frame.captured_unix_ns)
-            return await self._stub().SegmentImage(request, timeout=left, metadata=self._metadata)
+            stub = await self._stub()
+            return await stub.SegmentImage(request, timeout=left, metadata=self._metadata)
 
         return read_result(await retry.call(attempt, timeout or self._timeout, self._backoff()))
 
-    async def stream(
+    def stream(
         self,
         frames: Iterable[Frame | ImageLike] | AsyncIterable[Frame | ImageLike],
         *,
@@ -133,51 +136,44 @@ class AsyncClient:
         """
         if isinstance(frames, str | bytes | bytearray | memoryview):
             raise InvalidRequest("give the frames in a list or another iterable")
-        stream = FrameStream(
-            connect=lambda: self._connect(policy, options),
+        message = pb.StreamOptions(policy=policy_value(policy))
+        return FrameStream(
+            connect=lambda: self._connect(message, options),
             frames=pull(frames, Intake(options.get("pixel_format", "rgb")).take),
             in_flight=InFlight(newest_only=policy == "latest"),
             limit=in_flight or _IN_FLIGHT[policy],
             backoff=self._backoff(),
-        )
-        answers = stream.answers()
-        try:
-            async for answer in answers:
-                yield answer
-        finally:
-            await answers.aclose()
+        ).answers()
 
-    async def _connect(self, policy: Policy, options: Options) -> Connection:
-        """Opens a stream and sends its options.
+    async def _connect(self, message: pb.StreamOptions, options: Options) -> Connection:
+        """Opens a stream.
 
         Asks the daemon what it is each time, for after a lost connection it may be another.
         """
         info = await self._ask_info(self._timeout)
-        message = pb.StreamOptions(
-            segmentation=options_message(options, info), policy=policy_value(policy)
-        )
-        with call_errors():
-            call = self._stub().Segment(metadata=self._metadata)
-            await call.write(pb.SegmentRequest(options=message))
-        return Connection(call, info.max_frame_bytes)
+        message.segmentation.CopyFrom(options_message(options, info))
+        call = (await self._stub()).Segment(metadata=self._metadata)
+        return Connection(call, pb.SegmentRequest(options=message), info.max_frame_bytes)
 
     async def _ask_info(self, left: float | None) -> ServerInfo:
+        stub = await self._stub()
         try:
             with call_errors():
                 return read_info(
-                    await self._stub().GetServerInfo(
+                    await stub.GetServerInfo(
                         pb.GetServerInfoRequest(), timeout=left, metadata=self._metadata
                     )
                 )
         except Expired as error:  # it takes no time but the network's
             raise Unavailable(f"no answer from {self.address}: {error}") from error
 
-    def _stub(self) -> SegmentationServiceAsyncStub:
-        if self._closed:
-            raise ClientClosed("the client is closed")
-        if self._channel is None:
-            self._channel = open_channel(self.address, self._credentials)
-        return SegmentationServiceStub(self._channel)  # type: ignore[return-value]  # one class for both
+    async def _stub(self) -> SegmentationServiceAsyncStub:
+        async with self._opening:
+            if self._closed:
+                raise ClientClosed("the client is closed")
+            if self._channel is None:
+                self._channel = await open_channel(self.address, self._credentials)
+            return SegmentationServiceStub(self._channel)  # type: ignore[return-value]  # one class for both
 
     def _backoff(self) -> Backoff:
         return Backoff(self._retry_for)

@@ -31,7 +31,7 @@ class FrameAnswer:
 
     @property
     def failed(self) -> bool:
-        """Whether something went wrong: neither a result, nor dropped for a newer one or for age."""
+        """Whether something went wrong: neither a result nor dropped for a newer one or age."""
         return self.status not in {Status.OK, Status.SUPERSEDED, Status.EXPIRED}
 
     @property

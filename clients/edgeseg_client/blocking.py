@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterable, Coroutine, Generator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Generator, Iterable
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -94,8 +94,13 @@ class Client:
 
         `frames` is pulled in another thread than the caller's.
         """
-        answers = self._client.stream(frames, policy=policy, in_flight=in_flight, **options)
+        return self._follow(
+            self._client.stream(frames, policy=policy, in_flight=in_flight, **options)
+        )
 
+    def _follow(
+        self, answers: AsyncGenerator[FrameAnswer, None]
+    ) -> Generator[FrameAnswer, None, None]:
         async def following() -> FrameAnswer | None:
             return await anext(answers, None)
 
@@ -104,7 +109,7 @@ class Client:
                 yield answer
         finally:
             if not self._closed:
-                self._run(answers.aclose())
+                self._loop.finish(answers.aclose())
 
     def _run(self, coroutine: Coroutine[Any, Any, _Returned]) -> _Returned:
         if self._closed:

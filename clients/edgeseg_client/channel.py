@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 import grpc
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.errors import InvalidRequest
+from edgeseg_client.local_names import resolve
 
 _SERVICE: Final = pb.DESCRIPTOR.services_by_name["SegmentationService"].full_name
 
@@ -47,16 +49,31 @@ _OPTIONS: Final[tuple[tuple[str, Any], ...]] = (
 )
 
 
-def open_channel(address: str, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
+async def open_channel(
+    address: str, credentials: grpc.ChannelCredentials | None
+) -> grpc.aio.Channel:
     """A channel to `HOST:PORT` or `unix:///PATH`, with TLS where there are credentials.
 
-    To be called on the event loop that will use it. Connects with the first call. Raises
-    `InvalidRequest` for an address without a port.
+    Connects with the first call. Raises `InvalidRequest` for an address without a port, and
+    `Unavailable` for a name that the network does not know.
     """
-    if not address.startswith("unix:") and not address.rpartition(":")[2].isdecimal():
+    if address.startswith("unix:"):
+        return _open(address, _OPTIONS, credentials)
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdecimal()):
         raise InvalidRequest(
             f"the address {address!r} has no port; write HOST:PORT or unix:///PATH"
         )
+    # Certificates are for the name, even where it is resolved here.
+    options = (*_OPTIONS, ("grpc.default_authority", address))
+    return _open(await resolve(address), options, credentials)
+
+
+def _open(
+    target: str,
+    options: Sequence[tuple[str, Any]],
+    credentials: grpc.ChannelCredentials | None,
+) -> grpc.aio.Channel:
     if credentials is None:
-        return grpc.aio.insecure_channel(address, options=_OPTIONS)
-    return grpc.aio.secure_channel(address, credentials, options=_OPTIONS)
+        return grpc.aio.insecure_channel(target, options=options)
+    return grpc.aio.secure_channel(target, credentials, options=options)

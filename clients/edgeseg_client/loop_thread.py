@@ -9,7 +9,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import CancelledError
 from typing import Any, Final, TypeVar
+
+from edgeseg_client.errors import ClientClosed
 
 _Returned = TypeVar("_Returned")
 
@@ -25,30 +28,44 @@ class LoopThread:
     def run(self, coroutine: Coroutine[Any, Any, _Returned]) -> _Returned:
         """Waits for what the coroutine returns or raises.
 
-        Where the caller is interrupted, the coroutine is cancelled and has ended before
-        `KeyboardInterrupt` goes on.
+        Raises `ClientClosed` where the loop is stopped meanwhile. Where the caller is interrupted,
+        the coroutine is cancelled and has ended before `KeyboardInterrupt` goes on.
         """
-        running: list[asyncio.Task[Any] | None] = []
+        running: set[asyncio.Task[Any]] = set()
 
         async def tracked() -> _Returned:
-            running.append(asyncio.current_task())
+            if (task := asyncio.current_task()) is not None:
+                running.add(task)
             return await coroutine
 
         future = asyncio.run_coroutine_threadsafe(tracked(), self._loop)
         try:
             return future.result()
+        except CancelledError as error:
+            raise ClientClosed("the client was closed during the call") from error
         except BaseException:
             if not future.done():
                 asyncio.run_coroutine_threadsafe(_cancel(running), self._loop).result()
             raise
 
+    def finish(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Like `run`, but does not wait on the loop's own thread.
+
+        There the garbage collector may end what a caller left.
+        """
+        if threading.current_thread() is self._thread:
+            asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        else:
+            self.run(coroutine)
+
     def stop(self) -> None:
-        """Ends the thread and closes the loop."""
+        """Cancels what runs, ends the thread and closes the loop."""
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 
     def _serve(self) -> None:
         self._loop.run_forever()
+        self._loop.run_until_complete(_cancel(asyncio.all_tasks(self._loop)))
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()
@@ -81,8 +98,7 @@ class SharedLoopThread:
 SHARED: Final = SharedLoopThread()
 
 
-async def _cancel(running: list[asyncio.Task[Any] | None]) -> None:
-    tasks = [task for task in running if task is not None]
+async def _cancel(tasks: set[asyncio.Task[Any]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -50,8 +50,9 @@ def overlay(
     shown[[one.id for one in classes if one.color != _CLEAR]] = True
 
     flat = Image.fromarray(colors[labels])
-    tinted = np.where(shown[labels][..., None], Image.blend(picture, flat, alpha), picture)
-    outline = _outlines(labels, max(1, round(min(picture.size) / 360))) & shown[labels]
+    blend = np.asarray(Image.blend(picture, flat, alpha))
+    tinted = np.where(shown[labels][..., None], blend, np.asarray(picture))
+    outline = _outlines(labels, max(1, round(min(picture.size) / 500))) & shown[labels]
     drawn = Image.fromarray(np.where(outline[..., None], _lighten(colors)[labels], tinted))
     if not legend:
         return drawn
@@ -98,9 +99,13 @@ def _lighten(colors: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def _outlines(labels: LabelMap, thickness: int) -> npt.NDArray[np.bool_]:
-    """Pixels at most `thickness` before another label, to the right or below."""
+    """Pixels at most `thickness` from one with another label, along a row or a column."""
     edges = np.zeros(labels.shape, np.bool_)
     for step in range(1, thickness + 1):
-        edges[:, :-step] |= labels[:, :-step] != labels[:, step:]
-        edges[:-step] |= labels[:-step] != labels[step:]
+        across = labels[:, :-step] != labels[:, step:]
+        down = labels[:-step] != labels[step:]
+        edges[:, :-step] |= across
+        edges[:, step:] |= across
+        edges[:-step] |= down
+        edges[step:] |= down
     return edges

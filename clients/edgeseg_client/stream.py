@@ -26,9 +26,10 @@ Call: TypeAlias = grpc.aio.StreamStreamCall[pb.SegmentRequest, pb.SegmentRespons
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A call whose options are sent, and the daemon's limit; 0: none."""
+    """A call, the message that goes first, and the daemon's limit; 0: none."""
 
     call: Call
+    options: pb.SegmentRequest
     max_frame_bytes: int
 
 
@@ -135,6 +136,7 @@ class FrameStream:
     async def _send(self, connection: Connection) -> None:
         # Writing to a call that has ended is an InvalidStateError; the receiver knows how it ended.
         with call_errors(), contextlib.suppress(asyncio.InvalidStateError):
+            await connection.call.write(connection.options)
             while (pending := await self._next_unsent()) is not None:
                 frame = pending.request.frame
                 if 0 < connection.max_frame_bytes < len(frame.data):

@@ -33,21 +33,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as `head`, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.BROKEN_PIPE
-    except Unavailable as error:
-        return _fail(
-            ExitCode.UNREACHABLE,
-            f"no daemon answers at {arguments.server} ({error}); start one with `edgesegd serve`,"
-            " or say where it is with --server",
-        )
-    except AccessDenied as error:
-        return _fail(ExitCode.USAGE, f"{error}; give the daemon's token in EDGESEG_TOKEN")
-    except (UsageError, InvalidRequest) as error:
-        return _fail(ExitCode.USAGE, str(error))
-    except (EdgesegClientError, OSError) as error:
-        return _fail(ExitCode.FRAMES_FAILED, str(error))
+    except (UsageError, EdgesegClientError, OSError) as error:
+        code, advice = _explain(error, arguments.server)
+        print(f"edgeseg: {advice}", file=sys.stderr)
     return code
 
 
-def _fail(code: ExitCode, message: str) -> ExitCode:
-    print(f"edgeseg: {message}", file=sys.stderr)
-    return code
+def _explain(error: Exception, server: str) -> tuple[ExitCode, str]:
+    """The exit status, and a line that says what to do."""
+    match error:
+        case Unavailable():
+            return ExitCode.UNREACHABLE, (
+                f"no daemon answers at {server} ({error}); start one with `edgesegd serve`,"
+                " or say where it is with --server"
+            )
+        case AccessDenied():
+            return ExitCode.USAGE, f"{error}; give the daemon's token in EDGESEG_TOKEN"
+        case UsageError() | InvalidRequest():
+            return ExitCode.USAGE, str(error)
+        case _:
+            return ExitCode.FRAMES_FAILED, str(error)

@@ -42,11 +42,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"edgeseg {_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    server, segmentation = _server_options(), _segmentation_options()
+    server = _server_options()
 
     segment = commands.add_parser(
         "segment",
-        parents=[server, segmentation],
+        parents=[server, _segmentation_options(size="frame")],
         help="write masks and overlays of pictures",
         description="Write masks and overlays of pictures.",
         epilog=_SEGMENT_EXAMPLES,
@@ -54,11 +54,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     segment.add_argument("images", nargs="+", metavar="IMAGE", help="a picture, folder or pattern")
     segment.add_argument("--out", type=Path, required=True, metavar="DIR", help="where to write")
-    segment.set_defaults(size="frame")
 
     stream = commands.add_parser(
         "stream",
-        parents=[server, segmentation],
+        parents=[server, _segmentation_options(size="model")],
         help="send pictures as a stream and measure",
         description="Send the pictures of a folder as a stream, in the order of their names.",
         epilog=_STREAM_EXAMPLES,
@@ -120,13 +119,13 @@ def _server_options() -> argparse.ArgumentParser:
     return options
 
 
-def _segmentation_options() -> argparse.ArgumentParser:
+def _segmentation_options(size: Size) -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(add_help=False)
     group = options.add_argument_group("segmentation")
     group.add_argument(
         "--size",
         type=_size,
-        default="model",
+        default=size,
         help="size of the masks: model, frame or WxH (default: %(default)s)",
     )
     group.add_argument(
@@ -161,8 +160,9 @@ def _version() -> str:
 
 
 def _size(text: str) -> Size:
-    if text == "model" or text == "frame":  # noqa: PLR1714  # mypy narrows the text only so
-        return text
+    match text:
+        case "model" | "frame":
+            return text
     width, cross, height = text.partition("x")
     if not (cross and width.isdecimal() and height.isdecimal()):
         raise argparse.ArgumentTypeError(f"{text!r} is no size; write model, frame or 640x480")

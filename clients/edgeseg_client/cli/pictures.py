@@ -13,7 +13,7 @@ _SUFFIXES: Final = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}
 
 
 def find_pictures(arguments: Iterable[str]) -> list[Path]:
-    """Files as they are, the pictures of folders and what patterns match, by name.
+    """Files as they are, the pictures of folders and what patterns match, by name; each once.
 
     Raises `UsageError` for a folder or a pattern without a picture. A file that does not exist is
     returned; reading it will fail.
@@ -30,7 +30,7 @@ def find_pictures(arguments: Iterable[str]) -> list[Path]:
             found += matches
         else:
             found.append(path)
-    return found
+    return list(dict.fromkeys(found))
 
 
 def name_results(pictures: Sequence[Path]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -23,20 +23,12 @@ def run(arguments: Namespace) -> ExitCode:
     """Goes on past a picture that fails, and says so at the end."""
     pictures = find_pictures(arguments.images)
     names = name_results(pictures)
-    bar = Console(stderr=True)
     code = ExitCode.OK
     with open_client(arguments) as client:
         classes = client.info().model(arguments.model).classes
         arguments.out.mkdir(parents=True, exist_ok=True)
         answers = client.stream(pictures, policy="every", **read_options(arguments))
-        for answer in track(
-            answers,
-            description="Segmenting",
-            total=len(pictures),
-            console=bar,
-            transient=True,
-            disable=len(pictures) == 1 or not bar.is_terminal,
-        ):
+        for answer in _show_progress(answers, len(pictures)):
             picture, name = pictures[answer.frame_id], names[answer.frame_id]
             try:
                 print(_finish(answer, picture, name, arguments.out, classes))
@@ -44,6 +36,14 @@ def run(arguments: Namespace) -> ExitCode:
                 print(f"edgeseg: {picture}: {error}", file=sys.stderr)
                 code = ExitCode.FRAMES_FAILED
     return code
+
+
+def _show_progress(answers: Iterable[FrameAnswer], total: int) -> Iterable[FrameAnswer]:
+    """The same answers, with a bar on a terminal where there are several."""
+    screen = Console(stderr=True)
+    if total == 1 or not screen.is_terminal:
+        return answers
+    return track(answers, "Segmenting", total=total, console=screen, transient=True)
 
 
 def _finish(

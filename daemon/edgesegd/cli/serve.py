@@ -9,6 +9,7 @@ import os
 
 from edgesegd.cli.options import add_options, effective_config
 from edgesegd.config import Config
+from edgesegd.core.errors import RuntimeMissing
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -36,6 +37,11 @@ async def _serve(config: Config) -> int:
     # gRPC's core writes lines of its own to stderr; what they say is in our errors.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # Imported here, so that the other commands need neither gRPC nor prometheus_client.
-    from edgesegd.daemon import Daemon  # noqa: PLC0415
+    try:
+        from edgesegd.daemon import Daemon  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise RuntimeMissing(
+            f"{error.name} is missing; install what the daemon needs: pip install 'edgeseg[daemon]'"
+        ) from None
 
     return await Daemon(config, announce=lambda line: print(line, flush=True)).run()

@@ -25,6 +25,20 @@ def fault(status: "pb.FrameStatus.ValueType") -> bytes:
     return f"fault {status}".encode()
 
 
+Refusal = Callable[[grpc.ServicerContext], None]
+
+
+def refuse(code: grpc.StatusCode, details: str = "no", pushback_ms: int | None = None) -> Refusal:
+    """Ends a call with a status, and with when to try again."""
+
+    def end(context: grpc.ServicerContext) -> None:
+        if pushback_ms is not None:
+            context.set_trailing_metadata((("grpc-retry-pushback-ms", str(pushback_ms)),))
+        context.abort(code, details)
+
+    return end
+
+
 def segmentation() -> pb.Segmentation:
     return pb.Segmentation(
         width=WIDTH,
@@ -82,8 +96,8 @@ class Script(SegmentationServiceServicer):
         self.frames: list[pb.Frame] = []
         self.options: list[pb.StreamOptions | pb.SegmentationOptions] = []
         self.metadata: list[dict[str, str | bytes]] = []
-        self.refusals: list[Callable[[grpc.ServicerContext], None]] = []
-        """Each ends one unary call that would have segmented."""
+        self.refusals: list[Refusal] = []
+        """Each ends one call that would have segmented."""
         self.gate = threading.Event()
         """Frames are answered while it is set."""
         self.gate.set()
@@ -111,6 +125,8 @@ class Script(SegmentationServiceServicer):
     def Segment(  # noqa: N802
         self, request_iterator: Iterator[pb.SegmentRequest], context: grpc.ServicerContext
     ) -> Iterator[pb.SegmentResponse]:
+        if self.refusals:
+            self.refusals.pop(0)(context)
         context.add_callback(self.stream_ended.set)
         for request in request_iterator:
             if request.HasField("options"):

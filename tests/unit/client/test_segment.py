@@ -1,8 +1,8 @@
 """Unary calls: what is sent, what comes back, what is tried again."""
 
 import asyncio
+import socket
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -28,18 +28,7 @@ from edgeseg_client import (
     Unsupported,
 )
 
-from .scripted_daemon import GOOD, HEIGHT, LABELS, WIDTH, Script, ScriptedDaemon
-
-Refusal = Callable[[grpc.ServicerContext], None]
-
-
-def refuse(code: grpc.StatusCode, details: str = "no", pushback_ms: int | None = None) -> Refusal:
-    def end(context: grpc.ServicerContext) -> None:
-        if pushback_ms is not None:
-            context.set_trailing_metadata((("grpc-retry-pushback-ms", str(pushback_ms)),))
-        context.abort(code, details)
-
-    return end
+from .scripted_daemon import GOOD, HEIGHT, LABELS, WIDTH, Script, ScriptedDaemon, refuse
 
 
 def waited(event: threading.Event) -> None:
@@ -232,6 +221,27 @@ def test_info(client: Client) -> None:
 @pytest.mark.parametrize("address", ["localhost", "::1:", "host:http", ""])
 def test_an_address_needs_a_port(address: str) -> None:
     with Client(address) as client, pytest.raises(InvalidRequest, match="HOST:PORT"):
+        client.info()
+
+
+def test_a_name_of_mdns_is_resolved_by_the_system(
+    daemon: ScriptedDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = socket.getaddrinfo
+
+    def lookup(host: str, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
+        return known("127.0.0.1" if host == "board.local" else host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    with Client(f"board.local:{daemon.port}") as client:
+        assert client.info().version == "1.2.3"
+
+
+def test_a_name_that_nobody_has_is_unavailable() -> None:
+    with (
+        Client("no-such-board.local:8460", retry_for=0) as client,
+        pytest.raises(Unavailable, match=r"no-such-board\.local"),
+    ):
         client.info()
 
 

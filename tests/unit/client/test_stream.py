@@ -1,12 +1,15 @@
 """Streams: one answer for every frame, whatever happens."""
 
 import asyncio
+import contextlib
 import itertools
+import signal
 import threading
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import pytest
 
 from edgeseg.v1 import segmentation_pb2 as pb
@@ -23,7 +26,7 @@ from edgeseg_client import (
 )
 from edgeseg_client.options import Policy
 
-from .scripted_daemon import GOOD, LABELS, Script, ScriptedDaemon, fault
+from .scripted_daemon import GOOD, LABELS, Script, ScriptedDaemon, fault, refuse
 
 POLICIES: list[Policy] = ["every", "latest"]
 
@@ -130,9 +133,14 @@ def test_frames_that_cannot_be_sent_are_answered_too(
     assert "empty" in reasons[4]
 
 
-def test_frames_must_be_iterable_and_no_single_picture(client: Client) -> None:
+def test_a_single_picture_is_no_stream(client: Client) -> None:
     with pytest.raises(InvalidRequest, match="list"):
-        list(client.stream("picture.jpg"))
+        client.stream("picture.jpg")
+
+
+def test_there_are_two_policies(client: Client) -> None:
+    with pytest.raises(InvalidRequest, match="there are: latest, every"):
+        client.stream([GOOD], policy="some")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -170,7 +178,7 @@ def test_closing_early_cancels_the_call(client: Client, script: Script) -> None:
 
 
 def test_leaving_the_loop_cancels_the_call(client: Client, script: Script) -> None:
-    for answer in client.stream(itertools.repeat(GOOD)):
+    for answer in client.stream(itertools.repeat(GOOD), policy="every"):
         assert answer.ok
         break
 
@@ -215,24 +223,43 @@ def test_a_daemon_that_starts_late_is_waited_for(daemon: ScriptedDaemon) -> None
     late.join()
 
 
-@pytest.mark.parametrize("policy", POLICIES)
-def test_a_new_daemon_takes_over(daemon: ScriptedDaemon, client: Client, policy: Policy) -> None:
-    answers = client.stream([GOOD] * 60, policy=policy, in_flight=8)
+def test_a_new_daemon_gets_every_frame_without_an_answer(
+    daemon: ScriptedDaemon, client: Client, script: Script
+) -> None:
+    answers = client.stream([GOOD] * 60, policy="every", in_flight=8)
     got = [next(answers) for _ in range(10)]
-    daemon.script.gate.clear()
+    script.gate.clear()
     for _ in range(11):
-        assert daemon.script.arrived.acquire(timeout=60)
+        assert script.arrived.acquire(timeout=60)
     daemon.kill()
     daemon.start()
     got += answers
 
-    assert sorted(answer.frame_id for answer in got) == list(range(60))
-    statuses = Counter(answer.status for answer in got)
-    if policy == "every":
-        assert statuses == {Status.OK: 60}
-    else:
-        assert statuses[Status.UNAVAILABLE] >= 1
-        assert got[-1].ok
+    assert [answer.frame_id for answer in got] == list(range(60))
+    assert all(answer.ok for answer in got)
+
+
+def test_latest_lets_go_what_a_lost_connection_took(
+    daemon: ScriptedDaemon, client: Client, script: Script
+) -> None:
+    replaced = threading.Event()
+
+    def source() -> Iterator[bytes]:
+        yield GOOD
+        replaced.wait()
+        yield GOOD
+
+    def replace() -> None:
+        script.arrived.acquire()
+        daemon.kill()
+        daemon.start()
+        replaced.set()
+
+    script.gate.clear()
+    threading.Thread(target=replace).start()
+    lost, good = client.stream(source(), policy="latest")
+    assert (lost.frame_id, lost.status) == (0, Status.UNAVAILABLE)
+    assert (good.frame_id, good.status) == (1, Status.OK)
 
 
 def test_a_daemon_that_stays_away_is_given_up(daemon: ScriptedDaemon) -> None:
@@ -242,6 +269,37 @@ def test_a_daemon_that_stays_away_is_given_up(daemon: ScriptedDaemon) -> None:
         daemon.kill()
         with pytest.raises(Unavailable, match=r"gave up after 0\.2 s"):
             list(answers)
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_closing_the_client_ends_what_waits_in_another_thread(
+    daemon: ScriptedDaemon, script: Script, others: int
+) -> None:
+    script.gate.clear()
+    with contextlib.ExitStack() as kept, ThreadPoolExecutor(1) as thread:
+        for _ in range(others):
+            kept.enter_context(Client(daemon.address))
+        client = Client(daemon.address)
+        waiting = thread.submit(list, client.stream([GOOD]))
+        assert script.arrived.acquire(timeout=60)
+        client.close()
+        with pytest.raises(ClientClosed):
+            waiting.result(60)
+        script.gate.set()
+
+
+def test_a_refused_stream_raises_and_the_next_works(client: Client, script: Script) -> None:
+    script.refusals = [refuse(grpc.StatusCode.INVALID_ARGUMENT, "the reason")]
+
+    with pytest.raises(InvalidRequest, match="the reason"):
+        list(client.stream(itertools.repeat(GOOD), policy="every"))
+    assert [answer.ok for answer in client.stream([GOOD])] == [True]
+
+
+def test_a_stream_that_the_daemon_cancels_is_opened_again(client: Client, script: Script) -> None:
+    script.refusals = [refuse(grpc.StatusCode.CANCELLED)]
+
+    assert [answer.ok for answer in client.stream([GOOD] * 3, policy="every")] == [True] * 3
 
 
 def test_closing_the_client_ends_its_streams(daemon: ScriptedDaemon, script: Script) -> None:
@@ -280,7 +338,7 @@ async def test_asyncio_source(async_client: AsyncClient) -> None:
 
 
 async def test_asyncio_closing_cancels_the_call(async_client: AsyncClient, script: Script) -> None:
-    answers = async_client.stream(itertools.repeat(GOOD))
+    answers = async_client.stream(itertools.repeat(GOOD), policy="every")
     assert (await anext(answers)).ok
     await answers.aclose()
 
@@ -301,3 +359,20 @@ async def test_asyncio_cancelling_the_consumer(async_client: AsyncClient, script
         await following
     script.gate.set()
     assert await asyncio.to_thread(script.stream_ended.wait, 60)
+
+
+def test_an_interrupt_cancels_the_call_and_leaves_the_client_usable(
+    client: Client, script: Script
+) -> None:
+    script.gate.clear()
+
+    def interrupt() -> None:
+        script.arrived.acquire()
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        next(client.stream([GOOD]))
+    script.gate.set()
+    assert script.stream_ended.wait(60)
+    assert client.segment(GOOD).model == "toy"

@@ -1,0 +1,96 @@
+"""The daemon in a process of its own, for programs that want one for a while."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from edgesegd.core.errors import EngineStartFailed
+
+READY_SECONDS = 60.0
+STOP_SECONDS = 30.0
+
+
+class LaunchedDaemon:
+    """Runs `edgesegd serve` on free ports of the loopback interface.
+
+    Ready once it is built; raises EngineStartFailed, with all that it said, where it does not
+    come up. `address` is for clients, `metrics_url` for Prometheus, `output` is what it said on
+    both its outputs, line by line. As a context manager it is stopped at the end.
+    """
+
+    def __init__(self, *flags: str, env: Mapping[str, str] | None = None) -> None:
+        self.output: list[str] = []
+        self.address = self.metrics_url = ""
+        self._ready = threading.Event()
+        serve = ("serve", "--listen=127.0.0.1:0", "--metrics-listen=127.0.0.1:0")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "edgesegd", *serve, *flags],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, **(env or {})},
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self._ready.wait(READY_SECONDS)
+        if not self.address or self.process.poll() is not None:
+            self.stop(signal.SIGKILL)
+            raise EngineStartFailed("\n".join(["the daemon did not start:", *self.output]))
+
+    def _read(self) -> None:
+        if self.process.stdout is None:
+            return
+        for line in self.process.stdout:
+            self.output.append(line.rstrip())
+            if line.startswith("listening on ") and not self.address:
+                self.address = line.split()[-1]
+            elif line.startswith("metrics on "):
+                self.metrics_url = line.split()[-1]
+            elif line.startswith("edgesegd ") and " ready: " in line:
+                self._ready.set()
+        self._ready.set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def engine_pid(self) -> int | None:
+        """The process id of the engine that runs now; Linux only."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        pids = children.read_text(encoding="ascii").split()
+        return int(pids[0]) if pids else None
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end; the exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for an end that something else brought about; the exit status."""
+        try:
+            status = self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            status = self.process.wait()
+        self._reader.join(STOP_SECONDS)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        return status

@@ -1,0 +1,46 @@
+"""Delays between attempts, on a clock of the test's own."""
+
+import pytest
+
+from edgeseg_client.backoff import Backoff
+
+
+def test_delays_double_up_to_the_largest() -> None:
+    backoff = Backoff(100, initial=0.1, maximum=1.0, randomness=lambda: 1.0)
+
+    delays = [backoff.delay(0) for _ in range(6)]
+    assert delays == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.0, 1.0])
+
+
+def test_jitter_takes_at_most_half() -> None:
+    backoff = Backoff(100, initial=1.0, randomness=lambda: 0.0)
+
+    assert backoff.delay(0) == 0.5
+
+
+def test_gives_up_when_the_budget_is_spent() -> None:
+    backoff = Backoff(10, initial=4.0, maximum=4.0, randomness=lambda: 1.0)
+
+    assert backoff.delay(100) == 4.0
+    assert backoff.delay(108) == 2.0
+    assert backoff.delay(110) is None
+    assert backoff.delay(111) is None
+
+
+def test_a_success_starts_over() -> None:
+    backoff = Backoff(10, initial=0.1, randomness=lambda: 1.0)
+    backoff.delay(0)
+    backoff.delay(9)
+    backoff.reset()
+
+    assert backoff.delay(50) == pytest.approx(0.1)
+
+
+def test_no_budget_is_no_second_attempt() -> None:
+    assert Backoff(0).delay(5) is None
+
+
+def test_a_long_outage_overflows_nothing() -> None:
+    backoff = Backoff(1e9, maximum=2.0, randomness=lambda: 1.0)
+
+    assert [backoff.delay(0) for _ in range(5000)][-1] == 2.0

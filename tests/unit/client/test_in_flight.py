@@ -1,0 +1,69 @@
+"""Which frames wait, which are lost, which are sent again."""
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgeseg_client.in_flight import InFlight
+from edgeseg_client.intake import Pending
+
+
+def frame(key: int) -> Pending:
+    return Pending(key=key, frame_id=key, given=0.0, request=pb.SegmentRequest(), fault="")
+
+
+def filled(*, newest_only: bool, sent: int, waiting: int) -> InFlight:
+    in_flight = InFlight(newest_only=newest_only)
+    for key in range(sent):
+        in_flight.add(frame(key))
+        in_flight.next_unsent()
+    for key in range(sent, sent + waiting):
+        in_flight.add(frame(key))
+    return in_flight
+
+
+def unsent(in_flight: InFlight) -> list[int]:
+    keys = []
+    while (pending := in_flight.next_unsent()) is not None:
+        keys.append(pending.key)
+    return keys
+
+
+def test_every_frame_waits_in_its_order() -> None:
+    in_flight = filled(newest_only=False, sent=0, waiting=4)
+
+    assert unsent(in_flight) == [0, 1, 2, 3]
+    assert len(in_flight) == 4
+
+
+def test_only_the_newest_waits() -> None:
+    in_flight = filled(newest_only=True, sent=2, waiting=1)
+
+    superseded = in_flight.add(frame(3))
+    assert superseded is not None
+    assert superseded.key == 2
+    assert unsent(in_flight) == [3]
+    assert len(in_flight) == 3
+
+
+def test_an_answer_counts_once() -> None:
+    in_flight = filled(newest_only=False, sent=1, waiting=1)
+
+    answered = in_flight.answered(0)
+    assert answered is not None
+    assert in_flight.answered(0) is None
+    assert in_flight.answered(1) is None
+    assert len(in_flight) == 1
+
+
+def test_every_lost_frame_is_sent_again_first() -> None:
+    in_flight = filled(newest_only=False, sent=3, waiting=2)
+    in_flight.answered(1)
+
+    assert in_flight.connection_lost() == []
+    assert unsent(in_flight) == [0, 2, 3, 4]
+
+
+def test_latest_lets_lost_frames_go() -> None:
+    in_flight = filled(newest_only=True, sent=3, waiting=1)
+
+    assert [pending.key for pending in in_flight.connection_lost()] == [0, 1, 2]
+    assert unsent(in_flight) == [3]
+    assert len(in_flight) == 1

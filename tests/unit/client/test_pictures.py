@@ -1,0 +1,127 @@
+"""Labels as an indexed picture, and overlays with their legends."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgeseg_client import ClassInfo, InvalidRequest, NotAsked, Result
+from edgeseg_client.decode import read_result
+from edgeseg_client.labels_image import labels_image
+from edgeseg_client.legend import Entry, add_legend
+from edgeseg_client.overlay import overlay
+from edgeseg_client.result import LabelMap
+
+from .scripted_daemon import segmentation
+
+ROAD = (128, 64, 128)
+CLASSES = [ClassInfo(0, "background", (0, 0, 0)), ClassInfo(1, "road", ROAD)]
+
+
+def result_of(labels: LabelMap) -> Result:
+    height, width = labels.shape
+    found = pb.Segmentation(width=width, height=height, labels=labels.tobytes())
+    return read_result(pb.SegmentResponse(segmentation=found))
+
+
+def halves(height: int, width: int) -> Result:
+    """Background on the left, road on the right, no class in the top row."""
+    labels = np.zeros((height, width), np.uint8)
+    labels[:, width // 2 :] = 1
+    labels[0] = 255
+    return result_of(labels)
+
+
+def test_labels_survive_the_file_as_values_and_colours(tmp_path: Path) -> None:
+    result = halves(5, 8)
+    labels_image(result, CLASSES).save(tmp_path / "labels.png")
+
+    read = Image.open(tmp_path / "labels.png")
+    assert read.mode == "P"
+    assert np.array_equal(np.asarray(read), result.labels)
+    assert read.convert("RGB").getpixel((7, 4)) == ROAD
+    assert read.convert("RGB").getpixel((7, 0)) == (128, 128, 128)
+
+
+def test_labels_come_from_the_png_where_only_it_was_asked_for() -> None:
+    result = halves(5, 8)
+    file = io.BytesIO()
+    labels_image(result, CLASSES).save(file, "PNG")
+    found = pb.Segmentation(width=8, height=5, labels_png=file.getvalue())
+
+    read = read_result(pb.SegmentResponse(segmentation=found))
+    assert np.array_equal(read.labels, result.labels)
+    assert not read.labels.flags.writeable
+
+
+def test_a_result_without_labels_says_what_to_ask_for() -> None:
+    found = segmentation()
+    found.labels = b""
+
+    with pytest.raises(NotAsked, match="outputs"):
+        labels_image(read_result(pb.SegmentResponse(segmentation=found)), CLASSES)
+
+
+def test_an_overlay_tints_classes_and_leaves_the_rest() -> None:
+    picture = np.full((400, 600, 3), 200, np.uint8)
+
+    drawn = np.asarray(overlay(picture, halves(40, 60), CLASSES, alpha=0.5, legend=False))
+    assert drawn.shape == picture.shape
+    assert (drawn[200, 100] == 200).all()
+    assert (drawn[2, 500] == 200).all()
+    assert drawn[200, 500] == pytest.approx((np.array(ROAD) + 200) / 2, abs=1)
+
+
+def test_a_legend_covers_a_corner_of_a_large_picture() -> None:
+    picture = Image.new("RGB", (800, 600), "white")
+
+    drawn = overlay(picture, halves(60, 80), CLASSES)
+    assert drawn.size == picture.size
+    plain = overlay(picture, halves(60, 80), CLASSES, legend=False)
+    changed = np.argwhere((np.asarray(drawn) != np.asarray(plain)).any(axis=2))
+    assert len(changed)
+    assert changed[:, 0].min() > 300
+    assert changed[:, 1].max() < 400
+
+
+@pytest.mark.parametrize("size", [(1, 1), (33, 20), (20, 200), (200, 20)])
+def test_a_legend_goes_below_a_small_picture(size: tuple[int, int]) -> None:
+    picture = Image.new("RGB", size, "white")
+
+    drawn = overlay(picture, halves(60, 80), CLASSES)
+    assert drawn.height > picture.height
+    assert drawn.width >= picture.width
+
+
+@pytest.mark.parametrize("size", [(64, 48), (800, 600)])
+def test_nothing_found_is_no_legend(size: tuple[int, int]) -> None:
+    picture = Image.new("RGB", size, "white")
+
+    drawn = overlay(picture, result_of(np.zeros((4, 4), np.uint8)), CLASSES)
+    assert drawn.size == size
+    assert np.array_equal(np.asarray(drawn), np.asarray(picture))
+
+
+def test_a_long_legend_is_cut() -> None:
+    picture = Image.new("RGB", (10, 10))
+    entries = [Entry(f"class {id_}", ROAD, 0.05) for id_ in range(20)]
+
+    assert add_legend(picture, entries).height == add_legend(picture, entries[:9]).height
+
+
+def test_the_picture_is_upright(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (80, 40), "white").save(tmp_path / "turned.jpg", exif=exif)
+
+    drawn = overlay(tmp_path / "turned.jpg", halves(8, 4), CLASSES, legend=False)
+    assert drawn.size == (40, 80)
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", b"\xff\xd8\xff\xe0"])
+def test_a_picture_that_cannot_be_decoded(data: bytes) -> None:
+    with pytest.raises(InvalidRequest, match="cannot be decoded"):
+        overlay(data, halves(4, 4), CLASSES)
