@@ -38,6 +38,22 @@ async def test_in_flight_frames_are_answered(jpeg: bytes, number: signal.Signals
     assert not Path(f"/proc/{engine}").exists()
 
 
+async def test_a_stream_that_has_sent_all_ends_well(jpeg: bytes) -> None:
+    with RunningDaemon() as running:
+        async with stub(running.address) as service:
+            call = service.Segment()
+            await call.write(every())
+            for request in frames([jpeg] * 4):
+                await call.write(request)
+            await call.done_writing()
+            answers = [await call.read()]
+            running.process.send_signal(signal.SIGTERM)
+            answers += [await call.read() for _ in range(3)]
+            statuses = {a.status for a in answers if isinstance(a, pb.SegmentResponse)}
+            assert statuses == {pb.FRAME_STATUS_OK}
+            assert await call.code() == grpc.StatusCode.OK
+
+
 async def test_health_says_so_first(jpeg: bytes) -> None:
     running = RunningDaemon()
     async with (

@@ -12,7 +12,7 @@ import grpc.aio
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg.v1 import segmentation_pb2_grpc as pb_grpc
-from edgesegd.core.errors import EdgesegError
+from edgesegd.core.errors import Draining, EdgesegError
 from edgesegd.core.result import FrameResult
 from edgesegd.edges.desk import Desk
 from edgesegd.edges.requests import FrameTag, tag_frame
@@ -56,11 +56,11 @@ class SegmentationService(pb_grpc.SegmentationServiceServicer):
     ) -> AsyncIterator[pb.SegmentResponse]:
         """Answer each frame of a stream once."""
         async with _errors_as_status(context):
+            if self._desk.scheduler.draining:
+                raise Draining("the daemon is stopping; connect again")
             session = StreamSession(self._desk, _deadline(context))
             self._sessions.add(session)
             try:
-                if self._desk.scheduler.draining:
-                    session.drain()
                 async for response in session.responses(request_iterator):
                     yield response
             finally:

@@ -78,8 +78,8 @@ class StreamSession:
 
     def drain(self) -> None:
         """Read no more; what was read is still answered."""
-        self._draining = True
-        if self._reader is not None:
+        if self._reader is not None and not self._reader.done():
+            self._draining = True
             self._reader.cancel()
 
     async def _read(self, requests: AsyncIterator[pb.SegmentRequest]) -> None:

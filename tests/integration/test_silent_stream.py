@@ -1,0 +1,47 @@
+"""A stream that is opened and never says anything does not stay for ever."""
+
+from __future__ import annotations
+
+import grpc
+import pytest
+from prometheus_client import CollectorRegistry
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgeseg.v1 import segmentation_pb2_grpc as pb_grpc
+from edgesegd.core.frame import FrameLimits
+from edgesegd.core.model.reading import read_model
+from edgesegd.core.model.store import BUILTIN, resolve_model
+from edgesegd.edges import session
+from edgesegd.edges.desk import Desk
+from edgesegd.edges.metrics import Metrics
+from edgesegd.edges.service import SegmentationService
+from edgesegd.scheduler.scheduler import Scheduler
+from support.calls import stub
+
+
+async def test_it_is_told_and_ended(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "FIRST_MESSAGE_SECONDS", 0.05)
+    model = read_model(resolve_model(BUILTIN, tmp_path_factory.mktemp("data")))
+    desk = Desk(
+        model=model,
+        limits=FrameLimits(1000, 1000),
+        scheduler=Scheduler(),
+        metrics=Metrics(CollectorRegistry(), model),
+        delegate=lambda: "cpu",
+    )
+    service = SegmentationService(
+        desk=desk, unary_queue=1, server_info=pb.GetServerInfoResponse
+    )
+    server = grpc.aio.server()
+    pb_grpc.add_SegmentationServiceServicer_to_server(service, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with stub(f"127.0.0.1:{port}") as client:
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await client.Segment().read()
+    assert failure.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    assert "no message in 0.05 s" in (failure.value.details() or "")
+    assert service.streams == 0
+    await server.stop(None)
