@@ -11,7 +11,7 @@ class Backoff:
 
     Delays grow from `initial` by `factor` to `maximum` seconds; each is multiplied by a random
     number between 0.5 and 1, so that many clients do not come back at once. The budget counts from
-    the first failure after the last success.
+    the first failure after the last success; a connection that held for `settled` seconds was one.
     """
 
     def __init__(
@@ -21,21 +21,27 @@ class Backoff:
         initial: float = 0.1,
         factor: float = 2.0,
         maximum: float = 2.0,
+        settled: float = 5.0,
         randomness: Callable[[], float] = random.random,
     ) -> None:
         self.budget = budget
         self._initial = initial
         self._factor = factor
         self._maximum = maximum
+        self._settled = settled
         self._randomness = randomness
         self._failures = 0
         self._failing_since: float | None = None
+        self._connected_since: float | None = None
 
     def delay(self, now: float) -> float | None:
         """How long to wait after a failure at `now`, in seconds; None: give up.
 
         `now` is any clock that only goes forward, in seconds. The last delay ends with the budget.
         """
+        if self._connected_since is not None and now - self._connected_since >= self._settled:
+            self.reset()
+        self._connected_since = None
         if self._failing_since is None:
             self._failing_since = now
         left = self._failing_since + self.budget - now
@@ -45,6 +51,10 @@ class Backoff:
         step = min(self._maximum, self._initial * self._factor ** min(self._failures, 64))
         self._failures += 1
         return min(left, step * (0.5 + self._randomness() / 2))
+
+    def connected(self, now: float) -> None:
+        """Notes that there is a connection since `now`, which may not hold."""
+        self._connected_since = now
 
     def reset(self) -> None:
         """Forgets the failures; to be called after a success."""

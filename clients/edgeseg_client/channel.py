@@ -42,6 +42,8 @@ _OPTIONS: Final[tuple[tuple[str, Any], ...]] = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
     # A peer that lost its power or its radio says nothing; without this it is missed for minutes.
+    # The daemon has to allow it (grpc.http2.min_ping_interval_without_data_ms), or it cuts streams
+    # that are idle for minutes, which then connect again.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     # The daemon is on the LAN; a proxy would lead away from it.

@@ -70,7 +70,8 @@ _STATUSES: Final = {value: Status(name) for name, value in STATUSES.items()}
 _PUSHBACK_KEY: Final = "grpc-retry-pushback-ms"
 # gRPC refuses a message over its receive limit with the code that also means a full queue.
 _TOO_LARGE: Final = "larger than max"
-# What gRPC calls a message that was being written when the connection broke.
+# How gRPC's asyncio side reports a message that was being written when the call ended, in place of
+# the status that ended it; a second attempt shows that.
 _BROKEN: Final = "Internal error from Core"
 
 

@@ -85,6 +85,7 @@ class FrameStream:
             while not self._finished:
                 try:
                     connection = await self._connect()
+                    self._backoff.connected(asyncio.get_running_loop().time())
                     taking = taking or asyncio.create_task(self._take())
                     await self._converse(connection)
                 except Unavailable as error:

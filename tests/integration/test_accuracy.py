@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,15 +20,15 @@ from support.running_daemon import RunningDaemon
 
 pytestmark = [pytest.mark.realmodel, pytest.mark.runtime]
 
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]
 
 
 def float_pixels(pixels: Array) -> Array:
-    return ((pixels.astype(np.float32) - 127.5) / 127.5).astype(np.float32)
+    return (pixels.astype(np.float32) - np.float32(127.5)) / np.float32(127.5)
 
 
 def unit_pixels(pixels: Array) -> Array:
-    return (pixels / 255).astype(np.float32)
+    return pixels.astype(np.float32) / np.float32(255)
 
 
 def as_they_are(pixels: Array) -> Array:
@@ -35,15 +36,18 @@ def as_they_are(pixels: Array) -> Array:
 
 
 def argmax(output: Array) -> Array:
-    return np.argmax(output[0], axis=-1)
+    best: Array = np.argmax(output[0], axis=-1)
+    return best
 
 
 def squeeze(output: Array) -> Array:
-    return output[0]
+    labels: Array = output[0]
+    return labels
 
 
 def at_least_half(output: Array) -> Array:
-    return output[0, ..., 0] >= 0.5
+    foreground: Array = output[0, ..., 0] >= 0.5
+    return foreground
 
 
 PLAIN: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
@@ -104,8 +108,8 @@ async def test_labels_are_the_plain_interpreters(
             resized.append(picture.convert("RGB").resize(size))
     answers = await segment(real_daemon.address, [every(), *frames(map(png, resized))])
     assert len(answers) == len(PICTURES)
-    for number, picture in enumerate(resized):
-        expected = plain_labels(model, np.asarray(picture))
+    for number, sent in enumerate(resized):
+        expected = plain_labels(model, np.asarray(sent))
         assert len(np.unique(expected)) > 1 or "selfie" in model.stem
         agreement = (labels_of(answers[number]) == expected).mean()
         assert agreement == 1.0, f"{PICTURES[number]}: {agreement:.5f}"

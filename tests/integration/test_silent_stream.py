@@ -31,9 +31,7 @@ async def test_it_is_told_and_ended(
         metrics=Metrics(CollectorRegistry(), model),
         delegate=lambda: "cpu",
     )
-    service = SegmentationService(
-        desk=desk, unary_queue=1, server_info=pb.GetServerInfoResponse
-    )
+    service = SegmentationService(desk=desk, unary_queue=1, server_info=pb.GetServerInfoResponse)
     server = grpc.aio.server()
     pb_grpc.add_SegmentationServiceServicer_to_server(service, server)
     port = server.add_insecure_port("127.0.0.1:0")

@@ -125,9 +125,10 @@ class Script(SegmentationServiceServicer):
     def Segment(  # noqa: N802
         self, request_iterator: Iterator[pb.SegmentRequest], context: grpc.ServicerContext
     ) -> Iterator[pb.SegmentResponse]:
+        if not context.add_callback(self.stream_ended.set):  # it has ended already
+            self.stream_ended.set()
         if self.refusals:
             self.refusals.pop(0)(context)
-        context.add_callback(self.stream_ended.set)
         for request in request_iterator:
             if request.HasField("options"):
                 self.options.append(request.options)

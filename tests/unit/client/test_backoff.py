@@ -36,6 +36,18 @@ def test_a_success_starts_over() -> None:
     assert backoff.delay(50) == pytest.approx(0.1)
 
 
+def test_a_connection_that_held_starts_over_and_one_that_did_not_goes_on() -> None:
+    backoff = Backoff(10, settled=5.0)
+    backoff.delay(0)
+    backoff.connected(1)
+
+    assert backoff.delay(4) is not None
+    backoff.connected(6)
+    assert backoff.delay(10.5) is None
+    backoff.connected(20)
+    assert backoff.delay(25) is not None
+
+
 def test_no_budget_is_no_second_attempt() -> None:
     assert Backoff(0).delay(5) is None
 

@@ -1,0 +1,149 @@
+"""The client's library and command against the real daemon."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edgeseg_client import Client, InvalidRequest
+from edgesegd.core.scenes import CLASSES, draw_scene
+from support.running_daemon import RunningDaemon
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, jpeg: bytes) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "one.jpg").write_bytes(jpeg)
+    with Image.open(io.BytesIO(jpeg)) as image:
+        image.resize((300, 500)).save(folder / "two.png")
+    return folder
+
+
+def edgeseg(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "edgeseg_client", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=cwd,
+    )
+
+
+def test_segment_gives_labels(daemon: RunningDaemon, jpeg: bytes) -> None:
+    scene = draw_scene(7)
+    with Client(daemon.address) as client:
+        from_bytes = client.segment(jpeg, size="frame")
+        from_array = client.segment(scene.image, size="frame", outputs=["labels", "statistics"])
+        with pytest.raises(InvalidRequest, match="damaged"):
+            client.segment(jpeg[:2000])
+        again = client.segment(jpeg, size="frame")
+    assert from_bytes.labels.shape == (480, 640)
+    assert from_bytes.labels.dtype == np.uint8
+    assert (again.labels == from_bytes.labels).all()
+    assert (from_array.labels == scene.labels).mean() > 0.9
+    assert {found.class_name for found in from_array.segments} <= set(CLASSES)
+
+
+def test_stream_answers_good_and_bad_frames(daemon: RunningDaemon, jpeg: bytes) -> None:
+    with Client(daemon.address) as client:
+        answers = list(client.stream([jpeg, b"no picture", jpeg], policy="every"))
+    assert {answer.frame_id: answer.ok for answer in answers} == {0: True, 1: False, 2: True}
+    assert len(answers) == 3
+
+
+def test_segment_command_writes_masks(
+    daemon: RunningDaemon, pictures: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "masks"
+    done = edgeseg("segment", pictures, f"--server={daemon.address}", f"--out={out}")
+    assert done.returncode == 0, done.stderr
+    for name, size in (("one", (640, 480)), ("two", (300, 500))):
+        with Image.open(out / f"{name}.labels.png") as labels:
+            assert (labels.mode, labels.size) == ("P", size)
+            assert set(np.unique(np.asarray(labels)).tolist()) <= set(range(len(CLASSES)))
+        assert (out / f"{name}.overlay.png").is_file()
+
+
+def test_segment_command_goes_on_after_a_bad_picture(
+    daemon: RunningDaemon, pictures: Path, tmp_path: Path
+) -> None:
+    (pictures / "middle.jpg").write_text("this is no picture")
+    out = tmp_path / "masks"
+    done = edgeseg("segment", pictures, f"--server={daemon.address}", f"--out={out}")
+    assert done.returncode == 1
+    assert "middle.jpg" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert sorted(path.name for path in out.glob("*.labels.png")) == [
+        "one.labels.png",
+        "two.labels.png",
+    ]
+
+
+def test_stream_and_info_commands(daemon: RunningDaemon, pictures: Path) -> None:
+    done = edgeseg(
+        "stream", pictures, f"--server={daemon.address}", "--policy=every", "--loop=5", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert (summary["frames"], summary["statuses"]) == (10, {"ok": 10})
+    info = json.loads(edgeseg("info", f"--server={daemon.address}", "--json").stdout)
+    assert info["models"][0]["name"] == "scenes"
+
+
+def test_no_daemon_is_one_line(tmp_path: Path, pictures: Path) -> None:
+    done = edgeseg(
+        "segment",
+        pictures / "one.jpg",
+        f"--server=unix://{tmp_path}/none",
+        f"--out={tmp_path}",
+        "--wait=0.1",
+    )
+    assert done.returncode == 3
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_readmes_snippet(daemon: RunningDaemon, pictures: Path, tmp_path: Path) -> None:
+    """As it stands in the README, with this daemon's address and a camera of two frames."""
+    snippet = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert snippet is not None
+    assert snippet[1].count("\n") <= 8
+    (pictures / "one.jpg").rename(tmp_path / "photo.jpg")
+    camera = "def camera_frames():\n    yield from ['photo.jpg'] * 2\n"
+    program = camera + snippet[1].replace("127.0.0.1:8460", daemon.address)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    first, *answers = done.stdout.splitlines()
+    assert first.startswith("(480, 640) ['background'")
+    assert len(answers) == 2
+    assert answers[-1].startswith("ok ")
+
+
+def test_the_client_brings_no_runtime() -> None:
+    """`pip install edgeseg` without extras needs neither a runtime nor the daemon's packages."""
+    needed = [
+        requirement
+        for requirement in metadata.requires("edgeseg") or []
+        if "extra ==" not in requirement
+    ]
+    names = {re.split(r"[<>=!; \[]", requirement)[0].lower() for requirement in needed}
+    assert names == {"grpcio", "protobuf", "numpy", "pillow", "rich"}

@@ -1,0 +1,48 @@
+"""Specs of models that have no file, for what needs to know a model but not to run it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgesegd.core.model.spec import ClassSpec, ModelSpec, OutputKind, TensorSpec
+
+Three = tuple[float, float, float]
+
+CENTRED: Three = (127.5, 127.5, 127.5)
+FLOAT_IMAGE = TensorSpec("image", (1, 8, 8, 3), "float32")
+LOGITS = TensorSpec("logits", (1, 4, 6, 3), "float32")
+GROUND_SKY_TREE = (
+    ClassSpec("ground", (10, 20, 30)),
+    ClassSpec("sky", (40, 50, 60)),
+    ClassSpec("tree", (70, 80, 90)),
+)
+
+
+def model_spec(
+    *,
+    image: TensorSpec = FLOAT_IMAGE,
+    output: TensorSpec = LOGITS,
+    kind: OutputKind = OutputKind.LOGITS,
+    mean: Three | None = CENTRED,
+    std: Three | None = CENTRED,
+    threshold: float = 0.5,
+    classes: Sequence[ClassSpec] = GROUND_SKY_TREE,
+) -> ModelSpec:
+    """A model named "rooms" with an input of 8x8 and an output of 6x4, unless told otherwise."""
+    return ModelSpec(
+        name="rooms",
+        path=Path("/nowhere/rooms.tflite"),
+        sha256="0123456789abcdef" * 4,
+        input=image,
+        output=output,
+        output_position=0,
+        output_kind=kind,
+        mean=mean,
+        std=std,
+        threshold=threshold,
+        classes=tuple(classes),
+        custom_ops=(),
+        cpu_twin=None,
+        sources={},
+    )
