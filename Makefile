@@ -1,10 +1,11 @@
-# Every target sets up what it needs. Environments: .venv (LiteRT), .venv-tflite (tflite-runtime,
-# which has wheels up to Python 3.11), .venv-proto (the generator of the stubs), .tools (buf).
+# Every target sets up what it needs, each environment once: .venv (LiteRT), .venv-tflite
+# (tflite-runtime, which has wheels up to Python 3.11), .venv-oldest (that with the oldest packages
+# allowed), .venv-proto (the generator of the stubs), .tools (buf).
 PYTHON ?= python3
 PYTHON_TFLITE ?= $(shell scripts/find-python 3.11)
 PYTEST_ARGS ?=
 
-.PHONY: demo test test-slow check proto proto-baseline bench builtin clean
+.PHONY: demo test test-slow test-oldest check proto proto-baseline bench builtin clean
 
 demo: .venv/.ready
 	.venv/bin/python demo/demo.py
@@ -16,6 +17,11 @@ test: .venv/.ready .venv-tflite/.ready
 
 test-slow: .venv/.ready
 	.venv/bin/python -m pytest -m slow $(PYTEST_ARGS)
+
+# The same with the oldest packages that pyproject.toml allows: Debian 12's, as on 32-bit boards.
+test-oldest: .venv-oldest/.ready
+	@if [ -x .venv-oldest/bin/python ]; then \
+	  .venv-oldest/bin/python -m pytest -m "not slow" tests/unit tests/integration $(PYTEST_ARGS); fi
 
 check: .venv/.ready .venv-proto/.ready .tools/.ready
 	.venv/bin/ruff format --check .
@@ -44,11 +50,12 @@ builtin: .venv-training/.ready
 .venv/.ready: pyproject.toml scripts/make-venv
 	scripts/make-venv $(PYTHON) .venv '.[daemon,dev]'
 
-.venv-tflite/.ready: pyproject.toml scripts/make-venv
+.venv-tflite/.ready .venv-oldest/.ready: pyproject.toml scripts/make-venv tests/oldest.txt
 	@if [ -n "$(PYTHON_TFLITE)" ]; then \
-	  scripts/make-venv $(PYTHON_TFLITE) .venv-tflite '.[daemon-tflite,dev]'; \
-	else mkdir -p .venv-tflite; touch .venv-tflite/.ready; \
-	  echo "SKIPPED: the tests with tflite-runtime, which has wheels up to Python 3.11; install python3.11"; fi
+	  scripts/make-venv $(PYTHON_TFLITE) $(@D) '.[daemon-tflite,dev]' \
+	    $(if $(findstring oldest,$@),--constraint tests/oldest.txt); \
+	else mkdir -p $(@D); touch $@; \
+	  echo "SKIPPED: $(@D), for tflite-runtime has wheels up to Python 3.11; install python3.11"; fi
 
 .venv-proto/.ready: pyproject.toml scripts/make-venv
 	scripts/make-venv $(or $(PYTHON_TFLITE),$(PYTHON)) .venv-proto '.[proto]'
@@ -60,4 +67,4 @@ builtin: .venv-training/.ready
 	scripts/install-buf .tools
 
 clean:
-	rm -rf .venv .venv-tflite .venv-proto .venv-training .tools demo-output dist
+	rm -rf .venv .venv-tflite .venv-oldest .venv-proto .venv-training .tools demo-output dist

@@ -44,8 +44,8 @@ Written by `training/train.py` together with the model; change the script, not t
 ## What it is for
 
 `scenes.tflite` ships with edgesegd and serves where no model is given, so that the daemon, its
-demo and its tests work on a fresh, offline machine. It finds drawn {things} in the scenes that
-`edgesegd.core.scenes` draws.
+demo and its tests work on a fresh, offline machine. It knows {things}
+as `edgesegd.core.scenes` draws them.
 
 ## Limits
 
@@ -92,8 +92,8 @@ pip install -r training/requirements.txt
 python training/train.py --scenes {scenes} --steps {steps} --batch {batch} --seed {seed}
 ```
 
-Seeds are fixed, so the data are the same everywhere; the order in which a machine's threads add
-floats is not, so another machine's file may differ in its bytes and in the last digits above.
+Seeds are fixed, so the same machine gives the same file. Another one adds floats in another
+order, so its file may differ in its bytes, and its figures in their last digits.
 """
 
 
@@ -107,7 +107,7 @@ def write_card(path: Path, model: Path, facts: Facts) -> None:
         for m in facts.measurements
     )
     text = _CARD.format(
-        things=", ".join(f"{name}s" for name in CLASSES[1:-1]) + f" and {CLASSES[-1]}s",
+        things=", ".join(CLASSES[1:-1]) + f" and {CLASSES[-1]}",
         size=len(content),
         digest=hashlib.sha256(content).hexdigest(),
         side=facts.side,

@@ -7,6 +7,7 @@ log errors (grpcio 1.51 does, 1.85 no longer); so there is one for all clients, 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import CancelledError
@@ -24,6 +25,8 @@ class LoopThread:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="edgeseg-client", daemon=True)
         self._thread.start()
+        # Python freezes daemon threads at its end; what then still waited for the loop would hang.
+        atexit.register(self.stop)
 
     def run(self, coroutine: Coroutine[Any, Any, _Returned]) -> _Returned:
         """Waits for what the coroutine returns or raises.
@@ -38,6 +41,9 @@ class LoopThread:
                 running.add(task)
             return await coroutine
 
+        if self._loop.is_closed():
+            coroutine.close()
+            raise ClientClosed("the client is closed")
         future = asyncio.run_coroutine_threadsafe(tracked(), self._loop)
         try:
             return future.result()
@@ -51,15 +57,21 @@ class LoopThread:
     def finish(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Like `run`, but does not wait on the loop's own thread.
 
-        There the garbage collector may end what a caller left.
+        There the garbage collector may end what a caller left. It may also do so after the loop was
+        stopped, which ended everything.
         """
-        if threading.current_thread() is self._thread:
+        if self._loop.is_closed():
+            coroutine.close()
+        elif threading.current_thread() is self._thread:
             asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         else:
             self.run(coroutine)
 
     def stop(self) -> None:
-        """Cancels what runs, ends the thread and closes the loop."""
+        """Cancels what runs, ends the thread and closes the loop; at Python's end at the latest."""
+        atexit.unregister(self.stop)
+        if self._loop.is_closed():
+            return
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 

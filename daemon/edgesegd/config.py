@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -59,6 +60,8 @@ class Config:
             value = getattr(self, setting.name)
             if choices and value not in choices:
                 raise ConfigError(f"{setting.name} is one of {', '.join(choices)}, not {value!r}")
+            if isinstance(value, int | float) and not math.isfinite(value):
+                raise ConfigError(f"{setting.name} is a finite number, not {value}")
             if isinstance(value, int | float) and value < 0:
                 raise ConfigError(f"{setting.name} cannot be negative, as {value} is")
         for name in ("max_frame_bytes", "max_frame_pixels", "unary_queue"):

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from edgeseg.v1 import segmentation_pb2_grpc as pb_grpc
 from edgesegd.config import Config
-from edgesegd.core.errors import CannotListen, ConfigError
+from edgesegd.core.errors import CannotListen
 from edgesegd.core.frame import FrameLimits
 from edgesegd.core.messages import EngineSetup
 from edgesegd.core.model.reading import read_model
@@ -25,7 +25,7 @@ from edgesegd.edges.desk import Desk
 from edgesegd.edges.engine_state import EngineState
 from edgesegd.edges.health import Health
 from edgesegd.edges.info import server_info
-from edgesegd.edges.listening import is_loopback, listen
+from edgesegd.edges.listening import is_loopback, listen, split_address
 from edgesegd.edges.metrics import Metrics
 from edgesegd.edges.metrics_server import MetricsServer
 from edgesegd.edges.names import SERVICE_NAME
@@ -52,7 +52,7 @@ def server_options(limits: FrameLimits) -> list[tuple[str, int]]:
         ("grpc.so_reuseport", 0),  # a second daemon on the port must fail, not share it
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
-        ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+        ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
         ("grpc.keepalive_permit_without_calls", 1),
     ]
 
@@ -157,10 +157,7 @@ class Daemon:
         address = self._config.metrics_listen
         if not address:
             return None
-        host, _, port = address.rpartition(":")
-        if not host or not port.isdigit():
-            raise ConfigError(f"metrics_listen is HOST:PORT, not {address!r}")
-        return MetricsServer(self._metrics.registry, host, int(port))
+        return MetricsServer(self._metrics.registry, *split_address(address))
 
     def _say_ready(self, addresses: list[str], metrics_server: MetricsServer | None) -> None:
         ready = self._engine.ready

@@ -63,8 +63,11 @@ async def test_bad_options_end_the_stream_at_once(
 ) -> None:
     options, code, reason = BAD_OPTIONS[name]
     first = pb.SegmentRequest(options=pb.StreamOptions(segmentation=options))
-    with pytest.raises(grpc.aio.AioRpcError) as failure:
-        await segment(daemon.address, [first, *frames([jpeg])])
+    async with stub(daemon.address) as service:
+        call = service.Segment()
+        await call.write(first)
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await call.read()
     assert (failure.value.code(), reason in (failure.value.details() or "")) == (code, True)
     assert (await segment(daemon.address, frames([jpeg])))[0].status == pb.FRAME_STATUS_OK
 

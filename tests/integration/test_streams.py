@@ -133,7 +133,7 @@ async def test_overload_of_images_says_when_to_try_again(jpeg: bytes) -> None:
             calls = [service.SegmentImage(request) for _ in range(40)]
             codes = [await call.code() for call in calls]
             refused = calls[codes.index(grpc.StatusCode.RESOURCE_EXHAUSTED)]
-            metadata = dict(await refused.trailing_metadata())
+            metadata = dict(list(await refused.trailing_metadata()))
             assert int(metadata["grpc-retry-pushback-ms"]) > 0
             assert "try again" in (await refused.details() or "")
             assert grpc.StatusCode.OK in codes

@@ -30,7 +30,7 @@ def noise(width: int, height: int, channels: int = 3, seed: int = 0) -> Pixels:
 def file_of(image: Image.Image, file_format: str, **options: object) -> bytes:
     """The picture as a file."""
     file = io.BytesIO()
-    image.save(file, file_format, **options)  # type: ignore[arg-type]
+    image.save(file, file_format, **options)
     return file.getvalue()
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from support.running_daemon import RunningDaemon
 
 UNIT = Path(__file__).parents[2] / "systemd" / "edgesegd.service"

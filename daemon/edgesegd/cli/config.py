@@ -26,7 +26,9 @@ def run(args: argparse.Namespace) -> int:
     effective = effective_config(args)
     for setting in fields(effective.config):
         value = getattr(effective.config, setting.name)
-        shown = json.dumps(list(value) if isinstance(value, tuple) else value)
+        # What JSON writes is TOML too, but for surrogates, which TOML has not, and a bare DEL.
+        plain = list(value) if isinstance(value, tuple) else value
+        shown = json.dumps(plain, ensure_ascii=False).replace("\x7f", "\\u007f")
         print(f"# {setting.metadata['help']}")
         print(f"{setting.name} = {shown}  # {effective.sources[setting.name]}")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import tempfile
@@ -36,7 +37,8 @@ class Arena:
         """Unmap; views that are still held keep their memory until they go."""
         os.close(self.fd)
         self._view.release()
-        self._map.close()
+        with contextlib.suppress(BufferError):  # a view is held, and unmaps when it goes
+            self._map.close()
 
 
 def anonymous_file() -> int:

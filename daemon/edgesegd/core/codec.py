@@ -7,6 +7,7 @@ import struct
 from dataclasses import dataclass
 from typing import cast
 
+import PIL
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from edgesegd.core.errors import InvalidFrame
@@ -25,6 +26,7 @@ RAW_MODES = {
 }
 """Pillow's mode in memory and its name for the bytes; RGBX and L are used in place."""
 
+UNPACKS_ANY_BUFFER = tuple(map(int, PIL.__version__.split(".")[:2])) >= (9, 5)
 EXIF_ORIENTATION = 0x0112
 SIDEWAYS = range(5, 9)
 """The EXIF orientations that exchange width and height."""
@@ -58,18 +60,22 @@ def decode_frame(
     A raw picture may use `data` in place: it must not outlive it. Raises InvalidFrame.
     """
     if spec.format not in ENCODED:
-        mode, raw_mode = RAW_MODES[spec.format]
-        size = (spec.width, spec.height)
-        # Pillow takes any buffer; its types do not say so.
-        buffer = cast(bytes, data)
-        pixels = Image.frombuffer(mode, size, buffer, "raw", raw_mode, spec.stride, 1)
-        return Picture(pixels, size)
+        return Picture(_raw_pixels(spec, data), (spec.width, spec.height))
     try:
         return _decode_file(spec.format, data, model_input, resize, max_pixels)
     except UnidentifiedImageError:
         raise InvalidFrame(f"the {spec.format.value.upper()} is damaged") from None
     except DAMAGED as error:
         raise InvalidFrame(f"the {spec.format.value.upper()} is damaged: {error}") from None
+
+
+def _raw_pixels(spec: FrameSpec, data: memoryview) -> Image.Image:
+    """The pixels in place where Pillow can: modes RGBX and L, with padding after the last row."""
+    mode, raw_mode = RAW_MODES[spec.format]
+    # Pillow takes any buffer, since 9.5; its types do not say so.
+    buffer = cast(bytes, data) if UNPACKS_ANY_BUFFER else bytes(data)
+    unpack = Image.frombuffer if len(data) >= spec.stride * spec.height else Image.frombytes
+    return unpack(mode, (spec.width, spec.height), buffer, "raw", raw_mode, spec.stride, 1)
 
 
 def _decode_file(
@@ -88,4 +94,11 @@ def _decode_file(
         image.draft("RGB", needed[::-1] if orientation in SIDEWAYS else needed)
         image.load()
         upright = ImageOps.exif_transpose(image) if orientation != 1 else image
-        return Picture(upright if upright.mode in ("RGB", "L") else upright.convert("RGB"), size)
+        return Picture(_eight_bit(upright), size)
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """`image` in a mode that is resized as it is, RGB or L; of 16 bits the upper 8."""
+    if image.mode.startswith("I"):
+        return image.convert("I").point(lambda value: value / 256).convert("L")
+    return image if image.mode in ("RGB", "L") else image.convert("RGB")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from edgesegd.core.geometry import Size
-from edgesegd.core.labels import Labels
+from edgesegd.core.labels import Labels, Scores
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.core.options import NO_CLASS, Output, ResultOptions
 from edgesegd.core.resample import Mask
@@ -40,7 +40,7 @@ class Encoder:
         if Output.LABELS_PNG in options.outputs:
             planes[Output.LABELS_PNG] = self.encode_png(labels)
         if Output.CONFIDENCE_MAP in options.outputs and mask.scores is not None:
-            planes[Output.CONFIDENCE_MAP] = np.rint(mask.scores * 255).astype(np.uint8).tobytes()
+            planes[Output.CONFIDENCE_MAP] = encode_scores(mask.scores)
         segments = find_segments(Mask(labels, mask.scores), options.outputs)
         return FrameResult(width, height, frame, planes, segments)
 
@@ -51,6 +51,12 @@ class Encoder:
         file = io.BytesIO()
         image.save(file, "PNG", compress_level=PNG_COMPRESSION)
         return file.getvalue()
+
+
+def encode_scores(scores: Scores) -> bytes:
+    """One byte a pixel, 255 for 1.0; quantized models say a little more than 1, broken ones NaN."""
+    stored: Labels = np.rint(np.nan_to_num(scores).clip(0, 1) * 255).astype(np.uint8)
+    return stored.tobytes()
 
 
 def keep_classes(labels: Labels, wanted: Sequence[int]) -> Labels:

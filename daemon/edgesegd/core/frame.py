@@ -125,6 +125,8 @@ def _check_raw(spec: FrameSpec, size: int, limits: FrameLimits) -> FrameSpec:
         raise InvalidFrame(
             f"stride {stride} is less than a row of {spec.width} {name} pixels, {packed} bytes"
         )
+    if stride > limits.size:
+        raise InvalidFrame(f"stride {stride} is more than the {limits.size:,} bytes of a frame")
     shortest, longest = stride * (spec.height - 1) + packed, stride * spec.height
     if not shortest <= size <= longest:
         raise InvalidFrame(

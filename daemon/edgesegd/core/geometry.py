@@ -57,5 +57,7 @@ def fit(frame: Size, model_input: Size, policy: ResizePolicy) -> Fit:
     elif policy is ResizePolicy.CROP:
         scale = max(iw / fw, ih / fh)
         width_used, height_used = iw / scale, ih / scale
-        source = Box((fw - width_used) / 2, (fh - height_used) / 2, width_used, height_used)
+        # Rounding must not put an edge outside of the frame.
+        left, top = max(0.0, (fw - width_used) / 2), max(0.0, (fh - height_used) / 2)
+        source = Box(left, top, width_used, height_used)
     return Fit(frame, model_input, source, target)

@@ -181,5 +181,5 @@ def error_message(error: EdgesegError) -> Message:
 
 def error_from(message: Message) -> EdgesegError:
     """The error that came."""
-    error: EdgesegError = getattr(errors, message["error"])(message["message"])
-    return error
+    kind: type[EdgesegError] = getattr(errors, message["error"])
+    return kind(message["message"])

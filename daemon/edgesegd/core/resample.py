@@ -93,10 +93,10 @@ def _axes(placed: Fit, output: Size) -> tuple[_Axis, _Axis]:
 
 def _pick(mask: Mask, columns: Indices, rows: Indices) -> Mask:
     unseen_columns, unseen_rows = columns < 0, rows < 0
-    labels = mask.labels[rows][:, columns]
+    labels = mask.labels.take(columns, axis=1).take(rows, axis=0)
     labels[unseen_rows], labels[:, unseen_columns] = NO_CLASS, NO_CLASS
     if mask.scores is None:
         return Mask(labels, None)
-    scores = mask.scores[rows][:, columns]
+    scores = mask.scores.take(columns, axis=1).take(rows, axis=0)
     scores[unseen_rows], scores[:, unseen_columns] = 0, 0
     return Mask(labels, scores)

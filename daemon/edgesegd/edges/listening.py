@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 
 import grpc.aio
 
 from edgesegd.core.errors import CannotListen, ConfigError
 
-UNIX = "unix://"
+UNIX = "unix:///"
+PROBE_SECONDS = 1.0
+LARGEST_PORT = 65535
 
 
 def listen(server: grpc.aio.Server, address: str) -> str:
@@ -17,8 +20,10 @@ def listen(server: grpc.aio.Server, address: str) -> str:
 
     Raises ConfigError for a malformed address, CannotListen where it is taken or not ours.
     """
-    if not address.startswith(UNIX) and not re.fullmatch(r".+:\d{1,5}", address):
-        raise ConfigError(f"{address!r} is no address; write HOST:PORT or unix:///PATH")
+    if address.startswith(UNIX):
+        _refuse_to_displace(address)
+    else:
+        split_address(address)
     try:
         port = server.add_insecure_port(address)
     except RuntimeError:
@@ -31,6 +36,31 @@ def listen(server: grpc.aio.Server, address: str) -> str:
     if address.startswith(UNIX):
         return address
     return f"{address.rpartition(':')[0]}:{port}"
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Host and port of "HOST:PORT"; raises ConfigError for anything else."""
+    host, _, port = address.rpartition(":")
+    if not host or not re.fullmatch("[0-9]{1,5}", port) or int(port) > LARGEST_PORT:
+        raise ConfigError(
+            f"{address!r} is no address; write HOST:PORT or unix:///PATH "
+            f"(metrics: HOST:PORT only); ports end at {LARGEST_PORT}"
+        )
+    return host, int(port)
+
+
+def _refuse_to_displace(address: str) -> None:
+    """Raise CannotListen where somebody answers at a socket; gRPC would take its place."""
+    path = address.removeprefix("unix://")
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(PROBE_SECONDS)
+        try:
+            probe.connect(path)
+        except TimeoutError:  # somebody, who is busy
+            pass
+        except OSError:  # nobody, or a socket that a dead process left
+            return
+    raise CannotListen(f"cannot listen on {address}: another process does; choose another path")
 
 
 def is_loopback(address: str) -> bool:

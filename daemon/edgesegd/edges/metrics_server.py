@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import threading
-from socketserver import ThreadingMixIn
+from socketserver import TCPServer, ThreadingMixIn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
@@ -13,6 +14,16 @@ from edgesegd.core.errors import CannotListen
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
+
+    def server_bind(self) -> None:
+        """As the base, but without asking a name server who we are."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+        self.setup_environ()
+
+
+class _ServerV6(_Server):
+    address_family = socket.AF_INET6
 
 
 class _Silent(WSGIRequestHandler):
@@ -24,10 +35,10 @@ class MetricsServer:
     """Serves `registry` over HTTP in a thread of its own; `address` is where."""
 
     def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
+        bare = host.strip("[]")
+        kind = _ServerV6 if ":" in bare else _Server
         try:
-            self._server = make_server(
-                host, port, make_wsgi_app(registry), _Server, handler_class=_Silent
-            )
+            self._server = make_server(bare, port, make_wsgi_app(registry), kind, _Silent)
         except OSError as error:
             raise CannotListen(
                 f"cannot serve metrics on {host}:{port}: {error.strerror}; "

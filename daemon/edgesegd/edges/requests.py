@@ -168,7 +168,8 @@ def _parse_size(size: pb.OutputSize, limits: FrameLimits) -> tuple[SizeMode, int
 
 
 def _parse_classes(options: pb.SegmentationOptions, model: ModelSpec) -> tuple[int, ...]:
-    count = len(model.classes) or NO_CLASS
+    # A model that gives labels may give more than there are names for.
+    count = len(model.classes) if model.has_scores else NO_CLASS
     for class_id in options.classes:
         if class_id >= count:
             raise InvalidOptions(

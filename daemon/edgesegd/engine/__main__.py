@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import traceback
+import warnings
 from io import BufferedRWPair
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from edgesegd.engine.runtime import load_runtime
 
 def main(socket_fd: int, arena_fd: int) -> None:
     """Load what the front asks for, then segment until the front closes the socket."""
+    # What Pillow warns of is the client's affair, and would hide what matters in the log.
+    warnings.simplefilter("ignore")
     # A terminal sends Ctrl-C to the whole group; the front decides when its engines end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(fileno=socket_fd) as link, link.makefile("rwb") as lines:

@@ -98,18 +98,18 @@ class Supervisor:
             job = retried or await self._take(link)
             if job.expired():
                 job.settle(Expired("too old before it was invoked"))
-                continue
-            await self._segment(link, job, last_try=retried is not None)
+            if not job.answer.done():
+                await self._segment(link, job, last_try=retried is not None)
 
     async def _segment(self, link: EngineLink, job: Job, *, last_try: bool) -> None:
-        started = time.monotonic()
-        job.taken = job.taken or started
+        job.taken = started = time.monotonic()
         try:
             result = await link.segment(job, answer_seconds=self._bound.seconds)
         except EngineLost as lost:
             if last_try:
                 job.settle(EngineFailed(f"the engine failed twice with this frame in it: {lost}"))
             else:
+                job.taken = None  # it waits again, and may expire
                 self._again = job
             raise
         except EdgesegError as error:

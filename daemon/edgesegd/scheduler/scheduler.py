@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -52,8 +53,10 @@ class Scheduler:
         if job.expired():
             raise Expired("too old when it came")
         lane.put(job)
+        # However it is settled, by time, by its client's leaving or by an engine: it waits no more.
+        job.answer.add_done_callback(lambda _: lane.remove(job))
         if job.deadline is not None:
-            self._expire_at(job.deadline, lane, job)
+            self._expire_at(job.deadline, job)
         self._queue(lane)
 
     def pause(self, lane: Lane) -> None:
@@ -75,6 +78,7 @@ class Scheduler:
                 job = lane.pop()
                 self._queue(lane)
                 if not job.answer.done():
+                    job.taken = time.monotonic()
                     return job
             self._work.clear()
             await self._work.wait()
@@ -95,9 +99,8 @@ class Scheduler:
             self._turn.append(lane)
             self._work.set()
 
-    def _expire_at(self, deadline: float, lane: Lane, job: Job) -> None:
+    def _expire_at(self, deadline: float, job: Job) -> None:
         def expire() -> None:
-            lane.remove(job)
             if job.taken is None:
                 job.settle(Expired("too old before its turn came"))
 

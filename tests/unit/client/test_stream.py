@@ -3,7 +3,10 @@
 import asyncio
 import contextlib
 import itertools
+import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -378,3 +381,22 @@ def test_an_interrupt_cancels_the_call_and_leaves_the_client_usable(
     script.gate.set()
     assert script.stream_ended.wait(60)
     assert client.segment(GOOD).model == "toy"
+
+
+def test_a_program_that_closes_nothing_ends(daemon: ScriptedDaemon, script: Script) -> None:
+    program = f"""
+import itertools, edgeseg_client
+client = edgeseg_client.Client({daemon.address!r})
+answers = client.stream(itertools.repeat({GOOD!r}), policy="every")
+print(next(answers).ok)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "True\n", "")
+    assert script.stream_ended.wait(60)

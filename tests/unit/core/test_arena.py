@@ -84,11 +84,6 @@ def test_closing_gives_the_descriptor_back() -> None:
         os.fstat(arena.fd)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=BufferError,
-    reason="bug: close() cannot unmap while a view is held, though its docstring says it can",
-)
 def test_views_that_are_still_held_outlive_the_arena() -> None:
     arena = Arena.create(slots=2, slot_size=5000)
     with arena.slot(0) as slot:

@@ -105,6 +105,14 @@ def test_the_confidence_map_has_a_byte_a_pixel() -> None:
     )
 
 
+def test_scores_a_little_over_1_are_the_surest_and_not_the_least() -> None:
+    """A quantized output of scale 1/254 gives 255/254."""
+    mask = Mask(LABELS, np.full(LABELS.shape, 255 / 254, np.float32))
+    options = ResultOptions(outputs=frozenset({Output.CONFIDENCE_MAP}))
+    result = Encoder(model_spec()).encode_mask(mask, options, (5, 3))
+    assert set(result.planes[Output.CONFIDENCE_MAP]) == {255}
+
+
 def test_each_class_has_its_area_and_box() -> None:
     found = encode(Output.STATISTICS).segments
     assert [(each.class_id, each.area, each.box) for each in found] == [
@@ -112,7 +120,7 @@ def test_each_class_has_its_area_and_box() -> None:
         (1, 3, (2, 0, 2, 2)),
         (2, 4, (1, 1, 2, 2)),
     ]
-    assert {each.mean_confidence for each in found} == {each.rle for each in found} == {None}
+    assert all(each.mean_confidence is None and each.rle is None for each in found)
 
 
 def test_the_mean_confidence_is_that_of_the_classs_pixels() -> None:
@@ -123,7 +131,7 @@ def test_the_mean_confidence_is_that_of_the_classs_pixels() -> None:
 
 def test_each_class_has_its_own_rle() -> None:
     for each in encode(Output.RLE).segments:
-        assert each.rle == encode_rle(each.class_id == LABELS)
+        assert each.rle == encode_rle(np.equal(LABELS, each.class_id))
         assert (each.area, each.mean_confidence) == (0, None)
 
 

@@ -39,8 +39,8 @@ def test_logits_are_labelled_by_the_largest_and_scored_by_softmax() -> None:
     tensor = logits()
     model = spec(OutputKind.LOGITS, tensor)
     labels, scores = to_labels(model, tensor), to_scores(model, tensor)
-    assert (labels.shape, labels.dtype) == ((H, W), np.uint8)
-    assert (scores.shape, scores.dtype) == ((H, W), np.float32)
+    assert (labels.shape, labels.dtype.name) == ((H, W), "uint8")
+    assert (scores.shape, scores.dtype.name) == ((H, W), "float32")
     for row in range(H):
         for column in range(W):
             shares = softmax(tensor[0, row, column].tolist())
@@ -77,7 +77,7 @@ def test_probabilities_are_scores_as_they_are() -> None:
     tensor = np.array([[[[0.2, 0.7, 0.1], [0.6, 0.3, 0.1]]]], np.float32)
     model = spec(OutputKind.PROBABILITIES, tensor)
     assert to_labels(model, tensor).tolist() == [[1, 0]]
-    np.testing.assert_array_equal(to_scores(model, tensor), np.float32([[0.7, 0.6]]))
+    np.testing.assert_array_equal(to_scores(model, tensor), np.array([[0.7, 0.6]], np.float32))
 
 
 def test_quantized_probabilities() -> None:
@@ -119,7 +119,7 @@ def test_the_tensor_can_be_reused(kind: OutputKind) -> None:
     shape = (1, H, W, C) if kind in (OutputKind.LOGITS, OutputKind.PROBABILITIES) else (1, H, W)
     tensor: OutputTensor = np.ones(shape, "uint8" if kind is OutputKind.LABELS else "float32")
     model = spec(kind, tensor)
-    found = [to_labels(model, tensor)]
+    found: list[OutputTensor] = [to_labels(model, tensor)]
     if model.has_scores:
         found.append(to_scores(model, tensor))
     before = [each.copy() for each in found]

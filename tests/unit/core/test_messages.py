@@ -148,7 +148,7 @@ def test_a_result_may_fill_the_slot_but_not_exceed_it(arena: Arena) -> None:
     full = FrameResult(1, 1, (1, 1), whole.planes, rle)
     assert read_result(sent(write_result(full, slot)), slot) == full
     one_more = FrameResult(1, 1, (1, 1), {**whole.planes, Output.LABELS_PNG: b"x"}, rle)
-    with pytest.raises(InvalidOptions, match="4,097 bytes, more than the 4,096 .* smaller size"):
+    with pytest.raises(InvalidOptions, match=r"4,097 bytes, more than the 4,096 .* smaller size"):
         write_result(one_more, slot)
     assert read_result(sent(write_result(full, slot)), slot) == full
 

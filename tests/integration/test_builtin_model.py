@@ -1,0 +1,45 @@
+"""The built-in model does what its card says, on scenes that it was not trained on."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edgesegd.core.model.store import BUILTIN, resolve_model
+from edgesegd.core.scenes import CLASSES, draw_scene
+from support.calls import every, frames, segment
+from support.running_daemon import RunningDaemon
+
+pytestmark = pytest.mark.runtime
+
+HELD_OUT = range(500, 530)
+"""Training begins at seed 1,000,000."""
+
+
+async def test_mean_iou_through_the_whole_way(daemon: RunningDaemon) -> None:
+    scenes = [draw_scene(seed) for seed in HELD_OUT]
+    files = []
+    for scene in scenes:
+        file = io.BytesIO()
+        Image.fromarray(scene.image).save(file, "PNG")
+        files.append(file.getvalue())
+    answers = await segment(daemon.address, [every(), *frames(files)])
+    assert len(answers) == len(scenes)
+    confusion = np.zeros((len(CLASSES), len(CLASSES)), np.int64)
+    for number, scene in enumerate(scenes):
+        result = answers[number].segmentation
+        found = np.frombuffer(result.labels, np.uint8).reshape(result.height, result.width)
+        size = (result.width, result.height)
+        truth = np.asarray(Image.fromarray(scene.labels).resize(size, Image.Resampling.NEAREST))
+        np.add.at(confusion, (truth.ravel(), found.ravel()), 1)
+    together = np.diag(confusion)
+    iou = together / (confusion.sum(axis=0) + confusion.sum(axis=1) - together)
+    assert iou.mean() >= 0.9, dict(zip(CLASSES, iou.round(3).tolist(), strict=True))
+
+
+def test_it_is_small() -> None:
+    assert resolve_model(BUILTIN, Path()).stat().st_size <= 300_000

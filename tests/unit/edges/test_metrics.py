@@ -1,0 +1,174 @@
+"""The page that Prometheus gets."""
+
+from __future__ import annotations
+
+import os
+from itertools import pairwise
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from edgesegd.core.errors import EngineFailed, Overloaded, Superseded
+from edgesegd.core.result import FrameResult, Stage
+from edgesegd.edges.metrics import BUCKETS, Metrics
+from edgesegd.version import __version__
+from support.model_specs import model_spec
+
+GOLDEN = {
+    "edgeseg_build_info": ("gauge", {"version", "python"}),
+    "edgeseg_delegate_info": ("gauge", {"model", "delegate", "runtime", "threads"}),
+    "edgeseg_engine_ready": ("gauge", {"model"}),
+    "edgeseg_engine_restarts": ("counter", {"model", "cause"}),
+    "edgeseg_frame_seconds": ("histogram", {"model", "delegate"}),
+    "edgeseg_frames": ("counter", {"model", "delegate", "outcome"}),
+    "edgeseg_model_info": ("gauge", {"model", "version", "input", "output"}),
+    "edgeseg_queue_depth": ("gauge", set()),
+    "edgeseg_stage_seconds": ("histogram", {"model", "delegate", "stage"}),
+    "edgeseg_streams": ("gauge", set()),
+}
+"""Each family of the page after a busy day, its type and its labels."""
+
+OK = FrameResult(1, 1, (1, 1))
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics(CollectorRegistry(), model_spec())
+
+
+def samples(metrics: Metrics) -> list[Sample]:
+    page = generate_latest(metrics.registry).decode()
+    return [each for family in text_string_to_metric_families(page) for each in family.samples]
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    """The one sample of that name that carries these labels; None where there is none."""
+    found = [
+        each.value
+        for each in samples(metrics)
+        if each.name == name and labels.items() <= each.labels.items()
+    ]
+    assert len(found) <= 1, "ambiguous"
+    return found[0] if found else None
+
+
+def watch(metrics: Metrics, engine_pid: int | None = None) -> None:
+    metrics.watch(queue_depth=lambda: 3, streams=lambda: 2, engine_pid=lambda: engine_pid)
+
+
+def test_the_page_of_a_busy_daemon(metrics: Metrics) -> None:
+    watch(metrics)
+    metrics.engine_ready("cpu", "ai-edge-litert 2.1", 4)
+    metrics.frame_answered(OK, dict.fromkeys(Stage, 0.001), 0.01, "cpu")
+    metrics.frame_answered(Superseded("newer"), {}, 0.01, "cpu")
+    metrics.engine_lost("crash")
+    families = {
+        family.name: family
+        for family in text_string_to_metric_families(generate_latest(metrics.registry).decode())
+        if family.name.startswith("edgeseg_") and "_process_" not in family.name
+    }
+    found = {
+        name: (
+            family.type,
+            {label for each in family.samples for label in each.labels} - {"le"},
+        )
+        for name, family in families.items()
+    }
+    # prometheus_client tells when each counter and histogram began.
+    assert {name: each for name, each in found.items() if not name.endswith("_created")} == GOLDEN
+    for family in families.values():
+        assert family.documentation.endswith((".", "_created"))
+
+
+def test_what_alerts_watch_is_there_from_the_start(metrics: Metrics) -> None:
+    assert value(metrics, "edgeseg_engine_ready", model="rooms") == 0
+    for cause in ("crash", "hang", "invoke", "start"):
+        assert value(metrics, "edgeseg_engine_restarts_total", model="rooms", cause=cause) == 0
+    assert value(metrics, "edgeseg_build_info", version=__version__) == 1
+    described = {"model": "rooms", "version": "0123456789ab", "input": "8x8"}
+    assert value(metrics, "edgeseg_model_info", **described, output="6x4 logits") == 1
+
+
+def test_a_segmented_frame_is_counted_and_timed(metrics: Metrics) -> None:
+    seconds = {stage: 0.25 * number for number, stage in enumerate(Stage, 1)}
+    for _ in range(2):
+        metrics.frame_answered(OK, seconds, 3.0, "cpu")
+    who = {"model": "rooms", "delegate": "cpu"}
+    assert value(metrics, "edgeseg_frames_total", **who, outcome="ok") == 2
+    assert value(metrics, "edgeseg_frame_seconds_count", **who) == 2
+    assert value(metrics, "edgeseg_frame_seconds_sum", **who) == 6
+    for stage in Stage:
+        summed = value(metrics, "edgeseg_stage_seconds_sum", **who, stage=stage.value)
+        assert summed == 2 * seconds[stage]
+
+
+def test_frames_without_a_result_are_counted_by_why_and_not_timed(metrics: Metrics) -> None:
+    outcomes = {
+        "superseded": Superseded("newer"),
+        "overloaded": Overloaded("full", 0.1),
+        "engine_failed": EngineFailed("crashed"),
+    }
+    for error in outcomes.values():
+        metrics.frame_answered(error, {Stage.QUEUED: 1.0}, 1.0, "cpu")
+    for outcome in outcomes:
+        assert value(metrics, "edgeseg_frames_total", delegate="cpu", outcome=outcome) == 1
+    assert value(metrics, "edgeseg_frame_seconds_count") is None
+    assert value(metrics, "edgeseg_stage_seconds_count") is None
+
+
+def test_frames_whose_clients_left_are_cancelled(metrics: Metrics) -> None:
+    metrics.frames_abandoned(3)
+    metrics.frames_abandoned(0)
+    assert value(metrics, "edgeseg_frames_total", outcome="cancelled") == 3
+
+
+def test_one_engine_is_shown_at_a_time(metrics: Metrics) -> None:
+    metrics.engine_ready("cpu", "ai-edge-litert 2.1", 4)
+    assert value(metrics, "edgeseg_engine_ready") == 1
+    metrics.engine_lost("hang")
+    assert value(metrics, "edgeseg_engine_ready") == 0
+    assert value(metrics, "edgeseg_engine_restarts_total", cause="hang") == 1
+    assert value(metrics, "edgeseg_engine_restarts_total", cause="crash") == 0
+    metrics.engine_ready("cpu", "tflite-runtime 2.14", 1)
+    assert value(metrics, "edgeseg_engine_ready") == 1
+    assert value(metrics, "edgeseg_delegate_info", runtime="tflite-runtime 2.14", threads="1") == 1
+    assert value(metrics, "edgeseg_delegate_info") == 1
+
+
+def test_what_is_watched_is_read_when_the_page_is(metrics: Metrics) -> None:
+    depth = 3
+    metrics.watch(queue_depth=lambda: depth, streams=lambda: 2, engine_pid=lambda: None)
+    assert value(metrics, "edgeseg_queue_depth") == 3
+    assert value(metrics, "edgeseg_streams") == 2
+    depth = 9
+    assert value(metrics, "edgeseg_queue_depth") == 9
+
+
+def test_memory_of_front_and_engine_are_told_apart(metrics: Metrics) -> None:
+    watch(metrics, engine_pid=os.getpid())
+    for name in ("process_resident_memory_bytes", "edgeseg_engine_process_resident_memory_bytes"):
+        memory = value(metrics, name)
+        assert memory is not None, name
+        assert memory > 1 << 20, name
+
+
+def test_without_an_engine_the_page_still_comes(metrics: Metrics) -> None:
+    watch(metrics, engine_pid=None)
+    assert value(metrics, "edgeseg_engine_process_resident_memory_bytes") is None
+    assert value(metrics, "process_resident_memory_bytes")
+
+
+def test_buckets_rise_by_a_constant_factor_over_the_times_of_boards() -> None:
+    assert all(one < other for one, other in pairwise(BUCKETS))
+    assert BUCKETS[0] <= 0.0001
+    assert 5 < BUCKETS[-1] < 10
+    for one, other in pairwise(BUCKETS):
+        assert other / one == pytest.approx(1.8, rel=0.01)
+
+
+def test_two_daemons_may_live_in_one_process() -> None:
+    one, other = (Metrics(CollectorRegistry(), model_spec()) for _ in range(2))
+    one.frames_abandoned(1)
+    assert value(other, "edgeseg_frames_total", outcome="cancelled") is None

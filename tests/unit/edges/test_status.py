@@ -1,0 +1,78 @@
+"""How each error is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import grpc
+import pytest
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.core.errors import (
+    ClientError,
+    Draining,
+    EdgesegError,
+    InvalidFrame,
+    NotAnswered,
+    Overloaded,
+    StartupError,
+)
+from edgesegd.edges.status import TOLD, frame_status, grpc_status, outcome_name, retry_metadata
+
+
+def kinds_of(base: type[EdgesegError]) -> Iterator[type[EdgesegError]]:
+    for kind in base.__subclasses__():
+        yield kind
+        yield from kinds_of(kind)
+
+
+TOLD_TO_CLIENTS = [*kinds_of(ClientError), *kinds_of(NotAnswered)]
+
+
+def an_error(kind: type[EdgesegError]) -> EdgesegError:
+    return Overloaded("full", 0.25) if kind is Overloaded else kind("why")
+
+
+def test_every_error_belongs_to_someone() -> None:
+    assert set(EdgesegError.__subclasses__()) == {ClientError, NotAnswered, StartupError}
+
+
+def test_every_error_that_a_frame_can_meet_is_in_the_table() -> None:
+    assert set(TOLD) == set(TOLD_TO_CLIENTS)
+
+
+@pytest.mark.parametrize("kind", TOLD_TO_CLIENTS)
+def test_no_error_is_told_as_a_success_or_unknown(kind: type[EdgesegError]) -> None:
+    error = an_error(kind)
+    assert frame_status(error) not in (pb.FRAME_STATUS_UNSPECIFIED, pb.FRAME_STATUS_OK)
+    assert grpc_status(error) not in (grpc.StatusCode.OK, grpc.StatusCode.UNKNOWN)
+
+
+def test_what_clients_do_wrong_is_not_worth_trying_again() -> None:
+    """UNAVAILABLE, RESOURCE_EXHAUSTED and ABORTED are what clients retry."""
+    again = {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.ABORTED,
+    }
+    assert not {grpc_status(an_error(kind)) for kind in kinds_of(ClientError)} & again
+    assert grpc_status(Draining("stopping")) in again
+
+
+def test_every_frame_status_of_the_contract_is_used() -> None:
+    used = {status for status, _ in TOLD.values()}
+    never = {pb.FRAME_STATUS_UNSPECIFIED, pb.FRAME_STATUS_OK}
+    assert used == set(pb.FrameStatus.values()) - never
+
+
+@pytest.mark.parametrize("kind", TOLD_TO_CLIENTS)
+def test_outcomes_are_short_words_for_metrics(kind: type[EdgesegError]) -> None:
+    name = outcome_name(an_error(kind))
+    assert name.replace("_", "").isalpha()
+    assert name == name.lower()
+    assert not name.startswith("frame_status")
+
+
+def test_only_an_overload_says_when_to_try_again() -> None:
+    assert retry_metadata(Overloaded("full", 0.25)) == (("grpc-retry-pushback-ms", "250"),)
+    assert retry_metadata(InvalidFrame("empty")) == ()

@@ -1,0 +1,45 @@
+"""What systemd is told, over a real datagram socket."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgesegd.edges.systemd import Notifier
+
+
+def heard(address: str, name: str) -> list[bytes]:
+    """Two states as someone bound to `address`, called `name` in the variable, hears them."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as service_manager:
+        service_manager.bind(address)
+        service_manager.setblocking(False)
+        notifier = Notifier({"NOTIFY_SOCKET": name})
+        notifier.notify("READY=1")
+        notifier.notify("STOPPING=1\nSTATUS=übrig")
+        return [service_manager.recv(1000), service_manager.recv(1000)]
+
+
+def test_states_arrive_as_datagrams(tmp_path: Path) -> None:
+    path = str(tmp_path / "notify")
+    assert heard(path, path) == [b"READY=1", "STOPPING=1\nSTATUS=übrig".encode()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="abstract sockets exist on Linux only")
+def test_an_abstract_socket_begins_with_an_at_sign() -> None:
+    name = f"edgeseg-test-{os.getpid()}"
+    assert heard(f"\0{name}", f"@{name}")[0] == b"READY=1"
+
+
+@pytest.mark.parametrize("environ", [{}, {"NOTIFY_SOCKET": ""}])
+def test_without_systemd_nothing_is_said(environ: dict[str, str]) -> None:
+    Notifier(environ).notify("READY=1")
+
+
+def test_a_service_manager_that_is_gone_is_no_fault(tmp_path: Path) -> None:
+    Notifier({"NOTIFY_SOCKET": str(tmp_path / "gone")}).notify("READY=1")
+    Notifier({"NOTIFY_SOCKET": "/" + "long" * 100}).notify("READY=1")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,162 @@
+"""The engine's process, spoken to as the front does: one socket, one arena, lines of JSON."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from edgesegd.core.arena import Arena
+from edgesegd.core.errors import Expired, InternalFault, InvalidFrame, InvalidOptions, ModelMissing
+from edgesegd.core.frame import FrameFormat, FrameSpec
+from edgesegd.core.messages import (
+    EngineReady,
+    EngineSetup,
+    FrameJob,
+    Message,
+    from_line,
+    read_result,
+    to_line,
+)
+from edgesegd.core.model.spec import ModelSpec
+from edgesegd.core.options import Output, ResultOptions, SizeMode
+from edgesegd.core.result import FrameResult
+from support.pictures import file_of, gradient
+
+pytestmark = pytest.mark.runtime
+
+SLOTS, SLOT_SIZE = 2, 100_000
+PICTURE = file_of(gradient(320, 200), "PNG")
+
+
+class RunningEngine:
+    """An engine and the front's ends of its socket and its arena."""
+
+    def __init__(self, model_path: str) -> None:
+        self.arena = Arena.create(slots=SLOTS, slot_size=SLOT_SIZE)
+        self.socket, theirs = socket.socketpair()
+        self.socket.settimeout(60)
+        with theirs:
+            fds = (theirs.fileno(), self.arena.fd)
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "edgesegd.engine", *map(str, fds)],
+                pass_fds=fds,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        self._lines = self.socket.makefile("rwb")
+        setup = EngineSetup(model_path, "rooms", "auto", 1, 1_000_000, SLOTS, SLOT_SIZE)
+        self.first = self.ask(setup.to_message())
+
+    def ask(self, message: Message) -> Message:
+        self._lines.write(to_line(message))
+        self._lines.flush()
+        return from_line(self._lines.readline())
+
+    def segment(
+        self,
+        data: bytes = PICTURE,
+        slot: int = 0,
+        frame: FrameSpec = FrameSpec(FrameFormat.PNG),  # noqa: B008 # frozen
+        deadline: float | None = None,
+        **options: Any,  # noqa: ANN401 # as ResultOptions
+    ) -> FrameResult:
+        with self.arena.slot(slot) as view:
+            view[: len(data)] = data
+            job = FrameJob(slot, len(data), deadline, frame, ResultOptions(**options))
+            return read_result(self.ask(job.to_message()), view)
+
+    def hang_up(self) -> int:
+        """Close the socket, as the front does to end it; its exit status."""
+        self._lines.close()
+        self.socket.close()
+        return self.process.wait(timeout=60)
+
+    def clean_up(self) -> None:
+        self.hang_up()
+        self.arena.close()
+
+
+@contextmanager
+def running(model_path: str) -> Iterator[RunningEngine]:
+    engine = RunningEngine(model_path)
+    try:
+        yield engine
+    finally:
+        engine.clean_up()
+
+
+@pytest.fixture(scope="module")
+def engine(model: ModelSpec) -> Iterator[RunningEngine]:
+    with running(str(model.path)) as engine:
+        yield engine
+
+
+def test_first_it_says_what_it_loaded(engine: RunningEngine) -> None:
+    ready = EngineReady.from_message(engine.first)
+    assert ready.runtime.split()[0] in ("ai-edge-litert", "tflite-runtime")
+    assert (ready.delegate, ready.threads) == ("cpu", 1)
+
+
+def test_frames_go_and_results_come_in_any_slot(engine: RunningEngine, model: ModelSpec) -> None:
+    results = [engine.segment(slot=slot) for slot in (0, 1, 0)]
+    width, height = model.output_size
+    for result in results:
+        assert len(result.planes[Output.LABELS]) == width * height
+        assert result.planes == results[0].planes
+
+
+def test_raw_pixels_are_read_in_place_though_the_result_overwrites_them(
+    engine: RunningEngine,
+) -> None:
+    gray = FrameSpec(FrameFormat.GRAY8, 320, 200, 320)
+    data = gradient(320, 200).convert("L").tobytes()
+    once = engine.segment(data, frame=gray, size=SizeMode.FRAME)
+    assert once.planes == engine.segment(data, frame=gray, size=SizeMode.FRAME).planes
+
+
+def test_each_bad_frame_is_answered_and_the_next_one_works(engine: RunningEngine) -> None:
+    good = engine.segment().planes
+    with pytest.raises(InvalidFrame, match="damaged"):
+        engine.segment(PICTURE[:300])
+    assert engine.segment().planes == good
+    with pytest.raises(Expired):
+        engine.segment(deadline=0.0)
+    assert engine.segment().planes == good
+    with pytest.raises(InvalidOptions, match="more than the 100,000"):
+        engine.segment(size=SizeMode.CUSTOM, width=1000, height=1000)
+    assert engine.segment().planes == good
+
+
+def test_a_fault_of_its_own_costs_one_frame_and_tells_nothing_of_itself(
+    engine: RunningEngine,
+) -> None:
+    """A raw frame that the front would never let pass."""
+    with pytest.raises(InternalFault) as caught:
+        engine.segment(b"short", frame=FrameSpec(FrameFormat.RGB, 100, 100, 300))
+    assert str(caught.value) == "a fault of the daemon; its log says more"
+    assert engine.segment().planes
+
+
+def test_ctrl_c_is_the_fronts_business(engine: RunningEngine) -> None:
+    os.kill(engine.process.pid, signal.SIGINT)
+    assert engine.segment().planes
+
+
+def test_it_leaves_when_the_front_hangs_up(model: ModelSpec) -> None:
+    with running(str(model.path)) as engine:
+        assert engine.hang_up() == 0
+
+
+def test_a_model_that_is_missing_is_told() -> None:
+    with running("/nowhere/rooms.tflite") as engine:
+        with pytest.raises(ModelMissing, match=r"/nowhere/rooms\.tflite"):
+            EngineReady.from_message(engine.first)
+        assert engine.hang_up() == 0

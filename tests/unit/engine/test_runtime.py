@@ -1,0 +1,64 @@
+"""Which runtime is taken, and what is told where there is none."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import metadata
+
+import pytest
+
+from edgesegd.core.errors import RuntimeMissing
+from edgesegd.engine.runtime import MODULES, MOST_THREADS, Runtime, load_runtime
+
+pytestmark = pytest.mark.runtime
+
+
+def hide(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Let an installed runtime be missing."""
+    monkeypatch.setitem(sys.modules, MODULES[name], None)
+
+
+def test_auto_takes_the_first_that_is_there() -> None:
+    runtime = load_runtime("auto")
+    assert runtime.name in MODULES
+    assert str(runtime) == f"{runtime.name} {metadata.version(runtime.name)}"
+    assert callable(runtime.interpreter)
+
+
+def test_the_runtime_that_is_wanted_is_taken() -> None:
+    there = load_runtime("auto").name
+    assert load_runtime(there).name == there
+
+
+def test_a_runtime_that_is_not_there_is_told_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = load_runtime("auto").name
+    hide(monkeypatch, there)
+    with pytest.raises(RuntimeMissing, match=f"{there}: .*pip install 'edgeseg") as caught:
+        load_runtime(there)
+    for other in MODULES:
+        assert (f"{other}: " in str(caught.value)) == (other == there)
+
+
+def test_without_any_runtime_each_ones_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in MODULES:
+        hide(monkeypatch, name)
+    with pytest.raises(RuntimeMissing) as caught:
+        load_runtime("auto")
+    for name in MODULES:
+        assert f"{name}: " in str(caught.value)
+
+
+@pytest.mark.parametrize("cores", [1, 2, 4, 64])
+@pytest.mark.parametrize("name", MODULES)
+def test_threads_leave_room_for_the_front(
+    monkeypatch: pytest.MonkeyPatch, name: str, cores: int
+) -> None:
+    """tflite-runtime collapses where it does not have its cores for itself."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    threads = Runtime(name, "1", object).default_threads()
+    assert 1 <= threads <= min(cores, MOST_THREADS)
+    if name == "tflite-runtime" and cores > 1:
+        assert threads < cores

@@ -1,0 +1,31 @@
+"""What the set-up says where a machine lacks something."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[3] / "scripts" / "make-venv"
+
+
+@pytest.mark.parametrize(
+    ("fails_at", "told"),
+    [
+        ("version_info", "needs Python 3.11 or newer"),
+        ("ensurepip", "apt install python3-venv"),
+    ],
+)
+def test_what_is_missing_is_named(tmp_path: Path, fails_at: str, told: str) -> None:
+    """A Python whose `-c` program fails that asks for `fails_at`."""
+    python = tmp_path / "python3"
+    python.write_text(f'#!/bin/sh\ncase "$2" in *{fails_at}*) exit 1;; esac\n')
+    python.chmod(0o755)
+    done = subprocess.run(
+        [SCRIPT, python, tmp_path / "venv", "."], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "venv").exists()

@@ -1,0 +1,181 @@
+"""Imports flow one way: cli, daemon, edges, scheduler and link, core; and engine, core."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+DAEMON = PROJECT / "daemon"
+CLIENTS = PROJECT / "clients"
+
+LAYERS = {
+    "core": {"core"},
+    "scheduler": {"scheduler", "core"},
+    "link": {"link", "scheduler", "core"},
+    "edges": {"edges", "scheduler", "link", "core", "version"},
+    "engine": {"engine", "core"},
+    "config": {"config", "core"},
+    "daemon": {"daemon", "edges", "link", "scheduler", "core", "config", "version"},
+    "cli": {"cli", "daemon", "config", "core", "version"},
+    "launch": {"launch", "core"},
+    "version": {"version"},
+    "__main__": {"cli"},
+    "__init__": {"version"},
+}
+"""Each part of the daemon, and those that it may import."""
+
+PACKAGES = {
+    "cli": {"rich"},
+    "core": {"numpy", "PIL"},
+    "edges": {"edgeseg", "grpc", "grpc_health", "prometheus_client"},
+    "engine": {"numpy"},
+    "daemon": {"edgeseg", "grpc", "grpc_reflection", "prometheus_client"},
+}
+"""Each part of the daemon, and what it may import that is not Python's own."""
+
+PIXELS = {
+    *("codec", "preprocess", "labels", "resample", "encode"),
+    "scenes",
+}
+"""The parts of core that know arrays and pictures; only the engine may import them."""
+
+RUNTIMES = ("ai_edge_litert", "tflite_runtime")
+
+
+def modules(root: Path) -> dict[str, Path]:
+    """Every module below `root` by its full name."""
+    found = {}
+    for path in sorted(root.rglob("*.py")):
+        parts = path.relative_to(root).with_suffix("").parts
+        found[".".join(parts).removesuffix(".__init__")] = path
+    return found
+
+
+@cache
+def imports(path: Path) -> frozenset[str]:
+    """What a file imports anywhere in it; `from a import b` is both a and a.b."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {each.name for each in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            names.add(str(node.module))
+            names |= {f"{node.module}.{each.name}" for each in node.names}
+    return frozenset(names)
+
+
+EDGESEGD = modules(DAEMON)
+
+
+def part(module: str) -> str:
+    """The part of the daemon that a module belongs to."""
+    return module.split(".")[1] if "." in module else "__init__"
+
+
+def packages(path: Path) -> set[str]:
+    return {name.partition(".")[0] for name in imports(path)} - sys.stdlib_module_names
+
+
+def reached_from(module: str) -> Iterator[str]:
+    """Every module of the daemon that importing `module` imports, however far."""
+    waiting, seen = [module], set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen or name not in EDGESEGD:
+            continue
+        seen.add(name)
+        yield name
+        waiting += imports(EDGESEGD[name])
+        waiting.append(name.rpartition(".")[0])
+
+
+def test_every_part_of_the_daemon_has_its_place() -> None:
+    assert {part(module) for module in EDGESEGD} == set(LAYERS)
+    assert len(EDGESEGD) > 30
+
+
+@pytest.mark.parametrize("module", EDGESEGD)
+def test_imports_flow_one_way(module: str) -> None:
+    ours = {name for name in imports(EDGESEGD[module]) if name in EDGESEGD} - {"edgesegd"}
+    against = {name for name in ours if part(name) not in LAYERS[part(module)]}
+    assert not against
+
+
+@pytest.mark.parametrize("module", EDGESEGD)
+def test_each_part_imports_only_its_packages(module: str) -> None:
+    foreign = packages(EDGESEGD[module]) - {"edgesegd", "__future__"}
+    assert foreign <= PACKAGES.get(part(module), set())
+
+
+@pytest.mark.parametrize("module", [name for name in EDGESEGD if part(name) == "core"])
+def test_core_knows_no_event_loop(module: str) -> None:
+    assert "asyncio" not in imports(EDGESEGD[module])
+
+
+@pytest.mark.parametrize("module", [name for name in EDGESEGD if part(name) != "engine"])
+def test_the_front_reaches_no_pixels(module: str) -> None:
+    """Nor does the rest of core: numpy and Pillow cost the front 20 MB and its quick start."""
+    if part(module) == "core" and module.split(".")[2:3] and module.split(".")[2] in PIXELS:
+        return
+    heavy = {name for name in reached_from(module) if {"numpy", "PIL"} & packages(EDGESEGD[name])}
+    assert not heavy
+
+
+def test_the_engine_does_reach_pixels() -> None:
+    """Else the test above would find nothing whatever there is."""
+    reached = set(reached_from("edgesegd.engine.__main__"))
+    assert {"edgesegd.core.codec", "edgesegd.core.labels"} <= reached
+
+
+@pytest.mark.parametrize("module", EDGESEGD)
+def test_only_one_module_names_the_runtimes(module: str) -> None:
+    tree = ast.parse(EDGESEGD[module].read_text(encoding="utf-8"))
+    texts = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    named = [each for each in (*texts, *imports(EDGESEGD[module])) if each.startswith(RUNTIMES)]
+    assert bool(named) == (module == "edgesegd.engine.runtime")
+
+
+def test_daemon_and_clients_know_only_the_contract_of_each_other() -> None:
+    clients = modules(CLIENTS)
+    assert len(clients) > 10
+    for name, path in clients.items():
+        assert "edgesegd" not in packages(path), name
+    for name, path in EDGESEGD.items():
+        assert "edgeseg_client" not in packages(path), name
+
+
+def imported_by(statement: str) -> set[str]:
+    """The packages that are loaded in a fresh interpreter after `statement`."""
+    code = f"import sys; {statement}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return set(done.stdout.split())
+
+
+def test_the_front_loads_neither_numpy_nor_pillow_nor_a_runtime() -> None:
+    loaded = imported_by("import edgesegd.daemon")
+    assert {"edgesegd", "grpc", "asyncio"} <= loaded
+    assert not {"numpy", "PIL", *RUNTIMES} & loaded
+
+
+def test_the_command_starts_without_grpc() -> None:
+    loaded = imported_by("import edgesegd.cli.main")
+    assert "edgesegd" in loaded
+    assert not {"grpc", "prometheus_client", "numpy", "PIL", *RUNTIMES} & loaded
+
+
+def test_the_engine_loads_neither_grpc_nor_metrics() -> None:
+    loaded = imported_by("import edgesegd.engine.__main__")
+    assert "numpy" in loaded
+    assert not {"grpc", "prometheus_client", "google", "edgeseg", "asyncio", *RUNTIMES} & loaded
