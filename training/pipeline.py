@@ -18,17 +18,29 @@ _HELD_OUT = (((640, 480), 400), ((1280, 720), 100), ((480, 480), 100), ((480, 64
 """Sizes of measured scenes and how many of each, from seed 0 on."""
 
 
-def make_model(*, scenes: int, steps: int, batch: int, seed: int, out: Path, cache: Path) -> None:
-    """Writes `scenes.tflite`, `.md` and `.toml` to `out`; keeps rendered scenes in `cache`."""
-    pool = render_pool(TRAINING_SEEDS, scenes, SIDE, cache)
+def make_model(
+    *,
+    scenes: int,
+    steps: int,
+    batch: int,
+    seed: int,
+    out: Path,
+    cache: Path,
+    measure_only: bool,
+) -> None:
+    """Writes `scenes.tflite`, `.md` and `.toml` to `out`; keeps rendered scenes in `cache`.
+
+    With `measure_only` the `.tflite` stays as it is: it is measured, and described as what the
+    other parameters say.
+    """
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     model = build(len(CLASSES))
-    train(model, pool, steps, batch, seed)
-
-    out.mkdir(parents=True, exist_ok=True)
     file = out / "scenes.tflite"
-    export(model, file)
+    if not measure_only:
+        train(model, render_pool(TRAINING_SEEDS, scenes, SIDE, cache), steps, batch, seed)
+        out.mkdir(parents=True, exist_ok=True)
+        export(model, file)
     facts = Facts(
         side=SIDE,
         parameters=sum(int(tf.size(weights)) for weights in model.trainable_weights),

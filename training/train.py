@@ -21,6 +21,9 @@ def parse_arguments() -> argparse.Namespace:
         default=Path(tempfile.gettempdir()) / "edgeseg-training",
         help="folder for rendered scenes; delete it after changing how scenes are drawn",
     )
+    parser.add_argument(
+        "--measure-only", action="store_true", help="keep the .tflite, write its card anew"
+    )
     return parser.parse_args()
 
 
