@@ -42,6 +42,7 @@ proto-baseline: .tools/.ready
 bench: .venv/.ready
 	.venv/bin/python benchmarks/latency.py
 	.venv/bin/python benchmarks/overload.py
+	.venv/bin/python benchmarks/recovery.py
 
 # The built-in model and its card, anew; see training/README.md.
 builtin: .venv-training/.ready
