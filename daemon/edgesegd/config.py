@@ -10,10 +10,12 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from edgesegd.core.delegates.spec import DelegateSpec, parse_delegate
 from edgesegd.core.errors import ConfigError
 from edgesegd.core.model.store import default_data_dir
 
 ENV_PREFIX = "EDGESEG_"
+AUTO = "auto"
 DEFAULT_LISTEN = "127.0.0.1:8460"
 DEFAULT_METRICS_LISTEN = "127.0.0.1:9460"
 
@@ -36,7 +38,10 @@ class Config:
     metrics_listen: str = option(
         DEFAULT_METRICS_LISTEN, "where to serve Prometheus metrics: HOST:PORT; empty for nowhere"
     )
-    delegate: str = option("auto", "what runs the model", choices=("auto", "cpu"))
+    delegate: str = option(
+        "auto",
+        "what runs the model: auto, cpu, a known delegate (edgetpu:usb:0), or PATH.so:key=value,…",
+    )
     runtime: str = option(
         "auto", "TFLite runtime to use", choices=("auto", "ai-edge-litert", "tflite-runtime")
     )
@@ -69,6 +74,12 @@ class Config:
                 raise ConfigError(f"{name} cannot be 0")
         if not self.listen:
             raise ConfigError("listen needs an address")
+        _ = self.forced_delegate
+
+    @property
+    def forced_delegate(self) -> DelegateSpec | None:
+        """The delegate that must run the model; None where the daemon chooses."""
+        return None if self.delegate == AUTO else parse_delegate(self.delegate)
 
 
 @dataclass(frozen=True, slots=True)

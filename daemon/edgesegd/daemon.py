@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from edgeseg.v1 import segmentation_pb2_grpc as pb_grpc
 from edgesegd.config import Config
+from edgesegd.core.delegates.spec import DelegateSpec
 from edgesegd.core.errors import CannotListen
 from edgesegd.core.frame import FrameLimits
 from edgesegd.core.messages import EngineSetup
@@ -140,6 +141,7 @@ class Daemon:
             model_path=str(self._model.path),
             model_name=self._model.name,
             runtime=self._config.runtime,
+            delegate=self._config.forced_delegate or DelegateSpec(),
             threads=self._config.threads,
             max_pixels=self._limits.pixels,
             slots=ENGINE_SLOTS,
@@ -173,9 +175,10 @@ class Daemon:
             self._announce(f"listening on {address}")
         if metrics_server is not None:
             self._announce(f"metrics on http://{metrics_server.address}/metrics")
+        claims = f" ({ready.delegated} of {ready.operators} ops)" if ready.operators else ""
         self._announce(
             f"edgesegd {__version__} ready: model {self._model.name} {self._model.version}, "
-            f"{ready.runtime}, delegate {ready.delegate}, {ready.threads} threads, "
+            f"{ready.runtime}, delegate {ready.delegate}{claims}, {ready.threads} threads, "
             f"{ready.invoke_seconds * 1000:.1f} ms an invoke"
         )
         self._notifier.notify("READY=1")

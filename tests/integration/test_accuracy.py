@@ -60,10 +60,23 @@ PLAIN: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
 PICTURES = ("cat_720p.jpg", "pets.jpg", "grace_hopper.bmp", "dog_segmentation.bmp")
 
 
-def plain_labels(model: Path, pixels: Array) -> Array:
+QUANTIZED_AGREEMENT = 0.97
+"""What two sets of kernels agree on at least of a quantized model's labels, over all pictures.
+
+Seen with tflite-runtime's own kernels against XNNPACK: 0.969 to 0.996 by picture, 0.987 over all.
+XNNPACK there gives exactly what ai-edge-litert gives.
+"""
+
+
+def plain_labels(model: Path, pixels: Array, *, xnnpack: bool = False) -> Array:
     """What anyone gets who calls the interpreter by the book."""
     to_tensor, to_labels = PLAIN[model.stem]
-    interpreter = load_runtime("auto").interpreter(model_path=str(model), num_threads=1)
+    runtime = load_runtime("auto")
+    interpreter = runtime.interpreter(
+        model_path=str(model),
+        num_threads=1,
+        experimental_delegates=runtime.cpu_delegates(1) if xnnpack else [],
+    )
     interpreter.allocate_tensors()
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], to_tensor(pixels)[None])
     interpreter.invoke()
@@ -108,11 +121,17 @@ async def test_labels_are_the_plain_interpreters(
             resized.append(picture.convert("RGB").resize(size))
     answers = await segment(real_daemon.address, [every(), *frames(map(png, resized))])
     assert len(answers) == len(PICTURES)
+    # The daemon turns XNNPACK on for quantized models, which tflite-runtime leaves off.
+    other_kernels = "quant" in model.stem and bool(load_runtime("auto").cpu_delegates(1))
+    book_agreement = []
     for number, sent in enumerate(resized):
-        expected = plain_labels(model, np.asarray(sent))
-        assert len(np.unique(expected)) > 1 or "selfie" in model.stem
-        agreement = (labels_of(answers[number]) == expected).mean()
-        assert agreement == 1.0, f"{PICTURES[number]}: {agreement:.5f}"
+        found, by_the_book = labels_of(answers[number]), plain_labels(model, np.asarray(sent))
+        assert len(np.unique(by_the_book)) > 1 or "selfie" in model.stem
+        book_agreement.append((found == by_the_book).mean())
+        if other_kernels:
+            assert (found == plain_labels(model, np.asarray(sent), xnnpack=True)).all()
+    needed = QUANTIZED_AGREEMENT if other_kernels else 1.0
+    assert np.mean(book_agreement) >= needed, dict(zip(PICTURES, book_agreement, strict=True))
 
 
 async def test_dog(shared_dir: Path) -> None:

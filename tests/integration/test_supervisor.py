@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from edgesegd.core.delegates.spec import DelegateSpec
 from edgesegd.core.errors import EngineFailed, EngineStartFailed, Expired
 from edgesegd.core.frame import FrameFormat, FrameSpec
 from edgesegd.core.messages import EngineSetup
@@ -41,6 +42,7 @@ class Fate:
             model_path=str(resolve_model("builtin", Path())),
             model_name="scenes",
             runtime="auto",
+            delegate=DelegateSpec(),
             threads=1,
             max_pixels=10**6,
             slots=1,

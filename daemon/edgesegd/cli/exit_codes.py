@@ -17,4 +17,5 @@ EXIT_CODES: dict[type[errors.StartupError], int] = {
     errors.RuntimeMissing: 8,
     errors.EngineStartFailed: 9,
     errors.DownloadFailed: 10,
+    errors.DelegateFailed: 11,
 }

@@ -90,6 +90,10 @@ class ModelUnsupported(StartupError):
     """The runtime lacks something that the model needs, such as a custom operator."""
 
 
+class DelegateFailed(StartupError):
+    """A delegate cannot be loaded, or does not run the model."""
+
+
 class RuntimeMissing(StartupError):
     """No TFLite runtime can be imported."""
 

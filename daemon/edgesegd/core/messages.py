@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from edgesegd.core import errors
+from edgesegd.core.delegates.spec import DelegateSpec
 from edgesegd.core.errors import EdgesegError, InvalidOptions
 from edgesegd.core.frame import FrameFormat, FrameSpec
 from edgesegd.core.options import Output, ResizePolicy, ResultOptions, SizeMode
@@ -41,6 +42,7 @@ class EngineSetup:
     model_path: str
     model_name: str
     runtime: str
+    delegate: DelegateSpec
     threads: int
     max_pixels: int
     slots: int
@@ -53,15 +55,22 @@ class EngineSetup:
     @classmethod
     def from_message(cls, message: Message) -> EngineSetup:
         """As it came."""
-        return cls(**message)
+        delegate = dict(message["delegate"])
+        delegate["libraries"] = tuple(delegate["libraries"])
+        return cls(**{**message, "delegate": DelegateSpec(**delegate)})
 
 
 @dataclass(frozen=True, slots=True)
 class EngineReady:
-    """The first message of an engine: what it loaded; `invoke_seconds` is a warm invoke."""
+    """The first message of an engine: what it loaded; `invoke_seconds` is a warm invoke.
+
+    `delegated` of `operators` nodes of the graph are the delegate's; both are 0 on the CPU.
+    """
 
     runtime: str
     delegate: str
+    delegated: int
+    operators: int
     threads: int
     invoke_seconds: float
 

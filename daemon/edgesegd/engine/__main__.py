@@ -48,7 +48,9 @@ def load_engine(setup: EngineSetup) -> Engine:
     """The engine that `setup` describes; raises a StartupError."""
     model = read_model(Path(setup.model_path), setup.model_name)
     runtime = load_runtime(setup.runtime)
-    return Engine(model, runtime, threads=setup.threads, max_pixels=setup.max_pixels)
+    return Engine(
+        model, runtime, setup.delegate, threads=setup.threads, max_pixels=setup.max_pixels
+    )
 
 
 def serve(engine: Engine, arena: Arena, lines: BufferedRWPair) -> None:

@@ -8,6 +8,7 @@ import time
 import numpy as np
 
 from edgesegd.core.codec import decode_frame
+from edgesegd.core.delegates.spec import DelegateSpec
 from edgesegd.core.encode import Encoder
 from edgesegd.core.errors import EngineFailed, Expired
 from edgesegd.core.geometry import fit
@@ -19,20 +20,29 @@ from edgesegd.core.preprocess import InputTensor, Preprocessor
 from edgesegd.core.resample import Mask, at_size
 from edgesegd.core.result import FrameResult, Stage
 from edgesegd.engine.clock import StageClock
-from edgesegd.engine.runtime import Runtime, load_interpreter
+from edgesegd.engine.interpreter import load_model
+from edgesegd.engine.runtime import Runtime
 
 
 class Engine:
     """One interpreter of one model. Not for several threads."""
 
     def __init__(
-        self, model: ModelSpec, runtime: Runtime, *, threads: int, max_pixels: int
+        self,
+        model: ModelSpec,
+        runtime: Runtime,
+        delegate: DelegateSpec,
+        *,
+        threads: int,
+        max_pixels: int,
     ) -> None:
         self._model = model
         self._runtime = runtime
         self._threads = threads or runtime.default_threads()
         self._max_pixels = max_pixels
-        self._interpreter = load_interpreter(runtime, model, self._threads)
+        self._delegate = delegate
+        self._loaded = load_model(runtime, model, delegate, self._threads)
+        self._interpreter = self._loaded.interpreter
         self._input_index = self._interpreter.get_input_details()[0]["index"]
         outputs = self._interpreter.get_output_details()
         self._output_index = outputs[model.output_position]["index"]
@@ -46,7 +56,14 @@ class Engine:
         started = time.monotonic()
         self._invoke()
         seconds = time.monotonic() - started
-        return EngineReady(str(self._runtime), "cpu", self._threads, seconds)
+        return EngineReady(
+            runtime=str(self._runtime),
+            delegate=self._delegate.name,
+            delegated=self._loaded.delegated,
+            operators=self._loaded.operators,
+            threads=self._threads,
+            invoke_seconds=seconds,
+        )
 
     def segment(self, job: FrameJob, data: memoryview) -> FrameResult:
         """Segment the frame whose bytes `data` holds.

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
-from edgesegd.core.errors import ModelUnsupported, RuntimeMissing
-from edgesegd.core.model.spec import ModelSpec
+from edgesegd.core.errors import RuntimeMissing
+from edgesegd.engine.xnnpack import QuantizedXnnpack, quantized_xnnpack
 
 MODULES = {
     "ai-edge-litert": "ai_edge_litert.interpreter",
@@ -17,21 +17,33 @@ MODULES = {
 }
 """Distributions in the order of preference, and where their Interpreter is."""
 
+XNNPACK_OFF_BY_DEFAULT = "tflite-runtime 2.14."
+XNNPACK_LIBRARY = "tflite_runtime._pywrap_tensorflow_interpreter_wrapper"
+"""For quantized models; and the extension of that runtime which exports it nevertheless."""
+
 MOST_THREADS = 4
 """More brought nothing on small models; boards with more cores have slow ones among them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """An installed runtime: its distribution, its version and its Interpreter class."""
+    """An installed runtime: its distribution, its version and its two entry points."""
 
     name: str
     version: str
     interpreter: Any
+    load_delegate: Any
 
     def __str__(self) -> str:
         """Name and version."""
         return f"{self.name} {self.version}"
+
+    def cpu_delegates(self, threads: int) -> list[QuantizedXnnpack]:
+        """What makes the CPU as fast as it can be; needed by one runtime."""
+        if not str(self).startswith(XNNPACK_OFF_BY_DEFAULT):
+            return []
+        xnnpack = quantized_xnnpack(importlib.import_module(XNNPACK_LIBRARY).__file__, threads)
+        return [] if xnnpack is None else [xnnpack]
 
     def default_threads(self) -> int:
         """How many threads serve best.
@@ -53,28 +65,11 @@ def load_runtime(wanted: str) -> Runtime:
     for name in MODULES if wanted == "auto" else [wanted]:
         try:
             module = importlib.import_module(MODULES[name])
-            return Runtime(name, metadata.version(name), module.Interpreter)
+            version = metadata.version(name)
+            return Runtime(name, version, module.Interpreter, module.load_delegate)
         except (ImportError, OSError, AttributeError) as error:  # numpy 2 under tflite-runtime
             failures.append(f"{name}: {error}")
     raise RuntimeMissing(
         f"no TFLite runtime can be imported ({'; '.join(failures)}); "
         "install one: pip install 'edgeseg[daemon]' or 'edgeseg[daemon-tflite]'"
     )
-
-
-def load_interpreter(runtime: Runtime, model: ModelSpec, threads: int) -> Any:  # noqa: ANN401 # untyped package
-    """An interpreter of `model` with its tensors allocated; raises ModelUnsupported."""
-    try:
-        interpreter = runtime.interpreter(model_path=str(model.path), num_threads=threads)
-        interpreter.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
-        missing = f" (custom operators: {', '.join(model.custom_ops)})" if model.custom_ops else ""
-        raise ModelUnsupported(
-            f"{runtime} cannot run {model.path.name}{missing}: {_first_line(error)}"
-        ) from error
-    return interpreter
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

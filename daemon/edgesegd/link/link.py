@@ -55,7 +55,7 @@ class EngineLink:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        self.ready = EngineReady("", "", 0, 0.0)
+        self.ready = EngineReady("", "", 0, 0, 0, 0.0)
         self.pid = process.pid
         self._process = process
         self._arena = arena

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from edgesegd.core import errors
 from edgesegd.core.arena import Arena
+from edgesegd.core.delegates.spec import DelegateSpec
 from edgesegd.core.errors import (
     ClientError,
     EdgesegError,
@@ -98,12 +99,13 @@ def arena() -> Iterator[Arena]:
 
 @pytest.mark.parametrize("path", ["/models/a.tflite", "/m/ä 模型 🙂.tflite", "/new\nline.tflite"])
 def test_a_setup_arrives(path: str) -> None:
-    setup = EngineSetup(path, "rooms", "auto", 0, 1_000_000, 2, SLOT_SIZE)
+    delegate = DelegateSpec("armnn", ("libarmnnDelegate.so",), {"backends": "GpuAcc,CpuAcc"})
+    setup = EngineSetup(path, "rooms", "auto", delegate, 0, 1_000_000, 2, SLOT_SIZE)
     assert EngineSetup.from_message(sent(setup.to_message())) == setup
 
 
 def test_readiness_arrives() -> None:
-    ready = EngineReady("ai-edge-litert 2.1", "cpu", 4, 0.0123456789)
+    ready = EngineReady("ai-edge-litert 2.1", "armnn", 3, 70, 4, 0.0123456789)
     assert EngineReady.from_message(sent(ready.to_message())) == ready
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from edgesegd.core.arena import Arena
+from edgesegd.core.delegates.spec import DelegateSpec
 from edgesegd.core.errors import Expired, InternalFault, InvalidFrame, InvalidOptions, ModelMissing
 from edgesegd.core.frame import FrameFormat, FrameSpec
 from edgesegd.core.messages import (
@@ -52,7 +53,9 @@ class RunningEngine:
                 stderr=subprocess.DEVNULL,
             )
         self._lines = self.socket.makefile("rwb")
-        setup = EngineSetup(model_path, "rooms", "auto", 1, 1_000_000, SLOTS, SLOT_SIZE)
+        setup = EngineSetup(
+            model_path, "rooms", "auto", DelegateSpec(), 1, 1_000_000, SLOTS, SLOT_SIZE
+        )
         self.first = self.ask(setup.to_message())
 
     def ask(self, message: Message) -> Message:

@@ -58,7 +58,7 @@ def test_threads_leave_room_for_the_front(
 ) -> None:
     """tflite-runtime collapses where it does not have its cores for itself."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
-    threads = Runtime(name, "1", object).default_threads()
+    threads = Runtime(name, "1", object, object).default_threads()
     assert 1 <= threads <= min(cores, MOST_THREADS)
     if name == "tflite-runtime" and cores > 1:
         assert threads < cores

@@ -1,0 +1,1 @@
+"""What may run a model besides the CPU, and where it is to be found."""

@@ -1,0 +1,67 @@
+"""One delegate, as `--delegate` names it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from edgesegd.core.delegates.table import KNOWN
+from edgesegd.core.errors import ConfigError
+
+CPU = "cpu"
+LIBRARY = re.compile(r"(?P<path>.+?\.(?:so(?:\.\d+)*|dylib|dll))(?::(?P<options>.*))?")
+"""A path to a library, and after a colon its options: `PATH.so:key=value,…`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DelegateSpec:
+    """A delegate to load.
+
+    `name` is what metrics and results call it. `libraries` are tried in turn; none means that the
+    runtime's own CPU kernels run the model. `options` are handed to the library as they are.
+    """
+
+    name: str = CPU
+    libraries: tuple[str, ...] = ()
+    options: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_cpu(self) -> bool:
+        """Whether no library is loaded."""
+        return not self.libraries
+
+
+def parse_delegate(text: str) -> DelegateSpec:
+    """The delegate that `--delegate TEXT` means; raises ConfigError.
+
+    `cpu`, the name of a known one (`edgetpu`, or `edgetpu:usb:0` for one of several devices), or
+    `PATH.so` with options after a colon. Known ones take options too: `armnn:backends=GpuAcc`.
+    """
+    if text == CPU:
+        return DelegateSpec()
+    if as_library := LIBRARY.fullmatch(text):
+        path = as_library["path"]
+        name = path.rpartition("/")[2].split(".")[0].removeprefix("lib")
+        return DelegateSpec(name, (path,), _parse_options(text, as_library["options"] or ""))
+    name, _, rest = text.partition(":")
+    if name not in KNOWN:
+        raise ConfigError(
+            f"there is no delegate {text!r}; there are auto, cpu, {', '.join(KNOWN)}, "
+            "or name a library: PATH.so:key=value,…"
+        )
+    known = KNOWN[name]
+    if known.device_option and rest and "=" not in rest:
+        options = {known.device_option: rest}
+    else:
+        options = _parse_options(text, rest)
+    return DelegateSpec(text, known.libraries, {**known.options, **options})
+
+
+def _parse_options(text: str, options: str) -> dict[str, str]:
+    parsed: dict[str, str] = {}
+    for option in filter(None, options.split(",")):
+        key, equals, value = option.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"{option!r} in the delegate {text!r} is no key=value")
+        parsed[key] = value
+    return parsed

@@ -1,0 +1,66 @@
+"""What `--delegate` may say."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgesegd.core.delegates.spec import DelegateSpec, parse_delegate
+from edgesegd.core.delegates.table import KNOWN
+from edgesegd.core.errors import ConfigError
+
+
+def test_the_cpu_has_no_library() -> None:
+    assert parse_delegate("cpu") == DelegateSpec("cpu", (), {})
+    assert parse_delegate("cpu").is_cpu
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "library", "options"),
+    [
+        ("/opt/x/libmine.so", "mine", "/opt/x/libmine.so", {}),
+        ("libmine.so.1", "mine", "libmine.so.1", {}),
+        ("libmine.so.1.2:a=b", "mine", "libmine.so.1.2", {"a": "b"}),
+        ("./x/libx_y.so:mode=slow,ms=5", "x_y", "./x/libx_y.so", {"mode": "slow", "ms": "5"}),
+        ("libx.dylib:path=C:\\y", "x", "libx.dylib", {"path": "C:\\y"}),
+        ("/a:b/libx.so:k=v=w", "x", "/a:b/libx.so", {"k": "v=w"}),
+    ],
+)  # fmt: skip
+def test_a_library_with_its_options(
+    text: str, name: str, library: str, options: dict[str, str]
+) -> None:
+    assert parse_delegate(text) == DelegateSpec(name, (library,), options)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_known_ones_by_name(name: str) -> None:
+    spec = parse_delegate(name)
+    assert (spec.name, spec.libraries) == (name, KNOWN[name].libraries)
+    assert spec.options == KNOWN[name].options
+    assert not spec.is_cpu
+
+
+def test_one_of_several_devices() -> None:
+    spec = parse_delegate("edgetpu:usb:1")
+    assert (spec.name, spec.options) == ("edgetpu:usb:1", {"device": "usb:1"})
+
+
+def test_options_of_a_known_one_override_its_own() -> None:
+    assert parse_delegate("armnn:backends=CpuAcc").options["backends"] == "CpuAcc"
+    assert parse_delegate("qnn:htp_performance_mode=2").options["backend_type"] == "htp"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("tpu", "there is no delegate 'tpu'"),
+        ("", "there is no delegate ''"),
+        ("/opt/delegate", "name a library"),
+        ("libx.so:fast", "'fast' in the delegate 'libx.so:fast' is no key=value"),
+        ("armnn:GpuAcc", "'GpuAcc' in the delegate"),
+        ("libx.so:=1", "'=1' in the delegate"),
+    ],
+)
+def test_what_cannot_be_understood_is_told(text: str, told: str) -> None:
+    with pytest.raises(ConfigError) as failure:
+        parse_delegate(text)
+    assert told in str(failure.value)
