@@ -1,4 +1,4 @@
-"""Where the real models and photographs are."""
+"""What is there for all tests: the real models and photographs, and the test delegate."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
+
+pytest_plugins = ["support.fake_delegate"]
 
 
 @pytest.fixture(scope="session")

@@ -18,4 +18,5 @@ EXIT_CODES: dict[type[errors.StartupError], int] = {
     errors.EngineStartFailed: 9,
     errors.DownloadFailed: 10,
     errors.DelegateFailed: 11,
+    errors.DelegateMissing: 11,
 }

@@ -94,6 +94,10 @@ class DelegateFailed(StartupError):
     """A delegate cannot be loaded, or does not run the model."""
 
 
+class DelegateMissing(StartupError):
+    """None of a delegate's libraries is on this machine."""
+
+
 class RuntimeMissing(StartupError):
     """No TFLite runtime can be imported."""
 

@@ -34,7 +34,7 @@ def to_scores(model: ModelSpec, tensor: OutputTensor) -> Scores:
     if model.output_kind is OutputKind.PROBABILITY:
         foreground = _plane(model, tensor)
         return np.where(foreground >= model.threshold, foreground, 1 - foreground)
-    values = _real(model, tensor[0])
+    values = real_values(model, tensor[0])
     best: Scores = values.max(axis=-1)
     if model.output_kind is OutputKind.PROBABILITIES:
         return best
@@ -43,10 +43,10 @@ def to_scores(model: ModelSpec, tensor: OutputTensor) -> Scores:
 
 
 def _plane(model: ModelSpec, tensor: OutputTensor) -> Scores:
-    return _real(model, tensor.reshape(tensor.shape[1:3]))
+    return real_values(model, tensor.reshape(tensor.shape[1:3]))
 
 
-def _real(model: ModelSpec, stored: OutputTensor) -> npt.NDArray[np.float32]:
+def real_values(model: ModelSpec, stored: OutputTensor) -> npt.NDArray[np.float32]:
     """Real values of a tensor: scale * (stored - zero_point) where it is quantized."""
     if model.output.scale == 0:
         return stored.astype(np.float32, copy=False)

@@ -64,7 +64,7 @@ class EngineSetup:
 class EngineReady:
     """The first message of an engine: what it loaded; `invoke_seconds` is a warm invoke.
 
-    `delegated` of `operators` nodes of the graph are the delegate's; both are 0 on the CPU.
+    `delegated` of the model's `operators` are run by the delegate; both are 0 on the CPU.
     """
 
     runtime: str

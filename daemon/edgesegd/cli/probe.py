@@ -1,0 +1,133 @@
+"""`edgesegd probe`: tries every delegate, and shows which is the best and why."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgesegd.config import Config
+from edgesegd.core.delegates.spec import DelegateSpec
+from edgesegd.core.delegates.table import KNOWN
+from edgesegd.core.model.reading import read_model
+from edgesegd.core.model.spec import ModelSpec
+from edgesegd.core.model.store import default_data_dir, resolve_model
+from edgesegd.probe.candidates import Candidate, find_candidates
+from edgesegd.probe.probe import probe
+from edgesegd.probe.report import Finding, Verdict, choose
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+NONE_CHOSEN = 1
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    defaults = Config()
+    parser = commands.add_parser(
+        "probe",
+        help="try every delegate and say which is the best",
+        description="Try every delegate that this board may have, each in a process of its own: "
+        "whether it loads, what it claims of the model, whether it agrees with the CPU, and how "
+        "fast it is.",
+    )
+    parser.add_argument("--model", default=defaults.model, help="model (default: %(default)s)")
+    parser.add_argument(
+        "--delegate",
+        action="append",
+        default=[],
+        metavar="PATH.so[:k=v,…]",
+        help="a delegate to try besides the known ones; may be repeated",
+    )
+    parser.add_argument("--runtime", default=defaults.runtime, help="TFLite runtime (auto)")
+    parser.add_argument(
+        "--threads", type=int, default=defaults.threads, help="threads; 0 chooses (default: 0)"
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=30.0, metavar="S", help="deadline of each try (30 s)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON (docs/probe.md)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Try all, print the findings; 1 where nothing can be chosen."""
+    model = read_model(resolve_model(args.model, default_data_dir(os.environ)))
+    candidates = find_candidates(model, tuple(args.delegate))
+    findings = choose(asyncio.run(_follow(model, candidates, args)))
+    if args.json:
+        print(json.dumps(_report(model, findings), indent=2))
+    else:
+        _print(_tabulate(model, findings))
+    chosen = any(finding.verdict is Verdict.CHOSEN for finding in findings)
+    return 0 if chosen else NONE_CHOSEN
+
+
+async def _follow(
+    model: ModelSpec, candidates: list[Candidate], args: argparse.Namespace
+) -> list[Finding]:
+    """All findings; says on a terminal which candidate is being tried."""
+    from rich.console import Console  # noqa: PLC0415 # only this command shows progress
+
+    console = Console(stderr=True)
+    findings: list[Finding] = []
+    with console.status("") if console.is_terminal else nullcontext() as status:
+        trying = probe(
+            model, candidates, runtime=args.runtime, threads=args.threads, seconds=args.timeout
+        )
+        if status is not None:
+            status.update(f"trying {candidates[0].spec.name}")
+        async for finding in trying:
+            findings.append(finding)
+            if status is not None and len(findings) < len(candidates):
+                status.update(f"trying {candidates[len(findings)].spec.name}")
+    return findings
+
+
+def _report(model: ModelSpec, findings: list[Finding]) -> dict[str, object]:
+    return {
+        "schema": 1,
+        "model": {"name": model.name, "path": str(Path(model.path)), "sha256": model.sha256},
+        "findings": [finding.to_json() for finding in findings],
+    }
+
+
+def _tabulate(model: ModelSpec, findings: list[Finding]) -> Table:
+    from rich.table import Table  # noqa: PLC0415 # only this command draws one
+
+    table = Table(title=f"delegates for {model.name}")
+    for heading in ("delegate", "verdict", "ops", "agrees", "ms (p10 to p90)", "MB", "why"):
+        table.add_column(heading, overflow="fold")
+    for finding in findings:
+        measured = finding.measured
+        cells = ["", "", "", ""]
+        if measured is not None:
+            spread = f"{measured.seconds_p10 * 1e3:.1f} to {measured.seconds_p90 * 1e3:.1f}"
+            cells = [
+                f"{measured.delegated} of {measured.operators}" if measured.operators else "all",
+                f"{measured.agreement:.2%}",
+                f"{measured.seconds_p50 * 1e3:.1f} ({spread})",
+                f"{measured.memory / 1e6:.0f}",
+            ]
+        table.add_row(_name(finding.delegate), finding.verdict.value, *cells, finding.reason)
+    return table
+
+
+def _name(delegate: DelegateSpec) -> str:
+    """A library of the user's own with its options, for there may be several of one name."""
+    if delegate.name in KNOWN:
+        return delegate.name
+    options = ",".join(f"{key}={value}" for key, value in delegate.options.items())
+    return f"{delegate.name} ({options})" if options else delegate.name
+
+
+def _print(table: Table) -> None:
+    from rich.console import Console  # noqa: PLC0415 # as above
+
+    Console(width=None if sys.stdout.isatty() else 140).print(table)

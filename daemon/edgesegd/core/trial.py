@@ -1,0 +1,57 @@
+"""What a delegate's trial is asked and answers: plain values, passed between two processes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from edgesegd.core.delegates.spec import DelegateSpec
+
+
+@dataclass(frozen=True, slots=True)
+class TrialOrder:
+    """One delegate to be tried on one model.
+
+    `reference` is a file that holds what the CPU gave; where there is none yet, this trial is the
+    CPU's own and writes it.
+    """
+
+    model_path: str
+    runtime: str
+    delegate: DelegateSpec
+    threads: int
+    reference: str
+
+    def to_message(self) -> dict[str, Any]:
+        """As it goes to the child."""
+        return asdict(self)
+
+    @classmethod
+    def from_message(cls, message: dict[str, Any]) -> TrialOrder:
+        """As it came."""
+        delegate = dict(message["delegate"])
+        delegate["libraries"] = tuple(delegate["libraries"])
+        return cls(**{**message, "delegate": DelegateSpec(**delegate)})
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a trial that came to its end saw.
+
+    `delegated` of the model's `operators` are run by the delegate; both are 0 on the CPU.
+    `agreement` is the lowest share of pixels, over the probe images, whose class is the CPU's;
+    `largest_difference` that of the output's real values, None for labels; `finite` whether all of
+    them were numbers. Seconds are of warm invokes. `memory` is the process's peak, bytes.
+    """
+
+    runtime: str
+    threads: int
+    delegated: int
+    operators: int
+    agreement: float
+    largest_difference: float | None
+    finite: bool
+    seconds_p10: float
+    seconds_p50: float
+    seconds_p90: float
+    memory: int

@@ -1,0 +1,33 @@
+"""How much of a graph a delegate took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+Operator = Mapping[str, Any]
+"""As the interpreter's `_get_ops_details` gives it: index, op_name, inputs, outputs (tensors)."""
+DELEGATE = "DELEGATE"
+
+
+def count_claimed(operators: Iterable[Operator]) -> tuple[int, int]:
+    """How many of the model's operators a delegate runs, and how many there are.
+
+    The interpreter lists the model's operators, claimed or not, and one node for each part that
+    was claimed. What such a node stands for lies between its inputs and its outputs.
+    """
+    own = [operator for operator in operators if operator["op_name"] != DELEGATE]
+    parts = [operator for operator in operators if operator["op_name"] == DELEGATE]
+    producer = {int(tensor): operator for operator in own for tensor in operator["outputs"]}
+    claimed: set[int] = set()
+    for part in parts:
+        border = {int(tensor) for tensor in part["inputs"]}
+        pending = [int(tensor) for tensor in part["outputs"]]
+        while pending:
+            tensor = pending.pop()
+            operator = producer.get(tensor)
+            if tensor in border or operator is None or operator["index"] in claimed:
+                continue
+            claimed.add(operator["index"])
+            pending += map(int, operator["inputs"])
+    return len(claimed), len(own)

@@ -1,0 +1,157 @@
+"""A delegate tried in a process of its own: `python -m edgesegd.engine.trial`, the order on stdin.
+
+Says on stdout, a JSON object a line, which stage it enters, then what it measured or why it cannot;
+so that its parent knows where it crashed or hung.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import statistics
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from edgesegd.core.codec import Picture
+from edgesegd.core.errors import EdgesegError, EngineFailed
+from edgesegd.core.geometry import fit
+from edgesegd.core.labels import real_values, to_labels
+from edgesegd.core.messages import error_message
+from edgesegd.core.model.reading import read_model
+from edgesegd.core.model.spec import ModelSpec
+from edgesegd.core.options import ResizePolicy
+from edgesegd.core.preprocess import Preprocessor
+from edgesegd.core.scenes import draw_scene
+from edgesegd.core.trial import Measured, TrialOrder
+from edgesegd.engine.interpreter import LoadedModel, apply_library, load_library, load_on_cpu
+from edgesegd.engine.runtime import Runtime, load_runtime
+
+PROBE_SEEDS = (101, 102, 103, 104)
+"""Drawn scenes: the same on every board."""
+LEAST_INVOKES, MOST_INVOKES = 5, 30
+TIMED_SECONDS = 2.0
+"""Warm invokes are timed until both a number and this time are reached, or the most."""
+
+Outputs = npt.NDArray[Any]
+
+
+def main() -> None:
+    """Try what stdin orders."""
+    order = TrialOrder.from_message(json.loads(sys.stdin.readline()))
+    try:
+        say(measured=asdict(run(order)))
+    except EdgesegError as error:
+        say(**error_message(error))
+
+
+def say(**message: object) -> None:
+    """One line to the parent."""
+    print(json.dumps(message), flush=True)  # noqa: T201 # stdout is the way to the parent
+
+
+def run(order: TrialOrder) -> Measured:
+    """Load, compare, time; raises what the loading raises."""
+    model = read_model(Path(order.model_path))
+    runtime = load_runtime(order.runtime)
+    threads = order.threads or runtime.default_threads()
+    loaded = load(runtime, model, order, threads)
+    say(stage="invoke")
+    probe = Probe(model, loaded)
+    outputs = np.stack([probe.output_of(seed) for seed in PROBE_SEEDS])
+    reference = Path(order.reference)
+    if not reference.exists():
+        np.save(reference, outputs)
+    expected = np.load(reference)
+    seconds = sorted(probe.time_invokes())
+    say(stage="destroy")
+    return Measured(
+        runtime=str(runtime),
+        threads=threads,
+        delegated=loaded.delegated,
+        operators=loaded.operators,
+        agreement=agreement(model, outputs, expected),
+        largest_difference=largest_difference(model, outputs, expected),
+        finite=bool(np.isfinite(outputs).all()),
+        seconds_p10=seconds[len(seconds) // 10],
+        seconds_p50=statistics.median(seconds),
+        seconds_p90=seconds[len(seconds) * 9 // 10],
+        memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    )
+
+
+def load(runtime: Runtime, model: ModelSpec, order: TrialOrder, threads: int) -> LoadedModel:
+    """The model, saying each stage before it is entered."""
+    say(stage="create")
+    if order.delegate.is_cpu:
+        return load_on_cpu(runtime, model, threads)
+    library = load_library(runtime, order.delegate)
+    say(stage="prepare")
+    return apply_library(runtime, model, order.delegate, library, threads)
+
+
+class Probe:
+    """Invokes a loaded model on drawn scenes."""
+
+    def __init__(self, model: ModelSpec, loaded: LoadedModel) -> None:
+        self._model = model
+        self._interpreter = loaded.interpreter
+        self._preprocessor = Preprocessor(model)
+        self._input = self._interpreter.get_input_details()[0]["index"]
+        outputs = self._interpreter.get_output_details()
+        self._output = outputs[model.output_position]["index"]
+
+    def output_of(self, seed: int) -> Outputs:
+        """The output tensor for one scene, without the batch dimension."""
+        size = self._model.input_size
+        scene = Image.fromarray(draw_scene(seed, size).image)
+        placed = fit(size, size, ResizePolicy.STRETCH)
+        tensor = self._interpreter.tensor(self._input)()
+        self._preprocessor.to_tensor(Picture(scene, size), placed, tensor)
+        del tensor
+        self._invoke()
+        output: Outputs = self._interpreter.get_tensor(self._output)[0]
+        return output
+
+    def time_invokes(self) -> list[float]:
+        """Seconds of each of some warm invokes."""
+        seconds: list[float] = []
+        while len(seconds) < LEAST_INVOKES or (
+            len(seconds) < MOST_INVOKES and sum(seconds) < TIMED_SECONDS
+        ):
+            started = time.perf_counter()
+            self._invoke()
+            seconds.append(time.perf_counter() - started)
+        return seconds
+
+    def _invoke(self) -> None:
+        try:
+            self._interpreter.invoke()
+        except RuntimeError as error:
+            raise EngineFailed(f"invoke failed: {error}") from error
+
+
+def agreement(model: ModelSpec, outputs: Outputs, expected: Outputs) -> float:
+    """The lowest share of pixels of one image whose class is the expected one."""
+    return min(
+        float((to_labels(model, mine[None]) == to_labels(model, theirs[None])).mean())
+        for mine, theirs in zip(outputs, expected, strict=True)
+    )
+
+
+def largest_difference(model: ModelSpec, outputs: Outputs, expected: Outputs) -> float | None:
+    """Of the outputs' real values; None where they are labels."""
+    if not model.has_scores:
+        return None
+    difference = np.abs(real_values(model, outputs) - real_values(model, expected))
+    return float(np.nan_to_num(difference, nan=np.inf).max())
+
+
+if __name__ == "__main__":
+    main()

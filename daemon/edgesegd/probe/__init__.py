@@ -1,0 +1,1 @@
+"""Finding out which delegate is the fastest of those that are right."""

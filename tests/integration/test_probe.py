@@ -1,0 +1,147 @@
+"""`edgesegd probe` and forced delegates, with a delegate compiled from C."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from support.calls import every, frames, segment
+from support.running_daemon import RunningDaemon
+
+pytestmark = pytest.mark.runtime
+
+
+def edgesegd(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "edgesegd", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+def probe(*delegates: str, timeout: int = 30) -> dict[str, dict[str, Any]]:
+    """Findings by the options of our delegate, or by name."""
+    done = edgesegd(
+        "probe", "--json", f"--timeout={timeout}", *(f"--delegate={text}" for text in delegates)
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["schema"] == 1
+    assert report["model"]["name"] == "scenes"
+    return {
+        ",".join(f"{key}={value}" for key, value in finding["delegate"]["options"].items())
+        if finding["delegate"]["name"] == "fake_delegate"
+        else finding["delegate"]["name"]: finding
+        for finding in report["findings"]
+    }
+
+
+REFUSED = {
+    "claim=none": ("failed", "claims 0 of 45 ops of scenes"),
+    "mode=null": ("failed", "gave no reason"),
+    "mode=null_message": ("failed", "finds no device"),
+    "mode=tea": ("failed", "refuses to start"),
+    "mode=error,at=prepare": ("failed", "refuses scenes"),
+    "mode=error,at=invoke": ("failed", "invoke failed"),
+    "mode=segv,at=create": ("failed", "crashed: SIGSEGV in create"),
+    "mode=segv,at=prepare": ("failed", "crashed: SIGSEGV in prepare"),
+    "mode=abort,at=invoke": ("failed", "crashed: SIGABRT in invoke"),
+    "mode=segv,at=destroy": ("failed", "crashed: SIGSEGV in destroy"),
+    "mode=exit,at=create": ("failed", "exited with status 7 in create"),
+    "mode=garbage": ("wrong", "% of pixels, 99% needed"),
+    "mode=zeros": ("wrong", "% of pixels, 99% needed"),
+    "mode=nan": ("wrong", "no numbers"),
+}
+
+
+def test_every_reason_why_not(fake_delegate: Path) -> None:
+    found = probe(*(f"{fake_delegate}:{options}" for options in REFUSED))
+    told = {options: (found[options]["verdict"], found[options]["reason"]) for options in REFUSED}
+    for options, (verdict, reason) in REFUSED.items():
+        assert told[options][0] == verdict, (options, told[options])
+        assert reason in told[options][1], (options, told[options])
+    assert found["cpu"]["verdict"] == "chosen"
+    assert found["edgetpu"]["reason"].startswith("runs only models compiled for it")
+    assert (found["armnn"]["verdict"], found["armnn"]["reason"]) == (
+        "absent",
+        "library not found: libarmnnDelegate.so",
+    )
+    assert found["vx"]["reason"] == "no device: /dev/galcore"
+
+
+@pytest.mark.parametrize("at", ["create", "invoke"])
+def test_a_hang_is_ended(fake_delegate: Path, at: str) -> None:
+    found = probe(f"{fake_delegate}:mode=hang,at={at}", timeout=6)
+    assert found[f"mode=hang,at={at}"]["reason"] == f"no answer in 6 s, in {at}"
+
+
+def test_one_that_is_right_is_measured(fake_delegate: Path) -> None:
+    found = probe(f"{fake_delegate}:claim=add")["claim=add"]
+    assert found["verdict"] in ("slower", "chosen")
+    measured = found["measured"]
+    assert (measured["delegated"], measured["operators"]) == (5, 45)
+    assert measured["agreement"] > 0.999
+    assert measured["largest_difference"] < 0.01
+    assert 0 < measured["seconds_p10"] <= measured["seconds_p50"] <= measured["seconds_p90"]
+    assert measured["memory"] > 10_000_000
+
+
+def test_a_slow_one_is_not_chosen(fake_delegate: Path) -> None:
+    found = probe(f"{fake_delegate}:mode=slow,ms=40")
+    assert found["cpu"]["verdict"] == "chosen"
+    assert found["mode=slow,ms=40"]["verdict"] == "slower"
+    assert "times as long as cpu" in found["mode=slow,ms=40"]["reason"]
+
+
+def test_the_table_for_people(fake_delegate: Path) -> None:
+    done = edgesegd("probe", f"--delegate={fake_delegate}:mode=garbage")
+    assert done.returncode == 0
+    assert "fake_delegate (mode=garbage)" in done.stdout
+    assert "the fastest of those that agree" in done.stdout
+
+
+async def test_a_forced_delegate_serves(fake_delegate: Path, jpeg: bytes) -> None:
+    with RunningDaemon(f"--delegate={fake_delegate}:claim=add") as running:
+        answers = await segment(running.address, [every(), *frames([jpeg] * 3)])
+        assert {answer.status for answer in answers.values()} == {pb.FRAME_STATUS_OK}
+        assert answers[0].segmentation.delegate == "fake_delegate"
+        assert running.metric("edgeseg_delegate_info", delegate="fake_delegate") == 1
+        assert any("fake_delegate (5 of 45 ops)" in line for line in running.output)
+    with RunningDaemon() as plain:
+        by_cpu = await segment(plain.address, [every(), *frames([jpeg])])
+    assert answers[0].segmentation.labels == by_cpu[0].segmentation.labels
+
+
+@pytest.mark.parametrize(
+    ("delegate", "told"),
+    [
+        (":claim=none", "claims 0 of 45 ops"),
+        (":mode=null_message", "finds no device"),
+        (":mode=error,at=prepare", "refuses scenes"),
+    ],
+)
+def test_a_forced_delegate_that_fails_is_an_error(
+    fake_delegate: Path, delegate: str, told: str
+) -> None:
+    done = edgesegd(
+        "serve",
+        "--listen=127.0.0.1:0",
+        "--metrics-listen=",
+        f"--delegate={fake_delegate}{delegate}",
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (11, 1)
+    assert told in done.stderr
+
+
+def test_a_library_that_is_not_there_is_an_error() -> None:
+    done = edgesegd("serve", "--listen=127.0.0.1:0", "--metrics-listen=", "--delegate=edgetpu")
+    assert done.returncode == 11
+    assert "library not found: libedgetpu.so.1" in done.stderr

@@ -1,0 +1,28 @@
+"""The delegate of the tests, which behaves as its options say: tests/delegate/fake_delegate.c."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "delegate" / "fake_delegate.c"
+FLAGS = ("-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
+
+
+def build(folder: Path) -> Path:
+    """Compile the delegate into `folder`; skips where there is no gcc."""
+    gcc = shutil.which("gcc")
+    if gcc is None:
+        pytest.skip("no gcc to compile the test delegate with; on Debian: apt install gcc")
+    library = folder / "libfake_delegate.so"
+    subprocess.run([gcc, *FLAGS, "-o", library, SOURCE], check=True)
+    return library
+
+
+@pytest.fixture(scope="session")
+def fake_delegate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The compiled delegate's library."""
+    return build(tmp_path_factory.mktemp("delegate"))
