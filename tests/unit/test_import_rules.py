@@ -21,9 +21,10 @@ LAYERS = {
     "link": {"link", "scheduler", "core"},
     "edges": {"edges", "scheduler", "link", "core", "version"},
     "engine": {"engine", "core"},
+    "probe": {"probe", "core"},
     "config": {"config", "core"},
     "daemon": {"daemon", "edges", "link", "scheduler", "core", "config", "version"},
-    "cli": {"cli", "daemon", "config", "core", "version"},
+    "cli": {"cli", "daemon", "probe", "config", "core", "version"},
     "launch": {"launch", "core"},
     "version": {"version"},
     "__main__": {"cli"},
@@ -35,7 +36,7 @@ PACKAGES = {
     "cli": {"rich"},
     "core": {"numpy", "PIL"},
     "edges": {"edgeseg", "grpc", "grpc_health", "prometheus_client"},
-    "engine": {"numpy"},
+    "engine": {"numpy", "PIL"},
     "daemon": {"edgeseg", "grpc", "grpc_reflection", "prometheus_client"},
 }
 """Each part of the daemon, and what it may import that is not Python's own."""

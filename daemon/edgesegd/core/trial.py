@@ -39,9 +39,10 @@ class Measured:
     """What a trial that came to its end saw.
 
     `delegated` of the model's `operators` are run by the delegate; both are 0 on the CPU.
-    `agreement` is the lowest share of pixels, over the probe images, whose class is the CPU's;
-    `largest_difference` that of the output's real values, None for labels; `finite` whether all of
-    them were numbers. Seconds are of warm invokes. `memory` is the process's peak, bytes.
+    `agreement` is the lowest share of pixels, over the probe images, whose class is the CPU's.
+    `largest_difference` is that of the output's real values, and `deviation` their mean difference
+    in standard deviations of the CPU's; both None for labels and no numbers. `finite` is whether all of them were
+    numbers. Seconds are of warm invokes. `memory` is the process's peak, bytes.
     """
 
     runtime: str
@@ -50,6 +51,7 @@ class Measured:
     operators: int
     agreement: float
     largest_difference: float | None
+    deviation: float | None
     finite: bool
     seconds_p10: float
     seconds_p50: float

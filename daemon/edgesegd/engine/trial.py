@@ -77,7 +77,7 @@ def run(order: TrialOrder) -> Measured:
         delegated=loaded.delegated,
         operators=loaded.operators,
         agreement=agreement(model, outputs, expected),
-        largest_difference=largest_difference(model, outputs, expected),
+        **compare_values(model, outputs, expected),
         finite=bool(np.isfinite(outputs).all()),
         seconds_p10=seconds[len(seconds) // 10],
         seconds_p50=statistics.median(seconds),
@@ -145,12 +145,22 @@ def agreement(model: ModelSpec, outputs: Outputs, expected: Outputs) -> float:
     )
 
 
-def largest_difference(model: ModelSpec, outputs: Outputs, expected: Outputs) -> float | None:
-    """Of the outputs' real values; None where they are labels."""
-    if not model.has_scores:
-        return None
-    difference = np.abs(real_values(model, outputs) - real_values(model, expected))
-    return float(np.nan_to_num(difference, nan=np.inf).max())
+def compare_values(
+    model: ModelSpec, outputs: Outputs, expected: Outputs
+) -> dict[str, float | None]:
+    """How far the outputs' real values are from the expected.
+
+    None where they are labels, or no numbers.
+    """
+    if not model.has_scores or not np.isfinite(outputs).all():
+        return {"largest_difference": None, "deviation": None}
+    reference = real_values(model, expected)
+    difference = np.abs(real_values(model, outputs) - reference)
+    spread = float(reference.std()) or 1.0
+    return {
+        "largest_difference": float(difference.max()),
+        "deviation": float(difference.mean()) / spread,
+    }
 
 
 if __name__ == "__main__":

@@ -14,6 +14,14 @@ LEAST_AGREEMENT = 0.99
 """Share of pixels whose class must be the CPU's."""
 
 
+LARGEST_DEVIATION = 0.1
+"""Mean difference of the output's values from the CPU's, in standard deviations of those.
+
+Half precision stays below 0.01. It tells a delegate that lies where the drawn scenes are all
+background to a model, so that the classes alone would not.
+"""
+
+
 class Verdict(StrEnum):
     """What became of a candidate."""
 
@@ -45,6 +53,11 @@ def judge(delegate: DelegateSpec, title: str, measured: Measured) -> Finding:
         reason = "gives values that are no numbers"
     elif measured.agreement < LEAST_AGREEMENT:
         reason = f"agrees on {measured.agreement:.1%} of pixels, {LEAST_AGREEMENT:.0%} needed"
+    elif measured.deviation is not None and measured.deviation > LARGEST_DEVIATION:
+        reason = (
+            f"values are off by {measured.deviation:.2f} standard deviations, "
+            f"{LARGEST_DEVIATION:g} are allowed"
+        )
     else:
         return Finding(delegate, title, Verdict.SLOWER, "", measured)
     return Finding(delegate, title, Verdict.WRONG, reason, measured)
