@@ -41,8 +41,8 @@ class Measured:
     `delegated` of the model's `operators` are run by the delegate; both are 0 on the CPU.
     `agreement` is the lowest share of pixels, over the probe images, whose class is the CPU's.
     `largest_difference` is that of the output's real values, and `deviation` their mean difference
-    in standard deviations of the CPU's; both None for labels and no numbers. `finite` is whether all of them were
-    numbers. Seconds are of warm invokes. `memory` is the process's peak, bytes.
+    in standard deviations of the CPU's; both None for labels and no numbers. `finite` is whether
+    all of them were numbers. Seconds are of warm invokes. `memory` is the process's peak, bytes.
     """
 
     runtime: str

@@ -52,7 +52,7 @@ def judge(delegate: DelegateSpec, title: str, measured: Measured) -> Finding:
     if not measured.finite:
         reason = "gives values that are no numbers"
     elif measured.agreement < LEAST_AGREEMENT:
-        reason = f"agrees on {measured.agreement:.1%} of pixels, {LEAST_AGREEMENT:.0%} needed"
+        reason = f"agrees on {measured.agreement:.2%} of pixels, {LEAST_AGREEMENT:.0%} needed"
     elif measured.deviation is not None and measured.deviation > LARGEST_DEVIATION:
         reason = (
             f"values are off by {measured.deviation:.2f} standard deviations, "

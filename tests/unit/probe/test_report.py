@@ -34,8 +34,8 @@ def finding(name: str, **changes: object) -> Finding:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"agreement": 0.8349}, "agrees on 83.5% of pixels, 99% needed"),
-        ({"agreement": 0.9899}, "agrees on 99.0% of pixels, 99% needed"),
+        ({"agreement": 0.8349}, "agrees on 83.49% of pixels, 99% needed"),
+        ({"agreement": 0.9899}, "agrees on 98.99% of pixels, 99% needed"),
         ({"deviation": 0.11}, "values are off by 0.11 standard deviations, 0.1 are allowed"),
         ({"finite": False, "agreement": 1.0}, "gives values that are no numbers"),
     ],
