@@ -92,8 +92,8 @@ pip install -r training/requirements.txt
 python training/train.py --scenes {scenes} --steps {steps} --batch {batch} --seed {seed}
 ```
 
-Seeds are fixed, so the same machine gives the same file. Another one adds floats in another
-order, so its file may differ in its bytes, and its figures in their last digits.
+Seeds are fixed: two short runs on one machine gave the same bytes. Another machine adds floats in
+another order, so its file may differ in its bytes, and its figures in their last digits.
 """
 
 
