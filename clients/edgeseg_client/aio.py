@@ -22,7 +22,15 @@ from edgeseg_client.frame import Frame, ImageLike
 from edgeseg_client.in_flight import InFlight
 from edgeseg_client.info import ServerInfo, read_info
 from edgeseg_client.intake import Intake, write_frame
-from edgeseg_client.options import Options, Policy, needs_info, options_message, policy_value
+from edgeseg_client.opening import offer
+from edgeseg_client.options import (
+    Options,
+    Policy,
+    check_options,
+    needs_info,
+    options_message,
+    policy_value,
+)
 from edgeseg_client.result import Result
 from edgeseg_client.source import pull
 from edgeseg_client.status import call_errors
@@ -42,9 +50,9 @@ class AsyncClient:
     """Segments images with the daemon at `address`, `HOST:PORT` or `unix:///PATH`.
 
     `token` is sent with every call; `credentials` (from `grpc.ssl_channel_credentials`) turn TLS
-    on. `timeout` bounds each call that is not a stream, `retry_for` how long a daemon that is not
-    there is tried again; both in seconds. Connects with the first call; to be used and closed on
-    one event loop, at best with `async with`.
+    on. `timeout` bounds each call, of a stream its opening; `retry_for` how long a daemon that is
+    not there, or for a call has too much work, is tried again; both in seconds. Connects with the
+    first call; to be used and closed on one event loop, at best with `async with`.
 
     Every call raises errors of `edgeseg_client.errors` only: `InvalidRequest`, `Unavailable`,
     `Overloaded` and the others there.
@@ -89,7 +97,7 @@ class AsyncClient:
     # `timeout` is gRPC's deadline, of which the daemon learns; asyncio's would only cancel.
     async def info(self, *, timeout: float | None = None) -> ServerInfo:  # noqa: ASYNC109
         """What the daemon is, serves and accepts."""
-        return await retry.call(self._ask_info, timeout or self._timeout, self._backoff())
+        return await retry.call(self._ask_info, self._within(timeout), self._backoff())
 
     async def segment(
         self,
@@ -100,11 +108,12 @@ class AsyncClient:
     ) -> Result:
         """Segments one image; `timeout` replaces that of the client, in seconds."""
         frame = image if isinstance(image, Frame) else Frame(image)
-        info = await self.info(timeout=timeout) if needs_info(options) else None
-        request = pb.SegmentImageRequest(options=options_message(options, info))
+        checked = check_options(options)
+        info = await self.info(timeout=timeout) if needs_info(checked) else None
+        request = pb.SegmentImageRequest(options=options_message(checked, info))
         # Files are read and pixels copied beside the event loop.
         await asyncio.to_thread(
-            write_frame, request.frame, frame, options.get("pixel_format", "rgb")
+            write_frame, request.frame, frame, checked.get("pixel_format", "rgb")
         )
 
         async def attempt(left: float | None) -> pb.SegmentImageResponse:
@@ -112,7 +121,7 @@ class AsyncClient:
             stub = await self._stub()
             return await stub.SegmentImage(request, timeout=left, metadata=self._metadata)
 
-        return read_result(await retry.call(attempt, timeout or self._timeout, self._backoff()))
+        return read_result(await retry.call(attempt, self._within(timeout), self._backoff()))
 
     def stream(
         self,
@@ -137,11 +146,15 @@ class AsyncClient:
         if isinstance(frames, str | bytes | bytearray | memoryview):
             raise InvalidRequest("give the frames in a list or another iterable")
         message = pb.StreamOptions(policy=policy_value(policy))
+        checked = check_options(options)
+        limit = _IN_FLIGHT[policy] if in_flight is None else in_flight
+        if limit < 1:
+            raise InvalidRequest(f"with {limit} frames in flight nothing could be sent")
         return FrameStream(
-            connect=lambda: self._connect(message, options),
-            frames=pull(frames, Intake(options.get("pixel_format", "rgb")).take),
+            connect=lambda: self._connect(message, checked),
+            frames=pull(frames, Intake(checked.get("pixel_format", "rgb")).take),
             in_flight=InFlight(newest_only=policy == "latest"),
-            limit=in_flight or _IN_FLIGHT[policy],
+            limit=limit,
             backoff=self._backoff(),
         ).answers()
 
@@ -153,7 +166,8 @@ class AsyncClient:
         info = await self._ask_info(self._timeout)
         message.segmentation.CopyFrom(options_message(options, info))
         call = (await self._stub()).Segment(metadata=self._metadata)
-        return Connection(call, pb.SegmentRequest(options=message), info.max_frame_bytes)
+        await offer(call, message, self._timeout)
+        return Connection(call, info.max_frame_bytes)
 
     async def _ask_info(self, left: float | None) -> ServerInfo:
         stub = await self._stub()
@@ -174,6 +188,9 @@ class AsyncClient:
             if self._channel is None:
                 self._channel = await open_channel(self.address, self._credentials)
             return SegmentationServiceStub(self._channel)  # type: ignore[return-value]  # one class for both
+
+    def _within(self, timeout: float | None) -> float | None:
+        return self._timeout if timeout is None else timeout
 
     def _backoff(self) -> Backoff:
         return Backoff(self._retry_for)

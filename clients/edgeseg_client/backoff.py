@@ -34,10 +34,12 @@ class Backoff:
         self._failing_since: float | None = None
         self._connected_since: float | None = None
 
-    def delay(self, now: float) -> float | None:
+    def delay(self, now: float, *, at_least: float = 0.0) -> float | None:
         """How long to wait after a failure at `now`, in seconds; None: give up.
 
         `now` is any clock that only goes forward, in seconds. The last delay ends with the budget.
+        `at_least` is what the other side asked for, in seconds; where that is more than is left of
+        the budget, there is no further attempt.
         """
         if self._connected_since is not None and now - self._connected_since >= self._settled:
             self.reset()
@@ -45,12 +47,14 @@ class Backoff:
         if self._failing_since is None:
             self._failing_since = now
         left = self._failing_since + self.budget - now
-        if left <= 0:
+        if left <= 0 or at_least > left:
             return None
         # The exponent is bounded, or a long outage would overflow the float.
         step = min(self._maximum, self._initial * self._factor ** min(self._failures, 64))
         self._failures += 1
-        return min(left, step * (0.5 + self._randomness() / 2))
+        jitter = self._randomness() / 2
+        # Those that were told the same time do not come back at once either.
+        return min(left, max(step * (0.5 + jitter), at_least * (1 + jitter)))
 
     def connected(self, now: float) -> None:
         """Notes that there is a connection since `now`, which may not hold."""

@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any, Final
 
 import grpc
 
-from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.errors import InvalidRequest
 from edgeseg_client.local_names import resolve
 
-_SERVICE: Final = pb.DESCRIPTOR.services_by_name["SegmentationService"].full_name
-
-# A full queue is tried again by gRPC itself, when the daemon's `grpc-retry-pushback-ms` says. A
-# daemon that is not there is `retry`'s matter: gRPC gives up after a second or two.
-_SERVICE_CONFIG: Final = {
-    "methodConfig": [
-        {
-            "name": [{"service": _SERVICE, "method": "SegmentImage"}],
-            "retryPolicy": {
-                "maxAttempts": 5,
-                "initialBackoff": "0.1s",
-                "maxBackoff": "2s",
-                "backoffMultiplier": 2,
-                "retryableStatusCodes": ["RESOURCE_EXHAUSTED"],
-            },
-        }
-    ]
-}
-
 _OPTIONS: Final[tuple[tuple[str, Any], ...]] = (
-    ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
-    # What does not fit here is not tried again by gRPC; its default holds no raw frame.
-    ("grpc.per_rpc_retry_buffer_size", 64 << 20),
     # The daemon has the limits; GetServerInfo says them.
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),

@@ -28,6 +28,15 @@ def write_image(message: pb.Frame, image: ImageLike, pixel_format: PixelFormat =
 
     Raises `InvalidRequest` where the file cannot be read, or the array is not a picture.
     """
+    try:
+        _write(message, image, pixel_format)
+    except (ValueError, TypeError, OSError) as error:  # of Pillow, numpy or protobuf
+        raise InvalidRequest(f"the {type(image).__name__} cannot be sent: {error}") from error
+    if not message.data:
+        raise InvalidRequest("the picture is empty")
+
+
+def _write(message: pb.Frame, image: ImageLike, pixel_format: PixelFormat) -> None:
     match image:
         case RawImage():
             _write_raw(message, image)
@@ -44,8 +53,6 @@ def write_image(message: pb.Frame, image: ImageLike, pixel_format: PixelFormat =
                 f"a {type(image).__name__} is no image; give a path, encoded bytes, a Pillow image,"
                 " a numpy array or a Frame"
             )
-    if not message.data:
-        raise InvalidRequest("the picture is empty")
 
 
 def read_picture(path: str | os.PathLike[str]) -> bytes:
@@ -66,11 +73,16 @@ def _write_raw(message: pb.Frame, image: RawImage) -> None:
         raise InvalidRequest(
             f"there is no format {image.format!r}; there are: {', '.join(FORMATS)}"
         )
+    if not isinstance(image.data, bytes | bytearray | memoryview):
+        raise InvalidRequest(f"the data of a raw image are bytes, not {type(image.data).__name__}")
+    for name, value in (("width", image.width), ("height", image.height)):
+        if value < 1:
+            raise InvalidRequest(f"a picture with a {name} of {value} is empty")
     message.format = FORMATS[image.format]
     message.width = image.width
     message.height = image.height
     message.stride = image.stride
-    message.data = image.data
+    message.data = bytes(image.data)
 
 
 def _from_pillow(image: Image.Image) -> RawImage:

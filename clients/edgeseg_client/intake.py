@@ -60,6 +60,8 @@ def write_frame(message: pb.Frame, frame: Frame, pixel_format: PixelFormat) -> N
     try:
         message.id = frame.id or 0
         message.captured_unix_ns = captured
-    except ValueError as error:
-        raise InvalidRequest(f"the frame's id or capture time is out of range: {error}") from error
+    except (ValueError, TypeError) as error:
+        raise InvalidRequest(
+            f"the frame's id or capture time is out of range or no whole number: {error}"
+        ) from error
     write_image(message, frame.image, pixel_format)

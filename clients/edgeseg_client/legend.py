@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
+
+from edgeseg_client.result import NO_CLASS, LabelMap
 
 Font: TypeAlias = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -17,6 +21,9 @@ _PANEL: Final = (16, 18, 22, 190)
 _OPAQUE_PANEL: Final = (16, 18, 22, 255)
 # More of a picture than this, in either direction, a legend over it may not hide.
 _LARGEST_SHARE: Final = 0.5
+# Nor more of any one class, or an object would be missed; nor be on more colour than this.
+_MOST_OF_A_CLASS: Final = 0.02
+_MOST_OF_THE_CORNER: Final = 0.01
 # Supersampling that keeps corners smooth, for Pillow draws without anti-aliasing.
 _SMOOTH: Final = 3
 
@@ -30,9 +37,10 @@ class Entry:
     share: float
 
 
-def add_legend(picture: Image.Image, entries: Sequence[Entry]) -> Image.Image:
-    """The picture with the entries in its lower left corner, or below it where it is too small.
+def add_legend(picture: Image.Image, entries: Sequence[Entry], drawn: LabelMap) -> Image.Image:
+    """The picture with the entries in its freest corner, or below it where they would hide much.
 
+    `drawn` has the size of the picture: the class whose colour a pixel has, `NO_CLASS` for none.
     The text grows with the picture; below 12 pixels it would not be legible. Without entries the
     picture is returned as it is. Of many entries the first are shown, and how many more there are.
     """
@@ -41,12 +49,10 @@ def add_legend(picture: Image.Image, entries: Sequence[Entry]) -> Image.Image:
     size = max(12, round(min(picture.size) / 28))
     margin = size // 2
     over = _draw_panel(entries, size, _PANEL)
-    if (
-        over.width + 2 * margin <= picture.width * _LARGEST_SHARE
-        and over.height + 2 * margin <= picture.height * _LARGEST_SHARE
-    ):
+    corner = _find_corner(drawn, over.size, margin)
+    if corner is not None:
         canvas = picture.convert("RGBA")
-        canvas.alpha_composite(over, (margin, picture.height - over.height - margin))
+        canvas.alpha_composite(over, corner)
         return canvas.convert("RGB")
     below = _draw_panel(entries, size, _OPAQUE_PANEL)
     canvas = Image.new(
@@ -57,6 +63,29 @@ def add_legend(picture: Image.Image, entries: Sequence[Entry]) -> Image.Image:
     canvas.paste(picture, ((canvas.width - picture.width) // 2, 0))
     canvas.paste(below, (0, picture.height), below)
     return canvas
+
+
+def _find_corner(drawn: LabelMap, panel: tuple[int, int], margin: int) -> tuple[int, int] | None:
+    """Where a panel of (width, height) hides the least, as (left, top); None: nowhere."""
+    height, width = drawn.shape
+    across, down = panel
+    right, bottom = width - across - margin, height - down - margin
+    if across + 2 * margin > width * _LARGEST_SHARE or down + 2 * margin > height * _LARGEST_SHARE:
+        return None
+    total = _count(drawn)
+    best, least = None, _MOST_OF_THE_CORNER * across * down
+    for left, top in ((margin, bottom), (right, bottom), (margin, margin), (right, margin)):
+        hidden = _count(drawn[top : top + down, left : left + across])
+        colored = int(hidden.sum())
+        harmless = bool((hidden <= _MOST_OF_A_CLASS * total).all())
+        if harmless and (colored < least or (best is None and colored <= least)):
+            best, least = (left, top), colored
+    return best
+
+
+def _count(drawn: LabelMap) -> npt.NDArray[np.intp]:
+    """The pixels of each class, without `NO_CLASS`."""
+    return np.bincount(drawn.ravel(), minlength=NO_CLASS + 1)[:NO_CLASS]
 
 
 def _draw_panel(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Sequence
-from typing import Literal, TypeAlias, TypedDict, TypeVar
+from operator import index
+from typing import Any, Final, Literal, TypeAlias, TypedDict, TypeVar, get_args
+
+import numpy as np
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.encode import PixelFormat
 from edgeseg_client.errors import InvalidRequest
 from edgeseg_client.info import ClassInfo, ServerInfo
 from edgeseg_client.names import OUTPUTS, POLICIES, RESIZES, SIZES
+from edgeseg_client.result import NO_CLASS
 
 Output: TypeAlias = Literal[
     "labels", "labels_png", "rle", "polygons", "statistics", "confidence", "confidence_map"
@@ -20,6 +25,8 @@ Size: TypeAlias = Literal["model", "frame"] | tuple[int, int]
 """The size of results: the model's, the frame's, or (width, height) in pixels."""
 
 _Value = TypeVar("_Value")
+
+_MAX_UINT32: Final = 2**32 - 1
 
 
 class Options(TypedDict, total=False):
@@ -41,16 +48,41 @@ class Options(TypedDict, total=False):
     """The order of the channels of numpy arrays; `"rgb"`."""
 
 
+def check_options(options: Options) -> Options:
+    """The same options, to be read more than once: with tuples in place of iterators.
+
+    Raises `InvalidRequest` for a name that is no option, and for what is wrong with any daemon.
+    """
+    for name in options:
+        if name not in Options.__annotations__:
+            close = difflib.get_close_matches(name, Options.__annotations__, n=1)
+            advice = f"did you mean {close[0]!r}?" if close else ", ".join(Options.__annotations__)
+            raise InvalidRequest(f"there is no option {name!r}; {advice}")
+    checked = options.copy()
+    checked["outputs"] = _several("outputs", options.get("outputs", ()))
+    checked["classes"] = _several("classes", options.get("classes", ()))
+    if (pixel_format := options.get("pixel_format", "rgb")) not in get_args(PixelFormat):
+        known = ", ".join(get_args(PixelFormat))
+        raise InvalidRequest(f"there is no pixel_format {pixel_format!r}; there are: {known}")
+    if not isinstance(model := options.get("model", ""), str):
+        raise InvalidRequest(f"a model is given by its name, not as {model!r}")
+    for wanted in checked["classes"]:
+        if not isinstance(wanted, str):
+            _whole("a class", wanted, 0, NO_CLASS - 1)
+    options_message({**checked, "classes": ()})
+    return checked
+
+
 def needs_info(options: Options) -> bool:
-    """Whether `options_message` needs to know the daemon's classes."""
+    """Whether `options_message` needs to know the daemon's classes; `options` are checked."""
     return any(isinstance(wanted, str) for wanted in options.get("classes", ()))
 
 
 def options_message(options: Options, info: ServerInfo | None = None) -> pb.SegmentationOptions:
     """The options as the contract has them.
 
-    `info` is needed where classes are given by name. Raises `InvalidRequest` for a value that is
-    not in the contract, and for a class that the model has not.
+    They are checked; `info` is needed where classes are given by name. Raises `InvalidRequest` for
+    a value that is not in the contract, and for a class that the model has not.
     """
     model = options.get("model", "")
     message = pb.SegmentationOptions(
@@ -72,7 +104,7 @@ def policy_value(policy: Policy) -> pb.QueuePolicy.ValueType:
 
 
 def _choose(what: str, name: str, table: dict[str, _Value]) -> _Value:
-    if name not in table:
+    if not isinstance(name, str) or name not in table:
         raise InvalidRequest(f"there is no {what} {name!r}; there are: {', '.join(table)}")
     return table[name]
 
@@ -80,24 +112,49 @@ def _choose(what: str, name: str, table: dict[str, _Value]) -> _Value:
 def _size_message(size: Size) -> pb.OutputSize:
     if isinstance(size, str):
         return pb.OutputSize(mode=_choose("size", size, SIZES))
-    width, height = size
-    if width < 1 or height < 1:
-        raise InvalidRequest(f"a size of {width}x{height} pixels is empty")
-    return pb.OutputSize(mode=pb.OUTPUT_SIZE_MODE_CUSTOM, width=width, height=height)
+    if not isinstance(size, Sequence) or len(size) != 2:
+        raise InvalidRequest(f"{size!r} is no size; give 'model', 'frame' or (width, height)")
+    return pb.OutputSize(
+        mode=pb.OUTPUT_SIZE_MODE_CUSTOM,
+        width=_whole("a width", size[0], 1, _MAX_UINT32),
+        height=_whole("a height", size[1], 1, _MAX_UINT32),
+    )
 
 
 def _milliseconds(seconds: float | None) -> int:
     """Whole milliseconds, at least 1: in the contract 0 is no limit."""
     if seconds is None:
         return 0
-    if seconds <= 0:
-        raise InvalidRequest(f"a largest age of {seconds} s would expire every frame")
-    return max(1, round(seconds * 1000))
+    if not isinstance(seconds, int | float | np.number):
+        raise InvalidRequest(f"max_age is a number of seconds, not {seconds!r}")
+    if not 0 < seconds <= _MAX_UINT32 / 1000:
+        raise InvalidRequest(
+            f"max_age is more than 0 and at most {_MAX_UINT32 // 1000} seconds, not {seconds!r};"
+            " leave it out for no limit"
+        )
+    return max(1, int(seconds * 1000 + 0.5))
+
+
+def _several(name: str, given: Iterable[_Value]) -> tuple[_Value, ...]:
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise InvalidRequest(f"{name} is a list, not {given!r}; write {name}=[{given!r}]")
+    return tuple(given)
+
+
+def _whole(what: str, given: Any, lowest: int, highest: int) -> int:  # noqa: ANN401  # a caller's
+    """`given` as an int; raises `InvalidRequest` where it is none or not in the range."""
+    try:
+        value = index(given)
+    except TypeError:
+        value = -1
+    if not lowest <= value <= highest:
+        raise InvalidRequest(f"{what} is a whole number from {lowest} to {highest}, not {given!r}")
+    return value
 
 
 def _class_id(wanted: int | str, known: Sequence[ClassInfo]) -> int:
     if not isinstance(wanted, str):
-        return wanted
+        return index(wanted)
     for one in known:
         if one.name.casefold() == wanted.casefold():
             return one.id

@@ -17,7 +17,7 @@ from edgeseg_client.frame import PixelArray
 from edgeseg_client.info import ClassInfo
 from edgeseg_client.labels_image import palette
 from edgeseg_client.legend import Entry, add_legend
-from edgeseg_client.result import LabelMap, Result
+from edgeseg_client.result import NO_CLASS, LabelMap, Result
 
 _CLEAR: Final = (0, 0, 0)
 """A class of this colour, such as VOC's background, is left as it is."""
@@ -37,8 +37,8 @@ def overlay(
     """The picture, upright and RGB, with each class's pixels tinted and outlined.
 
     `alpha` is how much of the class colour covers the picture, 0.0 to 1.0. The labels are scaled to
-    the picture. A legend (colour, name, share of all pixels) covers a corner; where that would hide
-    too much, it is added below, and the image returned is larger than the picture.
+    the picture. A legend (colour, name, share of all pixels) covers a corner; where each would hide
+    something found, it is added below, and the image returned is larger than the picture.
 
     Raises `NotAsked` where the result has no labels, `InvalidRequest` where the picture cannot be
     read.
@@ -62,7 +62,7 @@ def overlay(
         for id_, share in result.shares.items()
         if id_ in names and shown[id_]
     ]
-    return add_legend(drawn, entries)
+    return add_legend(drawn, entries, np.where(shown[labels], labels, np.uint8(NO_CLASS)))
 
 
 def open_picture(image: Picture) -> Image.Image:

@@ -7,9 +7,6 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeAlias
-
-import grpc
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.answer import FrameAnswer
@@ -19,25 +16,24 @@ from edgeseg_client.encode import age_us
 from edgeseg_client.errors import Unavailable
 from edgeseg_client.in_flight import InFlight
 from edgeseg_client.intake import Pending
+from edgeseg_client.opening import Call
 from edgeseg_client.status import Status, call_errors, status_of
-
-Call: TypeAlias = grpc.aio.StreamStreamCall[pb.SegmentRequest, pb.SegmentResponse]
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A call, the message that goes first, and the daemon's limit; 0: none."""
+    """A call whose options were accepted, and the daemon's limit; 0: none."""
 
     call: Call
-    options: pb.SegmentRequest
     max_frame_bytes: int
 
 
 class FrameStream:
     """Sends and receives at the same time; answers every frame exactly once.
 
-    `connect` opens a call and raises `Unavailable` where there is no daemon. `limit` is how many
-    frames may be taken from `frames` without their answers having been taken from here.
+    `connect` opens a call and raises `Unavailable` where there is no daemon; nothing is taken from
+    `frames` before the first is open. `limit` is how many frames may be taken without their answers
+    having been taken from here.
     """
 
     def __init__(
@@ -137,7 +133,6 @@ class FrameStream:
     async def _send(self, connection: Connection) -> None:
         # Writing to a call that has ended is an InvalidStateError; the receiver knows how it ended.
         with call_errors(), contextlib.suppress(asyncio.InvalidStateError):
-            await connection.call.write(connection.options)
             while (pending := await self._next_unsent()) is not None:
                 frame = pending.request.frame
                 if 0 < connection.max_frame_bytes < len(frame.data):

@@ -19,6 +19,9 @@ AUTO = "auto"
 DEFAULT_LISTEN = "127.0.0.1:8460"
 DEFAULT_METRICS_LISTEN = "127.0.0.1:9460"
 
+MOST = {"max_frame_bytes": (1 << 30) - 1, "threads": 256, "unary_queue": 100_000}
+"""gRPC's limit, twice that of a frame, is a 32-bit number; more threads than that are a slip."""
+
 Value = str | int | float | tuple[str, ...]
 
 
@@ -69,6 +72,9 @@ class Config:
                 raise ConfigError(f"{setting.name} is a finite number, not {value}")
             if isinstance(value, int | float) and value < 0:
                 raise ConfigError(f"{setting.name} cannot be negative, as {value} is")
+        for name, most in MOST.items():
+            if getattr(self, name) > most:
+                raise ConfigError(f"{name} cannot be more than {most}, as {getattr(self, name)} is")
         for name in ("max_frame_bytes", "max_frame_pixels", "unary_queue"):
             if getattr(self, name) == 0:
                 raise ConfigError(f"{name} cannot be 0")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -17,7 +18,7 @@ from prometheus_client import CollectorRegistry
 from edgeseg.v1 import segmentation_pb2_grpc as pb_grpc
 from edgesegd.config import Config
 from edgesegd.core.delegates.spec import DelegateSpec
-from edgesegd.core.errors import CannotListen
+from edgesegd.core.errors import EngineStartFailed
 from edgesegd.core.frame import FrameLimits
 from edgesegd.core.messages import EngineSetup
 from edgesegd.core.model.reading import read_model
@@ -43,6 +44,8 @@ log = logging.getLogger(__name__)
 ENGINE_SLOTS = 1
 """Frames that an engine may hold: the next one is chosen when the last is done, so it is fresh."""
 EXIT_FAILED = 1
+LAST_WORDS_SECONDS = 0.5
+"""For the statuses of calls that have ended to be sent."""
 
 
 def server_options(limits: FrameLimits) -> list[tuple[str, int]]:
@@ -106,7 +109,8 @@ class Daemon:
         server = grpc.aio.server(options=server_options(self._limits))
         try:
             addresses = self._add_services(server)
-            await self._supervisor.start()
+            if not await self._start_engine():
+                return 0
             await server.start()
             feeding = asyncio.create_task(self._supervisor.run())
             self._say_ready(addresses, metrics_server)
@@ -116,6 +120,19 @@ class Daemon:
             await self._supervisor.close()
             if metrics_server is not None:
                 metrics_server.close()
+
+    async def _start_engine(self) -> bool:
+        """Start the first engine, unless a signal comes first; raises a StartupError."""
+        starting = asyncio.create_task(self._supervisor.start())
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not starting.done():
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            return False
+        starting.result()
+        return True
 
     async def _main_loop(self, server: grpc.aio.Server, feeding: asyncio.Task[None]) -> int:
         stopping = asyncio.create_task(self._stop.wait())
@@ -134,12 +151,17 @@ class Daemon:
         self._notifier.notify("STOPPING=1")
         await self._health.drain()
         self._service.drain()
-        await server.stop(self._config.drain_seconds)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._config.drain_seconds):
+                await self._service.idle()
+        # What is open now only watches health, or had its time.
+        await server.stop(LAST_WORDS_SECONDS)
 
     def _engine_setup(self) -> EngineSetup:
         return EngineSetup(
             model_path=str(self._model.path),
             model_name=self._model.name,
+            model_sha256=self._model.sha256,
             runtime=self._config.runtime,
             delegate=self._config.forced_delegate or DelegateSpec(),
             threads=self._config.threads,
@@ -164,7 +186,7 @@ class Daemon:
     def _say_ready(self, addresses: list[str], metrics_server: MetricsServer | None) -> None:
         ready = self._engine.ready
         if ready is None:
-            raise CannotListen("the engine was lost before the daemon was ready")
+            raise EngineStartFailed("the engine was lost before the daemon was ready")
         for address in addresses:
             if not is_loopback(address):
                 log.warning(
@@ -189,9 +211,7 @@ class Daemon:
             loop.add_signal_handler(number, self._on_signal, number)
 
     def _on_signal(self, number: int) -> None:
-        """The first signal drains; the second ends the process at once."""
+        """The first signal drains; the second ends the process at once, and its engine with it."""
         if self._stop.is_set():
-            if self._engine.pid is not None:
-                os.kill(self._engine.pid, signal.SIGKILL)
             os._exit(128 + number)
         self._stop.set()

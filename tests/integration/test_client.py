@@ -116,13 +116,13 @@ def test_no_daemon_is_one_line(tmp_path: Path, pictures: Path) -> None:
 
 
 def test_the_readmes_snippet(daemon: RunningDaemon, pictures: Path, tmp_path: Path) -> None:
-    """As it stands in the README, with this daemon's address and a camera of two frames."""
+    """As it stands in the README, with this daemon's address."""
     snippet = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert snippet is not None
     assert snippet[1].count("\n") <= 8
     (pictures / "one.jpg").rename(tmp_path / "photo.jpg")
-    camera = "def camera_frames():\n    yield from ['photo.jpg'] * 2\n"
-    program = camera + snippet[1].replace("127.0.0.1:8460", daemon.address)
+    (pictures / "two.png").rename(tmp_path / "another.png")
+    program = snippet[1].replace("127.0.0.1:8460", daemon.address)
     done = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.core.model.store import BUILTIN, resolve_model
 from support.calls import every, frames, segment, stub
 from support.running_daemon import RunningDaemon
 
@@ -79,3 +82,49 @@ async def test_killed_while_idle_shows_in_health(own_daemon: RunningDaemon, jpeg
         assert (await watch.read()).status == status.NOT_SERVING
         assert (await watch.read()).status == status.SERVING
     assert (await segment(own_daemon.address, frames([jpeg])))[0].status == pb.FRAME_STATUS_OK
+
+
+async def test_a_model_replaced_on_disk_is_not_served_as_the_old_one(
+    tmp_path: Path, jpeg: bytes
+) -> None:
+    original = resolve_model(BUILTIN, tmp_path)
+    model = tmp_path / "mine.tflite"
+    model.write_bytes(original.read_bytes())
+    model.with_suffix(".toml").write_bytes(original.with_suffix(".toml").read_bytes())
+    with RunningDaemon(f"--model={model}") as running:
+        model.write_bytes(original.read_bytes() + b"\0")
+        assert running.engine_pid is not None
+        os.kill(running.engine_pid, signal.SIGKILL)
+        answers = await segment(running.address, [every(), *frames([jpeg])])
+    assert answers[0].status == pb.FRAME_STATUS_ENGINE_FAILED
+    assert "replaced while it was served" in answers[0].message
+
+
+async def test_no_descriptor_left_for_an_engine(own_daemon: RunningDaemon, jpeg: bytes) -> None:
+    """The front outlives it, and has an engine again when there are descriptors."""
+    pid = own_daemon.process.pid
+    limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    in_use = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    async with stub(own_daemon.address) as service:
+        call = service.Segment()
+        await call.write(every())
+        await call.write(frames([jpeg])[0])
+        assert await call.read()
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (in_use - 4, limits[1]))
+        assert own_daemon.engine_pid is not None
+        os.kill(own_daemon.engine_pid, signal.SIGKILL)
+        await call.write(frames([jpeg], first_id=1)[0])
+        failed = await call.read()
+        assert isinstance(failed, pb.SegmentResponse)
+        assert failed.status == pb.FRAME_STATUS_ENGINE_FAILED
+        assert "Too many open files" in failed.message
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+        for number in range(2, 100):
+            await call.write(frames([jpeg], first_id=number)[0])
+            answer = await call.read()
+            assert isinstance(answer, pb.SegmentResponse)
+            if answer.status == pb.FRAME_STATUS_OK:
+                break
+        else:
+            pytest.fail("there is no engine again")
+        await call.done_writing()

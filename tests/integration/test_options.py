@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 
 import grpc
 import numpy as np
@@ -38,6 +39,19 @@ BAD_OPTIONS = {
         pb.SegmentationOptions(size=pb.OutputSize(width=100_000, height=100_000)),
         grpc.StatusCode.INVALID_ARGUMENT,
         "more than the 4,000,000",
+    ),
+    "a mere line": (
+        pb.SegmentationOptions(size=pb.OutputSize(width=65_536, height=1)),
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "no side may have more than 65,535",
+    ),
+    "planes over the limit": (
+        pb.SegmentationOptions(
+            size=pb.OutputSize(width=2000, height=1100),
+            outputs=[pb.OUTPUT_LABELS, pb.OUTPUT_CONFIDENCE_MAP],
+        ),
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "4,400,000 bytes, more than the 4,000,000",
     ),
     "unknown output": (
         pb.SegmentationOptions(outputs=[77]),  # type: ignore[list-item]
@@ -182,6 +196,27 @@ def tall(jpeg: bytes) -> bytes:
     file = io.BytesIO()
     frame.save(file, "PNG")
     return file.getvalue()
+
+
+@pytest.mark.parametrize("shape", [(65_535, 60), (60, 65_535)])
+async def test_the_longest_line_costs_little_memory(
+    daemon: RunningDaemon, jpeg: bytes, shape: tuple[int, int]
+) -> None:
+    before = peak_memory(daemon.engine_pid)
+    result = await ask(
+        daemon,
+        jpeg,
+        size=pb.OutputSize(width=shape[0], height=shape[1]),
+        outputs=[pb.OUTPUT_LABELS, pb.OUTPUT_STATISTICS],
+    )
+    assert (result.width, result.height) == shape
+    assert sum(found.area for found in result.segments) == shape[0] * shape[1]
+    assert peak_memory(daemon.engine_pid) - before < 100_000_000
+
+
+def peak_memory(pid: int | None) -> int:
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 async def test_letterbox(daemon: RunningDaemon, jpeg: bytes) -> None:

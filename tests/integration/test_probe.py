@@ -143,5 +143,5 @@ def test_a_forced_delegate_that_fails_is_an_error(
 
 def test_a_library_that_is_not_there_is_an_error() -> None:
     done = edgesegd("serve", "--listen=127.0.0.1:0", "--metrics-listen=", "--delegate=edgetpu")
-    assert done.returncode == 11
+    assert done.returncode == 12
     assert "library not found: libedgetpu.so.1" in done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 
 import grpc
@@ -80,6 +81,32 @@ async def test_a_reader_that_never_reads_cannot_hold_it_up(jpeg: bytes) -> None:
         while running.metric("edgeseg_stage_seconds_count", stage="invoke") < 1:
             await asyncio.sleep(0)
         assert await asyncio.to_thread(running.stop) == 0
+
+
+async def test_a_watcher_of_health_does_not_hold_it_up(jpeg: bytes) -> None:
+    with RunningDaemon("--drain-seconds=600") as running:
+        async with grpc.aio.insecure_channel(running.address) as channel:
+            watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+            assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
+            assert await asyncio.to_thread(running.stop) == 0
+
+
+async def test_a_signal_while_the_engine_hangs_at_its_start() -> None:
+    """The front is started by hand, for `RunningDaemon` waits until it is ready."""
+    front = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "edgesegd", "serve", "--listen=127.0.0.1:0", "--metrics-listen="
+    )
+    children = Path(f"/proc/{front.pid}/task/{front.pid}/children")
+    async with asyncio.timeout(30):
+        while not (pids := children.read_text(encoding="ascii").split()) or (
+            b"edgesegd.engine" not in Path(f"/proc/{pids[0]}/cmdline").read_bytes()
+        ):
+            await asyncio.sleep(0)
+        engine = int(pids[0])
+        os.kill(engine, signal.SIGSTOP)
+        front.terminate()
+        assert await front.wait() == 0
+    await gone(engine)
 
 
 async def test_the_second_signal_ends_at_once(jpeg: bytes) -> None:

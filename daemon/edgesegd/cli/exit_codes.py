@@ -1,4 +1,4 @@
-"""How each failure ends the process; listed in docs/exit-codes.md."""
+"""How each failure ends the process; listed in docs/running.md."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from edgesegd.core import errors
 
 OK = 0
 FAILED = 1
-USAGE = 2
+INTERRUPTED = 130
+BROKEN_PIPE = 141
 
 EXIT_CODES: dict[type[errors.StartupError], int] = {
     errors.ConfigError: 3,
@@ -18,5 +19,5 @@ EXIT_CODES: dict[type[errors.StartupError], int] = {
     errors.EngineStartFailed: 9,
     errors.DownloadFailed: 10,
     errors.DelegateFailed: 11,
-    errors.DelegateMissing: 11,
+    errors.DelegateMissing: 12,
 }

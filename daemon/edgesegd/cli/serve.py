@@ -30,6 +30,8 @@ def run(args: argparse.Namespace) -> int:
     logging.basicConfig(
         level=config.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    # gRPC logs a traceback for each client that leaves in mid-message; our own errors are ours.
+    logging.getLogger("grpc").setLevel(logging.CRITICAL)
     return asyncio.run(_serve(config))
 
 

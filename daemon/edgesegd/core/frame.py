@@ -35,6 +35,9 @@ BYTES_PER_PIXEL = {
 DECODED = (*sorted(ENCODED), *BYTES_PER_PIXEL)
 """The formats that this daemon decodes."""
 
+LONGEST_SIDE = 65_535
+"""Pixels; JPEG has no longer one. What is made on the way grows with a side times the model's."""
+
 MAGIC = {
     FrameFormat.JPEG: (b"\xff\xd8\xff",),
     FrameFormat.PNG: (b"\x89PNG\r\n\x1a\n",),
@@ -137,10 +140,14 @@ def _check_raw(spec: FrameSpec, size: int, limits: FrameLimits) -> FrameSpec:
 
 
 def check_pixels(width: int, height: int, largest: int) -> None:
-    """Raise InvalidFrame for a picture of more than `largest` pixels or of none."""
+    """Raise InvalidFrame for a picture of more than `largest` pixels, of none, or a mere line."""
     if width < 1 or height < 1:
         raise InvalidFrame(f"the picture has no pixels: {width}x{height}")
     if width * height > largest:
         raise InvalidFrame(
             f"the picture has {width}x{height} pixels, more than the {largest:,} taken here"
+        )
+    if max(width, height) > LONGEST_SIDE:
+        raise InvalidFrame(
+            f"the picture has {width}x{height} pixels; no side may have more than {LONGEST_SIDE:,}"
         )

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgesegd.core.model.spec import ModelSpec, OutputKind
+from edgesegd.core.options import NO_CLASS
 
 OutputTensor = npt.NDArray[Any]
 """1 x H x W x C or 1 x H x W, float32, uint8, int8, int32 or int64."""
@@ -21,7 +22,10 @@ def to_labels(model: ModelSpec, tensor: OutputTensor) -> Labels:
     """The class of each pixel at the model's output size; copies, so `tensor` may be reused."""
     match model.output_kind:
         case OutputKind.LABELS:
-            return tensor.reshape(tensor.shape[1:3]).astype(np.uint8)
+            # As unsigned numbers the negative ones are large: what is no class becomes 255.
+            ids = tensor.reshape(tensor.shape[1:3])
+            known: Labels = np.minimum(ids.view(f"u{ids.itemsize}"), NO_CLASS).astype(np.uint8)
+            return known
         case OutputKind.PROBABILITY:
             return (_plane(model, tensor) >= model.threshold).astype(np.uint8)
         case OutputKind.LOGITS | OutputKind.PROBABILITIES:

@@ -41,6 +41,7 @@ class EngineSetup:
 
     model_path: str
     model_name: str
+    model_sha256: str
     runtime: str
     delegate: DelegateSpec
     threads: int

@@ -67,6 +67,10 @@ class Desk:
         """Who serves now."""
         return Served(self.model, self._delegate())
 
+    def count_abandoned(self, count: int) -> None:
+        """Account for frames whose client left before the answer."""
+        self.metrics.frames_abandoned(count, self._delegate())
+
     def count(
         self, tag: FrameTag, outcome: FrameResult | EdgesegError, queued: float
     ) -> dict[Stage, float]:

@@ -49,7 +49,7 @@ class Metrics:
         )
         self._restarts = Counter(
             "edgeseg_engine_restarts",
-            "Engines that were lost and replaced, by cause.",
+            "Engines that were lost or did not start, by cause; each is replaced.",
             ["model", "cause"],
             registry=registry,
         )
@@ -105,13 +105,15 @@ class Metrics:
         Gauge(
             "edgeseg_queue_depth",
             "Frames that wait for an engine.",
+            ["model"],
             registry=self.registry,
-        ).set_function(queue_depth)
+        ).labels(self._model).set_function(queue_depth)
         Gauge(
             "edgeseg_streams",
             "Streams that are open.",
+            ["model"],
             registry=self.registry,
-        ).set_function(streams)
+        ).labels(self._model).set_function(streams)
         ProcessCollector(
             namespace="edgeseg_engine", pid=lambda: engine_pid() or -1, registry=self.registry
         )
@@ -132,9 +134,9 @@ class Metrics:
         for stage, spent in seconds.items():
             self._stages.labels(self._model, delegate, stage.value).observe(spent)
 
-    def frames_abandoned(self, count: int) -> None:
+    def frames_abandoned(self, count: int, delegate: str) -> None:
         """Clients left before the answers to `count` frames."""
-        self._frames.labels(self._model, "", CANCELLED).inc(count)
+        self._frames.labels(self._model, delegate, CANCELLED).inc(count)
 
     def engine_ready(self, delegate: str, runtime: str, threads: int) -> None:
         """An engine is ready."""

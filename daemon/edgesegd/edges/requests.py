@@ -17,6 +17,7 @@ from edgesegd.core.options import (
     ResizePolicy,
     ResultOptions,
     SizeMode,
+    check_result_size,
 )
 
 FORMATS = {
@@ -117,6 +118,7 @@ def parse_options(
         raise UnknownModel(f"no model {options.model!r} is served; there is {model.name!r}")
     outputs = _parse_outputs(options, model)
     size, width, height = _parse_size(options.size, limits)
+    check_result_size(width, height, outputs, limits.size)
     if options.resize not in RESIZES:
         raise InvalidOptions(f"unknown resize policy {options.resize}")
     return FrameOptions(

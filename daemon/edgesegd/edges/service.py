@@ -38,6 +38,9 @@ class SegmentationService(pb_grpc.SegmentationServiceServicer):
         self._unary = Lane(unary_queue, Overflow.REJECT)
         self._server_info = server_info
         self._sessions: set[StreamSession] = set()
+        self._calls = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         desk.scheduler.open(self._unary)
 
     @property
@@ -51,14 +54,34 @@ class SegmentationService(pb_grpc.SegmentationServiceServicer):
         for session in self._sessions:
             session.drain()
 
+    async def idle(self) -> None:
+        """Wait until no call for frames is open."""
+        await self._idle.wait()
+
+    @asynccontextmanager
+    async def _call(self, context: StreamContext | ImageContext) -> AsyncIterator[None]:
+        """A call for frames: counted while it is open, ended with the status of what goes wrong."""
+        self._calls += 1
+        self._idle.clear()
+        try:
+            async with _errors_as_status(context):
+                yield
+        finally:
+            self._calls -= 1
+            if self._calls == 0:
+                self._idle.set()
+
     async def Segment(  # noqa: N802 # named by the contract
         self, request_iterator: AsyncIterator[pb.SegmentRequest], context: StreamContext
     ) -> AsyncIterator[pb.SegmentResponse]:
         """Answer each frame of a stream once."""
-        async with _errors_as_status(context):
+        async with self._call(context):
             if self._desk.scheduler.draining:
                 raise Draining("the daemon is stopping; connect again")
-            session = StreamSession(self._desk, _deadline(context))
+            # Sent before any answer, so that a client may wait to know whether it is welcome.
+            session = StreamSession(
+                self._desk, _deadline(context), lambda: context.send_initial_metadata(())
+            )
             self._sessions.add(session)
             try:
                 async for response in session.responses(request_iterator):
@@ -71,7 +94,7 @@ class SegmentationService(pb_grpc.SegmentationServiceServicer):
     ) -> pb.SegmentImageResponse:
         """Segment one image."""
         tag = tag_frame(request.frame)
-        async with _errors_as_status(context):
+        async with self._call(context):
             result, timing = await self._segment_image(tag, request, _deadline(context))
             return pb.SegmentImageResponse(
                 frame_id=tag.frame_id,
@@ -101,7 +124,7 @@ class SegmentationService(pb_grpc.SegmentationServiceServicer):
             self._desk.count(tag, error, queued)
             raise
         except asyncio.CancelledError:
-            self._desk.metrics.frames_abandoned(1)
+            self._desk.count_abandoned(1)
             raise
         return result, timing_until_now(tag, self._desk.count(tag, result, queued))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.core.errors import (
@@ -34,14 +34,20 @@ Answered = tuple[FrameTag, Outcome, float]
 
 
 class StreamSession:
-    """Serves one `Segment` call.
+    """Serves one `Segment` call; awaits `on_accepted` when its options are known to be good.
 
     With LATEST one frame waits and a newer one supersedes it; with EVERY all wait. Memory is
     bounded by WINDOW and UNREAD_RESULTS whatever the client does.
     """
 
-    def __init__(self, desk: Desk, call_deadline: float | None) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        call_deadline: float | None,
+        on_accepted: Callable[[], Awaitable[None]],
+    ) -> None:
         self._desk = desk
+        self._on_accepted = on_accepted
         self._call_deadline = call_deadline
         self._options: FrameOptions | Unimplemented = desk.options(pb.SegmentationOptions())
         self._lane = Lane(1, Overflow.SUPERSEDE)
@@ -65,7 +71,9 @@ class StreamSession:
             while self._unanswered or not self._reader.done():
                 answered = await self._outbox.get()
                 if answered is not None:
-                    yield self._respond(*answered)
+                    response = self._respond(*answered)
+                    self._unanswered -= 1
+                    yield response
                     self._delivered(answered[1])
             with contextlib.suppress(asyncio.CancelledError):
                 self._reader.result()
@@ -74,7 +82,7 @@ class StreamSession:
         finally:
             self._reader.cancel()
             self._desk.scheduler.close(self._lane)
-            self._desk.metrics.frames_abandoned(self._unanswered)
+            self._desk.count_abandoned(self._unanswered)
 
     def drain(self) -> None:
         """Read no more; what was read is still answered."""
@@ -92,6 +100,7 @@ class StreamSession:
             raise InvalidOptions("the stream ended before its first frame")
         has_options = first.WhichOneof("message") == "options"
         self._begin(first.options if has_options else pb.StreamOptions())
+        await self._on_accepted()
         if not has_options:
             await self._take(first)
         async for request in requests:
@@ -148,7 +157,6 @@ class StreamSession:
         return answer_error(tag, outcome, timing)
 
     def _delivered(self, outcome: Outcome) -> None:
-        self._unanswered -= 1
         self._window.release()
         if isinstance(outcome, FrameResult):
             self._unread_results -= 1

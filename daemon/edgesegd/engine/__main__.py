@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import signal
 import socket
 import sys
@@ -11,7 +12,7 @@ from io import BufferedRWPair
 from pathlib import Path
 
 from edgesegd.core.arena import Arena
-from edgesegd.core.errors import EdgesegError, EngineFailed, InternalFault
+from edgesegd.core.errors import EdgesegError, EngineFailed, InternalFault, ModelInvalid
 from edgesegd.core.messages import (
     EngineSetup,
     FrameJob,
@@ -24,9 +25,13 @@ from edgesegd.core.model.reading import read_model
 from edgesegd.engine.engine import Engine
 from edgesegd.engine.runtime import load_runtime
 
+PR_SET_PDEATHSIG = 1
+"""Of prctl(2)."""
+
 
 def main(socket_fd: int, arena_fd: int) -> None:
     """Load what the front asks for, then segment until the front closes the socket."""
+    die_with_parent()
     # What Pillow warns of is the client's affair, and would hide what matters in the log.
     warnings.simplefilter("ignore")
     # A terminal sends Ctrl-C to the whole group; the front decides when its engines end.
@@ -44,12 +49,25 @@ def main(socket_fd: int, arena_fd: int) -> None:
         serve(engine, arena, lines)
 
 
+def die_with_parent() -> None:
+    """Have the kernel end this process when the front ends, even while a driver hangs."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def load_engine(setup: EngineSetup) -> Engine:
     """The engine that `setup` describes; raises a StartupError."""
     model = read_model(Path(setup.model_path), setup.model_name)
+    if model.sha256 != setup.model_sha256:
+        raise ModelInvalid(f"{model.path} was replaced while it was served; restart the daemon")
     runtime = load_runtime(setup.runtime)
     return Engine(
-        model, runtime, setup.delegate, threads=setup.threads, max_pixels=setup.max_pixels
+        model,
+        runtime,
+        setup.delegate,
+        threads=setup.threads,
+        max_pixels=setup.max_pixels,
+        max_result=setup.slot_size,
     )
 
 

@@ -15,7 +15,7 @@ from edgesegd.core.geometry import fit
 from edgesegd.core.labels import OutputTensor, to_labels, to_scores
 from edgesegd.core.messages import EngineReady, FrameJob
 from edgesegd.core.model.spec import ModelSpec
-from edgesegd.core.options import NEEDS_SCORES
+from edgesegd.core.options import NEEDS_SCORES, SizeMode, check_result_size
 from edgesegd.core.preprocess import InputTensor, Preprocessor
 from edgesegd.core.resample import Mask, at_size
 from edgesegd.core.result import FrameResult, Stage
@@ -35,11 +35,13 @@ class Engine:
         *,
         threads: int,
         max_pixels: int,
+        max_result: int,
     ) -> None:
         self._model = model
         self._runtime = runtime
         self._threads = threads or runtime.default_threads()
         self._max_pixels = max_pixels
+        self._max_result = max_result
         self._delegate = delegate
         self._loaded = load_model(runtime, model, delegate, self._threads)
         self._interpreter = self._loaded.interpreter
@@ -68,8 +70,8 @@ class Engine:
     def segment(self, job: FrameJob, data: memoryview) -> FrameResult:
         """Segment the frame whose bytes `data` holds.
 
-        Raises InvalidFrame, Expired or EngineFailed; the next frame is not affected, but after
-        EngineFailed the interpreter may hold stale data and should be replaced.
+        Raises InvalidFrame, InvalidOptions, Expired or EngineFailed; the next frame is not
+        affected, but after EngineFailed the interpreter may hold stale data and must be replaced.
         """
         model, options, clock = self._model, job.options, StageClock()
         picture = decode_frame(
@@ -80,6 +82,8 @@ class Engine:
             max_pixels=self._max_pixels,
         )
         clock.end(Stage.DECODE)
+        if options.size is SizeMode.FRAME:
+            check_result_size(*picture.size, options.outputs, self._max_result)
         placed = fit(picture.size, model.input_size, options.resize)
         self._preprocessor.to_tensor(picture, placed, self._input())
         clock.end(Stage.PREPROCESS)

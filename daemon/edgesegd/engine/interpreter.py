@@ -49,7 +49,7 @@ def load_on_cpu(runtime: Runtime, model: ModelSpec, threads: int) -> LoadedModel
     try:
         interpreter = _interpreter(runtime, model, runtime.cpu_delegates(threads), threads)
         interpreter.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, TypeError) as error:
         missing = f" (custom operators: {', '.join(model.custom_ops)})" if model.custom_ops else ""
         raise ModelUnsupported(
             f"{runtime} cannot run {model.path.name}{missing}: {_first_line(error)}"

@@ -29,8 +29,30 @@ log = logging.getLogger(__name__)
 
 LAST_WORDS = 20
 """Lines of the engine's output that are kept to explain its end."""
+CHATTER = ("INFO:", "I0000")
+"""How lines begin that runtimes say whenever they start."""
 CLOSE_SECONDS = 2.0
 """How long an engine may take to leave once its socket is closed."""
+
+
+async def _run_engine(socket_fd: int, arena_fd: int) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "edgesegd.engine",
+        str(socket_fd),
+        str(arena_fd),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        pass_fds=(socket_fd, arena_fd),
+        limit=LONGEST_LINE,
+    )
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
 
 
 class EngineLost(Exception):
@@ -85,22 +107,19 @@ class EngineLink:
 
     @classmethod
     async def _spawn(cls, setup: EngineSetup) -> EngineLink:
-        arena = Arena.create(slots=setup.slots, slot_size=setup.slot_size)
-        ours, theirs = socket.socketpair()
-        with theirs:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "edgesegd.engine",
-                str(theirs.fileno()),
-                str(arena.fd),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                pass_fds=(theirs.fileno(), arena.fd),
-                limit=LONGEST_LINE,
-            )
-        reader, writer = await asyncio.open_unix_connection(sock=ours, limit=LONGEST_LINE)
+        with contextlib.ExitStack() as on_failure:
+            try:
+                arena = Arena.create(slots=setup.slots, slot_size=setup.slot_size)
+                on_failure.callback(arena.close)
+                ours, theirs = socket.socketpair()
+                on_failure.enter_context(ours)
+                with theirs:
+                    process = await _run_engine(theirs.fileno(), arena.fd)
+                on_failure.callback(_kill, process)
+                reader, writer = await asyncio.open_unix_connection(sock=ours, limit=LONGEST_LINE)
+            except OSError as error:
+                raise EngineStartFailed(f"no engine process: {error}") from error
+            on_failure.pop_all()
         return cls(process, arena, reader, writer)
 
     async def _load(self, setup: EngineSetup, start_seconds: float) -> None:
@@ -137,8 +156,7 @@ class EngineLink:
 
     def kill(self) -> None:
         """End the engine at once, whatever it does; `close` must follow."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        _kill(self._process)
 
     async def close(self) -> None:
         """Let the engine finish what it does and leave; kill it if it stays. Once only."""
@@ -162,11 +180,14 @@ class EngineLink:
 
     async def _read_answers(self) -> None:
         """Settle what was asked, in order; at the engine's end tell all who still wait."""
-        with contextlib.suppress(ConnectionError):
+        try:
             while line := await self._reader.readline():
+                message = from_line(line)
                 answer = self._pending.popleft()
                 if not answer.done():
-                    answer.set_result(from_line(line))
+                    answer.set_result(message)
+        except (ConnectionError, ValueError, IndexError):  # half a line, or what was not asked
+            self.kill()
         await self._process.wait()
         await self._listening
         for answer in self._pending:
@@ -177,8 +198,11 @@ class EngineLink:
         output = self._process.stdout
         while output is not None and (line := await output.readline()):
             text = line.decode(errors="replace").rstrip()
-            self._last_words.append(text)
-            log.debug("engine %d: %s", self.pid, text)
+            if not text.startswith(CHATTER):
+                self._last_words.append(text)
+            # What keeps an engine from starting is told by the error that comes of it.
+            quiet = text.startswith(CHATTER) or not self.ready.runtime
+            log.log(logging.DEBUG if quiet else logging.WARNING, "engine %d: %s", self.pid, text)
 
     def _how_it_ended(self) -> str:
         code = self._process.returncode

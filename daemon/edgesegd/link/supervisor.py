@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 
 RESTART_FIRST, RESTART_LONGEST = 0.1, 5.0
 """Seconds between tries to start an engine; the first replacement starts at once."""
+GIVE_UP_AFTER = 3
+"""Failed starts in a row; then the frames that wait are answered, and no longer kept waiting."""
 
 
 class EngineObserver(Protocol):
@@ -79,18 +82,20 @@ class Supervisor:
             self._link = None
 
     async def _replace(self) -> EngineLink:
-        while True:
+        for failures in itertools.count(1):
             await asyncio.sleep(self._backoff.next())
             try:
                 link = await self._start_engine()
             except StartupError as error:
                 log.error("no engine: %s", error)  # noqa: TRY400 # a sentence says more
                 self._observer.engine_lost("start")
-                self._give_up(EngineFailed(f"no engine can be started: {error}"))
+                if failures >= GIVE_UP_AFTER:
+                    self._give_up(EngineFailed(f"no engine can be started: {error}"))
             else:
                 log.info("engine %d ready: %s", link.pid, link.ready.runtime)
                 self._observer.engine_ready(link)
                 return link
+        raise AssertionError("counting has no end")
 
     async def _serve(self, link: EngineLink) -> None:
         while True:

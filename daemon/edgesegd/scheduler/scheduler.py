@@ -27,8 +27,8 @@ class Scheduler:
 
     @property
     def depth(self) -> int:
-        """How many frames wait."""
-        return sum(len(lane) for lane in self._lanes)
+        """How many frames wait; may be asked by another thread."""
+        return sum(map(len, tuple(self._lanes)))
 
     @property
     def draining(self) -> bool:

@@ -97,13 +97,16 @@ class Script(SegmentationServiceServicer):
         self.options: list[pb.StreamOptions | pb.SegmentationOptions] = []
         self.metadata: list[dict[str, str | bytes]] = []
         self.refusals: list[Refusal] = []
-        """Each ends one call that would have segmented."""
+        """Each ends one call that would have segmented; a stream, after its options."""
+        self.accepts = True
+        """Whether a stream is told that its options are accepted."""
         self.gate = threading.Event()
         """Frames are answered while it is set."""
         self.gate.set()
         self.arrived = threading.Semaphore(0)
         """Released for each frame that came."""
         self.stream_ended = threading.Event()
+        self._lock = threading.Lock()
 
     def GetServerInfo(  # noqa: N802
         self, request: pb.GetServerInfoRequest, context: grpc.ServicerContext
@@ -116,8 +119,7 @@ class Script(SegmentationServiceServicer):
     ) -> pb.SegmentImageResponse:
         self._saw(request.frame)
         self.options.append(request.options)
-        if self.refusals:
-            self.refusals.pop(0)(context)
+        self._refuse(context)
         return pb.SegmentImageResponse(
             frame_id=request.frame.id, segmentation=segmentation(), timing=pb.Timing(invoke_us=2000)
         )
@@ -127,17 +129,22 @@ class Script(SegmentationServiceServicer):
     ) -> Iterator[pb.SegmentResponse]:
         if not context.add_callback(self.stream_ended.set):  # it has ended already
             self.stream_ended.set()
-        if self.refusals:
-            self.refusals.pop(0)(context)
+        self.options.append(next(request_iterator).options)
+        self._refuse(context)
+        if self.accepts:
+            context.send_initial_metadata(())
         for request in request_iterator:
-            if request.HasField("options"):
-                self.options.append(request.options)
-                continue
             self._saw(request.frame)
             self.gate.wait()
             if not context.is_active():
                 return
             yield _answer(request.frame)
+
+    def _refuse(self, context: grpc.ServicerContext) -> None:
+        with self._lock:
+            refusal = self.refusals.pop(0) if self.refusals else None
+        if refusal is not None:
+            refusal(context)
 
     def _saw(self, frame: pb.Frame) -> None:
         self.frames.append(frame)

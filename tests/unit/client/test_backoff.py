@@ -48,6 +48,14 @@ def test_a_connection_that_held_starts_over_and_one_that_did_not_goes_on() -> No
     assert backoff.delay(25) is not None
 
 
+def test_what_the_other_side_asked_for_is_kept_to() -> None:
+    backoff = Backoff(10, initial=0.1, randomness=lambda: 0.5)
+
+    assert backoff.delay(0, at_least=2.0) == pytest.approx(2.5)
+    assert backoff.delay(7, at_least=2.9) == 3.0
+    assert backoff.delay(7, at_least=3.1) is None
+
+
 def test_no_budget_is_no_second_attempt() -> None:
     assert Backoff(0).delay(5) is None
 

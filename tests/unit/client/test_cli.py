@@ -186,18 +186,27 @@ def test_help_and_version(arguments: list[str], capsys: pytest.CaptureFixture[st
 
 
 def test_ctrl_c_ends_a_stream_with_its_summary(folder: Path, script: Script) -> None:
-    command = [sys.executable, "-m", "edgeseg_client", "stream", str(folder), "--loop", "0"]
+    # A shell's background jobs ignore SIGINT, and Python then leaves it so.
+    program = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from edgeseg_client.cli import main
+sys.exit(main())
+"""
     with subprocess.Popen(
-        [*command, "--json"],
+        [sys.executable, "-c", program, "stream", str(folder), "--loop", "0", "--json"],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        for _ in range(50):
-            assert script.arrived.acquire(timeout=60)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        try:
+            for _ in range(50):
+                assert script.arrived.acquire(timeout=60)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
 
     assert process.returncode == 130
     assert err == ""

@@ -65,6 +65,13 @@ def test_alpha_is_sent_as_it_is_and_dropped_where_the_contract_has_no_format() -
         (b"", "empty"),
         (3, "a int is no image"),
         (RawImage(b"1", "yv12", 1, 1), "no format 'yv12'"),  # type: ignore[arg-type]
+        (RawImage("1", "rgb", 1, 1), "bytes, not str"),  # type: ignore[arg-type]
+        (RawImage(b"1", "rgb", -1, 3), "width of -1 is empty"),
+        (RawImage(b"1", "rgb", 1, 0), "height of 0 is empty"),
+        (RawImage(b"1", "rgb", 1, 2**40), "RawImage cannot be sent"),
+        (RawImage(b"1", "rgb", 1, 1, stride=-1), "RawImage cannot be sent"),
+        (RawImage(b"1", "rgb", 1.5, 1), "RawImage cannot be sent"),  # type: ignore[arg-type]
+        ("nul\0.jpg", "cannot be sent"),
     ],
 )
 def test_what_is_no_picture_says_why(image: ImageLike, message: str) -> None:

@@ -109,7 +109,56 @@ def test_a_long_legend_is_cut() -> None:
     picture = Image.new("RGB", (10, 10))
     entries = [Entry(f"class {id_}", ROAD, 0.05) for id_ in range(20)]
 
-    assert add_legend(picture, entries).height == add_legend(picture, entries[:9]).height
+    drawn = np.full((10, 10), 255, np.uint8)
+    heights = {add_legend(picture, entries[:count], drawn).height for count in (9, 20)}
+    assert len(heights) == 1
+
+
+CORNERS = {
+    "lower left": np.s_[500:, :200],
+    "lower right": np.s_[500:, 600:],
+    "upper left": np.s_[:100, :200],
+    "upper right": np.s_[:100, 600:],
+}
+
+
+def with_legend(drawn: LabelMap) -> tuple[Image.Image, LabelMap]:
+    """A white picture with a legend, and the pixels that it changed."""
+    picture = Image.new("RGB", (800, 600), "white")
+    done = add_legend(picture, [Entry("road", ROAD, 0.5)], drawn)
+    inside = np.asarray(done)[:600, :800]
+    return done, (inside != 255).any(axis=2).astype(np.uint8)
+
+
+@pytest.mark.parametrize("free", CORNERS)
+def test_a_legend_takes_the_free_corner(free: str) -> None:
+    drawn = np.full((600, 800), 255, np.uint8)
+    for name, corner in CORNERS.items():
+        if name != free:
+            drawn[corner] = 1
+
+    done, covered = with_legend(drawn)
+    assert done.size == (800, 600)
+    assert covered[CORNERS[free]].any()
+    assert not covered[drawn == 1].any()
+
+
+def test_a_legend_that_would_hide_a_small_object_goes_below() -> None:
+    drawn = np.full((600, 800), 255, np.uint8)
+    drawn[200:400] = 1
+    for rows in (slice(40, 43), slice(557, 560)):  # far less than 1 % of each corner
+        drawn[rows, 50:53] = drawn[rows, 747:750] = 2
+
+    done, covered = with_legend(drawn)
+    assert done.height > 600
+    assert not covered.any()
+
+
+def test_a_picture_full_of_colour_has_its_legend_below() -> None:
+    done, covered = with_legend(np.ones((600, 800), np.uint8))
+
+    assert done.height > 600
+    assert not covered.any()
 
 
 def test_the_picture_is_upright(tmp_path: Path) -> None:

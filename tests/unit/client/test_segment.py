@@ -91,9 +91,27 @@ def test_options_reach_the_daemon(client: Client, script: Script) -> None:
     [
         ({"outputs": ["mask"]}, "there are: labels, labels_png"),
         ({"size": "huge"}, "there are: model, frame"),
-        ({"size": (0, 5)}, "empty"),
+        ({"size": (0, 5)}, "a width is a whole number from 1"),
+        ({"size": (5, 2**33)}, "a height is a whole number"),
+        ({"size": (5.5, 3)}, r"not 5\.5"),
+        ({"size": 5}, "no size; give 'model'"),
+        ({"size": (1, 2, 3)}, "no size; give 'model'"),
+        ({"classes": [-1]}, "from 0 to 254, not -1"),
+        ({"classes": [2**40]}, "from 0 to 254"),
+        ({"classes": [None]}, "not None"),
+        ({"classes": 5}, r"classes=\[5\]"),
+        ({"classes": "car"}, r"classes=\['car'\]"),
+        ({"outputs": "labels"}, r"outputs=\['labels'\]"),
+        ({"outputs": [["labels"]]}, "there are: labels"),
+        ({"model": 3}, "by its name"),
+        ({"pixel_format": "bgra"}, "there are: rgb, bgr"),
+        ({"max_age": 1e12}, "at most 4294967 seconds"),
+        ({"max_age": float("nan")}, "nan"),
+        ({"max_age": "1"}, "number of seconds"),
+        ({"sizes": "frame"}, "no option 'sizes'; did you mean 'size'"),
+        ({"nonsense": 1}, "no option 'nonsense'; outputs, size"),
         ({"resize": "squash"}, "letterbox"),
-        ({"max_age": -1}, "expire every frame"),
+        ({"max_age": -1}, "more than 0"),
         ({"classes": ["cat"]}, "no class 'cat'; it has: background, road, car"),
         ({"classes": ["car"], "model": "other"}, "it serves: toy"),
     ],
@@ -103,6 +121,20 @@ def test_wrong_options_say_what_is_right(
 ) -> None:
     with pytest.raises(InvalidRequest, match=message):
         client.segment(GOOD, **options)
+    with pytest.raises(InvalidRequest, match=message):
+        list(client.stream([GOOD], **options))
+
+
+def test_options_may_come_from_iterators(client: Client, script: Script) -> None:
+    client.segment(GOOD, outputs=iter(["rle"]), classes=(one for one in ["car", np.int64(1)]))  # type: ignore[arg-type]
+
+    (options,) = script.options
+    assert options == pb.SegmentationOptions(
+        outputs=[pb.OUTPUT_RLE],
+        classes=[7, 1],
+        size=pb.OutputSize(mode=pb.OUTPUT_SIZE_MODE_MODEL),
+        resize=pb.RESIZE_POLICY_STRETCH,
+    )
 
 
 @pytest.mark.parametrize(
@@ -128,19 +160,48 @@ def test_a_call_fails_by_fault_and_the_next_works(
 
 
 def test_a_full_queue_is_tried_again_when_the_daemon_says(client: Client, script: Script) -> None:
-    script.refusals = [refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, pushback_ms=5)] * 3
+    script.refusals = [refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, pushback_ms=5)] * 6
 
     assert client.segment(bytes(500_000)).model == "toy"
-    assert len(script.frames) == 4
+    assert len(script.frames) == 7
 
 
-def test_a_queue_that_stays_full_says_when_to_come_back(client: Client, script: Script) -> None:
-    script.refusals = [refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, "full", pushback_ms=5)] * 5
+def test_a_full_queue_is_not_asked_before_it_said(client: Client, script: Script) -> None:
+    script.refusals = [refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, pushback_ms=500)]
 
-    with pytest.raises(Overloaded, match="full") as caught:
-        client.segment(GOOD)
-    assert caught.value.retry_after == 0.005
-    assert client.segment(GOOD).model == "toy"
+    client.segment(GOOD)
+    first, second = script.frames
+    assert second.age_us - first.age_us >= 500_000
+
+
+def test_a_call_does_not_wait_for_a_queue_past_its_timeout(client: Client, script: Script) -> None:
+    script.refusals = [refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, "full", pushback_ms=60_000)]
+
+    with pytest.raises(Overloaded, match="full"):
+        client.segment(GOOD, timeout=10)
+
+
+def test_many_threads_get_through_a_queue_that_is_mostly_full(
+    client: Client, script: Script
+) -> None:
+    script.refusals = [refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, pushback_ms=20)] * 100
+
+    with ThreadPoolExecutor(20) as threads:
+        models = list(threads.map(lambda _: client.segment(GOOD).model, range(40)))
+    assert models == ["toy"] * 40
+    assert script.refusals == []
+
+
+def test_a_queue_that_stays_full_says_when_to_come_back(
+    daemon: ScriptedDaemon, script: Script
+) -> None:
+    script.refusals = [refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, "full", pushback_ms=5)]
+
+    with Client(daemon.address, retry_for=0) as client:
+        with pytest.raises(Overloaded, match="full") as caught:
+            client.segment(GOOD)
+        assert caught.value.retry_after == 0.005
+        assert client.segment(GOOD).model == "toy"
 
 
 def test_a_message_over_the_limit_is_the_callers_fault(client: Client) -> None:
@@ -193,6 +254,12 @@ def test_the_timeout_bounds_the_call(client: Client, script: Script) -> None:
     with pytest.raises(Expired):
         client.segment(GOOD, timeout=0.2)
     answered.set()
+    assert client.segment(GOOD).model == "toy"
+
+
+def test_no_time_is_no_time(client: Client) -> None:
+    with pytest.raises(Expired):
+        client.segment(GOOD, timeout=0)
     assert client.segment(GOOD).model == "toy"
 
 

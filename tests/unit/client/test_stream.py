@@ -24,6 +24,7 @@ from edgeseg_client import (
     Frame,
     ImageLike,
     InvalidRequest,
+    RawImage,
     Status,
     Unavailable,
 )
@@ -134,6 +135,28 @@ def test_frames_that_cannot_be_sent_are_answered_too(
     assert reasons[2] == "the frame has 1001 bytes; the daemon accepts 1000"
     assert "out of range" in reasons[-1]
     assert "empty" in reasons[4]
+
+
+def test_raw_images_that_are_none_are_answered_invalid(client: Client) -> None:
+    frames: list[Frame | ImageLike] = [
+        RawImage(b"x", "rgb", -1, 3),
+        RawImage("x", "rgb", 1, 1),  # type: ignore[arg-type]
+        RawImage(b"x", "rgb", 1, 2**40),
+        Frame(GOOD, id="first"),  # type: ignore[arg-type]
+        "nul\0.jpg",
+        GOOD,
+    ]
+
+    answers = sorted(client.stream(frames, policy="every"), key=lambda answer: answer.ok)
+    assert [answer.status for answer in answers] == [Status.INVALID] * 5 + [Status.OK]
+
+
+def test_options_are_checked_before_anything_is_sent(client: Client, script: Script) -> None:
+    with pytest.raises(InvalidRequest, match="did you mean 'size'"):
+        client.stream([GOOD], sizes="frame")  # type: ignore[call-arg]
+    with pytest.raises(InvalidRequest, match="0 frames in flight"):
+        client.stream([GOOD], in_flight=0)
+    assert script.options == []
 
 
 def test_a_single_picture_is_no_stream(client: Client) -> None:
@@ -292,13 +315,26 @@ def test_closing_the_client_ends_what_waits_in_another_thread(
 
 
 def test_a_refused_stream_raises_and_the_next_works(client: Client, script: Script) -> None:
-    # More than one: where a message is being written just then, gRPC loses the first status.
-    script.refusals = [refuse(grpc.StatusCode.INVALID_ARGUMENT, "the reason")] * 50
+    script.refusals = [refuse(grpc.StatusCode.INVALID_ARGUMENT, "the reason")]
+    source = Endless()
 
     with pytest.raises(InvalidRequest, match="the reason"):
-        list(client.stream(itertools.repeat(GOOD), policy="every"))
-    script.refusals.clear()
+        list(client.stream(source, policy="every"))
+    assert source.taken == 0
+    assert len(script.options) == 1
     assert [answer.ok for answer in client.stream([GOOD])] == [True]
+
+
+def test_a_daemon_that_never_accepts_is_given_up(daemon: ScriptedDaemon, script: Script) -> None:
+    script.accepts = False
+
+    with (
+        Client(daemon.address, timeout=0.3, retry_for=0.1) as client,
+        pytest.raises(Unavailable, match=r"did not accept the stream within 0\.3 s"),
+    ):
+        list(client.stream([GOOD]))
+    assert script.stream_ended.wait(60)
+    assert script.frames == []
 
 
 def test_a_stream_that_the_daemon_cancels_is_opened_again(client: Client, script: Script) -> None:
@@ -366,6 +402,15 @@ async def test_asyncio_cancelling_the_consumer(async_client: AsyncClient, script
     assert await asyncio.to_thread(script.stream_ended.wait, 60)
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Python's own SIGINT, which a shell's background jobs ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_an_interrupt_cancels_the_call_and_leaves_the_client_usable(
     client: Client, script: Script
 ) -> None:

@@ -100,7 +100,7 @@ def arena() -> Iterator[Arena]:
 @pytest.mark.parametrize("path", ["/models/a.tflite", "/m/ä 模型 🙂.tflite", "/new\nline.tflite"])
 def test_a_setup_arrives(path: str) -> None:
     delegate = DelegateSpec("armnn", ("libarmnnDelegate.so",), {"backends": "GpuAcc,CpuAcc"})
-    setup = EngineSetup(path, "rooms", "auto", delegate, 0, 1_000_000, 2, SLOT_SIZE)
+    setup = EngineSetup(path, "rooms", "5d" * 32, "auto", delegate, 0, 1_000_000, 2, SLOT_SIZE)
     assert EngineSetup.from_message(sent(setup.to_message())) == setup
 
 

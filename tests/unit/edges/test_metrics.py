@@ -24,9 +24,9 @@ GOLDEN = {
     "edgeseg_frame_seconds": ("histogram", {"model", "delegate"}),
     "edgeseg_frames": ("counter", {"model", "delegate", "outcome"}),
     "edgeseg_model_info": ("gauge", {"model", "version", "input", "output"}),
-    "edgeseg_queue_depth": ("gauge", set()),
+    "edgeseg_queue_depth": ("gauge", {"model"}),
     "edgeseg_stage_seconds": ("histogram", {"model", "delegate", "stage"}),
-    "edgeseg_streams": ("gauge", set()),
+    "edgeseg_streams": ("gauge", {"model"}),
 }
 """Each family of the page after a busy day, its type and its labels."""
 
@@ -119,8 +119,8 @@ def test_frames_without_a_result_are_counted_by_why_and_not_timed(metrics: Metri
 
 
 def test_frames_whose_clients_left_are_cancelled(metrics: Metrics) -> None:
-    metrics.frames_abandoned(3)
-    metrics.frames_abandoned(0)
+    metrics.frames_abandoned(3, "cpu")
+    metrics.frames_abandoned(0, "cpu")
     assert value(metrics, "edgeseg_frames_total", outcome="cancelled") == 3
 
 
@@ -170,5 +170,5 @@ def test_buckets_rise_by_a_constant_factor_over_the_times_of_boards() -> None:
 
 def test_two_daemons_may_live_in_one_process() -> None:
     one, other = (Metrics(CollectorRegistry(), model_spec()) for _ in range(2))
-    one.frames_abandoned(1)
+    one.frames_abandoned(1, "cpu")
     assert value(other, "edgeseg_frames_total", outcome="cancelled") is None

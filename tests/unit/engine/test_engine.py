@@ -29,6 +29,7 @@ pytestmark = pytest.mark.runtime
 
 PICTURE = file_of(gradient(320, 200), "PNG")
 MAX_PIXELS = 100_000
+LIMITS = {"max_pixels": MAX_PIXELS, "max_result": 10_000_000}
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +39,7 @@ def runtime() -> Runtime:
 
 @pytest.fixture(scope="session")
 def engine(model: ModelSpec, runtime: Runtime) -> Engine:
-    return Engine(model, runtime, DelegateSpec(), threads=1, max_pixels=MAX_PIXELS)
+    return Engine(model, runtime, DelegateSpec(), threads=1, **LIMITS)
 
 
 def segment(
@@ -147,7 +148,7 @@ def test_warming_up_tells_what_was_loaded(engine: Engine, runtime: Runtime) -> N
 
 
 def test_threads_are_chosen_where_none_are_wanted(model: ModelSpec, runtime: Runtime) -> None:
-    engine = Engine(model, runtime, DelegateSpec(), threads=0, max_pixels=MAX_PIXELS)
+    engine = Engine(model, runtime, DelegateSpec(), threads=0, **LIMITS)
     assert engine.warm_up().threads == runtime.default_threads() >= 1
 
 
@@ -173,7 +174,7 @@ def test_a_failed_invoke_is_the_engines_failure(model: ModelSpec, runtime: Runti
         return FailingInterpreter(runtime.interpreter(**options))
 
     other = dataclasses.replace(runtime, interpreter=failing)
-    engine = Engine(model, other, DelegateSpec(), threads=1, max_pixels=MAX_PIXELS)
+    engine = Engine(model, other, DelegateSpec(), threads=1, **LIMITS)
     engine.warm_up()
     with pytest.raises(EngineFailed, match="invoke failed: the delegate is gone"):
         segment(engine)
@@ -186,7 +187,7 @@ def test_a_model_that_the_runtime_cannot_read_is_unsupported(
     path.write_bytes(b"no model at all")
     broken = dataclasses.replace(model, path=path, custom_ops=("SomethingOwn",))
     with pytest.raises(ModelUnsupported, match=r"cannot run rooms.tflite .*SomethingOwn") as caught:
-        Engine(broken, runtime, DelegateSpec(), threads=1, max_pixels=MAX_PIXELS)
+        Engine(broken, runtime, DelegateSpec(), threads=1, **LIMITS)
     assert "\n" not in str(caught.value)
 
 

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,8 +55,17 @@ class RunningEngine:
                 stderr=subprocess.DEVNULL,
             )
         self._lines = self.socket.makefile("rwb")
+        path = Path(model_path)
         setup = EngineSetup(
-            model_path, "rooms", "auto", DelegateSpec(), 1, 1_000_000, SLOTS, SLOT_SIZE
+            model_path=model_path,
+            model_name="rooms",
+            model_sha256=sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
+            runtime="auto",
+            delegate=DelegateSpec(),
+            threads=1,
+            max_pixels=1_000_000,
+            slots=SLOTS,
+            slot_size=SLOT_SIZE,
         )
         self.first = self.ask(setup.to_message())
 

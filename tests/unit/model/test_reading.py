@@ -140,8 +140,8 @@ def test_an_unknown_scaling_of_float_input_names_what_to_write(read: Read) -> No
         read(sidecar="")
     message = str(caught.value)
     assert "into rooms.v2.toml beside it" in message
-    start = message.index("[input]")
-    assert read(sidecar=message[start : message.index("for -1")]).mean == (127.5,) * 3
+    start = message.index("input = {")
+    assert read(sidecar=message[start : message.index(" for -1")]).mean == (127.5,) * 3
 
 
 def test_quantized_input_takes_pixels_as_they_are(read: Read) -> None:

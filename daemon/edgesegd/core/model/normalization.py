@@ -70,9 +70,7 @@ def _per_channel(numbers: Sequence[float]) -> PerChannel:
 def _what_to_write(sidecar_name: str) -> str:
     return (
         "the model takes float32, but neither its file nor anything else says how pixels are "
-        f"scaled for it. Write what it was trained with into {sidecar_name} beside it, such as\n"
-        "[input]\n"
-        "mean = 127.5\n"
-        "std = 127.5\n"
-        "for -1 to 1, or mean = 0 and std = 255 for 0 to 1"
+        f"scaled for it; write what it was trained with into {sidecar_name} beside it: "
+        "input = { mean = 127.5, std = 127.5 } for -1 to 1, or "
+        "input = { mean = 0, std = 255 } for 0 to 1"
     )
