@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from argparse import Namespace
 from pathlib import Path
+from typing import TypeVar
 
 import grpc
 
+from edgeseg_client.aio import AsyncClient
 from edgeseg_client.blocking import Client
 from edgeseg_client.options import Options
 
+AnyClient = TypeVar("AnyClient", Client, AsyncClient)
 
-def open_client(arguments: Namespace) -> Client:
+
+def open_client(arguments: Namespace, kind: type[AnyClient]) -> AnyClient:
     """A client for `--server`; raises `OSError` where the certificates cannot be read."""
     credentials = None
     if arguments.ca:
         credentials = grpc.ssl_channel_credentials(Path(arguments.ca).read_bytes())
-    return Client(
+    return kind(
         arguments.server,
         token=arguments.token,
         credentials=credentials,

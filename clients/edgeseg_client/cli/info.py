@@ -6,6 +6,7 @@ import json
 from argparse import Namespace
 from dataclasses import asdict
 
+from edgeseg_client.blocking import Client
 from edgeseg_client.cli.connect import open_client
 from edgeseg_client.cli.exit_codes import ExitCode
 from edgeseg_client.info import ModelInfo, ServerInfo
@@ -13,7 +14,7 @@ from edgeseg_client.info import ModelInfo, ServerInfo
 
 def run(arguments: Namespace) -> ExitCode:
     """Prints it for people, or as JSON."""
-    with open_client(arguments) as client:
+    with open_client(arguments, Client) as client:
         info = client.info()
     if arguments.json:
         print(json.dumps(asdict(info), indent=2))

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from edgeseg_client.answer import FrameAnswer
+from edgeseg_client.blocking import Client
 from edgeseg_client.cli.connect import open_client, read_options
 from edgeseg_client.cli.exit_codes import ExitCode
 from edgeseg_client.cli.pictures import find_pictures, name_results
@@ -24,7 +25,7 @@ def run(arguments: Namespace) -> ExitCode:
     pictures = find_pictures(arguments.images)
     names = name_results(pictures)
     code = ExitCode.OK
-    with open_client(arguments) as client:
+    with open_client(arguments, Client) as client:
         classes = client.info().model(arguments.model).classes
         arguments.out.mkdir(parents=True, exist_ok=True)
         answers = client.stream(pictures, policy="every", **read_options(arguments))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from argparse import Namespace
-from contextlib import nullcontext
+from contextlib import aclosing, nullcontext
 from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from edgeseg_client.blocking import Client
+from edgeseg_client.aio import AsyncClient
 from edgeseg_client.cli.connect import open_client, read_options
 from edgeseg_client.cli.exit_codes import ExitCode
 from edgeseg_client.cli.pictures import name_results
@@ -24,13 +25,13 @@ from edgeseg_client.summary import Summary
 def run(arguments: Namespace) -> ExitCode:
     """Sends, shows how it goes, and prints the summary, even of a stream that Ctrl-C ended."""
     pictures = open_folder(arguments.source)
-    with open_client(arguments) as client:
-        summary = Summary()
-        try:
-            _follow(client, pictures, arguments, summary)
-            code = ExitCode.FRAMES_FAILED if summary.failed else ExitCode.OK
-        except KeyboardInterrupt:
-            code = ExitCode.INTERRUPTED
+    summary = Summary()
+    try:
+        # asyncio turns Ctrl-C into a cancellation: it cannot hit between two statements.
+        asyncio.run(_follow(pictures, arguments, summary))
+        code = ExitCode.FRAMES_FAILED if summary.failed else ExitCode.OK
+    except KeyboardInterrupt:
+        code = ExitCode.INTERRUPTED
     if arguments.json:
         print(json.dumps(summary.as_dict(), indent=2))
     else:
@@ -38,17 +39,8 @@ def run(arguments: Namespace) -> ExitCode:
     return code
 
 
-def _follow(client: Client, pictures: list[Path], arguments: Namespace, summary: Summary) -> None:
+async def _follow(pictures: list[Path], arguments: Namespace, summary: Summary) -> None:
     """Streams to the end; every answer is in the summary."""
-    names = name_results(pictures)
-    classes = client.info().model(arguments.model).classes if arguments.out else ()
-    if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-    answers = client.stream(
-        play(pictures, fps=arguments.fps, rounds=arguments.loop),
-        policy=arguments.policy or ("latest" if arguments.fps else "every"),
-        **read_options(arguments),
-    )
     screen = Console(stderr=True)
     live = Live(
         get_renderable=lambda: _tabulate(summary),
@@ -56,8 +48,25 @@ def _follow(client: Client, pictures: list[Path], arguments: Namespace, summary:
         transient=True,
         refresh_per_second=8,
     )
-    with live if screen.is_terminal else nullcontext():
-        for answer in answers:
+    async with open_client(arguments, AsyncClient) as client:
+        with live if screen.is_terminal else nullcontext():
+            await _stream(client, pictures, arguments, summary)
+
+
+async def _stream(
+    client: AsyncClient, pictures: list[Path], arguments: Namespace, summary: Summary
+) -> None:
+    names = name_results(pictures)
+    classes = (await client.info()).model(arguments.model).classes if arguments.out else ()
+    if arguments.out:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+    answers = client.stream(
+        play(pictures, fps=arguments.fps, rounds=arguments.loop),
+        policy=arguments.policy or ("latest" if arguments.fps else "every"),
+        **read_options(arguments),
+    )
+    async with aclosing(answers):
+        async for answer in answers:
             summary.add(answer)
             picture = answer.frame_id % len(pictures)
             if answer.failed:
