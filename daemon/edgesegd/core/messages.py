@@ -56,9 +56,8 @@ class EngineSetup:
     @classmethod
     def from_message(cls, message: Message) -> EngineSetup:
         """As it came."""
-        delegate = dict(message["delegate"])
-        delegate["libraries"] = tuple(delegate["libraries"])
-        return cls(**{**message, "delegate": DelegateSpec(**delegate)})
+        delegate = DelegateSpec.from_message(message["delegate"])
+        return cls(**{**message, "delegate": delegate})
 
 
 @dataclass(frozen=True, slots=True)

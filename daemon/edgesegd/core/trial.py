@@ -29,9 +29,8 @@ class TrialOrder:
     @classmethod
     def from_message(cls, message: dict[str, Any]) -> TrialOrder:
         """As it came."""
-        delegate = dict(message["delegate"])
-        delegate["libraries"] = tuple(delegate["libraries"])
-        return cls(**{**message, "delegate": DelegateSpec(**delegate)})
+        delegate = DelegateSpec.from_message(message["delegate"])
+        return cls(**{**message, "delegate": delegate})
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from edgesegd.core.delegates.table import KNOWN
 from edgesegd.core.errors import ConfigError
@@ -24,6 +26,11 @@ class DelegateSpec:
     name: str = CPU
     libraries: tuple[str, ...] = ()
     options: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> DelegateSpec:
+        """As it came from another process, where `asdict` and JSON made lists of its tuples."""
+        return cls(message["name"], tuple(message["libraries"]), dict(message["options"]))
 
     @property
     def is_cpu(self) -> bool:
