@@ -22,7 +22,7 @@ from edgeseg_client.frame import Frame, ImageLike
 from edgeseg_client.in_flight import InFlight
 from edgeseg_client.info import ServerInfo, read_info
 from edgeseg_client.intake import Intake, write_frame
-from edgeseg_client.opening import offer
+from edgeseg_client.opening import Call, offer
 from edgeseg_client.options import (
     Options,
     Policy,
@@ -73,6 +73,7 @@ class AsyncClient:
         self._timeout = timeout
         self._retry_for = retry_for
         self._channel: grpc.aio.Channel | None = None
+        self._streams: set[Call] = set()
         self._opening = asyncio.Lock()
         self._closed = False
 
@@ -90,6 +91,8 @@ class AsyncClient:
     async def close(self) -> None:
         """Ends every call; the client is of no use afterwards. May be called twice."""
         self._closed = True
+        for call in tuple(self._streams):  # older grpcio leaves them be when its channel closes
+            call.cancel()
         async with self._opening:
             if self._channel is not None:
                 await self._channel.close()
@@ -166,6 +169,8 @@ class AsyncClient:
         info = await self._ask_info(self._timeout)
         message.segmentation.CopyFrom(options_message(options, info))
         call = (await self._stub()).Segment(metadata=self._metadata)
+        self._streams.add(call)
+        call.add_done_callback(self._streams.discard)
         await offer(call, message, self._timeout)
         return Connection(call, info.max_frame_bytes)
 
