@@ -100,7 +100,6 @@ class Daemon:
             engine_pid=lambda: self._engine.pid,
         )
         self._stop = asyncio.Event()
-        self._signals: list[int] = []
 
     async def run(self) -> int:
         """Serve until a signal comes; the exit status. Raises a StartupError."""

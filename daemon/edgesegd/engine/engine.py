@@ -5,18 +5,16 @@ from __future__ import annotations
 import dataclasses
 import time
 
-import numpy as np
-
 from edgesegd.core.codec import decode_frame
 from edgesegd.core.delegates.spec import DelegateSpec
 from edgesegd.core.encode import Encoder
-from edgesegd.core.errors import EngineFailed, Expired
+from edgesegd.core.errors import Expired
 from edgesegd.core.geometry import fit
-from edgesegd.core.labels import OutputTensor, to_labels, to_scores
+from edgesegd.core.labels import to_labels, to_scores
 from edgesegd.core.messages import EngineReady, FrameJob
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.core.options import NEEDS_SCORES, SizeMode, check_result_size
-from edgesegd.core.preprocess import InputTensor, Preprocessor
+from edgesegd.core.preprocess import Preprocessor
 from edgesegd.core.resample import Mask, at_size
 from edgesegd.core.result import FrameResult, Stage
 from edgesegd.engine.clock import StageClock
@@ -44,19 +42,15 @@ class Engine:
         self._max_result = max_result
         self._delegate = delegate
         self._loaded = load_model(runtime, model, delegate, self._threads)
-        self._interpreter = self._loaded.interpreter
-        self._input_index = self._interpreter.get_input_details()[0]["index"]
-        outputs = self._interpreter.get_output_details()
-        self._output_index = outputs[model.output_position]["index"]
         self._preprocessor = Preprocessor(model)
         self._encoder = Encoder(model)
 
     def warm_up(self) -> EngineReady:
         """Run the model twice on nothing: the first invoke prepares what later ones reuse."""
-        self._input()[:] = 0
-        self._invoke()
+        self._loaded.input()[:] = 0
+        self._loaded.invoke()
         started = time.monotonic()
-        self._invoke()
+        self._loaded.invoke()
         seconds = time.monotonic() - started
         return EngineReady(
             runtime=str(self._runtime),
@@ -85,33 +79,16 @@ class Engine:
         if options.size is SizeMode.FRAME:
             check_result_size(*picture.size, options.outputs, self._max_result)
         placed = fit(picture.size, model.input_size, options.resize)
-        self._preprocessor.to_tensor(picture, placed, self._input())
+        self._preprocessor.to_tensor(picture, placed, self._loaded.input())
         clock.end(Stage.PREPROCESS)
         if job.deadline is not None and time.monotonic() > job.deadline:
             raise Expired("too old when it was about to be invoked")
-        self._invoke()
+        self._loaded.invoke()
         clock.end(Stage.INVOKE)
-        output = self._output()
+        output = self._loaded.output()
         scores = to_scores(model, output) if options.outputs & NEEDS_SCORES else None
         mask = at_size(Mask(to_labels(model, output), scores), placed, options)
         clock.end(Stage.LABELS)
         result = self._encoder.encode_mask(mask, options, picture.size)
         clock.end(Stage.ENCODE)
         return dataclasses.replace(result, seconds=clock.seconds)
-
-    def _invoke(self) -> None:
-        try:
-            self._interpreter.invoke()
-        except RuntimeError as error:
-            raise EngineFailed(f"invoke failed: {error}") from error
-
-    # The views below lie in the interpreter's memory: they save a copy, and must be gone before
-    # the next invoke, so they are asked for anew for each frame.
-
-    def _input(self) -> InputTensor:
-        view: InputTensor = self._interpreter.tensor(self._input_index)()
-        return view
-
-    def _output(self) -> OutputTensor:
-        view: OutputTensor = np.asarray(self._interpreter.tensor(self._output_index)())
-        return view

@@ -2,32 +2,60 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from edgesegd.core.delegates.spec import DelegateSpec
-from edgesegd.core.errors import DelegateFailed, DelegateMissing, ModelUnsupported
+from edgesegd.core.errors import DelegateFailed, DelegateMissing, EngineFailed, ModelUnsupported
+from edgesegd.core.labels import OutputTensor
 from edgesegd.core.model.spec import ModelSpec
+from edgesegd.core.preprocess import InputTensor
 from edgesegd.engine.claims import count_claimed
 from edgesegd.engine.runtime import Runtime
 
 LOAD_ERRORS = (OSError, AttributeError, ValueError, RuntimeError)
 """What loading and applying a delegate raises: no library, no such symbol, refused, failed."""
 
+Interpreter = Any
+"""The runtime's own; untyped there."""
 Library = Any
 """A delegate as the runtime's `load_delegate` gives it; untyped there."""
 
 
-@dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """An interpreter with its tensors allocated.
+    """A model in an interpreter with its tensors allocated.
 
-    `delegated` of the model's `operators` are run by the delegate; both are 0 on the CPU.
+    `delegated` of the model's `operators` are run by the delegate; both are 0 on the CPU. What
+    `input` and `output` give lies in the interpreter's memory: that saves a copy, and it must be
+    gone before the next `invoke`, so it is asked for anew for each frame.
     """
 
-    interpreter: Any
-    delegated: int
-    operators: int
+    def __init__(
+        self, interpreter: Interpreter, model: ModelSpec, *, delegated: int = 0, operators: int = 0
+    ) -> None:
+        self.interpreter = interpreter
+        self.delegated = delegated
+        self.operators = operators
+        self._input_index = interpreter.get_input_details()[0]["index"]
+        self._output_index = interpreter.get_output_details()[model.output_position]["index"]
+
+    def input(self) -> InputTensor:
+        """The tensor that frames are written into."""
+        view: InputTensor = self.interpreter.tensor(self._input_index)()
+        return view
+
+    def invoke(self) -> None:
+        """Run the model; after EngineFailed the interpreter may hold stale data."""
+        try:
+            self.interpreter.invoke()
+        except RuntimeError as error:
+            raise EngineFailed(f"invoke failed: {error}") from error
+
+    def output(self) -> OutputTensor:
+        """The tensor that holds the result of the last `invoke`."""
+        view: OutputTensor = np.asarray(self.interpreter.tensor(self._output_index)())
+        return view
 
 
 def load_model(
@@ -54,7 +82,7 @@ def load_on_cpu(runtime: Runtime, model: ModelSpec, threads: int) -> LoadedModel
         raise ModelUnsupported(
             f"{runtime} cannot run {model.path.name}{missing}: {_first_line(error)}"
         ) from error
-    return LoadedModel(interpreter, 0, 0)
+    return LoadedModel(interpreter, model)
 
 
 def apply_library(
@@ -72,7 +100,7 @@ def apply_library(
         raise DelegateFailed(
             f"{delegate.name} refuses {model.name}: {_first_line(error)}"
         ) from error
-    return LoadedModel(interpreter, delegated, operators)
+    return LoadedModel(interpreter, model, delegated=delegated, operators=operators)
 
 
 def load_library(runtime: Runtime, delegate: DelegateSpec) -> Library:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from edgesegd.core.codec import Picture
-from edgesegd.core.errors import EdgesegError, EngineFailed
+from edgesegd.core.errors import EdgesegError
 from edgesegd.core.geometry import fit
 from edgesegd.core.labels import real_values, to_labels
 from edgesegd.core.messages import error_message
@@ -101,22 +101,17 @@ class Probe:
 
     def __init__(self, model: ModelSpec, loaded: LoadedModel) -> None:
         self._model = model
-        self._interpreter = loaded.interpreter
+        self._loaded = loaded
         self._preprocessor = Preprocessor(model)
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        outputs = self._interpreter.get_output_details()
-        self._output = outputs[model.output_position]["index"]
 
     def output_of(self, seed: int) -> Outputs:
         """The output tensor for one scene, without the batch dimension."""
         size = self._model.input_size
         scene = Image.fromarray(draw_scene(seed, size).image)
         placed = fit(size, size, ResizePolicy.STRETCH)
-        tensor = self._interpreter.tensor(self._input)()
-        self._preprocessor.to_tensor(Picture(scene, size), placed, tensor)
-        del tensor
-        self._invoke()
-        output: Outputs = self._interpreter.get_tensor(self._output)[0]
+        self._preprocessor.to_tensor(Picture(scene, size), placed, self._loaded.input())
+        self._loaded.invoke()
+        output: Outputs = self._loaded.output()[0].copy()
         return output
 
     def time_invokes(self) -> list[float]:
@@ -126,15 +121,9 @@ class Probe:
             len(seconds) < MOST_INVOKES and sum(seconds) < TIMED_SECONDS
         ):
             started = time.perf_counter()
-            self._invoke()
+            self._loaded.invoke()
             seconds.append(time.perf_counter() - started)
         return seconds
-
-    def _invoke(self) -> None:
-        try:
-            self._interpreter.invoke()
-        except RuntimeError as error:
-            raise EngineFailed(f"invoke failed: {error}") from error
 
 
 def agreement(model: ModelSpec, outputs: Outputs, expected: Outputs) -> float:
