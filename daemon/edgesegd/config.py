@@ -26,7 +26,11 @@ Value = str | int | float | tuple[str, ...]
 
 
 def option(default: Value, text: str, **more: Any) -> Any:  # noqa: ANN401 # as dataclasses.field
-    """A field with its help; `choices` lists the values that it may have."""
+    """A field with its help.
+
+    `choices` lists the values that it may have, `separator` stands between those of a list in a
+    variable (","), `metavar` for one of them in the help.
+    """
     return field(default=default, metadata={"help": text, **more})
 
 
@@ -45,6 +49,19 @@ class Config:
         "auto",
         "what runs the model: auto, cpu, a known delegate (edgetpu:usb:0), or PATH.so:key=value,…",
     )
+    candidates: tuple[str, ...] = option(
+        (),
+        "delegates that auto tries besides the known ones: PATH.so:key=value,… (; between several)",
+        separator=";",
+        metavar="DELEGATE",
+    )
+    check_every: int = option(
+        100, "of a delegate's frames every so many-th is compared with the CPU; 0 for none"
+    )
+    delegate_rest_seconds: float = option(
+        30.0,
+        "how long a delegate rests that failed twice or was wrong, seconds; doubled each time",
+    )
     runtime: str = option(
         "auto", "TFLite runtime to use", choices=("auto", "ai-edge-litert", "tflite-runtime")
     )
@@ -57,21 +74,18 @@ class Config:
     engine_answer_seconds: float = option(
         0.0, "how long an engine may take for a frame, seconds; 0 derives it from what it took"
     )
-    data_dir: str = option("", "where pulled models are kept; empty for the user's data folder")
+    data_dir: str = option(
+        "",
+        "where pulled models and the choice of the delegate are kept; "
+        "empty for the user's data folder",
+    )
     log_level: str = option(
         "info", "what is logged to stderr", choices=("debug", "info", "warning", "error")
     )
 
     def __post_init__(self) -> None:
         for setting in fields(self):
-            choices = setting.metadata.get("choices")
-            value = getattr(self, setting.name)
-            if choices and value not in choices:
-                raise ConfigError(f"{setting.name} is one of {', '.join(choices)}, not {value!r}")
-            if isinstance(value, int | float) and not math.isfinite(value):
-                raise ConfigError(f"{setting.name} is a finite number, not {value}")
-            if isinstance(value, int | float) and value < 0:
-                raise ConfigError(f"{setting.name} cannot be negative, as {value} is")
+            _check_value(setting.name, getattr(self, setting.name), setting.metadata)
         for name, most in MOST.items():
             if getattr(self, name) > most:
                 raise ConfigError(f"{name} cannot be more than {most}, as {getattr(self, name)} is")
@@ -80,7 +94,9 @@ class Config:
                 raise ConfigError(f"{name} cannot be 0")
         if not self.listen:
             raise ConfigError("listen needs an address")
-        _ = self.forced_delegate
+        for text in (self.delegate, *self.candidates):
+            if text != AUTO:
+                parse_delegate(text)
 
     @property
     def forced_delegate(self) -> DelegateSpec | None:
@@ -134,17 +150,20 @@ def read_file(path: Path) -> dict[str, Value]:
 
 
 def read_environment(environ: Mapping[str, str]) -> dict[str, Value]:
-    """The options among the environment's variables; lists are separated by commas."""
+    """The options among the environment's variables; lists are separated as their option says."""
     kinds = get_type_hints(Config)
     values: dict[str, Value] = {}
-    for key, kind in kinds.items():
-        name = ENV_PREFIX + key.upper()
+    for setting in fields(Config):
+        name = ENV_PREFIX + setting.name.upper()
         if name in environ:
-            values[key] = parse(name, environ[name], kind)
+            separator = setting.metadata.get("separator", ",")
+            values[setting.name] = parse(
+                name, environ[name], kinds[setting.name], separator=separator
+            )
     return values
 
 
-def parse(name: str, text: str, kind: type) -> Value:
+def parse(name: str, text: str, kind: type, *, separator: str = ",") -> Value:
     """The value that `text` means for an option of type `kind`; raises ConfigError."""
     if kind is str:
         return text
@@ -154,7 +173,17 @@ def parse(name: str, text: str, kind: type) -> Value:
         except ValueError:
             raise ConfigError(f"{name} is a number, not {text!r}") from None
         return number
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+    return tuple(part.strip() for part in text.split(separator) if part.strip())
+
+
+def _check_value(name: str, value: Value, about: Mapping[str, Any]) -> None:
+    choices = about.get("choices")
+    if choices and value not in choices:
+        raise ConfigError(f"{name} is one of {', '.join(choices)}, not {value!r}")
+    if isinstance(value, int | float) and not math.isfinite(value):
+        raise ConfigError(f"{name} is a finite number, not {value}")
+    if isinstance(value, int | float) and value < 0:
+        raise ConfigError(f"{name} cannot be negative, as {value} is")
 
 
 def _typed(name: str, value: object, kind: type) -> Value:

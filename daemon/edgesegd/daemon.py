@@ -7,8 +7,7 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import grpc.aio
@@ -17,8 +16,8 @@ from prometheus_client import CollectorRegistry
 
 from edgeseg.v1 import segmentation_pb2_grpc as pb_grpc
 from edgesegd.config import Config
-from edgesegd.core.delegates.spec import DelegateSpec
-from edgesegd.core.errors import EngineStartFailed
+from edgesegd.core.delegates.spec import Choice, DelegateSpec
+from edgesegd.core.errors import EngineStartFailed, StartupError
 from edgesegd.core.frame import FrameLimits
 from edgesegd.core.messages import EngineSetup
 from edgesegd.core.model.reading import read_model
@@ -34,8 +33,11 @@ from edgesegd.edges.names import SERVICE_NAME
 from edgesegd.edges.service import SegmentationService
 from edgesegd.edges.systemd import Notifier
 from edgesegd.link.bound import AnswerBound
+from edgesegd.link.ladder import Ladder
 from edgesegd.link.link import EngineLink
+from edgesegd.link.succession import Succession
 from edgesegd.link.supervisor import Supervisor
+from edgesegd.probe.choice import Chooser
 from edgesegd.scheduler.scheduler import Scheduler
 from edgesegd.version import __version__
 
@@ -86,12 +88,24 @@ class Daemon:
             unary_queue=config.unary_queue,
             server_info=lambda: server_info(self._model, self._limits, self._engine.ready),
         )
-        self._supervisor = Supervisor(
-            start_engine=partial(
-                EngineLink.start, self._engine_setup(), start_seconds=config.engine_start_seconds
-            ),
-            scheduler=self._scheduler,
+        self._chooser = Chooser(
+            self._model,
+            runtime=config.runtime,
+            threads=config.threads,
+            also=config.candidates,
+            folder=Path(config.data_dir),
+        )
+        self._remembered = None if config.forced_delegate else self._chooser.remembered()
+        self._succession = Succession(
+            ladder=Ladder(self._first_choices(), rest_seconds=config.delegate_rest_seconds),
+            start_engine=self._start_link,
+            start_seconds=config.engine_start_seconds,
+            prove=self._chooser.prove,
             observer=self._engine,
+        )
+        self._supervisor = Supervisor(
+            succession=self._succession,
+            scheduler=self._scheduler,
             bound=AnswerBound(fixed=config.engine_answer_seconds),
         )
         self._metrics.watch(
@@ -111,9 +125,9 @@ class Daemon:
             if not await self._start_engine():
                 return 0
             await server.start()
-            feeding = asyncio.create_task(self._supervisor.run())
+            serving = asyncio.create_task(self._serve())
             self._say_ready(addresses, metrics_server)
-            return await self._main_loop(server, feeding)
+            return await self._main_loop(server, serving)
         finally:
             await server.stop(None)
             await self._supervisor.close()
@@ -133,16 +147,16 @@ class Daemon:
         starting.result()
         return True
 
-    async def _main_loop(self, server: grpc.aio.Server, feeding: asyncio.Task[None]) -> int:
+    async def _main_loop(self, server: grpc.aio.Server, serving: asyncio.Task[None]) -> int:
         stopping = asyncio.create_task(self._stop.wait())
-        await asyncio.wait({stopping, feeding}, return_when=asyncio.FIRST_COMPLETED)
-        if feeding.done():
-            log.critical("the engine's supervisor ended", exc_info=feeding.exception())
+        await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            log.critical("the engine's supervisor ended", exc_info=serving.exception())
             stopping.cancel()
             return EXIT_FAILED
         await self._drain(server)
-        feeding.cancel()
-        await asyncio.gather(feeding, return_exceptions=True)
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
         return 0
 
     async def _drain(self, server: grpc.aio.Server) -> None:
@@ -156,18 +170,45 @@ class Daemon:
         # What is open now only watches health, or had its time.
         await server.stop(LAST_WORDS_SECONDS)
 
-    def _engine_setup(self) -> EngineSetup:
-        return EngineSetup(
+    async def _serve(self) -> None:
+        """Feed the engines; where no choice was made before, make it meanwhile."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._supervisor.run())
+            if self._config.forced_delegate is None and self._remembered is None:
+                group.create_task(self._choose())
+
+    async def _choose(self) -> None:
+        log.info(
+            "probing the delegates of this board, for %s; meanwhile the CPU serves",
+            self._chooser.memory.gap,
+        )
+        try:
+            self._succession.reorder(await self._chooser.choose())
+        except StartupError as error:
+            log.warning("no delegate can be chosen, the CPU goes on: %s", error)
+
+    def _first_choices(self) -> Sequence[Choice]:
+        """The delegates to start with, best first; the CPU where nothing is known."""
+        if self._config.forced_delegate:
+            return [(self._config.forced_delegate, self._config.threads)]
+        return self._remembered or [(DelegateSpec(), self._config.threads)]
+
+    async def _start_link(self, choice: Choice, seconds: float) -> EngineLink:
+        delegate, threads = choice
+        setup = EngineSetup(
             model_path=str(self._model.path),
             model_name=self._model.name,
             model_sha256=self._model.sha256,
             runtime=self._config.runtime,
-            delegate=self._config.forced_delegate or DelegateSpec(),
-            threads=self._config.threads,
+            delegate=delegate,
+            threads=threads,
             max_pixels=self._limits.pixels,
             slots=ENGINE_SLOTS,
             slot_size=self._limits.size,
+            reference_path=str(self._model.path),
+            check_every=self._config.check_every,
         )
+        return await EngineLink.start(setup, start_seconds=seconds)
 
     def _add_services(self, server: grpc.aio.Server) -> list[str]:
         pb_grpc.add_SegmentationServiceServicer_to_server(self._service, server)

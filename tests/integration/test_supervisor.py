@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edgesegd.core.delegates.spec import DelegateSpec
+from edgesegd.core.delegates.spec import Choice, DelegateSpec
 from edgesegd.core.errors import EngineFailed, EngineStartFailed, Expired
 from edgesegd.core.frame import FrameFormat, FrameSpec
 from edgesegd.core.messages import EngineSetup
@@ -19,8 +19,10 @@ from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.store import resolve_model
 from edgesegd.core.options import ResultOptions
 from edgesegd.link.bound import AnswerBound
+from edgesegd.link.ladder import Ladder
 from edgesegd.link.link import EngineLink
-from edgesegd.link.supervisor import GIVE_UP_AFTER, Supervisor
+from edgesegd.link.succession import GIVE_UP_AFTER, Succession
+from edgesegd.link.supervisor import MOST_TRIES, Supervisor
 from edgesegd.scheduler.job import Job
 from edgesegd.scheduler.lane import Lane, Overflow
 from edgesegd.scheduler.scheduler import Scheduler
@@ -35,7 +37,7 @@ class Fate:
         self.causes: list[str] = []
         self.started = 0
 
-    async def start(self) -> EngineLink:
+    async def start(self, choice: Choice, seconds: float) -> EngineLink:
         if self.started and self.unborn:
             self.unborn -= 1
             raise EngineStartFailed("not this time")
@@ -45,20 +47,23 @@ class Fate:
             model_name=model.name,
             model_sha256=model.sha256,
             runtime="auto",
-            delegate=DelegateSpec(),
-            threads=1,
+            delegate=choice[0],
+            threads=choice[1],
             max_pixels=10**6,
             slots=1,
             slot_size=1 << 20,
         )
-        link = await EngineLink.start(setup, start_seconds=30)
+        link = await EngineLink.start(setup, start_seconds=seconds)
         self.started += 1
         if self.started <= self.doomed:
             os.kill(link.pid, signal.SIGSTOP)
         return link
 
-    def engine_ready(self, link: EngineLink) -> None:
-        assert link.ready.threads == 1
+    async def prove(self, choice: Choice) -> None:
+        raise AssertionError(f"{choice} is above all doubt")
+
+    def engine_ready(self, link: EngineLink, *, degraded: bool) -> None:
+        assert (link.ready.threads, degraded) == (1, False)
 
     def engine_lost(self, cause: str) -> None:
         self.causes.append(cause)
@@ -68,8 +73,15 @@ class Fate:
 async def supervised(fate: Fate) -> AsyncIterator[tuple[Scheduler, Lane]]:
     scheduler, lane = Scheduler(), Lane(8, Overflow.REJECT)
     scheduler.open(lane)
+    succession = Succession(
+        ladder=Ladder([(DelegateSpec(), 1)], rest_seconds=30),
+        start_engine=fate.start,
+        start_seconds=30,
+        prove=fate.prove,
+        observer=fate,
+    )
     supervisor = Supervisor(
-        start_engine=fate.start, scheduler=scheduler, observer=fate, bound=AnswerBound(fixed=1.0)
+        succession=succession, scheduler=scheduler, bound=AnswerBound(fixed=1.0)
     )
     await supervisor.start()
     running = asyncio.create_task(supervisor.run())
@@ -94,16 +106,16 @@ async def test_a_frame_is_given_to_the_next_engine(jpeg: bytes) -> None:
     assert fate.causes == ["hang"]
 
 
-async def test_a_frame_that_meets_two_ends_is_told(jpeg: bytes) -> None:
-    fate = Fate(doomed=2)
+async def test_a_frame_that_meets_one_end_after_another_is_told(jpeg: bytes) -> None:
+    fate = Fate(doomed=MOST_TRIES)
     async with supervised(fate) as (scheduler, lane):
         first, second = job(jpeg), job(jpeg)
         scheduler.submit(lane, first)
         scheduler.submit(lane, second)
-        with pytest.raises(EngineFailed, match=r"twice.*no answer in 1.0 s"):
+        with pytest.raises(EngineFailed, match=r"3 engines failed.*no answer in 1.0 s"):
             await first.answer
         assert (await second.answer).planes
-    assert fate.causes == ["hang", "hang"]
+    assert fate.causes == ["hang"] * MOST_TRIES
 
 
 async def test_a_frame_that_is_too_old_is_not_given_to_the_next_engine(jpeg: bytes) -> None:

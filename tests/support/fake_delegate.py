@@ -8,17 +8,15 @@ from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parents[1] / "delegate" / "fake_delegate.c"
-FLAGS = ("-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
+SCRIPT = Path(__file__).parents[2] / "scripts" / "build-fake-delegate"
 
 
 def build(folder: Path) -> Path:
     """Compile the delegate into `folder`; skips where there is no gcc."""
-    gcc = shutil.which("gcc")
-    if gcc is None:
+    if shutil.which("gcc") is None:
         pytest.skip("no gcc to compile the test delegate with; on Debian: apt install gcc")
     library = folder / "libfake_delegate.so"
-    subprocess.run([gcc, *FLAGS, "-o", library, SOURCE], check=True)
+    subprocess.run([SCRIPT, library], check=True)
     return library
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
@@ -32,6 +33,9 @@ OTHER_VALUES: dict[str, tuple[str, object]] = {
     "listen": ("0.0.0.0:1, unix:///run/edgesegd", ("0.0.0.0:1", "unix:///run/edgesegd")),
     "metrics_listen": ("", ""),
     "delegate": ("cpu", "cpu"),
+    "candidates": ("a.so:k=v; b.so:x=1", ("a.so:k=v", "b.so:x=1")),
+    "check_every": ("9", 9),
+    "delegate_rest_seconds": ("2.5", 2.5),
     "runtime": ("tflite-runtime", "tflite-runtime"),
     "threads": ("3", 3),
     "max_frame_bytes": ("1000", 1000),
@@ -109,7 +113,7 @@ def test_every_option_has_a_variable(name: str) -> None:
 def test_every_option_has_a_flag(name: str) -> None:
     text, value = OTHER_VALUES[name]
     flag = "--" + name.replace("_", "-")
-    texts = [part.strip() for part in text.split(",")]
+    texts = [part.strip() for part in re.split("[,;]", text)]
     effective = from_flags(*(f"{flag}={part}" for part in texts))
     assert getattr(effective.config, name) == value
     assert effective.sources[name] == "flag"

@@ -1,4 +1,4 @@
-"""Imports flow one way: cli, daemon, edges, scheduler and link, core; and engine, core."""
+"""Imports flow one way: cli, daemon, edges, scheduler and link, core; and engine, probe, core."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LAYERS = {
     "engine": {"engine", "core"},
     "probe": {"probe", "core"},
     "config": {"config", "core"},
-    "daemon": {"daemon", "edges", "link", "scheduler", "core", "config", "version"},
+    "daemon": {"daemon", "edges", "link", "scheduler", "probe", "core", "config", "version"},
     "cli": {"cli", "daemon", "probe", "config", "core", "version"},
     "launch": {"launch", "core"},
     "version": {"version"},

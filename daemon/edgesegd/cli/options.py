@@ -27,7 +27,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             dest=setting.name,
             action="append" if repeated else "store",
             choices=setting.metadata.get("choices"),
-            metavar=None if setting.metadata.get("choices") else _metavar(kind),
+            metavar=None
+            if setting.metadata.get("choices")
+            else setting.metadata.get("metavar", _metavar(kind)),
             help=f"{setting.metadata['help']}{shown} [{ENV_PREFIX}{setting.name.upper()}]",
         )
 

@@ -57,6 +57,30 @@ class Overloaded(NotAnswered):
 class EngineFailed(NotAnswered):
     """The engine crashed, hung or failed with the frame in it."""
 
+    cause = "invoke"
+    """What metrics call it where an engine says so itself."""
+
+
+class EngineDistrusted(EdgesegError):
+    """An engine says that its delegate's masks are not the CPU's; it must be replaced.
+
+    Never told to a client: the frame is run again by the next engine.
+    """
+
+    cause = "drift"
+
+
+class OutputNotFinite(EngineDistrusted):
+    """The output holds values that are no numbers."""
+
+    cause = "nan"
+
+
+class OutputConstant(EngineDistrusted):
+    """The output is the same everywhere, in every class."""
+
+    cause = "constant"
+
 
 class InternalFault(NotAnswered):
     """A fault of the daemon itself; the log has its traceback."""

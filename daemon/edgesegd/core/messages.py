@@ -36,7 +36,9 @@ def from_line(line: bytes) -> Message:
 class EngineSetup:
     """The first message to an engine: what it is to load, and how.
 
-    `threads` 0 leaves the number to the engine. `runtime` is "auto" or the name of a package.
+    `threads` 0 leaves the number to the engine. `runtime` is "auto" or the name of a package. Of a
+    delegate's frames every `check_every`th is compared with what the CPU gives with the model in
+    `reference_path`; 0 or "" for none.
     """
 
     model_path: str
@@ -48,6 +50,8 @@ class EngineSetup:
     max_pixels: int
     slots: int
     slot_size: int
+    reference_path: str = ""
+    check_every: int = 0
 
     def to_message(self) -> Message:
         """As it goes over the socket."""

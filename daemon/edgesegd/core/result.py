@@ -39,7 +39,8 @@ class FrameResult:
     """The results for one frame.
 
     `width` x `height` is the size of every mask, `frame_size` that of the decoded frame, all in
-    pixels. `planes` holds the outputs that are bytes. `seconds` is the time of each stage.
+    pixels. `planes` holds the outputs that are bytes. `seconds` is the time of each stage,
+    `delegate` what ran the model.
     """
 
     width: int
@@ -48,3 +49,4 @@ class FrameResult:
     planes: dict[Output, bytes] = field(default_factory=dict)
     segments: tuple[SegmentResult, ...] = ()
     seconds: dict[Stage, float] = field(default_factory=dict)
+    delegate: str = ""

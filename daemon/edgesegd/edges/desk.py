@@ -19,7 +19,6 @@ from edgesegd.edges.requests import (
     parse_frame,
     parse_options,
 )
-from edgesegd.edges.responses import Served
 from edgesegd.scheduler.job import Job
 from edgesegd.scheduler.lane import Lane
 from edgesegd.scheduler.scheduler import Scheduler
@@ -63,10 +62,6 @@ class Desk:
         self.scheduler.submit(lane, job)
         return job
 
-    def served(self) -> Served:
-        """Who serves now."""
-        return Served(self.model, self._delegate())
-
     def count_abandoned(self, count: int) -> None:
         """Account for frames whose client left before the answer."""
         self.metrics.frames_abandoned(count, self._delegate())
@@ -75,9 +70,9 @@ class Desk:
         self, tag: FrameTag, outcome: FrameResult | EdgesegError, queued: float
     ) -> dict[Stage, float]:
         """Account for a frame that is answered now; the seconds of its stages."""
-        seconds = {Stage.QUEUED: queued}
+        seconds, delegate = {Stage.QUEUED: queued}, self._delegate()
         if isinstance(outcome, FrameResult):
-            seconds |= outcome.seconds
+            seconds, delegate = seconds | outcome.seconds, outcome.delegate
         total = (time.time_ns() - tag.received_unix_ns) / 1e9
-        self.metrics.frame_answered(outcome, seconds, total, self._delegate())
+        self.metrics.frame_answered(outcome, seconds, total, delegate)
         return seconds

@@ -24,20 +24,21 @@ class EngineState:
         self._health = health
         self._telling: set[asyncio.Task[None]] = set()
 
-    def engine_ready(self, link: EngineLink) -> None:
-        """An engine is ready."""
+    def engine_ready(self, link: EngineLink, *, degraded: bool) -> None:
+        """An engine is ready; `degraded` where a better delegate is not well."""
         self.ready, self.pid = link.ready, link.pid
         self.delegate = link.ready.delegate
         self._metrics.engine_ready(link.ready.delegate, link.ready.runtime, link.ready.threads)
-        self._tell_health(serving=True)
+        self._metrics.degraded(degraded)
+        self._tell_health(serving=True, degraded=degraded)
 
     def engine_lost(self, cause: str) -> None:
         """The engine is gone."""
         self.ready, self.pid = None, None
         self._metrics.engine_lost(cause)
-        self._tell_health(serving=False)
+        self._tell_health(serving=False, degraded=True)
 
-    def _tell_health(self, *, serving: bool) -> None:
-        task = asyncio.create_task(self._health.set_serving(serving))
+    def _tell_health(self, *, serving: bool, degraded: bool) -> None:
+        task = asyncio.create_task(self._health.set_serving(serving, degraded=degraded))
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)

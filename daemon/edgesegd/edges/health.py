@@ -14,26 +14,32 @@ from edgesegd.edges.names import SERVICE_NAME
 class Health:
     """Says SERVING while an engine is ready and the daemon is not stopping.
 
-    Names: "" for the daemon, the full name of the service, and "model/NAME".
+    Names: "" for the daemon, the full name of the service, and "model/NAME". "model/NAME/delegate"
+    is SERVING only while the best delegate runs the model: it tells degraded service.
     """
 
     def __init__(self, model: str) -> None:
         self._servicer: Any = health_aio.HealthServicer()
         self._names = ("", SERVICE_NAME, f"model/{model}")
+        self._delegate_name = f"model/{model}/delegate"
         self._draining = False
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Serve `grpc.health.v1` on `server`."""
         health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
 
-    async def set_serving(self, serving: bool) -> None:
+    async def set_serving(self, serving: bool, *, degraded: bool) -> None:
         """Tell all who check or watch."""
-        status = health_pb2.HealthCheckResponse
-        value = status.SERVING if serving and not self._draining else status.NOT_SERVING
         for name in self._names:
-            await self._servicer.set(name, value)
+            await self._set(name, serving)
+        await self._set(self._delegate_name, serving and not degraded)
 
     async def drain(self) -> None:
         """NOT_SERVING from now on, whatever the engine does."""
         self._draining = True
-        await self.set_serving(False)
+        await self.set_serving(False, degraded=True)
+
+    async def _set(self, name: str, well: bool) -> None:
+        status = health_pb2.HealthCheckResponse
+        value = status.SERVING if well and not self._draining else status.NOT_SERVING
+        await self._servicer.set(name, value)

@@ -16,6 +16,8 @@ from edgesegd.version import __version__
 BUCKETS = tuple(round(0.0001 * 1.8**n, 7) for n in range(20))
 """100 microseconds to 7 seconds, each 1.8 times the one before, as TensorFlow Serving's."""
 
+LOSSES = ("crash", "hang", "invoke", "nan", "constant", "drift", "start")
+"""Why engines are replaced."""
 OK = "ok"
 CANCELLED = "cancelled"
 
@@ -59,6 +61,12 @@ class Metrics:
             ["model"],
             registry=registry,
         )
+        self._degraded = Gauge(
+            "edgeseg_degraded",
+            "1 while a lesser delegate serves because a better one failed.",
+            ["model"],
+            registry=registry,
+        )
         self._delegate_info = Gauge(
             "edgeseg_delegate_info",
             "The delegate and the runtime of the engine that is ready.",
@@ -91,7 +99,8 @@ class Metrics:
     def _expose_zeros(self) -> None:
         """Series that alerts watch exist before the first event."""
         self._engine_ready.labels(self._model).set(0)
-        for cause in ("crash", "hang", "invoke", "start"):
+        self._degraded.labels(self._model).set(0)
+        for cause in LOSSES:
             self._restarts.labels(self._model, cause)
 
     def watch(
@@ -143,6 +152,10 @@ class Metrics:
         self._engine_ready.labels(self._model).set(1)
         self._delegate_info.clear()
         self._delegate_info.labels(self._model, delegate, runtime, str(threads)).set(1)
+
+    def degraded(self, degraded: bool) -> None:
+        """Whether a lesser delegate serves."""
+        self._degraded.labels(self._model).set(degraded)
 
     def engine_lost(self, cause: str) -> None:
         """An engine is gone."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.core.errors import EdgesegError
@@ -16,23 +15,15 @@ from edgesegd.edges.requests import FrameTag
 from edgesegd.edges.status import frame_status
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
-    """Which model and delegate gave a result."""
-
-    model: ModelSpec
-    delegate: str
-
-
 def answer_result(
-    tag: FrameTag, result: FrameResult, timing: pb.Timing, served: Served
+    tag: FrameTag, result: FrameResult, timing: pb.Timing, model: ModelSpec
 ) -> pb.SegmentResponse:
     """The response to a segmented frame."""
     return pb.SegmentResponse(
         frame_id=tag.frame_id,
         captured_unix_ns=tag.captured_unix_ns,
         status=pb.FRAME_STATUS_OK,
-        segmentation=segmentation(result, served),
+        segmentation=segmentation(result, model),
         timing=timing,
     )
 
@@ -48,7 +39,7 @@ def answer_error(tag: FrameTag, error: EdgesegError, timing: pb.Timing) -> pb.Se
     )
 
 
-def segmentation(result: FrameResult, served: Served) -> pb.Segmentation:
+def segmentation(result: FrameResult, model: ModelSpec) -> pb.Segmentation:
     """A result as it goes over the wire."""
     planes = result.planes
     return pb.Segmentation(
@@ -57,12 +48,12 @@ def segmentation(result: FrameResult, served: Served) -> pb.Segmentation:
         labels=planes.get(Output.LABELS, b""),
         labels_png=planes.get(Output.LABELS_PNG, b""),
         confidence_map=planes.get(Output.CONFIDENCE_MAP, b""),
-        segments=[_segment(found, served.model) for found in result.segments],
+        segments=[_segment(found, model) for found in result.segments],
         frame_width=result.frame_size[0],
         frame_height=result.frame_size[1],
-        model=served.model.name,
-        model_version=served.model.version,
-        delegate=served.delegate,
+        model=model.name,
+        model_version=model.version,
+        delegate=result.delegate,
     )
 
 

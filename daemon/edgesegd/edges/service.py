@@ -99,7 +99,7 @@ class SegmentationService(pb_grpc.SegmentationServiceServicer):
             return pb.SegmentImageResponse(
                 frame_id=tag.frame_id,
                 captured_unix_ns=tag.captured_unix_ns,
-                segmentation=segmentation(result, self._desk.served()),
+                segmentation=segmentation(result, self._desk.model),
                 timing=timing,
             )
         raise AssertionError("an aborted call does not come here")

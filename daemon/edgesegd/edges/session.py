@@ -153,7 +153,7 @@ class StreamSession:
     def _respond(self, tag: FrameTag, outcome: Outcome, queued: float) -> pb.SegmentResponse:
         timing = timing_until_now(tag, self._desk.count(tag, outcome, queued))
         if isinstance(outcome, FrameResult):
-            return answer_result(tag, outcome, timing, self._desk.served())
+            return answer_result(tag, outcome, timing, self._desk.model)
         return answer_error(tag, outcome, timing)
 
     def _delivered(self, outcome: Outcome) -> None:

@@ -12,7 +12,13 @@ from io import BufferedRWPair
 from pathlib import Path
 
 from edgesegd.core.arena import Arena
-from edgesegd.core.errors import EdgesegError, EngineFailed, InternalFault, ModelInvalid
+from edgesegd.core.errors import (
+    EdgesegError,
+    EngineDistrusted,
+    EngineFailed,
+    InternalFault,
+    ModelInvalid,
+)
 from edgesegd.core.messages import (
     EngineSetup,
     FrameJob,
@@ -22,6 +28,7 @@ from edgesegd.core.messages import (
     write_result,
 )
 from edgesegd.core.model.reading import read_model
+from edgesegd.core.model.spec import ModelSpec
 from edgesegd.engine.engine import Engine
 from edgesegd.engine.runtime import load_runtime
 
@@ -68,18 +75,28 @@ def load_engine(setup: EngineSetup) -> Engine:
         threads=setup.threads,
         max_pixels=setup.max_pixels,
         max_result=setup.slot_size,
+        reference=read_reference(setup, model),
+        check_every=setup.check_every,
     )
 
 
+def read_reference(setup: EngineSetup, model: ModelSpec) -> ModelSpec | None:
+    """The model that the CPU runs, to compare with; the same where it is not compiled for a TPU."""
+    if setup.reference_path == setup.model_path:
+        return model
+    return read_model(Path(setup.reference_path)) if setup.reference_path else None
+
+
 def serve(engine: Engine, arena: Arena, lines: BufferedRWPair) -> None:
-    """Answer each job; end when the front is gone, or when an invoke failed."""
+    """Answer each job; end when the front is gone, or when the delegate failed."""
     for line in lines:
         job = FrameJob.from_message(from_line(line))
         slot = arena.slot(job.slot)
         try:
             answer = write_result(engine.segment(job, slot[: job.length]), slot)
-        except EngineFailed as error:
-            # The interpreter keeps stale data after a failed invoke: the next engine starts fresh.
+        except (EngineFailed, EngineDistrusted) as error:
+            # After a failed invoke the interpreter holds stale data, and a delegate that was wrong
+            # once is not asked again: the next engine starts fresh.
             reply(lines, error_message(error))
             return
         except EdgesegError as error:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
 from edgesegd.core.codec import decode_frame
 from edgesegd.core.delegates.spec import DelegateSpec
 from edgesegd.core.encode import Encoder
-from edgesegd.core.errors import Expired
+from edgesegd.core.errors import DelegateFailed, EngineFailed, Expired
 from edgesegd.core.geometry import fit
 from edgesegd.core.labels import to_labels, to_scores
 from edgesegd.core.messages import EngineReady, FrameJob
@@ -18,12 +20,19 @@ from edgesegd.core.preprocess import Preprocessor
 from edgesegd.core.resample import Mask, at_size
 from edgesegd.core.result import FrameResult, Stage
 from edgesegd.engine.clock import StageClock
-from edgesegd.engine.interpreter import load_model
+from edgesegd.engine.doubt import DelegateDoubt, Doubt, NoDoubt
+from edgesegd.engine.drift import DriftCheck
+from edgesegd.engine.interpreter import load_model, load_on_cpu
 from edgesegd.engine.runtime import Runtime
+from edgesegd.engine.watchdog import InvokeWatchdog
 
 
 class Engine:
-    """One interpreter of one model. Not for several threads."""
+    """One interpreter of one model. Not for several threads.
+
+    What a delegate gives for every `check_every`th frame is compared with what the CPU gives with
+    the model `reference`; 0 and None are for never.
+    """
 
     def __init__(
         self,
@@ -34,6 +43,8 @@ class Engine:
         threads: int,
         max_pixels: int,
         max_result: int,
+        reference: ModelSpec | None = None,
+        check_every: int = 0,
     ) -> None:
         self._model = model
         self._runtime = runtime
@@ -44,14 +55,24 @@ class Engine:
         self._loaded = load_model(runtime, model, delegate, self._threads)
         self._preprocessor = Preprocessor(model)
         self._encoder = Encoder(model)
+        self._watchdog: AbstractContextManager[None] = (
+            nullcontext() if delegate.is_cpu else InvokeWatchdog()
+        )
+        self._doubt = self._make_doubt(reference, check_every)
 
     def warm_up(self) -> EngineReady:
-        """Run the model twice on nothing: the first invoke prepares what later ones reuse."""
+        """Run the model twice on nothing: the first invoke prepares what later ones reuse.
+
+        Raises DelegateFailed where it cannot be run.
+        """
         self._loaded.input()[:] = 0
-        self._loaded.invoke()
-        started = time.monotonic()
-        self._loaded.invoke()
-        seconds = time.monotonic() - started
+        try:
+            self._loaded.invoke()
+            started = time.monotonic()
+            self._loaded.invoke()
+            seconds = time.monotonic() - started
+        except EngineFailed as error:
+            raise DelegateFailed(f"{self._delegate.name} fails: {error}") from error
         return EngineReady(
             runtime=str(self._runtime),
             delegate=self._delegate.name,
@@ -83,12 +104,25 @@ class Engine:
         clock.end(Stage.PREPROCESS)
         if job.deadline is not None and time.monotonic() > job.deadline:
             raise Expired("too old when it was about to be invoked")
-        self._loaded.invoke()
+        with self._watchdog:
+            self._loaded.invoke()
         clock.end(Stage.INVOKE)
         output = self._loaded.output()
+        self._doubt.look(picture, placed, output)
         scores = to_scores(model, output) if options.outputs & NEEDS_SCORES else None
         mask = at_size(Mask(to_labels(model, output), scores), placed, options)
         clock.end(Stage.LABELS)
         result = self._encoder.encode_mask(mask, options, picture.size)
         clock.end(Stage.ENCODE)
+        self._doubt.settle()
         return dataclasses.replace(result, seconds=clock.seconds)
+
+    def _make_doubt(self, reference: ModelSpec | None, check_every: int) -> Doubt:
+        if self._delegate.is_cpu:
+            return NoDoubt()
+        if reference is None or check_every == 0:
+            return DelegateDoubt(self._model, None)
+        load = partial(load_on_cpu, self._runtime, reference, 1)
+        return DelegateDoubt(
+            self._model, DriftCheck(self._model, reference, load, every=check_every)
+        )

@@ -9,6 +9,14 @@ FACTOR = 20.0
 WEIGHT = 0.1
 """Of the newest frame in the moving average of the latency."""
 
+START_FLOOR_SECONDS, START_FACTOR = 5.0, 10.0
+"""The same for the start of an engine with a delegate that has started before."""
+
+
+def start_bound(usual: float, *, most: float) -> float:
+    """How long an engine may take to start, seconds; `most` where `usual` is 0, not known."""
+    return min(most, max(START_FLOOR_SECONDS, START_FACTOR * usual)) if usual else most
+
 
 class AnswerBound:
     """A bound derived from measured latency; `fixed` (seconds) overrides it where not 0."""

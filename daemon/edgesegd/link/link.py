@@ -9,9 +9,10 @@ import signal
 import socket
 import sys
 from collections import deque
+from dataclasses import replace
 
 from edgesegd.core.arena import Arena
-from edgesegd.core.errors import EngineFailed, EngineStartFailed
+from edgesegd.core.errors import EngineDistrusted, EngineFailed, EngineStartFailed
 from edgesegd.core.messages import (
     LONGEST_LINE,
     EngineReady,
@@ -56,7 +57,10 @@ def _kill(process: asyncio.subprocess.Process) -> None:
 
 
 class EngineLost(Exception):
-    """The engine ended, hung or failed; `cause` is one of "crash", "hang" and "invoke"."""
+    """The engine ended, hung or failed.
+
+    `cause` is "crash", "hang", or what the engine said: "invoke", "nan", "constant", "drift".
+    """
 
     def __init__(self, cause: str, message: str) -> None:
         super().__init__(message)
@@ -144,12 +148,12 @@ class EngineLink:
         try:
             async with asyncio.timeout(answer_seconds):
                 answer = await self._ask(request.to_message())
-            return read_result(answer, slot)
+            return replace(read_result(answer, slot), delegate=self.ready.delegate)
         except TimeoutError:
             self.kill()
             raise EngineLost("hang", f"no answer in {answer_seconds:.1f} s") from None
-        except EngineFailed as failed:
-            raise EngineLost("invoke", str(failed)) from None
+        except (EngineFailed, EngineDistrusted) as failed:
+            raise EngineLost(failed.cause, str(failed)) from None
         finally:
             slot.release()
             self._free.append(number)
@@ -172,7 +176,7 @@ class EngineLink:
 
     async def _ask(self, message: Message) -> Message:
         if self.lost.done():
-            raise EngineLost("crash", self._how_it_ended())
+            raise self._loss()
         answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._pending.append(answer)
         self._writer.write(to_line(message))
@@ -192,7 +196,7 @@ class EngineLink:
         await self._listening
         for answer in self._pending:
             if not answer.done():
-                answer.set_exception(EngineLost("crash", self._how_it_ended()))
+                answer.set_exception(self._loss())
 
     async def _listen_to_output(self) -> None:
         output = self._process.stdout
@@ -203,6 +207,11 @@ class EngineLink:
             # What keeps an engine from starting is told by the error that comes of it.
             quiet = text.startswith(CHATTER) or not self.ready.runtime
             log.log(logging.DEBUG if quiet else logging.WARNING, "engine %d: %s", self.pid, text)
+
+    def _loss(self) -> EngineLost:
+        if self._process.returncode == -signal.SIGALRM:
+            return EngineLost("hang", "an invoke took many times as long as usual")
+        return EngineLost("crash", self._how_it_ended())
 
     def _how_it_ended(self) -> str:
         code = self._process.returncode

@@ -8,18 +8,10 @@ from enum import StrEnum
 from typing import Any
 
 from edgesegd.core.delegates.spec import DelegateSpec
-from edgesegd.core.trial import Measured
+from edgesegd.core.trial import LARGEST_DEVIATION, Measured
 
 LEAST_AGREEMENT = 0.99
 """Share of pixels whose class must be the CPU's."""
-
-
-LARGEST_DEVIATION = 0.1
-"""Mean difference of the output's values from the CPU's, in standard deviations of those.
-
-Half precision stays below 0.01. It tells a delegate that lies where the drawn scenes are all
-background to a model, so that the classes alone would not.
-"""
 
 
 class Verdict(StrEnum):
@@ -71,6 +63,14 @@ def choose(findings: Iterable[Finding]) -> list[Finding]:
         return listed
     best = min(right, key=median)
     return [_with_rank(finding, best) for finding in listed]
+
+
+def ranking(findings: Iterable[Finding]) -> list[Finding]:
+    """Those that are right and faster than the CPU, the fastest first, and then the CPU."""
+    right = [each for each in findings if each.verdict in (Verdict.CHOSEN, Verdict.SLOWER)]
+    right.sort(key=median)
+    on_cpu = next((place for place, each in enumerate(right) if each.delegate.is_cpu), len(right))
+    return right[: on_cpu + 1]
 
 
 def median(finding: Finding) -> float:

@@ -17,7 +17,8 @@ class Job:
     """A checked frame, its bytes and the answer it will get.
 
     `received`, `deadline` and `taken` are times of `time.monotonic`: when the frame came, after
-    when it must not be invoked, when an engine took it. `answer` is settled exactly once, with a
+    when it must not be invoked, when an engine took it. `losses` counts the engines that were lost
+    with the frame in them. `answer` is settled exactly once, with a
     result or an EdgesegError; who is no longer interested cancels it.
     """
 
@@ -28,6 +29,7 @@ class Job:
     deadline: float | None = None
     received: float = field(default_factory=time.monotonic)
     taken: float | None = None
+    losses: int = 0
 
     def settle(self, outcome: FrameResult | EdgesegError) -> None:
         """Give the answer; too late is no fault, for the client may have left."""

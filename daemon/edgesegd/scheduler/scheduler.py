@@ -22,13 +22,14 @@ class Scheduler:
     def __init__(self) -> None:
         self._lanes: set[Lane] = set()
         self._turn: deque[Lane] = deque()
+        self._again: deque[Job] = deque()
         self._work = asyncio.Event()
         self._draining = False
 
     @property
     def depth(self) -> int:
         """How many frames wait; may be asked by another thread."""
-        return sum(map(len, tuple(self._lanes)))
+        return sum(map(len, tuple(self._lanes))) + len(self._again)
 
     @property
     def draining(self) -> bool:
@@ -71,17 +72,18 @@ class Scheduler:
     async def take(self) -> Job:
         """The next frame; waits for one. Nothing is lost where the wait is cancelled."""
         while True:
-            while self._turn:
-                lane = self._turn.popleft()
-                if not lane.ready:
-                    continue
-                job = lane.pop()
-                self._queue(lane)
+            while job := self._next():
                 if not job.answer.done():
                     job.taken = time.monotonic()
                     return job
             self._work.clear()
             await self._work.wait()
+
+    def give_back(self, job: Job) -> None:
+        """`job` was taken, but nothing came of it: it is the next one to be taken, or expires."""
+        job.taken = None
+        self._again.append(job)
+        self._work.set()
 
     def drain(self) -> None:
         """Take no more frames; those that wait are still served."""
@@ -89,10 +91,23 @@ class Scheduler:
 
     def fail_waiting(self, make_error: Callable[[], EdgesegError]) -> None:
         """Answer every waiting frame with an error."""
+        while self._again:
+            self._again.popleft().settle(make_error())
         for lane in self._lanes:
             for job in list(lane):
                 lane.remove(job)
                 job.settle(make_error())
+
+    def _next(self) -> Job | None:
+        if self._again:
+            return self._again.popleft()
+        while self._turn:
+            lane = self._turn.popleft()
+            if lane.ready:
+                job = lane.pop()
+                self._queue(lane)
+                return job
+        return None
 
     def _queue(self, lane: Lane) -> None:
         if lane.ready and lane not in self._turn:

@@ -18,6 +18,7 @@ from support.model_specs import model_spec
 
 GOLDEN = {
     "edgeseg_build_info": ("gauge", {"version", "python"}),
+    "edgeseg_degraded": ("gauge", {"model"}),
     "edgeseg_delegate_info": ("gauge", {"model", "delegate", "runtime", "threads"}),
     "edgeseg_engine_ready": ("gauge", {"model"}),
     "edgeseg_engine_restarts": ("counter", {"model", "cause"}),

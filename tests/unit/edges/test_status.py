@@ -12,6 +12,7 @@ from edgesegd.core.errors import (
     ClientError,
     Draining,
     EdgesegError,
+    EngineDistrusted,
     InvalidFrame,
     NotAnswered,
     Overloaded,
@@ -34,7 +35,12 @@ def an_error(kind: type[EdgesegError]) -> EdgesegError:
 
 
 def test_every_error_belongs_to_someone() -> None:
-    assert set(EdgesegError.__subclasses__()) == {ClientError, NotAnswered, StartupError}
+    assert set(EdgesegError.__subclasses__()) == {
+        ClientError,
+        NotAnswered,
+        StartupError,
+        EngineDistrusted,
+    }
 
 
 def test_every_error_that_a_frame_can_meet_is_in_the_table() -> None:

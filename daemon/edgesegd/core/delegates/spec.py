@@ -38,6 +38,10 @@ class DelegateSpec:
         return not self.libraries
 
 
+Choice = tuple[DelegateSpec, int]
+"""A delegate, and the threads of the interpreter that it is in; 0 for the engine's own choice."""
+
+
 def parse_delegate(text: str) -> DelegateSpec:
     """The delegate that `--delegate TEXT` means; raises ConfigError.
 

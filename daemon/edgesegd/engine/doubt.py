@@ -1,0 +1,51 @@
+"""Doubt in what a delegate gives: the CPU is trusted, everything else is looked at."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from edgesegd.core.codec import Picture
+from edgesegd.core.geometry import Fit
+from edgesegd.core.labels import OutputTensor
+from edgesegd.core.model.spec import ModelSpec
+from edgesegd.engine.drift import DriftCheck
+from edgesegd.engine.sanity import check_output
+
+
+class Doubt(Protocol):
+    """Asked about every frame; both raise EngineDistrusted."""
+
+    def look(self, picture: Picture, placed: Fit, output: OutputTensor) -> None:
+        """The model gave `output` for `picture`."""
+
+    def settle(self) -> None:
+        """The frame's result is about to be delivered."""
+
+
+class NoDoubt:
+    """For the CPU, which all others are compared with."""
+
+    def look(self, picture: Picture, placed: Fit, output: OutputTensor) -> None:
+        """It is right."""
+
+    def settle(self) -> None:
+        """It is right."""
+
+
+class DelegateDoubt:
+    """Looks at the values of every frame; `drift`, where there is one, at some more closely."""
+
+    def __init__(self, model: ModelSpec, drift: DriftCheck | None) -> None:
+        self._model = model
+        self._drift = drift
+
+    def look(self, picture: Picture, placed: Fit, output: OutputTensor) -> None:
+        """Raises OutputNotFinite or OutputConstant."""
+        check_output(self._model, output)
+        if self._drift is not None:
+            self._drift.look(picture, placed, output)
+
+    def settle(self) -> None:
+        """Raises EngineDistrusted where a frame was found to be wrong by now."""
+        if self._drift is not None:
+            self._drift.raise_if_found()

@@ -1,0 +1,94 @@
+"""Does a delegate still agree with the CPU: one frame in many is run by both."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+
+import numpy as np
+
+from edgesegd.core.codec import Picture
+from edgesegd.core.errors import EdgesegError, EngineDistrusted
+from edgesegd.core.geometry import Fit
+from edgesegd.core.labels import OutputTensor
+from edgesegd.core.model.spec import ModelSpec
+from edgesegd.core.preprocess import Preprocessor
+from edgesegd.core.trial import LARGEST_DEVIATION
+from edgesegd.engine.compare import agreement, differences
+from edgesegd.engine.interpreter import LoadedModel
+
+LEAST_AGREEMENT = 0.95
+"""Share of a frame's pixels; less than a probe asks, for quantized kernels that are right agree on
+97 to 99 % of a crowded picture. Half of what one wrong pixel in ten costs."""
+NICENESS = 10
+
+
+class DriftCheck:
+    """Compares every `every`th frame, the first included, with the CPU, in a thread of its own.
+
+    The thread has the lowest priority that matters and one core; while it is busy no frame is
+    taken, so on a slow board the checks are fewer. `load_reference` gives the model on the CPU.
+    """
+
+    def __init__(
+        self,
+        model: ModelSpec,
+        reference: ModelSpec,
+        load_reference: Callable[[], LoadedModel],
+        *,
+        every: int,
+    ) -> None:
+        self._model = model
+        self._reference = reference
+        self._load_reference = load_reference
+        self._preprocessor = Preprocessor(reference)
+        self._every = every
+        self._until_next = 0
+        self._found = ""
+        self._loaded: LoadedModel | None = None
+        self._output: OutputTensor | None = None
+        self._work = threading.Semaphore(0)
+        threading.Thread(target=self._run, name="drift", daemon=True).start()
+
+    def raise_if_found(self) -> None:
+        """Raises EngineDistrusted once a frame was wrong: nothing is to be delivered any more."""
+        if self._found:
+            raise EngineDistrusted(self._found)
+
+    def look(self, picture: Picture, placed: Fit, output: OutputTensor) -> None:
+        """A frame was run; it is checked if it is due and the thread is free."""
+        self._until_next -= 1
+        if self._until_next >= 0 or self._loaded is None or self._output is not None:
+            return
+        self._until_next = self._every - 1
+        self._preprocessor.to_tensor(picture, placed, self._loaded.input())
+        self._output = np.array(output)
+        self._work.release()
+
+    def _run(self) -> None:
+        if sys.platform == "linux":
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        try:
+            self._loaded = loaded = self._load_reference()
+            while not self._found:
+                self._work.acquire()
+                loaded.invoke()
+                self._found = self._compare(loaded.output())
+                self._output = None
+        except EdgesegError as error:
+            print(f"the delegate is not checked any more: {error}", file=sys.stderr, flush=True)  # noqa: T201 # the front logs it
+
+    def _compare(self, expected: OutputTensor) -> str:
+        """What is wrong; empty where nothing is."""
+        output = self._output
+        if output is None:
+            return ""
+        share = agreement(self._model, output, self._reference, expected)
+        if share < LEAST_AGREEMENT:
+            return f"agrees with the CPU on {share:.1%} of pixels, {LEAST_AGREEMENT:.0%} needed"
+        found = differences(self._model, output, self._reference, expected)
+        if found is not None and not found[1] <= LARGEST_DEVIATION:
+            return f"values are off by {found[1]:.2f} standard deviations"
+        return ""

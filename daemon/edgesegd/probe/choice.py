@@ -1,0 +1,92 @@
+"""Which delegates serve a model on this board: remembered, or found out by a probe."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from edgesegd.core.delegates.spec import Choice
+from edgesegd.core.errors import DelegateFailed
+from edgesegd.core.model.spec import ModelSpec
+from edgesegd.probe.candidates import Candidate, find_candidates
+from edgesegd.probe.memory import ChoiceMemory, library_facts, machine_facts
+from edgesegd.probe.probe import probe
+from edgesegd.probe.report import Finding, Verdict, choose, ranking
+
+log = logging.getLogger(__name__)
+
+TRIAL_SECONDS = 30.0
+"""Deadline of each trial."""
+
+
+class Chooser:
+    """Chooses the delegates of a model by measurement, and remembers what it chose.
+
+    `also` are delegates to try besides the known ones, as `--delegate` names them; `threads` is
+    what was asked for, 0 for what is best; `memory` is in `folder`.
+    """
+
+    def __init__(
+        self,
+        model: ModelSpec,
+        *,
+        runtime: str,
+        threads: int,
+        also: tuple[str, ...],
+        folder: Path,
+    ) -> None:
+        self._model = model
+        self._runtime = runtime
+        self._threads = threads
+        self._candidates = find_candidates(model, also)
+        facts = machine_facts() | {
+            "model": model.sha256,
+            "runtime": runtime,
+            "threads": threads,
+            "candidates": [[asdict(each.spec), each.absent] for each in self._candidates],
+            "libraries": library_facts([each.spec for each in self._candidates]),
+        }
+        self.memory = ChoiceMemory(folder / "state", model.sha256, facts)
+
+    def remembered(self) -> list[Choice] | None:
+        """The delegates that an earlier probe chose, best first, the CPU last."""
+        return self.memory.recall()
+
+    async def choose(self) -> list[Choice]:
+        """The same by a probe now, which is remembered."""
+        findings = choose([finding async for finding in self._try(self._candidates, self._threads)])
+        for finding in findings:
+            quiet = finding.verdict is Verdict.ABSENT
+            log.log(
+                logging.DEBUG if quiet else logging.INFO,
+                "%s: %s: %s",
+                finding.delegate.name,
+                finding.verdict.value,
+                finding.reason,
+            )
+        choices = [
+            (finding.delegate, finding.measured.threads)
+            for finding in ranking(findings)
+            if finding.measured is not None
+        ]
+        self.memory.keep(choices, findings)
+        return choices
+
+    async def prove(self, choice: Choice) -> None:
+        """Try one delegate again; raises DelegateFailed where it is not right."""
+        delegate, threads = choice
+        tried = [self._candidates[0], Candidate(delegate, delegate.name)]
+        *_, finding = [each async for each in self._try(tried, threads)]
+        if finding.verdict is not Verdict.SLOWER:
+            raise DelegateFailed(finding.reason)
+
+    def _try(self, candidates: Sequence[Candidate], threads: int) -> AsyncIterator[Finding]:
+        return probe(
+            self._model,
+            candidates,
+            runtime=self._runtime,
+            threads=threads,
+            seconds=TRIAL_SECONDS,
+        )

@@ -1,0 +1,125 @@
+"""What a probe chose, kept for the next start, with all that it depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import platform
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from edgesegd.core.delegates.locate import locate_library
+from edgesegd.core.delegates.spec import Choice, DelegateSpec
+from edgesegd.probe.report import Finding
+
+log = logging.getLogger(__name__)
+
+SCHEMA = 1
+RUNTIMES = ("ai-edge-litert", "tflite-runtime")
+MACHINE_ID = Path("/etc/machine-id")
+
+Facts = dict[str, Any]
+"""What a choice depends on, as JSON has it."""
+
+
+def machine_facts() -> Facts:
+    """Of this machine and what is installed on it."""
+    try:
+        machine_id = MACHINE_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        machine_id = platform.node()
+    return {
+        "machine": [machine_id, platform.machine(), platform.release()],
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "runtimes": {name: _version(name) for name in RUNTIMES},
+    }
+
+
+def library_facts(delegates: Sequence[DelegateSpec]) -> Facts:
+    """The content of each library that these delegates may load, as SHA-256; "" where it is not."""
+    names = sorted({name for delegate in delegates for name in delegate.libraries})
+    return {name: _digest(locate_library(name)) for name in names}
+
+
+class ChoiceMemory:
+    """The choices made for one model, in a file of the state folder.
+
+    They hold as long as `facts` do. A file that is damaged or from elsewhere is as good as none.
+    `gap` says why there is nothing to recall.
+    """
+
+    def __init__(self, folder: Path, model_sha256: str, facts: Facts) -> None:
+        self.path = folder / f"delegates-{model_sha256[:16]}.json"
+        self.gap = "no probe was made before"
+        self._facts = json.loads(json.dumps(facts))
+
+    def recall(self) -> list[Choice] | None:
+        """The choices, best first; None where there are none, or something changed since."""
+        try:
+            saved = json.loads(self.path.read_text(encoding="utf-8"))
+            facts, schema = saved["facts"], saved["schema"]
+            choices = [
+                (DelegateSpec.from_message(each["delegate"]), int(each["threads"]))
+                for each in saved["choices"]
+            ]
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            self.gap = f"{self.path} cannot be read: {error}"
+            return None
+        if schema != SCHEMA or not choices:
+            return None
+        changed = [name for name, value in self._facts.items() if facts.get(name) != value]
+        if changed:
+            self.gap = f"since the last probe changed: {', '.join(changed)}"
+            return None
+        return choices
+
+    def keep(self, choices: Sequence[Choice], findings: Sequence[Finding]) -> None:
+        """Remember; what cannot be written is logged, for serving does not depend on it."""
+        saved = {
+            "schema": SCHEMA,
+            "facts": self._facts,
+            "choices": [
+                {"delegate": asdict(delegate), "threads": threads} for delegate, threads in choices
+            ],
+            "findings": [finding.to_json() for finding in findings],
+        }
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._replace(json.dumps(saved, indent=2))
+        except OSError as error:
+            log.warning("the choice of the delegate cannot be kept in %s: %s", self.path, error)
+
+    def _replace(self, text: str) -> None:
+        """Atomically: a daemon that is killed meanwhile leaves the old file."""
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=self.path.parent, delete=False
+        ) as file:
+            file.write(text)
+        Path(file.name).replace(self.path)
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _digest(file: Path | None) -> str:
+    if file is None:
+        return ""
+    try:
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError:
+        return ""

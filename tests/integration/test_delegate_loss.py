@@ -1,0 +1,95 @@
+"""A delegate that serves goes wrong in mid-stream: the CPU takes over, and gives way again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from support.calls import every, frames, segment, stub
+from support.remembered import remember
+from support.running_daemon import RunningDaemon
+
+pytestmark = pytest.mark.runtime
+
+FAULTS = {
+    "error": "invoke",
+    "segv": "crash",
+    "abort": "crash",
+    "exit": "crash",
+    "hang": "hang",
+    "nan": "nan",
+    "zeros": "drift",
+    "garbage": "drift",
+}
+"""Each mode of the test delegate and the cause that the metrics count."""
+EVERY = 10
+
+
+async def stream(
+    running: RunningDaemon, jpeg: bytes, count: int, at: int, act: Callable[[], object]
+) -> dict[int, pb.SegmentResponse]:
+    """The answers to `count` frames; once frame `at` is answered, `act`."""
+    answers: dict[int, pb.SegmentResponse] = {}
+    async with stub(running.address) as service:
+        async for response in service.Segment(iter([every(), *frames([jpeg] * count)])):
+            assert response.frame_id not in answers, "answered twice"
+            answers[response.frame_id] = response
+            if response.frame_id == at:
+                act()
+    return answers
+
+
+async def eventually(true: Callable[[], Awaitable[bool]]) -> None:
+    """Ask again and again: what is waited for is seen from outside only."""
+    async with asyncio.timeout(60):
+        while not await true():
+            await asyncio.sleep(0.05)
+
+
+async def delegate_is_well(running: RunningDaemon) -> bool:
+    async with grpc.aio.insecure_channel(running.address) as channel:
+        request = health_pb2.HealthCheckRequest(service="model/scenes/delegate")
+        answer = await health_pb2_grpc.HealthStub(channel).Check(request)
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+@pytest.mark.parametrize(("mode", "cause"), FAULTS.items())
+async def test_the_cpu_takes_over_and_gives_way_again(
+    fake_delegate: Path, tmp_path: Path, jpeg: bytes, mode: str, cause: str
+) -> None:
+    trouble = tmp_path / "trouble"
+    flags = remember(tmp_path, f"{fake_delegate}:claim=add,mode={mode},while={trouble}")
+    with RunningDaemon(
+        *flags, f"--check-every={EVERY}", "--engine-answer-seconds=2", "--delegate-rest-seconds=1"
+    ) as running:
+        pid = running.process.pid
+        answers = await stream(running, jpeg, 60, 10, trouble.touch)
+        assert answers.keys() == set(range(60))
+        assert {answer.status for answer in answers.values()} == {pb.FRAME_STATUS_OK}
+        by = [answers[number].segmentation.delegate for number in range(60)]
+        assert (by[0], by[-1]) == ("fake_delegate", "cpu")
+        assert sorted(by, reverse=True) == by, "it went down once"
+        right = answers[0].segmentation.labels
+        assert all(
+            answers[number].segmentation.labels == right
+            for number in range(60)
+            if by[number] == "cpu" or cause != "drift"
+        )
+        assert running.metric("edgeseg_engine_restarts_total", cause=cause) >= 1
+        assert running.metric("edgeseg_degraded") == 1
+        assert not await delegate_is_well(running)
+        trouble.unlink()
+        await eventually(lambda: delegate_is_well(running))
+        again = await segment(running.address, [every(), *frames([jpeg])])
+        assert again[0].segmentation.delegate == "fake_delegate"
+        assert again[0].segmentation.labels == right
+        assert running.metric("edgeseg_degraded") == 0
+        assert running.process.pid == pid
+        os.kill(pid, 0)

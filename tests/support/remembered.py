@@ -1,0 +1,32 @@
+"""A choice of delegates as an earlier probe would have left it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgesegd.core.delegates.spec import DelegateSpec, parse_delegate
+from edgesegd.core.model.reading import read_model
+from edgesegd.core.model.store import resolve_model
+from edgesegd.probe.choice import Chooser
+
+
+def remember(folder: Path, *delegates: str, model: str = "builtin") -> tuple[str, ...]:
+    """Let `folder` hold these delegates as the choice for the model, then the CPU.
+
+    The flags of a daemon that finds it.
+    """
+    chooser = Chooser(
+        read_model(resolve_model(model, folder)),
+        runtime="auto",
+        threads=1,
+        also=delegates,
+        folder=folder,
+    )
+    choices = [*(parse_delegate(text) for text in delegates), DelegateSpec()]
+    chooser.memory.keep([(delegate, 1) for delegate in choices], [])
+    return (
+        f"--data-dir={folder}",
+        f"--model={model}",
+        "--threads=1",
+        *(f"--candidates={text}" for text in delegates),
+    )

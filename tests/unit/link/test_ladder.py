@@ -1,0 +1,164 @@
+"""Which delegate runs next, as time goes by."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgesegd.core.delegates.spec import Choice, DelegateSpec
+from edgesegd.link.ladder import LONGEST_REST, PROVEN_SECONDS, Ladder, Rung
+
+TPU: Choice = (DelegateSpec("tpu", ("libtpu.so",)), 1)
+GPU: Choice = (DelegateSpec("gpu", ("libgpu.so",), {"precision": "half"}), 1)
+CPU: Choice = (DelegateSpec(), 2)
+REST = 30.0
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def ladder(clock: Clock) -> Ladder:
+    return Ladder([TPU, GPU, CPU], rest_seconds=REST, clock=clock)
+
+
+def started(ladder: Ladder) -> Rung:
+    rung = ladder.usable()
+    ladder.start(rung)
+    return rung
+
+
+def test_the_best_is_first(ladder: Ladder) -> None:
+    rung = started(ladder)
+    assert rung.choice == TPU
+    assert ladder.better_than(rung) is None
+
+
+def test_one_failure_is_no_reason_to_leave(ladder: Ladder) -> None:
+    rung = started(ladder)
+    ladder.fail(rung)
+    assert ladder.usable() is rung
+    assert not rung.doubted
+
+
+def test_two_failures_are(ladder: Ladder, clock: Clock) -> None:
+    rung = started(ladder)
+    ladder.fail(rung)
+    ladder.fail(rung)
+    below = started(ladder)
+    assert below.choice == GPU
+    assert ladder.better_than(below) == (rung, REST)
+    clock.now += REST
+    assert ladder.better_than(below) == (rung, 0)
+    assert rung.doubted
+
+
+def test_wrong_masks_are_at_once(ladder: Ladder) -> None:
+    rung = started(ladder)
+    ladder.fail(rung, wrong=True)
+    assert ladder.usable().choice == GPU
+    assert rung.doubted
+
+
+def test_one_that_hung_is_tried_again_beside_the_next(ladder: Ladder) -> None:
+    rung = started(ladder)
+    ladder.fail(rung, stuck=True)
+    below = started(ladder)
+    assert below.choice == GPU
+    assert ladder.better_than(below) == (rung, 0)
+    assert not rung.doubted, "it failed only once"
+
+
+def test_so_is_one_that_is_slow_to_start(ladder: Ladder) -> None:
+    rung = started(ladder)
+    rung.start_seconds = 3
+    ladder.fail(rung)
+    assert ladder.usable().choice == GPU
+    assert not rung.doubted
+
+
+def test_it_makes_good_by_running_long_enough(ladder: Ladder, clock: Clock) -> None:
+    rung = started(ladder)
+    for _ in range(5):
+        ladder.fail(rung)
+        assert ladder.usable() is rung
+        ladder.start(rung)
+        clock.now += PROVEN_SECONDS
+    ladder.fail(rung, wrong=True)
+    assert ladder.usable() is not rung
+
+
+def test_rests_grow_up_to_a_limit(ladder: Ladder, clock: Clock) -> None:
+    rung, waits = started(ladder), []
+    for _ in range(10):
+        ladder.fail(rung, wrong=True)
+        step = ladder.better_than(started(ladder))
+        assert step is not None
+        waits.append(step[1])
+        clock.now += step[1]
+        ladder.start(rung)
+    assert waits[:3] == [REST, 2 * REST, 4 * REST]
+    assert waits[-2:] == [LONGEST_REST * REST] * 2
+
+
+def test_down_to_the_last_that_never_rests(ladder: Ladder) -> None:
+    for _ in range(2):
+        ladder.fail(started(ladder), wrong=True)
+    last = started(ladder)
+    assert last.choice == CPU
+    for _ in range(5):
+        ladder.fail(last)
+        assert ladder.usable() is last
+    assert not last.doubted
+
+
+def test_the_nearest_comes_back_first(ladder: Ladder, clock: Clock) -> None:
+    top = started(ladder)
+    ladder.fail(top, wrong=True)
+    clock.now += REST / 2
+    middle = started(ladder)
+    ladder.fail(middle, stuck=True)
+    last = started(ladder)
+    assert ladder.better_than(last) == (middle, 0)
+    ladder.start(middle)
+    assert ladder.better_than(middle) == (top, REST / 2)
+
+
+def test_a_forced_delegate_has_nothing_below(clock: Clock) -> None:
+    ladder = Ladder([TPU], rest_seconds=REST, clock=clock)
+    rung = started(ladder)
+    ladder.fail(rung)
+    ladder.fail(rung)
+    assert ladder.usable() is rung
+    assert not rung.doubted
+    ladder.fail(rung, wrong=True)
+    assert ladder.usable() is rung
+    assert rung.doubted, "it must prove itself"
+
+
+def test_a_new_order_keeps_what_is_known(ladder: Ladder) -> None:
+    rung = started(ladder)
+    ladder.fail(rung, wrong=True)
+    ladder.reorder([GPU, TPU, CPU])
+    assert ladder.usable().choice == GPU
+    ladder.reorder([TPU, CPU])
+    assert ladder.usable().choice == CPU
+
+
+def test_all_are_better_than_one_that_is_no_more(ladder: Ladder) -> None:
+    rung = started(ladder)
+    ladder.reorder([GPU, CPU])
+    step = ladder.better_than(rung)
+    assert step is not None
+    assert (step[0].choice, step[1]) == (GPU, 0)
