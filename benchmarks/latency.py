@@ -54,7 +54,8 @@ async def measure(
     """Seconds by way, a list for each round."""
     naive = NaivePipeline(inputs.model, threads)
     seconds: dict[str, list[list[float]]] = {"rpc": [], "naive": [], "invoke": []}
-    with LaunchedDaemon(f"--model={inputs.model.path}", f"--threads={threads}") as daemon:
+    flags = (f"--model={inputs.model.path}", f"--threads={threads}", "--delegate=cpu")
+    with LaunchedDaemon(*flags) as daemon:
         async with grpc.aio.insecure_channel(daemon.address) as channel:
             ways: dict[str, Callable[[], object]] = {
                 "rpc": OneInFlight(channel, inputs.jpeg),

@@ -77,7 +77,7 @@ async def measure(frames: int, rounds: int) -> None:
     """Run and print."""
     inputs = load_inputs()
     print(f"{inputs.names}; {frames} frames a round at {OVERLOAD:g} x capacity, LATEST")
-    with LaunchedDaemon(f"--model={inputs.model.path}") as daemon:
+    with LaunchedDaemon(f"--model={inputs.model.path}", "--delegate=cpu") as daemon:
         async with grpc.aio.insecure_channel(daemon.address) as channel:
             stream = Stream(channel, inputs.jpeg)
             await stream.run(20, pb.QUEUE_POLICY_EVERY, 0)

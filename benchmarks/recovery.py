@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=60, help="frames a stream (default: 60)")
     args = parser.parse_args()
     inputs = load_inputs()
-    with LaunchedDaemon(f"--model={inputs.model.path}") as daemon:
+    with LaunchedDaemon(f"--model={inputs.model.path}", "--delegate=cpu") as daemon:
         gaps = [asyncio.run(kill_once(daemon, inputs.jpeg, args.frames)) for _ in range(args.kills)]
     print(f"{inputs.names}; the engine killed {args.kills} times, each time in a stream of its own")
     print(

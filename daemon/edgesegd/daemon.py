@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc.aio
@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from edgeseg.v1 import segmentation_pb2_grpc as pb_grpc
 from edgesegd.config import Config
+from edgesegd.core.delegates.selection import Selection
 from edgesegd.core.delegates.spec import Choice, DelegateSpec
 from edgesegd.core.errors import EngineStartFailed, StartupError
 from edgesegd.core.frame import FrameLimits
@@ -33,6 +34,7 @@ from edgesegd.edges.names import SERVICE_NAME
 from edgesegd.edges.service import SegmentationService
 from edgesegd.edges.systemd import Notifier
 from edgesegd.link.bound import AnswerBound
+from edgesegd.link.fleet import Fleet
 from edgesegd.link.ladder import Ladder
 from edgesegd.link.link import EngineLink
 from edgesegd.link.succession import Succession
@@ -96,18 +98,7 @@ class Daemon:
             folder=Path(config.data_dir),
         )
         self._remembered = None if config.forced_delegate else self._chooser.remembered()
-        self._succession = Succession(
-            ladder=Ladder(self._first_choices(), rest_seconds=config.delegate_rest_seconds),
-            start_engine=self._start_link,
-            start_seconds=config.engine_start_seconds,
-            prove=self._chooser.prove,
-            observer=self._engine,
-        )
-        self._supervisor = Supervisor(
-            succession=self._succession,
-            scheduler=self._scheduler,
-            bound=AnswerBound(fixed=config.engine_answer_seconds),
-        )
+        self._fleet = Fleet(self._remembered or self._given(), supervise=self._supervise)
         self._metrics.watch(
             queue_depth=lambda: self._scheduler.depth,
             streams=lambda: self._service.streams,
@@ -130,13 +121,13 @@ class Daemon:
             return await self._main_loop(server, serving)
         finally:
             await server.stop(None)
-            await self._supervisor.close()
+            await self._fleet.close()
             if metrics_server is not None:
                 metrics_server.close()
 
     async def _start_engine(self) -> bool:
         """Start the first engine, unless a signal comes first; raises a StartupError."""
-        starting = asyncio.create_task(self._supervisor.start())
+        starting = asyncio.create_task(self._fleet.start())
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -173,7 +164,7 @@ class Daemon:
     async def _serve(self) -> None:
         """Feed the engines; where no choice was made before, make it meanwhile."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._supervisor.run())
+            group.create_task(self._fleet.run())
             if self._config.forced_delegate is None and self._remembered is None:
                 group.create_task(self._choose())
 
@@ -183,15 +174,29 @@ class Daemon:
             self._chooser.memory.gap,
         )
         try:
-            self._succession.reorder(await self._chooser.choose())
+            self._fleet.select(await self._chooser.choose())
         except StartupError as error:
             log.warning("no delegate can be chosen, the CPU goes on: %s", error)
 
-    def _first_choices(self) -> Sequence[Choice]:
-        """The delegates to start with, best first; the CPU where nothing is known."""
-        if self._config.forced_delegate:
-            return [(self._config.forced_delegate, self._config.threads)]
-        return self._remembered or [(DelegateSpec(), self._config.threads)]
+    def _given(self) -> Selection:
+        """The delegate that is forced, else the CPU."""
+        delegate = self._config.forced_delegate or DelegateSpec()
+        return Selection(((delegate, self._config.threads),))
+
+    def _supervise(self, choices: list[Choice], alone: bool) -> Supervisor:
+        succession = Succession(
+            ladder=Ladder(choices, rest_seconds=self._config.delegate_rest_seconds),
+            start_engine=self._start_link,
+            start_seconds=self._config.engine_start_seconds,
+            prove=self._chooser.prove,
+            observer=self._engine.watch(),
+        )
+        return Supervisor(
+            succession=succession,
+            scheduler=self._scheduler,
+            bound=AnswerBound(fixed=self._config.engine_answer_seconds),
+            alone=alone,
+        )
 
     async def _start_link(self, choice: Choice, seconds: float) -> EngineLink:
         delegate, threads = choice

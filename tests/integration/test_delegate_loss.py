@@ -93,3 +93,34 @@ async def test_the_cpu_takes_over_and_gives_way_again(
         assert running.metric("edgeseg_degraded") == 0
         assert running.process.pid == pid
         os.kill(pid, 0)
+
+
+async def test_a_device_beside_serves_with_an_engine_of_its_own(
+    fake_delegate: Path, tmp_path: Path, jpeg: bytes
+) -> None:
+    second = tmp_path / "libsecond.so"
+    second.write_bytes(fake_delegate.read_bytes())
+    trouble = tmp_path / "trouble"
+    flags = remember(
+        tmp_path,
+        f"{fake_delegate}:claim=add,mode=slow,ms=10",
+        beside=(f"{second}:claim=add,mode=segv,while={trouble}",),
+    )
+    with RunningDaemon(*flags, "--delegate-rest-seconds=1") as running:
+        await eventually(lambda: delegates_of(running, jpeg, {"fake_delegate", "second"}))
+        answers = await stream(running, jpeg, 60, 10, trouble.touch)
+        assert {answer.status for answer in answers.values()} == {pb.FRAME_STATUS_OK}
+        assert answers.keys() == set(range(60))
+        assert len({answer.segmentation.labels for answer in answers.values()}) == 1
+        assert answers[59].segmentation.delegate == "fake_delegate"
+        assert running.metric("edgeseg_engine_ready") == 1
+        assert running.metric("edgeseg_degraded") == 1
+        trouble.unlink()
+        await eventually(lambda: delegates_of(running, jpeg, {"fake_delegate", "second"}))
+        await eventually(lambda: delegate_is_well(running))
+
+
+async def delegates_of(running: RunningDaemon, jpeg: bytes, wanted: set[str]) -> bool:
+    """Whether these and no others serve a short stream."""
+    answers = await segment(running.address, [every(), *frames([jpeg] * 20)])
+    return {answer.segmentation.delegate for answer in answers.values()} == wanted

@@ -81,7 +81,7 @@ async def supervised(fate: Fate) -> AsyncIterator[tuple[Scheduler, Lane]]:
         observer=fate,
     )
     supervisor = Supervisor(
-        succession=succession, scheduler=scheduler, bound=AnswerBound(fixed=1.0)
+        succession=succession, scheduler=scheduler, bound=AnswerBound(fixed=1.0), alone=True
     )
     await supervisor.start()
     running = asyncio.create_task(supervisor.run())

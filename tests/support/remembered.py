@@ -4,29 +4,36 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgesegd.core.delegates.selection import Selection
 from edgesegd.core.delegates.spec import DelegateSpec, parse_delegate
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.store import resolve_model
 from edgesegd.probe.choice import Chooser
 
 
-def remember(folder: Path, *delegates: str, model: str = "builtin") -> tuple[str, ...]:
+def remember(
+    folder: Path, *delegates: str, beside: tuple[str, ...] = (), model: str = "builtin"
+) -> tuple[str, ...]:
     """Let `folder` hold these delegates as the choice for the model, then the CPU.
 
-    The flags of a daemon that finds it.
+    Those of `beside` have engines of their own. The flags of a daemon that finds it.
     """
     chooser = Chooser(
         read_model(resolve_model(model, folder)),
         runtime="auto",
         threads=1,
-        also=delegates,
+        also=(*delegates, *beside),
         folder=folder,
     )
-    choices = [*(parse_delegate(text) for text in delegates), DelegateSpec()]
-    chooser.memory.keep([(delegate, 1) for delegate in choices], [])
+    ladder = [*map(parse_delegate, delegates), DelegateSpec()]
+    selection = Selection(
+        ladder=tuple((delegate, 1) for delegate in ladder),
+        beside=tuple((parse_delegate(text), 1) for text in beside),
+    )
+    chooser.memory.keep(selection, [])
     return (
         f"--data-dir={folder}",
         f"--model={model}",
         "--threads=1",
-        *(f"--candidates={text}" for text in delegates),
+        *(f"--candidates={text}" for text in (*delegates, *beside)),
     )

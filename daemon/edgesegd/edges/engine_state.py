@@ -1,8 +1,9 @@
-"""How the engine fares, told to health and metrics."""
+"""How the engines fare, told to health and metrics."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 from edgesegd.core.messages import EngineReady
 from edgesegd.edges.health import Health
@@ -11,34 +12,66 @@ from edgesegd.link.link import EngineLink
 
 
 class EngineState:
-    """Remembers the engine that is ready; the observer of a `Supervisor`.
-
-    `ready` and `pid` are None while there is none; `delegate` stays that of the last one.
-    """
+    """What is known of all engines; `delegate` is that of the one that was ready last."""
 
     def __init__(self, metrics: Metrics, health: Health) -> None:
-        self.ready: EngineReady | None = None
-        self.pid: int | None = None
         self.delegate = ""
         self._metrics = metrics
         self._health = health
+        self._watches: list[EngineWatch] = []
         self._telling: set[asyncio.Task[None]] = set()
+
+    def watch(self) -> EngineWatch:
+        """The observer of one more engine and of those that replace it."""
+        self._watches.append(EngineWatch(self))
+        return self._watches[-1]
+
+    @property
+    def ready(self) -> EngineReady | None:
+        """What the first engine that is ready said of itself; None where there is none."""
+        return next(self._ready(), None)
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of that engine."""
+        return next((each.link.pid for each in self._watches if each.link), None)
+
+    def engine_ready(self, link: EngineLink) -> None:
+        """An engine is ready."""
+        self.delegate = link.ready.delegate
+        self._tell()
+
+    def engine_lost(self, cause: str) -> None:
+        """An engine is gone, or could not be started."""
+        self._metrics.engine_lost(cause)
+        self._tell()
+
+    def _ready(self) -> Iterator[EngineReady]:
+        return (each.link.ready for each in self._watches if each.link)
+
+    def _tell(self) -> None:
+        ready = list(self._ready())
+        degraded = any(each.degraded for each in self._watches)
+        self._metrics.engines(ready, degraded=degraded)
+        task = asyncio.create_task(self._health.set_serving(bool(ready), degraded=degraded))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+
+class EngineWatch:
+    """The observer of a `Succession`; `link` is None while it has no engine."""
+
+    def __init__(self, state: EngineState) -> None:
+        self.link: EngineLink | None = None
+        self.degraded = False
+        self._state = state
 
     def engine_ready(self, link: EngineLink, *, degraded: bool) -> None:
         """An engine is ready; `degraded` where a better delegate is not well."""
-        self.ready, self.pid = link.ready, link.pid
-        self.delegate = link.ready.delegate
-        self._metrics.engine_ready(link.ready.delegate, link.ready.runtime, link.ready.threads)
-        self._metrics.degraded(degraded)
-        self._tell_health(serving=True, degraded=degraded)
+        self.link, self.degraded = link, degraded
+        self._state.engine_ready(link)
 
     def engine_lost(self, cause: str) -> None:
         """The engine is gone."""
-        self.ready, self.pid = None, None
-        self._metrics.engine_lost(cause)
-        self._tell_health(serving=False, degraded=True)
-
-    def _tell_health(self, *, serving: bool, degraded: bool) -> None:
-        task = asyncio.create_task(self._health.set_serving(serving, degraded=degraded))
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
+        self.link, self.degraded = None, True
+        self._state.engine_lost(cause)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from edgesegd.core.errors import EdgesegError
+from edgesegd.core.messages import EngineReady
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.core.result import FrameResult, Stage
 from edgesegd.edges.status import outcome_name
@@ -63,13 +64,13 @@ class Metrics:
         )
         self._degraded = Gauge(
             "edgeseg_degraded",
-            "1 while a lesser delegate serves because a better one failed.",
+            "1 while a delegate that is better, or one beside it, is not well.",
             ["model"],
             registry=registry,
         )
         self._delegate_info = Gauge(
             "edgeseg_delegate_info",
-            "The delegate and the runtime of the engine that is ready.",
+            "Delegate and runtime of each engine that is ready.",
             [*by_model, "runtime", "threads"],
             registry=registry,
         )
@@ -147,17 +148,15 @@ class Metrics:
         """Clients left before the answers to `count` frames."""
         self._frames.labels(self._model, delegate, CANCELLED).inc(count)
 
-    def engine_ready(self, delegate: str, runtime: str, threads: int) -> None:
-        """An engine is ready."""
-        self._engine_ready.labels(self._model).set(1)
-        self._delegate_info.clear()
-        self._delegate_info.labels(self._model, delegate, runtime, str(threads)).set(1)
-
-    def degraded(self, degraded: bool) -> None:
-        """Whether a lesser delegate serves."""
+    def engines(self, ready: Sequence[EngineReady], *, degraded: bool) -> None:
+        """The engines that are ready now, and whether they are less than there could be."""
+        self._engine_ready.labels(self._model).set(bool(ready))
         self._degraded.labels(self._model).set(degraded)
+        self._delegate_info.clear()
+        for each in ready:
+            info = (self._model, each.delegate, each.runtime, str(each.threads))
+            self._delegate_info.labels(*info).set(1)
 
     def engine_lost(self, cause: str) -> None:
         """An engine is gone."""
-        self._engine_ready.labels(self._model).set(0)
         self._restarts.labels(self._model, cause).inc()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 
+from edgesegd.core.delegates.spec import Choice
 from edgesegd.core.errors import EdgesegError, EngineFailed, Expired
 from edgesegd.link.bound import AnswerBound
 from edgesegd.link.link import EngineLink, EngineLost
@@ -20,13 +21,17 @@ MOST_TRIES = 3
 class Supervisor:
     """Feeds an engine from the scheduler; the next one when it is lost, or a better one is ready.
 
-    The frame that was in a lost engine is given back, to be run first if its deadline allows.
+    The frame that was in a lost engine is given back, to be run first if its deadline allows. Where
+    no engine can be had for a while and this one is `alone`, the frames that wait are answered.
     """
 
-    def __init__(self, *, succession: Succession, scheduler: Scheduler, bound: AnswerBound) -> None:
+    def __init__(
+        self, *, succession: Succession, scheduler: Scheduler, bound: AnswerBound, alone: bool
+    ) -> None:
         self._succession = succession
         self._scheduler = scheduler
         self._bound = bound
+        self._alone = alone
         self._running: Running | None = None
 
     async def start(self) -> None:
@@ -38,6 +43,10 @@ class Supervisor:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._succession.climb())
             group.create_task(self._feed())
+
+    def reorder(self, choices: list[Choice]) -> None:
+        """Use these delegates from now on, best first."""
+        self._succession.reorder(choices)
 
     async def close(self) -> None:
         """End the engines that `run` does not."""
@@ -110,4 +119,5 @@ class Supervisor:
         raise EngineLost("crash", "it ended while it had nothing to do")
 
     def _give_up(self, error: EngineFailed) -> None:
-        self._scheduler.fail_waiting(lambda: EngineFailed(str(error)))
+        if self._alone:
+            self._scheduler.fail_waiting(lambda: EngineFailed(str(error)))

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from edgesegd.core.delegates.selection import Selection
 from edgesegd.core.delegates.spec import Choice
 from edgesegd.core.errors import DelegateFailed
 from edgesegd.core.model.spec import ModelSpec
@@ -50,12 +51,12 @@ class Chooser:
         }
         self.memory = ChoiceMemory(folder / "state", model.sha256, facts)
 
-    def remembered(self) -> list[Choice] | None:
-        """The delegates that an earlier probe chose, best first, the CPU last."""
+    def remembered(self) -> Selection | None:
+        """What an earlier probe chose; None where that is not to be had."""
         return self.memory.recall()
 
-    async def choose(self) -> list[Choice]:
-        """The same by a probe now, which is remembered."""
+    async def choose(self) -> Selection:
+        """Probe now, and remember; raises ModelUnsupported where nothing runs the model."""
         findings = choose([finding async for finding in self._try(self._candidates, self._threads)])
         for finding in findings:
             quiet = finding.verdict is Verdict.ABSENT
@@ -66,13 +67,9 @@ class Chooser:
                 finding.verdict.value,
                 finding.reason,
             )
-        choices = [
-            (finding.delegate, finding.measured.threads)
-            for finding in ranking(findings)
-            if finding.measured is not None
-        ]
-        self.memory.keep(choices, findings)
-        return choices
+        selection = Selection(ladder=_choices(ranking(findings)))
+        self.memory.keep(selection, findings)
+        return selection
 
     async def prove(self, choice: Choice) -> None:
         """Try one delegate again; raises DelegateFailed where it is not right."""
@@ -90,3 +87,11 @@ class Chooser:
             threads=threads,
             seconds=TRIAL_SECONDS,
         )
+
+
+def _choices(findings: Sequence[Finding]) -> tuple[Choice, ...]:
+    return tuple(
+        (finding.delegate, finding.measured.threads)
+        for finding in findings
+        if finding.measured is not None
+    )

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from edgesegd.core.delegates.locate import locate_library
+from edgesegd.core.delegates.selection import Selection
 from edgesegd.core.delegates.spec import Choice, DelegateSpec
 from edgesegd.probe.report import Finding
 
@@ -61,36 +62,32 @@ class ChoiceMemory:
         self.gap = "no probe was made before"
         self._facts = json.loads(json.dumps(facts))
 
-    def recall(self) -> list[Choice] | None:
-        """The choices, best first; None where there are none, or something changed since."""
+    def recall(self) -> Selection | None:
+        """What was chosen; None where there is nothing, or something changed since."""
         try:
             saved = json.loads(self.path.read_text(encoding="utf-8"))
             facts, schema = saved["facts"], saved["schema"]
-            choices = [
-                (DelegateSpec.from_message(each["delegate"]), int(each["threads"]))
-                for each in saved["choices"]
-            ]
+            selection = Selection(_choices(saved["ladder"]), _choices(saved["beside"]))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
             self.gap = f"{self.path} cannot be read: {error}"
             return None
-        if schema != SCHEMA or not choices:
+        if schema != SCHEMA or not selection.ladder:
             return None
         changed = [name for name, value in self._facts.items() if facts.get(name) != value]
         if changed:
             self.gap = f"since the last probe changed: {', '.join(changed)}"
             return None
-        return choices
+        return selection
 
-    def keep(self, choices: Sequence[Choice], findings: Sequence[Finding]) -> None:
+    def keep(self, selection: Selection, findings: Sequence[Finding]) -> None:
         """Remember; what cannot be written is logged, for serving does not depend on it."""
         saved = {
             "schema": SCHEMA,
             "facts": self._facts,
-            "choices": [
-                {"delegate": asdict(delegate), "threads": threads} for delegate, threads in choices
-            ],
+            "ladder": _plain(selection.ladder),
+            "beside": _plain(selection.beside),
             "findings": [finding.to_json() for finding in findings],
         }
         try:
@@ -106,6 +103,16 @@ class ChoiceMemory:
         ) as file:
             file.write(text)
         Path(file.name).replace(self.path)
+
+
+def _plain(choices: Sequence[Choice]) -> list[Facts]:
+    return [{"delegate": asdict(delegate), "threads": threads} for delegate, threads in choices]
+
+
+def _choices(plain: Sequence[Facts]) -> tuple[Choice, ...]:
+    return tuple(
+        (DelegateSpec.from_message(each["delegate"]), int(each["threads"])) for each in plain
+    )
 
 
 def _version(distribution: str) -> str:

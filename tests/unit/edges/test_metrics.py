@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from edgesegd.core.errors import EngineFailed, Overloaded, Superseded
+from edgesegd.core.messages import EngineReady
 from edgesegd.core.result import FrameResult, Stage
 from edgesegd.edges.metrics import BUCKETS, Metrics
 from edgesegd.version import __version__
@@ -55,13 +56,17 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
     return found[0] if found else None
 
 
+def ready(delegate: str, runtime: str, threads: int) -> EngineReady:
+    return EngineReady(runtime, delegate, 0, 0, threads, 0.01)
+
+
 def watch(metrics: Metrics, engine_pid: int | None = None) -> None:
     metrics.watch(queue_depth=lambda: 3, streams=lambda: 2, engine_pid=lambda: engine_pid)
 
 
 def test_the_page_of_a_busy_daemon(metrics: Metrics) -> None:
     watch(metrics)
-    metrics.engine_ready("cpu", "ai-edge-litert 2.1", 4)
+    metrics.engines([ready("cpu", "ai-edge-litert 2.1", 4)], degraded=False)
     metrics.frame_answered(OK, dict.fromkeys(Stage, 0.001), 0.01, "cpu")
     metrics.frame_answered(Superseded("newer"), {}, 0.01, "cpu")
     metrics.engine_lost("crash")
@@ -125,15 +130,24 @@ def test_frames_whose_clients_left_are_cancelled(metrics: Metrics) -> None:
     assert value(metrics, "edgeseg_frames_total", outcome="cancelled") == 3
 
 
-def test_one_engine_is_shown_at_a_time(metrics: Metrics) -> None:
-    metrics.engine_ready("cpu", "ai-edge-litert 2.1", 4)
+def test_the_engines_that_are_ready_are_shown(metrics: Metrics) -> None:
+    metrics.engines([ready("cpu", "ai-edge-litert 2.1", 4)], degraded=False)
     assert value(metrics, "edgeseg_engine_ready") == 1
+    assert value(metrics, "edgeseg_degraded") == 0
     metrics.engine_lost("hang")
+    metrics.engines([], degraded=True)
     assert value(metrics, "edgeseg_engine_ready") == 0
+    assert value(metrics, "edgeseg_degraded") == 1
     assert value(metrics, "edgeseg_engine_restarts_total", cause="hang") == 1
     assert value(metrics, "edgeseg_engine_restarts_total", cause="crash") == 0
-    metrics.engine_ready("cpu", "tflite-runtime 2.14", 1)
+    both = [
+        ready("cpu", "tflite-runtime 2.14", 1),
+        ready("edgetpu:usb:0", "tflite-runtime 2.14", 1),
+    ]
+    metrics.engines(both, degraded=False)
     assert value(metrics, "edgeseg_engine_ready") == 1
+    assert value(metrics, "edgeseg_delegate_info", delegate="edgetpu:usb:0") == 1
+    metrics.engines(both[:1], degraded=True)
     assert value(metrics, "edgeseg_delegate_info", runtime="tflite-runtime 2.14", threads="1") == 1
     assert value(metrics, "edgeseg_delegate_info") == 1
 

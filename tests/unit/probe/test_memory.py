@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 
 from edgesegd.core.delegates.locate import locate_library
+from edgesegd.core.delegates.selection import Selection
 from edgesegd.core.delegates.spec import DelegateSpec, parse_delegate
 from edgesegd.probe.memory import ChoiceMemory, library_facts, machine_facts
 
-CHOICES = [(parse_delegate("/opt/libnpu.so:cores=2"), 1), (DelegateSpec(), 4)]
+CHOICES = Selection(
+    ladder=((parse_delegate("/opt/libnpu.so:cores=2"), 1), (DelegateSpec(), 4)),
+    beside=((parse_delegate("edgetpu:usb:1"), 2),),
+)
 FACTS = {"model": "5d", "libraries": {"libnpu.so": "ab"}}
 
 
@@ -38,7 +42,15 @@ def test_a_fact_changed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"facts": {}, "schema": 1, "choices": [1]}', '{"facts": 1}', "\0"]
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"facts": {}, "schema": 1, "ladder": [1], "beside": []}',
+        '{"facts": 1}',
+        "\0",
+    ],
 )
 def test_a_damaged_file_is_as_good_as_none(tmp_path: Path, text: str) -> None:
     memory(tmp_path).path.write_text(text)
