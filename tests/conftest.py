@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
+from edgesegd.core.scenes import draw_scene
 
 pytest_plugins = ["support.fake_delegate"]
 
@@ -30,3 +34,11 @@ def shared_dir() -> Path:
             "set EDGESEG_SHARED to the folder that has them"
         )
     return folder
+
+
+@pytest.fixture(scope="session")
+def jpeg() -> bytes:
+    """A scene that the built-in model knows, 640x480."""
+    file = io.BytesIO()
+    Image.fromarray(draw_scene(7).image).save(file, "JPEG", quality=92)
+    return file.getvalue()

@@ -23,6 +23,7 @@ from edgesegd.core.frame import FrameLimits
 from edgesegd.core.messages import EngineSetup
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.store import resolve_model
+from edgesegd.core.trial import SOFTWARE_ADAPTER
 from edgesegd.edges.desk import Desk
 from edgesegd.edges.engine_state import EngineState
 from edgesegd.edges.health import Health
@@ -242,10 +243,13 @@ class Daemon:
             self._announce(f"listening on {address}")
         if metrics_server is not None:
             self._announce(f"metrics on http://{metrics_server.address}/metrics")
+        if SOFTWARE_ADAPTER in ready.adapter.lower():
+            log.warning("there is no GPU: %s plays it, which is slower than the CPU", ready.adapter)
+        runs = f"{ready.delegate} on {ready.adapter}" if ready.adapter else ready.delegate
         claims = f" ({ready.delegated} of {ready.operators} ops)" if ready.operators else ""
         self._announce(
             f"edgesegd {__version__} ready: model {self._model.name} {self._model.version}, "
-            f"{ready.runtime}, delegate {ready.delegate}{claims}, {ready.threads} threads, "
+            f"{ready.runtime}, delegate {runs}{claims}, {ready.threads} threads, "
             f"{ready.invoke_seconds * 1000:.1f} ms an invoke"
         )
         self._notifier.notify("READY=1")

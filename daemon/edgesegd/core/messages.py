@@ -68,7 +68,8 @@ class EngineSetup:
 class EngineReady:
     """The first message of an engine: what it loaded; `invoke_seconds` is a warm invoke.
 
-    `delegated` of the model's `operators` are run by the delegate; both are 0 on the CPU.
+    `delegated` of the model's `operators` are run by the delegate; both are 0 on the CPU. `adapter`
+    is the GPU that runs it, where one does.
     """
 
     runtime: str
@@ -77,6 +78,7 @@ class EngineReady:
     operators: int
     threads: int
     invoke_seconds: float
+    adapter: str = ""
 
     def to_message(self) -> Message:
         """As it goes over the socket."""

@@ -14,6 +14,9 @@ Half precision stays below 0.01. It tells a delegate that lies where a picture i
 a model, so that the classes alone would not.
 """
 
+SOFTWARE_ADAPTER = "software"
+"""In an adapter's kind: there is no GPU, the CPU plays it, 60 to 80 times as slow as kernels."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrialOrder:
@@ -49,6 +52,7 @@ class Measured:
     `largest_difference` is that of the output's real values, and `deviation` their mean difference
     in standard deviations of the CPU's; both None for labels and no numbers. `finite` is whether
     all of them were numbers. Seconds are of warm invokes. `memory` is the process's peak, bytes.
+    `adapter` is the GPU that ran it, where one did.
     """
 
     runtime: str
@@ -63,3 +67,4 @@ class Measured:
     seconds_p50: float
     seconds_p90: float
     memory: int
+    adapter: str = ""

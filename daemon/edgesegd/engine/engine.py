@@ -22,7 +22,8 @@ from edgesegd.core.result import FrameResult, Stage
 from edgesegd.engine.clock import StageClock
 from edgesegd.engine.doubt import DelegateDoubt, Doubt, NoDoubt
 from edgesegd.engine.drift import DriftCheck
-from edgesegd.engine.interpreter import load_model, load_on_cpu
+from edgesegd.engine.interpreter import load_on_cpu
+from edgesegd.engine.load import load_model
 from edgesegd.engine.runtime import Runtime
 from edgesegd.engine.watchdog import InvokeWatchdog
 
@@ -78,6 +79,7 @@ class Engine:
             delegate=self._delegate.name,
             delegated=self._loaded.delegated,
             operators=self._loaded.operators,
+            adapter=self._loaded.adapter,
             threads=self._threads,
             invoke_seconds=seconds,
         )

@@ -31,6 +31,8 @@ class LoadedModel:
     gone before the next `invoke`, so it is asked for anew for each frame.
     """
 
+    adapter = ""
+
     def __init__(
         self, interpreter: Interpreter, model: ModelSpec, *, delegated: int = 0, operators: int = 0
     ) -> None:
@@ -56,20 +58,6 @@ class LoadedModel:
         """The tensor that holds the result of the last `invoke`."""
         view: OutputTensor = np.asarray(self.interpreter.tensor(self._output_index)())
         return view
-
-
-def load_model(
-    runtime: Runtime, model: ModelSpec, delegate: DelegateSpec, threads: int
-) -> LoadedModel:
-    """The model, ready to be invoked.
-
-    Raises DelegateMissing where there is no library, DelegateFailed where it cannot be loaded,
-    refuses the model or takes nothing of it, ModelUnsupported where the CPU cannot run it.
-    """
-    if delegate.is_cpu:
-        return load_on_cpu(runtime, model, threads)
-    library = load_library(runtime, delegate)
-    return apply_library(runtime, model, delegate, library, threads)
 
 
 def load_on_cpu(runtime: Runtime, model: ModelSpec, threads: int) -> LoadedModel:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
-from edgesegd.core.errors import RuntimeMissing
+from edgesegd.core.errors import DelegateMissing, RuntimeMissing
 from edgesegd.engine.xnnpack import QuantizedXnnpack, quantized_xnnpack
 
 MODULES = {
@@ -16,6 +16,8 @@ MODULES = {
     "tflite-runtime": "tflite_runtime.interpreter",
 }
 """Distributions in the order of preference, and where their Interpreter is."""
+
+COMPILING = "ai-edge-litert"
 
 XNNPACK_OFF_BY_DEFAULT = "tflite-runtime 2.14."
 XNNPACK_LIBRARY = "tflite_runtime._pywrap_tensorflow_interpreter_wrapper"
@@ -44,6 +46,12 @@ class Runtime:
             return []
         xnnpack = quantized_xnnpack(importlib.import_module(XNNPACK_LIBRARY).__file__, threads)
         return [] if xnnpack is None else [xnnpack]
+
+    def compiled_model(self) -> Any:  # noqa: ANN401 # untyped package
+        """The module that compiles models for GPUs; raises DelegateMissing."""
+        if self.name != COMPILING:
+            raise DelegateMissing(f"{self} cannot use a GPU by itself; {COMPILING} can")
+        return importlib.import_module("ai_edge_litert.compiled_model")
 
     def default_threads(self) -> int:
         """How many threads serve best.

@@ -30,8 +30,8 @@ from edgesegd.core.options import ResizePolicy
 from edgesegd.core.preprocess import Preprocessor
 from edgesegd.core.scenes import draw_scene
 from edgesegd.core.trial import Measured, TrialOrder
-from edgesegd.engine.interpreter import LoadedModel, apply_library, load_library, load_on_cpu
-from edgesegd.engine.runtime import Runtime, load_runtime
+from edgesegd.engine.load import Loaded, load_model
+from edgesegd.engine.runtime import load_runtime
 
 PROBE_SEEDS = (101, 102, 103, 104)
 """Drawn scenes: the same on every board."""
@@ -61,7 +61,9 @@ def run(order: TrialOrder) -> Measured:
     model = read_model(Path(order.model_path))
     runtime = load_runtime(order.runtime)
     threads = order.threads or runtime.default_threads()
-    loaded = load(runtime, model, order, threads)
+    loaded = load_model(
+        runtime, model, order.delegate, threads, enter=lambda stage: say(stage=stage)
+    )
     say(stage="invoke")
     probe = Probe(model, loaded)
     outputs = np.stack([probe.output_of(seed) for seed in PROBE_SEEDS])
@@ -76,6 +78,7 @@ def run(order: TrialOrder) -> Measured:
         threads=threads,
         delegated=loaded.delegated,
         operators=loaded.operators,
+        adapter=loaded.adapter,
         agreement=agreement(model, outputs, expected),
         **compare_values(model, outputs, expected),
         finite=bool(np.isfinite(outputs).all()),
@@ -86,20 +89,10 @@ def run(order: TrialOrder) -> Measured:
     )
 
 
-def load(runtime: Runtime, model: ModelSpec, order: TrialOrder, threads: int) -> LoadedModel:
-    """The model, saying each stage before it is entered."""
-    say(stage="create")
-    if order.delegate.is_cpu:
-        return load_on_cpu(runtime, model, threads)
-    library = load_library(runtime, order.delegate)
-    say(stage="prepare")
-    return apply_library(runtime, model, order.delegate, library, threads)
-
-
 class Probe:
     """Invokes a loaded model on drawn scenes."""
 
-    def __init__(self, model: ModelSpec, loaded: LoadedModel) -> None:
+    def __init__(self, model: ModelSpec, loaded: Loaded) -> None:
         self._model = model
         self._loaded = loaded
         self._preprocessor = Preprocessor(model)

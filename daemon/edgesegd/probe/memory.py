@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 SCHEMA = 1
 RUNTIMES = ("ai-edge-litert", "tflite-runtime")
 MACHINE_ID = Path("/etc/machine-id")
+VULKAN_DRIVERS = (Path("/usr/share/vulkan/icd.d"), Path("/etc/vulkan/icd.d"))
 
 Facts = dict[str, Any]
 """What a choice depends on, as JSON has it."""
@@ -41,6 +42,7 @@ def machine_facts() -> Facts:
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
         "runtimes": {name: _version(name) for name in RUNTIMES},
+        "vulkan": sorted(str(file) for folder in VULKAN_DRIVERS for file in folder.glob("*.json")),
     }
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from edgesegd.core.delegates.spec import DelegateSpec
-from edgesegd.core.trial import LARGEST_DEVIATION, Measured
+from edgesegd.core.trial import LARGEST_DEVIATION, SOFTWARE_ADAPTER, Measured
 
 LEAST_AGREEMENT = 0.99
 """Share of pixels whose class must be the CPU's."""
@@ -20,6 +20,7 @@ class Verdict(StrEnum):
     CHOSEN = "chosen"
     SLOWER = "slower"
     WRONG = "wrong"
+    SOFTWARE = "software"
     FAILED = "failed"
     ABSENT = "absent"
 
@@ -41,6 +42,9 @@ class Finding:
 
 def judge(delegate: DelegateSpec, title: str, measured: Measured) -> Finding:
     """Whether a delegate that ran is right; how fast it is, is compared later."""
+    if SOFTWARE_ADAPTER in measured.adapter.lower():
+        reason = f"no GPU, but a software Vulkan adapter: {measured.adapter}"
+        return Finding(delegate, title, Verdict.SOFTWARE, reason, measured)
     if not measured.finite:
         reason = "gives values that are no numbers"
     elif measured.agreement < LEAST_AGREEMENT:

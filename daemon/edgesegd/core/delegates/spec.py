@@ -21,20 +21,27 @@ class DelegateSpec:
 
     `name` is what metrics and results call it. `libraries` are tried in turn; none means that the
     runtime's own CPU kernels run the model. `options` are handed to the library as they are.
+    `built_in` is whether the runtime itself brings the delegate, and loads those libraries for it.
     """
 
     name: str = CPU
     libraries: tuple[str, ...] = ()
     options: dict[str, str] = field(default_factory=dict)
+    built_in: bool = False
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> DelegateSpec:
         """As it came from another process, where `asdict` and JSON made lists of its tuples."""
-        return cls(message["name"], tuple(message["libraries"]), dict(message["options"]))
+        return cls(
+            message["name"],
+            tuple(message["libraries"]),
+            dict(message["options"]),
+            bool(message["built_in"]),
+        )
 
     @property
     def is_cpu(self) -> bool:
-        """Whether no library is loaded."""
+        """Whether it is no delegate at all."""
         return not self.libraries
 
 
@@ -65,7 +72,7 @@ def parse_delegate(text: str) -> DelegateSpec:
         options = {known.device_option: rest}
     else:
         options = _parse_options(text, rest)
-    return DelegateSpec(text, known.libraries, {**known.options, **options})
+    return DelegateSpec(text, known.libraries, {**known.options, **options}, known.built_in)
 
 
 def _parse_options(text: str, options: str) -> dict[str, str]:

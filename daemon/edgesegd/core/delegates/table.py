@@ -1,7 +1,7 @@
 """The delegates that are known: their libraries, options and devices.
 
 Sources: the libraries' own documentation and sources; none was run on its hardware by this
-project. All of them speak TFLite's external delegate interface.
+project. All but those that are built in speak TFLite's external delegate interface.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class KnownDelegate:
     `libraries` are its names on this platform, tried in turn. `devices` are the nodes of which
     there must be one, as patterns; none where any board may do. `device_option` is the option that
     chooses among several devices. `custom_op` is the one operator that it runs, "" where it takes
-    any that it can.
+    any that it can. `built_in` is whether the runtime itself brings it.
     """
 
     title: str
@@ -26,6 +26,7 @@ class KnownDelegate:
     devices: tuple[str, ...] = ()
     device_option: str = ""
     custom_op: str = ""
+    built_in: bool = False
 
 
 EDGETPU_LIBRARIES = {
@@ -40,6 +41,11 @@ KNOWN: dict[str, KnownDelegate] = {
         devices=("/dev/apex_*", "/dev/bus/usb"),
         device_option="device",
         custom_op="edgetpu-custom-op",
+    ),
+    "gpu": KnownDelegate(
+        title="ai-edge-litert's GPU path (WebGPU on Vulkan)",
+        libraries=("libvulkan.so.1",),
+        built_in=True,
     ),
     # No options: libraries of 2024 and later parse every one of them wrongly.
     "tflite-gpu": KnownDelegate(

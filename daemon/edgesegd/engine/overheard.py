@@ -1,0 +1,38 @@
+"""What a library says on stderr, where it says it nowhere else."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Overheard:
+    """`text` is what was said; empty until the end."""
+
+    text = ""
+
+
+@contextmanager
+def overhear_stderr() -> Iterator[Overheard]:
+    """Collects what this process writes to file descriptor 2, C libraries included.
+
+    It is written to the real one at the end. Where the process crashes meanwhile it is lost.
+    """
+    heard = Overheard()
+    sys.stderr.flush()
+    real = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield heard
+        finally:
+            sys.stderr.flush()
+            os.dup2(real, 2)
+            os.close(real)
+            file.seek(0)
+            said = file.read()
+            heard.text = said.decode(errors="replace")
+            os.write(2, said)
