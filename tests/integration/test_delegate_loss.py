@@ -124,3 +124,24 @@ async def delegates_of(running: RunningDaemon, jpeg: bytes, wanted: set[str]) ->
     """Whether these and no others serve a short stream."""
     answers = await segment(running.address, [every(), *frames([jpeg] * 20)])
     return {answer.segmentation.delegate for answer in answers.values()} == wanted
+
+
+async def test_a_forced_delegate_that_lies_must_prove_itself_and_no_cpu_steps_in(
+    fake_delegate: Path, tmp_path: Path, jpeg: bytes
+) -> None:
+    trouble = tmp_path / "trouble"
+    delegate = f"{fake_delegate}:claim=add,mode=garbage,while={trouble}"
+    with RunningDaemon(f"--delegate={delegate}", f"--check-every={EVERY}") as running:
+        answers = await stream(running, jpeg, 24, 5, trouble.touch)
+        assert answers.keys() == set(range(24))
+        right = answers[0].segmentation.labels
+        statuses = [answers[number].status for number in range(24)]
+        assert statuses[-1] == pb.FRAME_STATUS_ENGINE_FAILED
+        assert "% of pixels" in answers[23].message
+        first_failed = statuses.index(pb.FRAME_STATUS_ENGINE_FAILED)
+        assert pb.FRAME_STATUS_OK not in statuses[first_failed:]
+        assert running.metric("edgeseg_engine_restarts_total", cause="drift") == 1
+        trouble.unlink()
+        await eventually(lambda: delegates_of(running, jpeg, {"fake_delegate"}))
+        again = await segment(running.address, [every(), *frames([jpeg])])
+        assert again[0].segmentation.labels == right

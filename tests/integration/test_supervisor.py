@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -18,6 +19,7 @@ from edgesegd.core.messages import EngineSetup
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.store import resolve_model
 from edgesegd.core.options import ResultOptions
+from edgesegd.link import link as link_module
 from edgesegd.link.bound import AnswerBound
 from edgesegd.link.ladder import Ladder
 from edgesegd.link.link import EngineLink
@@ -154,3 +156,30 @@ async def test_frames_do_not_wait_for_ever_for_an_engine(jpeg: bytes) -> None:
         scheduler.submit(lane, third)
         assert (await third.answer).planes
     assert fate.causes == ["hang", *["start"] * GIVE_UP_AFTER]
+
+
+async def test_an_engine_that_cannot_be_killed_is_left_behind(
+    jpeg: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one whose driver hangs in the kernel: here the signal is kept from it."""
+    fate = Fate(doomed=1)
+    async with supervised(fate) as (scheduler, lane):
+        with monkeypatch.context() as patch:
+            patch.setattr(link_module, "_kill", stuck := Stuck())
+            first = job(jpeg)
+            scheduler.submit(lane, first)
+            assert (await first.answer).planes
+        assert stuck.processes
+        for process in stuck.processes:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+
+
+class Stuck:
+    """Keeps processes from being killed."""
+
+    def __init__(self) -> None:
+        self.processes: list[asyncio.subprocess.Process] = []
+
+    def __call__(self, process: asyncio.subprocess.Process) -> None:
+        self.processes.append(process)

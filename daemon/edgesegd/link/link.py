@@ -163,16 +163,25 @@ class EngineLink:
         _kill(self._process)
 
     async def close(self) -> None:
-        """Let the engine finish what it does and leave; kill it if it stays. Once only."""
+        """Let the engine finish what it does and leave; kill it if it stays. Once only.
+
+        One that is stuck in a driver of the kernel cannot even be killed. It is left behind.
+        """
         self._writer.close()
-        try:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await self._process.wait()
-        except TimeoutError:
+        if not await self._ends():
             self.kill()
-            await self._process.wait()
+            if not await self._ends():
+                log.error("engine %d cannot be killed: a driver holds it in the kernel", self.pid)
+                self.lost.cancel()
+                self._listening.cancel()
         await asyncio.gather(self.lost, self._listening, return_exceptions=True)
         self._arena.close()
+
+    async def _ends(self) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._process.wait()
+        return self._process.returncode is not None
 
     async def _ask(self, message: Message) -> Message:
         if self.lost.done():
