@@ -43,6 +43,8 @@ bench: .venv/.ready
 	.venv/bin/python benchmarks/latency.py
 	.venv/bin/python benchmarks/overload.py
 	.venv/bin/python benchmarks/recovery.py
+	.venv/bin/python benchmarks/misbehaviour.py
+	.venv/bin/python benchmarks/start.py
 
 # The built-in model and its card, anew; see training/README.md.
 builtin: .venv-training/.ready
