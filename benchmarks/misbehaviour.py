@@ -25,6 +25,7 @@ from wire import async_stub
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.core.delegates.selection import Selection
 from edgesegd.core.delegates.spec import DelegateSpec, parse_delegate
+from edgesegd.core.model.pair import find_pair
 from edgesegd.launch import LaunchedDaemon
 from edgesegd.probe.choice import Chooser
 
@@ -79,7 +80,9 @@ class Outcome:
 
 def remember(inputs: Inputs, folder: Path, delegate: str) -> list[str]:
     """Flags of a daemon that finds `delegate` remembered as the best."""
-    chooser = Chooser(inputs.model, runtime="auto", threads=1, also=(delegate,), folder=folder)
+    chooser = Chooser(
+        find_pair(inputs.model), runtime="auto", threads=1, also=(delegate,), folder=folder
+    )
     ladder = ((parse_delegate(delegate), 1), (DelegateSpec(), 1))
     chooser.memory.keep(Selection(ladder), [])
     flags = (f"--model={inputs.model.path}", f"--data-dir={folder}", "--threads=1")

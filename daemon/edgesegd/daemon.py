@@ -21,6 +21,7 @@ from edgesegd.core.delegates.spec import Choice, DelegateSpec
 from edgesegd.core.errors import EngineStartFailed, StartupError
 from edgesegd.core.frame import FrameLimits
 from edgesegd.core.messages import EngineSetup
+from edgesegd.core.model.pair import find_pair
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.store import resolve_model
 from edgesegd.core.trial import SOFTWARE_ADAPTER
@@ -74,6 +75,7 @@ class Daemon:
         self._config = config
         self._announce = announce
         self._model = read_model(path)
+        self._pair = find_pair(self._model)
         self._limits = FrameLimits(config.max_frame_bytes, config.max_frame_pixels)
         self._scheduler = Scheduler()
         self._metrics = Metrics(CollectorRegistry(), self._model)
@@ -92,7 +94,7 @@ class Daemon:
             server_info=lambda: server_info(self._model, self._limits, self._engine.ready),
         )
         self._chooser = Chooser(
-            self._model,
+            self._pair,
             runtime=config.runtime,
             threads=config.threads,
             also=config.candidates,
@@ -170,6 +172,8 @@ class Daemon:
                 group.create_task(self._choose())
 
     async def _choose(self) -> None:
+        if self._pair.ignored:
+            log.info("not taken for the other file of a pair: %s", self._pair.ignored)
         log.info(
             "probing the delegates of this board, for %s; meanwhile the CPU serves",
             self._chooser.memory.gap,
@@ -201,17 +205,18 @@ class Daemon:
 
     async def _start_link(self, choice: Choice, seconds: float) -> EngineLink:
         delegate, threads = choice
+        model, plain = self._pair.for_delegate(delegate), self._pair.plain
         setup = EngineSetup(
-            model_path=str(self._model.path),
+            model_path=str(model.path),
             model_name=self._model.name,
-            model_sha256=self._model.sha256,
+            model_sha256=model.sha256,
             runtime=self._config.runtime,
             delegate=delegate,
             threads=threads,
             max_pixels=self._limits.pixels,
             slots=ENGINE_SLOTS,
             slot_size=self._limits.size,
-            reference_path=str(self._model.path),
+            reference_path="" if plain is None else str(plain.path),
             check_every=self._config.check_every,
         )
         return await EngineLink.start(setup, start_seconds=seconds)

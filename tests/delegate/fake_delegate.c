@@ -12,6 +12,7 @@
  *   after  how many frames (invokes of the interpreter, a warm-up's too) are good before `mode`
  *          begins; with more than 0 there is nothing but good at create and prepare.
  *   while  the path of a file: `mode` is good for as long as there is none.
+ *   device any, as libedgetpu has it: then the claim is edgetpu.
  *
  * Right before a fault it is told on stderr. One delegate is not for several threads.
  */
@@ -346,6 +347,7 @@ static bool read_option(Fake *fake, const char *key, const char *value) {
   if (!strcmp(key, "mode")) return pick(&fake->mode, MODES, value);
   if (!strcmp(key, "at")) return pick(&fake->at, PLACES, value);
   if (!strcmp(key, "after")) return read_number(&fake->after, value);
+  if (!strcmp(key, "device")) return (fake->claim = CLAIM_EDGETPU);
   if (!strcmp(key, "ms")) return read_number(&fake->ms, value);
   if (strcmp(key, "while") || fake->while_file) return false;
   return (fake->while_file = strdup(value));

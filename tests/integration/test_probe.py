@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.core.threads import thread_cap
 from support.calls import every, frames, segment
 from support.running_daemon import RunningDaemon
 
@@ -28,13 +29,17 @@ def edgesegd(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def probe(*delegates: str, timeout: int = 30) -> dict[str, dict[str, Any]]:
-    """Findings by the options of our delegate, or by name."""
+    """Findings by the options of our delegate, or by name; the CPU has one thread."""
     done = edgesegd(
-        "probe", "--json", f"--timeout={timeout}", *(f"--delegate={text}" for text in delegates)
+        "probe",
+        "--json",
+        "--threads=1",
+        f"--timeout={timeout}",
+        *(f"--delegate={text}" for text in delegates),
     )
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
-    assert report["schema"] == 1
+    assert report["schema"] == 2
     assert report["model"]["name"] == "scenes"
     return {
         ",".join(f"{key}={value}" for key, value in finding["delegate"]["options"].items())
@@ -98,13 +103,33 @@ def test_a_slow_one_is_not_chosen(fake_delegate: Path) -> None:
     found = probe(f"{fake_delegate}:mode=slow,ms=40")
     assert found["cpu"]["verdict"] == "chosen"
     assert found["mode=slow,ms=40"]["verdict"] == "slower"
-    assert "times as long as cpu" in found["mode=slow,ms=40"]["reason"]
+    assert "times as long as cpu with 1 thread" in found["mode=slow,ms=40"]["reason"]
+
+
+def test_the_cpu_is_tried_with_each_number_of_threads(fake_delegate: Path) -> None:
+    done = edgesegd("probe", "--json", f"--delegate={fake_delegate}:claim=add")
+    assert done.returncode == 0, done.stderr
+    findings = json.loads(done.stdout)["findings"]
+    on_cpu = [each for each in findings if each["delegate"]["name"] == "cpu"]
+    cap = thread_cap(on_cpu[0]["measured"]["runtime"])
+    assert [each["threads"] for each in on_cpu] == list(range(1, cap + 1))
+    assert findings[:cap] == on_cpu
+    for each in on_cpu:
+        assert each["measured"]["threads"] == each["threads"]
+        assert each["verdict"] in ("chosen", "slower"), each["reason"]
+        assert each["measured"]["agreement"] > 0.999
+    accelerator = findings[-1]
+    assert accelerator["measured"]["threads"] == accelerator["threads"]
+    assert accelerator["threads"] in range(1, cap + 1)
+    best = [each for each in on_cpu if each["threads"] == accelerator["threads"]]
+    assert best[0]["verdict"] == "chosen" or "fake_delegate" in best[0]["reason"]
 
 
 def test_the_table_for_people(fake_delegate: Path) -> None:
     done = edgesegd("probe", f"--delegate={fake_delegate}:mode=garbage")
     assert done.returncode == 0
     assert "fake_delegate (mode=garbage)" in done.stdout
+    assert "cpu, 1 thread" in done.stdout
     assert "the fastest of those that agree" in done.stdout
 
 

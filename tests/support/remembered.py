@@ -6,6 +6,7 @@ from pathlib import Path
 
 from edgesegd.core.delegates.selection import Selection
 from edgesegd.core.delegates.spec import DelegateSpec, parse_delegate
+from edgesegd.core.model.pair import find_pair
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.store import resolve_model
 from edgesegd.probe.choice import Chooser
@@ -19,7 +20,7 @@ def remember(
     Those of `beside` have engines of their own. The flags of a daemon that finds it.
     """
     chooser = Chooser(
-        read_model(resolve_model(model, folder)),
+        find_pair(read_model(resolve_model(model, folder))),
         runtime="auto",
         threads=1,
         also=(*delegates, *beside),

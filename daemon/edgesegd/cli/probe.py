@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 from edgesegd.config import Config
 from edgesegd.core.delegates.spec import DelegateSpec
 from edgesegd.core.delegates.table import KNOWN
+from edgesegd.core.model.pair import ModelPair, find_pair
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.core.model.store import default_data_dir, resolve_model
 from edgesegd.probe.candidates import Candidate, find_candidates
 from edgesegd.probe.probe import probe
-from edgesegd.probe.report import Finding, Verdict, choose
+from edgesegd.probe.report import Finding, Verdict, choose, count_threads
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -47,7 +48,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--runtime", default=defaults.runtime, help="TFLite runtime (auto)")
     parser.add_argument(
-        "--threads", type=int, default=defaults.threads, help="threads; 0 chooses (default: 0)"
+        "--threads",
+        type=int,
+        default=defaults.threads,
+        help="threads; 0 tries several on the CPU (default: 0)",
     )
     parser.add_argument(
         "--timeout", type=float, default=30.0, metavar="S", help="deadline of each try (30 s)"
@@ -58,41 +62,46 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Try all, print the findings; 1 where nothing can be chosen."""
-    model = read_model(resolve_model(args.model, default_data_dir(os.environ)))
-    candidates = find_candidates(model, tuple(args.delegate))
-    findings = choose(asyncio.run(_follow(model, candidates, args)))
+    pair = find_pair(read_model(resolve_model(args.model, default_data_dir(os.environ))))
+    if pair.ignored:
+        print(f"edgesegd: not taken for the other file of a pair: {pair.ignored}", file=sys.stderr)
+    candidates = find_candidates(pair, tuple(args.delegate))
+    findings = choose(asyncio.run(_follow(pair, candidates, args)))
     if args.json:
-        print(json.dumps(_report(model, findings), indent=2))
+        print(json.dumps(_report(pair.served, findings), indent=2))
     else:
-        _print(_tabulate(model, findings))
+        _print(_tabulate(pair.served, findings))
     chosen = any(finding.verdict is Verdict.CHOSEN for finding in findings)
     return 0 if chosen else NONE_CHOSEN
 
 
 async def _follow(
-    model: ModelSpec, candidates: list[Candidate], args: argparse.Namespace
+    pair: ModelPair, candidates: list[Candidate], args: argparse.Namespace
 ) -> list[Finding]:
     """All findings; says on a terminal which candidate is being tried."""
     from rich.console import Console  # noqa: PLC0415 # only this command shows progress
 
     console = Console(stderr=True)
-    findings: list[Finding] = []
     with console.status("") if console.is_terminal else nullcontext() as status:
+
+        def announce(candidate: Candidate) -> None:
+            if status is not None:
+                status.update(f"trying {_name(candidate.spec, candidate.threads)}")
+
         trying = probe(
-            model, candidates, runtime=args.runtime, threads=args.threads, seconds=args.timeout
+            pair,
+            candidates,
+            runtime=args.runtime,
+            threads=args.threads,
+            seconds=args.timeout,
+            announce=announce,
         )
-        if status is not None:
-            status.update(f"trying {candidates[0].spec.name}")
-        async for finding in trying:
-            findings.append(finding)
-            if status is not None and len(findings) < len(candidates):
-                status.update(f"trying {candidates[len(findings)].spec.name}")
-    return findings
+        return [finding async for finding in trying]
 
 
 def _report(model: ModelSpec, findings: list[Finding]) -> dict[str, object]:
     return {
-        "schema": 1,
+        "schema": 2,
         "model": {"name": model.name, "path": str(Path(model.path)), "sha256": model.sha256},
         "findings": [finding.to_json() for finding in findings],
     }
@@ -115,12 +124,19 @@ def _tabulate(model: ModelSpec, findings: list[Finding]) -> Table:
                 f"{measured.seconds_p50 * 1e3:.1f} ({spread})",
                 f"{measured.memory / 1e6:.0f}",
             ]
-        table.add_row(_name(finding.delegate), finding.verdict.value, *cells, finding.reason)
+        table.add_row(
+            _name(finding.delegate, finding.threads), finding.verdict.value, *cells, finding.reason
+        )
     return table
 
 
-def _name(delegate: DelegateSpec) -> str:
-    """A library of the user's own with its options, for there may be several of one name."""
+def _name(delegate: DelegateSpec, threads: int) -> str:
+    """The CPU with its threads, and a library of the user's own with its options.
+
+    There may be several of one name.
+    """
+    if delegate.is_cpu:
+        return f"{delegate.name}, {count_threads(threads)}"
     if delegate.name in KNOWN:
         return delegate.name
     options = ",".join(f"{key}={value}" for key, value in delegate.options.items())

@@ -22,8 +22,9 @@ SOFTWARE_ADAPTER = "software"
 class TrialOrder:
     """One delegate to be tried on one model.
 
-    `reference` is a file that holds what the CPU gave; where there is none yet, this trial is the
-    CPU's own and writes it.
+    `model_path` is the file that the delegate runs, which need not be the CPU's. `reference` is a
+    file that holds what the CPU gave; where there is none yet, this trial is the CPU's first and
+    writes it. `threads` of 0 are as many as make sense.
     """
 
     model_path: str

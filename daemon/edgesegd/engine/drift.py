@@ -16,7 +16,7 @@ from edgesegd.core.labels import OutputTensor
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.core.preprocess import Preprocessor
 from edgesegd.core.trial import LARGEST_DEVIATION
-from edgesegd.engine.compare import agreement, differences
+from edgesegd.engine.comparison import Masks, agreement, compare_values
 from edgesegd.engine.interpreter import LoadedModel
 
 LEAST_AGREEMENT = 0.95
@@ -74,21 +74,20 @@ class DriftCheck:
             self._loaded = loaded = self._load_reference()
             while not self._found:
                 self._work.acquire()
-                loaded.invoke()
-                self._found = self._compare(loaded.output())
+                if self._output is not None:
+                    loaded.invoke()
+                    self._found = self._compare(self._output, loaded.output())
                 self._output = None
         except EdgesegError as error:
             print(f"the delegate is not checked any more: {error}", file=sys.stderr, flush=True)  # noqa: T201 # the front logs it
 
-    def _compare(self, expected: OutputTensor) -> str:
+    def _compare(self, output: OutputTensor, expected: OutputTensor) -> str:
         """What is wrong; empty where nothing is."""
-        output = self._output
-        if output is None:
-            return ""
-        share = agreement(self._model, output, self._reference, expected)
+        masks, right = Masks.of(self._model, output), Masks.of(self._reference, expected)
+        share = agreement(masks, right)
         if share < LEAST_AGREEMENT:
             return f"agrees with the CPU on {share:.1%} of pixels, {LEAST_AGREEMENT:.0%} needed"
-        found = differences(self._model, output, self._reference, expected)
-        if found is not None and not found[1] <= LARGEST_DEVIATION:
-            return f"values are off by {found[1]:.2f} standard deviations"
+        deviation = compare_values(masks, right)["deviation"]
+        if deviation is not None and deviation > LARGEST_DEVIATION:
+            return f"values are off by {deviation:.2f} standard deviations"
         return ""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import os
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
 from edgesegd.core.errors import DelegateMissing, RuntimeMissing
+from edgesegd.core.threads import thread_cap
 from edgesegd.engine.xnnpack import QuantizedXnnpack, quantized_xnnpack
 
 MODULES = {
@@ -22,9 +22,6 @@ COMPILING = "ai-edge-litert"
 XNNPACK_OFF_BY_DEFAULT = "tflite-runtime 2.14."
 XNNPACK_LIBRARY = "tflite_runtime._pywrap_tensorflow_interpreter_wrapper"
 """For quantized models; and the extension of that runtime which exports it nevertheless."""
-
-MOST_THREADS = 4
-"""More brought nothing on small models; boards with more cores have slow ones among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +51,8 @@ class Runtime:
         return importlib.import_module("ai_edge_litert.compiled_model")
 
     def default_threads(self) -> int:
-        """How many threads serve best.
-
-        tflite-runtime collapses (20 times slower) when another process wants the core of one of
-        its threads, so it leaves one to the front.
-        """
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        spare = 1 if self.name == "tflite-runtime" else 0
-        return max(1, min(MOST_THREADS, (cores or 1) - spare))
+        """How many threads to serve with where nothing was measured."""
+        return thread_cap(self.name)
 
 
 def load_runtime(wanted: str) -> Runtime:

@@ -13,16 +13,13 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from edgesegd.core.codec import Picture
 from edgesegd.core.errors import EdgesegError
 from edgesegd.core.geometry import fit
-from edgesegd.core.labels import real_values, to_labels
 from edgesegd.core.messages import error_message
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.spec import ModelSpec
@@ -30,6 +27,7 @@ from edgesegd.core.options import ResizePolicy
 from edgesegd.core.preprocess import Preprocessor
 from edgesegd.core.scenes import draw_scene
 from edgesegd.core.trial import Measured, TrialOrder
+from edgesegd.engine.comparison import Masks, Outputs, agreement, compare_values
 from edgesegd.engine.load import Loaded, load_model
 from edgesegd.engine.runtime import load_runtime
 
@@ -38,8 +36,6 @@ PROBE_SEEDS = (101, 102, 103, 104)
 LEAST_INVOKES, MOST_INVOKES = 5, 30
 TIMED_SECONDS = 2.0
 """Warm invokes are timed until both a number and this time are reached, or the most."""
-
-Outputs = npt.NDArray[Any]
 
 
 def main() -> None:
@@ -67,10 +63,10 @@ def run(order: TrialOrder) -> Measured:
     say(stage="invoke")
     probe = Probe(model, loaded)
     outputs = np.stack([probe.output_of(seed) for seed in PROBE_SEEDS])
-    reference = Path(order.reference)
+    masks, reference = Masks.of(model, outputs), Path(order.reference)
     if not reference.exists():
-        np.save(reference, outputs)
-    expected = np.load(reference)
+        masks.save(reference)
+    expected = Masks.load(reference)
     seconds = sorted(probe.time_invokes())
     say(stage="destroy")
     return Measured(
@@ -79,8 +75,8 @@ def run(order: TrialOrder) -> Measured:
         delegated=loaded.delegated,
         operators=loaded.operators,
         adapter=loaded.adapter,
-        agreement=agreement(model, outputs, expected),
-        **compare_values(model, outputs, expected),
+        agreement=agreement(masks, expected),
+        **compare_values(masks, expected),
         finite=bool(np.isfinite(outputs).all()),
         seconds_p10=seconds[len(seconds) // 10],
         seconds_p50=statistics.median(seconds),
@@ -117,32 +113,6 @@ class Probe:
             self._loaded.invoke()
             seconds.append(time.perf_counter() - started)
         return seconds
-
-
-def agreement(model: ModelSpec, outputs: Outputs, expected: Outputs) -> float:
-    """The lowest share of pixels of one image whose class is the expected one."""
-    return min(
-        float((to_labels(model, mine[None]) == to_labels(model, theirs[None])).mean())
-        for mine, theirs in zip(outputs, expected, strict=True)
-    )
-
-
-def compare_values(
-    model: ModelSpec, outputs: Outputs, expected: Outputs
-) -> dict[str, float | None]:
-    """How far the outputs' real values are from the expected.
-
-    None where they are labels, or no numbers.
-    """
-    if not model.has_scores or not np.isfinite(outputs).all():
-        return {"largest_difference": None, "deviation": None}
-    reference = real_values(model, expected)
-    difference = np.abs(real_values(model, outputs) - reference)
-    spread = float(reference.std()) or 1.0
-    return {
-        "largest_difference": float(difference.max()),
-        "deviation": float(difference.mean()) / spread,
-    }
 
 
 if __name__ == "__main__":

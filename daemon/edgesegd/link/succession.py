@@ -168,6 +168,7 @@ class Succession:
         started = time.monotonic()
         link = await self._start_engine(rung.choice, seconds)
         rung.start_seconds = time.monotonic() - started
+        rung.choice = (rung.delegate, link.ready.threads)  # 0 was the engine's own choice
         return Running(link, rung)
 
     def _step_onto(self, running: Running) -> Running:

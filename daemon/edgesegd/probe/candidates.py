@@ -2,44 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgesegd.core.delegates.spec import CPU, DelegateSpec, parse_delegate
 from edgesegd.core.delegates.table import KNOWN, KnownDelegate
-from edgesegd.core.model.spec import ModelSpec
+from edgesegd.core.model.pair import ModelPair
+from edgesegd.probe.devices import ROOT, is_there, number_devices
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A delegate to try; with `absent` the reason why there is no use in trying."""
+    """A delegate to try; with `absent` the reason why there is no use in trying.
+
+    `threads` are those of the interpreter; 0 leaves them to the probe.
+    """
 
     spec: DelegateSpec
     title: str
     absent: str = ""
+    threads: int = 0
 
 
-def find_candidates(model: ModelSpec, also: tuple[str, ...] = ()) -> list[Candidate]:
-    """The CPU first, then every known delegate, then those of `also`, as `--delegate` has them."""
-    return [
-        Candidate(DelegateSpec(), "the runtime's CPU kernels"),
-        *(
-            Candidate(parse_delegate(name), known.title, why_absent(known, model))
-            for name, known in KNOWN.items()
-        ),
-        *(Candidate(parse_delegate(text), text) for text in also if text != CPU),
-    ]
+def find_candidates(
+    pair: ModelPair, also: tuple[str, ...] = (), *, root: Path = ROOT
+) -> list[Candidate]:
+    """The CPU first, then every known delegate, then those of `also`, as `--delegate` has them.
+
+    A delegate with several devices is one candidate for each. `root` is where the file system
+    begins in which they are looked for.
+    """
+    found = [Candidate(DelegateSpec(), "the runtime's CPU kernels")]
+    for name, known in KNOWN.items():
+        found += _candidates_of(name, known, pair, root)
+    tried = [each.spec for each in found if not each.absent]
+    for text in also:
+        spec = parse_delegate(text)
+        if text != CPU and spec not in tried:
+            found.append(Candidate(spec, text))
+    return found
 
 
-def exists(pattern: str) -> bool:
-    """Whether there is a file like that; the pattern is absolute."""
-    return any(Path("/").glob(pattern.removeprefix("/")))
+def _candidates_of(
+    name: str, known: KnownDelegate, pair: ModelPair, root: Path
+) -> Iterator[Candidate]:
+    if why := why_absent(known, pair, root):
+        yield Candidate(parse_delegate(name), known.title, why)
+        return
+    devices = number_devices(known, root)
+    for spec in [f"{name}:{device}" for device in devices] or [name]:
+        yield Candidate(parse_delegate(spec), known.title)
 
 
-def why_absent(known: KnownDelegate, model: ModelSpec) -> str:
+def why_absent(known: KnownDelegate, pair: ModelPair, root: Path) -> str:
     """Why a known delegate cannot run this model on this board; empty where it may."""
-    if known.custom_op and known.custom_op not in model.custom_ops:
-        return f"runs only models compiled for it, with {known.custom_op}"
-    if known.devices and not any(map(exists, known.devices)):
-        return f"no device: {' or '.join(known.devices)}"
+    if known.custom_op and pair.compiled is None:
+        why = f"runs only models compiled for it, with {known.custom_op}"
+        return f"{why}; {pair.ignored}" if pair.ignored else why
+    if not is_there(known, root):
+        usb = [f"USB {each}" for each in known.usb_ids]
+        return f"no device: {' or '.join([*known.devices, *usb])}"
     return ""

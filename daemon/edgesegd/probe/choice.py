@@ -10,7 +10,7 @@ from pathlib import Path
 from edgesegd.core.delegates.selection import Selection
 from edgesegd.core.delegates.spec import Choice
 from edgesegd.core.errors import DelegateFailed
-from edgesegd.core.model.spec import ModelSpec
+from edgesegd.core.model.pair import ModelPair
 from edgesegd.probe.candidates import Candidate, find_candidates
 from edgesegd.probe.memory import ChoiceMemory, library_facts, machine_facts
 from edgesegd.probe.probe import probe
@@ -31,25 +31,25 @@ class Chooser:
 
     def __init__(
         self,
-        model: ModelSpec,
+        pair: ModelPair,
         *,
         runtime: str,
         threads: int,
         also: tuple[str, ...],
         folder: Path,
     ) -> None:
-        self._model = model
+        self._pair = pair
         self._runtime = runtime
         self._threads = threads
-        self._candidates = find_candidates(model, also)
+        self._candidates = find_candidates(pair, also)
         facts = machine_facts() | {
-            "model": model.sha256,
+            "model": [each.sha256 for each in (pair.plain, pair.compiled) if each],
             "runtime": runtime,
             "threads": threads,
             "candidates": [[asdict(each.spec), each.absent] for each in self._candidates],
             "libraries": library_facts([each.spec for each in self._candidates]),
         }
-        self.memory = ChoiceMemory(folder / "state", model.sha256, facts)
+        self.memory = ChoiceMemory(folder / "state", pair.served.sha256, facts)
 
     def remembered(self) -> Selection | None:
         """What an earlier probe chose; None where that is not to be had."""
@@ -63,11 +63,13 @@ class Chooser:
             log.log(
                 logging.DEBUG if quiet else logging.INFO,
                 "%s: %s: %s",
-                finding.delegate.name,
+                finding,
                 finding.verdict.value,
                 finding.reason,
             )
-        selection = Selection(ladder=_choices(ranking(findings)))
+        beside = [each for each in findings if each.verdict is Verdict.ALSO]
+        ladder = [each for each in ranking(findings) if each not in beside]
+        selection = Selection(_choices(ladder), _choices(beside))
         self.memory.keep(selection, findings)
         return selection
 
@@ -81,7 +83,7 @@ class Chooser:
 
     def _try(self, candidates: Sequence[Candidate], threads: int) -> AsyncIterator[Finding]:
         return probe(
-            self._model,
+            self._pair,
             candidates,
             runtime=self._runtime,
             threads=threads,

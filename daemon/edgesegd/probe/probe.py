@@ -3,49 +3,84 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgesegd.core.errors import ModelUnsupported
-from edgesegd.core.model.spec import ModelSpec
+from edgesegd.core.model.pair import ModelPair
+from edgesegd.core.threads import thread_cap
 from edgesegd.core.trial import TrialOrder
 from edgesegd.probe.candidates import Candidate
-from edgesegd.probe.report import Finding, Verdict, judge
+from edgesegd.probe.report import Finding, Verdict, best_on_cpu, judge
 from edgesegd.probe.trial import NothingToTry, TrialFailed, try_delegate
+
+Announce = Callable[[Candidate], None]
 
 
 async def probe(
-    model: ModelSpec,
+    pair: ModelPair,
     candidates: Sequence[Candidate],
     *,
     runtime: str,
     threads: int,
     seconds: float,
+    announce: Announce = lambda _: None,
 ) -> AsyncIterator[Finding]:
     """A finding for each candidate, as it is made; the first must be the CPU.
 
-    `seconds` is the deadline of each. Raises ModelUnsupported where there is no CPU result to
-    compare with: of a model that is compiled for an accelerator, its twin must be probed.
+    With `threads` of 0 the CPU is tried with 1, 2 and so on, a finding each, and all others with
+    as many as serve it best. `seconds` is the deadline of each trial; `announce` is told before
+    each. Raises ModelUnsupported where there is no CPU result to compare with.
     """
+    plain = pair.cpu
+    cpu, *others = candidates
     with tempfile.TemporaryDirectory(prefix="edgeseg-probe-") as folder:
-        reference = Path(folder) / "cpu.npy"
-        for candidate in candidates:
-            order = TrialOrder(str(model.path), runtime, candidate.spec, threads, str(reference))
-            yield await _find(candidate, order, seconds)
-            if not reference.exists():
-                raise ModelUnsupported(
-                    f"the CPU does not run {model.path.name}, so nothing can be compared with it"
-                )
+        bench = _Bench(pair, runtime, Path(folder) / "cpu.npz", seconds, announce)
+        on_cpu = [await bench.find(replace(cpu, threads=threads or 1))]
+        yield on_cpu[0]
+        if not bench.reference.exists():
+            raise ModelUnsupported(
+                f"the CPU does not run {plain.path.name}, so nothing can be compared with it: "
+                f"{on_cpu[0].reason}"
+            )
+        for count in () if threads else _more_threads(on_cpu[0]):
+            on_cpu.append(await bench.find(replace(cpu, threads=count)))
+            yield on_cpu[-1]
+        best = best_on_cpu(on_cpu)
+        for candidate in others:
+            count = threads or (best.threads if best else 0)
+            yield await bench.find(replace(candidate, threads=count))
 
 
-async def _find(candidate: Candidate, order: TrialOrder, seconds: float) -> Finding:
-    spec, title = candidate.spec, candidate.title
-    if candidate.absent:
-        return Finding(spec, title, Verdict.ABSENT, candidate.absent)
-    try:
-        measured = await try_delegate(order, seconds=seconds)
-    except NothingToTry as missing:
-        return Finding(spec, title, Verdict.ABSENT, str(missing))
-    except TrialFailed as failure:
-        return Finding(spec, title, Verdict.FAILED, str(failure))
-    return judge(spec, title, measured)
+def _more_threads(first: Finding) -> range:
+    """The counts to try after 1; how far to go depends on the runtime, which the first one told."""
+    runtime = first.measured.runtime if first.measured else ""
+    return range(2, thread_cap(runtime) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """Tries candidates with one model; `reference` is the file that holds what the CPU gave."""
+
+    pair: ModelPair
+    runtime: str
+    reference: Path
+    seconds: float
+    announce: Announce
+
+    async def find(self, candidate: Candidate) -> Finding:
+        """What becomes of a candidate."""
+        spec, title = candidate.spec, candidate.title
+        if candidate.absent:
+            return Finding(spec, title, Verdict.ABSENT, candidate.absent)
+        path = str(self.pair.for_delegate(spec).path)
+        order = TrialOrder(path, self.runtime, spec, candidate.threads, str(self.reference))
+        self.announce(candidate)
+        try:
+            finding = judge(spec, title, await try_delegate(order, seconds=self.seconds))
+        except NothingToTry as missing:
+            finding = Finding(spec, title, Verdict.ABSENT, str(missing))
+        except TrialFailed as failure:
+            finding = Finding(spec, title, Verdict.FAILED, str(failure))
+        return replace(finding, model=path, threads=order.threads)

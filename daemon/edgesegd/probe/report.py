@@ -13,11 +13,15 @@ from edgesegd.core.trial import LARGEST_DEVIATION, SOFTWARE_ADAPTER, Measured
 LEAST_AGREEMENT = 0.99
 """Share of pixels whose class must be the CPU's."""
 
+WORTH_MORE_THREADS = 1.1
+"""How much longer than the fastest count of CPU threads one of fewer may take and be preferred."""
+
 
 class Verdict(StrEnum):
     """What became of a candidate."""
 
     CHOSEN = "chosen"
+    ALSO = "also"
     SLOWER = "slower"
     WRONG = "wrong"
     SOFTWARE = "software"
@@ -25,19 +29,40 @@ class Verdict(StrEnum):
     ABSENT = "absent"
 
 
+RIGHT = {Verdict.CHOSEN, Verdict.ALSO, Verdict.SLOWER}
+"""The verdicts on those that agree with the CPU."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One candidate: the verdict, a sentence why, and what was measured where it came so far."""
+    """One candidate: the verdict, a sentence why, and what was measured where it came so far.
+
+    `model` is the file that it ran and `threads` the number it was given: "" and 0 where it was
+    not tried.
+    """
 
     delegate: DelegateSpec
     title: str
     verdict: Verdict
     reason: str
     measured: Measured | None = None
+    model: str = ""
+    threads: int = 0
+
+    def __str__(self) -> str:
+        """Its name in a sentence; of the CPU's there are several."""
+        if not self.delegate.is_cpu or not self.threads:
+            return self.delegate.name
+        return f"{self.delegate.name} with {count_threads(self.threads)}"
 
     def to_json(self) -> dict[str, Any]:
         """As `edgesegd probe --json` prints it."""
         return asdict(self)
+
+
+def count_threads(threads: int) -> str:
+    """The number with its noun."""
+    return "1 thread" if threads == 1 else f"{threads} threads"
 
 
 def judge(delegate: DelegateSpec, title: str, measured: Measured) -> Finding:
@@ -60,21 +85,52 @@ def judge(delegate: DelegateSpec, title: str, measured: Measured) -> Finding:
 
 
 def choose(findings: Iterable[Finding]) -> list[Finding]:
-    """The findings, the fastest of those that are right chosen; the first of equals."""
+    """The findings, the fastest of those that are right chosen; the first of equals.
+
+    Of the CPU's only the best can be. Others that differ from the chosen one only in their device
+    are told as such, however fast they are.
+    """
     listed = list(findings)
-    right = [finding for finding in listed if finding.verdict is Verdict.SLOWER]
-    if not right:
+    cpu = best_on_cpu(listed)
+    able = [each for each in listed if is_right(each) and (each is cpu or not is_cpu(each))]
+    if not able:
         return listed
-    best = min(right, key=median)
-    return [_with_rank(finding, best) for finding in listed]
+    best = min(able, key=median)
+    return [_with_rank(each, best, cpu) if is_right(each) else each for each in listed]
 
 
 def ranking(findings: Iterable[Finding]) -> list[Finding]:
-    """Those that are right and faster than the CPU, the fastest first, and then the CPU."""
-    right = [each for each in findings if each.verdict in (Verdict.CHOSEN, Verdict.SLOWER)]
-    right.sort(key=median)
-    on_cpu = next((place for place, each in enumerate(right) if each.delegate.is_cpu), len(right))
-    return right[: on_cpu + 1]
+    """What to serve with, in the order in which to try it: the right ones, fastest first.
+
+    Those that are not faster than the best of the CPU's are left out, and that comes last.
+    """
+    right = [each for each in findings if is_right(each)]
+    cpu = best_on_cpu(right)
+    limit = float("inf") if cpu is None else median(cpu)
+    faster = [each for each in right if not is_cpu(each) and median(each) < limit]
+    return [*sorted(faster, key=median), *([cpu] if cpu else [])]
+
+
+def best_on_cpu(findings: Iterable[Finding]) -> Finding | None:
+    """The right one with the fewest threads that is not much slower than the fastest.
+
+    Fewer threads leave more to the front. None where none is right.
+    """
+    right = [each for each in findings if is_cpu(each) and is_right(each)]
+    if not right:
+        return None
+    limit = min(map(median, right)) * WORTH_MORE_THREADS
+    return min((each for each in right if median(each) <= limit), key=lambda each: each.threads)
+
+
+def is_right(finding: Finding) -> bool:
+    """Whether it agrees with the CPU."""
+    return finding.verdict in RIGHT
+
+
+def is_cpu(finding: Finding) -> bool:
+    """Whether it is one of the CPU's."""
+    return finding.delegate.is_cpu
 
 
 def median(finding: Finding) -> float:
@@ -82,10 +138,17 @@ def median(finding: Finding) -> float:
     return float("inf") if finding.measured is None else finding.measured.seconds_p50
 
 
-def _with_rank(finding: Finding, best: Finding) -> Finding:
+def _with_rank(finding: Finding, best: Finding, cpu: Finding | None) -> Finding:
+    """A right one with its verdict; the CPU's are compared with each other."""
     if finding is best:
         return replace(finding, verdict=Verdict.CHOSEN, reason="the fastest of those that agree")
-    if finding.verdict is Verdict.SLOWER:
-        factor = median(finding) / median(best)
-        return replace(finding, reason=f"takes {factor:.2f} times as long as {best.delegate.name}")
-    return finding
+    if is_cpu(finding) and cpu is not None and finding is not cpu:
+        best = cpu
+    factor = median(finding) / median(best)
+    slower = f"takes {factor:.2f} times as long as {best}"
+    if finding.delegate.is_another_device_than(best.delegate):
+        reason = f"another of the same device: can serve beside {best}; {slower}"
+        return replace(finding, verdict=Verdict.ALSO, reason=reason)
+    if best is cpu and is_cpu(finding) and factor < 1:
+        slower += ", which leaves more to everything else"
+    return replace(finding, verdict=Verdict.SLOWER, reason=slower)

@@ -44,6 +44,30 @@ def test_one_of_several_devices() -> None:
     assert (spec.name, spec.options) == ("edgetpu:usb:1", {"device": "usb:1"})
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("edgetpu", "edgetpu"),
+        ("edgetpu:usb:1", "edgetpu"),
+        ("armnn:backends=CpuAcc", "armnn"),
+        ("cpu", None),
+        ("/opt/libmine.so", None),
+        ("/opt/libedgetpu.so.1", None),
+    ],
+)
+def test_whether_it_is_a_known_one(text: str, name: str | None) -> None:
+    assert parse_delegate(text).known is (KNOWN[name] if name else None)
+
+
+def test_another_device() -> None:
+    first, second = parse_delegate("edgetpu:usb:0"), parse_delegate("edgetpu:usb:1")
+    assert first.is_another_device_than(second)
+    for other in (first, parse_delegate("edgetpu"), parse_delegate("armnn"), DelegateSpec()):
+        assert not first.is_another_device_than(other)
+        assert not other.is_another_device_than(first)
+    assert not parse_delegate("armnn").is_another_device_than(parse_delegate("armnn:a=b"))
+
+
 def test_options_of_a_known_one_override_its_own() -> None:
     assert parse_delegate("armnn:backends=CpuAcc").options["backends"] == "CpuAcc"
     assert parse_delegate("qnn:htp_performance_mode=2").options["backend_type"] == "htp"

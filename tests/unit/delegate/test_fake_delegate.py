@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pytest
 
 from edgesegd.core.model.store import BUILTIN, resolve_model
+from support.sums_model import sums_model
 
 pytestmark = pytest.mark.runtime
 
@@ -332,48 +333,6 @@ def test_a_model_compiled_for_the_edge_tpu_runs(bench: Bench, shared_dir: Path) 
         assert output.min() >= 0
         assert output.max() <= 20
         assert len(np.unique(output)) > 3
-
-
-def sums_model(path: Path, operator: str, activations: Sequence[str]) -> Path:
-    """A model that adds its input to itself once for each activation, then adds up the results."""
-    reason = "writes the model; comes with ai-edge-litert"
-    flatbuffers = pytest.importorskip("flatbuffers", reason=reason)
-    schema = pytest.importorskip("ai_edge_litert.schema_py_generated", reason=reason)
-    model, graph, code = schema.ModelT(), schema.SubGraphT(), schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = getattr(schema.BuiltinOperator, operator)
-    code.customCode = "edgetpu-custom-op" if operator == "CUSTOM" else None
-    graph.tensors, graph.operators, results = [], [], []
-
-    def add(left: int, right: int, activation: str) -> int:
-        node = schema.OperatorT()
-        node.inputs, node.outputs = [left, right], [len(graph.tensors)]
-        if operator == "ADD":
-            node.builtinOptionsType = schema.BuiltinOptions.AddOptions
-            node.builtinOptions = schema.AddOptionsT()
-            node.builtinOptions.fusedActivationFunction = getattr(
-                schema.ActivationFunctionType, activation
-            )
-        graph.operators.append(node)
-        return tensor()
-
-    def tensor() -> int:
-        graph.tensors.append(schema.TensorT())
-        graph.tensors[-1].shape = [1, 8, 8, 3]
-        graph.tensors[-1].name = f"tensor {len(graph.tensors)}"
-        return len(graph.tensors) - 1
-
-    graph.inputs = [tensor()]
-    results = [add(0, 0, each) for each in activations]
-    total = results[0]
-    for each in results[1:]:
-        total = add(total, each, "NONE")
-    graph.outputs = [total]
-    model.version, model.buffers = 3, [schema.BufferT()]
-    model.operatorCodes, model.subgraphs = [code], [graph]
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    path.write_bytes(builder.Output())
-    return path
 
 
 def test_sums_keep_their_activation(bench: Bench, tmp_path: Path) -> None:

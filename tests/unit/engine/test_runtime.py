@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import metadata
 
 import pytest
 
 from edgesegd.core.errors import RuntimeMissing
-from edgesegd.engine.runtime import MODULES, MOST_THREADS, Runtime, load_runtime
+from edgesegd.core.threads import USES_ALL_OF_FEW_CORES, thread_cap
+from edgesegd.engine.runtime import MODULES, Runtime, load_runtime
 
 pytestmark = pytest.mark.runtime
 
@@ -51,14 +51,10 @@ def test_without_any_runtime_each_ones_reason_is_told(monkeypatch: pytest.Monkey
         assert f"{name}: " in str(caught.value)
 
 
-@pytest.mark.parametrize("cores", [1, 2, 4, 64])
 @pytest.mark.parametrize("name", MODULES)
-def test_threads_leave_room_for_the_front(
-    monkeypatch: pytest.MonkeyPatch, name: str, cores: int
-) -> None:
-    """tflite-runtime collapses where it does not have its cores for itself."""
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
-    threads = Runtime(name, "1", object, object).default_threads()
-    assert 1 <= threads <= min(cores, MOST_THREADS)
-    if name == "tflite-runtime" and cores > 1:
-        assert threads < cores
+def test_threads_without_a_measurement_are_as_many_as_make_sense(name: str) -> None:
+    assert Runtime(name, "1", object, object).default_threads() == thread_cap(name)
+
+
+def test_the_runtimes_are_called_as_the_cap_expects() -> None:
+    assert USES_ALL_OF_FEW_CORES in MODULES

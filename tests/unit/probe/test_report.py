@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import pytest
 
-from edgesegd.core.delegates.spec import DelegateSpec
+from edgesegd.core.delegates.spec import DelegateSpec, parse_delegate
+from edgesegd.core.errors import ConfigError
 from edgesegd.core.trial import Measured
-from edgesegd.probe.report import Finding, Verdict, choose, judge
+from edgesegd.probe.report import Finding, Verdict, best_on_cpu, choose, judge, ranking
 
 GOOD = Measured(
     runtime="ai-edge-litert 2.3",
@@ -28,7 +30,20 @@ GOOD = Measured(
 
 def finding(name: str, **changes: object) -> Finding:
     measured = dataclasses.replace(GOOD, **changes)  # type: ignore[arg-type]
-    return judge(DelegateSpec(name, (f"lib{name}.so",)), name, measured)
+    try:
+        delegate = parse_delegate(name)
+    except ConfigError:
+        delegate = DelegateSpec(name, (f"lib{name}.so",))
+    judged = judge(delegate, name, measured)
+    return dataclasses.replace(judged, threads=measured.threads)
+
+
+def on_cpu(threads: int, milliseconds: float) -> Finding:
+    return finding("cpu", threads=threads, seconds_p50=milliseconds / 1e3)
+
+
+def verdicts(findings: Sequence[Finding]) -> list[str]:
+    return [each.verdict.value for each in findings]
 
 
 @pytest.mark.parametrize(
@@ -68,5 +83,93 @@ def test_of_equals_the_first() -> None:
 
 
 def test_nothing_to_choose() -> None:
-    absent = Finding(DelegateSpec(), "cpu", Verdict.FAILED, "no")
-    assert choose([absent]) == [absent]
+    failed = Finding(DelegateSpec(), "cpu", Verdict.FAILED, "no")
+    assert choose([failed]) == [failed]
+    assert ranking([failed]) == []
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "best"),
+    [((40, 22, 20), 2), ((40, 23, 20), 3), ((20, 20, 20), 1), ((20, 25, 470), 1), ((9,), 1)],
+)
+def test_the_fewest_threads_that_are_not_much_slower(
+    milliseconds: tuple[float, ...], best: int
+) -> None:
+    found = [on_cpu(threads, each) for threads, each in enumerate(milliseconds, 1)]
+    chosen = choose(found)
+    assert verdicts(chosen) == [
+        "chosen" if at == best - 1 else "slower" for at in range(len(found))
+    ]
+    assert best_on_cpu(found) is found[best - 1]
+    assert best_on_cpu(chosen) is chosen[best - 1]
+    assert ranking(found) == [found[best - 1]]
+
+
+def test_numbers_of_threads_are_compared_with_the_best_of_them() -> None:
+    found = choose([on_cpu(1, 36), on_cpu(2, 20), on_cpu(3, 19), finding("npu", seconds_p50=0.004)])
+    assert verdicts(found) == ["slower", "slower", "slower", "chosen"]
+    assert [each.reason for each in found[:3]] == [
+        "takes 1.80 times as long as cpu with 2 threads",
+        "takes 5.00 times as long as npu",
+        "takes 0.95 times as long as cpu with 2 threads, which leaves more to everything else",
+    ]
+
+
+def test_a_delegate_must_beat_the_best_of_the_cpu() -> None:
+    found = choose([on_cpu(1, 40), on_cpu(2, 20), finding("npu", seconds_p50=0.03)])
+    assert verdicts(found) == ["slower", "chosen", "slower"]
+    assert found[2].reason == "takes 1.50 times as long as cpu with 2 threads"
+    assert "takes 2.00 times as long as cpu with 1 thread" in {
+        each.reason for each in choose([on_cpu(1, 10), finding("npu", seconds_p50=0.02)])
+    }
+
+
+def test_a_wrong_cpu_count_is_never_the_best() -> None:
+    wrong = finding("cpu", threads=2, seconds_p50=0.001, agreement=0.5)
+    assert verdicts(choose([on_cpu(1, 10), wrong])) == ["chosen", "wrong"]
+
+
+def test_another_stick_can_serve_beside_the_first() -> None:
+    sticks = [
+        finding("edgetpu:usb:0", seconds_p50=0.005),
+        finding("edgetpu:usb:1", seconds_p50=0.004),
+        finding("edgetpu:pci:0", seconds_p50=0.0044),
+        finding("edgetpu:usb:2", seconds_p50=0.004, agreement=0.5),
+    ]
+    found = choose([on_cpu(1, 10), *sticks])
+    assert verdicts(found) == ["slower", "also", "chosen", "also", "wrong"]
+    assert found[1].reason == (
+        "another of the same device: can serve beside edgetpu:usb:1; "
+        "takes 1.25 times as long as edgetpu:usb:1"
+    )
+    assert ranking(found) == [found[2], found[3], found[1], found[0]]
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["edgetpu", "edgetpu:device=usb:1,Performance=Low", "libedgetpu.so.1:device=usb:0", "npu"],
+)
+def test_what_is_no_other_device_is_slower(other: str) -> None:
+    found = choose([finding("edgetpu:usb:0", seconds_p50=0.004), finding(other)])
+    assert verdicts(found) == ["chosen", "slower"]
+
+
+def test_sticks_that_lose_are_slower() -> None:
+    slow = [finding(f"edgetpu:usb:{at}", seconds_p50=0.02) for at in range(2)]
+    found = choose([on_cpu(1, 10), *slow])
+    assert verdicts(found) == ["chosen", "slower", "slower"]
+    assert ranking(found) == [found[0]]
+
+
+def test_the_ranking_is_what_beats_the_cpu_then_the_cpu() -> None:
+    found = [
+        on_cpu(1, 20),
+        on_cpu(2, 10),
+        finding("slow", seconds_p50=0.011),
+        finding("fast", seconds_p50=0.002),
+        finding("liar", seconds_p50=0.001, agreement=0.1),
+        finding("fair", seconds_p50=0.009),
+        Finding(DelegateSpec("gone", ("libgone.so",)), "gone", Verdict.ABSENT, "not there"),
+    ]
+    for findings in (found, choose(found)):
+        assert [str(each) for each in ranking(findings)] == ["fast", "fair", "cpu with 2 threads"]

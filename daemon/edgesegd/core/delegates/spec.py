@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgesegd.core.delegates.table import KNOWN
+from edgesegd.core.delegates.table import KNOWN, KnownDelegate
 from edgesegd.core.errors import ConfigError
 
 CPU = "cpu"
@@ -43,6 +43,21 @@ class DelegateSpec:
     def is_cpu(self) -> bool:
         """Whether it is no delegate at all."""
         return not self.libraries
+
+    @property
+    def known(self) -> KnownDelegate | None:
+        """Its entry in the table; None for the CPU and for a library that was given by its path."""
+        entry = KNOWN.get(self.name.partition(":")[0])
+        return entry if entry is not None and entry.libraries == self.libraries else None
+
+    def is_another_device_than(self, other: DelegateSpec) -> bool:
+        """Whether both are the same in all but the device, which each of them names."""
+        if self.known is None or self.known is not other.known:
+            return False
+        key = self.known.device_option
+        mine, theirs = self.options.get(key), other.options.get(key)
+        alike = {**self.options, key: ""} == {**other.options, key: ""}
+        return alike and None not in {mine, theirs} and mine != theirs
 
 
 Choice = tuple[DelegateSpec, int]

@@ -15,15 +15,17 @@ class KnownDelegate:
     """A library that other people ship.
 
     `libraries` are its names on this platform, tried in turn. `devices` are the nodes of which
-    there must be one, as patterns; none where any board may do. `device_option` is the option that
-    chooses among several devices. `custom_op` is the one operator that it runs, "" where it takes
-    any that it can. `built_in` is whether the runtime itself brings it.
+    there must be one, as patterns, and `usb_ids` are USB devices that do as well, as
+    vendor:product; none of both where any board may do. `device_option` is the option that chooses
+    among several devices. `custom_op` is the one operator that it runs, "" where it takes any that
+    it can. `built_in` is whether the runtime itself brings it.
     """
 
     title: str
     libraries: tuple[str, ...]
     options: dict[str, str] = field(default_factory=dict)
     devices: tuple[str, ...] = ()
+    usb_ids: tuple[str, ...] = ()
     device_option: str = ""
     custom_op: str = ""
     built_in: bool = False
@@ -38,7 +40,8 @@ KNOWN: dict[str, KnownDelegate] = {
     "edgetpu": KnownDelegate(
         title="Coral Edge TPU, USB or PCIe",
         libraries=EDGETPU_LIBRARIES.get(sys.platform, ("libedgetpu.so.1",)),
-        devices=("/dev/apex_*", "/dev/bus/usb"),
+        devices=("/dev/apex_*",),
+        usb_ids=("1a6e:089a", "18d1:9302"),  # before its first use, and after
         device_option="device",
         custom_op="edgetpu-custom-op",
     ),

@@ -1,0 +1,78 @@
+"""What two models, or one on two delegates, gave for the same scenes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgesegd.core.labels import real_values, to_labels
+from edgesegd.core.model.spec import ModelSpec
+
+Outputs = npt.NDArray[Any]
+"""The output tensor for each scene, or for one of them without the batch dimension."""
+
+
+@dataclass(frozen=True, slots=True)
+class Masks:
+    """Outputs that can be compared with another model's, whatever their types are.
+
+    `labels` is N x H x W, uint8; `values` is N x H x W x C, float32, the output's real values; None
+    for a model that gives labels.
+    """
+
+    labels: npt.NDArray[np.uint8]
+    values: npt.NDArray[np.float32] | None
+
+    @classmethod
+    def of(cls, model: ModelSpec, outputs: Outputs) -> Masks:
+        """What a model's outputs say."""
+        labels = np.stack([to_labels(model, each[None]) for each in outputs])
+        if not model.has_scores:
+            return cls(labels, None)
+        return cls(labels, real_values(model, outputs).reshape(*labels.shape, -1))
+
+    def save(self, path: Path) -> None:
+        """Write it to a file, which is there only when it is whole."""
+        partial = path.with_name(f"{path.name}.part")
+        with partial.open("wb") as file:
+            if self.values is None:
+                np.savez(file, labels=self.labels)
+            else:
+                np.savez(file, labels=self.labels, values=self.values)
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Masks:
+        """What `save` wrote."""
+        with np.load(path) as stored:
+            return cls(stored["labels"], stored.get("values"))
+
+
+def agreement(masks: Masks, expected: Masks) -> float:
+    """The lowest share of pixels of one scene whose class is the expected one."""
+    return float((masks.labels == expected.labels).mean(axis=(1, 2)).min())
+
+
+def compare_values(masks: Masks, expected: Masks) -> dict[str, float | None]:
+    """How far the real values are from the expected.
+
+    None where one of them has labels only, other channels, or values that are no numbers.
+    """
+    mine, reference = masks.values, expected.values
+    if (
+        mine is None
+        or reference is None
+        or mine.shape != reference.shape
+        or not (np.isfinite(mine).all() and np.isfinite(reference).all())
+    ):
+        return {"largest_difference": None, "deviation": None}
+    difference = np.abs(mine - reference)
+    spread = float(reference.std()) or 1.0
+    return {
+        "largest_difference": float(difference.max()),
+        "deviation": float(difference.mean()) / spread,
+    }

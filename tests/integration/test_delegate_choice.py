@@ -1,0 +1,104 @@
+"""`--delegate auto`: the CPU serves until the fastest that is right is known, and remembered."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from support.calls import every, frames, segment
+from support.pictures import noise
+from support.running_daemon import RunningDaemon
+from support.sums_model import sums_model
+
+SIZE, DETOURS = 192, 100
+"""Such that the CPU takes many times as long as the test delegate, which has only the sum."""
+META = 'input = { mean = 0, std = 255 }\noutput = { kind = "logits" }\n'
+
+
+@pytest.fixture
+def board(fake_delegate: Path, tmp_path: Path) -> Path:
+    """A folder with a pair of models that agree, and a delegate for one of them."""
+    sums_model(tmp_path / "sum.tflite", "ADD", ["NONE"], size=SIZE, detours=DETOURS)
+    sums_model(tmp_path / "sum_edgetpu.tflite", "CUSTOM", ["NONE"], size=SIZE)
+    (tmp_path / "sum.toml").write_text(META)
+    (tmp_path / "sum_edgetpu.toml").write_text(META)
+    shutil.copy(fake_delegate, tmp_path / "libnpu.so")
+    return tmp_path
+
+
+@pytest.fixture
+def picture() -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(noise(SIZE, SIZE)).save(file, "PNG")
+    return file.getvalue()
+
+
+def serve(board: Path, *options: str) -> RunningDaemon:
+    candidates = [f"--candidates={board}/libnpu.so:claim=edgetpu{each}" for each in options]
+    model = f"--model={board}/sum_edgetpu.tflite"
+    return RunningDaemon(model, f"--data-dir={board}", "--threads=1", *candidates)
+
+
+async def wait_for(running: RunningDaemon, words: str) -> None:
+    """Until the log says so."""
+    async with asyncio.timeout(30):
+        while not any(words in line for line in running.output):
+            await asyncio.sleep(0.05)
+
+
+async def served_by(running: RunningDaemon, picture: bytes) -> tuple[str, bytes]:
+    """The delegate of a frame, and its mask."""
+    answer = (await segment(running.address, [every(), *frames([picture])]))[0]
+    assert answer.status == pb.FRAME_STATUS_OK
+    return answer.segmentation.delegate, answer.segmentation.labels
+
+
+async def test_it_moves_over_and_remembers(board: Path, picture: bytes) -> None:
+    with serve(board, "") as running:
+        delegate, right = await served_by(running, picture)
+        assert delegate == "cpu"
+        answers = {}
+        while not any("takes over" in line for line in running.output):
+            answers = await segment(running.address, [every(), *frames([picture] * 20)])
+            assert {each.status for each in answers.values()} == {pb.FRAME_STATUS_OK}
+            assert {each.segmentation.labels for each in answers.values()} == {right}
+        assert answers
+        assert await served_by(running, picture) == ("npu", right)
+        assert running.metric("edgeseg_degraded") == 0
+    with serve(board, "") as again:
+        assert await served_by(again, picture) == ("npu", right)
+        assert not any("probing" in line for line in again.output)
+
+
+async def test_a_change_of_the_library_is_probed_while_the_cpu_serves(
+    board: Path, picture: bytes
+) -> None:
+    with serve(board, "") as running:
+        await wait_for(running, "takes over")
+    with (board / "libnpu.so").open("ab") as library:
+        library.write(b"\0")
+    with serve(board, "") as again:
+        assert (await served_by(again, picture))[0] == "cpu"
+        await wait_for(again, "since the last probe changed: libraries")
+        await wait_for(again, "npu takes over")
+
+
+async def test_a_liar_is_never_chosen(board: Path, picture: bytes) -> None:
+    """However fast it is; and the next best is."""
+    with serve(board, ",mode=garbage", ",mode=slow,ms=0") as running:
+        _, right = await served_by(running, picture)
+        await wait_for(running, "npu takes over")
+        assert any("npu: wrong: agrees on" in line for line in running.output)
+        assert (await served_by(running, picture))[1] == right
+    with serve(board, ",mode=garbage") as alone:
+        await wait_for(alone, "npu: wrong: agrees on")
+        assert await served_by(alone, picture) == ("cpu", right)
+    with serve(board, ",mode=garbage") as again:
+        assert not any("probing" in line for line in again.output)
+        assert await served_by(again, picture) == ("cpu", right)
