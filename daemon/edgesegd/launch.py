@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -74,8 +75,11 @@ class LaunchedDaemon:
     def engine_pid(self) -> int | None:
         """The process id of the engine that runs now; Linux only."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        pids = children.read_text(encoding="ascii").split()
-        return int(pids[0]) if pids else None
+        for pid in children.read_text(encoding="ascii").split():
+            with contextlib.suppress(OSError):
+                if b"edgesegd.engine" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                    return int(pid)
+        return None
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and wait for the end; the exit status."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,32 @@ async def test_a_liar_is_never_chosen(board: Path, picture: bytes) -> None:
     with serve(board, ",mode=garbage") as again:
         assert not any("probing" in line for line in again.output)
         assert await served_by(again, picture) == ("cpu", right)
+
+
+def trials(running: RunningDaemon) -> list[Path]:
+    """The trials that the daemon has under way, as folders of /proc."""
+    pid = running.process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    folders = [Path(f"/proc/{child}") for child in children]
+    return [each for each in folders if b"edgesegd.engine.trial" in (each / "cmdline").read_bytes()]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+async def test_no_trial_outlives_the_daemon(
+    fake_delegate: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Not even one that hangs in a driver."""
+    running = RunningDaemon(
+        f"--data-dir={tmp_path}", f"--candidates={fake_delegate}:mode=hang,at=create"
+    )
+    try:
+        async with asyncio.timeout(60):
+            while not (hung := trials(running)) or not any(
+                b"libfake_delegate" in (each / "maps").read_bytes() for each in hung
+            ):
+                await asyncio.sleep(0.05)
+    finally:
+        running.stop(number)
+    async with asyncio.timeout(10):
+        while any(map(Path.exists, hung)):
+            await asyncio.sleep(0.05)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import signal
 import socket
 import sys
@@ -30,10 +29,8 @@ from edgesegd.core.messages import (
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.engine.engine import Engine
+from edgesegd.engine.orphan import die_with_parent
 from edgesegd.engine.runtime import load_runtime
-
-PR_SET_PDEATHSIG = 1
-"""Of prctl(2)."""
 
 
 def main(socket_fd: int, arena_fd: int) -> None:
@@ -54,12 +51,6 @@ def main(socket_fd: int, arena_fd: int) -> None:
             return
         reply(lines, ready)
         serve(engine, arena, lines)
-
-
-def die_with_parent() -> None:
-    """Have the kernel end this process when the front ends, even while a driver hangs."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def load_engine(setup: EngineSetup) -> Engine:

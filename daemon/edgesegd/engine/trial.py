@@ -29,6 +29,7 @@ from edgesegd.core.scenes import draw_scene
 from edgesegd.core.trial import Measured, TrialOrder
 from edgesegd.engine.comparison import Masks, Outputs, agreement, compare_values
 from edgesegd.engine.load import Loaded, load_model
+from edgesegd.engine.orphan import die_with_parent
 from edgesegd.engine.runtime import load_runtime
 
 PROBE_SEEDS = (101, 102, 103, 104)
@@ -40,6 +41,7 @@ TIMED_SECONDS = 2.0
 
 def main() -> None:
     """Try what stdin orders."""
+    die_with_parent()
     order = TrialOrder.from_message(json.loads(sys.stdin.readline()))
     try:
         say(measured=asdict(run(order)))

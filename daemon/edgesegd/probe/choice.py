@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from edgesegd.core.delegates.selection import Selection
-from edgesegd.core.delegates.spec import Choice
+from edgesegd.core.delegates.spec import Choice, DelegateSpec
 from edgesegd.core.errors import DelegateFailed
 from edgesegd.core.model.pair import ModelPair
 from edgesegd.probe.candidates import Candidate, find_candidates
@@ -56,8 +56,12 @@ class Chooser:
         return self.memory.recall()
 
     async def choose(self) -> Selection:
-        """Probe now, and remember; raises ModelUnsupported where nothing runs the model."""
-        findings = choose([finding async for finding in self._try(self._candidates, self._threads)])
+        """Probe now, and remember.
+
+        Raises ModelUnsupported where nothing runs the model, DelegateFailed where no probe can be
+        made.
+        """
+        findings = choose(await self._try(self._candidates, self._threads))
         for finding in findings:
             quiet = finding.verdict is Verdict.ABSENT
             log.log(
@@ -69,7 +73,9 @@ class Chooser:
             )
         beside = [each for each in findings if each.verdict is Verdict.ALSO]
         ladder = [each for each in ranking(findings) if each not in beside]
-        selection = Selection(_choices(ladder), _choices(beside))
+        on_cpu = any(each.delegate.is_cpu for each in ladder)
+        last = () if on_cpu else ((DelegateSpec(), self._threads),)
+        selection = Selection((*_choices(ladder), *last), _choices(beside))
         self.memory.keep(selection, findings)
         return selection
 
@@ -77,18 +83,22 @@ class Chooser:
         """Try one delegate again; raises DelegateFailed where it is not right."""
         delegate, threads = choice
         tried = [self._candidates[0], Candidate(delegate, delegate.name)]
-        *_, finding = [each async for each in self._try(tried, threads)]
+        *_, finding = await self._try(tried, threads)
         if finding.verdict is not Verdict.SLOWER:
             raise DelegateFailed(finding.reason)
 
-    def _try(self, candidates: Sequence[Candidate], threads: int) -> AsyncIterator[Finding]:
-        return probe(
+    async def _try(self, candidates: Sequence[Candidate], threads: int) -> list[Finding]:
+        trying = probe(
             self._pair,
             candidates,
             runtime=self._runtime,
             threads=threads,
             seconds=TRIAL_SECONDS,
         )
+        try:
+            return [finding async for finding in trying]
+        except OSError as error:  # no descriptor, no process, no room for files
+            raise DelegateFailed(f"no probe can be made: {error}") from error
 
 
 def _choices(findings: Sequence[Finding]) -> tuple[Choice, ...]:
