@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+DATA = Path(__file__).with_name("data")
 
 
 def serve(*flags: str) -> tuple[int, str]:
@@ -112,11 +115,21 @@ def test_bad_value() -> None:
 
 @pytest.mark.realmodel
 @pytest.mark.runtime
-def test_custom_op_that_the_runtime_lacks(shared_dir: Path) -> None:
-    model = shared_dir / "models" / "deeplabv3_mnv2_dm05_pascal_quant_edgetpu.tflite"
-    status, stderr = serve(f"--model={model}")
+def test_a_compiled_model_without_its_twin(shared_dir: Path, tmp_path: Path) -> None:
+    name = "deeplabv3_mnv2_dm05_pascal_quant_edgetpu.tflite"
+    shutil.copy(shared_dir / "models" / name, tmp_path)
+    status, stderr = serve(f"--model={tmp_path / name}")
     assert status == 7
-    assert_one_line(stderr, "edgetpu-custom-op")
+    assert_one_line(stderr, "compiled for an Edge TPU", "pair = {")
+
+
+@pytest.mark.runtime
+def test_custom_op_that_the_runtime_lacks(tmp_path: Path) -> None:
+    for file in DATA.glob("sum_edgetpu.*"):
+        (tmp_path / file.name).write_bytes(file.read_bytes().replace(b"edgetpu-", b"ownmade-"))
+    status, stderr = serve(f"--model={tmp_path}/sum_edgetpu.tflite")
+    assert status == 7
+    assert_one_line(stderr, "ownmade-custom-op")
 
 
 def test_a_runtime_that_is_not_installed() -> None:

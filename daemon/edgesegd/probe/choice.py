@@ -71,8 +71,9 @@ class Chooser:
                 finding.verdict.value,
                 finding.reason,
             )
-        beside = [each for each in findings if each.verdict is Verdict.ALSO]
-        ladder = [each for each in ranking(findings) if each not in beside]
+        ranked = ranking(findings)
+        beside = [each for each in ranked if each.verdict is Verdict.ALSO]
+        ladder = [each for each in ranked if each.verdict is not Verdict.ALSO]
         on_cpu = any(each.delegate.is_cpu for each in ladder)
         last = () if on_cpu else ((DelegateSpec(), self._threads),)
         selection = Selection((*_choices(ladder), *last), _choices(beside))
