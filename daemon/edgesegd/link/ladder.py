@@ -34,6 +34,12 @@ class Rung:
     doubted: bool = False
     start_seconds: float = 0.0
 
+    def __str__(self) -> str:
+        """Its name in the log; the CPU may be on the ladder with other numbers of threads."""
+        if not self.delegate.is_cpu or not self.threads:
+            return self.delegate.name
+        return f"{self.delegate.name} with {self.threads} thread{'s' * (self.threads > 1)}"
+
     @property
     def delegate(self) -> DelegateSpec:
         """What runs the model."""

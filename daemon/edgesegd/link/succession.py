@@ -137,7 +137,7 @@ class Succession:
                 self._better = await self._start(rung, seconds)
             except StartupError as error:
                 self._ladder.rest(rung)
-                log.warning("%s is not well yet: %s", rung.delegate.name, error)
+                log.warning("%s is not well yet: %s", rung, error)
             else:
                 self.better_ready.set()
 
@@ -147,7 +147,7 @@ class Succession:
         if running is None:
             raise AssertionError("there is no better engine")
         self.better_ready.clear()
-        log.info("%s takes over", running.rung.delegate.name)
+        log.info("%s takes over", running.rung)
         return self._step_onto(running)
 
     async def close(self) -> None:
@@ -186,5 +186,5 @@ class Succession:
 
     def _log_loss(self, rung: Rung, what: str) -> None:
         follower = self._ladder.usable()
-        then = "starting it again" if follower is rung else f"{follower.delegate.name} takes over"
-        log.warning("%s %s; %s", rung.delegate.name, what, then)
+        then = "starting it again" if follower is rung else f"{follower} takes over"
+        log.warning("%s %s; %s", rung, what, then)
