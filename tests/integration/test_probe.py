@@ -50,7 +50,7 @@ def probe(*delegates: str, timeout: int = 30) -> dict[str, dict[str, Any]]:
 
 
 REFUSED = {
-    "claim=none": ("failed", "claims 0 of 45 ops of scenes"),
+    "claim=none": ("failed", "claims 0 of 44 ops of scenes"),
     "mode=null": ("failed", "gave no reason"),
     "mode=null_message": ("failed", "finds no device"),
     "mode=tea": ("failed", "refuses to start"),
@@ -92,7 +92,7 @@ def test_one_that_is_right_is_measured(fake_delegate: Path) -> None:
     found = probe(f"{fake_delegate}:claim=add")["claim=add"]
     assert found["verdict"] in ("slower", "chosen")
     measured = found["measured"]
-    assert (measured["delegated"], measured["operators"]) == (5, 45)
+    assert (measured["delegated"], measured["operators"]) == (5, 44)
     assert measured["agreement"] > 0.999
     assert measured["largest_difference"] < 0.01
     assert 0 < measured["seconds_p10"] <= measured["seconds_p50"] <= measured["seconds_p90"]
@@ -139,7 +139,7 @@ async def test_a_forced_delegate_serves(fake_delegate: Path, jpeg: bytes) -> Non
         assert {answer.status for answer in answers.values()} == {pb.FRAME_STATUS_OK}
         assert answers[0].segmentation.delegate == "fake_delegate"
         assert running.metric("edgeseg_delegate_info", delegate="fake_delegate") == 1
-        assert any("fake_delegate (5 of 45 ops)" in line for line in running.output)
+        assert any("fake_delegate (5 of 44 ops)" in line for line in running.output)
     with RunningDaemon() as plain:
         by_cpu = await segment(plain.address, [every(), *frames([jpeg])])
     assert answers[0].segmentation.labels == by_cpu[0].segmentation.labels
@@ -148,7 +148,7 @@ async def test_a_forced_delegate_serves(fake_delegate: Path, jpeg: bytes) -> Non
 @pytest.mark.parametrize(
     ("delegate", "told"),
     [
-        (":claim=none", "claims 0 of 45 ops"),
+        (":claim=none", "claims 0 of 44 ops"),
         (":mode=null_message", "finds no device"),
         (":mode=error,at=prepare", "refuses scenes"),
     ],

@@ -51,6 +51,7 @@ def _facts(spec: ModelSpec) -> Iterator[tuple[str, str, str]]:
     yield "input", _describe(spec.input), "file"
     yield "pixels become", _normalization(spec), spec.sources["normalization"]
     yield "output", f"{_describe(spec.output)}, number {spec.output_position}", "file"
+    yield "labels are made", _way(spec), ""
     yield "each number is", _MEANINGS[spec.output_kind], spec.sources["output"]
     if spec.output_kind is OutputKind.PROBABILITY:
         yield "class 1 from", f"{spec.threshold:g}", spec.sources["threshold"]
@@ -58,6 +59,18 @@ def _facts(spec: ModelSpec) -> Iterator[tuple[str, str, str]]:
     yield "colours", f"of {len(spec.classes)} classes", spec.sources["palette"]
     if spec.cpu_twin:
         yield "on the CPU", str(spec.cpu_twin), "sidecar"
+
+
+def _way(spec: ModelSpec) -> str:
+    if spec.upsampling is None:
+        return "from the output as it is"
+    _, height, width, _ = spec.upsampling.scores.shape
+    return f"from {width}x{height} scores, exactly: the graph's resize to {_size(spec)} is not run"
+
+
+def _size(spec: ModelSpec) -> str:
+    width, height = spec.output_size
+    return f"{width}x{height}"
 
 
 def _describe(tensor: TensorSpec) -> str:

@@ -11,9 +11,9 @@ from PIL import Image
 
 from edgesegd.core.geometry import Size
 from edgesegd.core.labels import Labels, Scores
+from edgesegd.core.mask import Mask
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.core.options import NO_CLASS, Output, ResultOptions
-from edgesegd.core.resample import Mask
 from edgesegd.core.result import FrameResult, SegmentResult
 
 NO_CLASS_COLOR = (128, 128, 128)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgesegd.core.model.spec import ModelSpec, OutputKind
+from edgesegd.core.model.spec import ModelSpec, OutputKind, TensorSpec
 from edgesegd.core.options import NO_CLASS
 
 OutputTensor = npt.NDArray[Any]
@@ -16,6 +16,8 @@ Labels = npt.NDArray[np.uint8]
 """H x W, the class id of each pixel, 255 for no class."""
 Scores = npt.NDArray[np.float32]
 """H x W, the probability of the label given, 0.0 to 1.0."""
+RealValues = npt.NDArray[np.float32]
+"""Of any shape: what a tensor's numbers stand for."""
 
 
 def to_labels(model: ModelSpec, tensor: OutputTensor) -> Labels:
@@ -27,18 +29,18 @@ def to_labels(model: ModelSpec, tensor: OutputTensor) -> Labels:
             known: Labels = np.minimum(ids.view(f"u{ids.itemsize}"), NO_CLASS).astype(np.uint8)
             return known
         case OutputKind.PROBABILITY:
-            return (_plane(model, tensor) >= model.threshold).astype(np.uint8)
+            plane = real_values(model.output, tensor.reshape(tensor.shape[1:3]))
+            return (plane >= model.threshold).astype(np.uint8)
         case OutputKind.LOGITS | OutputKind.PROBABILITIES:
             best: Labels = np.argmax(tensor[0], axis=-1).astype(np.uint8)
             return best
 
 
-def to_scores(model: ModelSpec, tensor: OutputTensor) -> Scores:
-    """The probability of each pixel's class, as `to_labels` gives it; softmax for logits."""
+def to_scores(model: ModelSpec, values: RealValues) -> Scores:
+    """The probability of each pixel's class, of the output's real values, H x W x C."""
     if model.output_kind is OutputKind.PROBABILITY:
-        foreground = _plane(model, tensor)
+        foreground = values[..., 0]
         return np.where(foreground >= model.threshold, foreground, 1 - foreground)
-    values = real_values(model, tensor[0])
     best: Scores = values.max(axis=-1)
     if model.output_kind is OutputKind.PROBABILITIES:
         return best
@@ -46,13 +48,9 @@ def to_scores(model: ModelSpec, tensor: OutputTensor) -> Scores:
     return np.reciprocal(relative)
 
 
-def _plane(model: ModelSpec, tensor: OutputTensor) -> Scores:
-    return real_values(model, tensor.reshape(tensor.shape[1:3]))
-
-
-def real_values(model: ModelSpec, stored: OutputTensor) -> npt.NDArray[np.float32]:
-    """Real values of a tensor: scale * (stored - zero_point) where it is quantized."""
-    if model.output.scale == 0:
+def real_values(tensor: TensorSpec, stored: OutputTensor) -> RealValues:
+    """Real values of a tensor's content: scale * (stored - zero_point) where it is quantized."""
+    if tensor.scale == 0:
         return stored.astype(np.float32, copy=False)
-    centred = stored.astype(np.float32) - np.float32(model.output.zero_point)
-    return centred * np.float32(model.output.scale)
+    centred = stored.astype(np.float32) - np.float32(tensor.zero_point)
+    return centred * np.float32(tensor.scale)

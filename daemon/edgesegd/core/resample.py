@@ -1,4 +1,4 @@
-"""Class ids at the size that a client asks for, nearest neighbour."""
+"""Where the pixels that a client asks for lie in the model's output."""
 
 from __future__ import annotations
 
@@ -7,96 +7,67 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edgesegd.core.geometry import Fit, Size
-from edgesegd.core.labels import Labels, Scores
-from edgesegd.core.options import NO_CLASS, ResultOptions, SizeMode
-
-Indices = npt.NDArray[np.intp]
-"""For each wanted column (or row) the one of the model's output that it shows; -1 for none."""
+from edgesegd.core.axis import Indices, Positions
+from edgesegd.core.geometry import Box, Fit, Size
+from edgesegd.core.options import ResultOptions, SizeMode
 
 
 @dataclass(frozen=True, slots=True)
-class Mask:
-    """Class ids and, where they were asked for, their scores; both H x W."""
+class Places:
+    """The pixels asked for in one direction, among `count` of the model's output.
 
-    labels: Labels
-    scores: Scores | None
+    `edges` says where the centre of each lies, counted in output pixels from the first one's edge;
+    `seen` where the model saw the frame there. `own` is whether they are the output's own pixels.
+    """
+
+    count: int
+    edges: Positions
+    seen: npt.NDArray[np.bool_]
+    own: bool
+
+    @property
+    def centres(self) -> Positions:
+        """The same, counted from the centre of the first output pixel."""
+        return self.edges - 0.5
+
+    @property
+    def nearest(self) -> Indices:
+        """The output pixel that holds each one's centre."""
+        return np.floor(self.edges).astype(np.intp).clip(0, self.count - 1)
 
 
-def at_size(mask: Mask, placed: Fit, options: ResultOptions) -> Mask:
-    """`mask` at the size that `options` ask for; 255 where the model saw no frame."""
-    height, width = mask.labels.shape
-    horizontal, vertical = _axes(placed, (width, height))
+def find_places(placed: Fit, output: Size, options: ResultOptions) -> tuple[Places, Places]:
+    """Columns and rows of the mask that `options` ask for, of a frame that was `placed`."""
     match options.size:
         case SizeMode.MODEL:
-            if placed.target_size == placed.input:
-                return mask
-            return _pick(mask, horizontal.unpadded(), vertical.unpadded())
+            return _own_pixels(placed, output, 0), _own_pixels(placed, output, 1)
         case SizeMode.FRAME:
             wanted = placed.frame
         case SizeMode.CUSTOM:
             wanted = (options.width, options.height)
-    return _pick(mask, horizontal.shown_by(wanted[0]), vertical.shown_by(wanted[1]))
+    return _through_frame(placed, output, wanted, 0), _through_frame(placed, output, wanted, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Axis:
-    """One direction of a `Fit`, and `count`, how many output pixels the model has along it."""
-
-    frame: int
-    input: int
-    source_start: float
-    source_length: float
-    target_start: float
-    target_length: float
-    count: int
-
-    def unpadded(self) -> Indices:
-        """The model's own pixels, but for those in the padding."""
-        index = np.arange(self.count)
-        in_input = (index + 0.5) * self.input / self.count
-        in_target = (in_input - self.target_start) / self.target_length
-        return np.where((in_target >= 0) & (in_target < 1), index, -1)
-
-    def shown_by(self, wanted: int) -> Indices:
-        """The model's pixel under the centre of each of `wanted` pixels that span the frame."""
-        in_frame = (np.arange(wanted) + 0.5) * self.frame / wanted
-        in_source = (in_frame - self.source_start) / self.source_length
-        in_input = self.target_start + in_source * self.target_length
-        index = np.floor(in_input * self.count / self.input).astype(np.intp)
-        return np.where((in_source >= 0) & (in_source < 1), index.clip(0, self.count - 1), -1)
+def _own_pixels(placed: Fit, output: Size, direction: int) -> Places:
+    """The model's own pixels, of which those in the padding see nothing."""
+    count = output[direction]
+    edges = np.arange(count) + 0.5
+    start, length = _span(placed.target, direction)
+    in_target = (edges * placed.input[direction] / count - start) / length
+    return Places(count, edges, (in_target >= 0) & (in_target < 1), own=True)
 
 
-def _axes(placed: Fit, output: Size) -> tuple[_Axis, _Axis]:
-    source, target = placed.source, placed.target
-    return (
-        _Axis(
-            frame=placed.frame[0],
-            input=placed.input[0],
-            source_start=source.left,
-            source_length=source.width,
-            target_start=target.left,
-            target_length=target.width,
-            count=output[0],
-        ),
-        _Axis(
-            frame=placed.frame[1],
-            input=placed.input[1],
-            source_start=source.top,
-            source_length=source.height,
-            target_start=target.top,
-            target_length=target.height,
-            count=output[1],
-        ),
-    )
+def _through_frame(placed: Fit, output: Size, wanted: Size, direction: int) -> Places:
+    """Pixels that span the frame."""
+    count, frame = output[direction], placed.frame[direction]
+    in_frame = (np.arange(wanted[direction]) + 0.5) * frame / wanted[direction]
+    start, length = _span(placed.source, direction)
+    in_source = (in_frame - start) / length
+    start, length = _span(placed.target, direction)
+    in_input = start + in_source * length
+    edges = in_input * count / placed.input[direction]
+    return Places(count, edges, (in_source >= 0) & (in_source < 1), own=False)
 
 
-def _pick(mask: Mask, columns: Indices, rows: Indices) -> Mask:
-    unseen_columns, unseen_rows = columns < 0, rows < 0
-    labels = mask.labels.take(columns, axis=1).take(rows, axis=0)
-    labels[unseen_rows], labels[:, unseen_columns] = NO_CLASS, NO_CLASS
-    if mask.scores is None:
-        return Mask(labels, None)
-    scores = mask.scores.take(columns, axis=1).take(rows, axis=0)
-    scores[unseen_rows], scores[:, unseen_columns] = 0, 0
-    return Mask(labels, scores)
+def _span(box: Box, direction: int) -> tuple[float, float]:
+    return (box.top, box.height) if direction else (box.left, box.width)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgesegd.core.labels import real_values, to_labels
+from edgesegd.core.mask import mask_reader
 from edgesegd.core.model.spec import ModelSpec
 
 Outputs = npt.NDArray[Any]
@@ -30,10 +30,11 @@ class Masks:
     @classmethod
     def of(cls, model: ModelSpec, outputs: Outputs) -> Masks:
         """What a model's outputs say."""
-        labels = np.stack([to_labels(model, each[None]) for each in outputs])
+        reader = mask_reader(model)
+        labels = np.stack([reader.own_labels(each[None]) for each in outputs])
         if not model.has_scores:
             return cls(labels, None)
-        return cls(labels, real_values(model, outputs).reshape(*labels.shape, -1))
+        return cls(labels, np.stack([reader.own_values(each[None]) for each in outputs]))
 
     def save(self, path: Path) -> None:
         """Write it to a file, which is there only when it is whole."""

@@ -12,12 +12,11 @@ from edgesegd.core.delegates.spec import DelegateSpec
 from edgesegd.core.encode import Encoder
 from edgesegd.core.errors import DelegateFailed, EngineFailed, Expired
 from edgesegd.core.geometry import fit
-from edgesegd.core.labels import to_labels, to_scores
+from edgesegd.core.mask import mask_reader, read_mask
 from edgesegd.core.messages import EngineReady, FrameJob
 from edgesegd.core.model.spec import ModelSpec
-from edgesegd.core.options import NEEDS_SCORES, SizeMode, check_result_size
+from edgesegd.core.options import SizeMode, check_result_size
 from edgesegd.core.preprocess import Preprocessor
-from edgesegd.core.resample import Mask, at_size
 from edgesegd.core.result import FrameResult, Stage
 from edgesegd.engine.clock import StageClock
 from edgesegd.engine.doubt import DelegateDoubt, Doubt, NoDoubt
@@ -55,6 +54,7 @@ class Engine:
         self._delegate = delegate
         self._loaded = load_model(runtime, model, delegate, self._threads)
         self._preprocessor = Preprocessor(model)
+        self._reader = mask_reader(model)
         self._encoder = Encoder(model)
         self._watchdog: AbstractContextManager[None] = (
             nullcontext() if delegate.is_cpu else InvokeWatchdog()
@@ -111,8 +111,7 @@ class Engine:
         clock.end(Stage.INVOKE)
         output = self._loaded.output()
         self._doubt.look(picture, placed, output)
-        scores = to_scores(model, output) if options.outputs & NEEDS_SCORES else None
-        mask = at_size(Mask(to_labels(model, output), scores), placed, options)
+        mask = read_mask(model, self._reader, output, placed, options)
         clock.end(Stage.LABELS)
         result = self._encoder.encode_mask(mask, options, picture.size)
         clock.end(Stage.ENCODE)

@@ -13,6 +13,8 @@ import numpy as np
 
 from edgesegd.core.errors import DelegateFailed, DelegateMissing, EngineFailed
 from edgesegd.core.labels import OutputTensor
+from edgesegd.core.model.file_bytes import read_model_bytes
+from edgesegd.core.model.shorten import shortened_content
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.core.preprocess import InputTensor
 from edgesegd.engine.overheard import overhear_stderr
@@ -36,17 +38,24 @@ class GpuModel:
 
     delegated = operators = 0
 
-    def __init__(self, compiled: Any, model: ModelSpec, adapter: str) -> None:  # noqa: ANN401 # untyped package
+    def __init__(
+        self,
+        compiled: Any,  # noqa: ANN401 # untyped package
+        model: ModelSpec,
+        content: bytes,
+        adapter: str,
+    ) -> None:
         self.adapter = adapter
+        self._content = content  # `compiled` reads it in place
         self._compiled = compiled
         self._inputs = compiled.create_input_buffers(SIGNATURE)
         self._outputs = compiled.create_output_buffers(SIGNATURE)
         names = compiled.get_signature_by_index(SIGNATURE)["outputs"]
-        known = model.output.name in names
-        position = names.index(model.output.name) if known else model.output_position
+        output = model.run_output
+        position = names.index(output.name) if output.name in names else model.output_position
         self._output_buffer = self._outputs[position]
         self._input = np.zeros(model.input.shape, model.input.dtype)
-        self._output: OutputTensor = np.zeros(model.output.shape, model.output.dtype)
+        self._output: OutputTensor = np.zeros(output.shape, output.dtype)
 
     def input(self) -> InputTensor:
         """The tensor that frames are written into."""
@@ -83,10 +92,11 @@ def load_on_gpu(runtime: Runtime, model: ModelSpec) -> GpuModel:
     options = compiled_model.Options(
         hardware_accelerators=compiled_model.HardwareAccelerator.GPU,
     )
+    content = shortened_content(model) or read_model_bytes(model.path)
     failure: Exception | None = None
     with overhear_stderr() as heard:
         try:
-            compiled = compiled_model.CompiledModel.from_file(str(model.path), options=options)
+            compiled = compiled_model.CompiledModel.from_buffer(content, options=options)
         except (RuntimeError, ValueError) as error:
             failure = error
     if failure is not None:
@@ -96,4 +106,4 @@ def load_on_gpu(runtime: Runtime, model: ModelSpec) -> GpuModel:
         raise DelegateFailed(f"gpu refuses {model.name}: {reasons}") from failure
     adapter = ADAPTER.search(heard.text)
     told = f"{adapter['name']} ({adapter['kind'].strip()})" if adapter else "unknown adapter"
-    return GpuModel(compiled, model, told)
+    return GpuModel(compiled, model, content, told)

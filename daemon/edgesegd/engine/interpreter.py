@@ -9,6 +9,7 @@ import numpy as np
 from edgesegd.core.delegates.spec import DelegateSpec
 from edgesegd.core.errors import DelegateFailed, DelegateMissing, EngineFailed, ModelUnsupported
 from edgesegd.core.labels import OutputTensor
+from edgesegd.core.model.shorten import shortened_content
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.core.preprocess import InputTensor
 from edgesegd.engine.claims import count_claimed
@@ -115,9 +116,10 @@ def load_library(runtime: Runtime, delegate: DelegateSpec) -> Library:
 
 
 def _interpreter(runtime: Runtime, model: ModelSpec, delegates: list[Any], threads: int) -> Any:  # noqa: ANN401
-    return runtime.interpreter(
-        model_path=str(model.path), num_threads=threads, experimental_delegates=delegates
-    )
+    source: dict[str, object] = {"model_path": str(model.path)}
+    if (content := shortened_content(model)) is not None:
+        source = {"model_content": content}
+    return runtime.interpreter(**source, num_threads=threads, experimental_delegates=delegates)
 
 
 def _first_line(error: Exception) -> str:

@@ -19,8 +19,14 @@ def check_output(model: ModelSpec, output: OutputTensor) -> None:
     values = output.reshape(-1)
     if values.dtype.kind == "f" and not _all_finite(values):
         raise OutputNotFinite("the output holds values that are no numbers")
-    if model.output_kind in SEVERAL_CLASSES and _constant(values):
+    if _has_several_classes(model) and _constant(values):
         raise OutputConstant(f"every value of the output is {values[0]:g}")
+
+
+def _has_several_classes(model: ModelSpec) -> bool:
+    """Whether the output holds a value for each of several classes."""
+    ids_of_scores = model.output_kind is OutputKind.LABELS and model.upsampling is not None
+    return ids_of_scores or model.output_kind in SEVERAL_CLASSES
 
 
 def _all_finite(values: OutputTensor) -> bool:

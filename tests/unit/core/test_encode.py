@@ -14,9 +14,9 @@ from pycocotools import mask as coco
 
 from edgesegd.core.encode import Bools, Encoder, bounding_box, encode_rle, find_segments
 from edgesegd.core.labels import Labels, Scores
+from edgesegd.core.mask import Mask
 from edgesegd.core.model.spec import unnamed_class
 from edgesegd.core.options import NO_CLASS, Output, ResultOptions
-from edgesegd.core.resample import Mask
 from edgesegd.core.result import FrameResult
 from support.model_specs import model_spec
 

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from edgesegd.core.labels import OutputTensor, to_labels, to_scores
+from edgesegd.core.labels import OutputTensor, Scores, to_labels, to_scores
+from edgesegd.core.mask import PlainReader
 from edgesegd.core.model.spec import ModelSpec, OutputKind, TensorSpec
 from support.model_specs import model_spec
 
@@ -25,6 +26,10 @@ def spec(
     return model_spec(output=output, kind=kind, threshold=threshold)
 
 
+def scores_of(model: ModelSpec, tensor: OutputTensor) -> Scores:
+    return to_scores(model, PlainReader(model).own_values(tensor))
+
+
 def logits() -> OutputTensor:
     return np.random.default_rng(1).normal(0, 3, (1, H, W, C)).astype(np.float32)
 
@@ -38,7 +43,7 @@ def softmax(values: list[float]) -> list[float]:
 def test_logits_are_labelled_by_the_largest_and_scored_by_softmax() -> None:
     tensor = logits()
     model = spec(OutputKind.LOGITS, tensor)
-    labels, scores = to_labels(model, tensor), to_scores(model, tensor)
+    labels, scores = to_labels(model, tensor), scores_of(model, tensor)
     assert (labels.shape, labels.dtype.name) == ((H, W), "uint8")
     assert (scores.shape, scores.dtype.name) == ((H, W), "float32")
     for row in range(H):
@@ -51,14 +56,14 @@ def test_logits_are_labelled_by_the_largest_and_scored_by_softmax() -> None:
 def test_huge_logits_do_not_overflow() -> None:
     tensor = np.array([[[[1e4, -1e4], [1e30, 1e30]]]], np.float32)
     model = spec(OutputKind.LOGITS, tensor)
-    assert to_scores(model, tensor).tolist() == [[1.0, 0.5]]
+    assert scores_of(model, tensor).tolist() == [[1.0, 0.5]]
 
 
 def test_of_equal_scores_the_first_class_wins() -> None:
     tensor = np.zeros((1, 1, 1, 4), np.float32)
     model = spec(OutputKind.LOGITS, tensor)
     assert to_labels(model, tensor).tolist() == [[0]]
-    assert to_scores(model, tensor).tolist() == [[0.25]]
+    assert scores_of(model, tensor).tolist() == [[0.25]]
 
 
 @pytest.mark.parametrize(("dtype", "zero_point"), [("uint8", 128), ("int8", -3)])
@@ -70,21 +75,21 @@ def test_quantized_logits(dtype: str, zero_point: int) -> None:
     np.testing.assert_array_equal(to_labels(model, tensor), stored[0].argmax(-1))
     real = (stored[0] - zero_point) * scale
     wanted = [[max(softmax(cell)) for cell in row] for row in real.tolist()]
-    np.testing.assert_allclose(to_scores(model, tensor), wanted, rtol=1e-5)
+    np.testing.assert_allclose(scores_of(model, tensor), wanted, rtol=1e-5)
 
 
 def test_probabilities_are_scores_as_they_are() -> None:
     tensor = np.array([[[[0.2, 0.7, 0.1], [0.6, 0.3, 0.1]]]], np.float32)
     model = spec(OutputKind.PROBABILITIES, tensor)
     assert to_labels(model, tensor).tolist() == [[1, 0]]
-    np.testing.assert_array_equal(to_scores(model, tensor), np.array([[0.7, 0.6]], np.float32))
+    np.testing.assert_array_equal(scores_of(model, tensor), np.array([[0.7, 0.6]], np.float32))
 
 
 def test_quantized_probabilities() -> None:
     tensor = np.array([[[[51, 153, 51], [128, 64, 64]]]], np.uint8)
     model = spec(OutputKind.PROBABILITIES, tensor, 1 / 255)
     assert to_labels(model, tensor).tolist() == [[1, 0]]
-    np.testing.assert_allclose(to_scores(model, tensor), [[0.6, 128 / 255]], rtol=1e-6)
+    np.testing.assert_allclose(scores_of(model, tensor), [[0.6, 128 / 255]], rtol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", ["int64", "int32", "uint8"])
@@ -101,7 +106,7 @@ def test_a_probability_is_split_at_the_threshold(channel: tuple[int, ...]) -> No
     tensor = np.array([[0.0, 0.25, 0.5], [0.75, 0.875, 1.0]], np.float32).reshape(1, 2, 3, *channel)
     model = spec(OutputKind.PROBABILITY, tensor, threshold=0.75)
     assert to_labels(model, tensor).tolist() == [[0, 0, 0], [1, 1, 1]]
-    assert to_scores(model, tensor).tolist() == [[1.0, 0.75, 0.5], [0.75, 0.875, 1.0]]
+    assert scores_of(model, tensor).tolist() == [[1.0, 0.75, 0.5], [0.75, 0.875, 1.0]]
 
 
 @pytest.mark.parametrize(("dtype", "zero_point"), [("uint8", 0), ("int8", -128)])
@@ -110,7 +115,7 @@ def test_a_quantized_probability(dtype: str, zero_point: int) -> None:
     model = spec(OutputKind.PROBABILITY, tensor, 1 / 256, zero_point)
     assert to_labels(model, tensor).tolist() == [[0, 0, 1, 1]]
     wanted = [[1.0, 1 - 127 / 256, 0.5, 255 / 256]]
-    np.testing.assert_allclose(to_scores(model, tensor), wanted, rtol=1e-6)
+    np.testing.assert_allclose(scores_of(model, tensor), wanted, rtol=1e-6)
 
 
 @pytest.mark.parametrize("kind", OutputKind)
@@ -121,7 +126,7 @@ def test_the_tensor_can_be_reused(kind: OutputKind) -> None:
     model = spec(kind, tensor)
     found: list[OutputTensor] = [to_labels(model, tensor)]
     if model.has_scores:
-        found.append(to_scores(model, tensor))
+        found.append(scores_of(model, tensor))
     before = [each.copy() for each in found]
     tensor[:] = 77
     for now, then in zip(found, before, strict=True):

@@ -2,21 +2,53 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from edgesegd.core.codec import Picture
-from edgesegd.core.geometry import Size, fit
-from edgesegd.core.labels import Labels
-from edgesegd.core.options import NO_CLASS, ResizePolicy, ResultOptions, SizeMode
+from edgesegd.core.geometry import Fit, Size, fit
+from edgesegd.core.labels import Labels, OutputTensor, RealValues
+from edgesegd.core.mask import Mask, PlainReader, read_mask
+from edgesegd.core.model.spec import OutputKind, TensorSpec
+from edgesegd.core.options import NO_CLASS, Output, ResizePolicy, ResultOptions, SizeMode
 from edgesegd.core.preprocess import resize_picture
-from edgesegd.core.resample import Mask, at_size
+from support.model_specs import model_spec
 from support.pictures import noise
 
 STRETCH, LETTERBOX, CROP = ResizePolicy
 FRAME = ResultOptions(size=SizeMode.FRAME)
 MODEL = ResultOptions(size=SizeMode.MODEL)
+
+
+class GivenMask(PlainReader):
+    """Reads a mask that is there already."""
+
+    def __init__(self, mask: Mask) -> None:
+        height, width = mask.labels.shape
+        self.model = model_spec(
+            output=TensorSpec("mask", (1, height, width, 2), "float32"),
+            kind=OutputKind.PROBABILITIES,
+        )
+        super().__init__(self.model)
+        self.mask = mask
+
+    def own_labels(self, tensor: OutputTensor) -> Labels:
+        return tensor.copy()
+
+    def own_values(self, tensor: OutputTensor) -> RealValues:
+        assert tensor is self.mask.labels
+        assert self.mask.scores is not None
+        return self.mask.scores[..., None]
+
+
+def at_size(mask: Mask, placed: Fit, options: ResultOptions) -> Mask:
+    outputs = {Output.LABELS} if mask.scores is None else {Output.LABELS, Output.CONFIDENCE_MAP}
+    options = dataclasses.replace(options, outputs=frozenset(outputs))
+    reader = GivenMask(mask)
+    return read_mask(reader.model, reader, mask.labels, placed, options)
 
 
 def custom(width: int, height: int) -> ResultOptions:

@@ -185,7 +185,7 @@ def test_a_model_that_the_runtime_cannot_read_is_unsupported(
 ) -> None:
     path = tmp_path / "rooms.tflite"
     path.write_bytes(b"no model at all")
-    broken = dataclasses.replace(model, path=path, custom_ops=("SomethingOwn",))
+    broken = dataclasses.replace(model, path=path, custom_ops=("SomethingOwn",), upsampling=None)
     with pytest.raises(ModelUnsupported, match=r"cannot run rooms.tflite .*SomethingOwn") as caught:
         Engine(broken, runtime, DelegateSpec(), threads=1, **LIMITS)
     assert "\n" not in str(caught.value)

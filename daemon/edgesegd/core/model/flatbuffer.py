@@ -104,8 +104,12 @@ class Table:
 
     def integer(self, field: int, layout: Struct, default: int = 0) -> int:
         """An integer or enumeration."""
-        at = self._find(field, layout.size)
+        at = self.place(field, layout.size)
         return default if at is None else self._buffer.number(layout, at)
+
+    def flag(self, field: int) -> bool:
+        """A truth value."""
+        return self.integer(field, UINT8) != 0
 
     def integers(self, field: int, layout: Struct) -> tuple[int, ...]:
         """A vector of integers; empty where absent."""
@@ -117,33 +121,30 @@ class Table:
 
     def text(self, field: int) -> str:
         """A string; what is not UTF-8 in it is replaced, and "" stands for an absent one."""
-        start, size = self._vector(field, 1)
+        start, size = self.vector(field, 1)
         self._buffer.charge(1 + size // 64)
         ending_zero = 1 if start else 0
         return str(self._buffer.piece(start, size + ending_zero)[:size], "utf-8", "replace")
 
     def blob(self, field: int) -> memoryview:
         """A vector of bytes, not copied; empty where absent."""
-        return self._buffer.piece(*self._vector(field, 1))
+        return self._buffer.piece(*self.vector(field, 1))
 
     def table(self, field: int) -> Table | None:
         """The table that a field refers to."""
-        at = self._find(field, UINT32.size)
+        at = self.place(field, UINT32.size)
         return None if at is None else Table(self._buffer, self._buffer.follow(at))
 
     def tables(self, field: int) -> tuple[Table, ...]:
         """A vector of tables; empty where absent."""
-        start, count = self._vector(field, UINT32.size)
+        start, count = self.vector(field, UINT32.size)
         self._buffer.charge(count)
         places = range(start, start + count * UINT32.size, UINT32.size)
         return tuple(Table(self._buffer, self._buffer.follow(at)) for at in places)
 
-    def _numbers(self, field: int, layout: Struct) -> tuple[float, ...]:
-        return self._buffer.numbers(layout, *self._vector(field, layout.size))
-
-    def _vector(self, field: int, width: int) -> tuple[int, int]:
-        """Where a vector's elements begin, and how many there are."""
-        at = self._find(field, UINT32.size)
+    def vector(self, field: int, width: int) -> tuple[int, int]:
+        """Where a vector's elements begin, and how many there are; (0, 0) where absent."""
+        at = self.place(field, UINT32.size)
         if at is None:
             return 0, 0
         start = self._buffer.follow(at)
@@ -151,8 +152,8 @@ class Table:
         self._buffer.require(start + UINT32.size, count * width)
         return start + UINT32.size, count
 
-    def _find(self, field: int, width: int) -> int | None:
-        """Where a field's `width` bytes are."""
+    def place(self, field: int, width: int) -> int | None:
+        """Where a field's `width` bytes are; None where absent."""
         entry = 4 + 2 * field
         if entry + UINT16.size > self._vtable_size:
             return None
@@ -162,3 +163,6 @@ class Table:
         if offset + width > self._size:
             raise Malformed("the file is damaged: a field lies outside its table")
         return self._start + offset
+
+    def _numbers(self, field: int, layout: Struct) -> tuple[float, ...]:
+        return self._buffer.numbers(layout, *self.vector(field, layout.size))

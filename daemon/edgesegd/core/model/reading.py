@@ -16,6 +16,7 @@ from edgesegd.core.model.published import find_preset
 from edgesegd.core.model.sidecar import Sidecar, read_sidecar, sidecar_path
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.core.model.tflite_file import parse_tflite
+from edgesegd.core.model.upsampling import find_upsampling
 
 DEFAULT_THRESHOLD = 0.5
 
@@ -78,6 +79,7 @@ def _assemble(path: Path, name: str, data: bytes, sidecar: Sidecar) -> ModelSpec
             "names": classes.names_source,
             "palette": classes.palette_source,
         },
+        upsampling=find_upsampling(file.graph, mask),
     )
 
 

@@ -46,6 +46,24 @@ class ClassSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Upsampling:
+    """The end of a graph that only makes a small map large, and that need not be run.
+
+    `scores` is what the graph gives without it, (1, h, w, C), the tensor at `position`;
+    `left_out` are the positions of the operators that are its end: a bilinear resize that has the
+    flags `align_corners` and `half_pixel_centers` of TFLite, and what follows it. `sigmoid` is
+    whether the large scores of one class become probabilities only then.
+    """
+
+    scores: TensorSpec
+    position: int
+    left_out: tuple[int, ...]
+    align_corners: bool
+    half_pixel_centers: bool
+    sigmoid: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSpec:
     """A single-image segmentation model, ready to be loaded.
 
@@ -55,7 +73,8 @@ class ModelSpec:
     outputs. `threshold` splits PROBABILITY into the classes 0 and 1. `classes` are all of them
     in order of their ids, but for LABELS only those that have a name or a colour; `class_spec`
     knows every one. `cpu_twin` is the same model for the CPU, where the file is compiled for an
-    Edge TPU and the sidecar names one.
+    Edge TPU and the sidecar names one. With an `upsampling` the graph is run without its end, and
+    the labels are those that the end would give.
 
     `sources` says where "normalization", "output", "threshold", "names" and "palette" came from:
     "file", "metadata", "sidecar", "preset" or "default".
@@ -75,6 +94,12 @@ class ModelSpec:
     custom_ops: tuple[str, ...]
     cpu_twin: Path | None
     sources: dict[str, str]
+    upsampling: Upsampling | None = None
+
+    @property
+    def run_output(self) -> TensorSpec:
+        """What the graph gives as it is run: `output`, or the small scores that it is made of."""
+        return self.output if self.upsampling is None else self.upsampling.scores
 
     @property
     def version(self) -> str:

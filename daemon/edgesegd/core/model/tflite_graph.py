@@ -22,10 +22,14 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """One tensor; `signature` is its shape with -1 for each dimension that may vary."""
+    """One tensor; `signature` is its shape with -1 for each dimension that may vary.
+
+    `content` holds the numbers of a constant, and is empty for what the graph computes.
+    """
 
     spec: TensorSpec
     signature: tuple[int, ...]
+    content: memoryview
 
     def __str__(self) -> str:
         shape = self.spec.shape if self.has_fixed_size else self.signature
@@ -41,12 +45,14 @@ class Tensor:
 class Operator:
     """One operator: its builtin name, or "CUSTOM", and the positions of its tensors.
 
-    A position is -1 where an optional input is left out.
+    A position is -1 where an optional input is left out. `options` are a table of the schema's own
+    for each kind of operator.
     """
 
     name: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    options: Table | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,7 @@ def _tensor(table: Table, buffers: Sequence[memoryview]) -> Tensor:
     return Tensor(
         spec=TensorSpec(name, shape, dtype, scale, zero_point),
         signature=table.integers(7, INT32) or shape,
+        content=content,
     )
 
 
@@ -131,8 +138,7 @@ def _quantization(table: Table | None, dtype: str) -> tuple[float, int]:
 
 def _operator(table: Table, names: Sequence[str], tensor_count: int, file_size: int) -> Operator:
     """An operator whose options, where it has any, lie within the file."""
-    for options in (4, 12):
-        table.table(options)
+    options, _ = table.table(4), table.table(12)
     table.blob(5)
     if table.integer(9, UINT64) + table.integer(10, UINT64) > file_size:
         raise Malformed("the file is cut off: the options of an operator are missing")
@@ -140,6 +146,7 @@ def _operator(table: Table, names: Sequence[str], tensor_count: int, file_size: 
         name=pick(names, table.integer(0, UINT32), "operator code"),
         inputs=_positions(table, 1, tensor_count, lowest=-1),
         outputs=_positions(table, 2, tensor_count),
+        options=options,
     )
 
 

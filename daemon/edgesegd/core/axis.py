@@ -1,0 +1,72 @@
+"""Where pixels lie between those of a smaller picture, in one direction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Indices = npt.NDArray[np.intp]
+Weights = npt.NDArray[np.float32]
+Positions = npt.NDArray[np.floating[Any]]
+
+HALF = np.float32(0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """Pixels among `count` small ones.
+
+    Pixel i lies between the small pixels `lower[i]` and the next one (the last has none), at the
+    share `weight[i]` of the way. `lower` never falls.
+    """
+
+    count: int
+    lower: Indices
+    weight: Weights
+
+    @property
+    def starts(self) -> Indices:
+        """Which pixel comes first after each small one; and, one more, how many there are."""
+        return np.searchsorted(self.lower, np.arange(self.count + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """TFLite's bilinear resize of `small` pixels to `large` ones, in one direction."""
+
+    small: int
+    large: int
+    align_corners: bool
+    half_pixel_centers: bool
+
+    def axis(self) -> Axis:
+        """Where the large pixels lie, with the runtime's own rounding.
+
+        Source: the indirection buffer of XNNPACK's resize_bilinear, in float32 throughout.
+        """
+        spaces = self.large - 1 if self.align_corners else self.large
+        small_spaces = self.small - 1 if self.align_corners else self.small
+        scale = np.float32(small_spaces) / np.float32(spaces)
+        offset = HALF * scale - HALF if self.half_pixel_centers else np.float32(0)
+        pixels = np.arange(self.large, dtype=np.float32)
+        return axis_at(pixels * scale + offset, self.small)
+
+    def axis_through(self, positions: Positions) -> Axis:
+        """Where pixels lie whose centres are at `positions`, counted in large pixels from 0."""
+        if self.align_corners:
+            small = positions * ((self.small - 1) / (self.large - 1))
+        elif self.half_pixel_centers:
+            small = (positions + 0.5) * (self.small / self.large) - 0.5
+        else:
+            small = positions * (self.small / self.large)
+        return axis_at(small, self.small)
+
+
+def axis_at(positions: Positions, count: int) -> Axis:
+    """Pixels at `positions`, counted in small pixels from 0; outside they lie on the border."""
+    clamped = positions.clip(0, count - 1).astype(np.float32)
+    lower = clamped.astype(np.intp)
+    return Axis(count, lower, clamped - lower.astype(np.float32))
