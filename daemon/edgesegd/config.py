@@ -94,9 +94,8 @@ class Config:
                 raise ConfigError(f"{name} cannot be 0")
         if not self.listen:
             raise ConfigError("listen needs an address")
-        for text in (self.delegate, *self.candidates):
-            if text != AUTO:
-                parse_delegate(text)
+        for text in (*self.candidates, *((self.delegate,) if self.delegate != AUTO else ())):
+            parse_delegate(text)
 
     @property
     def forced_delegate(self) -> DelegateSpec | None:

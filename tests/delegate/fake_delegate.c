@@ -5,8 +5,10 @@
  *          tensors). Everything else is made up: the same for the same input, other for another,
  *          and below 21 where it is a class id, that is an integer without a scale.
  *   mode   good; slow (sleeps `ms` in each frame); null or null_message (creation fails without or
- *          with a reason); error, segv, abort, exit (with status 7) or hang at the place `at`;
- *          garbage (1 pixel in 10 of what it computes is falsified), nan or zeros.
+ *          with a reason); error, segv, abort, exit (with status 7), signal (a real-time one, which
+ *          has no name), orphan (leaves a process behind, then crashes) or hang at the place `at`;
+ *          flood (there 3 MB of output without the end of a line, else good); garbage (1 pixel in
+ *          10 of what it computes is falsified), nan or zeros.
  *   at     create, prepare (while it is applied to a graph), invoke (the default) or destroy,
  *          where an error has no way to be told.
  *   after  how many frames (invokes of the interpreter, a warm-up's too) are good before `mode`
@@ -101,11 +103,12 @@ typedef struct { TfLiteDelegate *delegate; TfLiteIntArray *nodes_to_replace; } T
 enum Claim { CLAIM_NONE, CLAIM_ADD, CLAIM_ALL, CLAIM_EDGETPU };
 static const char *const CLAIMS[] = {"none", "add", "all", "edgetpu", NULL};
 enum Mode {
-  GOOD, SLOW, NULL_SILENT, NULL_MESSAGE, ERROR, SEGV, ABORT, EXIT, HANG, GARBAGE, NAN_, ZEROS
+  GOOD, SLOW, NULL_SILENT, NULL_MESSAGE, ERROR, SEGV, ABORT, EXIT, SIGNAL, ORPHAN, FLOOD, HANG, GARBAGE,
+  NAN_, ZEROS
 };
 static const char *const MODES[] = {
-    "good", "slow", "null", "null_message", "error", "segv", "abort", "exit", "hang", "garbage",
-    "nan", "zeros", NULL};
+    "good", "slow", "null", "null_message", "error", "segv", "abort", "exit", "signal",
+    "orphan", "flood", "hang", "garbage", "nan", "zeros", NULL};
 enum Place { CREATE, PREPARE, INVOKE, DESTROY };
 static const char *const PLACES[] = {"create", "prepare", "invoke", "destroy", NULL};
 
@@ -132,6 +135,10 @@ static bool fault(const Fake *fake, int place) {
   if (fake->mode == SEGV) raise(SIGSEGV);
   if (fake->mode == ABORT) abort();
   if (fake->mode == EXIT) _exit(7);
+  if (fake->mode == SIGNAL) raise(40);
+  if (fake->mode == ORPHAN && fork() == 0) while (true) pause();
+  if (fake->mode == ORPHAN) raise(SIGSEGV);
+  for (int line = 0; fake->mode == FLOOD && line < 3000; line++) fprintf(stderr, "%1000d", line);
   while (fake->mode == HANG) pause();
   return fake->mode == ERROR;
 }

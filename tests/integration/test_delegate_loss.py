@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -23,6 +24,8 @@ FAULTS = {
     "segv": "crash",
     "abort": "crash",
     "exit": "crash",
+    "signal": "crash",
+    "orphan": "crash",
     "hang": "hang",
     "nan": "nan",
     "zeros": "drift",
@@ -93,6 +96,51 @@ async def test_the_cpu_takes_over_and_gives_way_again(
         assert running.metric("edgeseg_degraded") == 0
         assert running.process.pid == pid
         os.kill(pid, 0)
+
+
+async def test_a_flood_of_output_is_no_fault(
+    fake_delegate: Path, tmp_path: Path, jpeg: bytes
+) -> None:
+    flood = tmp_path / "flood"
+    flags = remember(tmp_path, f"{fake_delegate}:claim=add,mode=flood,while={flood}")
+    with RunningDaemon(*flags) as running:
+        answers = await stream(running, jpeg, 20, 5, flood.touch)
+    assert len(answers) == 20
+    assert {answer.segmentation.delegate for answer in answers.values()} == {"fake_delegate"}
+
+
+async def test_one_that_hangs_when_it_starts_holds_nobody_up(
+    fake_delegate: Path, tmp_path: Path, jpeg: bytes
+) -> None:
+    """The CPU serves long before the delegate's start is given up."""
+    trouble = tmp_path / "trouble"
+    flags = remember(tmp_path, f"{fake_delegate}:claim=add,mode=hang,at=create,while={trouble}")
+    trouble.touch()
+    with RunningDaemon(*flags, "--engine-start-seconds=100") as running:
+        answers = await segment(running.address, [every(), *frames([jpeg])])
+        assert answers[0].segmentation.delegate == "cpu"
+        assert running.metric("edgeseg_degraded") == 1
+
+
+async def test_frames_do_not_wait_for_a_forced_delegate_that_hangs(
+    fake_delegate: Path, tmp_path: Path, jpeg: bytes
+) -> None:
+    """They are answered; those too that come while it is started again."""
+    trouble = tmp_path / "trouble"
+    delegate = f"{fake_delegate}:claim=add,mode=hang,at=create,while={trouble}"
+
+    def strike() -> None:
+        trouble.touch()
+        assert running.engine_pid is not None
+        os.kill(running.engine_pid, signal.SIGKILL)
+
+    with RunningDaemon(f"--delegate={delegate}", "--engine-start-seconds=100") as running:
+        answers = await stream(running, jpeg, 20, 5, strike)
+        assert len(answers) == 20
+        assert answers[19].status == pb.FRAME_STATUS_ENGINE_FAILED
+        assert "no engine was ready" in answers[19].message
+        later = await segment(running.address, [every(), *frames([jpeg])])
+        assert later[0].status == pb.FRAME_STATUS_ENGINE_FAILED
 
 
 async def test_a_device_beside_serves_with_an_engine_of_its_own(

@@ -39,6 +39,23 @@ async def test_in_flight_frames_are_answered(jpeg: bytes, number: signal.Signals
     assert not Path(f"/proc/{engine}").exists()
 
 
+async def test_a_signal_to_the_whole_group_costs_no_frame(jpeg: bytes) -> None:
+    """As `timeout` and terminals send it: the engine is not to hear it."""
+    running = RunningDaemon()
+    async with stub(running.address) as service:
+        call = service.Segment()
+        await call.write(every())
+        for request in frames([jpeg] * 4):
+            await call.write(request)
+        answers = [await call.read()]
+        os.killpg(running.process.pid, signal.SIGTERM)
+        answers += [await call.read() for _ in range(3)]
+        assert [a.status for a in answers if isinstance(a, pb.SegmentResponse)] == [
+            pb.FRAME_STATUS_OK
+        ] * 4
+    assert await asyncio.to_thread(running.wait) == 0
+
+
 async def test_a_stream_that_has_sent_all_ends_well(jpeg: bytes) -> None:
     with RunningDaemon() as running:
         async with stub(running.address) as service:

@@ -217,7 +217,7 @@ def test_a_wrong_flag_is_told() -> None:
         ({"max_frame_pixels": 0}, "max_frame_pixels cannot be 0"),
         ({"unary_queue": 0}, "unary_queue cannot be 0"),
         ({"listen": ()}, "listen needs an address"),
-        ({"delegate": "tpu"}, "there is no delegate 'tpu'; there are auto, cpu, edgetpu"),
+        ({"delegate": "tpu"}, "there is no delegate 'tpu'; known are cpu, edgetpu"),
         ({"runtime": "torch"}, "runtime is one of auto, ai-edge-litert, tflite-runtime"),
     ],
 )

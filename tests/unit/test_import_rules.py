@@ -18,10 +18,11 @@ CLIENTS = PROJECT / "clients"
 LAYERS = {
     "core": {"core"},
     "scheduler": {"scheduler", "core"},
-    "link": {"link", "scheduler", "core"},
+    "child": {"child"},
+    "link": {"link", "scheduler", "child", "core"},
     "edges": {"edges", "scheduler", "link", "core", "version"},
     "engine": {"engine", "core"},
-    "probe": {"probe", "core"},
+    "probe": {"probe", "child", "core"},
     "config": {"config", "core"},
     "daemon": {"daemon", "edges", "link", "scheduler", "probe", "core", "config", "version"},
     "cli": {"cli", "daemon", "probe", "config", "core", "version"},

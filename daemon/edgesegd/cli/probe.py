@@ -8,12 +8,14 @@ import json
 import os
 import sys
 from contextlib import nullcontext
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgesegd.config import Config
 from edgesegd.core.delegates.spec import DelegateSpec
 from edgesegd.core.delegates.table import KNOWN
+from edgesegd.core.errors import ConfigError
 from edgesegd.core.model.pair import ModelPair, find_pair
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.spec import ModelSpec
@@ -62,6 +64,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Try all, print the findings; 1 where nothing can be chosen."""
+    Config(model=args.model, runtime=args.runtime, threads=args.threads)  # it checks them
+    if not (isfinite(args.timeout) and args.timeout > 0):
+        raise ConfigError(f"--timeout is a number of seconds above 0, not {args.timeout:g}")
     pair = find_pair(read_model(resolve_model(args.model, default_data_dir(os.environ))))
     if pair.ignored:
         print(f"edgesegd: not taken for the other file of a pair: {pair.ignored}", file=sys.stderr)

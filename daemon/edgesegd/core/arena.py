@@ -44,6 +44,6 @@ class Arena:
 def anonymous_file() -> int:
     """The descriptor of a file in memory, or of an unlinked one where the platform has none."""
     if hasattr(os, "memfd_create"):
-        return os.memfd_create("edgeseg-arena")
+        return os.memfd_create("edgeseg")
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())

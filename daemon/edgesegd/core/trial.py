@@ -22,16 +22,16 @@ SOFTWARE_ADAPTER = "software"
 class TrialOrder:
     """One delegate to be tried on one model.
 
-    `model_path` is the file that the delegate runs, which need not be the CPU's. `reference` is a
-    file that holds what the CPU gave; where there is none yet, this trial is the CPU's first and
-    writes it. `threads` of 0 are as many as make sense.
+    `model_path` is the file that the delegate runs, which need not be the CPU's. `reference` is the
+    descriptor of a file that holds what the CPU gave; where it is empty, this trial is the CPU's
+    first and writes it. `threads` of 0 are as many as make sense.
     """
 
     model_path: str
     runtime: str
     delegate: DelegateSpec
     threads: int
-    reference: str
+    reference: int
 
     def to_message(self) -> dict[str, Any]:
         """As it goes to the child."""

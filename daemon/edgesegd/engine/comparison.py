@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,21 +37,23 @@ class Masks:
             return cls(labels, None)
         return cls(labels, np.stack([reader.own_values(each[None]) for each in outputs]))
 
-    def save(self, path: Path) -> None:
-        """Write it to a file, which is there only when it is whole."""
-        partial = path.with_name(f"{path.name}.part")
-        with partial.open("wb") as file:
-            if self.values is None:
-                np.savez(file, labels=self.labels)
-            else:
-                np.savez(file, labels=self.labels, values=self.values)
-        partial.replace(path)
+    def save(self, descriptor: int) -> None:
+        """Write it to a file that is empty, in one go."""
+        whole = io.BytesIO()
+        if self.values is None:
+            np.savez(whole, labels=self.labels)
+        else:
+            np.savez(whole, labels=self.labels, values=self.values)
+        with os.fdopen(os.dup(descriptor), "wb") as file:
+            file.write(whole.getbuffer())
 
     @classmethod
-    def load(cls, path: Path) -> Masks:
+    def load(cls, descriptor: int) -> Masks:
         """What `save` wrote."""
-        with np.load(path) as stored:
-            return cls(stored["labels"], stored.get("values"))
+        with os.fdopen(os.dup(descriptor), "rb") as file:
+            file.seek(0)
+            with np.load(file) as stored:
+                return cls(stored["labels"], stored.get("values"))
 
 
 def agreement(masks: Masks, expected: Masks) -> float:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import platform
 from typing import Any
 
 import numpy as np
 
+from edgesegd.core.delegates.locate import locate_library
 from edgesegd.core.delegates.spec import DelegateSpec
 from edgesegd.core.errors import DelegateFailed, DelegateMissing, EngineFailed, ModelUnsupported
 from edgesegd.core.labels import OutputTensor
@@ -17,6 +19,9 @@ from edgesegd.engine.runtime import Runtime
 
 LOAD_ERRORS = (OSError, AttributeError, ValueError, RuntimeError)
 """What loading and applying a delegate raises: no library, no such symbol, refused, failed."""
+
+NO_SUCH_FILE = "cannot open shared object file"
+"""What Linux's dynamic linker says of a library that is not there."""
 
 Interpreter = Any
 """The runtime's own; untyped there."""
@@ -103,7 +108,9 @@ def load_library(runtime: Runtime, delegate: DelegateSpec) -> Library:
             return runtime.load_delegate(library, dict(delegate.options))
         except OSError as error:
             why = _first_line(error)
-            missing.append(f"library not found: {library}" if library in why else why)
+            if library not in why or locate_library(library) is not None:
+                raise DelegateFailed(f"{library} cannot be loaded: {_explain(why)}") from None
+            missing.append(f"library not found: {library}")
         except AttributeError:
             raise DelegateFailed(
                 f"{library} is no TFLite delegate: it has no plugin entry"
@@ -113,6 +120,14 @@ def load_library(runtime: Runtime, delegate: DelegateSpec) -> Library:
             why = reason or "it gave no reason; is the device there, and may this user open it?"
             raise DelegateFailed(f"{library} refuses to start: {why}") from error
     raise DelegateMissing("; ".join(missing))
+
+
+def _explain(why: str) -> str:
+    """What the dynamic linker says; of a file for another machine it says that it is not there."""
+    library, _, rest = why.partition(": ")
+    if NO_SUCH_FILE in rest and locate_library(library) is not None:
+        return f"it is not for this machine, which is {platform.machine()}"
+    return why
 
 
 def _interpreter(runtime: Runtime, model: ModelSpec, delegates: list[Any], threads: int) -> Any:  # noqa: ANN401

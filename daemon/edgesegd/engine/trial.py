@@ -1,16 +1,18 @@
-"""A delegate tried in a process of its own: `python -m edgesegd.engine.trial`, the order on stdin.
+"""A delegate tried in a process of its own: `python -m edgesegd.engine.trial SOCKET_FD`.
 
-Says on stdout, a JSON object a line, which stage it enters, then what it measured or why it cannot;
-so that its parent knows where it crashed or hung.
+Its order comes on the socket. There it says, a JSON object a line, which stage it enters, then what
+it measured or why it cannot; so that its parent knows where it crashed or hung.
 """
 
 from __future__ import annotations
 
-import json
+import os
 import resource
+import socket
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from PIL import Image
 from edgesegd.core.codec import Picture
 from edgesegd.core.errors import EdgesegError
 from edgesegd.core.geometry import fit
-from edgesegd.core.messages import error_message
+from edgesegd.core.messages import error_message, from_line, to_line
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.core.options import ResizePolicy
@@ -39,22 +41,27 @@ TIMED_SECONDS = 2.0
 """Warm invokes are timed until both a number and this time are reached, or the most."""
 
 
-def main() -> None:
-    """Try what stdin orders."""
+Say = Callable[..., None]
+"""Sends the parent a message of its keyword arguments."""
+
+
+def main(socket_fd: int) -> None:
+    """Try what is ordered."""
     die_with_parent()
-    order = TrialOrder.from_message(json.loads(sys.stdin.readline()))
-    try:
-        say(measured=asdict(run(order)))
-    except EdgesegError as error:
-        say(**error_message(error))
+    with socket.socket(fileno=socket_fd) as link, link.makefile("rwb") as lines:
+
+        def say(**message: object) -> None:
+            lines.write(to_line(message))
+            lines.flush()
+
+        order = TrialOrder.from_message(from_line(lines.readline()))
+        try:
+            say(measured=asdict(run(order, say)))
+        except EdgesegError as error:
+            say(**error_message(error))
 
 
-def say(**message: object) -> None:
-    """One line to the parent."""
-    print(json.dumps(message), flush=True)  # noqa: T201 # stdout is the way to the parent
-
-
-def run(order: TrialOrder) -> Measured:
+def run(order: TrialOrder, say: Say) -> Measured:
     """Load, compare, time; raises what the loading raises."""
     model = read_model(Path(order.model_path))
     runtime = load_runtime(order.runtime)
@@ -65,10 +72,10 @@ def run(order: TrialOrder) -> Measured:
     say(stage="invoke")
     probe = Probe(model, loaded)
     outputs = np.stack([probe.output_of(seed) for seed in PROBE_SEEDS])
-    masks, reference = Masks.of(model, outputs), Path(order.reference)
-    if not reference.exists():
-        masks.save(reference)
-    expected = Masks.load(reference)
+    masks = Masks.of(model, outputs)
+    if os.fstat(order.reference).st_size == 0:
+        masks.save(order.reference)
+    expected = Masks.load(order.reference)
     seconds = sorted(probe.time_invokes())
     say(stage="destroy")
     return Measured(
@@ -118,4 +125,4 @@ class Probe:
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]))

@@ -7,10 +7,10 @@ import contextlib
 import logging
 import signal
 import socket
-import sys
 from collections import deque
 from dataclasses import replace
 
+from edgesegd.child import Child, ending
 from edgesegd.core.arena import Arena
 from edgesegd.core.errors import EngineDistrusted, EngineFailed, EngineStartFailed
 from edgesegd.core.messages import (
@@ -34,26 +34,8 @@ CHATTER = ("INFO:", "I0000")
 """How lines begin that runtimes say whenever they start."""
 CLOSE_SECONDS = 2.0
 """How long an engine may take to leave once its socket is closed."""
-
-
-async def _run_engine(socket_fd: int, arena_fd: int) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "edgesegd.engine",
-        str(socket_fd),
-        str(arena_fd),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        pass_fds=(socket_fd, arena_fd),
-        limit=LONGEST_LINE,
-    )
-
-
-def _kill(process: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.kill()
+LAST_ANSWERS_SECONDS = 0.2
+"""For what an engine wrote right before its end to be read."""
 
 
 class EngineLost(Exception):
@@ -75,23 +57,28 @@ class EngineLink:
     """
 
     def __init__(
-        self,
-        process: asyncio.subprocess.Process,
-        arena: Arena,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
+        self, arena: Arena, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self.ready = EngineReady("", "", 0, 0, 0, 0.0)
-        self.pid = process.pid
-        self._process = process
         self._arena = arena
         self._reader = reader
         self._writer = writer
         self._free = list(range(arena.slots))
         self._pending: deque[asyncio.Future[Message]] = deque()
         self._last_words: deque[str] = deque(maxlen=LAST_WORDS)
-        self._listening = asyncio.create_task(self._listen_to_output())
-        self.lost: asyncio.Task[None] = asyncio.create_task(self._read_answers())
+        self._hung_after: float | None = None
+        self._child: Child
+        self.lost: asyncio.Task[None]
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._child.pid
+
+    @property
+    def slots(self) -> int:
+        """How many frames it can be given at a time."""
+        return self._arena.slots
 
     @classmethod
     async def start(cls, setup: EngineSetup, *, start_seconds: float) -> EngineLink:
@@ -116,15 +103,20 @@ class EngineLink:
                 arena = Arena.create(slots=setup.slots, slot_size=setup.slot_size)
                 on_failure.callback(arena.close)
                 ours, theirs = socket.socketpair()
-                on_failure.enter_context(ours)
                 with theirs:
-                    process = await _run_engine(theirs.fileno(), arena.fd)
-                on_failure.callback(_kill, process)
-                reader, writer = await asyncio.open_unix_connection(sock=ours, limit=LONGEST_LINE)
+                    reader, writer = await asyncio.open_unix_connection(
+                        sock=ours, limit=LONGEST_LINE
+                    )
+                    on_failure.callback(writer.close)
+                    link = cls(arena, reader, writer)
+                    link._child = await Child.start(  # its own class
+                        "edgesegd.engine", (theirs.fileno(), arena.fd), tell=link._on_output
+                    )
             except OSError as error:
                 raise EngineStartFailed(f"no engine process: {error}") from error
             on_failure.pop_all()
-        return cls(process, arena, reader, writer)
+        link.lost = asyncio.create_task(link._follow())  # its own class
+        return link
 
     async def _load(self, setup: EngineSetup, start_seconds: float) -> None:
         try:
@@ -138,8 +130,8 @@ class EngineLink:
     async def segment(self, job: Job, *, answer_seconds: float) -> FrameResult:
         """Segment one frame; raises what the engine found wrong with it, or EngineLost.
 
-        An engine that does not answer in `answer_seconds` is killed: a hung driver cannot be
-        interrupted otherwise.
+        There must be a free slot. An engine that does not answer in `answer_seconds` is killed: a
+        hung driver cannot be interrupted otherwise.
         """
         number = self._free.pop()
         slot = self._arena.slot(number)
@@ -150,8 +142,9 @@ class EngineLink:
                 answer = await self._ask(request.to_message())
             return replace(read_result(answer, slot), delegate=self.ready.delegate)
         except TimeoutError:
+            self._hung_after = answer_seconds
             self.kill()
-            raise EngineLost("hang", f"no answer in {answer_seconds:.1f} s") from None
+            raise self._loss() from None
         except (EngineFailed, EngineDistrusted) as failed:
             raise EngineLost(failed.cause, str(failed)) from None
         finally:
@@ -160,7 +153,7 @@ class EngineLink:
 
     def kill(self) -> None:
         """End the engine at once, whatever it does; `close` must follow."""
-        _kill(self._process)
+        self._child.kill()
 
     async def close(self) -> None:
         """Let the engine finish what it does and leave; kill it if it stays. Once only.
@@ -168,20 +161,13 @@ class EngineLink:
         One that is stuck in a driver of the kernel cannot even be killed. It is left behind.
         """
         self._writer.close()
-        if not await self._ends():
+        if not await self._child.ends_in(CLOSE_SECONDS):
             self.kill()
-            if not await self._ends():
+            if not await self._child.ends_in(CLOSE_SECONDS):
                 log.error("engine %d cannot be killed: a driver holds it in the kernel", self.pid)
-                self.lost.cancel()
-                self._listening.cancel()
-        await asyncio.gather(self.lost, self._listening, return_exceptions=True)
+                self._child.forget()
+        await asyncio.gather(self.lost, return_exceptions=True)
         self._arena.close()
-
-    async def _ends(self) -> bool:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await self._process.wait()
-        return self._process.returncode is not None
 
     async def _ask(self, message: Message) -> Message:
         if self.lost.done():
@@ -191,44 +177,44 @@ class EngineLink:
         self._writer.write(to_line(message))
         return await answer
 
-    async def _read_answers(self) -> None:
-        """Settle what was asked, in order; at the engine's end tell all who still wait."""
+    async def _follow(self) -> None:
+        """Settle what was asked, until the engine's end; then tell all who still wait."""
+        reading = asyncio.create_task(self._read_answers())
         try:
+            with contextlib.suppress(asyncio.CancelledError):  # it was left behind
+                await self._child.ended
+            await asyncio.wait({reading}, timeout=LAST_ANSWERS_SECONDS)
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+        for answer in self._pending:
+            if not answer.done():
+                answer.set_exception(self._loss())
+
+    async def _read_answers(self) -> None:
+        """Settle what was asked, in order; what sends no sense, or hangs up, is to end."""
+        with contextlib.suppress(ConnectionError, ValueError, IndexError):
             while line := await self._reader.readline():
                 message = from_line(line)
                 answer = self._pending.popleft()
                 if not answer.done():
                     answer.set_result(message)
-        except (ConnectionError, ValueError, IndexError):  # half a line, or what was not asked
+        if self._pending and not await self._child.ends_in(CLOSE_SECONDS):
             self.kill()
-        await self._process.wait()
-        await self._listening
-        for answer in self._pending:
-            if not answer.done():
-                answer.set_exception(self._loss())
 
-    async def _listen_to_output(self) -> None:
-        output = self._process.stdout
-        while output is not None and (line := await output.readline()):
-            text = line.decode(errors="replace").rstrip()
-            if not text.startswith(CHATTER):
-                self._last_words.append(text)
-            # What keeps an engine from starting is told by the error that comes of it.
-            quiet = text.startswith(CHATTER) or not self.ready.runtime
-            log.log(logging.DEBUG if quiet else logging.WARNING, "engine %d: %s", self.pid, text)
+    def _on_output(self, line: str) -> None:
+        if not line.startswith(CHATTER):
+            self._last_words.append(line)
+        # What keeps an engine from starting is told by the error that comes of it.
+        quiet = line.startswith(CHATTER) or not self.ready.runtime
+        log.log(logging.DEBUG if quiet else logging.WARNING, "engine %d: %s", self.pid, line)
 
     def _loss(self) -> EngineLost:
-        if self._process.returncode == -signal.SIGALRM:
+        if self._hung_after is not None:
+            return EngineLost("hang", f"no answer in {self._hung_after:.1f} s")
+        ended = self._child.ended
+        status = ended.result() if ended.done() and not ended.cancelled() else None
+        if status == -signal.SIGALRM:
             return EngineLost("hang", "an invoke took many times as long as usual")
-        return EngineLost("crash", self._how_it_ended())
-
-    def _how_it_ended(self) -> str:
-        code = self._process.returncode
-        if code is not None and code < 0:
-            try:
-                ending = f"killed by {signal.Signals(-code).name}"
-            except ValueError:
-                ending = f"killed by signal {-code}"
-        else:
-            ending = f"exited with status {code}"
-        return f"{ending}: {self._last_words[-1]}" if self._last_words else ending
+        how = f"{'killed by' if status and status < 0 else 'exited with'} {ending(status)}"
+        return EngineLost("crash", f"{how}: {self._last_words[-1]}" if self._last_words else how)

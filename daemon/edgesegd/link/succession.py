@@ -24,6 +24,10 @@ RESTART_FIRST, RESTART_LONGEST = 0.1, 5.0
 """Seconds between tries to start an engine; the first replacement starts at once."""
 GIVE_UP_AFTER = 3
 """Failed starts in a row; then the frames that wait are answered, and no longer kept waiting."""
+GIVE_UP_SECONDS, GIVE_UP_FACTOR = 2.0, 3.0
+"""Nor longer than that, or so many times what the last delegate takes to start."""
+FIRST_START_SECONDS = 2.0
+"""How long all wait for a delegate's first start, where a lesser one can serve meanwhile."""
 PATIENCE = 1.5
 """Times QUICK_START_SECONDS that frames wait for a delegate to come back at once."""
 WRONG = ("nan", "constant", "drift")
@@ -73,6 +77,7 @@ class Succession:
         self._observer = observer
         self._backoff = Backoff(first=RESTART_FIRST, longest=RESTART_LONGEST)
         self._current: Running | None = None
+        self._why = ""
         self._changed = asyncio.Event()
         self._better: Running | None = None
         self.better_ready = asyncio.Event()
@@ -81,16 +86,30 @@ class Succession:
         """The first engine; raises the StartupError of the last delegate."""
         while True:
             rung = self._ladder.usable()
+            others = rung is not self._ladder.last
+            seconds = FIRST_START_SECONDS if others else self._start_seconds
             try:
-                return self._step_onto(await self._start(rung, self._start_seconds))
+                return self._step_onto(await self._start(rung, min(seconds, self._start_seconds)))
             except StartupError as error:
-                if rung is self._ladder.last:
+                if not others:
                     raise
-                self._ladder.rest(rung)
+                self._ladder.fail(rung, stuck=True)
                 self._log_loss(rung, f"does not start: {error}")
 
     async def replacement(self, give_up: Callable[[EngineFailed], None]) -> Running:
         """The engine after one that was lost; tells `give_up` where none comes for a while."""
+        patience = max(GIVE_UP_SECONDS, GIVE_UP_FACTOR * self._ladder.last.start_seconds)
+        timer = asyncio.get_running_loop().call_later(
+            patience,
+            give_up,
+            EngineFailed(f"no engine was ready {patience:.1f} s after the last one: {self._why}"),
+        )
+        try:
+            return await self._start_until_ready(give_up)
+        finally:
+            timer.cancel()
+
+    async def _start_until_ready(self, give_up: Callable[[EngineFailed], None]) -> Running:
         for failures in itertools.count(1):
             await asyncio.sleep(self._backoff.next())
             if self._better is not None:
@@ -106,7 +125,7 @@ class Succession:
 
     def lost(self, running: Running, loss: EngineLost) -> None:
         """An engine that ran is gone."""
-        self._current = None
+        self._current, self._why = None, str(loss)
         self._failed(running.rung, loss.cause, str(loss))
 
     def worked(self) -> None:

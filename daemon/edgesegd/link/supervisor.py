@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
+from contextlib import ExitStack
 
 from edgesegd.core.delegates.spec import Choice
 from edgesegd.core.errors import EdgesegError, EngineFailed, Expired
@@ -21,8 +21,9 @@ MOST_TRIES = 3
 class Supervisor:
     """Feeds an engine from the scheduler; the next one when it is lost, or a better one is ready.
 
-    The frame that was in a lost engine is given back, to be run first if its deadline allows. Where
-    no engine can be had for a while and this one is `alone`, the frames that wait are answered.
+    The frames that were in a lost engine are given back, to be run first if their deadlines allow.
+    Where no engine can be had for a while and this one is `alone`, the frames that wait are
+    answered.
     """
 
     def __init__(
@@ -57,67 +58,107 @@ class Supervisor:
 
     async def _feed(self) -> None:
         while True:
-            running = self._running or await self._succession.replacement(self._give_up)
+            running = self._running or await self._replace()
             self._running = None
+            feeding = _Feeding(running.link, self._scheduler, self._succession, self._bound)
             try:
-                await self._serve(running.link)
+                await feeding.run()
                 self._running = self._succession.climbed()
             except EngineLost as loss:
                 self._succession.lost(running, loss)
             finally:
                 await running.link.close()
 
-    async def _serve(self, link: EngineLink) -> None:
-        """Segment frame after frame; returns when a better engine is ready."""
-        while job := await self._take(link):
-            if job.expired():
-                job.settle(Expired("too old before it was invoked"))
-            if not job.answer.done():
-                await self._segment(link, job)
+    async def _replace(self) -> Running:
+        """The next engine; frames do not wait for ever for it."""
+        with ExitStack() as until_ready:
 
-    async def _segment(self, link: EngineLink, job: Job) -> None:
-        started = time.monotonic()
+            def give_up(error: EngineFailed) -> None:
+                def answer() -> None:
+                    self._scheduler.fail_waiting(lambda: EngineFailed(str(error)))
+
+                if self._alone:
+                    answer()
+                    until_ready.callback(self._scheduler.watch(answer))
+
+            return await self._succession.replacement(give_up)
+
+
+class _Feeding:
+    """Keeps the hands of one engine full: one frame is invoked while the next is decoded."""
+
+    def __init__(
+        self, link: EngineLink, scheduler: Scheduler, succession: Succession, bound: AnswerBound
+    ) -> None:
+        self._link = link
+        self._scheduler = scheduler
+        self._succession = succession
+        self._bound = bound
+        self._jobs: dict[Job, asyncio.Task[None]] = {}
+        self._answered = 0.0
+        self._loss: EngineLost | None = None
+        self._news = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until a better engine is ready; raises EngineLost."""
+        unwatch = self._scheduler.watch(self._news.set)
+        better = asyncio.ensure_future(self._succession.better_ready.wait())
+        better.add_done_callback(lambda _: self._news.set())
+        self._link.lost.add_done_callback(lambda _: self._news.set())
         try:
-            result = await link.segment(job, answer_seconds=self._bound.seconds)
+            while self._jobs or not (better.done() or self._is_lost()):
+                if not better.done() and not self._is_lost():
+                    self._fill_hands()
+                await self._news.wait()
+                self._news.clear()
+        finally:
+            unwatch()
+            better.cancel()
+            for task in self._jobs.values():
+                task.cancel()
+        if self._is_lost():
+            raise self._loss or EngineLost("crash", "it ended while it had nothing to do")
+
+    def _is_lost(self) -> bool:
+        return self._loss is not None or self._link.lost.done()
+
+    def _fill_hands(self) -> None:
+        while len(self._jobs) < self._link.slots and (job := self._next()):
+            self._jobs[job] = asyncio.create_task(self._segment(job))
+
+    def _next(self) -> Job | None:
+        """A frame that engines were lost with runs alone: it may be its fault."""
+        if any(job.losses for job in self._jobs):
+            return None
+        while (job := self._scheduler.take(busy=bool(self._jobs))) and job.expired():
+            job.settle(Expired("too old before it was invoked"))
+        return job
+
+    async def _segment(self, job: Job) -> None:
+        begun = time.monotonic()
+        try:
+            # One that waits behind another in the engine may take the time of both.
+            patience = self._bound.seconds * len(self._jobs)
+            result = await self._link.segment(job, answer_seconds=patience)
         except EngineLost as lost:
-            job.losses += 1
-            if job.losses < MOST_TRIES:
-                self._scheduler.give_back(job)
-            else:
-                often = f"{job.losses} engines failed with this frame in them"
-                job.settle(EngineFailed(f"{often}, the last: {lost}"))
-            raise
+            self._loss = self._loss or lost
+            self._give_back(job, lost)
         except EdgesegError as error:
             job.settle(error)
         else:
-            self._bound.observe(time.monotonic() - started)
+            now = time.monotonic()
+            self._bound.observe(now - max(begun, self._answered))
+            self._answered = now
             self._succession.worked()
             job.settle(result)
-
-    async def _take(self, link: EngineLink) -> Job | None:
-        """The next frame; None where a better engine is ready.
-
-        Raises EngineLost where the engine ends while there is no frame.
-        """
-        better = self._succession.better_ready
-        if better.is_set():
-            return None
-        taking = asyncio.ensure_future(self._scheduler.take())
-        climbing = asyncio.ensure_future(better.wait())
-        try:
-            await asyncio.wait({taking, climbing, link.lost}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            climbing.cancel()
-            if not taking.done():
-                taking.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await taking
-        if not taking.cancelled():
-            return taking.result()
-        if better.is_set():
-            return None
-        raise EngineLost("crash", "it ended while it had nothing to do")
+            del self._jobs[job]
+            self._news.set()
 
-    def _give_up(self, error: EngineFailed) -> None:
-        if self._alone:
-            self._scheduler.fail_waiting(lambda: EngineFailed(str(error)))
+    def _give_back(self, job: Job, lost: EngineLost) -> None:
+        job.losses += 1
+        if job.losses < MOST_TRIES:
+            self._scheduler.give_back(job)
+        else:
+            often = f"{job.losses} engines failed with this frame in them"
+            job.settle(EngineFailed(f"{often}, the last: {lost}"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edgesegd.core.delegates.selection import Selection
 from edgesegd.core.delegates.spec import Choice, DelegateSpec
-from edgesegd.core.errors import DelegateFailed
+from edgesegd.core.errors import DelegateFailed, StartupError
 from edgesegd.core.model.pair import ModelPair
 from edgesegd.probe.candidates import Candidate, find_candidates
 from edgesegd.probe.memory import ChoiceMemory, library_facts, machine_facts
@@ -98,8 +98,14 @@ class Chooser:
         )
         try:
             return [finding async for finding in trying]
-        except OSError as error:  # no descriptor, no process, no room for files
+        except OSError as error:  # no descriptor, no process
             raise DelegateFailed(f"no probe can be made: {error}") from error
+        except StartupError:
+            raise
+        except Exception as error:
+            # Whatever a probe meets, the daemon serves on.
+            log.exception("a probe failed by a fault of the daemon")
+            raise DelegateFailed("no probe can be made: a fault of the daemon") from error
 
 
 def _choices(findings: Sequence[Finding]) -> tuple[Choice, ...]:

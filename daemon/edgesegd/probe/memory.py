@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import platform
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import metadata
@@ -68,14 +67,15 @@ class ChoiceMemory:
         """What was chosen; None where there is nothing, or something changed since."""
         try:
             saved = json.loads(self.path.read_text(encoding="utf-8"))
-            facts, schema = saved["facts"], saved["schema"]
+            facts, schema = dict(saved["facts"]), saved["schema"]
             selection = Selection(_choices(saved["ladder"]), _choices(saved["beside"]))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            self.gap = f"{self.path} cannot be read: {error}"
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as why:
+            self.gap = f"{self.path} cannot be read: {type(why).__name__}: {why}"
             return None
         if schema != SCHEMA or not selection.ladder:
+            self.gap = f"{self.path} is of another version, or empty"
             return None
         changed = [name for name, value in self._facts.items() if facts.get(name) != value]
         if changed:
@@ -100,11 +100,9 @@ class ChoiceMemory:
 
     def _replace(self, text: str) -> None:
         """Atomically: a daemon that is killed meanwhile leaves the old file."""
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=self.path.parent, delete=False
-        ) as file:
-            file.write(text)
-        Path(file.name).replace(self.path)
+        partial = self.path.with_suffix(".part")
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(self.path)
 
 
 def _plain(choices: Sequence[Choice]) -> list[Facts]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
+from edgesegd.core.arena import anonymous_file
 from edgesegd.core.errors import ModelUnsupported
 from edgesegd.core.model.pair import ModelPair
 from edgesegd.core.threads import thread_cap
@@ -31,15 +31,15 @@ async def probe(
 
     With `threads` of 0 the CPU is tried with 1, 2 and so on, a finding each, and all others with
     as many as serve it best. `seconds` is the deadline of each trial; `announce` is told before
-    each. Raises ModelUnsupported where there is no CPU result to compare with.
+    each. Raises ModelUnsupported where there is no CPU result to compare with, RuntimeMissing.
     """
     plain = pair.cpu
     cpu, *others = candidates
-    with tempfile.TemporaryDirectory(prefix="edgeseg-probe-") as folder:
-        bench = _Bench(pair, runtime, Path(folder) / "cpu.npz", seconds, announce)
+    with os.fdopen(anonymous_file(), "rb") as reference:
+        bench = _Bench(pair, runtime, reference.fileno(), seconds, announce)
         on_cpu = [await bench.find(replace(cpu, threads=threads or 1))]
         yield on_cpu[0]
-        if not bench.reference.exists():
+        if os.fstat(bench.reference).st_size == 0:
             raise ModelUnsupported(
                 f"the CPU does not run {plain.path.name}, so nothing can be compared with it: "
                 f"{on_cpu[0].reason}"
@@ -61,11 +61,14 @@ def _more_threads(first: Finding) -> range:
 
 @dataclass(frozen=True, slots=True)
 class _Bench:
-    """Tries candidates with one model; `reference` is the file that holds what the CPU gave."""
+    """Tries candidates with one model; `reference` is a file that holds what the CPU gave.
+
+    It has no name: however the probe ends, nothing is left behind.
+    """
 
     pair: ModelPair
     runtime: str
-    reference: Path
+    reference: int
     seconds: float
     announce: Announce
 
@@ -75,7 +78,7 @@ class _Bench:
         if candidate.absent:
             return Finding(spec, title, Verdict.ABSENT, candidate.absent)
         path = str(self.pair.for_delegate(spec).path)
-        order = TrialOrder(path, self.runtime, spec, candidate.threads, str(self.reference))
+        order = TrialOrder(path, self.runtime, spec, candidate.threads, self.reference)
         self.announce(candidate)
         try:
             finding = judge(spec, title, await try_delegate(order, seconds=self.seconds))

@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import signal
-import sys
+import socket
 from typing import Any
 
-from edgesegd.core.errors import DelegateMissing
+from edgesegd.child import Child, ending
+from edgesegd.core.errors import DelegateMissing, RuntimeMissing
+from edgesegd.core.messages import error_from
 from edgesegd.core.trial import Measured, TrialOrder
+
+LONGEST_MESSAGE = 1 << 20
+"""Bytes; what the child says is far below."""
+LAST_WORDS_SECONDS = 0.5
+"""For what the child said right before its end to be read."""
 
 
 class TrialFailed(Exception):
@@ -22,59 +28,64 @@ class NothingToTry(TrialFailed):
 
 
 async def try_delegate(order: TrialOrder, *, seconds: float) -> Measured:
-    """What the child measured; raises TrialFailed. A child that is not done in time is killed."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "edgesegd.engine.trial",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    listener = _Listener()
+    """What the child measured.
+
+    Raises TrialFailed, RuntimeMissing, or OSError where there can be no child.
+    A child that is not done in time is killed, and all that it started with it.
+    """
+    ours, theirs = socket.socketpair()
+    with theirs:
+        reader, writer = await asyncio.open_unix_connection(sock=ours, limit=LONGEST_MESSAGE)
+        with contextlib.closing(writer):
+            child = await Child.start("edgesegd.engine.trial", (theirs.fileno(), order.reference))
+            theirs.close()
+            return await _hear_out(child, order, reader, writer, seconds)
+
+
+async def _hear_out(
+    child: Child,
+    order: TrialOrder,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    seconds: float,
+) -> Measured:
+    hearing = _Hearing()
+    listening = asyncio.create_task(hearing.listen(reader))
     try:
-        async with asyncio.timeout(seconds):
-            await listener.follow(process, order)
-    except TimeoutError:
-        raise TrialFailed(f"no answer in {seconds:g} s, in {listener.stage}") from None
+        writer.write(json.dumps(order.to_message()).encode() + b"\n")
+        if not await child.ends_in(seconds):
+            raise TrialFailed(f"no answer in {seconds:g} s, in {hearing.stage}")
+        await asyncio.wait({listening}, timeout=LAST_WORDS_SECONDS)
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-    return listener.verdict(process.returncode)
+        child.kill()
+        listening.cancel()
+        await asyncio.gather(listening, child.ended, return_exceptions=True)
+    return hearing.verdict(child.ended.result())
 
 
-class _Listener:
-    """Hears what the child says."""
+class _Hearing:
+    """What the child says, on a socket of its own, for libraries print on its output."""
 
     def __init__(self) -> None:
         self.stage = "start"
         self._last: dict[str, Any] = {}
 
-    async def follow(self, process: asyncio.subprocess.Process, order: TrialOrder) -> None:
-        """Give the order, listen until the child ends."""
-        if process.stdin is None or process.stdout is None:
-            return
-        with contextlib.suppress(ConnectionError):
-            process.stdin.write(json.dumps(order.to_message()).encode() + b"\n")
-            await process.stdin.drain()
-        while line := await process.stdout.readline():
-            with contextlib.suppress(ValueError):  # libraries print too
-                self._hear(json.loads(line))
-        await process.wait()
+    async def listen(self, reader: asyncio.StreamReader) -> None:
+        """Hear all messages until the child ends."""
+        with contextlib.suppress(ConnectionError, ValueError):
+            while line := await reader.readline():
+                self._last = json.loads(line)
+                self.stage = self._last.get("stage", self.stage)
 
-    def _hear(self, message: object) -> None:
-        if isinstance(message, dict):
-            self._last = message
-            self.stage = str(message.get("stage", self.stage))
-
-    def verdict(self, code: int | None) -> Measured:
+    def verdict(self, status: int) -> Measured:
         """What was measured, unless something went wrong on the way or at the end."""
-        if code is not None and code < 0:
-            raise TrialFailed(f"crashed: {signal.Signals(-code).name} in {self.stage}")
+        if status < 0:
+            raise TrialFailed(f"crashed: {ending(status)} in {self.stage}")
         if "error" in self._last:
-            missing = self._last["error"] == DelegateMissing.__name__
-            raise (NothingToTry if missing else TrialFailed)(self._last["message"])
-        if code or "measured" not in self._last:
-            raise TrialFailed(f"exited with status {code} in {self.stage}")
+            error = error_from(self._last)
+            if isinstance(error, RuntimeMissing):
+                raise error
+            raise (NothingToTry if isinstance(error, DelegateMissing) else TrialFailed)(str(error))
+        if status or "measured" not in self._last:
+            raise TrialFailed(f"exited with status {status} in {self.stage}")
         return Measured(**self._last["measured"])

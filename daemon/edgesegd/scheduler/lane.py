@@ -23,15 +23,20 @@ class Lane:
     """A bounded queue of the frames of one stream, or of all unary calls.
 
     At most `limit` frames wait; `overflow` says what happens to one more. `retry_after` (seconds)
-    is told to those refused. A paused lane keeps its frames, but none is taken from it: its
-    client does not read the answers that it has.
+    is told to those refused. A lane of `weight` 2 gets two turns for each that one of 1 gets,
+    while both have frames; `turn` is when its next one is, in turns of weight 1. A paused lane
+    keeps its frames, but none is taken from it: its client does not read the answers that it has.
     """
 
-    def __init__(self, limit: int, overflow: Overflow, *, retry_after: float = 0.1) -> None:
+    def __init__(
+        self, limit: int, overflow: Overflow, *, weight: float = 1.0, retry_after: float = 0.1
+    ) -> None:
         self._jobs: deque[Job] = deque()
         self._limit = limit
         self._overflow = overflow
         self._retry_after = retry_after
+        self.weight = weight
+        self.turn = 0.0
         self.paused = False
 
     def __len__(self) -> int:
@@ -44,6 +49,11 @@ class Lane:
     def ready(self) -> bool:
         """Whether a frame can be taken."""
         return bool(self._jobs) and not self.paused
+
+    @property
+    def grows_stale(self) -> bool:
+        """Whether a frame that waits here may yet give way to a newer one."""
+        return self._overflow is Overflow.SUPERSEDE
 
     def put(self, job: Job) -> None:
         """Let `job` wait; raises Overloaded where the lane is full and rejects."""

@@ -15,15 +15,24 @@ from edgesegd.scheduler.lane import Lane
 class Scheduler:
     """Holds the waiting frames of all clients and hands them out.
 
-    Fair: lanes are served in turn, so a fast camera cannot starve a slow one. A frame whose
-    deadline passes while it waits is answered at once and never handed out.
+    Fair: lanes are served in turn, by their weights, so a fast camera cannot starve a slow one. A
+    frame whose deadline passes while it waits is answered at once and never handed out.
+
+    The turns are those of stride scheduling (Waldspurger and Weihl, 1995): a lane's next turn is
+    1 / weight after its last one, but never before that of the lane served last, so that nobody
+    saves up turns. Of equal ones the lane that waits longer comes first.
+
+    With `ahead` an engine that is still busy is given any frame; otherwise none that may yet give
+    way to a newer one, for that would be the better one when the engine comes to it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, ahead: bool = False) -> None:
+        self._ahead = ahead
         self._lanes: set[Lane] = set()
-        self._turn: deque[Lane] = deque()
+        self._waiting: list[Lane] = []
+        self._now = 0.0
         self._again: deque[Job] = deque()
-        self._work = asyncio.Event()
+        self._watchers: list[Callable[[], None]] = []
         self._draining = False
 
     @property
@@ -35,6 +44,11 @@ class Scheduler:
     def draining(self) -> bool:
         """Whether no more frames are taken."""
         return self._draining
+
+    def watch(self, on_work: Callable[[], None]) -> Callable[[], None]:
+        """Call `on_work` whenever there may be a frame to take; what ends that."""
+        self._watchers.append(on_work)
+        return lambda: self._watchers.remove(on_work)
 
     def open(self, lane: Lane) -> None:
         """Serve a new client."""
@@ -69,21 +83,32 @@ class Scheduler:
         lane.paused = False
         self._queue(lane)
 
-    async def take(self) -> Job:
-        """The next frame; waits for one. Nothing is lost where the wait is cancelled."""
-        while True:
-            while job := self._next():
-                if not job.answer.done():
-                    job.taken = time.monotonic()
-                    return job
-            self._work.clear()
-            await self._work.wait()
+    def take(self, *, busy: bool = False) -> Job | None:
+        """The next frame; None where there is none, or none for an engine that is still `busy`.
+
+        A busy engine is not given the frame of somebody whose turn comes later: it gets none.
+        """
+        while self._again and not busy:
+            again = self._again.popleft()
+            if not again.answer.done():
+                return self._taken(again)
+        while self._waiting and not self._again:
+            lane = min(self._waiting, key=lambda each: each.turn)
+            if busy and lane.grows_stale and not self._ahead and lane.ready:
+                return None
+            self._waiting.remove(lane)
+            if lane.ready and (job := self._serve(lane)):
+                return self._taken(job)
+        return None
 
     def give_back(self, job: Job) -> None:
         """`job` was taken, but nothing came of it: it is the next one to be taken, or expires."""
+        if job.answer.done():
+            return
         job.taken = None
         self._again.append(job)
-        self._work.set()
+        job.answer.add_done_callback(lambda _: self._forget(job))
+        self._tell()
 
     def drain(self) -> None:
         """Take no more frames; those that wait are still served."""
@@ -91,28 +116,44 @@ class Scheduler:
 
     def fail_waiting(self, make_error: Callable[[], EdgesegError]) -> None:
         """Answer every waiting frame with an error."""
-        while self._again:
-            self._again.popleft().settle(make_error())
+        for job in list(self._again):
+            job.settle(make_error())
+        self._again.clear()
         for lane in self._lanes:
             for job in list(lane):
                 lane.remove(job)
                 job.settle(make_error())
 
-    def _next(self) -> Job | None:
-        if self._again:
-            return self._again.popleft()
-        while self._turn:
-            lane = self._turn.popleft()
-            if lane.ready:
-                job = lane.pop()
-                self._queue(lane)
-                return job
-        return None
+    def _serve(self, lane: Lane) -> Job | None:
+        """Take from the lane whose turn it is; None where its frame was settled just now."""
+        job = lane.pop()
+        if job.answer.done():
+            self._queue(lane)
+            return None
+        self._now = lane.turn
+        lane.turn += 1 / lane.weight
+        self._queue(lane)
+        return job
+
+    def _taken(self, job: Job) -> Job:
+        job.taken = time.monotonic()
+        return job
+
+    def _forget(self, job: Job) -> None:
+        if job in self._again:
+            self._again.remove(job)
 
     def _queue(self, lane: Lane) -> None:
-        if lane.ready and lane not in self._turn:
-            self._turn.append(lane)
-            self._work.set()
+        if not lane.ready:
+            return
+        if lane not in self._waiting:
+            lane.turn = max(lane.turn, self._now)
+            self._waiting.append(lane)
+        self._tell()
+
+    def _tell(self) -> None:
+        for on_work in self._watchers:
+            on_work()
 
     def _expire_at(self, deadline: float, job: Job) -> None:
         def expire() -> None:

@@ -49,6 +49,9 @@ def test_a_fact_changed(tmp_path: Path) -> None:
         "{}",
         '{"facts": {}, "schema": 1, "ladder": [1], "beside": []}',
         '{"facts": 1}',
+        '{"facts": [], "schema": 1, "ladder": [], "beside": []}',
+        '{"facts": {}, "schema": 1, "ladder": [{"delegate": [], "threads": 1}], "beside": []}',
+        "[" * 100_000,
         "\0",
     ],
 )

@@ -62,9 +62,22 @@ def submitted(scheduler: Scheduler, lane: Lane, count: int) -> list[Job]:
     return jobs
 
 
+async def take(scheduler: Scheduler) -> Job:
+    """The next frame, as soon as there is one."""
+    work = asyncio.Event()
+    unwatch = scheduler.watch(work.set)
+    try:
+        while (found := scheduler.take()) is None:
+            await work.wait()
+            work.clear()
+    finally:
+        unwatch()
+    return found
+
+
 async def taken(scheduler: Scheduler, count: int) -> list[Job]:
     async with asyncio.timeout(5):
-        return [await scheduler.take() for _ in range(count)]
+        return [await take(scheduler) for _ in range(count)]
 
 
 async def turns() -> None:
@@ -76,7 +89,7 @@ async def turns() -> None:
 @asynccontextmanager
 async def waiting_taker(scheduler: Scheduler) -> AsyncIterator[asyncio.Task[Job]]:
     """Someone who waits for a frame, while there is none."""
-    taker = asyncio.create_task(scheduler.take())
+    taker = asyncio.create_task(take(scheduler))
     await turns()
     assert not taker.done()
     yield taker
@@ -411,7 +424,7 @@ class Model:
             self.dice.choice(self.takers).cancel()
 
     async def _take(self) -> Job:
-        job = await self.scheduler.take()
+        job = await take(self.scheduler)
         job.taken = time.monotonic()
         assert not job.answer.done(), "handed out though it was answered"
         self.handed_out.append(job)

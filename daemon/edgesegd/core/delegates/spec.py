@@ -79,7 +79,7 @@ def parse_delegate(text: str) -> DelegateSpec:
     name, _, rest = text.partition(":")
     if name not in KNOWN:
         raise ConfigError(
-            f"there is no delegate {text!r}; there are auto, cpu, {', '.join(KNOWN)}, "
+            f"there is no delegate {text!r}; known are cpu, {', '.join(KNOWN)}, "
             "or name a library: PATH.so:key=value,…"
         )
     known = KNOWN[name]

@@ -1,0 +1,92 @@
+"""Children that misbehave harm nobody, and leave nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from edgesegd.child import LONGEST_LINE, Child, ending
+
+SCRIPTS = {
+    "chatty": "import os; os.write(1, b'x' * 3_000_000); os.write(2, b'last words')",
+    "nameless": "import os; os.kill(os.getpid(), 40)",
+    "parent": (
+        "import os, time\nif os.fork() == 0:\n    time.sleep(1000)\nos.kill(os.getpid(), 11)"
+    ),
+    "quiet": "",
+    "lasting": "import time; time.sleep(1000)",
+}
+
+
+@pytest.fixture(autouse=True)
+def _scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in SCRIPTS.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def living(group: int) -> list[str]:
+    """The processes of a group; those that wait to be reaped live no more."""
+    states = [
+        path.read_text().rpartition(")")[2].split() for path in Path("/proc").glob("[0-9]*/stat")
+    ]
+    return [state for state, _, pgrp, *_ in states if int(pgrp) == group and state != "Z"]
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("chatty", 0), ("nameless", -40), ("parent", -signal.SIGSEGV)]
+)
+async def test_its_end_is_known_whatever_it_does(name: str, status: int) -> None:
+    """One that floods its output, dies of an odd signal, or leaves a helper with its pipes."""
+    before, lines = descriptors(), list[str]()
+    child = await Child.start(name, (), tell=lines.append)
+    assert await child.ends_in(30)
+    assert child.ended.result() == status
+    assert descriptors() == before
+    assert not living(child.pid)
+    if name == "chatty":
+        assert sum(map(len, lines)) > LONGEST_LINE
+        assert max(map(len, lines)) <= LONGEST_LINE
+        assert lines[-1].endswith("last words")
+
+
+async def test_it_ends_when_it_is_killed_and_not_before() -> None:
+    child = await Child.start("lasting", ())
+    assert not await child.ends_in(0.01)
+    child.kill()
+    assert await child.ends_in(30)
+    assert child.ended.result() == -signal.SIGKILL
+    child.kill()
+
+
+async def test_a_signal_to_our_group_does_not_reach_it() -> None:
+    child = await Child.start("lasting", ())
+    assert os.getpgid(child.pid) != os.getpgid(0)
+    child.kill()
+    await child.ended
+
+
+async def test_it_inherits_what_is_lent_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "lender.py").write_text("import os, sys; os.write(int(sys.argv[1]), b'hello')")
+    source, sink = os.pipe()
+    child = await Child.start("lender", (sink,))
+    os.close(sink)
+    assert await asyncio.to_thread(os.read, source, 100) == b"hello"
+    os.close(source)
+    assert await child.ended == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [(0, "status 0"), (7, "status 7"), (None, "status None"), (-11, "SIGSEGV"), (-40, "signal 40")],
+)
+def test_how_it_ended_is_told(status: int | None, text: str) -> None:
+    assert ending(status) == text
