@@ -47,8 +47,8 @@ from edgesegd.version import __version__
 
 log = logging.getLogger(__name__)
 
-ENGINE_SLOTS = 1
-"""Frames that an engine may hold: the next one is chosen when the last is done, so it is fresh."""
+ENGINE_SLOTS = 2
+"""Frames that an engine may hold: one is invoked while the next is decoded."""
 EXIT_FAILED = 1
 LAST_WORDS_SECONDS = 0.5
 """For the statuses of calls that have ended to be sent."""

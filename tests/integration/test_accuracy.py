@@ -164,3 +164,19 @@ async def test_a_jpeg_at_reduced_scale_agrees_with_a_full_decode(shared_dir: Pat
     for number in range(len(data)):
         agreement = (labels_of(answers[number]) == labels_of(answers[number + len(data)])).mean()
         assert agreement >= 0.995, f"{agreement:.5f}"
+
+
+async def test_a_large_frame_agrees_with_one_that_is_resized_in_one_go(shared_dir: Path) -> None:
+    """Pictures are averaged over whole pixels first, which is three times as fast."""
+    model = shared_dir / "models" / "deeplabv3_257_mv_gpu.tflite"
+    size = read_model(model).input_size
+    large, resized = [], []
+    for name in ("cat_1080p.jpg", "cat_720p.jpg", "grace_hopper.bmp"):
+        with Image.open(shared_dir / "images" / name) as picture:
+            large.append(png(picture.convert("RGB")))
+            resized.append(png(picture.convert("RGB").resize(size, Image.Resampling.BILINEAR)))
+    with RunningDaemon(f"--model={model}") as running:
+        answers = await segment(running.address, [every(), *frames(large + resized)])
+    for number in range(len(large)):
+        agreement = (labels_of(answers[number]) == labels_of(answers[number + len(large)])).mean()
+        assert agreement >= 0.995, f"{agreement:.5f}"

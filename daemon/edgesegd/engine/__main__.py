@@ -7,8 +7,10 @@ import socket
 import sys
 import traceback
 import warnings
-from io import BufferedRWPair
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import BinaryIO
 
 from edgesegd.core.arena import Arena
 from edgesegd.core.errors import (
@@ -21,6 +23,7 @@ from edgesegd.core.errors import (
 from edgesegd.core.messages import (
     EngineSetup,
     FrameJob,
+    Message,
     error_message,
     from_line,
     to_line,
@@ -28,7 +31,7 @@ from edgesegd.core.messages import (
 )
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.spec import ModelSpec
-from edgesegd.engine.engine import Engine
+from edgesegd.engine.engine import Engine, Prepared
 from edgesegd.engine.orphan import die_with_parent
 from edgesegd.engine.runtime import load_runtime
 
@@ -40,17 +43,18 @@ def main(socket_fd: int, arena_fd: int) -> None:
     warnings.simplefilter("ignore")
     # A terminal sends Ctrl-C to the whole group; the front decides when its engines end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with socket.socket(fileno=socket_fd) as link, link.makefile("rwb") as lines:
-        setup = EngineSetup.from_message(from_line(lines.readline()))
+    with socket.socket(fileno=socket_fd) as link:
+        orders, answers = link.makefile("rb"), link.makefile("wb")
+        setup = EngineSetup.from_message(from_line(orders.readline()))
         arena = Arena(arena_fd, slots=setup.slots, slot_size=setup.slot_size)
         try:
             engine = load_engine(setup)
             ready = engine.warm_up().to_message()
         except EdgesegError as error:
-            reply(lines, error_message(error))
+            reply(answers, error_message(error))
             return
-        reply(lines, ready)
-        serve(engine, arena, lines)
+        reply(answers, ready)
+        serve(engine, arena, orders, answers)
 
 
 def load_engine(setup: EngineSetup) -> Engine:
@@ -78,30 +82,61 @@ def read_reference(setup: EngineSetup, model: ModelSpec) -> ModelSpec | None:
     return read_model(Path(setup.reference_path)) if setup.reference_path else None
 
 
-def serve(engine: Engine, arena: Arena, lines: BufferedRWPair) -> None:
-    """Answer each job; end when the front is gone, or when the delegate failed."""
-    for line in lines:
-        job = FrameJob.from_message(from_line(line))
-        slot = arena.slot(job.slot)
+def serve(engine: Engine, arena: Arena, orders: BinaryIO, answers: BinaryIO) -> None:
+    """Answer each job; end when the front is gone, or when the delegate failed.
+
+    One thread decodes, this one invokes, so that the next frame is decoded while one is invoked.
+    """
+    prepared: SimpleQueue[tuple[FrameJob, Prepared | Message] | None] = SimpleQueue()
+    preparing = Thread(target=prepare_all, args=(engine, arena, orders, prepared), daemon=True)
+    preparing.start()
+    while (each := prepared.get()) is not None:
+        job, frame = each
+        if not isinstance(frame, Prepared):
+            reply(answers, frame)
+            continue
         try:
-            answer = write_result(engine.segment(job, slot[: job.length]), slot)
+            answer = write_result(engine.segment(job, frame), arena.slot(job.slot))
         except (EngineFailed, EngineDistrusted) as error:
             # After a failed invoke the interpreter holds stale data, and a delegate that was wrong
             # once is not asked again: the next engine starts fresh.
-            reply(lines, error_message(error))
-            return
-        except EdgesegError as error:
-            answer = error_message(error)
-        except Exception:  # noqa: BLE001 # one frame's fault must not cost the engine
-            traceback.print_exc()
-            answer = error_message(InternalFault("a fault of the daemon; its log says more"))
-        reply(lines, answer)
+            reply(answers, error_message(error))
+            break
+        except Exception as error:  # noqa: BLE001 # one frame's fault must not cost the engine
+            answer = fault_message(error)
+        reply(answers, answer)
+    # Until the front hangs up: a socket that is closed with orders unread takes back what it said.
+    preparing.join()
 
 
-def reply(lines: BufferedRWPair, message: dict[str, object]) -> None:
+def prepare_all(
+    engine: Engine,
+    arena: Arena,
+    orders: BinaryIO,
+    prepared: SimpleQueue[tuple[FrameJob, Prepared | Message] | None],
+) -> None:
+    """Prepare frame after frame; of one that cannot be, pass on what to answer."""
+    for line in orders:
+        job = FrameJob.from_message(from_line(line))
+        try:
+            prepared.put((job, engine.prepare(job, arena.slot(job.slot)[: job.length])))
+        except Exception as error:  # noqa: BLE001 # as above
+            prepared.put((job, fault_message(error)))
+    prepared.put(None)
+
+
+def fault_message(error: Exception) -> Message:
+    """What the front is told of a frame's fault; of one that is the daemon's own, in the log."""
+    if isinstance(error, EdgesegError):
+        return error_message(error)
+    traceback.print_exception(error)
+    return error_message(InternalFault("a fault of the daemon; its log says more"))
+
+
+def reply(answers: BinaryIO, message: Message) -> None:
     """Send one message to the front."""
-    lines.write(to_line(message))
-    lines.flush()
+    answers.write(to_line(message))
+    answers.flush()
 
 
 if __name__ == "__main__":

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from edgesegd.core.codec import Picture
-from edgesegd.core.geometry import Fit
 from edgesegd.core.labels import OutputTensor
 from edgesegd.core.model.spec import ModelSpec
+from edgesegd.core.preprocess import Pixels
 from edgesegd.engine.drift import DriftCheck
 from edgesegd.engine.sanity import check_output
 
@@ -15,8 +14,8 @@ from edgesegd.engine.sanity import check_output
 class Doubt(Protocol):
     """Asked about every frame; both raise EngineDistrusted."""
 
-    def look(self, picture: Picture, placed: Fit, output: OutputTensor) -> None:
-        """The model gave `output` for `picture`."""
+    def look(self, pixels: Pixels, output: OutputTensor) -> None:
+        """The model gave `output` for `pixels`."""
 
     def settle(self) -> None:
         """The frame's result is about to be delivered."""
@@ -25,7 +24,7 @@ class Doubt(Protocol):
 class NoDoubt:
     """For the CPU, which all others are compared with."""
 
-    def look(self, picture: Picture, placed: Fit, output: OutputTensor) -> None:
+    def look(self, pixels: Pixels, output: OutputTensor) -> None:
         """It is right."""
 
     def settle(self) -> None:
@@ -39,11 +38,11 @@ class DelegateDoubt:
         self._model = model
         self._drift = drift
 
-    def look(self, picture: Picture, placed: Fit, output: OutputTensor) -> None:
+    def look(self, pixels: Pixels, output: OutputTensor) -> None:
         """Raises OutputNotFinite or OutputConstant."""
         check_output(self._model, output)
         if self._drift is not None:
-            self._drift.look(picture, placed, output)
+            self._drift.look(pixels, output)
 
     def settle(self) -> None:
         """Raises EngineDistrusted where a frame was found to be wrong by now."""

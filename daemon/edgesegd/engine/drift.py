@@ -9,12 +9,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edgesegd.core.codec import Picture
 from edgesegd.core.errors import EdgesegError, EngineDistrusted
-from edgesegd.core.geometry import Fit
 from edgesegd.core.labels import OutputTensor
 from edgesegd.core.model.spec import ModelSpec
-from edgesegd.core.preprocess import Preprocessor
+from edgesegd.core.preprocess import Pixels, Preprocessor
 from edgesegd.core.trial import LARGEST_DEVIATION
 from edgesegd.engine.comparison import Masks, agreement, compare_values
 from edgesegd.engine.interpreter import LoadedModel
@@ -57,13 +55,13 @@ class DriftCheck:
         if self._found:
             raise EngineDistrusted(self._found)
 
-    def look(self, picture: Picture, placed: Fit, output: OutputTensor) -> None:
+    def look(self, pixels: Pixels, output: OutputTensor) -> None:
         """A frame was run; it is checked if it is due and the thread is free."""
         self._until_next -= 1
         if self._until_next >= 0 or self._loaded is None or self._output is not None:
             return
         self._until_next = self._every - 1
-        self._preprocessor.to_tensor(picture, placed, self._loaded.input())
+        self._preprocessor.to_tensor(pixels, self._loaded.input())
         self._output = np.array(output)
         self._work.release()
 

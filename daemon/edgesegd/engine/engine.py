@@ -5,18 +5,19 @@ from __future__ import annotations
 import dataclasses
 import time
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 
 from edgesegd.core.codec import decode_frame
 from edgesegd.core.delegates.spec import DelegateSpec
 from edgesegd.core.encode import Encoder
 from edgesegd.core.errors import DelegateFailed, EngineFailed, Expired
-from edgesegd.core.geometry import fit
+from edgesegd.core.geometry import Fit, Size, fit
 from edgesegd.core.mask import mask_reader, read_mask
 from edgesegd.core.messages import EngineReady, FrameJob
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.core.options import SizeMode, check_result_size
-from edgesegd.core.preprocess import Preprocessor
+from edgesegd.core.preprocess import Pixels, Preprocessor, resize_picture
 from edgesegd.core.result import FrameResult, Stage
 from edgesegd.engine.clock import StageClock
 from edgesegd.engine.doubt import DelegateDoubt, Doubt, NoDoubt
@@ -27,8 +28,21 @@ from edgesegd.engine.runtime import Runtime
 from edgesegd.engine.watchdog import InvokeWatchdog
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A frame as the model sees it: `pixels` of its input's size, `placed` as that says.
+
+    `frame_size` is the frame's own; `seconds` what it took so far.
+    """
+
+    frame_size: Size
+    placed: Fit
+    pixels: Pixels
+    seconds: dict[Stage, float]
+
+
 class Engine:
-    """One interpreter of one model. Not for several threads.
+    """One interpreter of one model. `prepare` is for one thread, all else for another.
 
     What a delegate gives for every `check_every`th frame is compared with what the CPU gives with
     the model `reference`; 0 and None are for never.
@@ -84,13 +98,14 @@ class Engine:
             invoke_seconds=seconds,
         )
 
-    def segment(self, job: FrameJob, data: memoryview) -> FrameResult:
-        """Segment the frame whose bytes `data` holds.
+    def prepare(self, job: FrameJob, data: memoryview) -> Prepared:
+        """The first half of a frame's way, which may be gone while another frame is invoked.
 
-        Raises InvalidFrame, InvalidOptions, Expired or EngineFailed; the next frame is not
-        affected, but after EngineFailed the interpreter may hold stale data and must be replaced.
+        `data` holds the frame's bytes, and is not needed any more then. Raises InvalidFrame,
+        InvalidOptions or Expired.
         """
         model, options, clock = self._model, job.options, StageClock()
+        raise_if_expired(job, "too old before it was decoded")
         picture = decode_frame(
             job.frame,
             data,
@@ -102,18 +117,28 @@ class Engine:
         if options.size is SizeMode.FRAME:
             check_result_size(*picture.size, options.outputs, self._max_result)
         placed = fit(picture.size, model.input_size, options.resize)
-        self._preprocessor.to_tensor(picture, placed, self._loaded.input())
+        pixels = resize_picture(picture, placed)
         clock.end(Stage.PREPROCESS)
-        if job.deadline is not None and time.monotonic() > job.deadline:
-            raise Expired("too old when it was about to be invoked")
+        return Prepared(picture.size, placed, pixels, clock.seconds)
+
+    def segment(self, job: FrameJob, prepared: Prepared) -> FrameResult:
+        """The second half of a frame's way.
+
+        Raises Expired or EngineFailed, after which the interpreter may hold stale data and must be
+        replaced; EngineDistrusted where the delegate is found to be wrong.
+        """
+        model, options, clock = self._model, job.options, StageClock(prepared.seconds)
+        raise_if_expired(job, "too old when it was about to be invoked")
+        self._preprocessor.to_tensor(prepared.pixels, self._loaded.input())
+        clock.end(Stage.PREPROCESS)
         with self._watchdog:
             self._loaded.invoke()
         clock.end(Stage.INVOKE)
         output = self._loaded.output()
-        self._doubt.look(picture, placed, output)
-        mask = read_mask(model, self._reader, output, placed, options)
+        self._doubt.look(prepared.pixels, output)
+        mask = read_mask(model, self._reader, output, prepared.placed, options)
         clock.end(Stage.LABELS)
-        result = self._encoder.encode_mask(mask, options, picture.size)
+        result = self._encoder.encode_mask(mask, options, prepared.frame_size)
         clock.end(Stage.ENCODE)
         self._doubt.settle()
         return dataclasses.replace(result, seconds=clock.seconds)
@@ -127,3 +152,9 @@ class Engine:
         return DelegateDoubt(
             self._model, DriftCheck(self._model, reference, load, every=check_every)
         )
+
+
+def raise_if_expired(job: FrameJob, message: str) -> None:
+    """Raise Expired where nobody waits for the frame any more."""
+    if job.deadline is not None and time.monotonic() > job.deadline:
+        raise Expired(message)

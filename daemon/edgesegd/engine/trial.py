@@ -26,7 +26,7 @@ from edgesegd.core.messages import error_message, from_line, to_line
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.core.options import ResizePolicy
-from edgesegd.core.preprocess import Preprocessor
+from edgesegd.core.preprocess import Preprocessor, resize_picture
 from edgesegd.core.scenes import draw_scene
 from edgesegd.core.trial import Measured, TrialOrder
 from edgesegd.engine.comparison import Masks, Outputs, agreement, compare_values
@@ -107,7 +107,8 @@ class Probe:
         size = self._model.input_size
         scene = Image.fromarray(draw_scene(seed, size).image)
         placed = fit(size, size, ResizePolicy.STRETCH)
-        self._preprocessor.to_tensor(Picture(scene, size), placed, self._loaded.input())
+        pixels = resize_picture(Picture(scene, size), placed)
+        self._preprocessor.to_tensor(pixels, self._loaded.input())
         self._loaded.invoke()
         output: Outputs = self._loaded.output()[0].copy()
         return output

@@ -98,16 +98,17 @@ class Succession:
 
     async def replacement(self, give_up: Callable[[EngineFailed], None]) -> Running:
         """The engine after one that was lost; tells `give_up` where none comes for a while."""
-        patience = max(GIVE_UP_SECONDS, GIVE_UP_FACTOR * self._ladder.last.start_seconds)
-        timer = asyncio.get_running_loop().call_later(
-            patience,
-            give_up,
-            EngineFailed(f"no engine was ready {patience:.1f} s after the last one: {self._why}"),
-        )
+        giving_up = asyncio.create_task(self._give_up_again_and_again(give_up))
         try:
             return await self._start_until_ready(give_up)
         finally:
-            timer.cancel()
+            giving_up.cancel()
+
+    async def _give_up_again_and_again(self, give_up: Callable[[EngineFailed], None]) -> None:
+        patience = max(GIVE_UP_SECONDS, GIVE_UP_FACTOR * self._ladder.last.start_seconds)
+        while True:
+            await asyncio.sleep(patience)
+            give_up(EngineFailed(f"no engine was ready in {patience:.1f} s: {self._why}"))
 
     async def _start_until_ready(self, give_up: Callable[[EngineFailed], None]) -> Running:
         for failures in itertools.count(1):

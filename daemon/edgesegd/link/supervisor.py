@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import ExitStack
 
 from edgesegd.core.delegates.spec import Choice
 from edgesegd.core.errors import EdgesegError, EngineFailed, Expired
@@ -58,7 +57,7 @@ class Supervisor:
 
     async def _feed(self) -> None:
         while True:
-            running = self._running or await self._replace()
+            running = self._running or await self._succession.replacement(self._give_up)
             self._running = None
             feeding = _Feeding(running.link, self._scheduler, self._succession, self._bound)
             try:
@@ -69,19 +68,9 @@ class Supervisor:
             finally:
                 await running.link.close()
 
-    async def _replace(self) -> Running:
-        """The next engine; frames do not wait for ever for it."""
-        with ExitStack() as until_ready:
-
-            def give_up(error: EngineFailed) -> None:
-                def answer() -> None:
-                    self._scheduler.fail_waiting(lambda: EngineFailed(str(error)))
-
-                if self._alone:
-                    answer()
-                    until_ready.callback(self._scheduler.watch(answer))
-
-            return await self._succession.replacement(give_up)
+    def _give_up(self, error: EngineFailed) -> None:
+        if self._alone:
+            self._scheduler.fail_waiting(lambda: EngineFailed(str(error)))
 
 
 class _Feeding:
@@ -142,6 +131,7 @@ class _Feeding:
             result = await self._link.segment(job, answer_seconds=patience)
         except EngineLost as lost:
             self._loss = self._loss or lost
+            self._link.kill()  # another frame may be in it, which is not to wait
             self._give_back(job, lost)
         except EdgesegError as error:
             job.settle(error)

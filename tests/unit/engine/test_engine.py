@@ -50,7 +50,7 @@ def segment(
     **options: Any,  # noqa: ANN401 # as ResultOptions
 ) -> FrameResult:
     job = FrameJob(0, len(data), deadline, frame, ResultOptions(**options))
-    return engine.segment(job, memoryview(data))
+    return engine.segment(job, engine.prepare(job, memoryview(data)))
 
 
 def labels(result: FrameResult) -> Labels:
