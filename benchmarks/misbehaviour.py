@@ -47,6 +47,8 @@ MISBEHAVIOURS = (
     Misbehaviour("crashes with SIGSEGV", "mode=segv"),
     Misbehaviour("crashes with SIGABRT", "mode=abort"),
     Misbehaviour("calls exit()", "mode=exit"),
+    Misbehaviour("dies of a real-time signal", "mode=signal"),
+    Misbehaviour("leaves a process and crashes", "mode=orphan"),
     Misbehaviour("is killed once, with SIGKILL", "mode=good", killed=True),
     Misbehaviour("is killed, then crashes in create", "mode=segv,at=create", killed=True),
     Misbehaviour("is killed, then refuses to start", "mode=null", killed=True),
