@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 CHUNK = 1 << 16
 LONGEST_LINE = 4096
-"""Bytes of output that are told as one line; what has no end is cut."""
+"""Bytes of output that are told as one line; of a longer one the last."""
 
 
 def ending(status: int | None) -> str:
@@ -126,5 +126,5 @@ class _Output:
         if len(self._line) > LONGEST_LINE:
             lines, self._line = [*lines, self._line], b""
         for line in lines:
-            self._tell(line[:LONGEST_LINE].decode(errors="replace").rstrip())
+            self._tell(line[-LONGEST_LINE:].decode(errors="replace").rstrip())
         return True

@@ -86,10 +86,10 @@ BAD = {
         "more than the 4,000,000",
     ),
     "more bytes than are taken": (raw(bytes(4_000_001)), INVALID, "4,000,001 bytes"),
-    "a format of later": (
-        raw(bytes(96), format=pb.FRAME_FORMAT_NV12, width=8, height=8),
-        pb.FRAME_STATUS_UNIMPLEMENTED,
-        "NV12",
+    "half a pair of pixels": (
+        raw(bytes(96), format=pb.FRAME_FORMAT_NV12, width=7, height=8),
+        INVALID,
+        "NV12 frames have an even width, not 7",
     ),
     "shared memory": (
         pb.Frame(shared_memory=pb.SharedMemoryHandle(region=1, length=5)),

@@ -43,7 +43,7 @@ PACKAGES = {
 """Each part of the daemon, and what it may import that is not Python's own."""
 
 PIXELS = {
-    *("codec", "preprocess", "axis", "labels", "upsample", "mask", "resample", "encode"),
+    *("codec", "yuv", "preprocess", "axis", "labels", "upsample", "mask", "resample", "encode"),
     "scenes",
 }
 """The parts of core that know arrays and pictures; only the engine may import them."""

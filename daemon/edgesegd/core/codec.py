@@ -11,9 +11,10 @@ import PIL
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from edgesegd.core.errors import InvalidFrame
-from edgesegd.core.frame import ENCODED, FrameFormat, FrameSpec, check_pixels
+from edgesegd.core.frame import ENCODED, WITH_CHROMA, FrameFormat, FrameSpec, check_pixels
 from edgesegd.core.geometry import Size, fit
 from edgesegd.core.options import ResizePolicy
+from edgesegd.core.yuv import split_planes
 
 # Sizes are checked here, by the daemon's own limit, before any pixel is decoded.
 Image.MAX_IMAGE_PIXELS = None
@@ -40,11 +41,13 @@ class Picture:
     """A decoded frame.
 
     `pixels` may be smaller than the frame, where a JPEG was decoded at reduced scale; `size` is
-    the frame's own, orientation applied.
+    the frame's own, orientation applied. Where there is `chroma`, U and V, of any size, `pixels` is
+    Y: they become RGB when they are small.
     """
 
     pixels: Image.Image
     size: Size
+    chroma: tuple[Image.Image, Image.Image] | None = None
 
 
 def decode_frame(
@@ -60,13 +63,21 @@ def decode_frame(
     A raw picture may use `data` in place: it must not outlive it. Raises InvalidFrame.
     """
     if spec.format not in ENCODED:
-        return Picture(_raw_pixels(spec, data), (spec.width, spec.height))
+        return _raw_picture(spec, data)
     try:
         return _decode_file(spec.format, data, model_input, resize, max_pixels)
     except UnidentifiedImageError:
         raise InvalidFrame(f"the {spec.format.value.upper()} is damaged") from None
     except DAMAGED as error:
         raise InvalidFrame(f"the {spec.format.value.upper()} is damaged: {error}") from None
+
+
+def _raw_picture(spec: FrameSpec, data: memoryview) -> Picture:
+    size = (spec.width, spec.height)
+    if spec.format not in WITH_CHROMA:
+        return Picture(_raw_pixels(spec, data), size)
+    luma, *chroma = split_planes(spec, data)
+    return Picture(luma, size, (chroma[0], chroma[1]))
 
 
 def _raw_pixels(spec: FrameSpec, data: memoryview) -> Image.Image:

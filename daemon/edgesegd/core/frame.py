@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from edgesegd.core.errors import InvalidFrame, Unimplemented
+from edgesegd.core.errors import InvalidFrame
 
 
 class FrameFormat(StrEnum):
@@ -31,7 +31,14 @@ BYTES_PER_PIXEL = {
     FrameFormat.BGR: 3,
     FrameFormat.RGBA: 4,
     FrameFormat.GRAY8: 1,
+    FrameFormat.NV12: 1,
+    FrameFormat.I420: 1,
+    FrameFormat.YUYV: 2,
 }
+"""Of a raw format's first plane."""
+SUBSAMPLED = frozenset({FrameFormat.NV12, FrameFormat.I420})
+"""Planes of half the width and height follow the first."""
+WITH_CHROMA = SUBSAMPLED | {FrameFormat.YUYV}
 DECODED = (*sorted(ENCODED), *BYTES_PER_PIXEL)
 """The formats that this daemon decodes."""
 
@@ -72,8 +79,7 @@ class FrameSpec:
 def check_frame(spec: FrameSpec, data: bytes, limits: FrameLimits) -> FrameSpec:
     """`spec` with its format and stride known, if `data` can be such a frame.
 
-    Raises InvalidFrame where they contradict each other or the limits, Unimplemented for a format
-    that is not decoded here.
+    Raises InvalidFrame where they contradict each other or the limits.
     """
     if not data:
         raise InvalidFrame("the frame is empty: it has 0 bytes")
@@ -86,8 +92,6 @@ def check_frame(spec: FrameSpec, data: bytes, limits: FrameLimits) -> FrameSpec:
     if spec.format in ENCODED:
         _check_magic(spec.format, data)
         return FrameSpec(spec.format)
-    if spec.format not in BYTES_PER_PIXEL:
-        raise Unimplemented(f"this daemon does not decode {spec.format.value.upper()} frames yet")
     return _check_raw(spec, len(data), limits)
 
 
@@ -130,13 +134,27 @@ def _check_raw(spec: FrameSpec, size: int, limits: FrameLimits) -> FrameSpec:
         )
     if stride > limits.size:
         raise InvalidFrame(f"stride {stride} is more than the {limits.size:,} bytes of a frame")
-    shortest, longest = stride * (spec.height - 1) + packed, stride * spec.height
+    _check_chroma(spec, stride)
+    rows = spec.height * 3 // 2 if spec.format in SUBSAMPLED else spec.height
+    last = packed // 2 + stride // 2 if spec.format is FrameFormat.I420 else packed
+    shortest, longest = stride * (rows - 1) + last, stride * rows
     if not shortest <= size <= longest:
         raise InvalidFrame(
             f"{spec.width}x{spec.height} {name} with stride {stride} "
             f"has {longest:,} bytes, not {size:,}"
         )
     return FrameSpec(spec.format, spec.width, spec.height, stride)
+
+
+def _check_chroma(spec: FrameSpec, stride: int) -> None:
+    """Raise InvalidFrame where pixels do not come in the pairs that share their chroma."""
+    name = spec.format.value.upper()
+    if spec.format in WITH_CHROMA and spec.width % 2:
+        raise InvalidFrame(f"{name} frames have an even width, not {spec.width}")
+    if spec.format in SUBSAMPLED and spec.height % 2:
+        raise InvalidFrame(f"{name} frames have an even height, not {spec.height}")
+    if spec.format is FrameFormat.I420 and stride % 2:
+        raise InvalidFrame(f"I420 frames have an even stride, not {stride}")
 
 
 def check_pixels(width: int, height: int, largest: int) -> None:

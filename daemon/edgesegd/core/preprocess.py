@@ -9,8 +9,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from edgesegd.core.codec import Picture
-from edgesegd.core.geometry import Fit
+from edgesegd.core.geometry import Fit, Size
 from edgesegd.core.model.spec import ModelSpec
+from edgesegd.core.yuv import to_rgb
 
 InputTensor = npt.NDArray[Any]
 """1 x H x W x 3, float32, uint8 or int8."""
@@ -66,22 +67,29 @@ def lookup_table(model: ModelSpec) -> LookupTable:
 
 def resize_picture(picture: Picture, placed: Fit) -> Pixels:
     """The picture at the model's input size, bilinear with antialiasing, padded where needed."""
-    image = picture.pixels
-    scale_x, scale_y = image.width / picture.size[0], image.height / picture.size[1]
-    source = placed.source
-    box = (
-        source.left * scale_x,
-        source.top * scale_y,
-        min((source.left + source.width) * scale_x, image.width),
-        min((source.top + source.height) * scale_y, image.height),
-    )
-    resized = image.resize(
-        placed.target_size, Image.Resampling.BILINEAR, box, reducing_gap=REDUCING_GAP
-    )
-    if resized.mode != "RGB":
+    resized = _resize(picture.pixels, picture.size, placed)
+    if picture.chroma is not None:
+        u, v = (_resize(plane, picture.size, placed) for plane in picture.chroma)
+        resized = to_rgb((resized, u, v))
+    elif resized.mode != "RGB":
         resized = resized.convert("RGB")
     if placed.target_size != placed.input:
         canvas = Image.new("RGB", placed.input, (PADDING, PADDING, PADDING))
         canvas.paste(resized, (int(placed.target.left), int(placed.target.top)))
         resized = canvas
     return np.asarray(resized)
+
+
+def _resize(plane: Image.Image, frame: Size, placed: Fit) -> Image.Image:
+    """The part of a frame that is seen, of one of its planes, at the size that it is seen at."""
+    scale_x, scale_y = plane.width / frame[0], plane.height / frame[1]
+    source = placed.source
+    box = (
+        source.left * scale_x,
+        source.top * scale_y,
+        min((source.left + source.width) * scale_x, plane.width),
+        min((source.top + source.height) * scale_y, plane.height),
+    )
+    return plane.resize(
+        placed.target_size, Image.Resampling.BILINEAR, box, reducing_gap=REDUCING_GAP
+    )

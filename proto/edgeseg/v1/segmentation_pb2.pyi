@@ -176,11 +176,13 @@ class _FrameFormatEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     FRAME_FORMAT_GRAY8: _FrameFormat.ValueType  # 8
     """1 byte a pixel."""
     FRAME_FORMAT_NV12: _FrameFormat.ValueType  # 9
-    """A plane of Y, then one of interleaved U and V at half the width and height."""
+    """A plane of Y, then one of interleaved U and V at half the width and height, both even. Colours
+    of this format and the next two are BT.601 with limited range, as V4L2 cameras give them.
+    """
     FRAME_FORMAT_I420: _FrameFormat.ValueType  # 10
-    """A plane of Y, then one of U and one of V at half the width and height."""
+    """A plane of Y, then one of U and one of V at half the width, the height and the stride."""
     FRAME_FORMAT_YUYV: _FrameFormat.ValueType  # 11
-    """4 bytes for two pixels: Y, U, Y, V."""
+    """4 bytes for two pixels, Y, U, Y, V; the width is even."""
 
 class FrameFormat(_FrameFormat, metaclass=_FrameFormatEnumTypeWrapper):
     """The format of a frame."""
@@ -204,11 +206,13 @@ FRAME_FORMAT_RGBA: FrameFormat.ValueType  # 7
 FRAME_FORMAT_GRAY8: FrameFormat.ValueType  # 8
 """1 byte a pixel."""
 FRAME_FORMAT_NV12: FrameFormat.ValueType  # 9
-"""A plane of Y, then one of interleaved U and V at half the width and height."""
+"""A plane of Y, then one of interleaved U and V at half the width and height, both even. Colours
+of this format and the next two are BT.601 with limited range, as V4L2 cameras give them.
+"""
 FRAME_FORMAT_I420: FrameFormat.ValueType  # 10
-"""A plane of Y, then one of U and one of V at half the width and height."""
+"""A plane of Y, then one of U and one of V at half the width, the height and the stride."""
 FRAME_FORMAT_YUYV: FrameFormat.ValueType  # 11
-"""4 bytes for two pixels: Y, U, Y, V."""
+"""4 bytes for two pixels, Y, U, Y, V; the width is even."""
 global___FrameFormat = FrameFormat
 
 class _FrameStatus:

@@ -177,8 +177,6 @@ def test_frames_that_cannot_be_taken() -> None:
         parse_frame(pb.Frame(data=b""), LIMITS)
     with pytest.raises(Unimplemented, match="shared memory"):
         parse_frame(pb.Frame(shared_memory=pb.SharedMemoryHandle(region=1)), LIMITS)
-    with pytest.raises(Unimplemented, match="NV12"):
-        parse_frame(pb.Frame(format=pb.FRAME_FORMAT_NV12, width=2, height=2, data=bytes(6)), LIMITS)
 
 
 def test_what_is_kept_of_a_frame() -> None:
