@@ -26,10 +26,11 @@ from edgeseg_client.opening import Call, offer
 from edgeseg_client.options import (
     Options,
     Policy,
+    Priority,
     check_options,
     needs_info,
     options_message,
-    policy_value,
+    stream_message,
 )
 from edgeseg_client.result import Result
 from edgeseg_client.source import pull
@@ -131,6 +132,7 @@ class AsyncClient:
         frames: Iterable[Frame | ImageLike] | AsyncIterable[Frame | ImageLike],
         *,
         policy: Policy = "latest",
+        priority: Priority = "normal",
         in_flight: int | None = None,
         **options: Unpack[Options],
     ) -> AsyncGenerator[FrameAnswer, None]:
@@ -138,9 +140,12 @@ class AsyncClient:
 
         With the policy `latest` a waiting frame is superseded by a newer one, so that latency never
         grows; with `every` nothing is dropped. A frame that fails is an answer that is not `ok`,
-        never an error here. A lost connection is opened again: `every` sends the frames again that
-        had no answer, `latest` answers them `unavailable`. After `retry_for` seconds without a
-        daemon `Unavailable` is raised.
+        never an error here. While other streams wait too, one of `high` priority has four turns for
+        one of `normal`, and that four for one of `low`.
+
+        A lost connection is opened again: `every` sends the frames again that had no answer,
+        `latest` answers them `unavailable`. After `retry_for` seconds without a daemon
+        `Unavailable` is raised.
 
         `frames` may have no end. It is pulled in a thread of its own (unless it is asynchronous),
         at most `in_flight` frames (8; 64 for `latest`) ahead of the answers taken from here.
@@ -148,7 +153,7 @@ class AsyncClient:
         """
         if isinstance(frames, str | bytes | bytearray | memoryview):
             raise InvalidRequest("give the frames in a list or another iterable")
-        message = pb.StreamOptions(policy=policy_value(policy))
+        message = stream_message(policy, priority)
         checked = check_options(options)
         limit = _IN_FLIGHT[policy] if in_flight is None else in_flight
         if limit < 1:

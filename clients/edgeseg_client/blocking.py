@@ -15,7 +15,7 @@ from edgeseg_client.errors import ClientClosed
 from edgeseg_client.frame import Frame, ImageLike
 from edgeseg_client.info import ServerInfo
 from edgeseg_client.loop_thread import SHARED
-from edgeseg_client.options import Options, Policy
+from edgeseg_client.options import Options, Policy, Priority
 from edgeseg_client.result import Result
 
 _Returned = TypeVar("_Returned")
@@ -87,6 +87,7 @@ class Client:
         frames: Iterable[Frame | ImageLike] | AsyncIterable[Frame | ImageLike],
         *,
         policy: Policy = "latest",
+        priority: Priority = "normal",
         in_flight: int | None = None,
         **options: Unpack[Options],
     ) -> Generator[FrameAnswer, None, None]:
@@ -95,7 +96,9 @@ class Client:
         `frames` is pulled in another thread than the caller's.
         """
         return self._follow(
-            self._client.stream(frames, policy=policy, in_flight=in_flight, **options)
+            self._client.stream(
+                frames, policy=policy, priority=priority, in_flight=in_flight, **options
+            )
         )
 
     def _follow(

@@ -24,6 +24,7 @@ def _short(enumeration: _Enumeration[_Value_co], prefix: str) -> dict[str, _Valu
 FORMATS: Final = _short(pb.FrameFormat, "FRAME_FORMAT_")
 OUTPUTS: Final = _short(pb.Output, "OUTPUT_")
 POLICIES: Final = _short(pb.QueuePolicy, "QUEUE_POLICY_")
+PRIORITIES: Final = _short(pb.StreamPriority, "STREAM_PRIORITY_")
 RESIZES: Final = _short(pb.ResizePolicy, "RESIZE_POLICY_")
 SIZES: Final = _short(pb.OutputSizeMode, "OUTPUT_SIZE_MODE_")
 STATUSES: Final = _short(pb.FrameStatus, "FRAME_STATUS_")

@@ -13,7 +13,7 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.encode import PixelFormat
 from edgeseg_client.errors import InvalidRequest
 from edgeseg_client.info import ClassInfo, ServerInfo
-from edgeseg_client.names import OUTPUTS, POLICIES, RESIZES, SIZES
+from edgeseg_client.names import OUTPUTS, POLICIES, PRIORITIES, RESIZES, SIZES
 from edgeseg_client.result import NO_CLASS
 
 Output: TypeAlias = Literal[
@@ -21,6 +21,7 @@ Output: TypeAlias = Literal[
 ]
 Resize: TypeAlias = Literal["stretch", "letterbox", "crop"]
 Policy: TypeAlias = Literal["latest", "every"]
+Priority: TypeAlias = Literal["low", "normal", "high"]
 Size: TypeAlias = Literal["model", "frame"] | tuple[int, int]
 """The size of results: the model's, the frame's, or (width, height) in pixels."""
 
@@ -98,9 +99,12 @@ def options_message(options: Options, info: ServerInfo | None = None) -> pb.Segm
     return message
 
 
-def policy_value(policy: Policy) -> pb.QueuePolicy.ValueType:
-    """The contract's policy; raises `InvalidRequest` where there is none of that name."""
-    return _choose("policy", policy, POLICIES)
+def stream_message(policy: Policy, priority: Priority) -> pb.StreamOptions:
+    """The options of a stream; raises `InvalidRequest` for a name that is not in the contract."""
+    return pb.StreamOptions(
+        policy=_choose("policy", policy, POLICIES),
+        priority=_choose("priority", priority, PRIORITIES),
+    )
 
 
 def _choose(what: str, name: str, table: dict[str, _Value]) -> _Value:

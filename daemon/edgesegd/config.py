@@ -65,6 +65,12 @@ class Config:
     runtime: str = option(
         "auto", "TFLite runtime to use", choices=("auto", "ai-edge-litert", "tflite-runtime")
     )
+    optimize: str = option(
+        "latency",
+        "what frames are served for: the next result soon, or many of them; throughput uses an "
+        "engine for each core, with its memory",
+        choices=("latency", "throughput"),
+    )
     threads: int = option(0, "threads of the interpreter; 0 chooses by cores and runtime")
     max_frame_bytes: int = option(32 << 20, "largest frame that is taken, bytes")
     max_frame_pixels: int = option(50_000_000, "largest picture that is decoded, pixels")

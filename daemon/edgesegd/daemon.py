@@ -24,6 +24,7 @@ from edgesegd.core.messages import EngineSetup
 from edgesegd.core.model.pair import find_pair
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.store import resolve_model
+from edgesegd.core.threads import USES_ALL_OF_FEW_CORES, thread_cap
 from edgesegd.core.trial import SOFTWARE_ADAPTER
 from edgesegd.edges.desk import Desk
 from edgesegd.edges.engine_state import EngineState
@@ -77,7 +78,8 @@ class Daemon:
         self._model = read_model(path)
         self._pair = find_pair(self._model)
         self._limits = FrameLimits(config.max_frame_bytes, config.max_frame_pixels)
-        self._scheduler = Scheduler()
+        self._many = config.optimize == "throughput"
+        self._scheduler = Scheduler(ahead=self._many)
         self._metrics = Metrics(CollectorRegistry(), self._model)
         self._health = Health(self._model.name)
         self._engine = EngineState(self._metrics, self._health)
@@ -101,7 +103,9 @@ class Daemon:
             folder=Path(config.data_dir),
         )
         self._remembered = None if config.forced_delegate else self._chooser.remembered()
-        self._fleet = Fleet(self._remembered or self._given(), supervise=self._supervise)
+        self._fleet = Fleet(
+            self._optimized(self._remembered or self._given()), supervise=self._supervise
+        )
         self._metrics.watch(
             queue_depth=lambda: self._scheduler.depth,
             streams=lambda: self._service.streams,
@@ -179,7 +183,7 @@ class Daemon:
             self._chooser.memory.gap,
         )
         try:
-            self._fleet.select(await self._chooser.choose())
+            self._fleet.select(self._optimized(await self._chooser.choose()))
         except StartupError as error:
             log.warning("no delegate can be chosen, the CPU goes on: %s", error)
 
@@ -187,6 +191,12 @@ class Daemon:
         """The delegate that is forced, else the CPU."""
         delegate = self._config.forced_delegate or DelegateSpec()
         return Selection(((delegate, self._config.threads),))
+
+    def _optimized(self, selection: Selection) -> Selection:
+        """With what the operator wants from it."""
+        if not self._many:
+            return selection
+        return selection.spread(thread_cap(USES_ALL_OF_FEW_CORES), self._config.threads or 1)
 
     def _supervise(self, choices: list[Choice], alone: bool) -> Supervisor:
         succession = Succession(

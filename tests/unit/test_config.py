@@ -37,6 +37,7 @@ OTHER_VALUES: dict[str, tuple[str, object]] = {
     "check_every": ("9", 9),
     "delegate_rest_seconds": ("2.5", 2.5),
     "runtime": ("tflite-runtime", "tflite-runtime"),
+    "optimize": ("throughput", "throughput"),
     "threads": ("3", 3),
     "max_frame_bytes": ("1000", 1000),
     "max_frame_pixels": ("2000", 2000),

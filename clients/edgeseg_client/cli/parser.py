@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from edgeseg_client.aio import DEFAULT_ADDRESS
-from edgeseg_client.names import POLICIES, RESIZES
+from edgeseg_client.names import POLICIES, PRIORITIES, RESIZES
 from edgeseg_client.options import Size
 
 _SEGMENT_EXAMPLES = """\
@@ -69,6 +69,13 @@ def build_parser() -> argparse.ArgumentParser:
         choices=list(POLICIES),
         help="what happens when frames come too fast: `latest` supersedes waiting ones, `every`"
         " holds the source back (default: latest with --fps, else every)",
+    )
+    stream.add_argument(
+        "--priority",
+        choices=list(PRIORITIES),
+        default="normal",
+        help="share of the turns while other streams wait: `high` has four for one of `normal`,"
+        " and that four for one of `low` (default: normal)",
     )
     stream.add_argument("--fps", type=_positive, help="frames per second (default: no limit)")
     stream.add_argument(

@@ -63,6 +63,7 @@ async def _stream(
     answers = client.stream(
         play(pictures, fps=arguments.fps, rounds=arguments.loop),
         policy=arguments.policy or ("latest" if arguments.fps else "every"),
+        priority=arguments.priority,
         **read_options(arguments),
     )
     async with aclosing(answers):

@@ -24,6 +24,12 @@ from edgesegd.scheduler.lane import Lane, Overflow
 
 WINDOW = {pb.QUEUE_POLICY_LATEST: 16, pb.QUEUE_POLICY_EVERY: 4}
 """Frames of a stream that may be unanswered; then nothing is read until one is answered."""
+WEIGHTS = {
+    pb.STREAM_PRIORITY_LOW: 0.25,
+    pb.STREAM_PRIORITY_NORMAL: 1.0,
+    pb.STREAM_PRIORITY_HIGH: 4.0,
+}
+"""Turns of a stream for each of a NORMAL one."""
 UNREAD_RESULTS = 2
 """Results that may lie ready for a client that does not read; then none of its frames is taken."""
 FIRST_MESSAGE_SECONDS = 60.0
@@ -110,6 +116,9 @@ class StreamSession:
         policy = options.policy or pb.QUEUE_POLICY_LATEST
         if policy not in WINDOW:
             raise InvalidOptions(f"unknown queue policy {options.policy}")
+        priority = options.priority or pb.STREAM_PRIORITY_NORMAL
+        if priority not in WEIGHTS:
+            raise InvalidOptions(f"unknown stream priority {options.priority}")
         try:
             self._options = self._desk.options(options.segmentation)
         except Unimplemented as error:  # told by frame: the stream itself is fine
@@ -117,6 +126,7 @@ class StreamSession:
         self._window = asyncio.Semaphore(WINDOW[policy])
         if policy == pb.QUEUE_POLICY_EVERY:
             self._lane = Lane(WINDOW[policy], Overflow.REJECT)
+        self._lane.weight = WEIGHTS[priority]
         self._desk.scheduler.open(self._lane)
 
     async def _take(self, request: pb.SegmentRequest) -> None:

@@ -19,6 +19,34 @@ else:
 
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
+class _StreamPriority:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _StreamPriorityEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_StreamPriority.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    STREAM_PRIORITY_UNSPECIFIED: _StreamPriority.ValueType  # 0
+    """NORMAL."""
+    STREAM_PRIORITY_LOW: _StreamPriority.ValueType  # 1
+    """One turn for four of a NORMAL stream."""
+    STREAM_PRIORITY_NORMAL: _StreamPriority.ValueType  # 2
+    """As often as others."""
+    STREAM_PRIORITY_HIGH: _StreamPriority.ValueType  # 3
+    """Four turns for one of a NORMAL stream."""
+
+class StreamPriority(_StreamPriority, metaclass=_StreamPriorityEnumTypeWrapper):
+    """The share of a stream while others wait too; nobody starves whatever the others' is."""
+
+STREAM_PRIORITY_UNSPECIFIED: StreamPriority.ValueType  # 0
+"""NORMAL."""
+STREAM_PRIORITY_LOW: StreamPriority.ValueType  # 1
+"""One turn for four of a NORMAL stream."""
+STREAM_PRIORITY_NORMAL: StreamPriority.ValueType  # 2
+"""As often as others."""
+STREAM_PRIORITY_HIGH: StreamPriority.ValueType  # 3
+"""Four turns for one of a NORMAL stream."""
+global___StreamPriority = StreamPriority
+
 class _QueuePolicy:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: typing_extensions.TypeAlias = ValueType
@@ -299,8 +327,11 @@ class StreamOptions(google.protobuf.message.Message):
 
     SEGMENTATION_FIELD_NUMBER: builtins.int
     POLICY_FIELD_NUMBER: builtins.int
+    PRIORITY_FIELD_NUMBER: builtins.int
     policy: global___QueuePolicy.ValueType
     """What happens when frames come faster than they are segmented."""
+    priority: global___StreamPriority.ValueType
+    """How often its turn comes among streams that wait."""
     @property
     def segmentation(self) -> global___SegmentationOptions:
         """How frames are segmented and what is returned."""
@@ -310,9 +341,10 @@ class StreamOptions(google.protobuf.message.Message):
         *,
         segmentation: global___SegmentationOptions | None = ...,
         policy: global___QueuePolicy.ValueType = ...,
+        priority: global___StreamPriority.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["segmentation", b"segmentation"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["policy", b"policy", "segmentation", b"segmentation"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["policy", b"policy", "priority", b"priority", "segmentation", b"segmentation"]) -> None: ...
 
 global___StreamOptions = StreamOptions
 

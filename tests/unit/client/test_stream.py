@@ -167,6 +167,8 @@ def test_a_single_picture_is_no_stream(client: Client) -> None:
 def test_there_are_two_policies(client: Client) -> None:
     with pytest.raises(InvalidRequest, match="there are: latest, every"):
         client.stream([GOOD], policy="some")  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequest, match="there is no priority 'some'; there are: low"):
+        client.stream([GOOD], priority="some")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("policy", POLICIES)

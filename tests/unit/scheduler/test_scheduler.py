@@ -481,3 +481,51 @@ class Model:
 async def test_whatever_happens_each_frame_is_answered_once(seed: int) -> None:
     async with asyncio.timeout(30):
         await Model(seed).run()
+
+
+async def test_weights_share_the_turns() -> None:
+    """While all have frames; and one that comes late saves up nothing."""
+    scheduler = Scheduler()
+    high, normal, low = every(), every(), every()
+    high.weight, low.weight = 4.0, 0.25
+    opened(scheduler, high, normal, low)
+    of = dict.fromkeys(submitted(scheduler, high, 100), "high")
+    of |= dict.fromkeys(submitted(scheduler, normal, 100), "normal")
+    of |= dict.fromkeys(submitted(scheduler, low, 100), "low")
+    first = [of[job] for job in await taken(scheduler, 63)]
+    assert [first.count(name) for name in ("high", "normal", "low")] == [48, 12, 3]
+    late = every()
+    opened(scheduler, late)
+    of |= dict.fromkeys(submitted(scheduler, late, 100), "late")
+    then = [of[job] for job in await taken(scheduler, 60)]
+    assert then.count("late") == pytest.approx(then.count("normal"), abs=1)
+
+
+async def test_a_busy_engine_is_given_what_cannot_grow_stale() -> None:
+    scheduler = Scheduler()
+    keeping, fresh = every(), latest()
+    opened(scheduler, keeping, fresh)
+    first, second = submitted(scheduler, keeping, 2)
+    (newest,) = submitted(scheduler, fresh, 1)
+    assert scheduler.take(busy=True) is first
+    assert scheduler.take(busy=True) is None, "it is the turn of what may yet be superseded"
+    assert scheduler.take() is newest
+    assert scheduler.take(busy=True) is second
+
+
+async def test_for_throughput_a_busy_engine_is_given_everything() -> None:
+    scheduler, fresh = Scheduler(ahead=True), latest()
+    opened(scheduler, fresh)
+    (newest,) = submitted(scheduler, fresh, 1)
+    assert scheduler.take(busy=True) is newest
+
+
+async def test_what_engines_were_lost_with_is_not_for_a_busy_one() -> None:
+    scheduler, lane = Scheduler(), every()
+    opened(scheduler, lane)
+    submitted(scheduler, lane, 2)
+    lost = scheduler.take()
+    assert lost is not None
+    scheduler.give_back(lost)
+    assert scheduler.take(busy=True) is None
+    assert scheduler.take() is lost
