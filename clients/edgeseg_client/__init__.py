@@ -29,6 +29,7 @@ from edgeseg_client.errors import (
 from edgeseg_client.frame import Frame, ImageLike, RawImage
 from edgeseg_client.info import ClassInfo, ModelInfo, ServerInfo
 from edgeseg_client.result import NO_CLASS, Box, Polygon, Result, Segment, Timing
+from edgeseg_client.shared_memory import FrameBuffer
 from edgeseg_client.status import Status
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Expired",
     "Frame",
     "FrameAnswer",
+    "FrameBuffer",
     "FrameError",
     "ImageLike",
     "InvalidRequest",

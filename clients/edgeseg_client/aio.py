@@ -18,10 +18,10 @@ from edgeseg_client.channel import open_channel
 from edgeseg_client.decode import read_result
 from edgeseg_client.encode import age_us
 from edgeseg_client.errors import ClientClosed, Expired, InvalidRequest, Unavailable
-from edgeseg_client.frame import Frame, ImageLike
+from edgeseg_client.frame import Frame, ImageLike, RawFormat
 from edgeseg_client.in_flight import InFlight
 from edgeseg_client.info import ServerInfo, read_info
-from edgeseg_client.intake import Intake, write_frame
+from edgeseg_client.intake import Given, Intake, bring_along, write_frame
 from edgeseg_client.opening import Call, offer
 from edgeseg_client.options import (
     Options,
@@ -33,6 +33,7 @@ from edgeseg_client.options import (
     stream_message,
 )
 from edgeseg_client.result import Result
+from edgeseg_client.shared_memory import FrameBuffer, Ring, lease_of
 from edgeseg_client.source import pull
 from edgeseg_client.status import call_errors
 from edgeseg_client.stream import Connection, FrameStream
@@ -52,8 +53,10 @@ class AsyncClient:
 
     `token` is sent with every call; `credentials` (from `grpc.ssl_channel_credentials`) turn TLS
     on. `timeout` bounds each call, of a stream its opening; `retry_for` how long a daemon that is
-    not there, or for a call has too much work, is tried again; both in seconds. Connects with the
-    first call; to be used and closed on one event loop, at best with `async with`.
+    not there, or for a call has too much work, is tried again; both in seconds. With
+    `shared_memory` frames cross no socket, but lie in memory that a daemon on this board lends
+    (True: 32 MiB, or a number of bytes). Connects with the first call; to be used and closed on one
+    event loop, at best with `async with`.
 
     Every call raises errors of `edgeseg_client.errors` only: `InvalidRequest`, `Unavailable`,
     `Overloaded` and the others there.
@@ -67,8 +70,10 @@ class AsyncClient:
         credentials: grpc.ChannelCredentials | None = None,
         timeout: float | None = 30.0,
         retry_for: float = 30.0,
+        shared_memory: bool | int = False,
     ) -> None:
         self.address = address
+        self._lease = lease_of(shared_memory)
         self._credentials = credentials
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._timeout = timeout
@@ -97,6 +102,8 @@ class AsyncClient:
         async with self._opening:
             if self._channel is not None:
                 await self._channel.close()
+        if self._lease is not None:
+            self._lease.close()
 
     # `timeout` is gRPC's deadline, of which the daemon learns; asyncio's would only cancel.
     async def info(self, *, timeout: float | None = None) -> ServerInfo:  # noqa: ASYNC109
@@ -105,7 +112,7 @@ class AsyncClient:
 
     async def segment(
         self,
-        image: Frame | ImageLike,
+        image: Frame | ImageLike | FrameBuffer,
         *,
         timeout: float | None = None,  # noqa: ASYNC109
         **options: Unpack[Options],
@@ -116,20 +123,36 @@ class AsyncClient:
         info = await self.info(timeout=timeout) if needs_info(checked) else None
         request = pb.SegmentImageRequest(options=options_message(checked, info))
         # Files are read and pixels copied beside the event loop.
-        await asyncio.to_thread(
-            write_frame, request.frame, frame, checked.get("pixel_format", "rgb")
+        slot = await asyncio.to_thread(
+            write_frame,
+            request.frame,
+            frame,
+            checked.get("pixel_format", "rgb"),
+            await self._ring(timeout),
         )
 
         async def attempt(left: float | None) -> pb.SegmentImageResponse:
+            if slot is not None and not slot.ring.alive:
+                bring_along(request.frame, slot)
             request.frame.age_us = age_us(request.frame.captured_unix_ns)
             stub = await self._stub()
             return await stub.SegmentImage(request, timeout=left, metadata=self._metadata)
 
-        return read_result(await retry.call(attempt, self._within(timeout), self._backoff()))
+        try:
+            return read_result(await retry.call(attempt, self._within(timeout), self._backoff()))
+        finally:
+            if slot is not None:
+                slot.release()
+
+    async def frame_buffer(
+        self, width: int, height: int, pixel_format: RawFormat = "rgb"
+    ) -> FrameBuffer:
+        """A raw frame to fill in place and to send once, in shared memory where there is room."""
+        return FrameBuffer(width, height, pixel_format, await self._ring(None))
 
     def stream(
         self,
-        frames: Iterable[Frame | ImageLike] | AsyncIterable[Frame | ImageLike],
+        frames: Iterable[Given] | AsyncIterable[Given],
         *,
         policy: Policy = "latest",
         priority: Priority = "normal",
@@ -160,7 +183,7 @@ class AsyncClient:
             raise InvalidRequest(f"with {limit} frames in flight nothing could be sent")
         return FrameStream(
             connect=lambda: self._connect(message, checked),
-            frames=pull(frames, Intake(checked.get("pixel_format", "rgb")).take),
+            frames=pull(frames, Intake(checked.get("pixel_format", "rgb"), self._ring_now).take),
             in_flight=InFlight(newest_only=policy == "latest"),
             limit=limit,
             backoff=self._backoff(),
@@ -172,12 +195,27 @@ class AsyncClient:
         Asks the daemon what it is each time, for after a lost connection it may be another.
         """
         info = await self._ask_info(self._timeout)
+        ring = None
+        if self._lease is not None:
+            ring = await self._lease.renew(info.shared_memory_socket)
         message.segmentation.CopyFrom(options_message(options, info))
         call = (await self._stub()).Segment(metadata=self._metadata)
         self._streams.add(call)
         call.add_done_callback(self._streams.discard)
         await offer(call, message, self._timeout)
-        return Connection(call, info.max_frame_bytes)
+        return Connection(call, info.max_frame_bytes, ring)
+
+    async def _ring(self, timeout: float | None) -> Ring | None:  # noqa: ASYNC109 # as `info`
+        """The memory that frames are written to, where this client wants any."""
+        if self._lease is None:
+            return None
+        ring = self._lease.ring
+        if ring is None or not ring.alive:
+            ring = await self._lease.renew((await self.info(timeout=timeout)).shared_memory_socket)
+        return ring
+
+    def _ring_now(self) -> Ring | None:
+        return None if self._lease is None else self._lease.ring
 
     async def _ask_info(self, left: float | None) -> ServerInfo:
         stub = await self._stub()

@@ -12,11 +12,13 @@ import grpc
 from edgeseg_client.aio import DEFAULT_ADDRESS, AsyncClient
 from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.errors import ClientClosed
-from edgeseg_client.frame import Frame, ImageLike
+from edgeseg_client.frame import RawFormat
 from edgeseg_client.info import ServerInfo
+from edgeseg_client.intake import Given
 from edgeseg_client.loop_thread import SHARED
 from edgeseg_client.options import Options, Policy, Priority
 from edgeseg_client.result import Result
+from edgeseg_client.shared_memory import FrameBuffer
 
 _Returned = TypeVar("_Returned")
 
@@ -35,9 +37,15 @@ class Client:
         credentials: grpc.ChannelCredentials | None = None,
         timeout: float | None = 30.0,
         retry_for: float = 30.0,
+        shared_memory: bool | int = False,
     ) -> None:
         self._client = AsyncClient(
-            address, token=token, credentials=credentials, timeout=timeout, retry_for=retry_for
+            address,
+            token=token,
+            credentials=credentials,
+            timeout=timeout,
+            retry_for=retry_for,
+            shared_memory=shared_memory,
         )
         self._closing = threading.Lock()
         self._closed = False
@@ -74,7 +82,7 @@ class Client:
 
     def segment(
         self,
-        image: Frame | ImageLike,
+        image: Given,
         *,
         timeout: float | None = None,
         **options: Unpack[Options],
@@ -82,9 +90,13 @@ class Client:
         """Segments one image; `timeout` replaces that of the client, in seconds."""
         return self._run(self._client.segment(image, timeout=timeout, **options))
 
+    def frame_buffer(self, width: int, height: int, pixel_format: RawFormat = "rgb") -> FrameBuffer:
+        """A raw frame to fill in place and to send once, in shared memory where there is room."""
+        return self._run(self._client.frame_buffer(width, height, pixel_format))
+
     def stream(
         self,
-        frames: Iterable[Frame | ImageLike] | AsyncIterable[Frame | ImageLike],
+        frames: Iterable[Given] | AsyncIterable[Given],
         *,
         policy: Policy = "latest",
         priority: Priority = "normal",

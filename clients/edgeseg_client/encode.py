@@ -15,39 +15,70 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.errors import InvalidRequest
 from edgeseg_client.frame import ImageLike, RawFormat, RawImage
 from edgeseg_client.names import FORMATS
+from edgeseg_client.shared_memory import FrameBuffer, Ring, Slot
 
 PixelFormat: TypeAlias = Literal["rgb", "bgr"]
 """The order of an array's channels; OpenCV's is `bgr`."""
+Payload: TypeAlias = bytes | bytearray | memoryview
+"""The bytes of a frame."""
 
 
-def write_image(message: pb.Frame, image: ImageLike, pixel_format: PixelFormat = "rgb") -> None:
-    """Fills in format, size, stride and bytes.
+def write_image(
+    message: pb.Frame,
+    image: ImageLike | FrameBuffer,
+    pixel_format: PixelFormat = "rgb",
+    ring: Ring | None = None,
+) -> Slot | None:
+    """Fills in format, size, stride and bytes, these in a slot of `ring` where it has room.
 
     Encoded pictures are sent as they are. The EXIF orientation of a Pillow image is applied, so
-    that it looks to the daemon like the file that it came from.
+    that it looks to the daemon like the file that it came from. Returns the slot that was used.
 
     Raises `InvalidRequest` where the file cannot be read, or the array is not a picture.
     """
     try:
-        _write(message, image, pixel_format)
+        if isinstance(image, FrameBuffer):
+            return _write_buffer(message, image)
+        payload = _describe(message, image, pixel_format)
+        if not len(payload):
+            raise InvalidRequest("the picture is empty")
+        slot = ring.take(len(payload)) if ring is not None else None
+        if slot is None:
+            message.data = bytes(payload)
+        else:
+            slot.view[: len(payload)] = payload
+            message.shared_memory.CopyFrom(slot.handle(len(payload)))
     except (ValueError, TypeError, OSError) as error:  # of Pillow, numpy or protobuf
         raise InvalidRequest(f"the {type(image).__name__} cannot be sent: {error}") from error
-    if not message.data:
-        raise InvalidRequest("the picture is empty")
+    return slot
 
 
-def _write(message: pb.Frame, image: ImageLike, pixel_format: PixelFormat) -> None:
+def _write_buffer(message: pb.Frame, buffer: FrameBuffer) -> Slot | None:
+    """A frame that lies where it is to be; its slot goes with it, so it can be sent once."""
+    payload = _describe_raw(message, buffer.image)
+    slot, buffer.slot = buffer.slot, None
+    if slot is None:
+        message.data = bytes(payload)
+    else:
+        message.shared_memory.CopyFrom(slot.handle(len(payload)))
+    return slot
+
+
+def _describe(message: pb.Frame, image: ImageLike, pixel_format: PixelFormat) -> Payload:
+    """Fills in what is known of the image; its bytes."""
     match image:
         case RawImage():
-            _write_raw(message, image)
+            return _describe_raw(message, image)
         case Image.Image():
-            _write_raw(message, _from_pillow(image))
+            return _describe_raw(message, _from_pillow(image))
         case np.ndarray():
-            _write_raw(message, _from_array(image, pixel_format))
-        case bytes() | bytearray() | memoryview():
-            message.data = bytes(image)
+            return _describe_raw(message, _from_array(image, pixel_format))
+        case bytes() | bytearray():
+            return image
+        case memoryview():
+            return image.cast("B") if image.c_contiguous else bytes(image)
         case str() | os.PathLike():
-            message.data = read_picture(image)
+            return read_picture(image)
         case _:
             raise InvalidRequest(
                 f"a {type(image).__name__} is no image; give a path, encoded bytes, a Pillow image,"
@@ -68,7 +99,7 @@ def age_us(captured_unix_ns: int) -> int:
     return max(0, time.time_ns() - captured_unix_ns) // 1000
 
 
-def _write_raw(message: pb.Frame, image: RawImage) -> None:
+def _describe_raw(message: pb.Frame, image: RawImage) -> Payload:
     if image.format not in FORMATS:
         raise InvalidRequest(
             f"there is no format {image.format!r}; there are: {', '.join(FORMATS)}"
@@ -82,7 +113,7 @@ def _write_raw(message: pb.Frame, image: RawImage) -> None:
     message.width = image.width
     message.height = image.height
     message.stride = image.stride
-    message.data = bytes(image.data)
+    return image.data.cast("B") if isinstance(image.data, memoryview) else image.data
 
 
 def _from_pillow(image: Image.Image) -> RawImage:
@@ -107,4 +138,5 @@ def _from_array(array: npt.NDArray[np.generic], pixel_format: PixelFormat) -> Ra
         )
     if channels == 4 and pixel_format == "bgr":
         array, channels = array[..., :3], 3  # there is no BGRA in the contract, and alpha is unused
-    return RawImage(array.tobytes(), formats[channels], array.shape[1], array.shape[0])
+    pixels = np.ascontiguousarray(array).reshape(-1)
+    return RawImage(pixels.data, formats[channels], array.shape[1], array.shape[0])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+
+if TYPE_CHECKING:
+    from edgeseg_client.shared_memory import FrameBuffer
 
 PixelArray: TypeAlias = npt.NDArray[np.uint8]
 """uint8 of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); strides do not matter."""
@@ -24,7 +27,7 @@ class RawImage:
     next, 0 where rows are packed.
     """
 
-    data: bytes
+    data: bytes | bytearray | memoryview
     format: RawFormat
     width: int
     height: int
@@ -46,6 +49,6 @@ class Frame:
     None: the moment at which the client gets the frame. The largest age counts from it.
     """
 
-    image: ImageLike
+    image: ImageLike | FrameBuffer
     id: int | None = None
     captured_unix_ns: int | None = None

@@ -41,6 +41,13 @@ class InFlight:
         """The sent frame of that key, which is forgotten; None where it has its answer already."""
         return self._sent.pop(key, None)
 
+    def forget(self) -> list[Pending]:
+        """All frames; nobody waits for their answers any more."""
+        pending = [*self._sent.values(), *self._unsent]
+        self._sent.clear()
+        self._unsent.clear()
+        return pending
+
     def connection_lost(self) -> list[Pending]:
         """The frames that were lost for good; the others are to be sent again, in their order."""
         sent = list(self._sent.values())

@@ -41,6 +41,7 @@ class ServerInfo:
     """A daemon; `formats` and `outputs` are named as in the options of this package.
 
     `max_frame_bytes` and `max_frame_pixels` are 0 where the daemon states no limit.
+    `shared_memory_socket` is the path where it lends memory to clients on its machine, or empty.
     """
 
     version: str
@@ -49,6 +50,7 @@ class ServerInfo:
     outputs: tuple[str, ...]
     max_frame_bytes: int
     max_frame_pixels: int
+    shared_memory_socket: str = ""
 
     def model(self, name: str = "") -> ModelInfo:
         """The model of that name; without one, the daemon's default.
@@ -71,6 +73,7 @@ def read_info(message: pb.GetServerInfoResponse) -> ServerInfo:
         outputs=tuple(name for name, value in OUTPUTS.items() if value in message.outputs),
         max_frame_bytes=message.max_frame_bytes,
         max_frame_pixels=message.max_frame_pixels,
+        shared_memory_socket=message.shared_memory_socket,
     )
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
+from typing import TypeAlias
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.encode import PixelFormat, write_image
 from edgeseg_client.errors import InvalidRequest
 from edgeseg_client.frame import Frame, ImageLike
+from edgeseg_client.shared_memory import FrameBuffer, Ring, Slot
+
+Given: TypeAlias = Frame | ImageLike | FrameBuffer
+"""What can be given to a stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +24,7 @@ class Pending:
 
     `key` is unique in its stream and travels as the frame's id, for the caller's `frame_id` may not
     be. `given` is when the stream got the frame, by `time.perf_counter`. `fault` says why the frame
-    cannot be sent at all; empty otherwise.
+    cannot be sent at all; empty otherwise. `slot` is where its bytes are, in shared memory.
     """
 
     key: int
@@ -26,33 +32,61 @@ class Pending:
     given: float
     request: pb.SegmentRequest
     fault: str
+    slot: Slot | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the frame."""
+        frame = self.request.frame
+        return len(frame.data) or frame.shared_memory.length
+
+    def send_without(self, ring: Ring | None) -> None:
+        """Have the bytes in the message, unless they lie in `ring`."""
+        if self.slot is not None and self.slot.ring is not ring:
+            bring_along(self.request.frame, self.slot)
+
+    def settle(self) -> None:
+        """The frame is answered: nobody reads its bytes any more."""
+        if self.slot is not None:
+            self.slot.release()
 
 
 class Intake:
     """Numbers the frames of one stream and turns each into its message."""
 
-    def __init__(self, pixel_format: PixelFormat) -> None:
+    def __init__(
+        self, pixel_format: PixelFormat, ring: Callable[[], Ring | None] = lambda: None
+    ) -> None:
         self._pixel_format = pixel_format
+        self._ring = ring
         self._keys = count()
 
-    def take(self, given: Frame | ImageLike) -> Pending:
+    def take(self, given: Given) -> Pending:
         """The next frame; to be called in a thread, for it reads files and copies pixels.
 
         A frame that cannot be read is no error here, but has a `fault`.
         """
         key, now = next(self._keys), time.perf_counter()
         frame = given if isinstance(given, Frame) else Frame(given)
-        request, fault = pb.SegmentRequest(), ""
+        request, fault, slot = pb.SegmentRequest(), "", None
         try:
-            write_frame(request.frame, frame, self._pixel_format)
+            slot = write_frame(request.frame, frame, self._pixel_format, self._ring())
         except InvalidRequest as error:
             fault = str(error)
         request.frame.id = key
-        return Pending(key, key if frame.id is None else frame.id, now, request, fault)
+        return Pending(key, key if frame.id is None else frame.id, now, request, fault, slot)
 
 
-def write_frame(message: pb.Frame, frame: Frame, pixel_format: PixelFormat) -> None:
-    """Fills in everything but the age.
+def bring_along(message: pb.Frame, slot: Slot) -> None:
+    """Have a frame's bytes in its message, for the daemon does not know their region."""
+    if message.WhichOneof("source") == "shared_memory":
+        message.data = bytes(slot.view[: message.shared_memory.length])
+
+
+def write_frame(
+    message: pb.Frame, frame: Frame, pixel_format: PixelFormat, ring: Ring | None = None
+) -> Slot | None:
+    """Fills in everything but the age; the slot of `ring` that the bytes are in, if they are.
 
     Raises `InvalidRequest` where the image is none, or the id or the time is out of range.
     """
@@ -64,4 +98,4 @@ def write_frame(message: pb.Frame, frame: Frame, pixel_format: PixelFormat) -> N
         raise InvalidRequest(
             f"the frame's id or capture time is out of range or no whole number: {error}"
         ) from error
-    write_image(message, frame.image, pixel_format)
+    return write_image(message, frame.image, pixel_format, ring)

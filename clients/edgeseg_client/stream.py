@@ -17,15 +17,17 @@ from edgeseg_client.errors import Unavailable
 from edgeseg_client.in_flight import InFlight
 from edgeseg_client.intake import Pending
 from edgeseg_client.opening import Call
+from edgeseg_client.shared_memory import Ring
 from edgeseg_client.status import Status, call_errors, status_of
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A call whose options were accepted, and the daemon's limit; 0: none."""
+    """A call whose options were accepted, the daemon's limit (0: none), and memory that it lent."""
 
     call: Call
     max_frame_bytes: int
+    ring: Ring | None = None
 
 
 class FrameStream:
@@ -69,6 +71,8 @@ class FrameStream:
             await talk
         finally:
             await _end(talk)
+            for pending in self._in_flight.forget():
+                pending.settle()
 
     @property
     def _finished(self) -> bool:
@@ -135,15 +139,16 @@ class FrameStream:
         with call_errors(), contextlib.suppress(asyncio.InvalidStateError):
             while (pending := await self._next_unsent()) is not None:
                 frame = pending.request.frame
-                if 0 < connection.max_frame_bytes < len(frame.data):
+                if 0 < connection.max_frame_bytes < pending.size:
                     self._in_flight.answered(pending.key)
                     self._answer(
                         pending,
                         Status.INVALID,
-                        f"the frame has {len(frame.data)} bytes;"
+                        f"the frame has {pending.size} bytes;"
                         f" the daemon accepts {connection.max_frame_bytes}",
                     )
                     continue
+                pending.send_without(connection.ring)
                 frame.age_us = age_us(frame.captured_unix_ns)
                 await connection.call.write(pending.request)
             await connection.call.done_writing()
@@ -168,6 +173,7 @@ class FrameStream:
             raise Unavailable("the daemon ended the stream before it had answered every frame")
 
     def _deliver(self, pending: Pending, response: pb.SegmentResponse) -> None:
+        pending.settle()
         status = status_of(response.status)
         segmented = read_result(response, pending.frame_id) if status is Status.OK else None
         self._answers.put_nowait(
@@ -183,6 +189,7 @@ class FrameStream:
 
     def _answer(self, pending: Pending, status: Status, message: str) -> None:
         """Answers a frame without the daemon."""
+        pending.settle()
         latency = time.perf_counter() - pending.given
         self._answers.put_nowait(FrameAnswer(pending.frame_id, status, message, latency))
 

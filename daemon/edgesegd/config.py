@@ -74,6 +74,11 @@ class Config:
     threads: int = option(0, "threads of the interpreter; 0 chooses by cores and runtime")
     max_frame_bytes: int = option(32 << 20, "largest frame that is taken, bytes")
     max_frame_pixels: int = option(50_000_000, "largest picture that is decoded, pixels")
+    shared_memory_bytes: int = option(
+        256 << 20,
+        "memory that clients on this board are lent for frames, all together, bytes; 0 for none "
+        "(where the daemon listens on unix:///PATH)",
+    )
     unary_queue: int = option(16, "single images that may wait; one more is refused")
     drain_seconds: float = option(10.0, "how long frames may be answered after SIGTERM, seconds")
     engine_start_seconds: float = option(60.0, "how long an engine may take to start, seconds")

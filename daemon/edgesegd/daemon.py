@@ -30,10 +30,12 @@ from edgesegd.edges.desk import Desk
 from edgesegd.edges.engine_state import EngineState
 from edgesegd.edges.health import Health
 from edgesegd.edges.info import server_info
-from edgesegd.edges.listening import is_loopback, listen, split_address
+from edgesegd.edges.lending import SUFFIX, Lending
+from edgesegd.edges.listening import UNIX, is_loopback, listen, split_address
 from edgesegd.edges.metrics import Metrics
 from edgesegd.edges.metrics_server import MetricsServer
 from edgesegd.edges.names import SERVICE_NAME
+from edgesegd.edges.regions import AVAILABLE, Regions
 from edgesegd.edges.service import SegmentationService
 from edgesegd.edges.systemd import Notifier
 from edgesegd.link.bound import AnswerBound
@@ -78,6 +80,8 @@ class Daemon:
         self._model = read_model(path)
         self._pair = find_pair(self._model)
         self._limits = FrameLimits(config.max_frame_bytes, config.max_frame_pixels)
+        self._regions = Regions(config.shared_memory_bytes)
+        self._lending: list[Lending] = []
         self._many = config.optimize == "throughput"
         self._scheduler = Scheduler(ahead=self._many)
         self._metrics = Metrics(CollectorRegistry(), self._model)
@@ -89,11 +93,14 @@ class Daemon:
                 model=self._model,
                 limits=self._limits,
                 scheduler=self._scheduler,
+                regions=self._regions,
                 metrics=self._metrics,
                 delegate=lambda: self._engine.delegate,
             ),
             unary_queue=config.unary_queue,
-            server_info=lambda: server_info(self._model, self._limits, self._engine.ready),
+            server_info=lambda: server_info(
+                self._model, self._limits, self._engine.ready, self._memory_socket
+            ),
         )
         self._chooser = Chooser(
             self._pair,
@@ -110,6 +117,7 @@ class Daemon:
             queue_depth=lambda: self._scheduler.depth,
             streams=lambda: self._service.streams,
             engine_pid=lambda: self._engine.pid,
+            shared_memory=lambda: self._regions.size,
         )
         self._stop = asyncio.Event()
 
@@ -123,11 +131,14 @@ class Daemon:
             if not await self._start_engine():
                 return 0
             await server.start()
+            self._lend_memory(addresses)
             serving = asyncio.create_task(self._serve())
             self._say_ready(addresses, metrics_server)
             return await self._main_loop(server, serving)
         finally:
             await server.stop(None)
+            for lending in self._lending:
+                await lending.close()
             await self._fleet.close()
             if metrics_server is not None:
                 metrics_server.close()
@@ -237,6 +248,20 @@ class Daemon:
         names = (SERVICE_NAME, "grpc.health.v1.Health", reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
         return [listen(server, address) for address in self._config.listen]
+
+    @property
+    def _memory_socket(self) -> str:
+        return self._lending[0].path if self._lending else ""
+
+    def _lend_memory(self, addresses: list[str]) -> None:
+        """Lend memory beside each Unix socket."""
+        if not (AVAILABLE and self._config.shared_memory_bytes):
+            return
+        for address in addresses:
+            if address.startswith(UNIX):
+                lending = Lending(address.removeprefix("unix://") + SUFFIX, self._regions)
+                lending.start()
+                self._lending.append(lending)
 
     def _serve_metrics(self) -> MetricsServer | None:
         address = self._config.metrics_listen

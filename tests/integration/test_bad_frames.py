@@ -93,8 +93,8 @@ BAD = {
     ),
     "shared memory": (
         pb.Frame(shared_memory=pb.SharedMemoryHandle(region=1, length=5)),
-        pb.FRAME_STATUS_UNIMPLEMENTED,
-        "shared memory",
+        INVALID,
+        "no region 1 of shared memory",
     ),
 }
 CODES = {

@@ -14,6 +14,7 @@ from edgesegd.core.model.store import BUILTIN, resolve_model
 from edgesegd.edges import session
 from edgesegd.edges.desk import Desk
 from edgesegd.edges.metrics import Metrics
+from edgesegd.edges.regions import Regions
 from edgesegd.edges.service import SegmentationService
 from edgesegd.scheduler.scheduler import Scheduler
 from support.calls import stub
@@ -28,6 +29,7 @@ async def test_it_is_told_and_ended(
         model=model,
         limits=FrameLimits(1000, 1000),
         scheduler=Scheduler(),
+        regions=Regions(0),
         metrics=Metrics(CollectorRegistry(), model),
         delegate=lambda: "cpu",
     )

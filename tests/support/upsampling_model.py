@@ -33,6 +33,7 @@ class Head:
     before: Sequence[str] = ()
     after: Sequence[str] = ()
     axis: int = -1
+    labels: str = "int32"
     second_user: bool = False
 
 
@@ -82,7 +83,7 @@ class _Writer:
     def _finish(self, name: str, source: int) -> int:
         if name == "ARG_MAX":
             axis = self._constant(np.array(self._head.axis, np.int32))
-            return self._operate(name, [source, axis], (1, *self._head.large), "int32")
+            return self._operate(name, [source, axis], (1, *self._head.large), self._head.labels)
         return self._operate(name, [source], (1, *self._head.large, self._head.classes), "float32")
 
     def _resize(self, source: int, size: tuple[int, int]) -> int:
@@ -111,7 +112,7 @@ class _Writer:
                 self._head.flags
             )
         elif name == "ARG_MAX":
-            node.builtinOptions.outputType = schema.TensorType.INT32
+            node.builtinOptions.outputType = getattr(schema.TensorType, self._head.labels.upper())
         elif name == "CONV_2D":
             node.builtinOptions.strideW = node.builtinOptions.strideH = 1
             node.builtinOptions.dilationWFactor = node.builtinOptions.dilationHFactor = 1

@@ -9,12 +9,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.core.model.reading import read_model
 from support.calls import every, frames, segment
 from support.running_daemon import RunningDaemon
+from support.upsampling_model import Head, upsampling_model
 
 pytestmark = pytest.mark.system
 
@@ -79,12 +81,22 @@ async def test_it_serves_where_it_is_forced(swiftshader: dict[str, str], jpeg: b
 
 
 @pytest.mark.realmodel
-def test_a_model_that_it_cannot_run_as_a_whole_is_refused(
+def test_a_quantized_model_with_labels_runs_without_its_last_operators(
     swiftshader: dict[str, str], shared_dir: Path
 ) -> None:
+    """ARG_MAX to 64-bit integers is nothing for a GPU; its labels are made of the scores."""
     model = shared_dir / "models" / "deeplabv3_mnv2_dm05_pascal_quant.tflite"
     assert read_model(model).output.dtype == "int64"
-    found = probe_gpu(swiftshader, str(model))
+    assert probe_gpu(swiftshader, str(model))["verdict"] == "software"
+
+
+def test_a_model_that_it_cannot_run_as_a_whole_is_refused(
+    swiftshader: dict[str, str], tmp_path: Path
+) -> None:
+    """One whose scores another output needs keeps its ARG_MAX."""
+    head = Head(after=("ARG_MAX",), second_user=True, identities=0, labels="int64")
+    weights = np.ones((head.classes, 3), np.float32)
+    found = probe_gpu(swiftshader, str(upsampling_model(tmp_path, head, weights)))
     assert found["verdict"] == "failed"
     assert "gpu refuses" in found["reason"]
 

@@ -54,6 +54,11 @@ MAGIC = {
 """How the files begin; a WebP has its own name at byte 8 too."""
 
 
+LONGEST_MAGIC = 12
+
+Bytes = bytes | memoryview
+
+
 @dataclass(frozen=True, slots=True)
 class FrameLimits:
     """The largest frame that is taken: `size` in bytes, `pixels` as width * height."""
@@ -76,7 +81,7 @@ class FrameSpec:
     stride: int = 0
 
 
-def check_frame(spec: FrameSpec, data: bytes, limits: FrameLimits) -> FrameSpec:
+def check_frame(spec: FrameSpec, data: Bytes, limits: FrameLimits) -> FrameSpec:
     """`spec` with its format and stride known, if `data` can be such a frame.
 
     Raises InvalidFrame where they contradict each other or the limits.
@@ -88,9 +93,9 @@ def check_frame(spec: FrameSpec, data: bytes, limits: FrameLimits) -> FrameSpec:
             f"the frame has {len(data):,} bytes, more than the {limits.size:,} taken here"
         )
     if spec.format is FrameFormat.AUTO:
-        return FrameSpec(recognise(data))
+        return FrameSpec(recognise(bytes(data[:LONGEST_MAGIC])))
     if spec.format in ENCODED:
-        _check_magic(spec.format, data)
+        _check_magic(spec.format, bytes(data[:LONGEST_MAGIC]))
         return FrameSpec(spec.format)
     return _check_raw(spec, len(data), limits)
 

@@ -12,6 +12,7 @@ from edgesegd.core.frame import FrameLimits
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.core.result import FrameResult, Stage
 from edgesegd.edges.metrics import Metrics
+from edgesegd.edges.regions import Regions
 from edgesegd.edges.requests import (
     FrameOptions,
     FrameTag,
@@ -33,6 +34,7 @@ class Desk:
         model: ModelSpec,
         limits: FrameLimits,
         scheduler: Scheduler,
+        regions: Regions,
         metrics: Metrics,
         delegate: Callable[[], str],
     ) -> None:
@@ -40,6 +42,7 @@ class Desk:
         self.limits = limits
         self.scheduler = scheduler
         self.metrics = metrics
+        self._regions = regions
         self._delegate = delegate
 
     def options(self, options: pb.SegmentationOptions) -> FrameOptions:
@@ -51,9 +54,10 @@ class Desk:
     ) -> Job:
         """Queue a frame; raises a ClientError or a NotAnswered where that cannot be."""
         received = time.monotonic()
+        spec, data = parse_frame(frame, self.limits, self._regions)
         job = Job(
-            frame=parse_frame(frame, self.limits),
-            data=frame.data,
+            frame=spec,
+            data=data,
             options=options.result,
             answer=asyncio.get_running_loop().create_future(),
             deadline=deadline_of(frame, received, options, call_deadline),

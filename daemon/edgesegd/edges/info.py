@@ -12,7 +12,7 @@ from edgesegd.version import __version__
 
 
 def server_info(
-    model: ModelSpec, limits: FrameLimits, engine: EngineReady | None
+    model: ModelSpec, limits: FrameLimits, engine: EngineReady | None, memory_socket: str
 ) -> pb.GetServerInfoResponse:
     """The answer to GetServerInfo; `engine` is the one that is ready."""
     return pb.GetServerInfoResponse(
@@ -26,6 +26,7 @@ def server_info(
         ],
         max_frame_bytes=limits.size,
         max_frame_pixels=limits.pixels,
+        shared_memory_socket=memory_socket,
     )
 
 

@@ -110,6 +110,7 @@ class Metrics:
         queue_depth: Callable[[], int],
         streams: Callable[[], int],
         engine_pid: Callable[[], int | None],
+        shared_memory: Callable[[], int],
     ) -> None:
         """Read these whenever the page is asked for."""
         Gauge(
@@ -124,6 +125,11 @@ class Metrics:
             ["model"],
             registry=self.registry,
         ).labels(self._model).set_function(streams)
+        Gauge(
+            "edgeseg_shared_memory_bytes",
+            "Memory that is lent to clients on this board.",
+            registry=self.registry,
+        ).set_function(shared_memory)
         ProcessCollector(
             namespace="edgeseg_engine", pid=lambda: engine_pid() or -1, registry=self.registry
         )

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.core.errors import InvalidFrame, InvalidOptions, Unimplemented, UnknownModel
-from edgesegd.core.frame import FrameFormat, FrameLimits, FrameSpec, check_frame, check_pixels
+from edgesegd.core.frame import (
+    Bytes,
+    FrameFormat,
+    FrameLimits,
+    FrameSpec,
+    check_frame,
+    check_pixels,
+)
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.core.options import (
     NEEDS_SCORES,
@@ -19,6 +26,7 @@ from edgesegd.core.options import (
     SizeMode,
     check_result_size,
 )
+from edgesegd.edges.regions import Regions
 
 FORMATS = {
     pb.FRAME_FORMAT_UNSPECIFIED: FrameFormat.AUTO,
@@ -91,20 +99,19 @@ def deadline_of(
     return too_old if call_deadline is None else min(too_old, call_deadline)
 
 
-def parse_frame(frame: pb.Frame, limits: FrameLimits) -> FrameSpec:
-    """The frame's description, if its bytes can be what it says.
-
-    Raises InvalidFrame or Unimplemented.
-    """
+def parse_frame(frame: pb.Frame, limits: FrameLimits, regions: Regions) -> tuple[FrameSpec, Bytes]:
+    """The frame's description and its bytes, if they can be what it says; raises InvalidFrame."""
     if frame.format not in FORMATS:
         raise InvalidFrame(f"unknown frame format {frame.format}")
     source = frame.WhichOneof("source")
-    if source == "shared_memory":
-        raise Unimplemented("this daemon does not take frames in shared memory yet")
     if source is None:
         raise InvalidFrame("the frame has no data")
+    data: Bytes = frame.data
+    if source == "shared_memory":
+        handle = frame.shared_memory
+        data = regions.find(handle.region, handle.offset, handle.length)
     spec = FrameSpec(FORMATS[frame.format], frame.width, frame.height, frame.stride)
-    return check_frame(spec, frame.data, limits)
+    return check_frame(spec, data, limits), data
 
 
 def parse_options(

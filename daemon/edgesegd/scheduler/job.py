@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 from edgesegd.core.errors import EdgesegError
-from edgesegd.core.frame import FrameSpec
+from edgesegd.core.frame import Bytes, FrameSpec
 from edgesegd.core.options import ResultOptions
 from edgesegd.core.result import FrameResult
 
@@ -23,7 +23,7 @@ class Job:
     """
 
     frame: FrameSpec
-    data: bytes
+    data: Bytes
     options: ResultOptions
     answer: asyncio.Future[FrameResult]
     deadline: float | None = None

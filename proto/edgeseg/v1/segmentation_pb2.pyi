@@ -479,7 +479,12 @@ global___Frame = Frame
 
 @typing.final
 class SharedMemoryHandle(google.protobuf.message.Message):
-    """A place in a region of memory that the daemon shares with this client."""
+    """A place in a region of memory that the daemon shares with this client. Regions are lent on the
+    Unix socket GetServerInfoResponse.shared_memory_socket: the client sends one line of JSON,
+    `{"bytes": N}`, and gets one back, `{"region": ID, "bytes": N}`, with the region's descriptor
+    (SCM_RIGHTS), or `{"error": "…"}`. It has the region for as long as it stays connected there. The
+    bytes of a frame must stay as they are until it is answered.
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -864,12 +869,17 @@ class GetServerInfoResponse(google.protobuf.message.Message):
     OUTPUTS_FIELD_NUMBER: builtins.int
     MAX_FRAME_BYTES_FIELD_NUMBER: builtins.int
     MAX_FRAME_PIXELS_FIELD_NUMBER: builtins.int
+    SHARED_MEMORY_SOCKET_FIELD_NUMBER: builtins.int
     version: builtins.str
     """The daemon's version."""
     max_frame_bytes: builtins.int
     """Largest frame in bytes."""
     max_frame_pixels: builtins.int
     """Largest picture, width × height, in pixels."""
+    shared_memory_socket: builtins.str
+    """Where clients on this machine are lent memory for frames, the path of a Unix socket; empty:
+    nowhere.
+    """
     @property
     def models(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Model]:
         """The models it serves; the first is the default."""
@@ -891,8 +901,9 @@ class GetServerInfoResponse(google.protobuf.message.Message):
         outputs: collections.abc.Iterable[global___Output.ValueType] | None = ...,
         max_frame_bytes: builtins.int = ...,
         max_frame_pixels: builtins.int = ...,
+        shared_memory_socket: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["formats", b"formats", "max_frame_bytes", b"max_frame_bytes", "max_frame_pixels", b"max_frame_pixels", "models", b"models", "outputs", b"outputs", "version", b"version"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["formats", b"formats", "max_frame_bytes", b"max_frame_bytes", "max_frame_pixels", b"max_frame_pixels", "models", b"models", "outputs", b"outputs", "shared_memory_socket", b"shared_memory_socket", "version", b"version"]) -> None: ...
 
 global___GetServerInfoResponse = GetServerInfoResponse
 

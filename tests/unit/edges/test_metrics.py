@@ -27,6 +27,7 @@ GOLDEN = {
     "edgeseg_frames": ("counter", {"model", "delegate", "outcome"}),
     "edgeseg_model_info": ("gauge", {"model", "version", "input", "output"}),
     "edgeseg_queue_depth": ("gauge", {"model"}),
+    "edgeseg_shared_memory_bytes": ("gauge", set()),
     "edgeseg_stage_seconds": ("histogram", {"model", "delegate", "stage"}),
     "edgeseg_streams": ("gauge", {"model"}),
 }
@@ -61,7 +62,12 @@ def ready(delegate: str, runtime: str, threads: int) -> EngineReady:
 
 
 def watch(metrics: Metrics, engine_pid: int | None = None) -> None:
-    metrics.watch(queue_depth=lambda: 3, streams=lambda: 2, engine_pid=lambda: engine_pid)
+    metrics.watch(
+        queue_depth=lambda: 3,
+        streams=lambda: 2,
+        engine_pid=lambda: engine_pid,
+        shared_memory=lambda: 4096,
+    )
 
 
 def test_the_page_of_a_busy_daemon(metrics: Metrics) -> None:
@@ -154,7 +160,12 @@ def test_the_engines_that_are_ready_are_shown(metrics: Metrics) -> None:
 
 def test_what_is_watched_is_read_when_the_page_is(metrics: Metrics) -> None:
     depth = 3
-    metrics.watch(queue_depth=lambda: depth, streams=lambda: 2, engine_pid=lambda: None)
+    metrics.watch(
+        queue_depth=lambda: depth,
+        streams=lambda: 2,
+        engine_pid=lambda: None,
+        shared_memory=lambda: 0,
+    )
     assert value(metrics, "edgeseg_queue_depth") == 3
     assert value(metrics, "edgeseg_streams") == 2
     depth = 9

@@ -12,6 +12,7 @@ from edgesegd.core.errors import InvalidFrame, InvalidOptions, Unimplemented, Un
 from edgesegd.core.frame import FrameFormat, FrameLimits, FrameSpec
 from edgesegd.core.model.spec import ModelSpec, OutputKind, TensorSpec
 from edgesegd.core.options import Output, ResizePolicy, ResultOptions, SizeMode
+from edgesegd.edges.regions import Regions
 from edgesegd.edges.requests import (
     FORMATS,
     OUTPUTS,
@@ -27,6 +28,7 @@ from support.model_specs import model_spec
 from support.pictures import file_of, gradient
 
 LIMITS = FrameLimits(size=10_000, pixels=5_000)
+REGIONS = Regions(1 << 20)
 SCORED = model_spec()
 LABELLED = model_spec(
     output=TensorSpec("labels", (1, 4, 6), "int64"), kind=OutputKind.LABELS, classes=()
@@ -160,23 +162,23 @@ def test_a_model_of_labels_with_some_names_may_have_any_class_too() -> None:
 
 def test_a_raw_frame() -> None:
     frame = pb.Frame(format=pb.FRAME_FORMAT_BGR, width=5, height=4, stride=16, data=bytes(64))
-    assert parse_frame(frame, LIMITS) == FrameSpec(FrameFormat.BGR, 5, 4, 16)
+    assert parse_frame(frame, LIMITS, REGIONS)[0] == FrameSpec(FrameFormat.BGR, 5, 4, 16)
 
 
 def test_an_encoded_frame_is_recognised() -> None:
     frame = pb.Frame(data=file_of(gradient(8, 8), "PNG"), width=3, stride=99)
-    assert parse_frame(frame, LIMITS) == FrameSpec(FrameFormat.PNG)
+    assert parse_frame(frame, LIMITS, REGIONS)[0] == FrameSpec(FrameFormat.PNG)
 
 
 def test_frames_that_cannot_be_taken() -> None:
     with pytest.raises(InvalidFrame, match="unknown frame format 99"):
-        parse_frame(pb.Frame(format=99, data=b"x"), LIMITS)  # type: ignore[arg-type]
+        parse_frame(pb.Frame(format=99, data=b"x"), LIMITS, REGIONS)  # type: ignore[arg-type]
     with pytest.raises(InvalidFrame, match="no data"):
-        parse_frame(pb.Frame(), LIMITS)
+        parse_frame(pb.Frame(), LIMITS, REGIONS)
     with pytest.raises(InvalidFrame, match="0 bytes"):
-        parse_frame(pb.Frame(data=b""), LIMITS)
-    with pytest.raises(Unimplemented, match="shared memory"):
-        parse_frame(pb.Frame(shared_memory=pb.SharedMemoryHandle(region=1)), LIMITS)
+        parse_frame(pb.Frame(data=b""), LIMITS, REGIONS)
+    with pytest.raises(InvalidFrame, match="no region 1 of shared memory"):
+        parse_frame(pb.Frame(shared_memory=pb.SharedMemoryHandle(region=1)), LIMITS, REGIONS)
 
 
 def test_what_is_kept_of_a_frame() -> None:

@@ -75,6 +75,7 @@ heads = st.builds(
     identities=st.integers(0, 2),
     after=st.sampled_from([(), ("ARG_MAX",)]),
     axis=st.sampled_from([-1, 3]),
+    labels=st.sampled_from(["int32", "int64"]),
 ).filter(
     lambda head: (
         # What covers another part of the frame is no mask of it.

@@ -1,0 +1,206 @@
+"""Memory that the daemon on this board lends for frames, so that their bytes cross no socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import mmap
+import os
+import socket
+import threading
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgeseg_client.errors import InvalidRequest, Unavailable
+from edgeseg_client.frame import RawFormat, RawImage
+
+DEFAULT_BYTES: Final = 32 << 20
+"""A region, where nothing else is said: four frames of 1080p at four bytes a pixel."""
+SLOTS: Final = 4
+"""Frames that a region has room for; more of them travel in their messages."""
+
+_LONGEST_ANSWER: Final = 4096
+_SECONDS: Final = 10.0
+_BYTES_A_ROW: Final[dict[RawFormat, tuple[int, int, int]]] = {
+    # Bytes of a pixel of the first plane, and all rows as a share of the height.
+    "rgb": (3, 1, 1),
+    "bgr": (3, 1, 1),
+    "rgba": (4, 1, 1),
+    "gray8": (1, 1, 1),
+    "nv12": (1, 3, 2),
+    "i420": (1, 3, 2),
+    "yuyv": (2, 1, 1),
+}
+
+
+class Slot:
+    """Room for one frame, until it is released or forgotten; `view` are its bytes."""
+
+    def __init__(self, ring: Ring, number: int, view: memoryview) -> None:
+        self.ring = ring
+        self.view = view
+        self._number = number
+        self._held = True
+
+    def __del__(self) -> None:
+        self.release()
+
+    def handle(self, length: int) -> pb.SharedMemoryHandle:
+        """What the daemon is told of the first `length` bytes."""
+        offset = self._number * self.ring.slot_size
+        return pb.SharedMemoryHandle(region=self.ring.region, offset=offset, length=length)
+
+    def release(self) -> None:
+        """Let another frame use it. May be called twice."""
+        if self._held:
+            self._held = False
+            self.ring.put_back(self._number)
+
+
+class Ring:
+    """A region that is lent, cut into SLOTS slots of `slot_size` bytes. For several threads.
+
+    `region` is its name. It is this client's for as long as `lease` is connected; the memory itself
+    stays for as long as somebody uses it.
+    """
+
+    def __init__(self, lease: socket.socket, region: int, size: int, descriptor: int) -> None:
+        self.region = region
+        self.slot_size = size // SLOTS
+        self._lease = lease
+        lease.setblocking(False)
+        self._memory = memoryview(mmap.mmap(descriptor, size))
+        self._free = set(range(SLOTS))
+        self._lock = threading.Lock()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the daemon that lent it is still there."""
+        if self._lease.fileno() < 0:
+            return False
+        try:
+            return bool(self._lease.recv(1, socket.MSG_PEEK))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+    def take(self, size: int) -> Slot | None:
+        """Room for `size` bytes; None where there is none."""
+        with self._lock:
+            if size > self.slot_size or not self._free:
+                return None
+            number = self._free.pop()
+        start = number * self.slot_size
+        return Slot(self, number, self._memory[start : start + self.slot_size])
+
+    def put_back(self, number: int) -> None:
+        """The frame that was there is answered."""
+        with self._lock:
+            self._free.add(number)
+
+    def close(self) -> None:
+        """Give the region back."""
+        self._lease.close()
+
+
+def borrow(path: str, size: int) -> Ring:
+    """A region of `size` bytes from the daemon that lends at `path`.
+
+    Raises `Unavailable` where nobody does, `InvalidRequest` where it refuses.
+    """
+    lease = socket.socket(socket.AF_UNIX)
+    try:
+        lease.settimeout(_SECONDS)
+        lease.connect(path)
+        lease.sendall(json.dumps({"bytes": size}).encode() + b"\n")
+        line, descriptors, _, _ = socket.recv_fds(lease, _LONGEST_ANSWER, 1)
+        try:
+            answer = json.loads(line)
+            if not descriptors:
+                raise InvalidRequest(f"the daemon lends no memory: {answer['error']}")
+            return Ring(lease, answer["region"], answer["bytes"], descriptors[0])
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+    except (OSError, ValueError, LookupError) as error:
+        lease.close()
+        raise Unavailable(f"no memory can be borrowed at {path}: {error}") from error
+    except BaseException:
+        lease.close()
+        raise
+
+
+class Lease:
+    """Sees to it that there is a ring, a new one after each loss of the daemon.
+
+    `ring` is the one there is now.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._renewing = asyncio.Lock()
+        self.ring: Ring | None = None
+
+    async def renew(self, path: str) -> Ring:
+        """The ring, from the daemon that lends at `path`; raises as `borrow` does."""
+        if not path:
+            raise InvalidRequest(
+                "this daemon lends no memory: it must listen on unix:///PATH on this machine, "
+                "with shared_memory_bytes above 0; leave shared_memory out otherwise"
+            )
+        async with self._renewing:
+            if self.ring is None or not self.ring.alive:
+                self.close()
+                self.ring = await asyncio.to_thread(borrow, path, self._size)
+            return self.ring
+
+    def close(self) -> None:
+        """Give back what there is."""
+        if self.ring is not None:
+            self.ring.close()
+            self.ring = None
+
+
+def lease_of(shared_memory: bool | int) -> Lease | None:
+    """The lease that a client's argument means; raises `InvalidRequest` for a silly size."""
+    if shared_memory is False:
+        return None
+    size = DEFAULT_BYTES if shared_memory is True else shared_memory
+    if not isinstance(size, int) or size < SLOTS:
+        raise InvalidRequest(f"shared_memory is True or a number of bytes, not {shared_memory!r}")
+    return Lease(size)
+
+
+class FrameBuffer:
+    """A raw frame to be filled in place and sent once, best as soon as it is filled.
+
+    `data` are its bytes, row by row without padding; `array` the same as (height, width, channels)
+    or, for formats of several planes, as (rows, width). It lies in shared memory where there is
+    room for it, else in ordinary memory; then it travels in its message.
+    """
+
+    def __init__(self, width: int, height: int, pixel_format: RawFormat, ring: Ring | None) -> None:
+        if pixel_format not in _BYTES_A_ROW:
+            raise InvalidRequest(
+                f"there is no format {pixel_format!r}; there are: {', '.join(_BYTES_A_ROW)}"
+            )
+        if width < 1 or height < 1:
+            raise InvalidRequest(f"a picture of {width}x{height} pixels is empty")
+        channels, rows, per = _BYTES_A_ROW[pixel_format]
+        size = width * channels * height * rows // per
+        self.slot = ring.take(size) if ring is not None else None
+        whole = memoryview(bytearray(size)) if self.slot is None else self.slot.view
+        self.data = whole[:size]
+        self.image = RawImage(self.data, pixel_format, width, height)
+        shape = (height, width, channels) if rows == per else (height * rows // per, width)
+        self.array: npt.NDArray[np.uint8] = np.frombuffer(self.data, np.uint8).reshape(shape)
+
+    def discard(self) -> None:
+        """Give its room back, where it is not to be sent."""
+        if self.slot is not None:
+            self.slot.release()
+            self.slot = None

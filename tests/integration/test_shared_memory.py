@@ -1,0 +1,239 @@
+"""Frames in memory that the daemon lends to clients on its board."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgeseg_client import Client, RawImage, Result
+from edgeseg_client.errors import InvalidRequest, Unavailable
+from edgeseg_client.frame import ImageLike
+from edgeseg_client.shared_memory import SLOTS, FrameBuffer, borrow
+from support.calls import every, segment, stub
+from support.pictures import gradient
+from support.running_daemon import RunningDaemon
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is lent on Linux only")
+
+PIXELS = np.asarray(gradient(320, 240))
+LIMIT = 40 << 20
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"unix://{tmp_path_factory.mktemp('run')}/grpc.sock"
+
+
+@pytest.fixture(scope="module")
+def unix_daemon(address: str) -> Iterator[RunningDaemon]:
+    with RunningDaemon(f"--listen={address}", f"--shared-memory-bytes={LIMIT}") as running:
+        yield running
+
+
+def lent(running: RunningDaemon) -> float:
+    return running.metric("edgeseg_shared_memory_bytes")
+
+
+async def until_lent(running: RunningDaemon, size: float) -> None:
+    async with asyncio.timeout(10):
+        while lent(running) != size:
+            await asyncio.sleep(0.01)
+
+
+def labels(result: Result) -> bytes:
+    return result.labels.tobytes()
+
+
+def nothing_is_left() -> bool:
+    shared = Path("/dev/shm")  # noqa: S108 # looked at, not used
+    return not [each for each in shared.iterdir() if "edgeseg" in each.name]
+
+
+def test_masks_are_those_of_the_same_frame_in_a_message(
+    unix_daemon: RunningDaemon, address: str, jpeg: bytes
+) -> None:
+    """More frames than there are slots, of every kind, one at a time and many at once."""
+    images: list[ImageLike] = [PIXELS, jpeg, RawImage(PIXELS.tobytes(), "bgr", 320, 240)] * (
+        SLOTS + 1
+    )
+    with Client(address) as plain, Client(address, shared_memory=True) as sharing:
+        expected = [labels(plain.segment(image)) for image in images[:3]]
+        assert [labels(sharing.segment(image)) for image in images[:3]] == expected
+        assert lent(unix_daemon) > 0
+        answers = {each.frame_id: each for each in sharing.stream(images, policy="every")}
+        assert answers.keys() == set(range(len(images)))
+        for number, answer in answers.items():
+            assert labels(answer.result) == expected[number % 3]
+        ring = sharing._client._lease
+        assert ring is not None
+        assert ring.ring is not None
+        assert len(ring.ring._free) == SLOTS, "all slots are free again"
+
+
+def test_a_camera_writes_into_it(unix_daemon: RunningDaemon, address: str) -> None:
+    with Client(address) as plain, Client(address, shared_memory=True) as camera:
+        expected = labels(plain.segment(PIXELS))
+
+        def shots() -> Iterator[FrameBuffer]:
+            for _ in range(3 * SLOTS):
+                buffer = camera.frame_buffer(320, 240, "rgb")
+                buffer.array[:] = PIXELS
+                yield buffer
+
+        answers = list(camera.stream(shots(), policy="every"))
+        assert [labels(answer.result) for answer in answers] == [expected] * 3 * SLOTS
+        spare = camera.frame_buffer(64, 48, "nv12")
+        assert (spare.array.shape, spare.slot is not None) == ((72, 64), True)
+        spare.discard()
+    assert lent(unix_daemon) >= 0
+
+
+async def test_the_region_is_gone_with_its_client(unix_daemon: RunningDaemon, address: str) -> None:
+    before = lent(unix_daemon)
+    code = (
+        "import sys; from edgeseg_client import Client; import numpy as np\n"
+        f"client = Client({address!r}, shared_memory=True)\n"
+        "client.segment(np.zeros((48, 64, 3), np.uint8)); print('ready', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as client:
+        assert client.stdout is not None
+        assert (await asyncio.to_thread(client.stdout.readline)) == b"ready\n"
+        assert lent(unix_daemon) > before
+        client.kill()
+    await until_lent(unix_daemon, before)
+    assert nothing_is_left()
+
+
+async def test_descriptors_stay_flat(unix_daemon: RunningDaemon, address: str) -> None:
+    folder = Path(f"/proc/{unix_daemon.process.pid}/fd")
+    path = address.removeprefix("unix://") + ".memory"
+    await until_lent(unix_daemon, 0)
+    counts = []
+    for _ in range(3):
+        for _ in range(10):
+            borrow(path, 4096).close()
+        await until_lent(unix_daemon, 0)
+        counts.append(len(list(folder.iterdir())))
+    assert counts[0] == counts[-1]
+
+
+def handle(region: int, offset: int, length: int) -> pb.SegmentRequest:
+    shared = pb.SharedMemoryHandle(region=region, offset=offset, length=length)
+    return pb.SegmentRequest(
+        frame=pb.Frame(format=pb.FRAME_FORMAT_RGB, width=320, height=240, shared_memory=shared)
+    )
+
+
+async def test_bad_handles_fail_their_frame_only(unix_daemon: RunningDaemon, address: str) -> None:
+    ring = borrow(address.removeprefix("unix://") + ".memory", 1 << 20)
+    slot = ring.take(PIXELS.nbytes)
+    assert slot is not None
+    slot.view[: PIXELS.nbytes] = PIXELS.tobytes()
+    good = slot.handle(PIXELS.nbytes)
+    largest = (1 << 64) - 1
+    bad = [
+        (ring.region ^ 1, 0, PIXELS.nbytes),
+        (0, 0, PIXELS.nbytes),
+        (ring.region, 0, 0),
+        (ring.region, 1 << 20, 1),
+        (ring.region, 0, (1 << 20) + 1),
+        (ring.region, largest, largest),
+        (ring.region, largest, 2),
+        (ring.region, 0, 1000),
+    ]
+    requests = [handle(*each) for each in bad] + [handle(good.region, good.offset, good.length)]
+    for number, request in enumerate(requests):
+        request.frame.id = number
+    answers = await segment(unix_daemon.address, [every(), *requests])
+    statuses = [answers[number].status for number in range(len(requests))]
+    assert statuses == [pb.FRAME_STATUS_INVALID] * len(bad) + [pb.FRAME_STATUS_OK]
+    ring.close()
+    await until_lent(unix_daemon, 0)
+    again = await segment(unix_daemon.address, [every(), requests[-1]])
+    assert "gone with the connection" in again[len(bad)].message
+
+
+@pytest.mark.parametrize(
+    ("request_line", "told"),
+    [
+        (b"hello\n", "one line of JSON"),
+        (b'{"bytes": 1.5}\n', "one line of JSON"),
+        (b"[" * 200 + b"\n", "one line of JSON"),
+        (b'{"bytes": 0}\n', "a region has 1 to"),
+        (b'{"bytes": 99999999999999}\n', "a region has 1 to"),
+        (b"x" * 300, "one line of JSON"),
+    ],
+)
+async def test_silly_requests_are_told(
+    unix_daemon: RunningDaemon, address: str, request_line: bytes, told: str
+) -> None:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(address.removeprefix("unix://") + ".memory")
+        client.sendall(request_line)
+        client.settimeout(10)
+        answer = await asyncio.to_thread(client.recv, 1000)
+    assert told in json.loads(answer)["error"]
+    assert lent(unix_daemon) == 0
+
+
+def test_more_than_there_is_cannot_be_had(unix_daemon: RunningDaemon, address: str) -> None:
+    assert lent(unix_daemon) == 0
+    with (
+        Client(address, shared_memory=LIMIT) as first,
+        Client(address, shared_memory=True) as second,
+    ):
+        first.segment(PIXELS)
+        with pytest.raises(InvalidRequest, match="lent already"):
+            second.segment(PIXELS)
+
+
+def test_where_no_memory_is_lent_the_client_says_what_to_do(daemon: RunningDaemon) -> None:
+    with (
+        Client(daemon.address, shared_memory=True) as client,
+        pytest.raises(InvalidRequest, match="listen on unix:///PATH"),
+    ):
+        client.segment(PIXELS)
+
+
+def test_a_client_goes_on_with_the_next_daemon(tmp_path: Path) -> None:
+    """After a SIGKILL, which leaves nothing behind; frames without an answer are sent again."""
+    address = f"unix://{tmp_path}/grpc.sock"
+    first = RunningDaemon(f"--listen={address}")
+    with Client(address, shared_memory=True) as client:
+        expected = labels(client.segment(PIXELS))
+        answers = client.stream([PIXELS] * 12, policy="every")
+        assert labels(next(answers).result) == expected
+        first.stop(signal.SIGKILL)
+        assert nothing_is_left()
+        with RunningDaemon(f"--listen={address}") as second:
+            assert [labels(answer.result) for answer in answers] == [expected] * 11
+            assert labels(client.segment(PIXELS)) == expected
+            assert lent(second) > 0
+    assert not (tmp_path / "grpc.sock.memory").exists()
+
+
+def test_without_a_daemon_the_error_is_clear(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="no memory can be borrowed"):
+        borrow(str(tmp_path / "nobody"), 4096)
+
+
+async def test_info_says_where(unix_daemon: RunningDaemon, address: str) -> None:
+    async with stub(unix_daemon.address) as service:
+        info = await service.GetServerInfo(pb.GetServerInfoRequest())
+    assert info.shared_memory_socket == address.removeprefix("unix://") + ".memory"
+    mode = os.stat(info.shared_memory_socket).st_mode  # noqa: PTH116
+    assert mode & 0o777 == os.stat(address.removeprefix("unix://")).st_mode & 0o777  # noqa: PTH116
