@@ -20,17 +20,14 @@ class Axis:
     """Pixels among `count` small ones.
 
     Pixel i lies between the small pixels `lower[i]` and the next one (the last has none), at the
-    share `weight[i]` of the way. `lower` never falls.
+    share `weight[i]` of the way. `lower` never falls. `starts` says which pixel comes first after
+    each small one, and, one more, how many there are.
     """
 
     count: int
     lower: Indices
     weight: Weights
-
-    @property
-    def starts(self) -> Indices:
-        """Which pixel comes first after each small one; and, one more, how many there are."""
-        return np.searchsorted(self.lower, np.arange(self.count + 1))
+    starts: Indices
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,4 +66,5 @@ def axis_at(positions: Positions, count: int) -> Axis:
     """Pixels at `positions`, counted in small pixels from 0; outside they lie on the border."""
     clamped = positions.clip(0, count - 1).astype(np.float32)
     lower = clamped.astype(np.intp)
-    return Axis(count, lower, clamped - lower.astype(np.float32))
+    starts = np.searchsorted(lower, np.arange(count + 1))
+    return Axis(count, lower, clamped - lower.astype(np.float32), starts)

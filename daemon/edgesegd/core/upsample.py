@@ -75,17 +75,19 @@ class _Corners:
 
     @classmethod
     def of(cls, small: SmallScores) -> _Corners:
-        scores = np.pad(small, ((0, 1), (0, 1), (0, 0)), mode="edge")
+        height, width, classes = small.shape
+        scores = np.empty((height + 1, width + 1, classes), small.dtype)
+        scores[:-1, :-1], scores[-1, :-1], scores[:-1, -1] = small, small[-1], small[:, -1]
+        scores[-1, -1] = small[-1, -1]
         best = scores.argmax(axis=-1)
         if scores.dtype.kind != "f":
             # What is more stays more, or is rounded to the same, and then the first wins as here.
             sure, slack = np.ones(best.shape, np.bool_), np.float32(0)
         else:
-            slack = np.float32(NARROW) * np.abs(scores).max()
-            others = scores.copy()
-            np.put_along_axis(others, best[..., None], -np.inf, axis=-1)
-            first = np.take_along_axis(scores, best[..., None], axis=-1)[..., 0]
-            sure = first - others.max(axis=-1) > slack
+            highest = scores.max(axis=-1)
+            slack = np.float32(NARROW) * max(highest.max(), -scores.min())
+            near = scores >= (highest - slack)[..., None]
+            sure = np.count_nonzero(near, axis=-1) == 1
         return cls(scores, best.astype(np.uint8), sure, slack)
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgesegd.core.axis import Axis
+from edgesegd.core.axis import axis_at
 from edgesegd.core.geometry import Fit, fit
 from edgesegd.core.labels import Labels
 from edgesegd.core.mask import Mask, PlainReader, mask_reader, read_mask
@@ -235,8 +235,7 @@ def test_many_pixels_are_made_in_batches() -> None:
     rng = np.random.default_rng(4)
     scores = rng.normal(size=(9, 9, 5)).astype(np.float32)
     positions = np.linspace(0, 8, 1500, dtype=np.float32)
-    lower = positions.astype(np.intp)
-    axis = Axis(9, lower, positions - lower.astype(np.float32))
+    axis = axis_at(positions, 9)
     made: Labels = upsample_labels(scores, axis, axis)
     np.testing.assert_array_equal(made, upsample_scores(scores, axis, axis).argmax(-1))
 
@@ -245,7 +244,7 @@ def test_many_pixels_are_made_in_batches() -> None:
 def test_scores_that_are_no_numbers_harm_nothing(broken: float) -> None:
     scores = np.zeros((3, 3, 4), np.float32)
     scores[1, 1] = broken
-    axis = Axis(3, np.array([0, 0, 1, 1, 2]), np.array([0, 0.5, 0, 0.5, 0], np.float32))
+    axis = axis_at(np.linspace(0, 2, 5), 3)
     assert upsample_labels(scores, axis, axis).shape == (5, 5)
 
 
