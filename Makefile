@@ -42,6 +42,8 @@ proto-baseline: .tools/.ready
 bench: .venv/.ready
 	.venv/bin/python benchmarks/latency.py
 	.venv/bin/python benchmarks/overload.py
+	.venv/bin/python benchmarks/fairness.py
+	.venv/bin/python benchmarks/shared_memory.py
 	.venv/bin/python benchmarks/recovery.py
 	.venv/bin/python benchmarks/misbehaviour.py
 	.venv/bin/python benchmarks/start.py

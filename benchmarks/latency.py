@@ -10,72 +10,12 @@ import argparse
 import asyncio
 import json
 import statistics
-import time
-from collections.abc import AsyncIterator, Callable
 
-import grpc.aio
-from inputs import Inputs, load_inputs
-from naive import NaivePipeline
-from wire import async_stub
+from inputs import load_inputs
 
-from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.bench.latency import measure_latency, ratios
 from edgesegd.engine.runtime import load_runtime
 from edgesegd.launch import LaunchedDaemon
-
-
-class OneInFlight:
-    """Sends a frame when the one before is answered."""
-
-    def __init__(self, channel: grpc.aio.Channel, jpeg: bytes) -> None:
-        self._call = async_stub(channel).Segment()
-        self._request = pb.SegmentRequest(frame=pb.Frame(data=jpeg))
-
-    async def __call__(self) -> None:
-        """One frame there and back."""
-        await self._call.write(self._request)
-        answer = await self._call.read()
-        if not isinstance(answer, pb.SegmentResponse) or answer.status != pb.FRAME_STATUS_OK:
-            raise SystemExit(f"a frame failed: {answer}")
-
-
-async def repeat(count: int, action: Callable[[], object]) -> AsyncIterator[float]:
-    """Seconds that each of `count` runs took."""
-    for _ in range(count):
-        started = time.perf_counter()
-        done = action()
-        if asyncio.iscoroutine(done):
-            await done
-        yield time.perf_counter() - started
-
-
-async def measure(
-    inputs: Inputs, threads: int, rounds: int, frames: int
-) -> dict[str, list[list[float]]]:
-    """Seconds by way, a list for each round."""
-    naive = NaivePipeline(inputs.model, threads)
-    seconds: dict[str, list[list[float]]] = {"rpc": [], "naive": [], "invoke": []}
-    flags = (f"--model={inputs.model.path}", f"--threads={threads}", "--delegate=cpu")
-    with LaunchedDaemon(*flags) as daemon:
-        async with grpc.aio.insecure_channel(daemon.address) as channel:
-            ways: dict[str, Callable[[], object]] = {
-                "rpc": OneInFlight(channel, inputs.jpeg),
-                "naive": lambda: naive(inputs.jpeg),
-                "invoke": naive.interpreter.invoke,
-            }
-            for number in range(rounds + 1):
-                for way, action in ways.items():
-                    taken = [spent async for spent in repeat(frames, action)]
-                    if number:  # the first round warms up
-                        seconds[way].append(taken)
-    return seconds
-
-
-def ratios(seconds: dict[str, list[list[float]]], way: str, other: str) -> list[float]:
-    """Median by median, round by round."""
-    return [
-        statistics.median(one) / statistics.median(two)
-        for one, two in zip(seconds[way], seconds[other], strict=True)
-    ]
 
 
 def main() -> None:
@@ -89,7 +29,11 @@ def main() -> None:
     inputs = load_inputs()
     runtime = load_runtime("auto")
     threads = args.threads or runtime.default_threads()
-    seconds = asyncio.run(measure(inputs, threads, args.rounds, args.frames))
+    flags = (f"--model={inputs.model.path}", f"--threads={threads}", "--delegate=cpu")
+    with LaunchedDaemon(*flags) as daemon:
+        seconds = asyncio.run(
+            measure_latency(daemon.address, inputs, threads, rounds=args.rounds, frames=args.frames)
+        )
     found = {
         f"rpc / {other}": [round(ratio, 3) for ratio in sorted(ratios(seconds, "rpc", other))]
         for other in ("naive", "invoke")

@@ -17,12 +17,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import grpc.aio
-from inputs import Inputs, load_inputs
+from inputs import load_inputs
 from rich.console import Console
 from rich.table import Table
-from wire import async_stub
 
 from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.bench.inputs import Inputs
+from edgesegd.bench.wire import async_stub
 from edgesegd.core.delegates.selection import Selection
 from edgesegd.core.delegates.spec import DelegateSpec, parse_delegate
 from edgesegd.core.model.pair import find_pair

@@ -11,9 +11,9 @@ import time
 
 import grpc.aio
 from inputs import load_inputs
-from wire import async_stub
 
 from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.bench.wire import async_stub
 from edgesegd.launch import LaunchedDaemon
 
 

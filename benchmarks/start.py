@@ -10,10 +10,11 @@ import time
 from pathlib import Path
 
 import grpc.aio
-from inputs import Inputs, load_inputs
-from wire import async_stub
+from inputs import load_inputs
 
 from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.bench.inputs import Inputs
+from edgesegd.bench.wire import async_stub
 from edgesegd.launch import LaunchedDaemon
 
 PROBE_SECONDS = 120.0

@@ -23,9 +23,10 @@ LAYERS = {
     "edges": {"edges", "scheduler", "link", "core", "version"},
     "engine": {"engine", "core"},
     "probe": {"probe", "child", "core"},
+    "bench": {"bench", "engine", "launch", "core"},
     "config": {"config", "core"},
     "daemon": {"daemon", "edges", "link", "scheduler", "probe", "core", "config", "version"},
-    "cli": {"cli", "daemon", "probe", "config", "core", "version"},
+    "cli": {"cli", "bench", "daemon", "probe", "config", "core", "version"},
     "launch": {"launch", "core"},
     "version": {"version"},
     "__main__": {"cli"},
@@ -34,6 +35,7 @@ LAYERS = {
 """Each part of the daemon, and those that it may import."""
 
 PACKAGES = {
+    "bench": {"edgeseg", "grpc", "numpy", "PIL"},
     "cli": {"rich"},
     "core": {"numpy", "PIL"},
     "edges": {"edgeseg", "grpc", "grpc_health", "prometheus_client"},
@@ -87,11 +89,14 @@ def packages(path: Path) -> set[str]:
 
 
 def reached_from(module: str) -> Iterator[str]:
-    """Every module of the daemon that importing `module` imports, however far."""
+    """Every module of the daemon that importing `module` imports, however far.
+
+    But for the measurements, which their command imports when it runs.
+    """
     waiting, seen = [module], set()
     while waiting:
         name = waiting.pop()
-        if name in seen or name not in EDGESEGD:
+        if name in seen or name not in EDGESEGD or part(name) == "bench":
             continue
         seen.add(name)
         yield name
@@ -122,13 +127,25 @@ def test_core_knows_no_event_loop(module: str) -> None:
     assert "asyncio" not in imports(EDGESEGD[module])
 
 
-@pytest.mark.parametrize("module", [name for name in EDGESEGD if part(name) != "engine"])
+@pytest.mark.parametrize(
+    "module", [name for name in EDGESEGD if part(name) not in ("engine", "bench")]
+)
 def test_the_front_reaches_no_pixels(module: str) -> None:
     """Nor does the rest of core: numpy and Pillow cost the front 20 MB and its quick start."""
     if part(module) == "core" and module.split(".")[2:3] and module.split(".")[2] in PIXELS:
         return
     heavy = {name for name in reached_from(module) if {"numpy", "PIL"} & packages(EDGESEGD[name])}
     assert not heavy
+
+
+def test_only_its_command_knows_the_measurements() -> None:
+    """And imports them when it runs: another command does not pay for them."""
+    others = [name for name in EDGESEGD if part(name) != "bench"]
+    users = [name for name in others if "edgesegd.bench.board" in imports(EDGESEGD[name])]
+    assert users == ["edgesegd.cli.bench"]
+    code = "import sys, edgesegd.cli.main; print('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_the_engine_does_reach_pixels() -> None:

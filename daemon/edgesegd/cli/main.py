@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from edgesegd.cli import config, exit_codes, models, probe, serve
+from edgesegd.cli import bench, config, exit_codes, models, probe, serve
 from edgesegd.core.errors import StartupError
 from edgesegd.version import __version__
 
@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"edgesegd {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (serve, probe, models, config):
+    for command in (serve, probe, bench, models, config):
         command.add_parser(commands)
     args = parser.parse_args(argv)
     try:

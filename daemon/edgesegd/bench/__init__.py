@@ -1,0 +1,1 @@
+"""What a daemon reaches on this board, against calling the interpreter yourself."""

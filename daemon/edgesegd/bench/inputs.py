@@ -1,0 +1,42 @@
+"""What is measured with."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from edgesegd.core.model.spec import ModelSpec
+from edgesegd.core.scenes import draw_scene
+
+SIZE = (1280, 720)
+LARGE = (1920, 1080)
+"""Width and height of the JPEG and of the raw frame, pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """A model, a JPEG file, and a raw frame, 1080 x 1920 x 3."""
+
+    model: ModelSpec
+    jpeg: bytes
+    pixels: npt.NDArray[np.uint8]
+    names: str
+
+
+def drawn_inputs(model: ModelSpec) -> Inputs:
+    """A drawn scene for a model."""
+    file = io.BytesIO()
+    Image.fromarray(draw_scene(7, SIZE).image).save(file, "JPEG", quality=90)
+    return Inputs(model, file.getvalue(), draw_scene(7, LARGE).image, f"{model.name}, drawn scene")
+
+
+def pictured_inputs(model: ModelSpec, jpeg: Path, large: Path | None = None) -> Inputs:
+    """Photographs for a model; the raw frame is `large`, else made of the first."""
+    with Image.open(large or jpeg) as picture:
+        pixels = np.ascontiguousarray(np.asarray(picture.convert("RGB").resize(LARGE)))
+    return Inputs(model, jpeg.read_bytes(), pixels, f"{model.name}, {jpeg.name}")

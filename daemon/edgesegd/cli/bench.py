@@ -1,0 +1,106 @@
+"""`edgesegd bench`: what a daemon reaches on this board."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgesegd.config import Config
+from edgesegd.core.model.reading import read_model
+from edgesegd.core.model.store import default_data_dir, resolve_model
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from edgesegd.bench.board import Figure
+    from edgesegd.bench.inputs import Inputs
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    defaults = Config()
+    parser = commands.add_parser(
+        "bench",
+        help="measure this board",
+        description="Measure a daemon on this board, over loopback: as ratios to calling the "
+        "interpreter in process, in the same run. Takes about half a minute where an invoke takes "
+        "10 ms. Nothing else should run meanwhile.",
+    )
+    parser.add_argument("--model", default=defaults.model, help="model (default: %(default)s)")
+    parser.add_argument("--image", type=Path, metavar="JPEG", help="picture (default: drawn)")
+    parser.add_argument("--delegate", default="cpu", help="delegate (default: %(default)s)")
+    parser.add_argument(
+        "--threads", type=int, default=0, help="threads; 0 is the daemon's choice (default: 0)"
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each (default: 5)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print."""
+    Config(model=args.model, delegate=args.delegate, threads=args.threads)  # it checks them
+    model = read_model(resolve_model(args.model, default_data_dir(os.environ)))
+    # Imported here, so that the other commands need none of it.
+    from edgesegd.bench.board import as_json, board_facts, busy_hint, default_threads  # noqa: PLC0415
+    from edgesegd.bench.inputs import drawn_inputs, pictured_inputs  # noqa: PLC0415
+
+    inputs = drawn_inputs(model) if args.image is None else pictured_inputs(model, args.image)
+    threads = args.threads or default_threads()
+    facts = board_facts(inputs, threads)
+    if hint := busy_hint():
+        print(f"edgesegd: {hint}; the figures will suffer", file=sys.stderr)
+    figures = asyncio.run(_follow(inputs, args, threads))
+    if args.json:
+        print(json.dumps(as_json(facts, figures), indent=2, ensure_ascii=False))
+    else:
+        _print(_tabulate(facts, figures))
+    return 0
+
+
+async def _follow(inputs: Inputs, args: argparse.Namespace, threads: int) -> list[Figure]:
+    """All figures; says on a terminal what is being measured."""
+    from rich.console import Console  # noqa: PLC0415 # only this command shows progress
+
+    from edgesegd.bench.board import measure_board  # noqa: PLC0415
+
+    console = Console(stderr=True)
+    with console.status("") if console.is_terminal else nullcontext() as status:
+
+        def announce(what: str) -> None:
+            if status is not None:
+                status.update(f"measuring {what}")
+
+        measuring = measure_board(
+            inputs, args.delegate, threads, rounds=max(1, args.rounds), announce=announce
+        )
+        return [figure async for figure in measuring]
+
+
+def _tabulate(facts: dict[str, object], figures: list[Figure]) -> Table:
+    from rich.table import Table  # noqa: PLC0415 # only this command draws one
+
+    table = Table(
+        title=", ".join(f"{facts[name]}" for name in ("processor", "runtime", "inputs")),
+        caption=f"{facts['cores']} cores, {facts['threads']} threads; median (lowest to highest)",
+    )
+    for heading in ("figure", "against", "aim", "here"):
+        table.add_column(heading, overflow="fold")
+    for figure in figures:
+        spread = "" if figure.low == figure.high else f" ({figure.low:.2f} to {figure.high:.2f})"
+        here = f"{figure.median:.2f}{f' {figure.unit}' if figure.unit else ''}{spread}"
+        aim = f"{figure.aim} {figure.unit}".strip()
+        table.add_row(figure.name, figure.against, aim, here)
+    return table
+
+
+def _print(table: Table) -> None:
+    from rich.console import Console  # noqa: PLC0415 # as above
+
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
