@@ -2,8 +2,9 @@
 
 Prints the p99 of delivered frames' latency as a ratio of the unloaded p50, with one stream and with
 several that share the load, and whether memory stays flat. Capacity is measured first, with four
-frames in flight under EVERY. Of several streams each gets its share of the results, so its frames
-wait for the turns of the others: the ratio grows with their number, but not with time.
+frames in flight under EVERY. Of N streams that share the load each sends a frame every N / 3
+services, and the one that waits when its turn comes is up to that old: the ratio grows with their
+number, but not with time.
 """
 
 from __future__ import annotations
@@ -37,8 +38,10 @@ async def one_round(
         for _ in range(streams)
     ]
     await asyncio.gather(*(stream.run(frames // streams) for stream in timed))
-    early = [spent for each in timed for spent in each.latencies[: len(each.latencies) // 2]]
-    late = [spent for each in timed for spent in each.latencies[len(each.latencies) // 2 :]]
+    # The last frame of a stream is left out: there is no newer one to take its place.
+    runs = [each.latencies[:-1] for each in timed]
+    early = [spent for run in runs for spent in run[: len(run) // 2]]
+    late = [spent for run in runs for spent in run[len(run) // 2 :]]
     statuses = sum((stream.statuses for stream in timed), Counter[str]())
     told = ", ".join(f"{count} {name}" for name, count in sorted(statuses.items()))
     return p99(early) / p50, p99(late) / p50, f"capacity {capacity:.0f}/s; {told}"

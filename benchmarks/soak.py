@@ -40,7 +40,7 @@ async def sharers(address: str, inputs: Inputs, until: float) -> int:
     answered = 0
     while time.monotonic() < until:
         async with AsyncClient(address, shared_memory=True) as client:
-            async for _ in client.stream([inputs.pixels, b"no picture", inputs.jpeg] * 5):
+            async for _ in client.stream([inputs.raw_frame(), b"no picture", inputs.jpeg] * 5):
                 answered += 1
             try:
                 await client.segment(inputs.jpeg, size="frame", outputs=["labels", "rle"])

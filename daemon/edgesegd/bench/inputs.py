@@ -20,23 +20,32 @@ LARGE = (1920, 1080)
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """A model, a JPEG file, and a raw frame, 1080 x 1920 x 3."""
+    """A model, a JPEG file, and a picture file that a raw frame is made of; None for a scene."""
 
     model: ModelSpec
     jpeg: bytes
-    pixels: npt.NDArray[np.uint8]
     names: str
+    large: Path | None = None
+
+    def raw_frame(self) -> npt.NDArray[np.uint8]:
+        """1080 x 1920 x 3.
+
+        Not made before it is needed: once a process has freed so much, glibc keeps what the naive
+        pipeline frees, which makes it faster than it is by itself.
+        """
+        if self.large is None:
+            return draw_scene(7, LARGE).image
+        with Image.open(self.large) as picture:
+            return np.ascontiguousarray(np.asarray(picture.convert("RGB").resize(LARGE)))
 
 
 def drawn_inputs(model: ModelSpec) -> Inputs:
     """A drawn scene for a model."""
     file = io.BytesIO()
     Image.fromarray(draw_scene(7, SIZE).image).save(file, "JPEG", quality=90)
-    return Inputs(model, file.getvalue(), draw_scene(7, LARGE).image, f"{model.name}, drawn scene")
+    return Inputs(model, file.getvalue(), f"{model.name}, drawn scene")
 
 
 def pictured_inputs(model: ModelSpec, jpeg: Path, large: Path | None = None) -> Inputs:
     """Photographs for a model; the raw frame is `large`, else made of the first."""
-    with Image.open(large or jpeg) as picture:
-        pixels = np.ascontiguousarray(np.asarray(picture.convert("RGB").resize(LARGE)))
-    return Inputs(model, jpeg.read_bytes(), pixels, f"{model.name}, {jpeg.name}")
+    return Inputs(model, jpeg.read_bytes(), f"{model.name}, {jpeg.name}", large or jpeg)

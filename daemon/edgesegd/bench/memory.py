@@ -45,9 +45,10 @@ async def measure_shared(
     are put in their messages. A first round warms up.
     """
     raw = pb.Frame(format=pb.FRAME_FORMAT_RGB, width=LARGE[0], height=LARGE[1])
-    size = inputs.pixels.nbytes
+    pixels = inputs.raw_frame()
+    size = pixels.nbytes
     lease, region, memory = borrow(f"{path}.memory", size)
-    memory.write(inputs.pixels.tobytes())
+    memory.write(pixels.tobytes())
     found: dict[str, list[float]] = {"shared": [], "message": []}
     async with grpc.aio.insecure_channel(f"unix://{path}", options=NO_LIMIT) as channel:
         one = OneInFlight(channel)
@@ -61,7 +62,7 @@ async def measure_shared(
                     if way == "shared":
                         frame.shared_memory.region, frame.shared_memory.length = region, size
                     else:
-                        frame.data = inputs.pixels.tobytes()
+                        frame.data = pixels.tobytes()
                     answer = await one(frame)
                     outside = time.perf_counter() - started - answer.timing.invoke_us / 1e6
                     spent.append(outside)
