@@ -122,6 +122,8 @@ async def measure_board(
                 front, engine = resident(daemon.process.pid), resident(daemon.engine_pid)
                 yield Figure.of("memory of the front", "", "≤ 45", [front / 1e6], "MB")
                 yield Figure.of("memory of the engine", "", "≤ 80", [engine / 1e6], "MB")
+            if not hasattr(os, "memfd_create"):
+                return
             announce("shared memory")
             shared = await measure_shared(socket, inputs, rounds=rounds, frames=10)
             yield Figure.of(

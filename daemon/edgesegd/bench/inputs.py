@@ -47,5 +47,10 @@ def drawn_inputs(model: ModelSpec) -> Inputs:
 
 
 def pictured_inputs(model: ModelSpec, jpeg: Path, large: Path | None = None) -> Inputs:
-    """Photographs for a model; the raw frame is `large`, else made of the first."""
+    """Photographs for a model; the raw frame is `large`, else made of the first.
+
+    Raises OSError or ValueError where the first is no JPEG.
+    """
+    with Image.open(jpeg, formats=["JPEG"]) as picture:
+        picture.verify()
     return Inputs(model, jpeg.read_bytes(), f"{model.name}, {jpeg.name}", large or jpeg)

@@ -11,7 +11,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgesegd.cli.exit_codes import FAILED
 from edgesegd.config import Config
+from edgesegd.core.errors import ConfigError
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.store import default_data_dir, resolve_model
 
@@ -50,13 +52,21 @@ def run(args: argparse.Namespace) -> int:
     # Imported here, so that the other commands need none of it.
     from edgesegd.bench.board import as_json, board_facts, busy_hint, default_threads  # noqa: PLC0415
     from edgesegd.bench.inputs import drawn_inputs, pictured_inputs  # noqa: PLC0415
+    from edgesegd.bench.streams import FrameFailed  # noqa: PLC0415
 
-    inputs = drawn_inputs(model) if args.image is None else pictured_inputs(model, args.image)
+    try:
+        inputs = drawn_inputs(model) if args.image is None else pictured_inputs(model, args.image)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"--image {args.image} cannot be used: {error}") from None
     threads = args.threads or default_threads()
     facts = board_facts(inputs, threads)
     if hint := busy_hint():
         print(f"edgesegd: {hint}; the figures will suffer", file=sys.stderr)
-    figures = asyncio.run(_follow(inputs, args, threads))
+    try:
+        figures = asyncio.run(_follow(inputs, args, threads))
+    except FrameFailed as error:
+        print(f"edgesegd: a frame had no result, so nothing was measured: {error}", file=sys.stderr)
+        return FAILED
     if args.json:
         print(json.dumps(as_json(facts, figures), indent=2, ensure_ascii=False))
     else:

@@ -1,0 +1,49 @@
+"""`edgesegd bench` measures a real daemon; nothing is asserted of how fast it is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.pictures import file_of, gradient
+
+
+def bench(*options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "edgesegd", "bench", "--rounds=1", *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is lent on Linux only")
+def test_every_figure_is_measured(tmp_path: Path) -> None:
+    picture = tmp_path / "picture.jpg"
+    picture.write_bytes(file_of(gradient(640, 360), "JPEG"))
+    done = bench("--json", f"--image={picture}", "--threads=1")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["schema"] == 1
+    assert report["board"]["threads"] == 1
+    assert report["board"]["cores"] >= 1
+    assert "picture.jpg" in report["board"]["inputs"]
+    figures = report["figures"]
+    assert len(figures) == 8
+    for figure in figures:
+        assert 0 < figure["low"] <= figure["median"] <= figure["high"], figure
+    assert {figure["unit"] for figure in figures} == {"", "s", "MB"}
+
+
+def test_what_cannot_be_is_told() -> None:
+    done = bench("--threads=1000")
+    assert (done.returncode, done.stderr) == (
+        3,
+        "edgesegd: threads cannot be more than 256, as 1000 is\n",
+    )
+    done = bench("--model=nowhere.tflite")
+    assert done.returncode == 5
+    assert "Traceback" not in done.stderr
+    done = bench("--image=nowhere.jpg")
+    assert "Traceback" not in done.stderr
+    assert "nowhere.jpg" in done.stderr
