@@ -5,7 +5,9 @@ PYTHON ?= python3
 PYTHON_TFLITE ?= $(shell scripts/find-python 3.11)
 PYTEST_ARGS ?=
 
-.PHONY: demo test test-slow test-oldest check proto proto-baseline bench builtin clean
+.PHONY: demo test test-slow test-oldest check proto proto-baseline bench bench-peers builtin clean
+
+PEERS := mlserver pytriton litserve
 
 demo: .venv/.ready
 	.venv/bin/python demo/demo.py
@@ -48,6 +50,10 @@ bench: .venv/.ready
 	.venv/bin/python benchmarks/misbehaviour.py
 	.venv/bin/python benchmarks/start.py
 
+# The same board's frames through other servers, each in an environment of its own.
+bench-peers: .venv/.ready $(PEERS:%=.venv-peers/%/.ready)
+	.venv/bin/python benchmarks/throughput.py
+
 # The built-in model and its card, anew; see training/README.md.
 builtin: .venv-training/.ready
 	.venv-training/bin/python training/train.py
@@ -65,6 +71,11 @@ builtin: .venv-training/.ready
 .venv-proto/.ready: pyproject.toml scripts/make-venv
 	scripts/make-venv $(or $(PYTHON_TFLITE),$(PYTHON)) .venv-proto '.[proto]'
 
+.venv-peers/%/.ready: pyproject.toml scripts/make-venv benchmarks/peers/%.txt
+	@mkdir -p .venv-peers
+	scripts/make-venv $(or $(PYTHON_TFLITE),$(PYTHON)) .venv-peers/$* '.[daemon]' \
+	  -r benchmarks/peers/$*.txt
+
 .venv-training/.ready: training/requirements.txt scripts/make-venv
 	scripts/make-venv $(or $(PYTHON_TFLITE),$(PYTHON)) .venv-training '.' -r training/requirements.txt
 
@@ -72,4 +83,4 @@ builtin: .venv-training/.ready
 	scripts/install-buf .tools
 
 clean:
-	rm -rf .venv .venv-tflite .venv-oldest .venv-proto .venv-training .tools demo-output dist
+	rm -rf .venv .venv-tflite .venv-oldest .venv-proto .venv-training .venv-peers .tools demo-output dist

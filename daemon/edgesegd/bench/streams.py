@@ -85,13 +85,16 @@ class TimedStream:
         self.latencies: list[float] = []
         self.statuses = Counter[str]()
 
-    async def run(self, count: int) -> None:
-        """Send `count` frames, `interval` seconds apart; all are answered at the end."""
+    async def run(self, count: int, phase: float = 0.0) -> None:
+        """Send `count` frames, `interval` seconds apart, the first after `phase` of one.
+
+        All are answered at the end.
+        """
         sent: dict[int, float] = {}
 
         async def requests() -> AsyncIterator[pb.SegmentRequest]:
             yield pb.SegmentRequest(options=pb.StreamOptions(policy=self._policy))
-            due = time.perf_counter()
+            due = time.perf_counter() + phase * self._interval
             for number in range(count):
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
                 sent[number] = time.perf_counter()

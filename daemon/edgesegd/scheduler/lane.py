@@ -9,6 +9,15 @@ from enum import Enum, auto
 from edgesegd.core.errors import Overloaded, Superseded
 from edgesegd.scheduler.job import Job
 
+CALM_AFTER = 8
+"""So many frames in a row that were not superseded, and a lane sends no more than it is served."""
+
+OVERDUE_AFTER = 3.0
+"""So many times the usual interval without a frame, and none is expected any more."""
+
+SMOOTHING = 0.25
+"""What the newest interval counts in the usual one, a moving average."""
+
 
 class Overflow(Enum):
     """What happens when a lane is full and one more frame comes."""
@@ -38,6 +47,9 @@ class Lane:
         self.weight = weight
         self.turn = 0.0
         self.paused = False
+        self._calm = CALM_AFTER
+        self._newest = 0.0
+        self._interval = 0.0
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -55,6 +67,16 @@ class Lane:
         """Whether a frame that waits here may yet give way to a newer one."""
         return self._overflow is Overflow.SUPERSEDE
 
+    @property
+    def newest(self) -> float:
+        """When the newest frame came; a time of `time.monotonic`."""
+        return self._newest
+
+    def renews(self, now: float) -> bool:
+        """Whether the frame that waits will soon give way to a newer one, as lately others did."""
+        overdue = now - self._newest > OVERDUE_AFTER * self._interval
+        return self._calm < CALM_AFTER and not overdue
+
     def put(self, job: Job) -> None:
         """Let `job` wait; raises Overloaded where the lane is full and rejects."""
         if len(self._jobs) >= self._limit:
@@ -62,12 +84,17 @@ class Lane:
                 raise Overloaded(
                     f"{self._limit} frames wait already; try again later", self._retry_after
                 )
+            self._calm = 0
             oldest = self._jobs.popleft()
             oldest.settle(Superseded("a newer frame of the stream came"))
+        if self._newest:
+            self._interval += SMOOTHING * (job.received - self._newest - self._interval)
+        self._newest = job.received
         self._jobs.append(job)
 
     def pop(self) -> Job:
         """Take the frame that waited longest."""
+        self._calm += 1
         return self._jobs.popleft()
 
     def remove(self, job: Job) -> None:

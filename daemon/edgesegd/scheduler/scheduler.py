@@ -11,6 +11,13 @@ from edgesegd.core.errors import Draining, EdgesegError, Expired
 from edgesegd.scheduler.job import Job
 from edgesegd.scheduler.lane import Lane
 
+SAVED_TURNS = 4.0
+"""A lane that is passed over for another's fresher frame, or that has none, may catch up on so
+many turns (of weight 1), and no more."""
+
+PATIENCE = 8.0
+"""Turns of weight 1."""
+
 
 class Scheduler:
     """Holds the waiting frames of all clients and hands them out.
@@ -19,18 +26,26 @@ class Scheduler:
     frame whose deadline passes while it waits is answered at once and never handed out.
 
     The turns are those of stride scheduling (Waldspurger and Weihl, 1995): a lane's next turn is
-    1 / weight after its last one, but never before that of the lane served last, so that nobody
-    saves up turns. Of equal ones the lane that waits longer comes first.
+    1 / weight after its last one, but while it has no frame it saves up SAVED_TURNS at most. Of
+    equal ones the lane that waits longer comes first.
+
+    Fresh: where newer frames take the place of waiting ones, a lane is passed over until its next
+    frame comes, unless it is PATIENCE turns behind, or no lane has a fresh frame: then the newest
+    is taken. Otherwise frames would wait as long as their lanes wait for a turn: with many cameras,
+    many invokes.
 
     With `ahead` an engine that is still busy is given any frame; otherwise none that may yet give
-    way to a newer one, for that would be the better one when the engine comes to it.
+    way to a newer one, for that would be the better one when the engine comes to it. `clock` tells
+    the time as the jobs do.
     """
 
-    def __init__(self, *, ahead: bool = False) -> None:
+    def __init__(self, *, ahead: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         self._ahead = ahead
+        self._clock = clock
         self._lanes: set[Lane] = set()
         self._waiting: list[Lane] = []
         self._now = 0.0
+        self._last_taken = 0.0
         self._again: deque[Job] = deque()
         self._watchers: list[Callable[[], None]] = []
         self._draining = False
@@ -52,6 +67,7 @@ class Scheduler:
 
     def open(self, lane: Lane) -> None:
         """Serve a new client."""
+        lane.turn = self._now
         self._lanes.add(lane)
 
     def close(self, lane: Lane) -> None:
@@ -92,12 +108,11 @@ class Scheduler:
             again = self._again.popleft()
             if not again.answer.done():
                 return self._taken(again)
-        while self._waiting and not self._again:
-            lane = min(self._waiting, key=lambda each: each.turn)
-            if busy and lane.grows_stale and not self._ahead and lane.ready:
+        while not self._again and (lane := self._next()):
+            if busy and lane.grows_stale and not self._ahead:
                 return None
             self._waiting.remove(lane)
-            if lane.ready and (job := self._serve(lane)):
+            if job := self._serve(lane):
                 return self._taken(job)
         return None
 
@@ -124,19 +139,33 @@ class Scheduler:
                 lane.remove(job)
                 job.settle(make_error())
 
+    def _next(self) -> Lane | None:
+        """The lane to take a frame from."""
+        self._waiting = [lane for lane in self._waiting if lane.ready]
+        now = self._clock()
+        due = [lane for lane in self._waiting if not self._better_later(lane, now)]
+        if due:
+            return min(due, key=lambda lane: lane.turn)
+        return max(self._waiting, key=lambda lane: lane.newest, default=None)
+
+    def _better_later(self, lane: Lane, now: float) -> bool:
+        """Whether its frame came before the last one was taken, and a newer one will come soon."""
+        stale = lane.newest < self._last_taken
+        return stale and lane.renews(now) and lane.turn >= self._now - PATIENCE
+
     def _serve(self, lane: Lane) -> Job | None:
         """Take from the lane whose turn it is; None where its frame was settled just now."""
         job = lane.pop()
         if job.answer.done():
             self._queue(lane)
             return None
-        self._now = lane.turn
+        self._now = max(self._now, lane.turn)
         lane.turn += 1 / lane.weight
         self._queue(lane)
         return job
 
     def _taken(self, job: Job) -> Job:
-        job.taken = time.monotonic()
+        job.taken = self._last_taken = self._clock()
         return job
 
     def _forget(self, job: Job) -> None:
@@ -147,7 +176,7 @@ class Scheduler:
         if not lane.ready:
             return
         if lane not in self._waiting:
-            lane.turn = max(lane.turn, self._now)
+            lane.turn = max(lane.turn, self._now - SAVED_TURNS)
             self._waiting.append(lane)
         self._tell()
 

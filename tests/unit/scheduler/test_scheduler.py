@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
 import random
 import time
 from collections.abc import AsyncIterator
@@ -529,3 +531,67 @@ async def test_what_engines_were_lost_with_is_not_for_a_busy_one() -> None:
     scheduler.give_back(lost)
     assert scheduler.take(busy=True) is None
     assert scheduler.take() is lost
+
+
+class Cameras:
+    """Streams with LATEST, out of step, that share an engine; a service of it is the unit of time.
+
+    Camera n sends a frame every `periods[n]`. `ages` are those of frames when they were taken, by
+    camera.
+    """
+
+    def __init__(self, periods: list[float]) -> None:
+        self.now = 1.0
+        self.scheduler = Scheduler(clock=lambda: self.now)
+        self.lanes = [latest() for _ in periods]
+        opened(self.scheduler, *self.lanes)
+        self.ages: list[list[float]] = [[] for _ in periods]
+        self.owners: dict[Job, int] = {}
+        dice = random.Random(3)
+        self._coming = [(dice.random() * period, number) for number, period in enumerate(periods)]
+        self._periods = periods
+
+    def stop(self, camera: int) -> None:
+        """It sends no more."""
+        self._coming = [entry for entry in self._coming if entry[1] != camera]
+
+    async def run(self, services: int) -> None:
+        for _ in range(services):
+            heapq.heapify(self._coming)
+            while self._coming[0][0] <= self.now:
+                due, camera = self._coming[0]
+                heapq.heapreplace(self._coming, (due + self._periods[camera], camera))
+                frame = job()
+                frame.received = due
+                frame.answer.add_done_callback(lambda answer: answer.exception())
+                self.owners[frame] = camera
+                self.scheduler.submit(self.lanes[camera], frame)
+            if taken := self.scheduler.take():
+                self.ages[self.owners[taken]].append(self.now - taken.received)
+            self.now += 1.0
+            await asyncio.sleep(0)
+
+
+async def test_cameras_over_capacity_get_equal_shares_of_fresh_frames() -> None:
+    cameras = Cameras([8 / 3] * 8)
+    await cameras.run(1600)
+    served = [len(ages) for ages in cameras.ages]
+    assert min(served) > 0.9 * max(served)
+    ages = sorted(itertools.chain(*cameras.ages))
+    assert ages[int(0.99 * len(ages))] < 1.5, "by turns alone it would be 2.7"
+
+
+async def test_a_slow_camera_beside_greedy_ones_gets_every_frame() -> None:
+    cameras = Cameras([0.3] * 8 + [24.0])
+    await cameras.run(2400)
+    assert len(cameras.ages[-1]) >= 99
+    assert max(cameras.ages[-1][5:]) < 2
+
+
+async def test_the_last_frame_of_a_camera_that_stops_is_not_kept_for_a_newer_one() -> None:
+    cameras = Cameras([8 / 3] * 8)
+    await cameras.run(400)
+    for camera in range(4):
+        cameras.stop(camera)
+    await cameras.run(20)
+    assert not any(map(len, cameras.lanes[:4]))

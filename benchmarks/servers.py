@@ -1,0 +1,160 @@
+"""What frames are sent to when servers are compared: edgesegd, and peers from their packages."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import subprocess
+from pathlib import Path
+from typing import Protocol
+
+import grpc.aio
+import numpy as np
+import psutil
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.bench.inputs import Inputs
+from edgesegd.bench.streams import OneInFlight, frames_per_second
+from edgesegd.launch import LaunchedDaemon
+
+PEERS = ("mlserver", "pytriton", "litserve")
+IN_FLIGHT = 4
+JPEG, MASK = "frame.jpeg", "mask"
+"""The files that a peer's client is given."""
+
+SCRIPTS = Path(__file__).parent / "peers"
+ENVIRONMENTS = Path(__file__).parents[1] / ".venv-peers"
+STOP_SECONDS = 20.0
+AGREEMENT = 0.995
+
+
+class CannotCompare(Exception):
+    """A server does not come up, or answers with other labels."""
+
+
+class Server(Protocol):
+    """Something to send frames to."""
+
+    name: str
+    pid: int
+
+    def frames_per_second(self, count: int) -> float:
+        """Send so many frames, four in flight, and count; raises CannotCompare."""
+
+    def close(self) -> None:
+        """End it."""
+
+
+def installed(peer: str) -> bool:
+    """Whether `make bench-peers` has made its environment."""
+    return (ENVIRONMENTS / peer / ".ready").exists()
+
+
+def free_port() -> int:
+    """Of the loopback interface."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+    return port
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """A process and all that come from it."""
+    process = psutil.Process(pid)
+    return [process, *process.children(recursive=True)]
+
+
+def memory(pid: int) -> int:
+    """Of a process and all that come from it, bytes; what they share counts once (PSS)."""
+    return sum(process.memory_full_info().pss for process in family(pid))
+
+
+def cpu_seconds(pid: int) -> float:
+    """Spent so far by a process and all that come from it."""
+    times = [process.cpu_times() for process in family(pid)]
+    return float(sum(time.user + time.system for time in times))
+
+
+class Edgesegd:
+    """The daemon, over a loopback stream."""
+
+    def __init__(self, optimize: str, inputs: Inputs, mask: bytes) -> None:
+        self.name = f"edgesegd, {optimize}"
+        self._jpeg = inputs.jpeg
+        self._daemon = LaunchedDaemon(
+            f"--model={inputs.model.path}", "--delegate=cpu", f"--optimize={optimize}"
+        )
+        self.pid = self._daemon.process.pid
+        asyncio.run(self._compare(np.frombuffer(mask, np.uint8)))
+
+    async def _compare(self, expected: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> None:
+        async with grpc.aio.insecure_channel(self._daemon.address) as channel:
+            answer = await OneInFlight(channel)(pb.Frame(data=self._jpeg))
+        same = float(np.mean(np.frombuffer(answer.segmentation.labels, np.uint8) == expected))
+        if same < AGREEMENT:
+            raise CannotCompare(f"{self.name}: {same:.2%} of the naive pipeline's labels")
+
+    def frames_per_second(self, count: int) -> float:
+        """Over a channel of its own."""
+        return asyncio.run(self._measure(count))
+
+    async def _measure(self, count: int) -> float:
+        async with grpc.aio.insecure_channel(self._daemon.address) as channel:
+            return await frames_per_second(channel, self._jpeg, count, IN_FLIGHT)
+
+    def close(self) -> None:
+        """Stop the daemon."""
+        self._daemon.stop()
+
+
+class Peer:
+    """Another server, and a client of its own, from their own environment."""
+
+    def __init__(self, peer: str, workers: int, threads: int, inputs: Inputs, folder: Path) -> None:
+        self.name = f"{peer}, {workers} x {threads} threads"
+        python, script = ENVIRONMENTS / peer / "bin/python", SCRIPTS / f"{peer}_peer.py"
+        port = free_port()
+        self._log = folder / f"{peer}-{workers}.log"
+        command: list[str | Path] = [
+            *(python, script, "serve", f"--model={inputs.model.path}", f"--port={port}"),
+            *(f"--workers={workers}", f"--threads={threads}"),
+        ]
+        with self._log.open("wb") as log:
+            self._server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+        self.pid = self._server.pid
+        self._load = subprocess.Popen(
+            [
+                *(python, script, "load", f"--port={port}", f"--in-flight={IN_FLIGHT}"),
+                *(f"--jpeg={folder / JPEG}", f"--mask={folder / MASK}"),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def frames_per_second(self, count: int) -> float:
+        """As its client counts them."""
+        stdin, stdout = self._load.stdin, self._load.stdout
+        if stdin is None or stdout is None:
+            raise CannotCompare(f"{self.name} has no client")
+        stdin.write(f"{count}\n")
+        stdin.flush()
+        line = stdout.readline()
+        if not line:
+            raise CannotCompare(f"{self.name}:\n{self._log.read_text(errors='replace')}")
+        return float(json.loads(line))
+
+    def close(self) -> None:
+        """End the client and the server, with whatever it leaves."""
+        self._load.terminate()
+        self._load.wait(STOP_SECONDS)
+        processes = family(self.pid) if self._server.poll() is None else []
+        self._server.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._server.wait(STOP_SECONDS)
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self._server.wait(STOP_SECONDS)
