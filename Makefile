@@ -3,6 +3,8 @@
 # allowed), .venv-proto (the generator of the stubs), .tools (buf).
 PYTHON ?= python3
 PYTHON_TFLITE ?= $(shell scripts/find-python 3.11)
+# PyTriton loads the libpython3.11.so of the system.
+PYTHON_PEERS ?= /usr/bin/python3.11
 PYTEST_ARGS ?=
 
 .PHONY: demo test test-slow test-oldest check proto proto-baseline bench bench-peers builtin clean
@@ -73,7 +75,7 @@ builtin: .venv-training/.ready
 
 .venv-peers/%/.ready: pyproject.toml scripts/make-venv benchmarks/peers/%.txt
 	@mkdir -p .venv-peers
-	scripts/make-venv $(or $(PYTHON_TFLITE),$(PYTHON)) .venv-peers/$* '.[daemon]' \
+	scripts/make-venv $(PYTHON_PEERS) .venv-peers/$* '.[daemon]' \
 	  -r benchmarks/peers/$*.txt
 
 .venv-training/.ready: training/requirements.txt scripts/make-venv

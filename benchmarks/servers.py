@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import socket
 import subprocess
 from pathlib import Path
@@ -124,7 +123,7 @@ class Peer:
         with self._log.open("wb") as log:
             self._server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
         self.pid = self._server.pid
-        self._load = subprocess.Popen(
+        self._client = subprocess.Popen(
             [
                 *(python, script, "load", f"--port={port}", f"--in-flight={IN_FLIGHT}"),
                 *(f"--jpeg={folder / JPEG}", f"--mask={folder / MASK}"),
@@ -134,22 +133,29 @@ class Peer:
             text=True,
         )
 
+    def wait(self) -> None:
+        """Until it serves; raises CannotCompare."""
+        self._load()
+
     def frames_per_second(self, count: int) -> float:
         """As its client counts them."""
-        stdin, stdout = self._load.stdin, self._load.stdout
+        return float(self._load(f"{count}\n"))
+
+    def _load(self, asked: str = "") -> str:
+        """What its client says next."""
+        stdin, stdout = self._client.stdin, self._client.stdout
         if stdin is None or stdout is None:
             raise CannotCompare(f"{self.name} has no client")
-        stdin.write(f"{count}\n")
+        stdin.write(asked)
         stdin.flush()
-        line = stdout.readline()
-        if not line:
-            raise CannotCompare(f"{self.name}:\n{self._log.read_text(errors='replace')}")
-        return float(json.loads(line))
+        if line := stdout.readline():
+            return line
+        raise CannotCompare(f"{self.name}:\n{self._log.read_text(errors='replace')}")
 
     def close(self) -> None:
         """End the client and the server, with whatever it leaves."""
-        self._load.terminate()
-        self._load.wait(STOP_SECONDS)
+        self._client.terminate()
+        self._client.wait(STOP_SECONDS)
         processes = family(self.pid) if self._server.poll() is None else []
         self._server.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):

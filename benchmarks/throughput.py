@@ -56,6 +56,7 @@ def start_all(stack: contextlib.ExitStack, folder: Path) -> list[Server]:
         for workers, threads in ((1, cores), (cores, 1)):
             server = Peer(peer, workers, threads, inputs, folder)
             stack.callback(server.close)
+            server.wait()
             servers.append(server)
     return servers
 

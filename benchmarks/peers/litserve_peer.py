@@ -1,6 +1,7 @@
-"""LitServe with the naive pipeline as its API, over HTTP."""
+"""LitServe with the naive pipeline as its API, over HTTP.
 
-from __future__ import annotations
+It looks at the types of annotations themselves, so they are not put off here.
+"""
 
 import http.client
 
@@ -47,7 +48,13 @@ def serve(wanted: peer.Wanted) -> None:
     server = litserve.LitServer(
         NaiveApi(wanted), accelerator="cpu", workers_per_device=wanted.workers
     )
-    server.run(host="127.0.0.1", port=wanted.port, log_level="error", generate_client_file=False)
+    server.run(
+        host="127.0.0.1",
+        port=wanted.port,
+        log_level="error",
+        generate_client_file=False,
+        timeout_keep_alive=3600,  # its connections wait for their turn
+    )
 
 
 def connect(port: int) -> peer.Send:

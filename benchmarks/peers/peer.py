@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -17,6 +16,8 @@ import numpy.typing as npt
 
 from edgesegd.bench.naive import NaivePipeline
 from edgesegd.core.model.reading import read_model
+
+READY_SECONDS = 60.0
 
 Mask = npt.NDArray[np.uint8]
 """Class ids, H x W."""
@@ -67,10 +68,31 @@ def main(serve: Callable[[Wanted], None], connect: Callable[[int], Send]) -> Non
     args.run(args)
 
 
+def ready(connect: Callable[[int], Send], port: int, jpeg: bytes, mask: bytes) -> Send:
+    """A connection to a server once it answers; raises what it last said after READY_SECONDS."""
+    give_up = time.monotonic() + READY_SECONDS
+    while True:
+        try:
+            send = connect(port)
+            answer = send(jpeg)
+            break
+        except Exception:  # each library has its own
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(0.5)
+    if answer != mask:
+        raise WrongMask
+    return send
+
+
 def send_frames(connect: Callable[[int], Send], args: argparse.Namespace) -> None:
-    """Answer each line of stdin, a number of frames, with the frames a second as JSON."""
+    """Print a line once the server is ready, and the frames a second for each line of stdin.
+
+    Such a line is a number of frames.
+    """
     jpeg, mask = args.jpeg.read_bytes(), args.mask.read_bytes()
-    senders = [connect(args.port) for _ in range(args.in_flight)]
+    senders = [ready(connect, args.port, jpeg, mask) for _ in range(args.in_flight)]
+    print("ready", flush=True)
 
     def repeat(send: Send, count: int) -> None:
         for _ in range(count):
@@ -84,4 +106,4 @@ def send_frames(connect: Callable[[int], Send], args: argparse.Namespace) -> Non
             for done in [pool.submit(repeat, send, each) for send in senders]:
                 done.result()
             seconds = time.perf_counter() - started
-            print(json.dumps(each * args.in_flight / seconds), flush=True)
+            print(each * args.in_flight / seconds, flush=True)
