@@ -24,6 +24,7 @@ from edgesegd.core.messages import EngineSetup
 from edgesegd.core.model.pair import find_pair
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.store import resolve_model
+from edgesegd.core.region import AVAILABLE
 from edgesegd.core.threads import USES_ALL_OF_FEW_CORES, thread_cap
 from edgesegd.core.trial import SOFTWARE_ADAPTER
 from edgesegd.edges.desk import Desk
@@ -35,7 +36,7 @@ from edgesegd.edges.listening import UNIX, is_loopback, listen, split_address
 from edgesegd.edges.metrics import Metrics
 from edgesegd.edges.metrics_server import MetricsServer
 from edgesegd.edges.names import SERVICE_NAME
-from edgesegd.edges.regions import AVAILABLE, Regions
+from edgesegd.edges.regions import Regions
 from edgesegd.edges.service import SegmentationService
 from edgesegd.edges.systemd import Notifier
 from edgesegd.link.bound import AnswerBound

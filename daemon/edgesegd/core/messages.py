@@ -94,9 +94,10 @@ class EngineReady:
 
 @dataclass(frozen=True, slots=True)
 class FrameJob:
-    """A frame in a slot, to be segmented.
+    """A frame to be segmented, whose result is to be put into a slot.
 
-    `deadline` is a time of `time.monotonic`, which all processes of a machine share.
+    Its `length` bytes lie in the slot, or in a region of a client's, from `offset` on. `deadline`
+    is a time of `time.monotonic`, which all processes of a machine share.
     """
 
     slot: int
@@ -104,12 +105,16 @@ class FrameJob:
     deadline: float | None
     frame: FrameSpec
     options: ResultOptions
+    region: int | None = None
+    offset: int = 0
 
     def to_message(self) -> Message:
         """As it goes over the socket."""
         frame, options = self.frame, self.options
         return {
             "slot": self.slot,
+            "region": self.region,
+            "offset": self.offset,
             "length": self.length,
             "deadline": self.deadline,
             "frame": [frame.format, frame.width, frame.height, frame.stride],
@@ -126,6 +131,8 @@ class FrameJob:
         size, width, height = message["size"]
         return cls(
             slot=message["slot"],
+            region=message["region"],
+            offset=message["offset"],
             length=message["length"],
             deadline=message["deadline"],
             frame=FrameSpec(FrameFormat(frame_format), *frame),
@@ -138,6 +145,24 @@ class FrameJob:
                 classes=tuple(message["classes"]),
             ),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetRegion:
+    """No frame will lie in the region of this `number` any more; there is no answer."""
+
+    number: int
+
+    def to_message(self) -> Message:
+        """As it goes over the socket."""
+        return {"forget": self.number}
+
+
+def order_from(message: Message) -> FrameJob | ForgetRegion:
+    """What the front asks of an engine that is ready."""
+    if "forget" in message:
+        return ForgetRegion(message["forget"])
+    return FrameJob.from_message(message)
 
 
 def write_result(result: FrameResult, slot: memoryview) -> Message:

@@ -15,7 +15,8 @@ import os
 import socket
 
 from edgesegd.core.errors import CannotListen, EdgesegError, InvalidFrame, Overloaded
-from edgesegd.edges.regions import Region, Regions
+from edgesegd.core.region import Region
+from edgesegd.edges.regions import Regions
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +91,7 @@ class Lending:
                 pass
             finally:
                 self._regions.take_back(region)
+                del region  # the last reference, if no frame waits in it
 
     async def _read_request(self, client: socket.socket) -> int:
         """How many bytes are asked for."""

@@ -1,37 +1,17 @@
-"""Memory that the daemon shares with clients on the same board."""
+"""Which memory is lent to which client."""
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import mmap
-import os
-import secrets
-from dataclasses import dataclass
-
 from edgesegd.core.errors import InvalidFrame, Overloaded
+from edgesegd.core.region import LentFrame, Region
 
 RETRY_AFTER = 1.0
-AVAILABLE = hasattr(os, "memfd_create") and hasattr(fcntl, "F_ADD_SEALS")
-"""Linux only: elsewhere memory cannot be kept from being cut off under the daemon's feet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """A region of `size` bytes; `number` names it, `descriptor` is for its client."""
-
-    number: int
-    size: int
-    descriptor: int
-    memory: mmap.mmap
 
 
 class Regions:
     """The regions that are lent; at most `limit` bytes at a time.
 
-    They are files without a name, so nothing is left of them, however either side ends. Their
-    numbers cannot be guessed, so no client can name another's. Their size is sealed: reading them
-    cannot fail.
+    Their numbers cannot be guessed, so no client can name another's.
     """
 
     def __init__(self, limit: int) -> None:
@@ -51,28 +31,16 @@ class Regions:
             raise Overloaded(
                 f"{self.size:,} of {self._limit:,} bytes are lent already", RETRY_AFTER
             )
-        descriptor = os.memfd_create("edgeseg-region", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        try:
-            os.ftruncate(descriptor, size)
-            seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
-            fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
-            memory = mmap.mmap(descriptor, size, prot=mmap.PROT_READ)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        number = secrets.randbits(64) or 1
-        self._lent[number] = region = Region(number, size, descriptor, memory)
+        region = Region(size)
+        self._lent[region.number] = region
         return region
 
     def take_back(self, region: Region) -> None:
-        """Forget a region; frames in it that wait keep its memory until they are answered."""
+        """Forget a region; frames in it that wait keep it until they are answered."""
         del self._lent[region.number]
-        os.close(region.descriptor)
-        with contextlib.suppress(BufferError):  # unmapped when the last frame is gone
-            region.memory.close()
 
-    def find(self, number: int, offset: int, length: int) -> memoryview:
-        """The bytes that a handle means; raises InvalidFrame where it means none."""
+    def find(self, number: int, offset: int, length: int) -> LentFrame:
+        """The frame that a handle means; raises InvalidFrame where it means none."""
         region = self._lent.get(number)
         if region is None:
             raise InvalidFrame(
@@ -83,4 +51,4 @@ class Regions:
             raise InvalidFrame(
                 f"{length:,} bytes from {offset:,} are not within the {region.size:,} of the region"
             )
-        return memoryview(region.memory)[offset : offset + length]
+        return LentFrame(region, offset, region.view(offset, length))

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.core.errors import InvalidFrame, InvalidOptions, Unimplemented, UnknownModel
 from edgesegd.core.frame import (
-    Bytes,
     FrameFormat,
     FrameLimits,
     FrameSpec,
@@ -26,6 +25,7 @@ from edgesegd.core.options import (
     SizeMode,
     check_result_size,
 )
+from edgesegd.core.region import LentFrame
 from edgesegd.edges.regions import Regions
 
 FORMATS = {
@@ -99,19 +99,21 @@ def deadline_of(
     return too_old if call_deadline is None else min(too_old, call_deadline)
 
 
-def parse_frame(frame: pb.Frame, limits: FrameLimits, regions: Regions) -> tuple[FrameSpec, Bytes]:
+def parse_frame(
+    frame: pb.Frame, limits: FrameLimits, regions: Regions
+) -> tuple[FrameSpec, bytes | LentFrame]:
     """The frame's description and its bytes, if they can be what it says; raises InvalidFrame."""
     if frame.format not in FORMATS:
         raise InvalidFrame(f"unknown frame format {frame.format}")
     source = frame.WhichOneof("source")
     if source is None:
         raise InvalidFrame("the frame has no data")
-    data: Bytes = frame.data
+    spec = FrameSpec(FORMATS[frame.format], frame.width, frame.height, frame.stride)
     if source == "shared_memory":
         handle = frame.shared_memory
-        data = regions.find(handle.region, handle.offset, handle.length)
-    spec = FrameSpec(FORMATS[frame.format], frame.width, frame.height, frame.stride)
-    return check_frame(spec, data, limits), data
+        lent = regions.find(handle.region, handle.offset, handle.length)
+        return check_frame(spec, lent.view, limits), lent
+    return check_frame(spec, frame.data, limits), frame.data
 
 
 def parse_options(

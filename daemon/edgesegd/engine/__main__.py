@@ -1,4 +1,7 @@
-"""The engine's process: `python -m edgesegd.engine SOCKET_FD ARENA_FD`, started by the front."""
+"""The engine's process: `python -m edgesegd.engine SOCKET_FD DESCRIPTORS_FD ARENA_FD`.
+
+The front starts it, and sends clients' regions over the second socket.
+"""
 
 from __future__ import annotations
 
@@ -22,28 +25,31 @@ from edgesegd.core.errors import (
 )
 from edgesegd.core.messages import (
     EngineSetup,
+    ForgetRegion,
     FrameJob,
     Message,
     error_message,
     from_line,
+    order_from,
     to_line,
     write_result,
 )
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.spec import ModelSpec
+from edgesegd.engine.borrowed import BorrowedRegions
 from edgesegd.engine.engine import Engine, Prepared
 from edgesegd.engine.orphan import die_with_parent
 from edgesegd.engine.runtime import load_runtime
 
 
-def main(socket_fd: int, arena_fd: int) -> None:
+def main(socket_fd: int, descriptors_fd: int, arena_fd: int) -> None:
     """Load what the front asks for, then segment until the front closes the socket."""
     die_with_parent()
     # What Pillow warns of is the client's affair, and would hide what matters in the log.
     warnings.simplefilter("ignore")
     # A terminal sends Ctrl-C to the whole group; the front decides when its engines end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with socket.socket(fileno=socket_fd) as link:
+    with socket.socket(fileno=socket_fd) as link, socket.socket(fileno=descriptors_fd) as front:
         orders, answers = link.makefile("rb"), link.makefile("wb")
         setup = EngineSetup.from_message(from_line(orders.readline()))
         arena = Arena(arena_fd, slots=setup.slots, slot_size=setup.slot_size)
@@ -54,7 +60,7 @@ def main(socket_fd: int, arena_fd: int) -> None:
             reply(answers, error_message(error))
             return
         reply(answers, ready)
-        serve(engine, arena, orders, answers)
+        serve(engine, arena, BorrowedRegions(front), orders, answers)
 
 
 def load_engine(setup: EngineSetup) -> Engine:
@@ -82,13 +88,21 @@ def read_reference(setup: EngineSetup, model: ModelSpec) -> ModelSpec | None:
     return read_model(Path(setup.reference_path)) if setup.reference_path else None
 
 
-def serve(engine: Engine, arena: Arena, orders: BinaryIO, answers: BinaryIO) -> None:
+def serve(
+    engine: Engine,
+    arena: Arena,
+    regions: BorrowedRegions,
+    orders: BinaryIO,
+    answers: BinaryIO,
+) -> None:
     """Answer each job; end when the front is gone, or when the delegate failed.
 
     One thread decodes, this one invokes, so that the next frame is decoded while one is invoked.
     """
     prepared: SimpleQueue[tuple[FrameJob, Prepared | Message] | None] = SimpleQueue()
-    preparing = Thread(target=prepare_all, args=(engine, arena, orders, prepared), daemon=True)
+    preparing = Thread(
+        target=prepare_all, args=(engine, arena, regions, orders, prepared), daemon=True
+    )
     preparing.start()
     while (each := prepared.get()) is not None:
         job, frame = each
@@ -112,17 +126,28 @@ def serve(engine: Engine, arena: Arena, orders: BinaryIO, answers: BinaryIO) -> 
 def prepare_all(
     engine: Engine,
     arena: Arena,
+    regions: BorrowedRegions,
     orders: BinaryIO,
     prepared: SimpleQueue[tuple[FrameJob, Prepared | Message] | None],
 ) -> None:
     """Prepare frame after frame; of one that cannot be, pass on what to answer."""
     for line in orders:
-        job = FrameJob.from_message(from_line(line))
+        job = order_from(from_line(line))
+        if isinstance(job, ForgetRegion):
+            regions.forget(job.number)
+            continue
         try:
-            prepared.put((job, engine.prepare(job, arena.slot(job.slot)[: job.length])))
+            prepared.put((job, engine.prepare(job, frame_bytes(job, arena, regions))))
         except Exception as error:  # noqa: BLE001 # as above
             prepared.put((job, fault_message(error)))
     prepared.put(None)
+
+
+def frame_bytes(job: FrameJob, arena: Arena, regions: BorrowedRegions) -> memoryview:
+    """Where the front put them, or the client itself."""
+    if job.region is None:
+        return arena.slot(job.slot)[: job.length]
+    return regions.view(job.region, job.offset, job.length)
 
 
 def fault_message(error: Exception) -> Message:
@@ -140,4 +165,4 @@ def reply(answers: BinaryIO, message: Message) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(*map(int, sys.argv[1:]))

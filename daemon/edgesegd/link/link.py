@@ -7,8 +7,10 @@ import contextlib
 import logging
 import signal
 import socket
+import weakref
 from collections import deque
 from dataclasses import replace
+from functools import partial
 
 from edgesegd.child import Child, ending
 from edgesegd.core.arena import Arena
@@ -17,12 +19,14 @@ from edgesegd.core.messages import (
     LONGEST_LINE,
     EngineReady,
     EngineSetup,
+    ForgetRegion,
     FrameJob,
     Message,
     from_line,
     read_result,
     to_line,
 )
+from edgesegd.core.region import LentFrame, Region, send_region
 from edgesegd.core.result import FrameResult
 from edgesegd.scheduler.job import Job
 
@@ -52,17 +56,23 @@ class EngineLost(Exception):
 class EngineLink:
     """A running engine with its model loaded.
 
-    Its socket, its shared memory and its process live and die together. `ready` is what it said
+    Its sockets, its shared memory and its process live and die together. `ready` is what it said
     of itself, `pid` its process id. `lost` ends when the engine is gone.
     """
 
     def __init__(
-        self, arena: Arena, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        arena: Arena,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        descriptors: socket.socket,
     ) -> None:
         self.ready = EngineReady("", "", 0, 0, 0, 0.0)
         self._arena = arena
         self._reader = reader
         self._writer = writer
+        self._descriptors = descriptors
+        self._shared: dict[int, weakref.finalize[..., Region]] = {}
         self._free = list(range(arena.slots))
         self._pending: deque[asyncio.Future[Message]] = deque()
         self._last_words: deque[str] = deque(maxlen=LAST_WORDS)
@@ -102,15 +112,20 @@ class EngineLink:
             try:
                 arena = Arena.create(slots=setup.slots, slot_size=setup.slot_size)
                 on_failure.callback(arena.close)
+                descriptors, receiving = socket.socketpair(type=socket.SOCK_DGRAM)
+                on_failure.callback(descriptors.close)
+                descriptors.setblocking(False)
                 ours, theirs = socket.socketpair()
-                with theirs:
+                with theirs, receiving:
                     reader, writer = await asyncio.open_unix_connection(
                         sock=ours, limit=LONGEST_LINE
                     )
                     on_failure.callback(writer.close)
-                    link = cls(arena, reader, writer)
+                    link = cls(arena, reader, writer, descriptors)
                     link._child = await Child.start(  # its own class
-                        "edgesegd.engine", (theirs.fileno(), arena.fd), tell=link._on_output
+                        "edgesegd.engine",
+                        (theirs.fileno(), receiving.fileno(), arena.fd),
+                        tell=link._on_output,
                     )
             except OSError as error:
                 raise EngineStartFailed(f"no engine process: {error}") from error
@@ -134,9 +149,13 @@ class EngineLink:
         hung driver cannot be interrupted otherwise.
         """
         number = self._free.pop()
-        slot = self._arena.slot(number)
-        slot[: len(job.data)] = job.data
-        request = FrameJob(number, len(job.data), job.deadline, job.frame, job.options)
+        slot, data = self._arena.slot(number), job.data
+        request = FrameJob(number, len(data), job.deadline, job.frame, job.options)
+        if isinstance(data, LentFrame):
+            self._share(data.region)
+            request = replace(request, region=data.region.number, offset=data.offset)
+        else:
+            slot[: len(data)] = data
         try:
             async with asyncio.timeout(answer_seconds):
                 answer = await self._ask(request.to_message())
@@ -160,6 +179,9 @@ class EngineLink:
 
         One that is stuck in a driver of the kernel cannot even be killed. It is left behind.
         """
+        for finalizer in self._shared.values():
+            finalizer.detach()
+        self._descriptors.close()
         self._writer.close()
         if not await self._child.ends_in(CLOSE_SECONDS):
             self.kill()
@@ -168,6 +190,23 @@ class EngineLink:
                 self._child.forget()
         await asyncio.gather(self.lost, return_exceptions=True)
         self._arena.close()
+
+    def _share(self, region: Region) -> None:
+        """Let the engine read a region, until nobody refers to it any more."""
+        if region.number in self._shared:
+            return
+        with contextlib.suppress(OSError):  # the engine is gone, as will be found at once
+            send_region(self._descriptors, region)
+        loop = asyncio.get_running_loop()
+        # It may be found unused in any thread.
+        forget = partial(self._forget, region.number)
+        finalizer = weakref.finalize(region, loop.call_soon_threadsafe, forget)
+        finalizer.atexit = False
+        self._shared[region.number] = finalizer
+
+    def _forget(self, number: int) -> None:
+        if self._shared.pop(number, None) is not None:
+            self._writer.write(to_line(ForgetRegion(number).to_message()))
 
     async def _ask(self, message: Message) -> Message:
         if self.lost.done():

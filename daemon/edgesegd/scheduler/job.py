@@ -7,8 +7,9 @@ import time
 from dataclasses import dataclass, field
 
 from edgesegd.core.errors import EdgesegError
-from edgesegd.core.frame import Bytes, FrameSpec
+from edgesegd.core.frame import FrameSpec
 from edgesegd.core.options import ResultOptions
+from edgesegd.core.region import LentFrame
 from edgesegd.core.result import FrameResult
 
 
@@ -23,7 +24,7 @@ class Job:
     """
 
     frame: FrameSpec
-    data: Bytes
+    data: bytes | LentFrame
     options: ResultOptions
     answer: asyncio.Future[FrameResult]
     deadline: float | None = None

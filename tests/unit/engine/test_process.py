@@ -46,8 +46,9 @@ class RunningEngine:
         self.arena = Arena.create(slots=SLOTS, slot_size=SLOT_SIZE)
         self.socket, theirs = socket.socketpair()
         self.socket.settimeout(60)
-        with theirs:
-            fds = (theirs.fileno(), self.arena.fd)
+        self.descriptors, receiving = socket.socketpair(type=socket.SOCK_DGRAM)
+        with theirs, receiving:
+            fds = (theirs.fileno(), receiving.fileno(), self.arena.fd)
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "edgesegd.engine", *map(str, fds)],
                 pass_fds=fds,
@@ -91,6 +92,7 @@ class RunningEngine:
         """Close the socket, as the front does to end it; its exit status."""
         self._lines.close()
         self.socket.close()
+        self.descriptors.close()
         return self.process.wait(timeout=60)
 
     def clean_up(self) -> None:

@@ -1,0 +1,63 @@
+"""Memory that a client, the front and the engines share."""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import secrets
+import socket
+import weakref
+from dataclasses import dataclass
+
+AVAILABLE = hasattr(os, "memfd_create") and hasattr(fcntl, "F_ADD_SEALS")
+"""Linux only: elsewhere memory cannot be kept from being cut off under the daemon's feet."""
+NUMBER_BYTES = 8
+
+
+class Region:
+    """`size` bytes, in a file without a name; `number` names it, `descriptor` is for its client.
+
+    Nothing is left of it however its users end. Its size is sealed: reading it cannot fail. Its
+    number cannot be guessed. It is closed when nobody refers to it any more. Raises OSError.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.number = secrets.randbits(64) or 1
+        self.size = size
+        self.descriptor = os.memfd_create("edgeseg-region", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        weakref.finalize(self, os.close, self.descriptor)
+        os.ftruncate(self.descriptor, size)
+        seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+        fcntl.fcntl(self.descriptor, fcntl.F_ADD_SEALS, seals)
+        self._memory = mmap.mmap(self.descriptor, size, prot=mmap.PROT_READ)
+
+    def view(self, offset: int, length: int) -> memoryview:
+        """So many of its bytes, which must be within."""
+        return memoryview(self._memory)[offset : offset + length]
+
+
+@dataclass(frozen=True, slots=True)
+class LentFrame:
+    """The bytes of a frame that lie in a region, from `offset` on; `view` are they."""
+
+    region: Region
+    offset: int
+    view: memoryview
+
+    def __len__(self) -> int:
+        return len(self.view)
+
+
+def send_region(engine: socket.socket, region: Region) -> None:
+    """Let an engine map `region`; raises OSError."""
+    socket.send_fds(engine, [region.number.to_bytes(NUMBER_BYTES)], [region.descriptor])
+
+
+def receive_region(front: socket.socket) -> tuple[int, mmap.mmap]:
+    """The number and the memory of the next region that was sent; raises OSError."""
+    number, (descriptor,), _, _ = socket.recv_fds(front, NUMBER_BYTES, 1)
+    try:
+        return int.from_bytes(number), mmap.mmap(descriptor, 0, prot=mmap.PROT_READ)
+    finally:
+        os.close(descriptor)
