@@ -55,6 +55,12 @@ def labels(result: Result) -> bytes:
     return result.labels.tobytes()
 
 
+def mapped(running: RunningDaemon) -> int:
+    """How many regions its engine reads."""
+    maps = Path(f"/proc/{running.engine_pid}/maps").read_text()
+    return sum("edgeseg-region" in line for line in maps.splitlines())
+
+
 def nothing_is_left() -> bool:
     shared = Path("/dev/shm")  # noqa: S108 # looked at, not used
     return not [each for each in shared.iterdir() if "edgeseg" in each.name]
@@ -116,6 +122,34 @@ async def test_the_region_is_gone_with_its_client(unix_daemon: RunningDaemon, ad
         client.kill()
     await until_lent(unix_daemon, before)
     assert nothing_is_left()
+
+
+async def test_an_engine_reads_frames_in_place_and_lets_go_of_them(
+    unix_daemon: RunningDaemon, address: str
+) -> None:
+    await until_lent(unix_daemon, 0)
+    before = mapped(unix_daemon)
+    for _ in range(3):
+        with Client(address, shared_memory=True) as client:
+            client.segment(PIXELS)
+            client.segment(PIXELS)
+            assert mapped(unix_daemon) == before + 1
+        async with asyncio.timeout(10):
+            while mapped(unix_daemon) != before:
+                await asyncio.sleep(0.01)
+
+
+async def test_an_engine_that_takes_over_reads_them_too(address: str) -> None:
+    address += "2"
+    with (
+        RunningDaemon(f"--listen={address}") as daemon,
+        Client(address, shared_memory=True) as client,
+    ):
+        expected = labels(client.segment(PIXELS))
+        assert daemon.engine_pid is not None
+        os.kill(daemon.engine_pid, signal.SIGKILL)
+        assert labels(client.segment(PIXELS)) == expected
+        assert mapped(daemon) == 1
 
 
 async def test_descriptors_stay_flat(unix_daemon: RunningDaemon, address: str) -> None:
