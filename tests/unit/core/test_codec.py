@@ -268,3 +268,21 @@ def test_the_stride_of_a_single_row_is_no_larger_than_frames_are(raw: FrameForma
     assert decode(data, FrameSpec(raw, 7, 1, 1 << 20)).size == (7, 1)
     with pytest.raises(InvalidFrame, match="stride 4294967295 is more than"):
         decode(data, FrameSpec(raw, 7, 1, (1 << 32) - 1))
+
+
+@pytest.mark.parametrize(
+    ("height", "shown"), [(15, range(15)), (16, range(0, 16, 2)), (33, range(1, 33, 4))]
+)
+@pytest.mark.parametrize("padding", [0, 5])
+@pytest.mark.parametrize("raw", RAW)
+def test_of_a_tall_raw_frame_two_rows_are_read_for_each_of_the_models(
+    raw: FrameFormat, padding: int, height: int, shown: range
+) -> None:
+    """The model has four rows; the last row has no padding."""
+    channels = {FrameFormat.RGBA: 4, FrameFormat.GRAY8: 1}.get(raw, 3)
+    rows = [bytes([row * 7]) * channels * 6 for row in range(height)]
+    data = (b"\xaa" * padding).join(rows)
+    picture = decode(data, FrameSpec(raw, 6, height, 6 * channels + padding), model_input=(4, 4))
+    assert picture.size == (6, height)
+    assert rgb(picture.pixels)[:, 0, 0].tolist() == [row * 7 for row in shown]
+    assert (rgb(picture.pixels) == rgb(picture.pixels)[:, :1, :1]).all()
