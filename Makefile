@@ -7,7 +7,7 @@ PYTHON_TFLITE ?= $(shell scripts/find-python 3.11)
 PYTHON_PEERS ?= /usr/bin/python3.11
 PYTEST_ARGS ?=
 
-.PHONY: demo test test-slow test-oldest check proto proto-baseline bench bench-peers builtin clean
+.PHONY: demo test test-slow test-oldest check proto proto-baseline bench bench-peers bench-decoders builtin clean
 
 PEERS := mlserver pytriton litserve
 
@@ -51,10 +51,15 @@ bench: .venv/.ready
 	.venv/bin/python benchmarks/recovery.py
 	.venv/bin/python benchmarks/misbehaviour.py
 	.venv/bin/python benchmarks/start.py
+	.venv/bin/python benchmarks/upsampling.py
+	.venv/bin/python benchmarks/throughput.py
 
 # The same board's frames through other servers, each in an environment of its own.
 bench-peers: .venv/.ready $(PEERS:%=.venv-peers/%/.ready)
 	.venv/bin/python benchmarks/throughput.py
+
+bench-decoders: .venv-peers/decoders/.ready
+	.venv-peers/decoders/bin/python benchmarks/decoders.py
 
 # The built-in model and its card, anew; see training/README.md.
 builtin: .venv-training/.ready
