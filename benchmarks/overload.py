@@ -86,8 +86,8 @@ async def measure(frames: int, rounds: int, streams: list[int]) -> None:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--frames", type=int, default=600, help="least frames a round (600)")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds (default: 5)")
+    parser.add_argument("--frames", type=int, default=3000, help="least frames a round (3000)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds (default: 3)")
     parser.add_argument(
         "--streams", type=int, nargs="+", default=[1, 8, 32], help="streams (default: 1 8 32)"
     )

@@ -9,10 +9,7 @@ from enum import Enum, auto
 from edgesegd.core.errors import Overloaded, Superseded
 from edgesegd.scheduler.job import Job
 
-CALM_AFTER = 8
-"""So many frames in a row that were not superseded, and a lane sends no more than it is served."""
-
-OVERDUE_AFTER = 3.0
+OVERDUE_AFTER = 2.0
 """So many times the usual interval without a frame, and none is expected any more."""
 
 SMOOTHING = 0.25
@@ -47,7 +44,6 @@ class Lane:
         self.weight = weight
         self.turn = 0.0
         self.paused = False
-        self._calm = CALM_AFTER
         self._newest = 0.0
         self._interval = 0.0
 
@@ -72,10 +68,15 @@ class Lane:
         """When the newest frame came; a time of `time.monotonic`."""
         return self._newest
 
-    def renews(self, now: float) -> bool:
-        """Whether the frame that waits will soon give way to a newer one, as lately others did."""
-        overdue = now - self._newest > OVERDUE_AFTER * self._interval
-        return self._calm < CALM_AFTER and not overdue
+    def renews_within(self, seconds: float, now: float) -> bool:
+        """Whether newer frames usually take the place of one that waits so long here.
+
+        As long as nothing is known of the stream, they do. They do not where the next one is
+        overdue: it sent its last one, or it waits for the answer.
+        """
+        interval = self._interval or seconds
+        overdue = now - self._newest > OVERDUE_AFTER * interval
+        return self.grows_stale and 0 < interval <= seconds and not overdue
 
     def put(self, job: Job) -> None:
         """Let `job` wait; raises Overloaded where the lane is full and rejects."""
@@ -84,17 +85,16 @@ class Lane:
                 raise Overloaded(
                     f"{self._limit} frames wait already; try again later", self._retry_after
                 )
-            self._calm = 0
             oldest = self._jobs.popleft()
             oldest.settle(Superseded("a newer frame of the stream came"))
         if self._newest:
-            self._interval += SMOOTHING * (job.received - self._newest - self._interval)
+            took = job.received - self._newest
+            self._interval += SMOOTHING * (took - self._interval) if self._interval else took
         self._newest = job.received
         self._jobs.append(job)
 
     def pop(self) -> Job:
         """Take the frame that waited longest."""
-        self._calm += 1
         return self._jobs.popleft()
 
     def remove(self, job: Job) -> None:

@@ -11,12 +11,17 @@ from edgesegd.core.errors import Draining, EdgesegError, Expired
 from edgesegd.scheduler.job import Job
 from edgesegd.scheduler.lane import Lane
 
-SAVED_TURNS = 4.0
-"""A lane that is passed over for another's fresher frame, or that has none, may catch up on so
-many turns (of weight 1), and no more."""
+MOST_AHEAD = 8.0
+"""Turns (of weight 1) that a lane can be ahead of the one that is furthest behind. More is
+forgiven: what others miss for want of a fresh frame they are not owed for ever."""
 
-PATIENCE = 8.0
-"""Turns of weight 1."""
+TURNS_OF_AGE = 4.0
+"""What a frame that will give way to a newer one counts against its lane, in turns, when it is as
+old as the usual time from one taken frame to the next. It grows with the square of the age: who is
+taken among fresh frames is a matter of turns, but an old one is hardly taken."""
+
+SMOOTHING = 0.1
+"""What the newest time between taken frames counts in the usual one, a moving average."""
 
 
 class Scheduler:
@@ -26,13 +31,11 @@ class Scheduler:
     frame whose deadline passes while it waits is answered at once and never handed out.
 
     The turns are those of stride scheduling (Waldspurger and Weihl, 1995): a lane's next turn is
-    1 / weight after its last one, but while it has no frame it saves up SAVED_TURNS at most. Of
-    equal ones the lane that waits longer comes first.
+    1 / weight after its last one, and while it has no frame it saves up nothing.
 
-    Fresh: where newer frames take the place of waiting ones, a lane is passed over until its next
-    frame comes, unless it is PATIENCE turns behind, or no lane has a fresh frame: then the newest
-    is taken. Otherwise frames would wait as long as their lanes wait for a turn: with many cameras,
-    many invokes.
+    Fresh: where newer frames take the place of waiting ones, the age of a frame puts its lane's
+    turn off. By turns alone frames would wait as long as their lanes wait for a turn: with many
+    cameras, many invokes.
 
     With `ahead` an engine that is still busy is given any frame; otherwise none that may yet give
     way to a newer one, for that would be the better one when the engine comes to it. `clock` tells
@@ -44,8 +47,9 @@ class Scheduler:
         self._clock = clock
         self._lanes: set[Lane] = set()
         self._waiting: list[Lane] = []
-        self._now = 0.0
-        self._last_taken = 0.0
+        self._furthest_behind = 0.0
+        self._last_taken: float | None = None
+        self._usual = 0.0
         self._again: deque[Job] = deque()
         self._watchers: list[Callable[[], None]] = []
         self._draining = False
@@ -67,7 +71,7 @@ class Scheduler:
 
     def open(self, lane: Lane) -> None:
         """Serve a new client."""
-        lane.turn = self._now
+        lane.turn = self._furthest_behind
         self._lanes.add(lane)
 
     def close(self, lane: Lane) -> None:
@@ -114,6 +118,8 @@ class Scheduler:
             self._waiting.remove(lane)
             if job := self._serve(lane):
                 return self._taken(job)
+        if not busy:
+            self._last_taken = None  # what comes next is not told by how fast frames are taken
         return None
 
     def give_back(self, job: Job) -> None:
@@ -142,16 +148,23 @@ class Scheduler:
     def _next(self) -> Lane | None:
         """The lane to take a frame from."""
         self._waiting = [lane for lane in self._waiting if lane.ready]
-        now = self._clock()
-        due = [lane for lane in self._waiting if not self._better_later(lane, now)]
-        if due:
-            return min(due, key=lambda lane: lane.turn)
-        return max(self._waiting, key=lambda lane: lane.newest, default=None)
+        if not self._waiting:
+            return None
+        behind = min(lane.turn for lane in self._waiting)
+        self._furthest_behind = max(self._furthest_behind, behind)
+        now, a_round = self._clock(), self._usual * len(self._waiting)
+        return min(self._waiting, key=lambda lane: self._place(lane, now, a_round))
 
-    def _better_later(self, lane: Lane, now: float) -> bool:
-        """Whether its frame came before the last one was taken, and a newer one will come soon."""
-        stale = lane.newest < self._last_taken
-        return stale and lane.renews(now) and lane.turn >= self._now - PATIENCE
+    def _place(self, lane: Lane, now: float, a_round: float) -> float:
+        """The lower, the sooner: the lane's turn, put off by its frame's age.
+
+        Not where the stream sends less often than its turn comes: it is to have every frame.
+        """
+        turn = min(lane.turn, self._furthest_behind + MOST_AHEAD)
+        if not lane.renews_within(a_round, now):
+            return turn
+        age = (now - lane.newest) / self._usual
+        return turn + TURNS_OF_AGE * age * age
 
     def _serve(self, lane: Lane) -> Job | None:
         """Take from the lane whose turn it is; None where its frame was settled just now."""
@@ -159,13 +172,16 @@ class Scheduler:
         if job.answer.done():
             self._queue(lane)
             return None
-        self._now = max(self._now, lane.turn)
-        lane.turn += 1 / lane.weight
+        lane.turn = min(lane.turn, self._furthest_behind + MOST_AHEAD) + 1 / lane.weight
         self._queue(lane)
         return job
 
     def _taken(self, job: Job) -> Job:
-        job.taken = self._last_taken = self._clock()
+        now = self._clock()
+        if self._last_taken is not None:
+            took = now - self._last_taken
+            self._usual += SMOOTHING * (took - self._usual) if self._usual else took
+        job.taken = self._last_taken = now
         return job
 
     def _forget(self, job: Job) -> None:
@@ -176,7 +192,7 @@ class Scheduler:
         if not lane.ready:
             return
         if lane not in self._waiting:
-            lane.turn = max(lane.turn, self._now - SAVED_TURNS)
+            lane.turn = max(lane.turn, self._furthest_behind)
             self._waiting.append(lane)
         self._tell()
 

@@ -555,17 +555,20 @@ class Cameras:
         """It sends no more."""
         self._coming = [entry for entry in self._coming if entry[1] != camera]
 
+    def send(self, camera: int, at: float) -> None:
+        frame = job()
+        frame.received = at
+        frame.answer.add_done_callback(lambda answer: answer.exception())
+        self.owners[frame] = camera
+        self.scheduler.submit(self.lanes[camera], frame)
+
     async def run(self, services: int) -> None:
         for _ in range(services):
             heapq.heapify(self._coming)
             while self._coming[0][0] <= self.now:
                 due, camera = self._coming[0]
                 heapq.heapreplace(self._coming, (due + self._periods[camera], camera))
-                frame = job()
-                frame.received = due
-                frame.answer.add_done_callback(lambda answer: answer.exception())
-                self.owners[frame] = camera
-                self.scheduler.submit(self.lanes[camera], frame)
+                self.send(camera, due)
             if taken := self.scheduler.take():
                 self.ages[self.owners[taken]].append(self.now - taken.received)
             self.now += 1.0
@@ -579,6 +582,31 @@ async def test_cameras_over_capacity_get_equal_shares_of_fresh_frames() -> None:
     assert min(served) > 0.9 * max(served)
     ages = sorted(itertools.chain(*cameras.ages))
     assert ages[int(0.99 * len(ages))] < 1.5, "by turns alone it would be 2.7"
+
+
+async def test_frames_of_many_cameras_are_fresh_from_the_first_on() -> None:
+    """Also before anything is known of how often each sends."""
+    cameras = Cameras([32 / 4] * 32)
+    await cameras.run(400)
+    ages = sorted(itertools.chain(*cameras.ages))
+    assert len(ages) > 390
+    assert ages[int(0.99 * len(ages))] < 2, "by turns alone it would be 8"
+    assert min(map(len, cameras.ages)) > 400 / 32 / 3, "none is left out"
+
+
+async def test_who_sends_when_the_last_frame_is_answered_gets_a_turn_beside_greedy_cameras() -> (
+    None
+):
+    cameras = Cameras([0.3] * 8)
+    patient = len(cameras.lanes)
+    cameras.lanes.append(latest())
+    opened(cameras.scheduler, cameras.lanes[patient])
+    cameras.ages.append([])
+    for _ in range(1800):
+        if not len(cameras.lanes[patient]):
+            cameras.send(patient, cameras.now)
+        await cameras.run(1)
+    assert len(cameras.ages[patient]) > 0.9 * 1800 / 9
 
 
 async def test_a_slow_camera_beside_greedy_ones_gets_every_frame() -> None:
