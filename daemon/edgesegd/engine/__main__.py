@@ -13,7 +13,7 @@ import warnings
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from edgesegd.core.arena import Arena
 from edgesegd.core.errors import (
@@ -37,9 +37,13 @@ from edgesegd.core.messages import (
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.engine.borrowed import BorrowedRegions
-from edgesegd.engine.engine import Engine, Prepared
+from edgesegd.engine.engine import Engine, Invoked, Prepared
 from edgesegd.engine.orphan import die_with_parent
 from edgesegd.engine.runtime import load_runtime
+
+Done = TypeVar("Done", Prepared, Invoked)
+Step = tuple[FrameJob, Done | Message] | None
+"""A frame with what is done of it, or what it is to be answered with; None after the last."""
 
 
 def main(socket_fd: int, descriptors_fd: int, arena_fd: int) -> None:
@@ -97,28 +101,20 @@ def serve(
 ) -> None:
     """Answer each job; end when the front is gone, or when the delegate failed.
 
-    One thread decodes, this one invokes, so that the next frame is decoded while one is invoked.
+    One thread decodes, this one invokes and another makes masks, so that all the CPU does for one
+    frame hides behind an accelerator's work for another. The front gives no more than two at a
+    time.
     """
-    prepared: SimpleQueue[tuple[FrameJob, Prepared | Message] | None] = SimpleQueue()
+    prepared: SimpleQueue[Step[Prepared]] = SimpleQueue()
+    invoked: SimpleQueue[Step[Invoked]] = SimpleQueue()
     preparing = Thread(
         target=prepare_all, args=(engine, arena, regions, orders, prepared), daemon=True
     )
+    finishing = Thread(target=finish_all, args=(engine, arena, invoked, answers), daemon=True)
     preparing.start()
-    while (each := prepared.get()) is not None:
-        job, frame = each
-        if not isinstance(frame, Prepared):
-            reply(answers, frame)
-            continue
-        try:
-            answer = write_result(engine.segment(job, frame), arena.slot(job.slot))
-        except (EngineFailed, EngineDistrusted) as error:
-            # After a failed invoke the interpreter holds stale data, and a delegate that was wrong
-            # once is not asked again: the next engine starts fresh.
-            reply(answers, error_message(error))
-            break
-        except Exception as error:  # noqa: BLE001 # one frame's fault must not cost the engine
-            answer = fault_message(error)
-        reply(answers, answer)
+    finishing.start()
+    invoke_all(engine, prepared, invoked)
+    finishing.join()
     # Until the front hangs up: a socket that is closed with orders unread takes back what it said.
     preparing.join()
 
@@ -128,7 +124,7 @@ def prepare_all(
     arena: Arena,
     regions: BorrowedRegions,
     orders: BinaryIO,
-    prepared: SimpleQueue[tuple[FrameJob, Prepared | Message] | None],
+    prepared: SimpleQueue[Step[Prepared]],
 ) -> None:
     """Prepare frame after frame; of one that cannot be, pass on what to answer."""
     for line in orders:
@@ -138,9 +134,46 @@ def prepare_all(
             continue
         try:
             prepared.put((job, engine.prepare(job, frame_bytes(job, arena, regions))))
-        except Exception as error:  # noqa: BLE001 # as above
+        except Exception as error:  # noqa: BLE001 # one frame's fault must not cost the engine
             prepared.put((job, fault_message(error)))
     prepared.put(None)
+
+
+def invoke_all(
+    engine: Engine, prepared: SimpleQueue[Step[Prepared]], invoked: SimpleQueue[Step[Invoked]]
+) -> None:
+    """Invoke frame after frame, until there are no more or the delegate failed."""
+    while (step := prepared.get()) is not None:
+        job, frame = step
+        if not isinstance(frame, Prepared):
+            invoked.put((job, frame))
+            continue
+        try:
+            invoked.put((job, engine.invoke(job, frame)))
+        except (EngineFailed, EngineDistrusted) as error:
+            # After a failed invoke the interpreter holds stale data, and a delegate that was wrong
+            # once is not asked again: the next engine starts fresh.
+            invoked.put((job, error_message(error)))
+            break
+        except Exception as error:  # noqa: BLE001 # as above
+            invoked.put((job, fault_message(error)))
+    invoked.put(None)
+
+
+def finish_all(
+    engine: Engine, arena: Arena, invoked: SimpleQueue[Step[Invoked]], answers: BinaryIO
+) -> None:
+    """Answer frame after frame, in their order."""
+    while (step := invoked.get()) is not None:
+        job, frame = step
+        if not isinstance(frame, Invoked):
+            reply(answers, frame)
+            continue
+        try:
+            answer = write_result(engine.finish(job, frame), arena.slot(job.slot))
+        except Exception as error:  # noqa: BLE001 # as above; the front ends an engine it distrusts
+            answer = fault_message(error)
+        reply(answers, answer)
 
 
 def frame_bytes(job: FrameJob, arena: Arena, regions: BorrowedRegions) -> memoryview:

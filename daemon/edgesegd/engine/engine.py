@@ -13,7 +13,8 @@ from edgesegd.core.delegates.spec import DelegateSpec
 from edgesegd.core.encode import Encoder
 from edgesegd.core.errors import DelegateFailed, EngineFailed, Expired
 from edgesegd.core.geometry import Fit, Size, fit
-from edgesegd.core.mask import mask_reader, read_mask
+from edgesegd.core.labels import OutputTensor
+from edgesegd.core.mask import Mask, mask_reader, read_mask
 from edgesegd.core.messages import EngineReady, FrameJob
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.core.options import SizeMode, check_result_size
@@ -26,6 +27,10 @@ from edgesegd.engine.interpreter import load_on_cpu
 from edgesegd.engine.load import load_model
 from edgesegd.engine.runtime import Runtime
 from edgesegd.engine.watchdog import InvokeWatchdog
+
+LARGEST_COPY = 1 << 20
+"""Bytes of output that are copied, so that the next frame can be invoked while its mask is made.
+Copying as much takes less than a tenth of a millisecond on a small board, 5 MB take several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +46,25 @@ class Prepared:
     seconds: dict[Stage, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Invoked:
+    """What the model made of a frame that was `prepared`.
+
+    `output` is a copy of its output, or the mask in one that is too large to be copied. `seconds`
+    as above.
+    """
+
+    prepared: Prepared
+    output: OutputTensor | Mask
+    seconds: dict[Stage, float]
+
+
 class Engine:
-    """One interpreter of one model. `prepare` is for one thread, all else for another.
+    """One interpreter of one model.
+
+    A frame goes through `prepare`, `invoke` and `finish`. Each may have a thread of its own, for
+    different frames at a time; but `invoke` is for the thread that made the engine, as some
+    drivers want it.
 
     What a delegate gives for every `check_every`th frame is compared with what the CPU gives with
     the model `reference`; 0 and None are for never.
@@ -99,7 +121,7 @@ class Engine:
         )
 
     def prepare(self, job: FrameJob, data: memoryview) -> Prepared:
-        """The first half of a frame's way, which may be gone while another frame is invoked.
+        """The first part of a frame's way.
 
         `data` holds the frame's bytes, and is not needed any more then. Raises InvalidFrame,
         InvalidOptions or Expired.
@@ -121,13 +143,13 @@ class Engine:
         clock.end(Stage.PREPROCESS)
         return Prepared(picture.size, placed, pixels, clock.seconds)
 
-    def segment(self, job: FrameJob, prepared: Prepared) -> FrameResult:
-        """The second half of a frame's way.
+    def invoke(self, job: FrameJob, prepared: Prepared) -> Invoked:
+        """The second part of a frame's way.
 
         Raises Expired or EngineFailed, after which the interpreter may hold stale data and must be
-        replaced; EngineDistrusted where the delegate is found to be wrong.
+        replaced; where the output is too large to be copied, what `finish` raises of it.
         """
-        model, options, clock = self._model, job.options, StageClock(prepared.seconds)
+        clock = StageClock(prepared.seconds)
         raise_if_expired(job, "too old when it was about to be invoked")
         self._preprocessor.to_tensor(prepared.pixels, self._loaded.input())
         clock.end(Stage.PREPROCESS)
@@ -135,13 +157,29 @@ class Engine:
             self._loaded.invoke()
         clock.end(Stage.INVOKE)
         output = self._loaded.output()
-        self._doubt.look(prepared.pixels, output)
-        mask = read_mask(model, self._reader, output, prepared.placed, options)
+        if output.nbytes <= LARGEST_COPY:
+            return Invoked(prepared, output.copy(), clock.seconds)
+        mask = self._read_mask(job, prepared, output)
         clock.end(Stage.LABELS)
-        result = self._encoder.encode_mask(mask, options, prepared.frame_size)
+        return Invoked(prepared, mask, clock.seconds)
+
+    def finish(self, job: FrameJob, invoked: Invoked) -> FrameResult:
+        """The last part of a frame's way.
+
+        Raises EngineDistrusted where the delegate is found to be wrong.
+        """
+        clock, prepared, mask = StageClock(invoked.seconds), invoked.prepared, invoked.output
+        if not isinstance(mask, Mask):
+            mask = self._read_mask(job, prepared, mask)
+        clock.end(Stage.LABELS)
+        result = self._encoder.encode_mask(mask, job.options, prepared.frame_size)
         clock.end(Stage.ENCODE)
         self._doubt.settle()
         return dataclasses.replace(result, seconds=clock.seconds)
+
+    def _read_mask(self, job: FrameJob, prepared: Prepared, output: OutputTensor) -> Mask:
+        self._doubt.look(prepared.pixels, output)
+        return read_mask(self._model, self._reader, output, prepared.placed, job.options)
 
     def _make_doubt(self, reference: ModelSpec | None, check_every: int) -> Doubt:
         if self._delegate.is_cpu:

@@ -50,7 +50,8 @@ def segment(
     **options: Any,  # noqa: ANN401 # as ResultOptions
 ) -> FrameResult:
     job = FrameJob(0, len(data), deadline, frame, ResultOptions(**options))
-    return engine.segment(job, engine.prepare(job, memoryview(data)))
+    prepared = engine.prepare(job, memoryview(data))
+    return engine.finish(job, engine.invoke(job, prepared))
 
 
 def labels(result: FrameResult) -> Labels:
