@@ -7,6 +7,7 @@ import asyncio
 import logging
 import os
 
+from edgesegd import allocator
 from edgesegd.cli.options import add_options, effective_config
 from edgesegd.config import Config
 from edgesegd.core.errors import RuntimeMissing
@@ -26,6 +27,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Serve; the exit status."""
+    allocator.use_one_arena()
     config = effective_config(args).config
     logging.basicConfig(
         level=config.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
