@@ -26,8 +26,8 @@ HALF_PRODUCT, PRODUCT_BITS = 1 << 21, 22
 NARROW = 2.0**-19
 """Times the largest score: how far rounding can bring two classes together on the way, at most.
 Nine roundings of half a unit in the last place, 2^-24, on each of two sides, are less."""
-PIXELS_AT_A_TIME = 1 << 18
-"""What is interpolated in one go: about a megabyte for each array."""
+PIXELS_AT_A_TIME = 1 << 17
+"""What is interpolated in one go: half a megabyte for each array."""
 
 
 def upsample_labels(scores: SmallScores, rows: Axis, columns: Axis) -> Labels:
@@ -84,10 +84,10 @@ class _Corners:
             # What is more stays more, or is rounded to the same, and then the first wins as here.
             sure, slack = np.ones(best.shape, np.bool_), np.float32(0)
         else:
-            highest = scores.max(axis=-1)
-            slack = np.float32(NARROW) * max(highest.max(), -scores.min())
-            near = scores >= (highest - slack)[..., None]
-            sure = np.count_nonzero(near, axis=-1) == 1
+            planes = np.ascontiguousarray(np.moveaxis(scores, -1, 0))  # quicker to go through
+            highest = planes.max(axis=0)
+            slack = np.float32(NARROW) * max(highest.max(), -planes.min())
+            sure = (planes >= highest - slack).sum(axis=0, dtype=np.uint8) == 1
         return cls(scores, best.astype(np.uint8), sure, slack)
 
 
@@ -142,35 +142,28 @@ def _interpolate(corners: _Corners, cells: _Cells, labels: Labels) -> None:
     four = np.stack(
         [corners.scores[row + down, column + right] for down in (0, 1) for right in (0, 1)]
     )
-    can_win = four.max(axis=0) + corners.slack >= four.min(axis=0).max(axis=1, keepdims=True)
-    # For each cell the classes that can win somewhere in it, in their order; then all others.
-    classes = np.argsort(~can_win, axis=1, kind="stable")
-    counts = can_win.sum(axis=1)
-    winner: Labels | None = None
-    most: npt.NDArray[Any] = np.empty(0)
-    for rank in range(int(counts.max(initial=1))):
-        some = np.flatnonzero(counts > rank) if rank else np.arange(row.size)
-        each = classes[some, rank, None]
-        scores = _lerp(np.take_along_axis(four[:, some], each[None], axis=2), cells, some)
-        if winner is None:
-            most, winner = scores, np.empty(scores.shape, np.uint8)
-            winner[:] = each[..., None]
-            continue
-        better = scores > most[some]
-        most[some] = np.where(better, scores, most[some])
-        winner[some] = np.where(better, each[..., None].astype(np.uint8), winner[some])
-    if winner is not None:
-        labels[cells.y[:, :, None], cells.x[:, None, :]] = winner
+    loses = four.max(axis=0) + corners.slack < four.min(axis=0).max(axis=1, keepdims=True)
+    # Those that may win somewhere, in their order, for the first of equals wins.
+    first, *others = np.flatnonzero(~loses.all(axis=0)).tolist()
+    most = _lerp(four[..., first], cells)
+    winner = np.full(most.shape, first, np.uint8)
+    for each in others:
+        scores = _lerp(four[..., each], cells)
+        better = scores > most
+        np.copyto(most, scores, where=better)
+        np.copyto(winner, np.uint8(each), where=better)
+    labels[cells.y[:, :, None], cells.x[:, None, :]] = winner
 
 
-def _lerp(four: SmallScores, cells: _Cells, some: Indices) -> npt.NDArray[Any]:
-    """One class's scores at all pixels of some cells; `four` is 4 x n x 1, the corners'."""
-    top_left, top_right, low_left, low_right = four
-    right, down = cells.right[some], cells.down[some, :, None]
+def _lerp(four: SmallScores, cells: _Cells) -> npt.NDArray[Any]:
+    """One class's scores at all pixels of the cells; `four` is 4 x n, the corners'."""
+    top_left, top_right, low_left, low_right = four[..., None]
+    right, down = cells.right, cells.down[..., None]
     if four.dtype.kind == "f":
         top = top_left + (top_right - top_left) * right
         low = low_left + (low_right - low_left) * right
-        large: npt.NDArray[Any] = top[:, None] + (low - top)[:, None] * down
+        large: npt.NDArray[Any] = (low - top)[:, None] * down
+        large += top[:, None]
         return large
     right, down = np.rint(right * ONE).astype(np.int32), np.rint(down * ONE).astype(np.int32)
     top = top_left * ONE + (top_right - top_left) * right
