@@ -29,7 +29,7 @@ def test_every_figure_is_measured(tmp_path: Path) -> None:
     assert report["board"]["cores"] >= 1
     assert "picture.jpg" in report["board"]["inputs"]
     figures = report["figures"]
-    assert len(figures) == 8
+    assert len(figures) == 9
     for figure in figures:
         assert 0 < figure["low"] <= figure["median"] <= figure["high"], figure
     assert {figure["unit"] for figure in figures} == {"", "s", "MB"}
