@@ -71,9 +71,13 @@ class RunningEngine:
         self.first = self.ask(setup.to_message())
 
     def ask(self, message: Message) -> Message:
-        self._lines.write(to_line(message))
+        return self.ask_all([message])[0]
+
+    def ask_all(self, messages: list[Message]) -> list[Message]:
+        """What it answers to messages that are sent together."""
+        self._lines.write(b"".join(map(to_line, messages)))
         self._lines.flush()
-        return from_line(self._lines.readline())
+        return [from_line(self._lines.readline()) for _ in messages]
 
     def segment(
         self,
@@ -149,6 +153,21 @@ def test_each_bad_frame_is_answered_and_the_next_one_works(engine: RunningEngine
     with pytest.raises(InvalidOptions, match="more than the 100,000"):
         engine.segment(size=SizeMode.CUSTOM, width=1000, height=1000)
     assert engine.segment().planes == good
+
+
+@pytest.mark.parametrize("bad", [0, 1])
+def test_two_at_a_time_are_answered_in_their_order(engine: RunningEngine, bad: int) -> None:
+    """Though one takes its whole way and the other ends early on it."""
+    for _ in range(20):
+        jobs = []
+        for slot in (0, 1):
+            data = PICTURE[:300] if slot == bad else PICTURE
+            with engine.arena.slot(slot) as view:
+                view[: len(data)] = data
+            job = FrameJob(slot, len(data), None, FrameSpec(FrameFormat.PNG), ResultOptions())
+            jobs.append(job.to_message())
+        answers = engine.ask_all(jobs)
+        assert ["error" in answer for answer in answers] == [bad == 0, bad == 1]
 
 
 def test_a_fault_of_its_own_costs_one_frame_and_tells_nothing_of_itself(
