@@ -19,8 +19,8 @@ class Job:
 
     `received`, `deadline` and `taken` are times of `time.monotonic`: when the frame came, after
     when it must not be invoked, when an engine took it. `losses` counts the engines that were lost
-    with the frame in them. `answer` is settled exactly once, with a
-    result or an EdgesegError; who is no longer interested cancels it.
+    with the frame in them. `answer` is settled exactly once, with a result or an EdgesegError; who
+    is no longer interested cancels it.
     """
 
     frame: FrameSpec

@@ -12,7 +12,7 @@ from edgesegd.scheduler.job import Job
 OVERDUE_AFTER = 2.0
 """So many times the usual interval without a frame, and none is expected any more."""
 
-SMOOTHING = 0.25
+LATEST_INTERVAL = 0.25
 """What the newest interval counts in the usual one, a moving average."""
 
 
@@ -89,7 +89,7 @@ class Lane:
             oldest.settle(Superseded("a newer frame of the stream came"))
         if self._newest:
             took = job.received - self._newest
-            self._interval += SMOOTHING * (took - self._interval) if self._interval else took
+            self._interval += LATEST_INTERVAL * (took - self._interval) if self._interval else took
         self._newest = job.received
         self._jobs.append(job)
 

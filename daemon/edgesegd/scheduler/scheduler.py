@@ -13,14 +13,17 @@ from edgesegd.scheduler.lane import Lane
 
 MOST_AHEAD = 8.0
 """Turns (of weight 1) that a lane can be ahead of the one that is furthest behind. More is
-forgiven: what others miss for want of a fresh frame they are not owed for ever."""
+forgiven: what cameras miss for want of a fresh frame they are not owed for ever."""
+
+SAVED_TURNS = 4.0
+"""Turns (of weight 1) that a lane may be behind when it comes back with a frame."""
 
 TURNS_OF_AGE = 4.0
-"""What a frame that will give way to a newer one counts against its lane, in turns, when it is as
-old as the usual time from one taken frame to the next. It grows with the square of the age: who is
-taken among fresh frames is a matter of turns, but an old one is hardly taken."""
+"""What the age of a camera's frame counts against it beside others, in turns, when it is the usual
+time from one taken frame to the next. It grows with the square of the age: who is taken among fresh
+frames is a matter of turns, but an old one is hardly taken."""
 
-SMOOTHING = 0.1
+LATEST_TIME = 0.1
 """What the newest time between taken frames counts in the usual one, a moving average."""
 
 
@@ -31,11 +34,11 @@ class Scheduler:
     frame whose deadline passes while it waits is answered at once and never handed out.
 
     The turns are those of stride scheduling (Waldspurger and Weihl, 1995): a lane's next turn is
-    1 / weight after its last one, and while it has no frame it saves up nothing.
+    1 / weight after its last one.
 
-    Fresh: where newer frames take the place of waiting ones, the age of a frame puts its lane's
-    turn off. By turns alone frames would wait as long as their lanes wait for a turn: with many
-    cameras, many invokes.
+    Fresh: lanes whose waiting frames are superseded before their turn comes are taken for cameras.
+    By turns alone their frames would wait as long as they wait for a turn: with many cameras, many
+    invokes. So among the cameras that are due before any other lane, age counts beside turns.
 
     With `ahead` an engine that is still busy is given any frame; otherwise none that may yet give
     way to a newer one, for that would be the better one when the engine comes to it. `clock` tells
@@ -153,18 +156,22 @@ class Scheduler:
         behind = min(lane.turn for lane in self._waiting)
         self._furthest_behind = max(self._furthest_behind, behind)
         now, a_round = self._clock(), self._usual * len(self._waiting)
-        return min(self._waiting, key=lambda lane: self._place(lane, now, a_round))
+        cameras: list[Lane] = []
+        others: list[Lane] = []
+        for lane in self._waiting:
+            (cameras if lane.renews_within(a_round, now) else others).append(lane)
+        first = min(others, key=self._turn, default=None)
+        due = [lane for lane in cameras if first is None or self._turn(lane) < self._turn(first)]
+        return min(due, key=lambda lane: self._place(lane, now), default=first)
 
-    def _place(self, lane: Lane, now: float, a_round: float) -> float:
-        """The lower, the sooner: the lane's turn, put off by its frame's age.
+    def _turn(self, lane: Lane) -> float:
+        """When it is its turn."""
+        return min(lane.turn, self._furthest_behind + MOST_AHEAD)
 
-        Not where the stream sends less often than its turn comes: it is to have every frame.
-        """
-        turn = min(lane.turn, self._furthest_behind + MOST_AHEAD)
-        if not lane.renews_within(a_round, now):
-            return turn
+    def _place(self, lane: Lane, now: float) -> float:
+        """Of a camera among cameras: its turn, put off by the age of its frame."""
         age = (now - lane.newest) / self._usual
-        return turn + TURNS_OF_AGE * age * age
+        return self._turn(lane) + TURNS_OF_AGE * age * age
 
     def _serve(self, lane: Lane) -> Job | None:
         """Take from the lane whose turn it is; None where its frame was settled just now."""
@@ -172,7 +179,7 @@ class Scheduler:
         if job.answer.done():
             self._queue(lane)
             return None
-        lane.turn = min(lane.turn, self._furthest_behind + MOST_AHEAD) + 1 / lane.weight
+        lane.turn = self._turn(lane) + 1 / lane.weight
         self._queue(lane)
         return job
 
@@ -180,7 +187,7 @@ class Scheduler:
         now = self._clock()
         if self._last_taken is not None:
             took = now - self._last_taken
-            self._usual += SMOOTHING * (took - self._usual) if self._usual else took
+            self._usual += LATEST_TIME * (took - self._usual) if self._usual else took
         job.taken = self._last_taken = now
         return job
 
@@ -192,7 +199,7 @@ class Scheduler:
         if not lane.ready:
             return
         if lane not in self._waiting:
-            lane.turn = max(lane.turn, self._furthest_behind)
+            lane.turn = max(lane.turn, self._furthest_behind - SAVED_TURNS)
             self._waiting.append(lane)
         self._tell()
 

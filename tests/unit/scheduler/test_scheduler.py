@@ -534,33 +534,52 @@ async def test_what_engines_were_lost_with_is_not_for_a_busy_one() -> None:
 
 
 class Cameras:
-    """Streams with LATEST, out of step, that share an engine; a service of it is the unit of time.
+    """Streams with LATEST that share an engine, of which a service is the unit of time.
 
-    Camera n sends a frame every `periods[n]`. `ages` are those of frames when they were taken, by
-    camera.
+    Camera n sends a frame every `periods[n]`; they are out of step, or `in_step`. Beside them
+    `greedy` streams with EVERY always have a frame; their lanes come last. `ages` are those of
+    frames when they were taken, by lane.
     """
 
-    def __init__(self, periods: list[float]) -> None:
+    def __init__(
+        self,
+        periods: list[float],
+        *,
+        greedy: int = 0,
+        in_step: bool = False,
+        weights: list[float] | None = None,
+    ) -> None:
         self.now = 1.0
         self.scheduler = Scheduler(clock=lambda: self.now)
-        self.lanes = [latest() for _ in periods]
+        self.greedy = [every() for _ in range(greedy)]
+        self.lanes = [latest() for _ in periods] + self.greedy
+        for lane, weight in zip(self.lanes, weights or [], strict=False):
+            lane.weight = weight
         opened(self.scheduler, *self.lanes)
-        self.ages: list[list[float]] = [[] for _ in periods]
+        self.ages: list[list[float]] = [[] for _ in self.lanes]
         self.owners: dict[Job, int] = {}
         dice = random.Random(3)
-        self._coming = [(dice.random() * period, number) for number, period in enumerate(periods)]
+        self._coming = [
+            ((0.0 if in_step else dice.random()) * period, number)
+            for number, period in enumerate(periods)
+        ]
         self._periods = periods
+
+    @property
+    def served(self) -> list[int]:
+        """How many frames of each lane were taken."""
+        return list(map(len, self.ages))
 
     def stop(self, camera: int) -> None:
         """It sends no more."""
         self._coming = [entry for entry in self._coming if entry[1] != camera]
 
-    def send(self, camera: int, at: float) -> None:
+    def send(self, number: int, at: float) -> None:
         frame = job()
         frame.received = at
         frame.answer.add_done_callback(lambda answer: answer.exception())
-        self.owners[frame] = camera
-        self.scheduler.submit(self.lanes[camera], frame)
+        self.owners[frame] = number
+        self.scheduler.submit(self.lanes[number], frame)
 
     async def run(self, services: int) -> None:
         for _ in range(services):
@@ -569,17 +588,47 @@ class Cameras:
                 due, camera = self._coming[0]
                 heapq.heapreplace(self._coming, (due + self._periods[camera], camera))
                 self.send(camera, due)
+            for number, lane in enumerate(self.lanes):
+                if lane in self.greedy and not len(lane):
+                    self.send(number, self.now)
             if taken := self.scheduler.take():
                 self.ages[self.owners[taken]].append(self.now - taken.received)
             self.now += 1.0
             await asyncio.sleep(0)
 
 
+@pytest.mark.parametrize("in_step", [True, False])
+async def test_cameras_beside_a_stream_of_files_get_equal_shares(in_step: bool) -> None:
+    """Whose frames never give way, so that their age counts for nothing."""
+    cameras = Cameras([6.0] * 8, greedy=1, in_step=in_step)
+    await cameras.run(1800)
+    assert min(cameras.served) > 0.95 * 1800 / 9
+    assert max(cameras.served) < 1.05 * 1800 / 9
+
+
+@pytest.mark.parametrize("period", [5.0, 8.0, 8.9, 9.1, 12.0])
+@pytest.mark.parametrize("greedy", [0, 8])
+async def test_a_camera_gets_what_it_sends_up_to_its_share(period: float, greedy: int) -> None:
+    """Beside 8 greedy ones, with EVERY or with LATEST, whether it sends a little more or less."""
+    cameras = Cameras([period] + [0.7] * (8 - greedy), greedy=greedy)
+    await cameras.run(2700)
+    assert cameras.served[0] > 0.93 * 2700 / max(period, 9)
+
+
+@pytest.mark.parametrize("greedy", [0, 4])
+async def test_priority_counts_for_cameras_too(greedy: int) -> None:
+    """A camera with four turns for one of the others, which sends no more than that."""
+    weights = [4.0] + [1.0] * 4
+    cameras = Cameras([2.1] + [1.5] * (4 - greedy), greedy=greedy, weights=weights)
+    await cameras.run(2100)
+    assert cameras.served[0] > 0.9 * 2100 / 2.1
+    assert min(cameras.served[1:]) > 0.9 * (2100 - cameras.served[0]) / 4
+
+
 async def test_cameras_over_capacity_get_equal_shares_of_fresh_frames() -> None:
     cameras = Cameras([8 / 3] * 8)
     await cameras.run(1600)
-    served = [len(ages) for ages in cameras.ages]
-    assert min(served) > 0.9 * max(served)
+    assert min(cameras.served) > 0.9 * max(cameras.served)
     ages = sorted(itertools.chain(*cameras.ages))
     assert ages[int(0.99 * len(ages))] < 1.5, "by turns alone it would be 2.7"
 
@@ -591,7 +640,7 @@ async def test_frames_of_many_cameras_are_fresh_from_the_first_on() -> None:
     ages = sorted(itertools.chain(*cameras.ages))
     assert len(ages) > 390
     assert ages[int(0.99 * len(ages))] < 2, "by turns alone it would be 8"
-    assert min(map(len, cameras.ages)) > 400 / 32 / 3, "none is left out"
+    assert min(cameras.served) > 400 / 32 / 3, "none is left out"
 
 
 async def test_who_sends_when_the_last_frame_is_answered_gets_a_turn_beside_greedy_cameras() -> (
