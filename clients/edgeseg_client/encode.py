@@ -54,9 +54,9 @@ def write_image(
 
 
 def _write_buffer(message: pb.Frame, buffer: FrameBuffer) -> Slot | None:
-    """A frame that lies where it is to be; its slot goes with it, so it can be sent once."""
+    """A frame that lies where it is to be."""
+    slot = buffer.send()
     payload = _describe_raw(message, buffer.image)
-    slot, buffer.slot = buffer.slot, None
     if slot is None:
         message.data = bytes(payload)
     else:

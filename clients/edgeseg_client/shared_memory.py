@@ -34,6 +34,8 @@ _BYTES_A_ROW: Final[dict[RawFormat, tuple[int, int, int]]] = {
     "i420": (1, 3, 2),
     "yuyv": (2, 1, 1),
 }
+_HALF_WIDTH: Final = ("nv12", "i420", "yuyv")
+_HALF_HEIGHT: Final = ("nv12", "i420")
 
 
 class Slot:
@@ -190,14 +192,30 @@ class FrameBuffer:
             )
         if width < 1 or height < 1:
             raise InvalidRequest(f"a picture of {width}x{height} pixels is empty")
+        if pixel_format in _HALF_WIDTH and width % 2:
+            raise InvalidRequest(f"{pixel_format} frames have an even width, not {width}")
+        if pixel_format in _HALF_HEIGHT and height % 2:
+            raise InvalidRequest(f"{pixel_format} frames have an even height, not {height}")
         channels, rows, per = _BYTES_A_ROW[pixel_format]
         size = width * channels * height * rows // per
+        self._sent = False
         self.slot = ring.take(size) if ring is not None else None
         whole = memoryview(bytearray(size)) if self.slot is None else self.slot.view
         self.data = whole[:size]
         self.image = RawImage(self.data, pixel_format, width, height)
         shape = (height, width, channels) if rows == per else (height * rows // per, width)
         self.array: npt.NDArray[np.uint8] = np.frombuffer(self.data, np.uint8).reshape(shape)
+
+    def send(self) -> Slot | None:
+        """The slot that goes with it, now that it is sent; raises `InvalidRequest` the second time.
+
+        Once it is answered another frame may lie there.
+        """
+        if self._sent:
+            raise InvalidRequest("a frame buffer is sent once; ask for another with frame_buffer()")
+        self._sent = True
+        slot, self.slot = self.slot, None
+        return slot
 
     def discard(self) -> None:
         """Give its room back, where it is not to be sent."""

@@ -43,7 +43,11 @@ class LaunchedDaemon:
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self._ready.wait(READY_SECONDS)
+        try:
+            self._ready.wait(READY_SECONDS)
+        except BaseException:  # nobody else knows of the process yet
+            self.stop(signal.SIGKILL)
+            raise
         if not self.address or self.process.poll() is not None:
             self.stop(signal.SIGKILL)
             raise EngineStartFailed("\n".join(["the daemon did not start:", *self.output]))

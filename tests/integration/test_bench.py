@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from support.pictures import file_of, gradient
@@ -35,7 +38,27 @@ def test_every_figure_is_measured(tmp_path: Path) -> None:
     assert {figure["unit"] for figure in figures} == {"", "s", "MB"}
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_its_daemon_ends_with_it(number: int) -> None:
+    """However it is ended, and with status 128 + n."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "edgesegd", "bench"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        process = psutil.Process(running.pid)
+        give_up = time.monotonic() + 30
+        while not (started := process.children(recursive=True)):
+            assert time.monotonic() < give_up
+            time.sleep(0.05)
+        running.send_signal(number)
+        assert running.wait(timeout=30) == 128 + number
+    _, left = psutil.wait_procs(started, timeout=10)
+    assert not left
+
+
 def test_what_cannot_be_is_told() -> None:
+    done = bench("--rounds=0")
+    assert done.returncode == 2
+    assert "--rounds: at least 1, not 0" in done.stderr
     done = bench("--threads=1000")
     assert (done.returncode, done.stderr) == (
         3,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -103,6 +105,88 @@ def test_a_camera_writes_into_it(unix_daemon: RunningDaemon, address: str) -> No
         assert (spare.array.shape, spare.slot is not None) == ((72, 64), True)
         spare.discard()
     assert lent(unix_daemon) >= 0
+
+
+def test_a_buffer_is_sent_once(unix_daemon: RunningDaemon, address: str) -> None:
+    """Its room is another frame's then."""
+    assert unix_daemon.address
+    with Client(address, shared_memory=True) as camera:
+        buffer = camera.frame_buffer(320, 240, "rgb")
+        buffer.array[:] = PIXELS
+        expected = labels(camera.segment(buffer))
+        with pytest.raises(InvalidRequest, match="sent once"):
+            camera.segment(buffer)
+        assert labels(camera.segment(PIXELS)) == expected
+        for width, height in ((3, 4), (4, 3)):
+            with pytest.raises(InvalidRequest, match="even"):
+                camera.frame_buffer(width, height, "nv12")
+
+
+async def test_a_region_whose_frame_failed_is_gone_too(
+    unix_daemon: RunningDaemon, address: str
+) -> None:
+    """Though nobody collects garbage meanwhile."""
+    await until_lent(unix_daemon, 0)
+    folder, before = Path(f"/proc/{unix_daemon.process.pid}/fd"), mapped(unix_daemon)
+    descriptors = len(list(folder.iterdir()))
+    for _ in range(10):
+        ring = borrow(address.removeprefix("unix://") + ".memory", 1 << 20)
+        slot = ring.take(1000)
+        assert slot is not None
+        slot.view[:3] = b"\xff\xd8\xff"
+        frame = pb.Frame(shared_memory=slot.handle(1000))
+        answers = await segment(unix_daemon.address, [every(), pb.SegmentRequest(frame=frame)])
+        assert "damaged" in answers[0].message
+        ring.close()
+    await until_lent(unix_daemon, 0)
+    async with asyncio.timeout(10):
+        while mapped(unix_daemon) > before:
+            await asyncio.sleep(0.01)
+    assert len(list(folder.iterdir())) <= descriptors + 1
+
+
+async def test_a_region_that_an_engine_cannot_map_fails_its_frames_only(address: str) -> None:
+    """And leaves with its client, as others do."""
+    address += "3"
+    path = address.removeprefix("unix://") + ".memory"
+    with RunningDaemon(f"--listen={address}") as daemon:
+        pid = daemon.engine_pid
+        assert pid is not None
+        await segment(daemon.address, [every(), *frames_of(PIXELS, 1)])
+        used = {int(each.name) for each in Path(f"/proc/{pid}/fd").iterdir()}
+        lowest = min(set(range(len(used) + 1)) - used)
+        soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (lowest, hard))
+        ring = borrow(path, 1 << 20)
+        slot = ring.take(PIXELS.nbytes)
+        assert slot is not None
+        good = slot.handle(PIXELS.nbytes)
+        answers = await segment(
+            daemon.address, [every(), handle(good.region, good.offset, good.length)]
+        )
+        assert answers[0].status == pb.FRAME_STATUS_INTERNAL
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+        ring.close()
+        await until_lent(daemon, 0)
+        answers = await segment(daemon.address, [every(), *frames_of(PIXELS, 3)])
+        assert [answers[number].status for number in range(3)] == [pb.FRAME_STATUS_OK] * 3
+        assert daemon.engine_pid == pid, "the engine goes on"
+
+
+def frames_of(pixels: np.ndarray[Any, np.dtype[np.uint8]], count: int) -> list[pb.SegmentRequest]:
+    height, width = pixels.shape[:2]
+    return [
+        pb.SegmentRequest(
+            frame=pb.Frame(
+                id=number,
+                format=pb.FRAME_FORMAT_RGB,
+                width=width,
+                height=height,
+                data=pixels.tobytes(),
+            )
+        )
+        for number in range(count)
+    ]
 
 
 async def test_the_region_is_gone_with_its_client(unix_daemon: RunningDaemon, address: str) -> None:

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -40,13 +41,22 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--threads", type=int, default=0, help="threads; 0 is the daemon's choice (default: 0)"
     )
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of each (default: 5)")
+    parser.add_argument("--rounds", type=_count, default=5, help="rounds of each (default: 5)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"at least 1, not {text}")
+    return int(text)
+
+
 def run(args: argparse.Namespace) -> int:
     """Measure and print."""
+    # So that the daemon that is measured ends with this process, however it is ended.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     Config(model=args.model, delegate=args.delegate, threads=args.threads)  # it checks them
     model = read_model(resolve_model(args.model, default_data_dir(os.environ)))
     # Imported here, so that the other commands need none of it.
@@ -88,7 +98,7 @@ async def _follow(inputs: Inputs, args: argparse.Namespace, threads: int) -> lis
                 status.update(f"measuring {what}")
 
         measuring = measure_board(
-            inputs, args.delegate, threads, rounds=max(1, args.rounds), announce=announce
+            inputs, args.delegate, threads, rounds=args.rounds, announce=announce
         )
         return [figure async for figure in measuring]
 

@@ -23,6 +23,9 @@ from edgesegd.core.options import NEEDS_SCORES, NO_CLASS, ResultOptions
 from edgesegd.core.resample import Places, find_places
 from edgesegd.core.upsample import SmallScores, upsample_labels, upsample_scores
 
+LARGEST_LOGIT = 2.0**126
+"""Twice as much is still a float32."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mask:
@@ -153,14 +156,25 @@ def border_of(model: ModelSpec, upsampling: Upsampling) -> float:
     if scores.scale != 0:
         every = np.arange(-129, 256, dtype=np.int32)
         return int(every[real_values(scores, every) >= model.threshold].min(initial=256))
-    if upsampling.sigmoid:
-        with np.errstate(divide="ignore"):
-            return float(-np.log(1 / np.float64(model.threshold) - 1))
-    return model.threshold
+    return lowest_logit(model.threshold) if upsampling.sigmoid else model.threshold
+
+
+def lowest_logit(threshold: float) -> float:
+    """The lowest float32 whose probability, rounded as a runtime rounds it, reaches `threshold`.
+
+    Found by halving, for the inverse of the sigmoid does not know how the sigmoid was rounded.
+    """
+    low, high = -LARGEST_LOGIT, LARGEST_LOGIT
+    while low < (middle := float(np.float32((low + high) / 2))) < high:
+        if sigmoid(np.full(1, middle, np.float32))[0] >= np.float32(threshold):
+            high = middle
+        else:
+            low = middle
+    return high
 
 
 def sigmoid(values: RealValues) -> RealValues:
-    """1 / (1 + e^-x)."""
-    with np.errstate(over="ignore"):
-        probabilities: RealValues = np.reciprocal(1 + np.exp(-values))
-    return probabilities
+    """1 / (1 + e^-x), in the steps of XNNPACK's kernels: of -|x|, and 1 minus that for the rest."""
+    powers: RealValues = np.exp(-np.abs(values))
+    lower: RealValues = np.divide(powers, powers + 1, dtype=np.float32)
+    return np.where(values > 0, 1 - lower, lower)

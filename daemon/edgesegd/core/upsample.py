@@ -125,7 +125,10 @@ def _batches(cells: tuple[Indices, Indices], rows: Axis, columns: Axis) -> Itera
     for start in range(0, row.size, step):
         some = slice(start, start + step)
         y, x = _pixels_of(rows, row[some]), _pixels_of(columns, column[some])
-        yield _Cells(row[some], column[some], y, x, rows.weight[y], columns.weight[x])
+        high = max(1, PIXELS_AT_A_TIME // x.size)
+        for top in range(0, y.shape[1], high):
+            part = y[:, top : top + high]
+            yield _Cells(row[some], column[some], part, x, rows.weight[part], columns.weight[x])
 
 
 def _pixels_of(axis: Axis, cell: Indices) -> Indices:

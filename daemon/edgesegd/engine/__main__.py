@@ -5,11 +5,13 @@ The front starts it, and sends clients' regions over the second socket.
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
 import traceback
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -107,16 +109,29 @@ def serve(
     """
     prepared: SimpleQueue[Step[Prepared]] = SimpleQueue()
     invoked: SimpleQueue[Step[Invoked]] = SimpleQueue()
-    preparing = Thread(
-        target=prepare_all, args=(engine, arena, regions, orders, prepared), daemon=True
-    )
-    finishing = Thread(target=finish_all, args=(engine, arena, invoked, answers), daemon=True)
-    preparing.start()
-    finishing.start()
+    preparing = start(prepare_all, engine, arena, regions, orders, prepared)
+    finishing = start(finish_all, engine, arena, invoked, answers)
     invoke_all(engine, prepared, invoked)
     finishing.join()
     # Until the front hangs up: a socket that is closed with orders unread takes back what it said.
     preparing.join()
+
+
+def start(part: Callable[..., None], *args: object) -> Thread:
+    """A thread for one part of the way. If it fails the engine ends: half of one answers nobody."""
+
+    def run() -> None:
+        try:
+            part(*args)
+        except BrokenPipeError:  # the front is gone, so this process is about to be
+            pass
+        except BaseException as error:  # noqa: BLE001 # whatever it is
+            traceback.print_exception(error)
+            os._exit(1)
+
+    thread = Thread(target=run, daemon=True)
+    thread.start()
+    return thread
 
 
 def prepare_all(

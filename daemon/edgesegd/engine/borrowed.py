@@ -28,6 +28,8 @@ class BorrowedRegions:
         return memoryview(self._mapped[number])[offset : offset + length]
 
     def forget(self, number: int) -> None:
-        """Unmap a region."""
-        with contextlib.suppress(BufferError):  # a view is held, and unmaps when it goes
-            self._mapped.pop(number).close()
+        """Unmap a region, if it ever was mapped."""
+        memory = self._mapped.pop(number, None)
+        if memory is not None:
+            with contextlib.suppress(BufferError):  # a view is held, and unmaps when it goes
+                memory.close()

@@ -38,7 +38,8 @@ class Job:
         if self.answer.done():
             return
         if isinstance(outcome, EdgesegError):
-            self.answer.set_exception(outcome)
+            # What raised it holds the frame's bytes, and the answer would hold that.
+            self.answer.set_exception(outcome.with_traceback(None))
         else:
             self.answer.set_result(outcome)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -246,6 +247,31 @@ def test_scores_that_are_no_numbers_harm_nothing(broken: float) -> None:
     scores[1, 1] = broken
     axis = axis_at(np.linspace(0, 2, 5), 3)
     assert upsample_labels(scores, axis, axis).shape == (5, 5)
+
+
+def test_large_cells_are_interpolated_in_parts() -> None:
+    """Two rows of scores at 2048 rows, in a memory of a few masks."""
+    scores = np.random.default_rng(0).normal(size=(2, 2, 3)).astype(np.float32)
+    axis = axis_at(np.linspace(0, 1, 2048), 2)
+    tracemalloc.start()
+    labels = upsample_labels(scores, axis, axis)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * labels.nbytes
+    some = np.arange(0, 2048, 97)
+    few = axis_at(np.linspace(0, 1, 2048)[some], 2)
+    np.testing.assert_array_equal(labels[np.ix_(some, some)], upsample_labels(scores, few, few))
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1e-9, 0.1, 0.5, 0.9, 0.9999999, 1.0])
+def test_any_threshold_of_one_class(tmp_path: Path, threshold: float) -> None:
+    head = Head(small=(9, 11), large=(65, 81), classes=1, after=("LOGISTIC",))
+    path = upsampling_model(tmp_path, head, weights_for(head, 1))
+    path.with_suffix(".toml").write_text(
+        f"[input]\nmean = 0\nstd = 1\n[output]\nthreshold = {threshold}\n"
+    )
+    made, expected = both_ways(path, 4 * pictures(head, 1, steps=1000), ResultOptions())
+    np.testing.assert_array_equal(made.labels, expected.labels)
 
 
 @pytest.mark.realmodel
