@@ -240,6 +240,8 @@ class Daemon:
             slot_size=self._limits.size,
             reference_path="" if plain is None else str(plain.path),
             check_every=self._config.check_every,
+            # Engines on all cores have none to spare for another frame.
+            overlap=not (self._many and delegate.is_cpu),
         )
         return await EngineLink.start(setup, start_seconds=seconds)
 

@@ -38,7 +38,7 @@ class EngineSetup:
 
     `threads` 0 leaves the number to the engine. `runtime` is "auto" or the name of a package. Of a
     delegate's frames every `check_every`th is compared with what the CPU gives with the model in
-    `reference_path`; 0 or "" for none.
+    `reference_path`; 0 or "" for none. With `overlap` parts of several frames are done at a time.
     """
 
     model_path: str
@@ -52,6 +52,7 @@ class EngineSetup:
     slot_size: int
     reference_path: str = ""
     check_every: int = 0
+    overlap: bool = True
 
     def to_message(self) -> Message:
         """As it goes over the socket."""

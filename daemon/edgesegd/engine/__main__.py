@@ -5,47 +5,23 @@ The front starts it, and sends clients' regions over the second socket.
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import sys
-import traceback
 import warnings
-from collections.abc import Callable
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Thread
-from typing import BinaryIO, TypeVar
 
 from edgesegd.core.arena import Arena
-from edgesegd.core.errors import (
-    EdgesegError,
-    EngineDistrusted,
-    EngineFailed,
-    InternalFault,
-    ModelInvalid,
-)
-from edgesegd.core.messages import (
-    EngineSetup,
-    ForgetRegion,
-    FrameJob,
-    Message,
-    error_message,
-    from_line,
-    order_from,
-    to_line,
-    write_result,
-)
+from edgesegd.core.errors import EdgesegError, ModelInvalid
+from edgesegd.core.messages import EngineSetup, error_message, from_line
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.engine.borrowed import BorrowedRegions
-from edgesegd.engine.engine import Engine, Invoked, Prepared
+from edgesegd.engine.engine import Engine
 from edgesegd.engine.orphan import die_with_parent
 from edgesegd.engine.runtime import load_runtime
-
-Done = TypeVar("Done", Prepared, Invoked)
-Step = tuple[FrameJob, Done | Message] | None
-"""A frame with what is done of it, or what it is to be answered with; None after the last."""
+from edgesegd.engine.serve import serve_in_turn, serve_overlapped
+from edgesegd.engine.way import Way, reply
 
 
 def main(socket_fd: int, descriptors_fd: int, arena_fd: int) -> None:
@@ -66,7 +42,8 @@ def main(socket_fd: int, descriptors_fd: int, arena_fd: int) -> None:
             reply(answers, error_message(error))
             return
         reply(answers, ready)
-        serve(engine, arena, BorrowedRegions(front), orders, answers)
+        way = Way(engine, arena, BorrowedRegions(front), orders, answers)
+        (serve_overlapped if setup.overlap else serve_in_turn)(way)
 
 
 def load_engine(setup: EngineSetup) -> Engine:
@@ -92,124 +69,6 @@ def read_reference(setup: EngineSetup, model: ModelSpec) -> ModelSpec | None:
     if setup.reference_path == setup.model_path:
         return model
     return read_model(Path(setup.reference_path)) if setup.reference_path else None
-
-
-def serve(
-    engine: Engine,
-    arena: Arena,
-    regions: BorrowedRegions,
-    orders: BinaryIO,
-    answers: BinaryIO,
-) -> None:
-    """Answer each job; end when the front is gone, or when the delegate failed.
-
-    One thread decodes, this one invokes and another makes masks, so that all the CPU does for one
-    frame hides behind an accelerator's work for another. The front gives no more than two at a
-    time.
-    """
-    prepared: SimpleQueue[Step[Prepared]] = SimpleQueue()
-    invoked: SimpleQueue[Step[Invoked]] = SimpleQueue()
-    preparing = start(prepare_all, engine, arena, regions, orders, prepared)
-    finishing = start(finish_all, engine, arena, invoked, answers)
-    invoke_all(engine, prepared, invoked)
-    finishing.join()
-    # Until the front hangs up: a socket that is closed with orders unread takes back what it said.
-    preparing.join()
-
-
-def start(part: Callable[..., None], *args: object) -> Thread:
-    """A thread for one part of the way. If it fails the engine ends: half of one answers nobody."""
-
-    def run() -> None:
-        try:
-            part(*args)
-        except BrokenPipeError:  # the front is gone, so this process is about to be
-            pass
-        except BaseException as error:  # noqa: BLE001 # whatever it is
-            traceback.print_exception(error)
-            os._exit(1)
-
-    thread = Thread(target=run, daemon=True)
-    thread.start()
-    return thread
-
-
-def prepare_all(
-    engine: Engine,
-    arena: Arena,
-    regions: BorrowedRegions,
-    orders: BinaryIO,
-    prepared: SimpleQueue[Step[Prepared]],
-) -> None:
-    """Prepare frame after frame; of one that cannot be, pass on what to answer."""
-    for line in orders:
-        job = order_from(from_line(line))
-        if isinstance(job, ForgetRegion):
-            regions.forget(job.number)
-            continue
-        try:
-            prepared.put((job, engine.prepare(job, frame_bytes(job, arena, regions))))
-        except Exception as error:  # noqa: BLE001 # one frame's fault must not cost the engine
-            prepared.put((job, fault_message(error)))
-    prepared.put(None)
-
-
-def invoke_all(
-    engine: Engine, prepared: SimpleQueue[Step[Prepared]], invoked: SimpleQueue[Step[Invoked]]
-) -> None:
-    """Invoke frame after frame, until there are no more or the delegate failed."""
-    while (step := prepared.get()) is not None:
-        job, frame = step
-        if not isinstance(frame, Prepared):
-            invoked.put((job, frame))
-            continue
-        try:
-            invoked.put((job, engine.invoke(job, frame)))
-        except (EngineFailed, EngineDistrusted) as error:
-            # After a failed invoke the interpreter holds stale data, and a delegate that was wrong
-            # once is not asked again: the next engine starts fresh.
-            invoked.put((job, error_message(error)))
-            break
-        except Exception as error:  # noqa: BLE001 # as above
-            invoked.put((job, fault_message(error)))
-    invoked.put(None)
-
-
-def finish_all(
-    engine: Engine, arena: Arena, invoked: SimpleQueue[Step[Invoked]], answers: BinaryIO
-) -> None:
-    """Answer frame after frame, in their order."""
-    while (step := invoked.get()) is not None:
-        job, frame = step
-        if not isinstance(frame, Invoked):
-            reply(answers, frame)
-            continue
-        try:
-            answer = write_result(engine.finish(job, frame), arena.slot(job.slot))
-        except Exception as error:  # noqa: BLE001 # as above; the front ends an engine it distrusts
-            answer = fault_message(error)
-        reply(answers, answer)
-
-
-def frame_bytes(job: FrameJob, arena: Arena, regions: BorrowedRegions) -> memoryview:
-    """Where the front put them, or the client itself."""
-    if job.region is None:
-        return arena.slot(job.slot)[: job.length]
-    return regions.view(job.region, job.offset, job.length)
-
-
-def fault_message(error: Exception) -> Message:
-    """What the front is told of a frame's fault; of one that is the daemon's own, in the log."""
-    if isinstance(error, EdgesegError):
-        return error_message(error)
-    traceback.print_exception(error)
-    return error_message(InternalFault("a fault of the daemon; its log says more"))
-
-
-def reply(answers: BinaryIO, message: Message) -> None:
-    """Send one message to the front."""
-    answers.write(to_line(message))
-    answers.flush()
 
 
 if __name__ == "__main__":

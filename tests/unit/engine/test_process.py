@@ -42,7 +42,7 @@ PICTURE = file_of(gradient(320, 200), "PNG")
 class RunningEngine:
     """An engine and the front's ends of its socket and its arena."""
 
-    def __init__(self, model_path: str) -> None:
+    def __init__(self, model_path: str, *, overlap: bool = True) -> None:
         self.arena = Arena.create(slots=SLOTS, slot_size=SLOT_SIZE)
         self.socket, theirs = socket.socketpair()
         self.socket.settimeout(60)
@@ -67,6 +67,7 @@ class RunningEngine:
             max_pixels=1_000_000,
             slots=SLOTS,
             slot_size=SLOT_SIZE,
+            overlap=overlap,
         )
         self.first = self.ask(setup.to_message())
 
@@ -105,17 +106,17 @@ class RunningEngine:
 
 
 @contextmanager
-def running(model_path: str) -> Iterator[RunningEngine]:
-    engine = RunningEngine(model_path)
+def running(model_path: str, *, overlap: bool = True) -> Iterator[RunningEngine]:
+    engine = RunningEngine(model_path, overlap=overlap)
     try:
         yield engine
     finally:
         engine.clean_up()
 
 
-@pytest.fixture(scope="module")
-def engine(model: ModelSpec) -> Iterator[RunningEngine]:
-    with running(str(model.path)) as engine:
+@pytest.fixture(scope="module", params=[True, False], ids=["overlapped", "in turn"])
+def engine(model: ModelSpec, request: pytest.FixtureRequest) -> Iterator[RunningEngine]:
+    with running(str(model.path), overlap=request.param) as engine:
         yield engine
 
 
