@@ -1,8 +1,9 @@
 """How much of the CPU's part hides behind an accelerator's.
 
 The accelerator is a delegate compiled from C that does DeepLab's sums and sleeps. Prints what a
-frame takes, with four in flight and with one, as a ratio of the invoke alone: 1 is a part that
-hides entirely.
+frame takes as a ratio of the invoke alone, where 1 is a part that hides entirely: with four in
+flight (EVERY), with one in flight, and of a camera at three times the capacity (LATEST); of this
+also the median latency of what it gets.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 import statistics
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import grpc.aio
@@ -19,14 +21,29 @@ from inputs import load_inputs
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.bench.inputs import Inputs
-from edgesegd.bench.streams import OneInFlight, frames_per_second
+from edgesegd.bench.streams import OneInFlight, TimedStream, frames_per_second
 from edgesegd.launch import LaunchedDaemon
 
+NAMES = (
+    "invokes a frame, four in flight",
+    "invokes a frame, one in flight",
+    "invokes a result, a camera over capacity",
+    "median latency of the camera's results, in invokes",
+)
 BUILD = Path(__file__).parents[1] / "scripts" / "build-fake-delegate"
 
 
-async def one_round(address: str, inputs: Inputs) -> tuple[float, float]:
-    """Seconds a frame with four in flight, and with one, in invokes."""
+async def camera(channel: grpc.aio.Channel, inputs: Inputs, invoke: float) -> tuple[float, float]:
+    """Seconds a result at three times the capacity, and their median latency."""
+    stream = TimedStream(channel, inputs.jpeg, policy=pb.QUEUE_POLICY_LATEST, interval=invoke / 3)
+    started = time.perf_counter()
+    await stream.run(180)
+    seconds = time.perf_counter() - started
+    return seconds / len(stream.latencies), statistics.median(stream.latencies)
+
+
+async def one_round(address: str, inputs: Inputs) -> list[float]:
+    """What NAMES say, in invokes."""
     frame = pb.Frame(data=inputs.jpeg)
     async with grpc.aio.insecure_channel(address) as channel:
         one = OneInFlight(channel)
@@ -34,7 +51,8 @@ async def one_round(address: str, inputs: Inputs) -> tuple[float, float]:
         invoke = statistics.median(answer.timing.invoke_us for answer in answers) / 1e6
         alone = await one.median_seconds(frame, 20)
         together = 1 / await frames_per_second(channel, inputs.jpeg, 60, 4)
-    return together / invoke, alone / invoke
+        found = [together, alone, *await camera(channel, inputs, invoke)]
+    return [seconds / invoke for seconds in found]
 
 
 def main() -> None:
@@ -51,13 +69,8 @@ def main() -> None:
         with LaunchedDaemon(f"--model={inputs.model.path}", delegate, "--check-every=0") as daemon:
             found = [asyncio.run(one_round(daemon.address, inputs)) for _ in range(args.rounds)]
     print(f"{inputs.names}; a delegate that sleeps {args.ms} ms in each frame")
-    for name, values in zip(
-        ("four in flight", "one in flight"), zip(*found, strict=True), strict=True
-    ):
-        print(
-            f"{name}: {statistics.median(values):.2f} invokes a frame "
-            f"({min(values):.2f} to {max(values):.2f})"
-        )
+    for name, values in zip(NAMES, zip(*found, strict=True), strict=True):
+        print(f"{name}: {statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})")
 
 
 if __name__ == "__main__":

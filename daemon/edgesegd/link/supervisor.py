@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 
 from edgesegd.core.delegates.spec import Choice
 from edgesegd.core.errors import EdgesegError, EngineFailed, Expired
 from edgesegd.link.bound import AnswerBound
 from edgesegd.link.link import EngineLink, EngineLost
+from edgesegd.link.pace import Pace
 from edgesegd.link.succession import Running, Succession
 from edgesegd.scheduler.job import Job
 from edgesegd.scheduler.scheduler import Scheduler
@@ -59,7 +61,8 @@ class Supervisor:
         while True:
             running = self._running or await self._succession.replacement(self._give_up)
             self._running = None
-            feeding = _Feeding(running.link, self._scheduler, self._succession, self._bound)
+            pace = Pace(foresee=not running.rung.choice[0].is_cpu)
+            feeding = _Feeding(running.link, self._scheduler, self._succession, self._bound, pace)
             try:
                 await feeding.run()
                 self._running = self._succession.climbed()
@@ -74,15 +77,24 @@ class Supervisor:
 
 
 class _Feeding:
-    """Keeps the hands of one engine full: one frame is invoked while the next is decoded."""
+    """Keeps the hands of one engine full: one frame is invoked while the next is decoded.
+
+    A frame that may yet be superseded is given to it when the `pace` says so.
+    """
 
     def __init__(
-        self, link: EngineLink, scheduler: Scheduler, succession: Succession, bound: AnswerBound
+        self,
+        link: EngineLink,
+        scheduler: Scheduler,
+        succession: Succession,
+        bound: AnswerBound,
+        pace: Pace,
     ) -> None:
         self._link = link
         self._scheduler = scheduler
         self._succession = succession
         self._bound = bound
+        self._pace = pace
         self._jobs: dict[Job, asyncio.Task[None]] = {}
         self._answered = 0.0
         self._loss: EngineLost | None = None
@@ -114,12 +126,21 @@ class _Feeding:
     def _fill_hands(self) -> None:
         while len(self._jobs) < self._link.slots and (job := self._next()):
             self._jobs[job] = asyncio.create_task(self._segment(job))
+            self._pace.given(time.monotonic())
+            self._look_again()
+
+    def _look_again(self) -> None:
+        """When the engine wants a frame though it is busy."""
+        if math.isfinite(self._pace.next_at):
+            # The loop's clock is time.monotonic.
+            asyncio.get_running_loop().call_at(self._pace.next_at, self._news.set)
 
     def _next(self) -> Job | None:
         """A frame that engines were lost with runs alone: it may be its fault."""
         if any(job.losses for job in self._jobs):
             return None
-        while (job := self._scheduler.take(busy=bool(self._jobs))) and job.expired():
+        busy, soon = bool(self._jobs), time.monotonic() >= self._pace.next_at
+        while (job := self._scheduler.take(busy=busy, soon=soon)) and job.expired():
             job.settle(Expired("too old before it was invoked"))
         return job
 
@@ -139,6 +160,8 @@ class _Feeding:
             now = time.monotonic()
             self._bound.observe(now - max(begun, self._answered))
             self._answered = now
+            self._pace.answered(result, now, more=len(self._jobs) > 1)
+            self._look_again()
             self._succession.worked()
             job.settle(result)
         finally:

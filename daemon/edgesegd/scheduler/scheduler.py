@@ -41,8 +41,8 @@ class Scheduler:
     invokes. So among the cameras that are due before any other lane, age counts beside turns.
 
     With `ahead` an engine that is still busy is given any frame; otherwise none that may yet give
-    way to a newer one, for that would be the better one when the engine comes to it. `clock` tells
-    the time as the jobs do.
+    way to a newer one, unless it will `soon` be free: a newer one would be the better one when the
+    engine comes to it. `clock` tells the time as the jobs do.
     """
 
     def __init__(self, *, ahead: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
@@ -106,7 +106,7 @@ class Scheduler:
         lane.paused = False
         self._queue(lane)
 
-    def take(self, *, busy: bool = False) -> Job | None:
+    def take(self, *, busy: bool = False, soon: bool = False) -> Job | None:
         """The next frame; None where there is none, or none for an engine that is still `busy`.
 
         A busy engine is not given the frame of somebody whose turn comes later: it gets none.
@@ -116,7 +116,7 @@ class Scheduler:
             if not again.answer.done():
                 return self._taken(again)
         while not self._again and (lane := self._next()):
-            if busy and lane.grows_stale and not self._ahead:
+            if busy and lane.grows_stale and not (soon or self._ahead):
                 return None
             self._waiting.remove(lane)
             if job := self._serve(lane):

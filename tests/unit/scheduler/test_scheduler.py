@@ -515,6 +515,16 @@ async def test_a_busy_engine_is_given_what_cannot_grow_stale() -> None:
     assert scheduler.take(busy=True) is second
 
 
+async def test_an_engine_that_is_soon_free_is_given_what_can_grow_stale() -> None:
+    scheduler, fresh = Scheduler(), latest()
+    opened(scheduler, fresh)
+    (newest,) = submitted(scheduler, fresh, 1)
+    assert scheduler.take(busy=True) is None
+    assert scheduler.take(busy=True, soon=True) is newest
+    scheduler.give_back(newest)
+    assert scheduler.take(busy=True, soon=True) is None, "engines were lost with it: it goes alone"
+
+
 async def test_for_throughput_a_busy_engine_is_given_everything() -> None:
     scheduler, fresh = Scheduler(ahead=True), latest()
     opened(scheduler, fresh)

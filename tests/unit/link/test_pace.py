@@ -1,0 +1,70 @@
+"""When a busy engine gets its next frame."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from edgesegd.core.result import FrameResult, Stage
+from edgesegd.link.pace import Pace
+
+DECODE, INVOKE = 3.0, 20.0
+
+
+def result(decode: float = DECODE, invoke: float = INVOKE) -> FrameResult:
+    seconds = {Stage.DECODE: decode - 1.0, Stage.PREPROCESS: 1.0, Stage.INVOKE: invoke}
+    return FrameResult(1, 1, (1, 1), seconds=seconds)
+
+
+def known() -> Pace:
+    """Of an engine that did one frame and is free since 100."""
+    pace = Pace(foresee=True)
+    pace.given(70.0)
+    pace.answered(result(), 100.0, more=False)
+    return pace
+
+
+def test_before_the_first_answer_nothing_is_known() -> None:
+    pace = Pace(foresee=True)
+    assert pace.next_at == math.inf
+    pace.given(1.0)
+    assert pace.next_at == math.inf
+
+
+def test_the_next_frame_is_decoded_when_the_invoke_ends() -> None:
+    pace = known()
+    pace.given(110.0)
+    assert pace.next_at == 110.0 + DECODE + INVOKE - DECODE
+
+
+def test_one_that_is_decoded_waits_for_the_invoke_before() -> None:
+    pace = known()
+    pace.given(110.0)
+    pace.given(pace.next_at)
+    assert pace.next_at == 110.0 + DECODE + 2 * INVOKE - DECODE
+
+
+def test_an_answer_tells_when_the_next_invoke_began() -> None:
+    """Though it was foreseen for another time."""
+    pace = known()
+    pace.given(110.0)
+    pace.given(pace.next_at)
+    pace.answered(result(), 150.0, more=True)
+    assert pace.next_at == pytest.approx(150.0 + INVOKE - DECODE)
+
+
+def test_slower_frames_are_learned() -> None:
+    pace = known()
+    for number in range(60):
+        pace.answered(result(invoke=40.0), 200.0 + number, more=False)
+    pace.given(300.0)
+    assert pace.next_at == pytest.approx(340.0, abs=0.1)
+
+
+def test_the_cpu_is_not_given_frames_ahead() -> None:
+    pace = Pace(foresee=False)
+    pace.given(0.0)
+    pace.answered(result(), 23.0, more=False)
+    pace.given(30.0)
+    assert pace.next_at == math.inf
