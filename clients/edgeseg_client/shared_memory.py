@@ -198,7 +198,7 @@ class FrameBuffer:
             raise InvalidRequest(f"{pixel_format} frames have an even height, not {height}")
         channels, rows, per = _BYTES_A_ROW[pixel_format]
         size = width * channels * height * rows // per
-        self._sent = False
+        self._gone = False
         self.slot = ring.take(size) if ring is not None else None
         whole = memoryview(bytearray(size)) if self.slot is None else self.slot.view
         self.data = whole[:size]
@@ -211,14 +211,17 @@ class FrameBuffer:
 
         Once it is answered another frame may lie there.
         """
-        if self._sent:
-            raise InvalidRequest("a frame buffer is sent once; ask for another with frame_buffer()")
-        self._sent = True
+        if self._gone:
+            raise InvalidRequest(
+                "a frame buffer is sent once, or discarded; ask for another with frame_buffer()"
+            )
+        self._gone = True
         slot, self.slot = self.slot, None
         return slot
 
     def discard(self) -> None:
         """Give its room back, where it is not to be sent."""
+        self._gone = True
         if self.slot is not None:
             self.slot.release()
             self.slot = None

@@ -117,6 +117,10 @@ def test_a_buffer_is_sent_once(unix_daemon: RunningDaemon, address: str) -> None
         with pytest.raises(InvalidRequest, match="sent once"):
             camera.segment(buffer)
         assert labels(camera.segment(PIXELS)) == expected
+        spare = camera.frame_buffer(320, 240, "rgb")
+        spare.discard()
+        with pytest.raises(InvalidRequest, match="discarded"):
+            camera.segment(spare)
         for width, height in ((3, 4), (4, 3)):
             with pytest.raises(InvalidRequest, match="even"):
                 camera.frame_buffer(width, height, "nv12")

@@ -21,6 +21,9 @@ from edgesegd.core.messages import (
 from edgesegd.engine.borrowed import BorrowedRegions
 from edgesegd.engine.engine import Engine, Invoked, Prepared
 
+FRONT_GONE = (BrokenPipeError, ConnectionResetError)
+"""What reading its orders or answering raises when it hung up; then this process is to end."""
+
 Done = TypeVar("Done", Prepared, Invoked)
 Step = tuple[FrameJob, Done | Message]
 """A frame with what is done of it, or with what it is to be answered."""

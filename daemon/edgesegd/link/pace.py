@@ -37,12 +37,15 @@ class Pace:
         """The engine got a frame: it is invoked when it is decoded and the one before is done."""
         self._free = max(now + self._decode, self._free) + self._invoke
 
-    def answered(self, result: FrameResult, now: float, *, more: bool) -> None:
-        """The engine answered; with `more` another frame is in it, which it invokes now."""
+    def answered(self, now: float, *, more: bool) -> None:
+        """The engine answered somehow; with `more` another frame is in it, which it invokes now."""
+        self._free = now + self._invoke if more else now
+
+    def learn(self, result: FrameResult) -> None:
+        """How long a frame's stages took."""
         seconds = result.seconds
         decode = seconds.get(Stage.DECODE, 0.0) + seconds.get(Stage.PREPROCESS, 0.0)
         invoke = seconds.get(Stage.INVOKE, 0.0)
         weight = NEWEST if self._invoke else 1.0
         self._decode += weight * (decode - self._decode)
         self._invoke += weight * (invoke - self._invoke)
-        self._free = now + self._invoke if more else now

@@ -99,6 +99,7 @@ class _Feeding:
         self._answered = 0.0
         self._loss: EngineLost | None = None
         self._news = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
         """Until a better engine is ready; raises EngineLost."""
@@ -115,6 +116,8 @@ class _Feeding:
         finally:
             unwatch()
             better.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
             for task in self._jobs.values():
                 task.cancel()
         if self._is_lost():
@@ -131,9 +134,13 @@ class _Feeding:
 
     def _look_again(self) -> None:
         """When the engine wants a frame though it is busy."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if math.isfinite(self._pace.next_at):
             # The loop's clock is time.monotonic.
-            asyncio.get_running_loop().call_at(self._pace.next_at, self._news.set)
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_at(self._pace.next_at, self._news.set)
 
     def _next(self) -> Job | None:
         """A frame that engines were lost with runs alone: it may be its fault."""
@@ -160,12 +167,13 @@ class _Feeding:
             now = time.monotonic()
             self._bound.observe(now - max(begun, self._answered))
             self._answered = now
-            self._pace.answered(result, now, more=len(self._jobs) > 1)
-            self._look_again()
+            self._pace.learn(result)
             self._succession.worked()
             job.settle(result)
         finally:
             del self._jobs[job]
+            self._pace.answered(time.monotonic(), more=bool(self._jobs))
+            self._look_again()
             self._news.set()
 
     def _give_back(self, job: Job, lost: EngineLost) -> None:

@@ -51,6 +51,7 @@ class Scheduler:
         self._lanes: set[Lane] = set()
         self._waiting: list[Lane] = []
         self._furthest_behind = 0.0
+        self._last_turn = 0.0
         self._last_taken: float | None = None
         self._usual = 0.0
         self._again: deque[Job] = deque()
@@ -73,8 +74,11 @@ class Scheduler:
         return lambda: self._watchers.remove(on_work)
 
     def open(self, lane: Lane) -> None:
-        """Serve a new client."""
-        lane.turn = self._furthest_behind
+        """Serve a new client, as if it had just had a turn.
+
+        So who opens a stream for each frame gains nothing by it.
+        """
+        lane.turn = self._last_turn + 1 / lane.weight
         self._lanes.add(lane)
 
     def close(self, lane: Lane) -> None:
@@ -179,7 +183,8 @@ class Scheduler:
         if job.answer.done():
             self._queue(lane)
             return None
-        lane.turn = self._turn(lane) + 1 / lane.weight
+        self._last_turn = self._turn(lane)
+        lane.turn = self._last_turn + 1 / lane.weight
         self._queue(lane)
         return job
 

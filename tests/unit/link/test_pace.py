@@ -21,7 +21,8 @@ def known() -> Pace:
     """Of an engine that did one frame and is free since 100."""
     pace = Pace(foresee=True)
     pace.given(70.0)
-    pace.answered(result(), 100.0, more=False)
+    pace.learn(result())
+    pace.answered(100.0, more=False)
     return pace
 
 
@@ -50,21 +51,32 @@ def test_an_answer_tells_when_the_next_invoke_began() -> None:
     pace = known()
     pace.given(110.0)
     pace.given(pace.next_at)
-    pace.answered(result(), 150.0, more=True)
+    pace.learn(result())
+    pace.answered(150.0, more=True)
     assert pace.next_at == pytest.approx(150.0 + INVOKE - DECODE)
 
 
 def test_slower_frames_are_learned() -> None:
     pace = known()
-    for number in range(60):
-        pace.answered(result(invoke=40.0), 200.0 + number, more=False)
+    for _ in range(60):
+        pace.learn(result(invoke=40.0))
     pace.given(300.0)
     assert pace.next_at == pytest.approx(340.0, abs=0.1)
+
+
+def test_frames_that_fail_leave_no_invokes_behind() -> None:
+    pace = known()
+    for number in range(100):
+        pace.given(110.0 + number)
+        pace.answered(110.5 + number, more=False)
+    pace.given(300.0)
+    assert pace.next_at == 300.0 + INVOKE
 
 
 def test_the_cpu_is_not_given_frames_ahead() -> None:
     pace = Pace(foresee=False)
     pace.given(0.0)
-    pace.answered(result(), 23.0, more=False)
+    pace.learn(result())
+    pace.answered(23.0, more=False)
     pace.given(30.0)
     assert pace.next_at == math.inf

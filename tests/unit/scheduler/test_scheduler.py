@@ -668,6 +668,23 @@ async def test_who_sends_when_the_last_frame_is_answered_gets_a_turn_beside_gree
     assert len(cameras.ages[patient]) > 0.9 * 1800 / 9
 
 
+async def test_a_stream_for_each_frame_gains_nothing_by_it() -> None:
+    cameras = Cameras([3.0] * 8)
+    cameras.ages.append([])
+    lane = None
+    for _ in range(1800):
+        if lane is None or not len(lane):
+            if lane is not None:
+                cameras.scheduler.close(lane)
+            lane = every()
+            cameras.lanes[8:] = [lane]
+            opened(cameras.scheduler, lane)
+            cameras.send(8, cameras.now)
+        await cameras.run(1)
+    assert cameras.served[8] < 1.1 * 1800 / 9
+    assert min(cameras.served) > 0.8 * 1800 / 9
+
+
 async def test_a_slow_camera_beside_greedy_ones_gets_every_frame() -> None:
     cameras = Cameras([0.3] * 8 + [24.0])
     await cameras.run(2400)
