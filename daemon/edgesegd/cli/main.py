@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -24,6 +25,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     for command in (serve, probe, bench, models, config):
         command.add_parser(commands)
     args = parser.parse_args(argv)
+    status = _run(args)
+    if args.run is serve.run:
+        _leave(status)
+    return status
+
+
+def _run(args: argparse.Namespace) -> int:
     try:
         status: int = args.run(args)
         sys.stdout.flush()
@@ -36,3 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exit_codes.BROKEN_PIPE
     return status
+
+
+def _leave(status: int) -> None:
+    """End at once: threads of gRPC 1.51 were seen to hold up the interpreter's own way out."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # nobody reads it
+            stream.flush()
+    os._exit(status)
