@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 import math
-import struct
 from dataclasses import dataclass
 from typing import cast
 
 import PIL
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from edgesegd.core.errors import InvalidFrame
 from edgesegd.core.frame import ENCODED, WITH_CHROMA, FrameFormat, FrameSpec, check_pixels
@@ -41,9 +40,17 @@ UNPACKS_ANY_BUFFER = tuple(map(int, PIL.__version__.split(".")[:2])) >= (9, 5)
 EXIF_ORIENTATION = 0x0112
 SIDEWAYS = range(5, 9)
 """The EXIF orientations that exchange width and height."""
-
-DAMAGED = (OSError, SyntaxError, ValueError, struct.error, EOFError, IndexError, TypeError)
-"""What Pillow's decoders raise on damaged files."""
+UPRIGHT = 1
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture of each EXIF orientation upright."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +83,13 @@ def decode_frame(
         return _raw_picture(spec, data, model_input, resize)
     try:
         return _decode_file(spec.format, data, model_input, resize, max_pixels)
+    except (InvalidFrame, MemoryError):
+        raise
     except UnidentifiedImageError:
         raise InvalidFrame(f"the {spec.format.value.upper()} is damaged") from None
-    except DAMAGED as error:
-        raise InvalidFrame(f"the {spec.format.value.upper()} is damaged: {error}") from None
+    except Exception as error:  # noqa: BLE001 # Pillow raises nearly everything
+        why = str(error) or type(error).__name__
+        raise InvalidFrame(f"the {spec.format.value.upper()} is damaged: {why}") from None
 
 
 def _raw_picture(
@@ -113,15 +123,29 @@ def _decode_file(
 ) -> Picture:
     with Image.open(io.BytesIO(data), formats=[file_format.value.upper()]) as image:
         check_pixels(*image.size, max_pixels)
-        orientation = image.getexif().get(EXIF_ORIENTATION, 1)
+        if file_format is not FrameFormat.JPEG:
+            image.load()  # only a JPEG can be decoded at reduced scale
+        orientation = _orientation(image)
         width, height = image.size
         size = (height, width) if orientation in SIDEWAYS else (width, height)
         needed = fit(size, model_input, resize).decode_size
         across, down = (math.ceil(ENOUGH * side) for side in needed)
         image.draft("RGB", (down, across) if orientation in SIDEWAYS else (across, down))
         image.load()
-        upright = ImageOps.exif_transpose(image) if orientation != 1 else image
+        upright = image if orientation == UPRIGHT else image.transpose(TURNS[orientation])
         return Picture(_eight_bit(upright), size)
+
+
+def _orientation(image: Image.Image) -> int:
+    """That of EXIF; UPRIGHT where it says none, or nothing that can be read.
+
+    Other EXIF facts may be odd: they are not looked at, nor written back.
+    """
+    try:
+        orientation = image.getexif().get(EXIF_ORIENTATION, UPRIGHT)
+    except Exception:  # noqa: BLE001 # Pillow raises nearly everything
+        return UPRIGHT
+    return orientation if orientation in TURNS else UPRIGHT
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from support.pictures import Pixels, exif, file_of, gradient, noise, png_by_hand
 MAX_PIXELS = 1_000_000
 WHOLE = (4096, 4096)
 """A model so large that no JPEG is decoded at reduced scale."""
+DATA = Path(__file__).parent / "data"
 FILES = ("JPEG", "PNG", "WEBP", "BMP")
 AUTO = FrameSpec(FrameFormat.AUTO)
 
@@ -55,6 +57,27 @@ def test_exif_orientation_is_applied(file_format: str, orientation: int) -> None
     picture = decode(data)
     assert picture.size == picture.pixels.size == upright.size
     assert np.array_equal(rgb(picture.pixels), rgb(upright))
+
+
+@pytest.mark.parametrize("facts", ["gps_0_0", "gps_altref_ascii", "gps_byte_alt_neg"])
+def test_orientation_is_applied_whatever_else_exif_says(facts: str) -> None:
+    plain = decode((DATA / "orient6_plain.jpg").read_bytes())
+    odd = decode((DATA / f"orient6_{facts}.jpg").read_bytes())
+    assert odd.size == plain.size == (48, 64)
+    assert np.array_equal(rgb(odd.pixels), rgb(plain.pixels))
+
+
+@pytest.mark.parametrize("facts", [b"", b"Exif\0\0", bytes(60)])
+def test_exif_that_cannot_be_read_leaves_the_picture_as_it_is(facts: bytes) -> None:
+    picture = gradient(40, 24)
+    data = file_of(picture, "JPEG", exif=facts)
+    assert np.array_equal(rgb(decode(data).pixels), rgb(Image.open(io.BytesIO(data))))
+
+
+@pytest.mark.parametrize("value", [0, 9, 65535])
+def test_an_orientation_that_is_none_leaves_the_picture_as_it_is(value: int) -> None:
+    data = file_of(gradient(40, 24), "JPEG", exif=exif(value))
+    assert decode(data).size == (40, 24)
 
 
 @pytest.mark.parametrize("model_input", [(90, 110), (200, 60), (60, 200)])
