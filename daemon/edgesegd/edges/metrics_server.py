@@ -2,18 +2,67 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import socket
+import sys
 import threading
+import time
 from socketserver import TCPServer, ThreadingMixIn
+from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from edgesegd.core.errors import CannotListen
 
+log = logging.getLogger(__name__)
+
+MAX_CONNECTIONS = 8
+"""One more ends the oldest: who connects and says nothing keeps nobody out."""
+RETRY_SECONDS = 0.1
+SILENT_SECONDS = 10.0
+"""How long a connection may be silent."""
+
 
 class _Server(ThreadingMixIn, WSGIServer):
+    """A thread for each of at most MAX_CONNECTIONS connections."""
+
     daemon_threads = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 # as the base
+        self._connections: list[socket.socket] = []
+        self._lock = threading.Lock()
+        super().__init__(*args, **kwargs)
+
+    def get_request(self) -> tuple[Any, Any]:
+        """As the base; where no descriptor is left it is not tried again at once."""
+        try:
+            return super().get_request()
+        except OSError:
+            time.sleep(RETRY_SECONDS)
+            raise
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 # as the base
+        """As the base, when there is room."""
+        with self._lock:
+            if len(self._connections) >= MAX_CONNECTIONS:
+                with contextlib.suppress(OSError):  # it has ended just now
+                    self._connections.pop(0).shutdown(socket.SHUT_RDWR)
+            self._connections.append(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 # as the base
+        """As the base; it is called for each connection at its end."""
+        with self._lock:
+            if request in self._connections:
+                self._connections.remove(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 # as the base
+        """In a line: it is the client's fault, or nobody's."""
+        del request
+        log.debug("a request of %s for metrics failed: %s", client_address[0], sys.exception())
 
     def server_bind(self) -> None:
         """As the base, but without asking a name server who we are."""
@@ -27,6 +76,8 @@ class _ServerV6(_Server):
 
 
 class _Silent(WSGIRequestHandler):
+    timeout = SILENT_SECONDS
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # named by the base
         """Scrapes are not news."""
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import socket
+import struct
+import threading
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.parser import text_string_to_metric_families
 
 from edgesegd.core.errors import CannotListen
-from edgesegd.edges.metrics_server import MetricsServer
+from edgesegd.edges.metrics_server import MAX_CONNECTIONS, MetricsServer
 
 
 @pytest.fixture
@@ -54,6 +57,60 @@ def test_scrapes_do_not_wait_for_a_client_that_says_nothing(registry: CollectorR
         assert pages == [{"edgeseg_test": 7}] * 4
     finally:
         server.close()
+
+
+def test_connections_that_say_nothing_keep_nobody_out(registry: CollectorRegistry) -> None:
+    """The oldest give way; there are never more threads than connections are allowed."""
+    server = MetricsServer(registry, "127.0.0.1", 0)
+    host, _, port = server.address.rpartition(":")
+    before = threading.active_count()
+    try:
+        with ExitStack() as silent:
+            connections = [
+                silent.enter_context(socket.create_connection((host, int(port)), timeout=30))
+                for _ in range(3 * MAX_CONNECTIONS)
+            ]
+            assert scrape(server.address) == {"edgeseg_test": 7}
+            assert connections[0].recv(1) == b"", "the oldest was ended"
+            assert threading.active_count() - before <= MAX_CONNECTIONS + 1
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 40,
+        b"GET /metrics HTTP/1.1\r\n" + b"X: y\r\n" * 500 + b"\r\n",
+        b"GET " + b"/" * 100_000,
+        b"\xff\xfe\x00 \xff HTTP/1.1\r\nHost: \xff\r\n\r\n",
+        b"GET /metrics HTTP/1.1\r\nContent-Length: minus\r\n\r\n",
+    ],
+    ids=["http2", "tls", "many headers", "long line", "not text", "odd length"],
+)
+def test_garbage_is_no_news_and_harms_no_scrape(
+    registry: CollectorRegistry, capfd: pytest.CaptureFixture[str], garbage: bytes
+) -> None:
+    server = MetricsServer(registry, "127.0.0.1", 0)
+    host, _, port = server.address.rpartition(":")
+    try:
+        with (
+            socket.create_connection((host, int(port)), timeout=30) as client,
+            suppress(ConnectionError),
+        ):
+            client.sendall(garbage)
+            client.shutdown(socket.SHUT_WR)
+            while client.recv(1 << 16):
+                pass
+        with socket.create_connection((host, int(port)), timeout=30) as client:
+            linger = struct.pack("ii", 1, 0)  # end with a reset while the page is written
+            client.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        assert scrape(server.address) == {"edgeseg_test": 7}
+    finally:
+        server.close()
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_scrape_is_not_news(
