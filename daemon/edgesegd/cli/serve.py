@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import os
 
 from edgesegd import allocator
 from edgesegd.cli.options import add_options, effective_config
 from edgesegd.config import Config
 from edgesegd.core.errors import RuntimeMissing
+from edgesegd.logs import set_up_logging
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -29,17 +29,16 @@ def run(args: argparse.Namespace) -> int:
     """Serve; the exit status."""
     allocator.use_one_arena()
     config = effective_config(args).config
-    logging.basicConfig(
-        level=config.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    # gRPC logs a traceback for each client that leaves in mid-message; our own errors are ours.
-    logging.getLogger("grpc").setLevel(logging.CRITICAL)
+    set_up_logging(config.log_level)
     return asyncio.run(_serve(config))
 
 
 async def _serve(config: Config) -> int:
     # gRPC's core writes lines of its own to stderr; what they say is in our errors.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    # Children are started by a fork and an exec, which need nothing of gRPC. Where no process is
+    # to be had, its handlers around the fork were seen to stop the daemon for good.
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
     # Imported here, so that the other commands need neither gRPC nor prometheus_client.
     try:
         from edgesegd.daemon import Daemon  # noqa: PLC0415
