@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
+import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 CHUNK = 1 << 16
+LEFT_BEHIND: list[subprocess.Popen[bytes]] = []
+"""Processes that could not be killed. They may yet end, and are to be reaped then."""
 LONGEST_LINE = 4096
 """Bytes of output that are told as one line; of a longer one the last."""
 
@@ -32,11 +37,16 @@ class Child:
     behind. `pid` is its process id, `ended` is done once it has ended, with its status.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process, output: _Output | None) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        status: Coroutine[Any, Any, int],
+        output: _Output | None,
+    ) -> None:
         self.pid = process.pid
         self._process = process
         self._output = output
-        self.ended: asyncio.Task[int] = asyncio.create_task(self._wait())
+        self.ended: asyncio.Task[int] = asyncio.create_task(self._wait(status))
 
     @classmethod
     async def start(
@@ -51,16 +61,17 @@ class Child:
         `tell` is given each line that it writes to its output. Raises OSError.
         """
         output = _Output(tell) if tell is not None else None
-        sink = asyncio.subprocess.DEVNULL if output is None else output.sink
+        sink = subprocess.DEVNULL if output is None else output.sink
         try:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", module, *map(str, descriptors)),
-                stdin=asyncio.subprocess.DEVNULL,
+            process = subprocess.Popen(  # noqa: ASYNC220 # takes milliseconds, in any thread
+                [sys.executable, "-m", module, *map(str, descriptors)],
+                stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,
                 pass_fds=descriptors,
                 start_new_session=True,
             )
+            status = exit_status(process)
         except BaseException:
             if output is not None:
                 output.close()
@@ -68,7 +79,7 @@ class Child:
         finally:
             if output is not None:
                 os.close(output.sink)
-        return cls(process, output)
+        return cls(process, status, output)
 
     def kill(self) -> None:
         """End it and all that it started, at once."""
@@ -83,15 +94,46 @@ class Child:
     def forget(self) -> None:
         """Leave it alone: a driver holds it in the kernel, and it cannot be killed."""
         self.ended.cancel()
+        LEFT_BEHIND.append(self._process)
         if self._output is not None:
             self._output.close()
 
-    async def _wait(self) -> int:
-        status = await self._process.wait()
+    async def _wait(self, exit_status: Coroutine[Any, Any, int]) -> int:
+        status = await exit_status
         self.kill()  # what it left behind
         if self._output is not None:
             self._output.close()
         return status
+
+
+def exit_status(process: subprocess.Popen[bytes]) -> Coroutine[Any, Any, int]:
+    """What is to be awaited for its exit status.
+
+    That needs a descriptor of the process, and a thread where the platform has no such thing.
+    Where none is to be had the process is killed, for nobody would know of it; raises OSError.
+    """
+    try:
+        return _readable(process, os.pidfd_open(process.pid))
+    except AttributeError:  # not Linux
+        return asyncio.to_thread(process.wait)
+    except OSError as error:
+        if error.errno == errno.ENOSYS:  # Linux before 5.3
+            return asyncio.to_thread(process.wait)
+        process.kill()
+        process.wait()
+        raise
+
+
+async def _readable(process: subprocess.Popen[bytes], descriptor: int) -> int:
+    """The status, once the descriptor of the process says that it has ended."""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(descriptor, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+    return process.wait()
 
 
 class _Output:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import logging
 import os
 import signal
@@ -14,17 +15,16 @@ import grpc.aio
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
-from edgeseg.v1 import segmentation_pb2_grpc as pb_grpc
 from edgesegd.config import Config
 from edgesegd.core.delegates.selection import Selection
 from edgesegd.core.delegates.spec import Choice, DelegateSpec
-from edgesegd.core.errors import EngineStartFailed, StartupError
+from edgesegd.core.errors import EngineStartFailed, InternalFault, StartupError
 from edgesegd.core.frame import FrameLimits
 from edgesegd.core.messages import EngineSetup
 from edgesegd.core.model.pair import find_pair
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.store import resolve_model
-from edgesegd.core.region import AVAILABLE
+from edgesegd.core.region import why_not_available
 from edgesegd.core.threads import USES_ALL_OF_FEW_CORES, thread_cap
 from edgesegd.core.trial import SOFTWARE_ADAPTER
 from edgesegd.edges.desk import Desk
@@ -39,7 +39,6 @@ from edgesegd.edges.names import SERVICE_NAME
 from edgesegd.edges.regions import Regions
 from edgesegd.edges.service import SegmentationService
 from edgesegd.edges.systemd import Notifier
-from edgesegd.link.bound import AnswerBound
 from edgesegd.link.fleet import Fleet
 from edgesegd.link.ladder import Ladder
 from edgesegd.link.link import EngineLink
@@ -158,16 +157,23 @@ class Daemon:
         return True
 
     async def _main_loop(self, server: grpc.aio.Server, serving: asyncio.Task[None]) -> int:
+        """Until a signal comes; also where nobody feeds the engines any more, which is a fault."""
+        serving.add_done_callback(self._on_serving_ended)
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
-        if serving.done():
-            log.critical("the engine's supervisor ended", exc_info=serving.exception())
-            stopping.cancel()
-            return EXIT_FAILED
+        stopping.cancel()
         await self._drain(server)
+        if serving.done():
+            log.critical("the engines' supervision ended", exc_info=serving.exception())
+            return EXIT_FAILED
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
         return 0
+
+    def _on_serving_ended(self, _serving: asyncio.Task[None]) -> None:
+        """Answer the frames that wait: no engine will."""
+        self._scheduler.drain()
+        self._scheduler.fail_waiting(InternalFault)
 
     async def _drain(self, server: grpc.aio.Server) -> None:
         log.info("draining: answering what was taken, for at most %g s", self._config.drain_seconds)
@@ -198,6 +204,8 @@ class Daemon:
             self._fleet.select(self._optimized(await self._chooser.choose()))
         except StartupError as error:
             log.warning("no delegate can be chosen, the CPU goes on: %s", error)
+        except Exception:
+            log.exception("no delegate can be chosen by a fault of the daemon, the CPU goes on")
 
     def _given(self) -> Selection:
         """The delegate that is forced, else the CPU."""
@@ -221,7 +229,7 @@ class Daemon:
         return Supervisor(
             succession=succession,
             scheduler=self._scheduler,
-            bound=AnswerBound(fixed=self._config.engine_answer_seconds),
+            answer_seconds=self._config.engine_answer_seconds,
             alone=alone,
         )
 
@@ -246,7 +254,7 @@ class Daemon:
         return await EngineLink.start(setup, start_seconds=seconds)
 
     def _add_services(self, server: grpc.aio.Server) -> list[str]:
-        pb_grpc.add_SegmentationServiceServicer_to_server(self._service, server)
+        self._service.add_to(server)
         self._health.add_to(server)
         names = (SERVICE_NAME, "grpc.health.v1.Health", reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
@@ -258,13 +266,16 @@ class Daemon:
 
     def _lend_memory(self, addresses: list[str]) -> None:
         """Lend memory beside each Unix socket."""
-        if not (AVAILABLE and self._config.shared_memory_bytes):
+        sockets = [each.removeprefix("unix://") for each in addresses if each.startswith(UNIX)]
+        if not (sockets and self._config.shared_memory_bytes):
             return
-        for address in addresses:
-            if address.startswith(UNIX):
-                lending = Lending(address.removeprefix("unix://") + SUFFIX, self._regions)
-                lending.start()
-                self._lending.append(lending)
+        if why := why_not_available():
+            log.warning("clients on this board are lent no memory: %s", why)
+            return
+        for path in sockets:
+            lending = Lending(path + SUFFIX, self._regions)
+            lending.start()
+            self._lending.append(lending)
 
     def _serve_metrics(self) -> MetricsServer | None:
         address = self._config.metrics_listen
@@ -298,9 +309,14 @@ class Daemon:
         self._notifier.notify("READY=1")
 
     def _catch_signals(self) -> None:
+        """SIGTERM, Ctrl-C and a terminal that closes drain; SIGUSR1 shows what all threads do."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._on_signal, number)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            under_nohup = signal.getsignal(number) is signal.SIG_IGN
+            if number != signal.SIGHUP or not under_nohup:
+                loop.add_signal_handler(number, self._on_signal, number)
+        faulthandler.register(signal.SIGUSR1)
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)
 
     def _on_signal(self, number: int) -> None:
         """The first signal drains; the second ends the process at once, and its engine with it."""

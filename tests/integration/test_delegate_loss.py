@@ -52,7 +52,7 @@ async def stream(
 async def stream_until_failed(
     running: RunningDaemon, jpeg: bytes, at: int, act: Callable[[], object]
 ) -> dict[int, pb.SegmentResponse]:
-    """The same, two at a time, until some frames are answered ENGINE_FAILED.
+    """The same, two at a time, until some frames are answered UNAVAILABLE.
 
     However long it takes to find the delegate out: that has the lowest priority.
     """
@@ -73,7 +73,7 @@ async def stream_until_failed(
             answers[response.frame_id] = response
             if response.frame_id == at:
                 act()
-            if response.status == pb.FRAME_STATUS_ENGINE_FAILED:
+            if response.status == pb.FRAME_STATUS_UNAVAILABLE:
                 failed.set()
             window.release()
     return answers
@@ -139,6 +139,18 @@ async def test_a_flood_of_output_is_no_fault(
     assert {answer.segmentation.delegate for answer in answers.values()} == {"fake_delegate"}
 
 
+@pytest.mark.parametrize("ms", [2500, pytest.param(11_000, marks=pytest.mark.slow)])
+async def test_a_delegate_that_takes_seconds_for_an_invoke_serves(
+    fake_delegate: Path, jpeg: bytes, ms: int
+) -> None:
+    """Longer than the floors of the watchdog and of the front's own bound."""
+    with RunningDaemon(f"--delegate={fake_delegate}:claim=add,mode=slow,ms={ms}") as running:
+        answers = await segment(running.address, [every(), *frames([jpeg] * 2)])
+        assert len(answers) == 2
+        assert {answer.status for answer in answers.values()} == {pb.FRAME_STATUS_OK}
+        assert running.metric("edgeseg_engine_restarts_total") == 0
+
+
 async def test_one_that_hangs_when_it_starts_holds_nobody_up(
     fake_delegate: Path, tmp_path: Path, jpeg: bytes
 ) -> None:
@@ -167,10 +179,10 @@ async def test_frames_do_not_wait_for_a_forced_delegate_that_hangs(
     with RunningDaemon(f"--delegate={delegate}", "--engine-start-seconds=100") as running:
         answers = await stream(running, jpeg, 20, 5, strike)
         assert len(answers) == 20
-        assert answers[19].status == pb.FRAME_STATUS_ENGINE_FAILED
+        assert answers[19].status == pb.FRAME_STATUS_UNAVAILABLE
         assert "no engine was ready" in answers[19].message
         later = await segment(running.address, [every(), *frames([jpeg])])
-        assert later[0].status == pb.FRAME_STATUS_ENGINE_FAILED
+        assert later[0].status == pb.FRAME_STATUS_UNAVAILABLE
 
 
 async def test_a_device_beside_serves_with_an_engine_of_its_own(
@@ -215,9 +227,9 @@ async def test_a_forced_delegate_that_lies_must_prove_itself_and_no_cpu_steps_in
         assert answers.keys() == set(range(len(answers)))
         right = answers[0].segmentation.labels
         statuses = [answers[number].status for number in range(len(answers))]
-        assert statuses[-1] == pb.FRAME_STATUS_ENGINE_FAILED
+        assert statuses[-1] == pb.FRAME_STATUS_UNAVAILABLE
         assert "% of pixels" in answers[last].message
-        first_failed = statuses.index(pb.FRAME_STATUS_ENGINE_FAILED)
+        first_failed = statuses.index(pb.FRAME_STATUS_UNAVAILABLE)
         assert pb.FRAME_STATUS_OK not in statuses[first_failed:]
         assert running.metric("edgeseg_engine_restarts_total", cause="drift") == 1
         trouble.unlink()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import resource
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import grpc
@@ -96,8 +98,70 @@ async def test_a_model_replaced_on_disk_is_not_served_as_the_old_one(
         assert running.engine_pid is not None
         os.kill(running.engine_pid, signal.SIGKILL)
         answers = await segment(running.address, [every(), *frames([jpeg])])
-    assert answers[0].status == pb.FRAME_STATUS_ENGINE_FAILED
+    assert answers[0].status == pb.FRAME_STATUS_UNAVAILABLE
     assert "replaced while it was served" in answers[0].message
+
+
+PIDS = Path("/sys/fs/cgroup/pids")
+
+
+@pytest.fixture
+def limit_processes() -> Iterator[Callable[[int, str], None]]:
+    """Lets a process have so many processes and threads, "max" for any number."""
+    group = PIDS / f"edgeseg-test-{os.getpid()}"
+    try:
+        group.mkdir()
+    except OSError as error:
+        pytest.skip(f"no control group for processes can be made: {error}")
+
+    def limit(pid: int, most: str) -> None:
+        (group / "cgroup.procs").write_text(str(pid))
+        (group / "pids.max").write_text(most)
+
+    yield limit
+    for task in (group / "cgroup.procs").read_text().split():
+        with contextlib.suppress(OSError):
+            (PIDS / "cgroup.procs").write_text(task)
+    group.rmdir()
+
+
+async def test_no_process_to_be_had_for_an_engine(
+    own_daemon: RunningDaemon, jpeg: bytes, limit_processes: Callable[[int, str], None]
+) -> None:
+    """The front outlives it, answers, and has an engine again when there are processes."""
+    pid = own_daemon.process.pid
+    assert own_daemon.engine_pid is not None
+    limit_processes(pid, "1")
+    os.kill(own_daemon.engine_pid, signal.SIGKILL)
+    failed = await segment(own_daemon.address, [every(), *frames([jpeg])])
+    assert failed[0].status == pb.FRAME_STATUS_UNAVAILABLE
+    assert "Resource temporarily unavailable" in failed[0].message
+    limit_processes(pid, "max")
+    async with asyncio.timeout(60):
+        while True:
+            answers = await segment(own_daemon.address, [every(), *frames([jpeg])])
+            if answers[0].status == pb.FRAME_STATUS_OK:
+                break
+
+
+async def test_a_front_that_was_stopped_finds_its_engine_well(
+    fake_delegate: Path, jpeg: bytes
+) -> None:
+    """The answer that came meanwhile was not read when the time for it was over."""
+    slow = f"--delegate={fake_delegate}:claim=add,mode=slow,ms=1000"
+    with RunningDaemon(slow, "--engine-answer-seconds=2") as running:
+        engine, answered = running.engine_pid, 0
+        async with stub(running.address) as service:
+            async for answer in service.Segment(iter([every(), *frames([jpeg] * 4)])):
+                assert answer.status == pb.FRAME_STATUS_OK
+                answered += 1
+                if answered == 1:  # and the next one is in the engine
+                    running.process.send_signal(signal.SIGSTOP)
+                    await asyncio.sleep(5)
+                    running.process.send_signal(signal.SIGCONT)
+        assert answered == 4
+        assert running.engine_pid == engine
+        assert running.metric("edgeseg_engine_restarts_total") == 0
 
 
 async def test_no_descriptor_left_for_an_engine(own_daemon: RunningDaemon, jpeg: bytes) -> None:
@@ -116,7 +180,7 @@ async def test_no_descriptor_left_for_an_engine(own_daemon: RunningDaemon, jpeg:
         await call.write(frames([jpeg], first_id=1)[0])
         failed = await call.read()
         assert isinstance(failed, pb.SegmentResponse)
-        assert failed.status == pb.FRAME_STATUS_ENGINE_FAILED
+        assert failed.status == pb.FRAME_STATUS_UNAVAILABLE
         assert "Too many open files" in failed.message
         resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
         for number in range(2, 100):

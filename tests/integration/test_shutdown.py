@@ -13,11 +13,11 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from support.calls import every, frames, stub
+from support.calls import every, frames, segment, stub
 from support.running_daemon import RunningDaemon
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 async def test_in_flight_frames_are_answered(jpeg: bytes, number: signal.Signals) -> None:
     running = RunningDaemon()
     engine = running.engine_pid
@@ -162,3 +162,25 @@ async def test_the_engine_does_not_outlive_a_killed_daemon() -> None:
     assert engine is not None
     running.stop(signal.SIGKILL)
     await gone(engine)
+
+
+async def test_a_hangup_is_ignored_under_nohup(jpeg: bytes) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what a child inherits
+    try:
+        running = RunningDaemon()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with running:
+        running.process.send_signal(signal.SIGHUP)
+        answers = await segment(running.address, [every(), *frames([jpeg])])
+        assert answers[0].status == pb.FRAME_STATUS_OK
+
+
+async def test_sigusr1_shows_what_all_threads_do_and_sigusr2_does_nothing(jpeg: bytes) -> None:
+    with RunningDaemon() as running:
+        running.process.send_signal(signal.SIGUSR2)
+        running.process.send_signal(signal.SIGUSR1)
+        answers = await segment(running.address, [every(), *frames([jpeg])])
+        assert answers[0].status == pb.FRAME_STATUS_OK
+    assert any(line.startswith("Current thread") for line in running.output)
+    assert any("selectors.py" in line for line in running.output)

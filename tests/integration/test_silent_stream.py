@@ -7,7 +7,6 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgeseg.v1 import segmentation_pb2_grpc as pb_grpc
 from edgesegd.core.frame import FrameLimits
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.store import BUILTIN, resolve_model
@@ -35,7 +34,7 @@ async def test_it_is_told_and_ended(
     )
     service = SegmentationService(desk=desk, unary_queue=1, server_info=pb.GetServerInfoResponse)
     server = grpc.aio.server()
-    pb_grpc.add_SegmentationServiceServicer_to_server(service, server)
+    service.add_to(server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with stub(f"127.0.0.1:{port}") as client:

@@ -14,13 +14,12 @@ import pytest
 
 from edgesegd.child import Child
 from edgesegd.core.delegates.spec import Choice, DelegateSpec
-from edgesegd.core.errors import EngineFailed, EngineStartFailed, Expired
+from edgesegd.core.errors import EngineFailed, EngineStartFailed, Expired, NoEngine
 from edgesegd.core.frame import FrameFormat, FrameSpec
 from edgesegd.core.messages import EngineSetup
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.store import resolve_model
 from edgesegd.core.options import ResultOptions
-from edgesegd.link.bound import AnswerBound
 from edgesegd.link.ladder import Ladder
 from edgesegd.link.link import EngineLink
 from edgesegd.link.succession import GIVE_UP_AFTER, Succession
@@ -83,7 +82,7 @@ async def supervised(fate: Fate) -> AsyncIterator[tuple[Scheduler, Lane]]:
         observer=fate,
     )
     supervisor = Supervisor(
-        succession=succession, scheduler=scheduler, bound=AnswerBound(fixed=1.0), alone=True
+        succession=succession, scheduler=scheduler, answer_seconds=1.0, alone=True
     )
     await supervisor.start()
     running = asyncio.create_task(supervisor.run())
@@ -150,7 +149,7 @@ async def test_frames_do_not_wait_for_ever_for_an_engine(jpeg: bytes) -> None:
         scheduler.submit(lane, first)
         scheduler.submit(lane, second)
         for waiting in (first, second):
-            with pytest.raises(EngineFailed, match="not this time"):
+            with pytest.raises(NoEngine, match="not this time"):
                 await waiting.answer
         third = job(jpeg)
         scheduler.submit(lane, third)

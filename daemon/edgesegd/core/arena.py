@@ -42,8 +42,11 @@ class Arena:
 
 
 def anonymous_file() -> int:
-    """The descriptor of a file in memory, or of an unlinked one where the platform has none."""
-    if hasattr(os, "memfd_create"):
+    """The descriptor of a file in memory, or of an unlinked one where there is no such thing.
+
+    The platform may lack it, and a sandbox or an old kernel may refuse it. Raises OSError.
+    """
+    with contextlib.suppress(AttributeError, OSError):
         return os.memfd_create("edgeseg")
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())

@@ -6,9 +6,16 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class EdgesegError(Exception):
     """Base of all errors that this project raises on purpose."""
+
+    def without_history(self) -> Self:
+        """Itself, without what raised it and why: that would keep the frame alive with it."""
+        self.__traceback__ = self.__context__ = self.__cause__ = None
+        return self
 
 
 class ClientError(EdgesegError):
@@ -55,17 +62,36 @@ class Overloaded(NotAnswered):
 
 
 class EngineFailed(NotAnswered):
-    """The engine crashed, hung or failed with the frame in it."""
-
-    cause = "invoke"
-    """What metrics call it where an engine says so itself."""
+    """Engines crashed, hung or failed with this frame in them: it is not to be sent again."""
 
 
-class EngineDistrusted(EdgesegError):
-    """An engine says that its delegate's masks are not the CPU's; it must be replaced.
+class NoEngine(NotAnswered):
+    """No engine is ready now; the frame may be sent again."""
+
+
+class EngineUnfit(EdgesegError):
+    """An engine says that it must be replaced; `cause` is what metrics call the reason.
 
     Never told to a client: the frame is run again by the next engine.
     """
+
+    cause = ""
+
+
+class InvokeFailed(EngineUnfit):
+    """An invoke failed; the interpreter may hold stale data."""
+
+    cause = "invoke"
+
+
+class CheckFailed(EngineUnfit):
+    """The delegate's masks cannot be compared with the CPU's any more."""
+
+    cause = "check"
+
+
+class EngineDistrusted(EngineUnfit):
+    """The delegate's masks are not the CPU's."""
 
     cause = "drift"
 
@@ -84,6 +110,9 @@ class OutputConstant(EngineDistrusted):
 
 class InternalFault(NotAnswered):
     """A fault of the daemon itself; the log has its traceback."""
+
+    def __init__(self, message: str = "a fault of the daemon; its log says more") -> None:
+        super().__init__(message)
 
 
 class Draining(NotAnswered):

@@ -11,7 +11,7 @@ from typing import Any
 
 from edgesegd.core import errors
 from edgesegd.core.delegates.spec import DelegateSpec
-from edgesegd.core.errors import EdgesegError, InvalidOptions
+from edgesegd.core.errors import EdgesegError, InternalFault, InvalidOptions
 from edgesegd.core.frame import FrameFormat, FrameSpec
 from edgesegd.core.options import Output, ResizePolicy, ResultOptions, SizeMode
 from edgesegd.core.result import FrameResult, SegmentResult, Stage
@@ -67,10 +67,11 @@ class EngineSetup:
 
 @dataclass(frozen=True, slots=True)
 class EngineReady:
-    """The first message of an engine: what it loaded; `invoke_seconds` is a warm invoke.
+    """The first message of an engine: what it loaded.
 
     `delegated` of the model's `operators` are run by the delegate; both are 0 on the CPU. `adapter`
-    is the GPU that runs it, where one does.
+    is the GPU that runs it, where one does. `invoke_seconds` is what a warm invoke takes: the front
+    adds it, when it has let the engine warm up.
     """
 
     runtime: str
@@ -78,7 +79,7 @@ class EngineReady:
     delegated: int
     operators: int
     threads: int
-    invoke_seconds: float
+    invoke_seconds: float = 0.0
     adapter: str = ""
 
     def to_message(self) -> Message:
@@ -88,6 +89,32 @@ class EngineReady:
     @classmethod
     def from_message(cls, message: Message) -> EngineReady:
         """As it came; raises the error that kept the engine from loading the model."""
+        if "error" in message:
+            raise error_from(message)
+        return cls(**message)
+
+
+WARM_UPS = 2
+"""So many a new engine is asked for, one after another: the first invoke prepares what later ones
+reuse, the last is what a frame's will take. Each has its own time, so that a slow board is only
+slow."""
+WARM_UP: Message = {"warm_up": True}
+"""An order to run the model on nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class WarmedUp:
+    """The answer to WARM_UP: how many seconds the invoke took."""
+
+    seconds: float
+
+    def to_message(self) -> Message:
+        """As it goes over the socket."""
+        return asdict(self)
+
+    @classmethod
+    def from_message(cls, message: Message) -> WarmedUp:
+        """As it came; raises the error that kept the engine from running the model."""
         if "error" in message:
             raise error_from(message)
         return cls(**message)
@@ -215,12 +242,36 @@ def read_result(message: Message, slot: memoryview) -> FrameResult:
     return FrameResult(width, height, tuple(message["frame"]), planes, segments, seconds)
 
 
+SENT_ERRORS: dict[str, type[EdgesegError]] = {
+    kind.__name__: kind
+    for kind in (
+        errors.InvalidFrame,
+        errors.InvalidOptions,
+        errors.Expired,
+        errors.InternalFault,
+        errors.InvokeFailed,
+        errors.CheckFailed,
+        errors.EngineDistrusted,
+        errors.OutputNotFinite,
+        errors.OutputConstant,
+        errors.ConfigError,
+        errors.ModelMissing,
+        errors.ModelInvalid,
+        errors.ModelUnsupported,
+        errors.RuntimeMissing,
+        errors.DelegateMissing,
+        errors.DelegateFailed,
+    )
+}
+"""All errors that an engine or a trial sends; any other is a fault of the daemon."""
+
+
 def error_message(error: EdgesegError) -> Message:
     """An error as it goes over the socket."""
-    return {"error": type(error).__name__, "message": str(error)}
+    kind = type(error) if type(error).__name__ in SENT_ERRORS else InternalFault
+    return {"error": kind.__name__, "message": str(error)}
 
 
 def error_from(message: Message) -> EdgesegError:
     """The error that came."""
-    kind: type[EdgesegError] = getattr(errors, message["error"])
-    return kind(message["message"])
+    return SENT_ERRORS.get(message["error"], InternalFault)(message["message"])

@@ -10,9 +10,20 @@ import socket
 import weakref
 from dataclasses import dataclass
 
-AVAILABLE = hasattr(os, "memfd_create") and hasattr(fcntl, "F_ADD_SEALS")
-"""Linux only: elsewhere memory cannot be kept from being cut off under the daemon's feet."""
 NUMBER_BYTES = 8
+
+
+def why_not_available() -> str:
+    """Why there can be no regions here; empty where there can.
+
+    Only Linux keeps memory from being cut off under the daemon's feet, and a sandbox may refuse
+    even there.
+    """
+    try:
+        Region(1)
+    except (AttributeError, OSError) as error:
+        return f"this system gives no sealed memory: {error}"
+    return ""
 
 
 class Region:

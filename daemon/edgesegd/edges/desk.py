@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 
 from edgeseg.v1 import segmentation_pb2 as pb
@@ -50,18 +49,22 @@ class Desk:
         return parse_options(options, self.model, self.limits)
 
     def submit(
-        self, lane: Lane, frame: pb.Frame, options: FrameOptions, call_deadline: float | None
+        self,
+        lane: Lane,
+        tag: FrameTag,
+        frame: pb.Frame,
+        options: FrameOptions,
+        call_deadline: float | None,
     ) -> Job:
         """Queue a frame; raises a ClientError or a NotAnswered where that cannot be."""
-        received = time.monotonic()
         spec, data = parse_frame(frame, self.limits, self._regions)
         job = Job(
             frame=spec,
             data=data,
             options=options.result,
             answer=asyncio.get_running_loop().create_future(),
-            deadline=deadline_of(frame, received, options, call_deadline),
-            received=received,
+            deadline=deadline_of(frame, tag.received, options, call_deadline),
+            received=tag.received,
         )
         self.scheduler.submit(lane, job)
         return job
@@ -77,6 +80,5 @@ class Desk:
         seconds, delegate = {Stage.QUEUED: queued}, self._delegate()
         if isinstance(outcome, FrameResult):
             seconds, delegate = seconds | outcome.seconds, outcome.delegate
-        total = (time.time_ns() - tag.received_unix_ns) / 1e9
-        self.metrics.frame_answered(outcome, seconds, total, delegate)
+        self.metrics.frame_answered(outcome, seconds, tag.seconds_since(), delegate)
         return seconds

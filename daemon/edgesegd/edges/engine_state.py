@@ -9,6 +9,7 @@ from edgesegd.core.messages import EngineReady
 from edgesegd.edges.health import Health
 from edgesegd.edges.metrics import Metrics
 from edgesegd.link.link import EngineLink
+from edgesegd.tasks import log_failure
 
 
 class EngineState:
@@ -56,6 +57,7 @@ class EngineState:
         task = asyncio.create_task(self._health.set_serving(bool(ready), degraded=degraded))
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
+        task.add_done_callback(log_failure)
 
 
 class EngineWatch:

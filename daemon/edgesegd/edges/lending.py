@@ -16,7 +16,9 @@ import socket
 
 from edgesegd.core.errors import CannotListen, EdgesegError, InvalidFrame, Overloaded
 from edgesegd.core.region import Region
+from edgesegd.edges.listening import remove_left_socket
 from edgesegd.edges.regions import Regions
+from edgesegd.tasks import log_failure
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +40,9 @@ class Lending:
         self._accepting: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Listen; raises CannotListen. Nobody else can be at `path`: gRPC is beside it."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.path)  # noqa: PTH108 # of a daemon that was killed
+        """Listen; raises CannotListen."""
         try:
+            remove_left_socket(self.path)
             self._socket.setblocking(False)
             self._socket.bind(self.path)
             self._socket.listen()
@@ -49,6 +50,7 @@ class Lending:
             self._socket.close()
             raise CannotListen(f"cannot listen on {self.path}: {error.strerror}") from None
         self._accepting = asyncio.create_task(self._accept())
+        self._accepting.add_done_callback(log_failure)
 
     async def close(self) -> None:
         """Take everything back."""
@@ -65,13 +67,14 @@ class Lending:
         while True:
             try:
                 client, _ = await asyncio.get_running_loop().sock_accept(self._socket)
-            except OSError as error:  # no descriptor is left
+            except Exception as error:  # noqa: BLE001 # no descriptor is left, or no memory
                 log.warning("a client cannot be lent memory: %s", error)
                 await asyncio.sleep(1)
                 continue
             task = asyncio.create_task(self._lend_to(client))
             self._clients.add(task)
             task.add_done_callback(self._clients.discard)
+            task.add_done_callback(log_failure)
 
     async def _lend_to(self, client: socket.socket) -> None:
         with client:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 import socket
+import stat
 
 import grpc.aio
 
@@ -21,7 +23,7 @@ def listen(server: grpc.aio.Server, address: str) -> str:
     Raises ConfigError for a malformed address, CannotListen where it is taken or not ours.
     """
     if address.startswith(UNIX):
-        _refuse_to_displace(address)
+        remove_left_socket(address.removeprefix("unix://"))
     else:
         split_address(address)
     try:
@@ -49,18 +51,29 @@ def split_address(address: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def _refuse_to_displace(address: str) -> None:
-    """Raise CannotListen where somebody answers at a socket; gRPC would take its place."""
-    path = address.removeprefix("unix://")
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(PROBE_SECONDS)
-        try:
+def remove_left_socket(path: str) -> None:
+    """Remove the socket that a process left which was killed.
+
+    Raises CannotListen where somebody answers at it, or where anything else lies at `path`.
+    """
+    try:
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise CannotListen(
+                f"cannot listen on {path}: something else lies there; remove it, or choose another"
+            )
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(PROBE_SECONDS)
             probe.connect(path)
-        except TimeoutError:  # somebody, who is busy
-            pass
-        except OSError:  # nobody, or a socket that a dead process left
-            return
-    raise CannotListen(f"cannot listen on {address}: another process does; choose another path")
+    except FileNotFoundError:
+        return
+    except ConnectionRefusedError:  # nobody is there any more
+        os.unlink(path)  # noqa: PTH108 # of a socket
+        return
+    except TimeoutError:  # somebody, who is busy
+        pass
+    except OSError:  # as binding will tell
+        return
+    raise CannotListen(f"cannot listen on {path}: another process does; choose another path")
 
 
 def is_loopback(address: str) -> bool:

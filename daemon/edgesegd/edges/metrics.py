@@ -17,7 +17,7 @@ from edgesegd.version import __version__
 BUCKETS = tuple(round(0.0001 * 1.8**n, 7) for n in range(20))
 """100 microseconds to 7 seconds, each 1.8 times the one before, as TensorFlow Serving's."""
 
-LOSSES = ("crash", "hang", "invoke", "nan", "constant", "drift", "start")
+LOSSES = ("crash", "hang", "invoke", "nan", "constant", "drift", "check", "start", "fault")
 """Why engines are replaced."""
 OK = "ok"
 CANCELLED = "cancelled"

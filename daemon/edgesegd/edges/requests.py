@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from google.protobuf.message import DecodeError
+
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.core.errors import InvalidFrame, InvalidOptions, Unimplemented, UnknownModel
 from edgesegd.core.frame import (
@@ -66,11 +68,20 @@ RESIZES = {
 
 @dataclass(frozen=True, slots=True)
 class FrameTag:
-    """What is kept of a frame's message for its response, without the bytes."""
+    """What is kept of a frame's message for its response, without the bytes.
+
+    `received_unix_ns` and `received` are the same moment, the latter of `time.monotonic`: durations
+    are measured from it, for the other clock may be set meanwhile.
+    """
 
     frame_id: int
     captured_unix_ns: int
     received_unix_ns: int
+    received: float
+
+    def seconds_since(self) -> float:
+        """How long ago the frame was received."""
+        return time.monotonic() - self.received
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +92,28 @@ class FrameOptions:
     max_age: float | None
 
 
+def parse_stream_request(raw: bytes) -> pb.SegmentRequest:
+    """A message of a stream; raises InvalidFrame where the bytes are none."""
+    try:
+        return pb.SegmentRequest.FromString(raw)
+    except DecodeError as error:
+        raise InvalidFrame(f"the message is no SegmentRequest: {error}") from None
+
+
+def parse_image_request(raw: bytes) -> pb.SegmentImageRequest | InvalidFrame:
+    """The message of a single image, or the error where the bytes are none.
+
+    It is not raised, for gRPC would tell it as a fault of the daemon.
+    """
+    try:
+        return pb.SegmentImageRequest.FromString(raw)
+    except DecodeError as error:
+        return InvalidFrame(f"the message is no SegmentImageRequest: {error}")
+
+
 def tag_frame(frame: pb.Frame) -> FrameTag:
     """What to keep of a frame that was received now."""
-    return FrameTag(frame.id, frame.captured_unix_ns, time.time_ns())
+    return FrameTag(frame.id, frame.captured_unix_ns, time.time_ns(), time.monotonic())
 
 
 def deadline_of(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from array import array
 from collections.abc import Mapping
 
@@ -79,7 +78,7 @@ def timing_until_now(tag: FrameTag, seconds: Mapping[Stage, float]) -> pb.Timing
         invoke_us=_microseconds(seconds.get(Stage.INVOKE, 0.0)),
         labels_us=_microseconds(seconds.get(Stage.LABELS, 0.0)),
         encode_us=_microseconds(seconds.get(Stage.ENCODE, 0.0)),
-        sent_unix_ns=time.time_ns(),
+        sent_unix_ns=tag.received_unix_ns + round(tag.seconds_since() * 1e9),
     )
 
 

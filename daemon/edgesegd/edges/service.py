@@ -7,18 +7,24 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import grpc.aio
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgeseg.v1 import segmentation_pb2_grpc as pb_grpc
-from edgesegd.core.errors import Draining, EdgesegError
+from edgesegd.core.errors import Draining, EdgesegError, InternalFault, InvalidFrame
 from edgesegd.core.result import FrameResult
 from edgesegd.edges.desk import Desk
-from edgesegd.edges.requests import FrameTag, tag_frame
+from edgesegd.edges.names import SERVICE_NAME
+from edgesegd.edges.requests import (
+    FrameTag,
+    parse_image_request,
+    parse_stream_request,
+    tag_frame,
+)
 from edgesegd.edges.responses import segmentation, timing_until_now
 from edgesegd.edges.session import StreamSession
-from edgesegd.edges.status import INTERNAL_TEXT, grpc_status, retry_metadata
+from edgesegd.edges.status import grpc_status, trailing_metadata
 from edgesegd.scheduler.lane import Lane, Overflow
 
 log = logging.getLogger(__name__)
@@ -28,7 +34,7 @@ ImageContext = grpc.aio.ServicerContext[pb.SegmentImageRequest, pb.SegmentImageR
 InfoContext = grpc.aio.ServicerContext[pb.GetServerInfoRequest, pb.GetServerInfoResponse]
 
 
-class SegmentationService(pb_grpc.SegmentationServiceServicer):
+class SegmentationService:
     """Serves streams, single images and questions about the daemon."""
 
     def __init__(
@@ -42,6 +48,32 @@ class SegmentationService(pb_grpc.SegmentationServiceServicer):
         self._idle = asyncio.Event()
         self._idle.set()
         desk.scheduler.open(self._unary)
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Serve `edgeseg.v1` on `server`.
+
+        By hand and not by the stubs, which leave it to gRPC to tell of messages that are none.
+        """
+        handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+            "Segment": grpc.stream_stream_rpc_method_handler(
+                self.Segment,
+                request_deserializer=parse_stream_request,
+                response_serializer=pb.SegmentResponse.SerializeToString,
+            ),
+            "SegmentImage": grpc.unary_unary_rpc_method_handler(
+                self.SegmentImage,
+                request_deserializer=parse_image_request,
+                response_serializer=pb.SegmentImageResponse.SerializeToString,
+            ),
+            "GetServerInfo": grpc.unary_unary_rpc_method_handler(
+                self.GetServerInfo,
+                request_deserializer=lambda _: pb.GetServerInfoRequest(),
+                response_serializer=pb.GetServerInfoResponse.SerializeToString,
+            ),
+        }
+        server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(SERVICE_NAME, handlers),)
+        )
 
     @property
     def streams(self) -> int:
@@ -90,11 +122,13 @@ class SegmentationService(pb_grpc.SegmentationServiceServicer):
                 self._sessions.discard(session)
 
     async def SegmentImage(  # noqa: N802 # named by the contract
-        self, request: pb.SegmentImageRequest, context: ImageContext
+        self, request: pb.SegmentImageRequest | InvalidFrame, context: ImageContext
     ) -> pb.SegmentImageResponse:
         """Segment one image."""
-        tag = tag_frame(request.frame)
         async with self._call(context):
+            if isinstance(request, InvalidFrame):
+                raise request
+            tag = tag_frame(request.frame)
             result, timing = await self._segment_image(tag, request, _deadline(context))
             return pb.SegmentImageResponse(
                 frame_id=tag.frame_id,
@@ -117,7 +151,7 @@ class SegmentationService(pb_grpc.SegmentationServiceServicer):
         queued = 0.0
         try:
             options = self._desk.options(request.options)
-            job = self._desk.submit(self._unary, request.frame, options, deadline)
+            job = self._desk.submit(self._unary, tag, request.frame, options, deadline)
             result = await job.answer
             queued = job.queued_seconds
         except EdgesegError as error:
@@ -141,9 +175,13 @@ async def _errors_as_status(context: StreamContext | ImageContext) -> AsyncItera
     try:
         yield
     except EdgesegError as error:
-        await context.abort(grpc_status(error), str(error), retry_metadata(error))
+        await _abort(context, error)
     except grpc.aio.AbortError:
         raise
     except Exception:
         log.exception("a call failed by a fault of the daemon")
-        await context.abort(grpc.StatusCode.INTERNAL, INTERNAL_TEXT)
+        await _abort(context, InternalFault())
+
+
+async def _abort(context: StreamContext | ImageContext, error: EdgesegError) -> None:
+    await context.abort(grpc_status(error), str(error), trailing_metadata(error))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.core.errors import (
@@ -17,7 +17,7 @@ from edgesegd.core.errors import (
 )
 from edgesegd.core.result import FrameResult
 from edgesegd.edges.desk import Desk
-from edgesegd.edges.requests import FrameOptions, FrameTag, tag_frame
+from edgesegd.edges.requests import FrameTag, tag_frame
 from edgesegd.edges.responses import answer_error, answer_result, timing_until_now
 from edgesegd.scheduler.job import Job
 from edgesegd.scheduler.lane import Lane, Overflow
@@ -55,7 +55,8 @@ class StreamSession:
         self._desk = desk
         self._on_accepted = on_accepted
         self._call_deadline = call_deadline
-        self._options: FrameOptions | Unimplemented = desk.options(pb.SegmentationOptions())
+        self._options = desk.options(pb.SegmentationOptions())
+        self._unimplemented = ""
         self._lane = Lane(1, Overflow.SUPERSEDE)
         self._window = asyncio.Semaphore(WINDOW[pb.QUEUE_POLICY_LATEST])
         self._outbox: asyncio.Queue[Answered | None] = asyncio.Queue()
@@ -66,7 +67,7 @@ class StreamSession:
 
     async def responses(
         self, requests: AsyncIterator[pb.SegmentRequest]
-    ) -> AsyncIterator[pb.SegmentResponse]:
+    ) -> AsyncGenerator[pb.SegmentResponse, None]:
         """Every frame's response as it is decided.
 
         Raises what ended the reading (a ClientError, Draining), when all frames are answered.
@@ -122,7 +123,7 @@ class StreamSession:
         try:
             self._options = self._desk.options(options.segmentation)
         except Unimplemented as error:  # told by frame: the stream itself is fine
-            self._options = error
+            self._unimplemented = str(error)
         self._window = asyncio.Semaphore(WINDOW[policy])
         if policy == pb.QUEUE_POLICY_EVERY:
             self._lane = Lane(WINDOW[policy], Overflow.REJECT)
@@ -132,22 +133,36 @@ class StreamSession:
     async def _take(self, request: pb.SegmentRequest) -> None:
         if request.WhichOneof("message") == "options":
             raise InvalidOptions("options may only be the first message of a stream")
-        await self._window.acquire()
+        try:
+            await self._window.acquire()
+        except asyncio.CancelledError:
+            self._give_up(request)
+            raise
         tag = tag_frame(request.frame)
         self._unanswered += 1
         try:
-            job = self._submit(request)
+            job = self._submit(tag, request)
         except EdgesegError as error:
-            self._outbox.put_nowait((tag, error, 0.0))
+            self._outbox.put_nowait((tag, error.without_history(), 0.0))
         else:
             job.answer.add_done_callback(lambda _: self._answered(tag, job))
 
-    def _submit(self, request: pb.SegmentRequest) -> Job:
-        if isinstance(self._options, Unimplemented):
-            raise self._options
+    def _give_up(self, request: pb.SegmentRequest) -> None:
+        """Account for a frame that was read, and is not to be segmented any more."""
+        if self._draining:
+            self._unanswered += 1
+            error = Draining("the daemon is stopping; send the frame to another, or later")
+            self._outbox.put_nowait((tag_frame(request.frame), error, 0.0))
+        else:
+            self._desk.count_abandoned(1)
+
+    def _submit(self, tag: FrameTag, request: pb.SegmentRequest) -> Job:
+        if self._unimplemented:
+            raise Unimplemented(self._unimplemented)
         if request.WhichOneof("message") is None:
             raise InvalidFrame("the message holds neither options nor a frame")
-        return self._desk.submit(self._lane, request.frame, self._options, self._call_deadline)
+        frame, options = request.frame, self._options
+        return self._desk.submit(self._lane, tag, frame, options, self._call_deadline)
 
     def _answered(self, tag: FrameTag, job: Job) -> None:
         if job.answer.cancelled():

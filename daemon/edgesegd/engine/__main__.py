@@ -13,7 +13,7 @@ from pathlib import Path
 
 from edgesegd.core.arena import Arena
 from edgesegd.core.errors import EdgesegError, ModelInvalid
-from edgesegd.core.messages import EngineSetup, error_message, from_line
+from edgesegd.core.messages import WARM_UPS, EngineSetup, WarmedUp, error_message, from_line
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.engine.borrowed import BorrowedRegions
@@ -26,22 +26,24 @@ from edgesegd.engine.way import Way, reply
 
 def main(socket_fd: int, descriptors_fd: int, arena_fd: int) -> None:
     """Load what the front asks for, then segment until the front closes the socket."""
-    die_with_parent()
     # What Pillow warns of is the client's affair, and would hide what matters in the log.
     warnings.simplefilter("ignore")
     # A terminal sends Ctrl-C to the whole group; the front decides when its engines end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(fileno=socket_fd) as link, socket.socket(fileno=descriptors_fd) as front:
+        die_with_parent(link)
         orders, answers = link.makefile("rb"), link.makefile("wb")
         setup = EngineSetup.from_message(from_line(orders.readline()))
         arena = Arena(arena_fd, slots=setup.slots, slot_size=setup.slot_size)
         try:
             engine = load_engine(setup)
-            ready = engine.warm_up().to_message()
+            reply(answers, engine.describe().to_message())
+            for _ in range(WARM_UPS):
+                orders.readline()
+                reply(answers, WarmedUp(engine.warm_up()).to_message())
         except EdgesegError as error:
             reply(answers, error_message(error))
             return
-        reply(answers, ready)
         way = Way(engine, arena, BorrowedRegions(front), orders, answers)
         (serve_overlapped if setup.overlap else serve_in_turn)(way)
 

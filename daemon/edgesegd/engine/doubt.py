@@ -12,7 +12,7 @@ from edgesegd.engine.sanity import check_output
 
 
 class Doubt(Protocol):
-    """Asked about every frame; both raise EngineDistrusted."""
+    """Asked about every frame; both raise EngineUnfit."""
 
     def look(self, pixels: Pixels, output: OutputTensor) -> None:
         """The model gave `output` for `pixels`."""
@@ -45,6 +45,6 @@ class DelegateDoubt:
             self._drift.look(pixels, output)
 
     def settle(self) -> None:
-        """Raises EngineDistrusted where a frame was found to be wrong by now."""
+        """Raises EngineUnfit where frames were found to be wrong by now, or cannot be checked."""
         if self._drift is not None:
             self._drift.raise_if_found()

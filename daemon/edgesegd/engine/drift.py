@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import traceback
+from collections import deque
 from collections.abc import Callable
 
 import numpy as np
 
-from edgesegd.core.errors import EdgesegError, EngineDistrusted
+from edgesegd.core.errors import CheckFailed, EdgesegError, EngineDistrusted, EngineUnfit
 from edgesegd.core.labels import OutputTensor
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.core.preprocess import Pixels, Preprocessor
@@ -20,11 +22,16 @@ from edgesegd.engine.interpreter import LoadedModel
 LEAST_AGREEMENT = 0.95
 """Share of a frame's pixels; less than a probe asks, for quantized kernels that are right agree on
 97 to 99 % of a crowded picture. Half of what one wrong pixel in ten costs."""
+CONFIRMED, NEWEST = 2, 3
+"""So many of the newest checks must find a delegate wrong: a single picture full of edges is no
+reason to leave a good one."""
 NICENESS = 10
 
 
 class DriftCheck:
     """Compares every `every`th frame, the first included, with the CPU, in a thread of its own.
+
+    After one that differs too much the next is compared too, until CONFIRMED of NEWEST do.
 
     The thread has the lowest priority that matters and one core; while it is busy no frame is
     taken, so on a slow board the checks are fewer. `load_reference` gives the model on the CPU.
@@ -44,16 +51,21 @@ class DriftCheck:
         self._preprocessor = Preprocessor(reference)
         self._every = every
         self._until_next = 0
-        self._found = ""
+        self._differed: deque[bool] = deque(maxlen=NEWEST)
+        self._found: tuple[type[EngineUnfit], str] | None = None
         self._loaded: LoadedModel | None = None
         self._output: OutputTensor | None = None
         self._work = threading.Semaphore(0)
         threading.Thread(target=self._run, name="drift", daemon=True).start()
 
     def raise_if_found(self) -> None:
-        """Raises EngineDistrusted once a frame was wrong: nothing is to be delivered any more."""
-        if self._found:
-            raise EngineDistrusted(self._found)
+        """Raises EngineDistrusted once frames were wrong: nothing is to be delivered any more.
+
+        Raises CheckFailed where that cannot be told any more.
+        """
+        if self._found is not None:
+            kind, why = self._found
+            raise kind(why)
 
     def look(self, pixels: Pixels, output: OutputTensor) -> None:
         """A frame was run; it is checked if it is due and the thread is free."""
@@ -69,15 +81,30 @@ class DriftCheck:
         if sys.platform == "linux":
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         try:
-            self._loaded = loaded = self._load_reference()
-            while not self._found:
+            loaded = self._load_reference()
+        except EdgesegError as error:
+            print(f"the delegate is not checked: {error}", file=sys.stderr, flush=True)  # noqa: T201 # the front logs it
+            return
+        self._loaded = loaded
+        try:
+            while self._found is None:
                 self._work.acquire()
                 if self._output is not None:
                     loaded.invoke()
-                    self._found = self._compare(self._output, loaded.output())
+                    self._judge(self._compare(self._output, loaded.output()))
                 self._output = None
-        except EdgesegError as error:
-            print(f"the delegate is not checked any more: {error}", file=sys.stderr, flush=True)  # noqa: T201 # the front logs it
+        except Exception as error:  # noqa: BLE001 # whatever it is
+            traceback.print_exception(error)
+            self._found = CheckFailed, f"the delegate cannot be checked any more: {error}"
+
+    def _judge(self, difference: str) -> None:
+        """Take the newest check into account; `difference` is empty where it found nothing."""
+        self._differed.append(bool(difference))
+        if not difference:
+            return
+        self._until_next = 0
+        if self._differed.count(True) >= CONFIRMED:
+            self._found = EngineDistrusted, difference
 
     def _compare(self, output: OutputTensor, expected: OutputTensor) -> str:
         """What is wrong; empty where nothing is."""

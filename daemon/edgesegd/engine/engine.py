@@ -11,7 +11,7 @@ from functools import partial
 from edgesegd.core.codec import decode_frame
 from edgesegd.core.delegates.spec import DelegateSpec
 from edgesegd.core.encode import Encoder
-from edgesegd.core.errors import DelegateFailed, EngineFailed, Expired
+from edgesegd.core.errors import DelegateFailed, Expired, InvokeFailed
 from edgesegd.core.geometry import Fit, Size, fit
 from edgesegd.core.labels import OutputTensor
 from edgesegd.core.mask import Mask, mask_reader, read_mask
@@ -92,24 +92,11 @@ class Engine:
         self._preprocessor = Preprocessor(model)
         self._reader = mask_reader(model)
         self._encoder = Encoder(model)
-        self._watchdog: AbstractContextManager[None] = (
-            nullcontext() if delegate.is_cpu else InvokeWatchdog()
-        )
+        self._watchdog: AbstractContextManager[None] = nullcontext()
         self._doubt = self._make_doubt(reference, check_every)
 
-    def warm_up(self) -> EngineReady:
-        """Run the model twice on nothing: the first invoke prepares what later ones reuse.
-
-        Raises DelegateFailed where it cannot be run.
-        """
-        self._loaded.input()[:] = 0
-        try:
-            self._loaded.invoke()
-            started = time.monotonic()
-            self._loaded.invoke()
-            seconds = time.monotonic() - started
-        except EngineFailed as error:
-            raise DelegateFailed(f"{self._delegate.name} fails: {error}") from error
+    def describe(self) -> EngineReady:
+        """What was loaded."""
         return EngineReady(
             runtime=str(self._runtime),
             delegate=self._delegate.name,
@@ -117,8 +104,24 @@ class Engine:
             operators=self._loaded.operators,
             adapter=self._loaded.adapter,
             threads=self._threads,
-            invoke_seconds=seconds,
         )
+
+    def warm_up(self) -> float:
+        """Run the model on nothing; how many seconds that took.
+
+        From then on a delegate is watched: the invokes of frames may take many times as long, but
+        not for ever. Raises DelegateFailed where it cannot be run.
+        """
+        self._loaded.input()[:] = 0
+        started = time.monotonic()
+        try:
+            self._loaded.invoke()
+        except InvokeFailed as error:
+            raise DelegateFailed(f"{self._delegate.name} fails: {error}") from error
+        seconds = time.monotonic() - started
+        if not self._delegate.is_cpu:
+            self._watchdog = InvokeWatchdog(usual=seconds)
+        return seconds
 
     def prepare(self, job: FrameJob, data: memoryview) -> Prepared:
         """The first part of a frame's way.
@@ -146,7 +149,7 @@ class Engine:
     def invoke(self, job: FrameJob, prepared: Prepared) -> Invoked:
         """The second part of a frame's way.
 
-        Raises Expired or EngineFailed, after which the interpreter may hold stale data and must be
+        Raises Expired or InvokeFailed, after which the interpreter may hold stale data and must be
         replaced; where the output is too large to be copied, what `finish` raises of it.
         """
         clock = StageClock(prepared.seconds)

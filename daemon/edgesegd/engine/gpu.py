@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from edgesegd.core.errors import DelegateFailed, DelegateMissing, EngineFailed
+from edgesegd.core.errors import DelegateFailed, DelegateMissing, InvokeFailed
 from edgesegd.core.labels import OutputTensor
 from edgesegd.core.model.file_bytes import read_model_bytes
 from edgesegd.core.model.shorten import shortened_content
@@ -68,7 +68,7 @@ class GpuModel:
             self._compiled.run_by_index(SIGNATURE, self._inputs, self._outputs)
             self._output = self._read()
         except (RuntimeError, ValueError) as error:
-            raise EngineFailed(f"invoke failed: {error}") from error
+            raise InvokeFailed(f"invoke failed: {error}") from error
 
     def output(self) -> OutputTensor:
         """The result of the last `invoke`."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgesegd.core.delegates.locate import locate_library
 from edgesegd.core.delegates.spec import DelegateSpec
-from edgesegd.core.errors import DelegateFailed, DelegateMissing, EngineFailed, ModelUnsupported
+from edgesegd.core.errors import DelegateFailed, DelegateMissing, InvokeFailed, ModelUnsupported
 from edgesegd.core.labels import OutputTensor
 from edgesegd.core.model.shorten import shortened_content
 from edgesegd.core.model.spec import ModelSpec
@@ -54,11 +54,11 @@ class LoadedModel:
         return view
 
     def invoke(self) -> None:
-        """Run the model; after EngineFailed the interpreter may hold stale data."""
+        """Run the model; after InvokeFailed the interpreter may hold stale data."""
         try:
             self.interpreter.invoke()
         except RuntimeError as error:
-            raise EngineFailed(f"invoke failed: {error}") from error
+            raise InvokeFailed(f"invoke failed: {error}") from error
 
     def output(self) -> OutputTensor:
         """The tensor that holds the result of the last `invoke`."""

@@ -37,7 +37,7 @@ class Loaded(Protocol):
         """The tensor that frames are written into."""
 
     def invoke(self) -> None:
-        """Run the model; raises EngineFailed, and then what it holds may be stale."""
+        """Run the model; raises InvokeFailed, and then what it holds may be stale."""
 
     def output(self) -> OutputTensor:
         """The result of the last `invoke`, good until the next."""

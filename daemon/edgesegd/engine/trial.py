@@ -47,8 +47,8 @@ Say = Callable[..., None]
 
 def main(socket_fd: int) -> None:
     """Try what is ordered."""
-    die_with_parent()
     with socket.socket(fileno=socket_fd) as link, link.makefile("rwb") as lines:
+        die_with_parent(link)
 
         def say(**message: object) -> None:
             lines.write(to_line(message))

@@ -14,12 +14,12 @@ WEIGHT = 0.1
 class InvokeWatchdog:
     """Ends this process by SIGALRM where an invoke takes FACTOR times as long as usual.
 
-    A context manager, for one invoke after another. The kernel does it, so that neither Python's
-    lock nor a driver that never returns can hold it up.
+    `usual` is what one took before, seconds. A context manager, for one invoke after another. The
+    kernel does it, so that neither Python's lock nor a driver that never returns can hold it up.
     """
 
-    def __init__(self) -> None:
-        self._usual = 0.0
+    def __init__(self, *, usual: float) -> None:
+        self._usual = usual
 
     @property
     def seconds(self) -> float:
@@ -31,7 +31,4 @@ class InvokeWatchdog:
 
     def __exit__(self, *_reason: object) -> None:
         left = signal.setitimer(signal.ITIMER_REAL, 0)[0]
-        self._observe(self.seconds - left)
-
-    def _observe(self, seconds: float) -> None:
-        self._usual = (1 - WEIGHT) * self._usual + WEIGHT * seconds if self._usual else seconds
+        self._usual += WEIGHT * (self.seconds - left - self._usual)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, TypeVar
 
 from edgesegd.core.arena import Arena
-from edgesegd.core.errors import EdgesegError, EngineDistrusted, EngineFailed, InternalFault
+from edgesegd.core.errors import EdgesegError, EngineUnfit, InternalFault
 from edgesegd.core.messages import (
     ForgetRegion,
     FrameJob,
@@ -75,7 +75,7 @@ class Way:
             return job, frame
         try:
             return job, self._engine.invoke(job, frame)
-        except (EngineFailed, EngineDistrusted) as error:
+        except EngineUnfit as error:
             # After a failed invoke the interpreter holds stale data, and a delegate that was wrong
             # once is not asked again: the next engine starts fresh.
             self.failed = True
@@ -108,7 +108,7 @@ def fault_message(error: Exception) -> Message:
     if isinstance(error, EdgesegError):
         return error_message(error)
     traceback.print_exception(error)
-    return error_message(InternalFault("a fault of the daemon; its log says more"))
+    return error_message(InternalFault())
 
 
 def reply(answers: BinaryIO, message: Message) -> None:

@@ -19,19 +19,21 @@ def start_bound(usual: float, *, most: float) -> float:
 
 
 class AnswerBound:
-    """A bound derived from measured latency; `fixed` (seconds) overrides it where not 0."""
+    """A bound for one engine, derived from measured latency.
 
-    def __init__(self, *, fixed: float) -> None:
+    `usual` is what its warm invoke took, seconds, which is all that is known before its first
+    frame. `fixed` (seconds) overrides the bound where it is not 0.
+    """
+
+    def __init__(self, *, fixed: float, usual: float) -> None:
         self._fixed = fixed
-        self._usual: float | None = None
+        self._usual = usual
 
     @property
     def seconds(self) -> float:
         """How long to wait for an answer."""
-        return self._fixed or max(FLOOR_SECONDS, FACTOR * (self._usual or 0))
+        return self._fixed or max(FLOOR_SECONDS, FACTOR * self._usual)
 
     def observe(self, seconds: float) -> None:
         """A frame took this long."""
-        if self._usual is None:
-            self._usual = seconds
         self._usual += WEIGHT * (seconds - self._usual)

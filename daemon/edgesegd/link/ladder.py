@@ -12,6 +12,8 @@ PROVEN_SECONDS = 60.0
 """A delegate that ran this long has made good for the failures before."""
 QUICK_START_SECONDS = 0.4
 """A delegate that starts in less is started again after a loss without another to stand in."""
+MAX_CLEARED = 3
+"""One odd picture is the picture's fault, many are the delegate's."""
 LONGEST_REST = 120
 """In first rests: an hour where the first is 30 s."""
 
@@ -23,6 +25,8 @@ class Rung:
     `away` is whether a lesser one stands in for it; from `rested` on it may come back, where it is
     `doubted` after it proved itself. `rest` is how long it rests when it fails next, `started` when
     it began to run, `start_seconds` how long it took to start last, 0 before. All in seconds.
+    `wrong` is whether it gave wrong masks when it failed last, `worked` whether it segmented a
+    frame since it was `cleared`: so many times its failures were found to be a frame's fault.
     """
 
     choice: Choice
@@ -33,6 +37,9 @@ class Rung:
     away: bool = False
     doubted: bool = False
     start_seconds: float = 0.0
+    wrong: bool = False
+    worked: bool = False
+    cleared: int = 0
 
     def __str__(self) -> str:
         """Its name in the log; the CPU may be on the ladder with other numbers of threads."""
@@ -81,6 +88,11 @@ class Ladder:
         """The one that is always at hand."""
         return self._rungs[-1]
 
+    @property
+    def slowest_start(self) -> float:
+        """How long the slowest of them took to start last, seconds; 0 before any did."""
+        return max(rung.start_seconds for rung in self._rungs)
+
     def reorder(self, choices: Sequence[Choice]) -> None:
         """Use these from now on; what is known of how they fared stays."""
         self._rungs = [self._known(choice) or Rung(choice, self._first_rest) for choice in choices]
@@ -104,18 +116,36 @@ class Ladder:
 
     def start(self, rung: Rung) -> None:
         """`rung` runs from now on."""
-        rung.away = rung.doubted = False
+        rung.away = rung.doubted = rung.wrong = False
         rung.started = self._clock()
 
     def fail(self, rung: Rung, *, wrong: bool = False, stuck: bool = False) -> None:
         """`rung` failed while it ran or was started; gave wrong masks, or hung."""
         if not wrong and self._clock() - rung.started >= PROVEN_SECONDS:
-            rung.failures, rung.rest = 0, self._first_rest
+            rung.failures, rung.cleared, rung.rest = 0, 0, self._first_rest
         rung.failures += 1
+        rung.wrong = wrong
         if wrong or (rung.failures > 1 and rung is not self.last):
             self.rest(rung)
         elif stuck or rung.start_seconds > QUICK_START_SECONDS:
             rung.away, rung.rested = True, self._clock()
+
+    def clear(self, rung: Rung, *, certain: bool) -> None:
+        """`rung` failed by a frame's fault and not its own: it may run again at once.
+
+        That is `certain` where not even the last one got through the frame. Else it is believed of
+        a delegate that segmented another frame since it was cleared before, MAX_CLEARED times until
+        it runs for PROVEN_SECONDS; never of one that gave wrong masks.
+        """
+        believed = certain or (rung.worked and rung.cleared < MAX_CLEARED)
+        if rung.wrong or not believed:
+            return
+        if rung.doubted:
+            rung.rest = max(self._first_rest, rung.rest / 2)
+        rung.cleared += not certain
+        rung.failures = 0
+        rung.away = rung.doubted = rung.worked = False
+        rung.rested = self._clock()
 
     def rest(self, rung: Rung) -> None:
         """Leave `rung` alone for a while that grows."""

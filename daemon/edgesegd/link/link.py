@@ -14,20 +14,24 @@ from functools import partial
 
 from edgesegd.child import Child, ending
 from edgesegd.core.arena import Arena
-from edgesegd.core.errors import EngineDistrusted, EngineFailed, EngineStartFailed
+from edgesegd.core.errors import EdgesegError, EngineStartFailed, EngineUnfit, StartupError
 from edgesegd.core.messages import (
     LONGEST_LINE,
+    WARM_UP,
+    WARM_UPS,
     EngineReady,
     EngineSetup,
     ForgetRegion,
     FrameJob,
     Message,
+    WarmedUp,
     from_line,
     read_result,
     to_line,
 )
 from edgesegd.core.region import LentFrame, Region, send_region
 from edgesegd.core.result import FrameResult
+from edgesegd.link.awake import done_within
 from edgesegd.scheduler.job import Job
 
 log = logging.getLogger(__name__)
@@ -45,7 +49,7 @@ LAST_ANSWERS_SECONDS = 0.2
 class EngineLost(Exception):
     """The engine ended, hung or failed.
 
-    `cause` is "crash", "hang", or what the engine said: "invoke", "nan", "constant", "drift".
+    `cause` is "crash", "hang", "fault" (the front lost track of it), or that of an EngineUnfit.
     """
 
     def __init__(self, cause: str, message: str) -> None:
@@ -94,8 +98,8 @@ class EngineLink:
     async def start(cls, setup: EngineSetup, *, start_seconds: float) -> EngineLink:
         """A new engine that is ready to segment.
 
-        Raises a StartupError: what the engine said, or EngineStartFailed where it ended or was
-        not ready after `start_seconds`.
+        Loading the model and each warm-up may take `start_seconds`. Raises a StartupError: what
+        the engine said, or EngineStartFailed where it ended or took longer.
         """
         link = await cls._spawn(setup)
         try:
@@ -134,13 +138,26 @@ class EngineLink:
         return link
 
     async def _load(self, setup: EngineSetup, start_seconds: float) -> None:
+        async def step(name: str, message: Message) -> Message:
+            answer = self._ask(message)
+            if not await done_within(start_seconds, answer):
+                raise EngineStartFailed(f"the engine did not {name} in {start_seconds:g} s")
+            return answer.result()
+
         try:
-            async with asyncio.timeout(start_seconds):
-                self.ready = EngineReady.from_message(await self._ask(setup.to_message()))
-        except TimeoutError:
-            raise EngineStartFailed(f"the engine was not ready after {start_seconds:g} s") from None
+            ready = EngineReady.from_message(await step("load the model", setup.to_message()))
+            for _ in range(WARM_UPS):
+                warm = WarmedUp.from_message(await step("run the model", WARM_UP))
+            self.ready = replace(ready, invoke_seconds=warm.seconds)
         except EngineLost as lost:
             raise EngineStartFailed(f"the engine did not start: {lost}") from None
+        except StartupError:
+            raise
+        except (EdgesegError, LookupError, TypeError) as error:  # an engine of another version
+            raise EngineStartFailed(
+                f"the engine cannot be understood ({type(error).__name__}: {error}); was the "
+                "package replaced while the daemon runs? Restart it"
+            ) from None
 
     async def segment(self, job: Job, *, answer_seconds: float) -> FrameResult:
         """Segment one frame; raises what the engine found wrong with it, or EngineLost.
@@ -157,15 +174,14 @@ class EngineLink:
         else:
             slot[: len(data)] = data
         try:
-            async with asyncio.timeout(answer_seconds):
-                answer = await self._ask(request.to_message())
-            return replace(read_result(answer, slot), delegate=self.ready.delegate)
-        except TimeoutError:
-            self._hung_after = answer_seconds
-            self.kill()
-            raise self._loss() from None
-        except (EngineFailed, EngineDistrusted) as failed:
-            raise EngineLost(failed.cause, str(failed)) from None
+            answer = self._ask(request.to_message())
+            if not await done_within(answer_seconds, answer):
+                self._hung_after = answer_seconds
+                self.kill()
+                raise self._loss()
+            return replace(read_result(answer.result(), slot), delegate=self.ready.delegate)
+        except EngineUnfit as unfit:
+            raise EngineLost(unfit.cause, str(unfit)) from None
         finally:
             slot.release()
             self._free.append(number)
@@ -208,13 +224,14 @@ class EngineLink:
         if self._shared.pop(number, None) is not None:
             self._writer.write(to_line(ForgetRegion(number).to_message()))
 
-    async def _ask(self, message: Message) -> Message:
+    def _ask(self, message: Message) -> asyncio.Future[Message]:
+        """The engine's answer, when it comes; raises EngineLost, and so does awaiting it."""
         if self.lost.done():
             raise self._loss()
         answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._pending.append(answer)
         self._writer.write(to_line(message))
-        return await answer
+        return answer
 
     async def _follow(self) -> None:
         """Settle what was asked, until the engine's end; then tell all who still wait."""
@@ -226,18 +243,22 @@ class EngineLink:
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
-        for answer in self._pending:
-            if not answer.done():
-                answer.set_exception(self._loss())
+            for answer in self._pending:
+                if not answer.done():
+                    answer.set_exception(self._loss())
 
     async def _read_answers(self) -> None:
         """Settle what was asked, in order; what sends no sense, or hangs up, is to end."""
-        with contextlib.suppress(ConnectionError, ValueError, IndexError):
+        try:
             while line := await self._reader.readline():
                 message = from_line(line)
                 answer = self._pending.popleft()
                 if not answer.done():
                     answer.set_result(message)
+        except (ConnectionError, ValueError, IndexError) as error:
+            log.debug("engine %d sends no sense: %s", self.pid, error)
+        except Exception:
+            log.exception("engine %d is not followed any more, by a fault of the daemon", self.pid)
         if self._pending and not await self._child.ends_in(CLOSE_SECONDS):
             self.kill()
 

@@ -7,12 +7,12 @@ import contextlib
 import itertools
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from edgesegd.core.delegates.spec import Choice
-from edgesegd.core.errors import EngineFailed, StartupError
+from edgesegd.core.errors import NoEngine, StartupError
 from edgesegd.link.backoff import Backoff
 from edgesegd.link.bound import start_bound
 from edgesegd.link.ladder import QUICK_START_SECONDS, Ladder, Rung
@@ -25,7 +25,7 @@ RESTART_FIRST, RESTART_LONGEST = 0.1, 5.0
 GIVE_UP_AFTER = 3
 """Failed starts in a row; then the frames that wait are answered, and no longer kept waiting."""
 GIVE_UP_SECONDS, GIVE_UP_FACTOR = 2.0, 3.0
-"""Nor longer than that, or so many times what the last delegate takes to start."""
+"""Nor longer than that, or so many times what the slowest delegate took to start."""
 FIRST_START_SECONDS = 2.0
 """How long all wait for a delegate's first start, where a lesser one can serve meanwhile."""
 PATIENCE = 1.5
@@ -96,21 +96,21 @@ class Succession:
                 self._ladder.fail(rung, stuck=True)
                 self._log_loss(rung, f"does not start: {error}")
 
-    async def replacement(self, give_up: Callable[[EngineFailed], None]) -> Running:
+    async def replacement(self, give_up: Callable[[NoEngine], None]) -> Running:
         """The engine after one that was lost; tells `give_up` where none comes for a while."""
-        giving_up = asyncio.create_task(self._give_up_again_and_again(give_up))
-        try:
-            return await self._start_until_ready(give_up)
-        finally:
+        async with asyncio.TaskGroup() as group:
+            giving_up = group.create_task(self._give_up_again_and_again(give_up))
+            running = await self._start_until_ready(give_up)
             giving_up.cancel()
+        return running
 
-    async def _give_up_again_and_again(self, give_up: Callable[[EngineFailed], None]) -> None:
-        patience = max(GIVE_UP_SECONDS, GIVE_UP_FACTOR * self._ladder.last.start_seconds)
+    async def _give_up_again_and_again(self, give_up: Callable[[NoEngine], None]) -> None:
+        patience = max(GIVE_UP_SECONDS, GIVE_UP_FACTOR * self._ladder.slowest_start)
         while True:
             await asyncio.sleep(patience)
-            give_up(EngineFailed(f"no engine was ready in {patience:.1f} s: {self._why}"))
+            give_up(NoEngine(f"no engine was ready in {patience:.1f} s: {self._why}"))
 
-    async def _start_until_ready(self, give_up: Callable[[EngineFailed], None]) -> Running:
+    async def _start_until_ready(self, give_up: Callable[[NoEngine], None]) -> Running:
         for failures in itertools.count(1):
             await asyncio.sleep(self._backoff.next())
             if self._better is not None:
@@ -121,7 +121,7 @@ class Succession:
             except StartupError as error:
                 self._failed(rung, "start", str(error))
                 if failures >= GIVE_UP_AFTER:
-                    give_up(EngineFailed(f"no engine can be started: {error}"))
+                    give_up(NoEngine(f"no engine can be started: {error}"))
         raise AssertionError("counting has no end")
 
     def lost(self, running: Running, loss: EngineLost) -> None:
@@ -129,9 +129,18 @@ class Succession:
         self._current, self._why = None, str(loss)
         self._failed(running.rung, loss.cause, str(loss))
 
+    def clear(self, rungs: Iterable[object], *, certain: bool) -> None:
+        """Engines on these were lost by a frame's fault, as `Ladder.clear` has it."""
+        for rung in set(rungs):
+            if isinstance(rung, Rung):
+                self._ladder.clear(rung, certain=certain)
+        self._changed.set()
+
     def worked(self) -> None:
         """A frame was segmented: the next loss is a first one."""
         self._backoff.reset()
+        if self._current is not None:
+            self._current.rung.worked = True
 
     def reorder(self, choices: Sequence[Choice]) -> None:
         """Use these delegates from now on, best first."""

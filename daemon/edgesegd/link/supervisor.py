@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import time
 
 from edgesegd.core.delegates.spec import Choice
-from edgesegd.core.errors import EdgesegError, EngineFailed, Expired
+from edgesegd.core.errors import (
+    Draining,
+    EdgesegError,
+    EngineFailed,
+    Expired,
+    InternalFault,
+    NoEngine,
+)
 from edgesegd.link.bound import AnswerBound
-from edgesegd.link.link import EngineLink, EngineLost
+from edgesegd.link.link import EngineLost
 from edgesegd.link.pace import Pace
 from edgesegd.link.succession import Running, Succession
 from edgesegd.scheduler.job import Job
 from edgesegd.scheduler.scheduler import Scheduler
+
+log = logging.getLogger(__name__)
 
 MOST_TRIES = 3
 """Engines that may be lost with one frame in them: a delegate, the same again, and the CPU."""
@@ -24,15 +34,16 @@ class Supervisor:
 
     The frames that were in a lost engine are given back, to be run first if their deadlines allow.
     Where no engine can be had for a while and this one is `alone`, the frames that wait are
-    answered.
+    answered. `answer_seconds` is how long an engine may take for a frame; 0 derives it from what
+    that engine takes.
     """
 
     def __init__(
-        self, *, succession: Succession, scheduler: Scheduler, bound: AnswerBound, alone: bool
+        self, *, succession: Succession, scheduler: Scheduler, answer_seconds: float, alone: bool
     ) -> None:
         self._succession = succession
         self._scheduler = scheduler
-        self._bound = bound
+        self._answer_seconds = answer_seconds
         self._alone = alone
         self._running: Running | None = None
 
@@ -61,8 +72,7 @@ class Supervisor:
         while True:
             running = self._running or await self._succession.replacement(self._give_up)
             self._running = None
-            pace = Pace(foresee=not running.rung.choice[0].is_cpu)
-            feeding = _Feeding(running.link, self._scheduler, self._succession, self._bound, pace)
+            feeding = _Feeding(running, self._scheduler, self._succession, self._answer_seconds)
             try:
                 await feeding.run()
                 self._running = self._succession.climbed()
@@ -71,30 +81,30 @@ class Supervisor:
             finally:
                 await running.link.close()
 
-    def _give_up(self, error: EngineFailed) -> None:
+    def _give_up(self, error: NoEngine) -> None:
         if self._alone:
-            self._scheduler.fail_waiting(lambda: EngineFailed(str(error)))
+            self._scheduler.fail_waiting(lambda: NoEngine(str(error)))
 
 
 class _Feeding:
     """Keeps the hands of one engine full: one frame is invoked while the next is decoded.
 
-    A frame that may yet be superseded is given to it when the `pace` says so.
+    A frame that may yet be superseded is given to it when its pace says so.
     """
 
     def __init__(
         self,
-        link: EngineLink,
+        running: Running,
         scheduler: Scheduler,
         succession: Succession,
-        bound: AnswerBound,
-        pace: Pace,
+        answer_seconds: float,
     ) -> None:
-        self._link = link
+        self._running = running
+        self._link = running.link
         self._scheduler = scheduler
         self._succession = succession
-        self._bound = bound
-        self._pace = pace
+        self._bound = AnswerBound(fixed=answer_seconds, usual=running.link.ready.invoke_seconds)
+        self._pace = Pace(foresee=not running.rung.choice[0].is_cpu)
         self._jobs: dict[Job, asyncio.Task[None]] = {}
         self._answered = 0.0
         self._loss: EngineLost | None = None
@@ -118,8 +128,9 @@ class _Feeding:
             better.cancel()
             if self._timer is not None:
                 self._timer.cancel()
-            for task in self._jobs.values():
+            for job, task in self._jobs.items():
                 task.cancel()
+                job.settle(Draining("the daemon stopped before the frame was segmented"))
         if self._is_lost():
             raise self._loss or EngineLost("crash", "it ended while it had nothing to do")
 
@@ -158,17 +169,23 @@ class _Feeding:
             patience = self._bound.seconds * len(self._jobs)
             result = await self._link.segment(job, answer_seconds=patience)
         except EngineLost as lost:
-            self._loss = self._loss or lost
-            self._link.kill()  # another frame may be in it, which is not to wait
+            self._lose(lost)
             self._give_back(job, lost)
         except EdgesegError as error:
             job.settle(error)
+        except Exception:
+            log.exception("a frame failed by a fault of the daemon")
+            # What is still to come from the engine may belong to another frame.
+            self._lose(EngineLost("fault", "a fault of the daemon; its log says more"))
+            job.settle(InternalFault())
         else:
             now = time.monotonic()
             self._bound.observe(now - max(begun, self._answered))
             self._answered = now
             self._pace.learn(result)
             self._succession.worked()
+            if len(job.losses) > 1:  # another delegate was lost by this frame again and again
+                self._succession.clear(job.losses, certain=False)
             job.settle(result)
         finally:
             del self._jobs[job]
@@ -176,10 +193,16 @@ class _Feeding:
             self._look_again()
             self._news.set()
 
+    def _lose(self, lost: EngineLost) -> None:
+        self._loss = self._loss or lost
+        self._link.kill()  # another frame may be in it, which is not to wait
+
     def _give_back(self, job: Job, lost: EngineLost) -> None:
-        job.losses += 1
-        if job.losses < MOST_TRIES:
+        """Let the next engine try the frame, unless all were lost with it: then it is the cause."""
+        job.losses.append(self._running.rung)
+        if len(job.losses) < MOST_TRIES:
             self._scheduler.give_back(job)
-        else:
-            often = f"{job.losses} engines failed with this frame in them"
-            job.settle(EngineFailed(f"{often}, the last: {lost}"))
+            return
+        self._succession.clear(job.losses, certain=True)
+        often = f"{len(job.losses)} engines failed with this frame in them"
+        job.settle(EngineFailed(f"{often}, the last: {lost}; do not send it again"))

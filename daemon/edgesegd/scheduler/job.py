@@ -18,9 +18,9 @@ class Job:
     """A checked frame, its bytes and the answer it will get.
 
     `received`, `deadline` and `taken` are times of `time.monotonic`: when the frame came, after
-    when it must not be invoked, when an engine took it. `losses` counts the engines that were lost
-    with the frame in them. `answer` is settled exactly once, with a result or an EdgesegError; who
-    is no longer interested cancels it.
+    when it must not be invoked, when an engine took it. `losses` names the delegate of each engine
+    that was lost with the frame in it. `answer` is settled exactly once, with a result or an
+    EdgesegError; who is no longer interested cancels it.
     """
 
     frame: FrameSpec
@@ -30,7 +30,7 @@ class Job:
     deadline: float | None = None
     received: float = field(default_factory=time.monotonic)
     taken: float | None = None
-    losses: int = 0
+    losses: list[object] = field(default_factory=list)
 
     def settle(self, outcome: FrameResult | EdgesegError) -> None:
         """Give the answer; too late is no fault, for the client may have left."""
@@ -38,8 +38,7 @@ class Job:
         if self.answer.done():
             return
         if isinstance(outcome, EdgesegError):
-            # What raised it holds the frame's bytes, and the answer would hold that.
-            self.answer.set_exception(outcome.with_traceback(None))
+            self.answer.set_exception(outcome.without_history())
         else:
             self.answer.set_result(outcome)
 

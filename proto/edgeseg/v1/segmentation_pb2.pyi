@@ -262,11 +262,15 @@ class _FrameStatusEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     FRAME_STATUS_OVERLOADED: _FrameStatus.ValueType  # 5
     """The daemon has more work than it can queue."""
     FRAME_STATUS_ENGINE_FAILED: _FrameStatus.ValueType  # 6
-    """The engine crashed, hung or failed while this frame was in it; try again."""
+    """Engines crashed, hung or failed with this frame in them, one after another; do not send it
+    again.
+    """
     FRAME_STATUS_UNIMPLEMENTED: _FrameStatus.ValueType  # 7
     """In the contract, not served by this daemon."""
     FRAME_STATUS_INTERNAL: _FrameStatus.ValueType  # 8
     """A fault of the daemon itself; its log says more."""
+    FRAME_STATUS_UNAVAILABLE: _FrameStatus.ValueType  # 9
+    """No engine is ready now, or the daemon is stopping; send it again."""
 
 class FrameStatus(_FrameStatus, metaclass=_FrameStatusEnumTypeWrapper):
     """What became of a frame."""
@@ -284,11 +288,15 @@ FRAME_STATUS_INVALID: FrameStatus.ValueType  # 4
 FRAME_STATUS_OVERLOADED: FrameStatus.ValueType  # 5
 """The daemon has more work than it can queue."""
 FRAME_STATUS_ENGINE_FAILED: FrameStatus.ValueType  # 6
-"""The engine crashed, hung or failed while this frame was in it; try again."""
+"""Engines crashed, hung or failed with this frame in them, one after another; do not send it
+again.
+"""
 FRAME_STATUS_UNIMPLEMENTED: FrameStatus.ValueType  # 7
 """In the contract, not served by this daemon."""
 FRAME_STATUS_INTERNAL: FrameStatus.ValueType  # 8
 """A fault of the daemon itself; its log says more."""
+FRAME_STATUS_UNAVAILABLE: FrameStatus.ValueType  # 9
+"""No engine is ready now, or the daemon is stopping; send it again."""
 global___FrameStatus = FrameStatus
 
 @typing.final
@@ -766,7 +774,9 @@ class Timing(google.protobuf.message.Message):
     encode_us: builtins.int
     """Class ids to the outputs asked for, microseconds."""
     sent_unix_ns: builtins.int
-    """When the response was handed to gRPC, nanoseconds since the Unix epoch by the daemon's clock."""
+    """When the response was handed to gRPC: received_unix_ns and the time since then, which a
+    monotonic clock measures. So their difference is right even if the daemon's clock is set.
+    """
     def __init__(
         self,
         *,

@@ -53,7 +53,13 @@ class SegmentationServiceServicer(object):
         """One image. Failures are gRPC statuses: INVALID_ARGUMENT (the frame or the options),
         UNIMPLEMENTED (in the contract, not served by this daemon), DEADLINE_EXCEEDED (expired before
         it was invoked), RESOURCE_EXHAUSTED (queue full; trailing metadata `grpc-retry-pushback-ms`
-        says when to try again), NOT_FOUND (no such model), UNAVAILABLE (engine failed, or draining).
+        says when to try again), NOT_FOUND (no such model), UNAVAILABLE (no engine is ready, or the
+        daemon is stopping: send it again), FAILED_PRECONDITION (engines fail with this image: do not
+        send it again), INTERNAL (a fault of the daemon).
+
+        With every status that the daemon itself ends a call with, trailing metadata `edgeseg-status`
+        name the FrameStatus without its prefix, such as `INVALID`. A status without them comes from a
+        proxy or the network.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

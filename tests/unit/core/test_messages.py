@@ -9,21 +9,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edgesegd.core import errors
 from edgesegd.core.arena import Arena
 from edgesegd.core.delegates.spec import DelegateSpec
 from edgesegd.core.errors import (
-    ClientError,
     EdgesegError,
-    EngineFailed,
-    Expired,
     InternalFault,
     InvalidOptions,
+    Overloaded,
     StartupError,
 )
 from edgesegd.core.frame import FrameFormat, FrameSpec
 from edgesegd.core.messages import (
     LONGEST_LINE,
+    SENT_ERRORS,
     EngineReady,
     EngineSetup,
     FrameJob,
@@ -38,13 +36,6 @@ from edgesegd.core.options import Output, ResizePolicy, ResultOptions, SizeMode
 from edgesegd.core.result import FrameResult, SegmentResult, Stage
 
 SLOT_SIZE = 4096
-SENT_BY_ENGINES = [
-    *ClientError.__subclasses__(),
-    *StartupError.__subclasses__(),
-    EngineFailed,
-    Expired,
-    InternalFault,
-]
 SIDES = st.integers(0, 1 << 32)
 SEGMENTS = st.builds(
     SegmentResult,
@@ -109,7 +100,9 @@ def test_readiness_arrives() -> None:
     assert EngineReady.from_message(sent(ready.to_message())) == ready
 
 
-@pytest.mark.parametrize("kind", StartupError.__subclasses__())
+@pytest.mark.parametrize(
+    "kind", [kind for kind in SENT_ERRORS.values() if issubclass(kind, StartupError)]
+)
 def test_what_kept_the_engine_from_loading_is_raised(kind: type[EdgesegError]) -> None:
     with pytest.raises(kind, match="not possible") as caught:
         EngineReady.from_message(sent(error_message(kind("this is not possible"))))
@@ -162,7 +155,7 @@ def test_a_result_does_not_touch_the_next_slot(arena: Arena) -> None:
     assert set(arena.slot(1)) == {0x55}
 
 
-@pytest.mark.parametrize("kind", SENT_BY_ENGINES)
+@pytest.mark.parametrize("kind", SENT_ERRORS.values())
 def test_errors_of_an_engine_survive(arena: Arena, kind: type[EdgesegError]) -> None:
     text = 'the frame has "quotes", a line\nbreak and ünïcödé'
     with pytest.raises(kind) as caught:
@@ -171,7 +164,16 @@ def test_errors_of_an_engine_survive(arena: Arena, kind: type[EdgesegError]) -> 
     assert str(caught.value) == text
 
 
-def test_every_error_can_be_named() -> None:
-    """Errors travel by their class names."""
-    for kind in SENT_BY_ENGINES:
-        assert getattr(errors, kind.__name__) is kind
+def test_an_error_that_engines_do_not_send_arrives_as_a_fault_of_the_daemon(arena: Arena) -> None:
+    assert "Overloaded" not in SENT_ERRORS
+    with pytest.raises(InternalFault, match="too much"):
+        read_result(sent(error_message(Overloaded("too much", 1.0))), arena.slot(0))
+
+
+@pytest.mark.parametrize("name", ["NoSuchError", "Overloaded", "annotations", "__doc__", ""])
+def test_an_error_that_is_unknown_here_arrives_as_a_fault_of_the_daemon(
+    arena: Arena, name: str
+) -> None:
+    """As from an engine of another version."""
+    with pytest.raises(InternalFault, match="so it was"):
+        read_result({"error": name, "message": "so it was"}, arena.slot(0))

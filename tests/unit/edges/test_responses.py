@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from array import array
 
 import pytest
@@ -19,7 +20,7 @@ from edgesegd.edges.responses import (
 )
 from support.model_specs import model_spec
 
-TAG = FrameTag(frame_id=42, captured_unix_ns=7, received_unix_ns=1_000)
+TAG = FrameTag(frame_id=42, captured_unix_ns=7, received_unix_ns=1_000, received=time.monotonic())
 MODEL = model_spec()
 
 

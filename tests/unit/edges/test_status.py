@@ -12,13 +12,13 @@ from edgesegd.core.errors import (
     ClientError,
     Draining,
     EdgesegError,
-    EngineDistrusted,
+    EngineUnfit,
     InvalidFrame,
     NotAnswered,
     Overloaded,
     StartupError,
 )
-from edgesegd.edges.status import TOLD, frame_status, grpc_status, outcome_name, retry_metadata
+from edgesegd.edges.status import TOLD, frame_status, grpc_status, outcome_name, trailing_metadata
 
 
 def kinds_of(base: type[EdgesegError]) -> Iterator[type[EdgesegError]]:
@@ -39,7 +39,7 @@ def test_every_error_belongs_to_someone() -> None:
         ClientError,
         NotAnswered,
         StartupError,
-        EngineDistrusted,
+        EngineUnfit,
     }
 
 
@@ -80,5 +80,6 @@ def test_outcomes_are_short_words_for_metrics(kind: type[EdgesegError]) -> None:
 
 
 def test_only_an_overload_says_when_to_try_again() -> None:
-    assert retry_metadata(Overloaded("full", 0.25)) == (("grpc-retry-pushback-ms", "250"),)
-    assert retry_metadata(InvalidFrame("empty")) == ()
+    pushback = ("grpc-retry-pushback-ms", "250")
+    assert pushback in trailing_metadata(Overloaded("full", 0.25))
+    assert trailing_metadata(InvalidFrame("empty")) == (("edgeseg-status", "INVALID"),)

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from edgesegd.core.delegates.spec import DelegateSpec
-from edgesegd.core.errors import EngineFailed, Expired, InvalidFrame, ModelUnsupported
+from edgesegd.core.errors import Expired, InvalidFrame, InvokeFailed, ModelUnsupported
 from edgesegd.core.frame import FrameFormat, FrameSpec
 from edgesegd.core.labels import Labels
 from edgesegd.core.messages import FrameJob
@@ -141,16 +141,19 @@ def test_a_bad_frame_costs_only_itself(engine: Engine, data: bytes) -> None:
     assert segment(engine).planes
 
 
-def test_warming_up_tells_what_was_loaded(engine: Engine, runtime: Runtime) -> None:
-    ready = engine.warm_up()
+def test_an_engine_describes_what_was_loaded(engine: Engine, runtime: Runtime) -> None:
+    ready = engine.describe()
     assert (ready.runtime, ready.delegate, ready.threads) == (str(runtime), "cpu", 1)
-    assert ready.invoke_seconds > 0
+
+
+def test_warming_up_leaves_nothing_in_the_input(engine: Engine) -> None:
+    assert engine.warm_up() > 0
     assert segment(engine).planes, "what it invoked on lies no longer in the input"
 
 
 def test_threads_are_chosen_where_none_are_wanted(model: ModelSpec, runtime: Runtime) -> None:
     engine = Engine(model, runtime, DelegateSpec(), threads=0, **LIMITS)
-    assert engine.warm_up().threads == runtime.default_threads() >= 1
+    assert engine.describe().threads == runtime.default_threads() >= 1
 
 
 class FailingInterpreter:
@@ -165,7 +168,7 @@ class FailingInterpreter:
 
     def invoke(self) -> None:
         self.invokes += 1
-        if self.invokes == 3:
+        if self.invokes == 2:
             raise RuntimeError("the delegate is gone")
         self._real.invoke()
 
@@ -177,7 +180,7 @@ def test_a_failed_invoke_is_the_engines_failure(model: ModelSpec, runtime: Runti
     other = dataclasses.replace(runtime, interpreter=failing)
     engine = Engine(model, other, DelegateSpec(), threads=1, **LIMITS)
     engine.warm_up()
-    with pytest.raises(EngineFailed, match="invoke failed: the delegate is gone"):
+    with pytest.raises(InvokeFailed, match="invoke failed: the delegate is gone"):
         segment(engine)
 
 

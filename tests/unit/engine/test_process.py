@@ -20,10 +20,13 @@ from edgesegd.core.delegates.spec import DelegateSpec
 from edgesegd.core.errors import Expired, InternalFault, InvalidFrame, InvalidOptions, ModelMissing
 from edgesegd.core.frame import FrameFormat, FrameSpec
 from edgesegd.core.messages import (
+    WARM_UP,
+    WARM_UPS,
     EngineReady,
     EngineSetup,
     FrameJob,
     Message,
+    WarmedUp,
     from_line,
     read_result,
     to_line,
@@ -70,6 +73,7 @@ class RunningEngine:
             overlap=overlap,
         )
         self.first = self.ask(setup.to_message())
+        self.warm = [] if "error" in self.first else self.ask_all([WARM_UP] * WARM_UPS)
 
     def ask(self, message: Message) -> Message:
         return self.ask_all([message])[0]
@@ -124,6 +128,8 @@ def test_first_it_says_what_it_loaded(engine: RunningEngine) -> None:
     ready = EngineReady.from_message(engine.first)
     assert ready.runtime.split()[0] in ("ai-edge-litert", "tflite-runtime")
     assert (ready.delegate, ready.threads) == ("cpu", 1)
+    assert all(WarmedUp.from_message(each).seconds > 0 for each in engine.warm)
+    assert len(engine.warm) == WARM_UPS
 
 
 def test_frames_go_and_results_come_in_any_slot(engine: RunningEngine, model: ModelSpec) -> None:

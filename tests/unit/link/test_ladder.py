@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edgesegd.core.delegates.spec import Choice, DelegateSpec
-from edgesegd.link.ladder import LONGEST_REST, PROVEN_SECONDS, Ladder, Rung
+from edgesegd.link.ladder import LONGEST_REST, MAX_CLEARED, PROVEN_SECONDS, Ladder, Rung
 
 TPU: Choice = (DelegateSpec("tpu", ("libtpu.so",)), 1)
 GPU: Choice = (DelegateSpec("gpu", ("libgpu.so",), {"precision": "half"}), 1)
@@ -162,3 +162,57 @@ def test_all_are_better_than_one_that_is_no_more(ladder: Ladder) -> None:
     step = ladder.better_than(rung)
     assert step is not None
     assert (step[0].choice, step[1]) == (GPU, 0)
+
+
+def rested(ladder: Ladder) -> Rung:
+    """The best one, which worked, failed twice and rests."""
+    rung = started(ladder)
+    rung.worked = True
+    for _ in range(2):
+        ladder.fail(rung)
+    assert ladder.usable() is not rung
+    return rung
+
+
+def test_a_delegate_whose_losses_were_a_frames_fault_runs_again_at_once(ladder: Ladder) -> None:
+    rung = rested(ladder)
+    ladder.clear(rung, certain=True)
+    assert ladder.usable() is rung
+    assert not rung.doubted
+    assert ladder.better_than(ladder.last) == (rung, 0)
+    ladder.fail(rung)
+    assert ladder.usable() is rung, "its failures count anew"
+    ladder.fail(rung)
+    assert ladder.better_than(started(ladder)) == (rung, REST), "and so does its rest"
+
+
+def test_a_delegate_that_segments_other_frames_is_cleared_a_few_times_only(
+    ladder: Ladder,
+) -> None:
+    for _ in range(MAX_CLEARED):
+        rung = rested(ladder)
+        ladder.clear(rung, certain=False)
+        assert ladder.usable() is rung
+    rung = rested(ladder)
+    ladder.clear(rung, certain=False)
+    assert ladder.usable() is not rung
+    ladder.clear(rung, certain=True)
+    assert ladder.usable() is rung
+
+
+def test_a_delegate_that_segmented_nothing_since_it_was_cleared_rests(ladder: Ladder) -> None:
+    rung = rested(ladder)
+    ladder.clear(rung, certain=False)
+    for _ in range(2):
+        ladder.fail(started(ladder))
+    ladder.clear(rung, certain=False)
+    assert ladder.usable() is not rung
+
+
+@pytest.mark.parametrize("certain", [True, False])
+def test_wrong_masks_are_never_a_frames_fault(ladder: Ladder, certain: bool) -> None:
+    rung = started(ladder)
+    rung.worked = True
+    ladder.fail(rung, wrong=True)
+    ladder.clear(rung, certain=certain)
+    assert ladder.usable() is not rung

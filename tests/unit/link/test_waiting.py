@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgesegd.link.awake import done_within
 from edgesegd.link.backoff import Backoff
 from edgesegd.link.bound import FACTOR, FLOOR_SECONDS, AnswerBound
 
@@ -36,27 +39,27 @@ def test_delays_never_shrink_nor_exceed_the_longest(first: float, longest: float
 
 
 def test_a_fixed_bound_stays() -> None:
-    bound = AnswerBound(fixed=1.5)
+    bound = AnswerBound(fixed=1.5, usual=9)
     bound.observe(100)
     assert bound.seconds == 1.5
 
 
 def test_before_the_first_frame_and_for_fast_engines_the_floor_holds() -> None:
-    bound = AnswerBound(fixed=0)
+    bound = AnswerBound(fixed=0, usual=0.01)
     assert bound.seconds == FLOOR_SECONDS
     bound.observe(0.01)
     assert bound.seconds == FLOOR_SECONDS
 
 
 def test_the_bound_of_a_slow_engine_is_a_multiple_of_its_usual_time() -> None:
-    bound = AnswerBound(fixed=0)
+    bound = AnswerBound(fixed=0, usual=3)
     for _ in range(5):
         bound.observe(3)
     assert bound.seconds == pytest.approx(FACTOR * 3)
 
 
 def test_one_slow_frame_moves_the_bound_little_and_many_move_it() -> None:
-    bound = AnswerBound(fixed=0)
+    bound = AnswerBound(fixed=0, usual=2)
     for _ in range(10):
         bound.observe(2)
     bound.observe(4)
@@ -67,3 +70,29 @@ def test_one_slow_frame_moves_the_bound_little_and_many_move_it() -> None:
     for _ in range(100):
         bound.observe(0.01)
     assert bound.seconds == FLOOR_SECONDS
+
+
+@pytest.mark.parametrize("usual", [2.5, 17.2487])
+def test_the_bound_of_an_engine_begins_with_what_its_warm_invoke_took(usual: float) -> None:
+    """A slow board is slow, and not broken."""
+    assert AnswerBound(fixed=0, usual=usual).seconds == pytest.approx(FACTOR * usual)
+
+
+async def test_what_is_done_in_time_is_told_and_what_is_not_is_cancelled() -> None:
+    loop = asyncio.get_running_loop()
+    done, never = loop.create_future(), loop.create_future()
+    loop.call_soon(done.set_result, 7)
+    assert await done_within(60, done)
+    assert not await done_within(0.01, never)
+    assert never.cancelled()
+
+
+async def test_time_in_which_this_process_was_stopped_does_not_count() -> None:
+    """What came meanwhile is read when it goes on, after the time-out."""
+    loop = asyncio.get_running_loop()
+    came = loop.create_future()
+    waiting = asyncio.create_task(done_within(0.3, came))
+    await asyncio.sleep(0)
+    loop.call_soon(time.sleep, 1.0)  # nothing runs meanwhile
+    loop.call_later(1.1, came.set_result, None)
+    assert await waiting

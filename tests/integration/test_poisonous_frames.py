@@ -1,0 +1,185 @@
+"""Frames that engines are lost by, and faults of the front's own: with real engines."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from edgesegd.core.delegates.spec import Choice, DelegateSpec
+from edgesegd.core.errors import EngineFailed, InternalFault
+from edgesegd.core.frame import FrameFormat, FrameSpec
+from edgesegd.core.messages import EngineSetup
+from edgesegd.core.model.reading import read_model
+from edgesegd.core.model.store import resolve_model
+from edgesegd.core.options import ResultOptions
+from edgesegd.core.result import FrameResult
+from edgesegd.link.ladder import Ladder
+from edgesegd.link.link import EngineLink
+from edgesegd.link.succession import Succession
+from edgesegd.link.supervisor import MOST_TRIES, Supervisor
+from edgesegd.scheduler.job import Job
+from edgesegd.scheduler.lane import Lane, Overflow
+from edgesegd.scheduler.scheduler import Scheduler
+
+BEST, LAST = 2, 1
+"""Threads, by which the two choices are told apart; both are the CPU."""
+
+
+class Board:
+    """Engines of two choices; `on_frame` is called with each frame that an engine is given."""
+
+    def __init__(self, on_frame: Callable[[EngineLink, Job], None]) -> None:
+        self._on_frame = on_frame
+        self.scheduler, self.lane = Scheduler(), Lane(8, Overflow.REJECT)
+        self.scheduler.open(self.lane)
+        self.causes: list[str] = []
+        self.threads: asyncio.Queue[int] = asyncio.Queue()
+        self.proven: list[Choice] = []
+
+    async def start(self, choice: Choice, seconds: float) -> EngineLink:
+        model = read_model(resolve_model("builtin", Path()))
+        setup = EngineSetup(
+            model_path=str(model.path),
+            model_name=model.name,
+            model_sha256=model.sha256,
+            runtime="auto",
+            delegate=choice[0],
+            threads=choice[1],
+            max_pixels=10**6,
+            slots=2,
+            slot_size=1 << 20,
+        )
+        link = await EngineLink.start(setup, start_seconds=30 * seconds)
+        segment = link.segment
+
+        async def watched(job: Job, *, answer_seconds: float) -> FrameResult:
+            self._on_frame(link, job)
+            return await segment(job, answer_seconds=answer_seconds)
+
+        link.segment = watched  # type: ignore[method-assign]
+        return link
+
+    async def prove(self, choice: Choice) -> None:
+        self.proven.append(choice)
+
+    def engine_ready(self, link: EngineLink, *, degraded: bool) -> None:
+        assert degraded == (link.ready.threads != BEST)
+        self.threads.put_nowait(link.ready.threads)
+
+    def engine_lost(self, cause: str) -> None:
+        self.causes.append(cause)
+
+    def submit(self, data: bytes) -> asyncio.Future[FrameResult]:
+        answer: asyncio.Future[FrameResult] = asyncio.get_running_loop().create_future()
+        job = Job(FrameSpec(FrameFormat.JPEG), data, ResultOptions(), answer)
+        self.scheduler.submit(self.lane, job)
+        return answer
+
+
+@asynccontextmanager
+async def serving(on_frame: Callable[[EngineLink, Job], None]) -> AsyncIterator[Board]:
+    board = Board(on_frame)
+    cpu = DelegateSpec()
+    succession = Succession(
+        ladder=Ladder([(cpu, BEST), (cpu, LAST)], rest_seconds=3600),
+        start_engine=board.start,
+        start_seconds=30,
+        prove=board.prove,
+        observer=board,
+    )
+    supervisor = Supervisor(
+        succession=succession, scheduler=board.scheduler, answer_seconds=60, alone=True
+    )
+    await supervisor.start()
+    running = asyncio.create_task(supervisor.run())
+    try:
+        yield board
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await supervisor.close()
+
+
+async def until(threads: int, board: Board) -> None:
+    """Until an engine with so many threads serves."""
+    async with asyncio.timeout(60):
+        while await board.threads.get() != threads:
+            pass
+
+
+async def test_a_frame_that_kills_every_engine_is_refused_and_costs_no_delegate_its_place(
+    jpeg: bytes,
+) -> None:
+    poison = jpeg + b"poison"
+
+    def kill(link: EngineLink, job: Job) -> None:
+        if job.data == poison:
+            os.kill(link.pid, signal.SIGKILL)
+
+    async with serving(kill) as board:
+        await until(BEST, board)
+        assert (await board.submit(jpeg)).planes
+        poisonous, good = board.submit(poison), board.submit(jpeg)
+        with pytest.raises(EngineFailed, match=r"3 engines failed with this frame.*do not send"):
+            await poisonous
+        assert (await good).planes
+        assert board.causes == ["crash"] * MOST_TRIES
+        await until(BEST, board)
+        assert board.proven == [], "it is above all doubt"
+
+
+async def test_a_frame_that_kills_one_delegate_is_segmented_by_the_next_and_costs_it_no_rest(
+    jpeg: bytes,
+) -> None:
+    poison = jpeg + b"poison"
+
+    def kill(link: EngineLink, job: Job) -> None:
+        if job.data == poison and link.ready.threads == BEST:
+            os.kill(link.pid, signal.SIGKILL)
+
+    async with serving(kill) as board:
+        await until(BEST, board)
+        assert (await board.submit(jpeg)).planes
+        assert (await board.submit(poison)).planes
+        assert board.causes == ["crash"] * 2
+        await until(LAST, board)
+        await until(BEST, board)
+        assert (await board.submit(jpeg)).planes
+
+
+async def test_a_delegate_that_kills_its_engine_with_any_frame_rests(jpeg: bytes) -> None:
+    def kill(link: EngineLink, job: Job) -> None:
+        del job
+        if link.ready.threads == BEST:
+            os.kill(link.pid, signal.SIGKILL)
+
+    async with serving(kill) as board:
+        for _ in range(4):
+            assert (await board.submit(jpeg)).planes
+        assert board.causes == ["crash"] * 2
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't start new thread")])
+async def test_a_frame_is_answered_whatever_goes_wrong_on_the_way_to_its_engine(
+    jpeg: bytes, error: Exception
+) -> None:
+    failures = 1
+
+    def fail(link: EngineLink, job: Job) -> None:
+        nonlocal failures
+        del link, job
+        if failures:
+            failures -= 1
+            raise error
+
+    async with serving(fail) as board:
+        with pytest.raises(InternalFault):
+            await board.submit(jpeg)
+        assert (await board.submit(jpeg)).planes
+        assert board.causes == ["fault"]

@@ -1,0 +1,234 @@
+"""One stream, fed and read in this process, with an engine that answers as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.core.errors import (
+    Draining,
+    EdgesegError,
+    EngineFailed,
+    InternalFault,
+    NoEngine,
+    Overloaded,
+)
+from edgesegd.core.frame import FrameLimits
+from edgesegd.core.result import FrameResult
+from edgesegd.edges.desk import Desk
+from edgesegd.edges.metrics import Metrics
+from edgesegd.edges.regions import Regions
+from edgesegd.edges.session import WINDOW, StreamSession
+from edgesegd.scheduler.scheduler import Scheduler
+from support.model_specs import model_spec
+
+FRAME_BYTES = 1 << 20
+FRAMES = 200
+JPEG = b"\xff\xd8\xff" + b"\x01" * (FRAME_BYTES - 3)
+RESULT = FrameResult(1, 1, (1, 1), delegate="cpu")
+EVERY = pb.StreamOptions(policy=pb.QUEUE_POLICY_EVERY)
+
+Outcome = FrameResult | EdgesegError
+
+
+class Board:
+    """A desk, and an engine that settles each frame with what `outcome` makes."""
+
+    def __init__(self) -> None:
+        model = model_spec()
+        self.registry = CollectorRegistry()
+        self.scheduler = Scheduler()
+        self.desk = Desk(
+            model=model,
+            limits=FrameLimits(2 * FRAME_BYTES, 10**6),
+            scheduler=self.scheduler,
+            regions=Regions(1 << 20),
+            metrics=Metrics(self.registry, model),
+            delegate=lambda: "cpu",
+        )
+
+    @contextmanager
+    def answering(self, outcome: Callable[[], Outcome]) -> Iterator[None]:
+        def work() -> None:
+            while job := self.scheduler.take():
+                job.settle(outcome())
+
+        def soon() -> None:
+            loop.call_soon(work)
+
+        loop = asyncio.get_running_loop()
+        stop = self.scheduler.watch(soon)
+        try:
+            yield
+        finally:
+            stop()
+
+    def session(self) -> StreamSession:
+        async def accepted() -> None:
+            pass
+
+        return StreamSession(self.desk, None, accepted)
+
+    def counted(self, outcome: str) -> float:
+        """Frames of that outcome, as the metrics have it."""
+        labels = {"model": "rooms", "delegate": "cpu", "outcome": outcome}
+        return self.registry.get_sample_value("edgeseg_frames_total", labels) or 0.0
+
+
+def resident() -> int:
+    """Bytes of memory that this process has."""
+    pages = Path("/proc/self/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def frame(number: int, data: bytes = JPEG, **more: int) -> pb.SegmentRequest:
+    return pb.SegmentRequest(frame=pb.Frame(id=number, data=data, **more))  # type: ignore[arg-type]
+
+
+async def requests(
+    options: pb.StreamOptions, frames: Callable[[int], pb.SegmentRequest], count: int
+) -> AsyncIterator[pb.SegmentRequest]:
+    yield pb.SegmentRequest(options=options)
+    for number in range(count):
+        yield frames(number)
+        await asyncio.sleep(0)
+
+
+def never() -> Outcome:
+    raise AssertionError("no such frame comes to an engine")
+
+
+POLYGONS = pb.SegmentationOptions(outputs=[pb.OUTPUT_POLYGONS])
+WAYS: dict[
+    pb.FrameStatus.ValueType,
+    tuple[pb.StreamOptions, Callable[[int], pb.SegmentRequest], Callable[[], Outcome] | None],
+] = {
+    pb.FRAME_STATUS_OK: (EVERY, frame, lambda: RESULT),
+    pb.FRAME_STATUS_SUPERSEDED: (pb.StreamOptions(), frame, None),
+    pb.FRAME_STATUS_EXPIRED: (
+        pb.StreamOptions(
+            policy=pb.QUEUE_POLICY_EVERY, segmentation=pb.SegmentationOptions(max_age_ms=1)
+        ),
+        lambda number: frame(number, age_us=1_000_000),
+        never,
+    ),
+    pb.FRAME_STATUS_INVALID: (
+        EVERY,
+        lambda number: frame(number, b"no picture" + JPEG),
+        never,
+    ),
+    pb.FRAME_STATUS_OVERLOADED: (EVERY, frame, lambda: Overloaded("full", 1.0)),
+    pb.FRAME_STATUS_ENGINE_FAILED: (EVERY, frame, lambda: EngineFailed("crashed")),
+    pb.FRAME_STATUS_UNIMPLEMENTED: (
+        pb.StreamOptions(policy=pb.QUEUE_POLICY_EVERY, segmentation=POLYGONS),
+        frame,
+        never,
+    ),
+    pb.FRAME_STATUS_INTERNAL: (EVERY, frame, InternalFault),
+    pb.FRAME_STATUS_UNAVAILABLE: (EVERY, frame, lambda: NoEngine("none is ready")),
+}
+"""For each status the options, the frames and the engine that bring it about."""
+
+
+def test_there_is_a_way_to_every_status() -> None:
+    assert set(WAYS) == set(pb.FrameStatus.values()) - {pb.FRAME_STATUS_UNSPECIFIED}
+
+
+@pytest.mark.parametrize("status", WAYS, ids=pb.FrameStatus.Name)
+async def test_a_long_stream_of_one_status_grows_no_memory(
+    status: pb.FrameStatus.ValueType,
+) -> None:
+    board = Board()
+    options, frames, outcome = WAYS[status]
+    with board.answering(outcome or never):
+        if outcome is None:  # nobody takes the frames: each supersedes the one before
+            board.scheduler.take = lambda **_: None  # type: ignore[method-assign]
+        answered, before, most = 0, 0, 0
+        async for response in board.session().responses(requests(options, frames, FRAMES)):
+            if response.status != status:
+                continue
+            answered += 1
+            before = before or resident()
+            most = max(most, resident())
+            if answered == FRAMES - 1:
+                break
+    assert answered == FRAMES - 1
+    assert most - before < 40 * FRAME_BYTES
+
+
+async def test_a_frame_that_waits_for_its_window_is_answered_when_the_daemon_stops() -> None:
+    """It was read: the client is told, and so are the metrics."""
+    board, window = Board(), WINDOW[pb.QUEUE_POLICY_EVERY]
+    read = asyncio.Event()
+
+    async def one_too_many() -> AsyncIterator[pb.SegmentRequest]:
+        yield pb.SegmentRequest(options=EVERY)
+        for number in range(window + 1):
+            if number == window:
+                read.set()
+            yield frame(number)
+        await asyncio.Event().wait()
+
+    session = board.session()
+
+    async def stop() -> None:
+        await read.wait()
+        await asyncio.sleep(0)
+        board.scheduler.drain()
+        session.drain()
+        while job := board.scheduler.take():
+            job.settle(RESULT)
+
+    stopping = asyncio.create_task(stop())
+    statuses: dict[int, pb.FrameStatus.ValueType] = {}
+    with pytest.raises(Draining):
+        async for response in session.responses(one_too_many()):
+            statuses[response.frame_id] = response.status
+    await stopping
+    assert statuses == {
+        **dict.fromkeys(range(window), pb.FRAME_STATUS_OK),
+        window: pb.FRAME_STATUS_UNAVAILABLE,
+    }
+    assert (board.counted("ok"), board.counted("unavailable")) == (window, 1)
+
+
+async def test_a_frame_that_waits_for_its_window_is_counted_when_its_client_leaves() -> None:
+    board, window = Board(), WINDOW[pb.QUEUE_POLICY_EVERY]
+    with board.answering(lambda: RESULT):
+        responses = board.session().responses(requests(EVERY, frame, 3 * window))
+        assert (await anext(responses)).status == pb.FRAME_STATUS_OK
+        for _ in range(10):  # let the window fill
+            await asyncio.sleep(0)
+        await responses.aclose()
+        await asyncio.sleep(0)
+    assert board.counted("ok") == 1
+    assert board.counted("cancelled") >= window
+
+
+async def test_the_clock_of_the_board_may_jump_while_a_frame_is_on_its_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A board without a clock chip gets its time from the network some time after its start."""
+    board = Board()
+
+    def jump() -> Outcome:
+        monkeypatch.setattr("time.time_ns", lambda: 1)
+        return RESULT
+
+    with board.answering(jump):
+        async for response in board.session().responses(requests(EVERY, frame, 1)):
+            timing = response.timing
+            assert timing.received_unix_ns > 10**18
+            assert 0 < timing.sent_unix_ns - timing.received_unix_ns < 60 * 10**9
+    labels = {"model": "rooms", "delegate": "cpu"}
+    assert board.registry.get_sample_value("edgeseg_frame_seconds_count", labels) == 1
+    total = board.registry.get_sample_value("edgeseg_frame_seconds_sum", labels)
+    assert total is not None
+    assert 0 < total < 60
