@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
+import gc
 import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
 
 ARENA_MAX = -8
 """A parameter of glibc's `mallopt`, from its malloc.h."""
+TRIM_SECONDS = 4.0
+"""From the use of memory until it is given back."""
+TRIM_BYTES = 8 << 20
+"""Over the least that the process ever had; less is not worth it."""
+RESIDENT = Path("/proc/self/statm")
 
 
 def use_one_arena() -> None:
@@ -25,3 +35,47 @@ def is_glibc() -> bool:
         return "glibc" in (os.confstr("CS_GNU_LIBC_VERSION") or "")
     except (ValueError, AttributeError, OSError):
         return False
+
+
+class HeapTrimmer:
+    """Gives memory that was freed back to the system, a while after it was `used`.
+
+    glibc keeps it: after a burst of large frames hundreds of megabytes. So does Python while
+    objects that refer to each other wait for its collector, which knows nothing of their size.
+    `also` gives back what else there is.
+    """
+
+    def __init__(self, *, also: Callable[[], None]) -> None:
+        self._also = also
+        self._used = asyncio.Event()
+        self._least = 0
+
+    def used(self) -> None:
+        """Memory was used that may be free now; costs nothing."""
+        self._used.set()
+
+    async def run(self) -> None:
+        """Trim again and again, without end; at once where this is not Linux with glibc."""
+        if not (is_glibc() and sys.platform == "linux"):
+            return
+        gc.collect()
+        gc.freeze()  # what there is from the start need not be looked at each time
+        self._least = resident_bytes()
+        while True:
+            await self._used.wait()
+            self._used.clear()
+            await asyncio.sleep(TRIM_SECONDS)
+            self._trim()
+
+    def _trim(self) -> None:
+        if resident_bytes() > self._least + TRIM_BYTES:
+            self._also()
+            gc.collect()
+            ctypes.CDLL(None).malloc_trim(0)
+            self._least = min(self._least, resident_bytes())
+
+
+def resident_bytes() -> int:
+    """The memory that this process has now; Linux only."""
+    pages = RESIDENT.read_text(encoding="ascii").split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")

@@ -15,6 +15,7 @@ import grpc.aio
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
+from edgesegd.allocator import HeapTrimmer
 from edgesegd.config import Config
 from edgesegd.core.delegates.selection import Selection
 from edgesegd.core.delegates.spec import Choice, DelegateSpec
@@ -87,6 +88,7 @@ class Daemon:
         self._metrics = Metrics(CollectorRegistry(), self._model)
         self._health = Health(self._model.name)
         self._engine = EngineState(self._metrics, self._health)
+        self._heap = HeapTrimmer(also=self._engine.give_back_memory)
         self._notifier = Notifier(os.environ)
         self._service = SegmentationService(
             desk=Desk(
@@ -96,6 +98,7 @@ class Daemon:
                 regions=self._regions,
                 metrics=self._metrics,
                 delegate=lambda: self._engine.delegate,
+                memory_used=self._heap.used,
             ),
             unary_queue=config.unary_queue,
             server_info=lambda: server_info(
@@ -190,6 +193,7 @@ class Daemon:
         """Feed the engines; where no choice was made before, make it meanwhile."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._fleet.run())
+            group.create_task(self._heap.run())
             if self._config.forced_delegate is None and self._remembered is None:
                 group.create_task(self._choose())
 

@@ -22,6 +22,7 @@ from edgeseg_client import Client, RawImage, Result
 from edgeseg_client.errors import InvalidRequest, Unavailable
 from edgeseg_client.frame import ImageLike
 from edgeseg_client.shared_memory import SLOTS, FrameBuffer, borrow
+from edgesegd.core.errors import EngineStartFailed
 from support.calls import every, segment, stub
 from support.pictures import gradient
 from support.running_daemon import RunningDaemon
@@ -359,3 +360,20 @@ async def test_info_says_where(unix_daemon: RunningDaemon, address: str) -> None
     assert info.shared_memory_socket == address.removeprefix("unix://") + ".memory"
     mode = os.stat(info.shared_memory_socket).st_mode  # noqa: PTH116
     assert mode & 0o777 == os.stat(address.removeprefix("unix://")).st_mode & 0o777  # noqa: PTH116
+
+
+def test_nothing_that_lies_where_memory_is_to_be_lent_is_removed(tmp_path: Path) -> None:
+    precious = tmp_path / "grpc.sock.memory"
+    precious.write_text("not a socket")
+    with pytest.raises(EngineStartFailed, match="something else lies there"):
+        RunningDaemon(f"--listen=unix://{tmp_path}/grpc.sock")
+    assert precious.read_text() == "not a socket"
+
+
+def test_the_socket_that_a_killed_daemon_left_is_replaced(tmp_path: Path) -> None:
+    address = f"unix://{tmp_path}/grpc.sock"
+    first = RunningDaemon(f"--listen={address}")
+    first.stop(signal.SIGKILL)
+    assert (tmp_path / "grpc.sock.memory").is_socket()
+    with RunningDaemon(f"--listen={address}"), Client(address, shared_memory=True) as client:
+        assert client.segment(PIXELS).shape

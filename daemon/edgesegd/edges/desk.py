@@ -25,7 +25,10 @@ from edgesegd.scheduler.scheduler import Scheduler
 
 
 class Desk:
-    """Turns messages into jobs of one model, and counts what becomes of them."""
+    """Turns messages into jobs of one model, and counts what becomes of them.
+
+    `memory_used` is called whenever a frame is done with.
+    """
 
     def __init__(
         self,
@@ -36,6 +39,7 @@ class Desk:
         regions: Regions,
         metrics: Metrics,
         delegate: Callable[[], str],
+        memory_used: Callable[[], None] = lambda: None,
     ) -> None:
         self.model = model
         self.limits = limits
@@ -43,6 +47,7 @@ class Desk:
         self.metrics = metrics
         self._regions = regions
         self._delegate = delegate
+        self._memory_used = memory_used
 
     def options(self, options: pb.SegmentationOptions) -> FrameOptions:
         """What a client wants; raises a ClientError."""
@@ -72,6 +77,7 @@ class Desk:
     def count_abandoned(self, count: int) -> None:
         """Account for frames whose client left before the answer."""
         self.metrics.frames_abandoned(count, self._delegate())
+        self._memory_used()
 
     def count(
         self, tag: FrameTag, outcome: FrameResult | EdgesegError, queued: float
@@ -81,4 +87,5 @@ class Desk:
         if isinstance(outcome, FrameResult):
             seconds, delegate = seconds | outcome.seconds, outcome.delegate
         self.metrics.frame_answered(outcome, seconds, tag.seconds_since(), delegate)
+        self._memory_used()
         return seconds

@@ -37,6 +37,12 @@ class EngineState:
         """The process id of that engine."""
         return next((each.link.pid for each in self._watches if each.link), None)
 
+    def give_back_memory(self) -> None:
+        """Let all engines go of what frames left in shared memory."""
+        for each in self._watches:
+            if each.link is not None:
+                each.link.give_back_memory()
+
     def engine_ready(self, link: EngineLink) -> None:
         """An engine is ready."""
         self.delegate = link.ready.delegate

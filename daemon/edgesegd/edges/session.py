@@ -63,6 +63,7 @@ class StreamSession:
         self._unanswered = 0
         self._unread_results = 0
         self._draining = False
+        self._ended = False
         self._reader: asyncio.Task[None] | None = None
 
     async def responses(
@@ -87,9 +88,21 @@ class StreamSession:
             if self._draining:
                 raise Draining("the daemon is stopping; connect again")
         finally:
+            self._end()
+
+    def _end(self) -> None:
+        """Nobody reads any more.
+
+        What the session holds is let go of here: a task that was cancelled refers to what it did,
+        so that the results would stay until garbage is collected.
+        """
+        if self._reader is not None:
             self._reader.cancel()
-            self._desk.scheduler.close(self._lane)
-            self._desk.count_abandoned(self._unanswered)
+            self._reader = None
+        self._ended = True
+        self._outbox = asyncio.Queue()
+        self._desk.scheduler.close(self._lane)
+        self._desk.count_abandoned(self._unanswered)
 
     def drain(self) -> None:
         """Read no more; what was read is still answered."""
@@ -107,7 +120,12 @@ class StreamSession:
             raise InvalidOptions("the stream ended before its first frame")
         has_options = first.WhichOneof("message") == "options"
         self._begin(first.options if has_options else pb.StreamOptions())
-        await self._on_accepted()
+        try:
+            await self._on_accepted()
+        except asyncio.CancelledError:
+            if not has_options:
+                self._give_up(first)
+            raise
         if not has_options:
             await self._take(first)
         async for request in requests:
@@ -165,7 +183,7 @@ class StreamSession:
         return self._desk.submit(self._lane, tag, frame, options, self._call_deadline)
 
     def _answered(self, tag: FrameTag, job: Job) -> None:
-        if job.answer.cancelled():
+        if self._ended or job.answer.cancelled():
             return
         error = job.answer.exception()
         outcome = error if isinstance(error, EdgesegError) else job.answer.result()

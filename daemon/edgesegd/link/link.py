@@ -186,6 +186,11 @@ class EngineLink:
             slot.release()
             self._free.append(number)
 
+    def give_back_memory(self) -> None:
+        """Let go of what frames and results left in the slots that are free."""
+        for number in self._free:
+            self._arena.give_back(number)
+
     def kill(self) -> None:
         """End the engine at once, whatever it does; `close` must follow."""
         self._child.kill()

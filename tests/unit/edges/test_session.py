@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -232,3 +233,50 @@ async def test_the_clock_of_the_board_may_jump_while_a_frame_is_on_its_way(
     total = board.registry.get_sample_value("edgeseg_frame_seconds_sum", labels)
     assert total is not None
     assert 0 < total < 60
+
+
+class Tracked(FrameResult):
+    """A result that can be found among all objects."""
+
+    __slots__ = ()
+
+
+@pytest.mark.parametrize("read", [0, 1, 2])
+async def test_what_a_client_abandons_is_freed_without_the_garbage_collector(read: int) -> None:
+    """It would come late, for it does not know how large results are."""
+    board = Board()
+    gc.collect()
+    gc.disable()
+    try:
+        with board.answering(lambda: Tracked(1, 1, (1, 1), delegate="cpu")):
+            for _ in range(5):
+                responses = board.session().responses(requests(EVERY, frame, 8))
+                for _ in range(read):
+                    await anext(responses)
+                await asyncio.sleep(0.01)  # let results lie ready
+                await responses.aclose()
+                del responses
+                for _ in range(10):
+                    await asyncio.sleep(0)
+        left = [each for each in gc.get_objects() if isinstance(each, Tracked | StreamSession)]
+        assert left == []
+    finally:
+        gc.enable()
+
+
+async def test_a_result_that_comes_after_its_client_left_is_not_kept() -> None:
+    board = Board()
+    session = board.session()
+    responses = session.responses(requests(EVERY, frame, 2))
+    reading = asyncio.ensure_future(anext(responses))
+    while (job := board.scheduler.take()) is None:
+        await asyncio.sleep(0)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    await responses.aclose()
+    result = Tracked(1, 1, (1, 1), delegate="cpu")
+    job.settle(result)
+    del job
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert [type(each) for each in gc.get_referrers(result)] == []

@@ -202,3 +202,17 @@ def test_a_model_that_is_missing_is_told() -> None:
         with pytest.raises(ModelMissing, match=r"/nowhere/rooms\.tflite"):
             EngineReady.from_message(engine.first)
         assert engine.hang_up() == 0
+
+
+def test_it_ends_where_the_process_that_started_it_is_gone_already(model: ModelSpec) -> None:
+    """Though the socket is held open by somebody else."""
+    del model
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        number = theirs.fileno()
+        command = f"{sys.executable} -m edgesegd.engine {number} {number} {number} & echo $!"
+        shell = subprocess.run(
+            ["/bin/sh", "-c", command], pass_fds=[number], stdout=subprocess.PIPE, check=True
+        )
+        # Its output ends with it: the shell has ended before.
+        assert shell.stdout.strip().isdigit()

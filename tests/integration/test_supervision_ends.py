@@ -1,0 +1,65 @@
+"""The parts of the daemon that must not end, ending: what waits is answered all the same."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import grpc
+import pytest
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.config import Config
+from edgesegd.daemon import EXIT_FAILED, Daemon
+from edgesegd.link.fleet import Fleet
+from support.calls import every, frames, stub
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return Config(
+        listen=("127.0.0.1:0",),
+        metrics_listen="",
+        delegate="cpu",
+        data_dir=str(tmp_path),
+        drain_seconds=3600,
+    )
+
+
+@pytest.fixture
+def failure(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Engines are fed by nobody; once it is set, that ends by a fault."""
+    failing = asyncio.Event()
+
+    async def run(_fleet: Fleet) -> None:
+        await failing.wait()
+        raise MemoryError
+
+    monkeypatch.setattr(Fleet, "run", run)
+    return failing
+
+
+@pytest.mark.parametrize("draining", [False, True])
+async def test_frames_that_wait_are_answered_when_the_supervision_ends(
+    config: Config, failure: asyncio.Event, jpeg: bytes, draining: bool
+) -> None:
+    said: asyncio.Queue[str] = asyncio.Queue()
+    daemon = Daemon(config, announce=said.put_nowait)
+    running = asyncio.create_task(daemon.run())
+    address = (await said.get()).split()[-1]
+    async with stub(address) as service:
+        call = service.Segment()
+        for request in (every(), *frames([jpeg] * 3)):
+            await call.write(request)
+        while daemon._scheduler.depth < 3:
+            await asyncio.sleep(0.01)
+        if draining:
+            daemon._stop.set()
+            await asyncio.sleep(0.1)
+        failure.set()
+        answers = [await call.read() for _ in range(3)]
+        assert {answer.status for answer in answers if isinstance(answer, pb.SegmentResponse)} == {
+            pb.FRAME_STATUS_INTERNAL
+        }
+        assert await call.code() is grpc.StatusCode.UNAVAILABLE
+    assert await running == EXIT_FAILED

@@ -1,0 +1,115 @@
+"""Checks of a delegate against the CPU: how many must differ, and what ends them."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edgesegd.core.errors import CheckFailed, EngineDistrusted, ModelUnsupported
+from edgesegd.core.preprocess import Pixels
+from edgesegd.engine.drift import DriftCheck
+from edgesegd.engine.interpreter import LoadedModel
+from support.model_specs import model_spec
+
+SCORES = np.zeros((1, 4, 6, 3), np.float32)
+SCORES[..., 1] = 1.0
+OTHERS = np.roll(SCORES, 1, axis=-1)
+"""The same classes everywhere, and other ones everywhere."""
+
+
+class Reference:
+    """A model on the CPU that always gives SCORES; `error` is what its invoke raises."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.tensor = np.zeros((1, 8, 8, 3), np.float32)
+
+    def input(self) -> Any:  # noqa: ANN401 # as a LoadedModel
+        return self.tensor
+
+    def invoke(self) -> None:
+        if self.error is not None:
+            raise self.error
+
+    def output(self) -> Any:  # noqa: ANN401 # as a LoadedModel
+        return SCORES
+
+
+class Checked:
+    """A check whose thread is waited for after each frame."""
+
+    def __init__(self, reference: Reference, *, every: int = 1) -> None:
+        model = model_spec()
+        self.check = DriftCheck(model, model, lambda: cast(LoadedModel, reference), every=every)
+        self.pixels: Pixels = np.asarray(Image.new("RGB", (8, 8)))
+        while self.check._loaded is None:
+            pass
+
+    def look(self, output: Any) -> None:  # noqa: ANN401 # an array of any shape
+        self.check.look(self.pixels, output)
+        while self.check._output is not None and self.check._found is None:
+            pass
+
+    def is_well(self) -> bool:
+        try:
+            self.check.raise_if_found()
+        except EngineDistrusted:
+            return False
+        return True
+
+
+def test_one_frame_that_differs_replaces_no_delegate() -> None:
+    checked = Checked(Reference())
+    for output in (SCORES, OTHERS, SCORES, SCORES, OTHERS, SCORES, SCORES):
+        checked.look(output)
+        assert checked.is_well()
+
+
+@pytest.mark.parametrize("between", [0, 1])
+def test_two_of_three_frames_that_differ_replace_a_delegate(between: int) -> None:
+    checked = Checked(Reference())
+    checked.look(SCORES)
+    checked.look(OTHERS)
+    assert checked.is_well()
+    for _ in range(between):
+        checked.look(SCORES)
+    checked.look(OTHERS)
+    with pytest.raises(EngineDistrusted, match=r"agrees with the CPU on 0\.0% of pixels"):
+        checked.check.raise_if_found()
+
+
+def test_after_a_frame_that_differs_the_next_one_is_checked_too() -> None:
+    checked = Checked(Reference(), every=100)
+    checked.look(OTHERS)
+    assert checked.is_well()
+    checked.look(OTHERS)
+    assert not checked.is_well()
+
+
+def test_a_check_that_fails_replaces_the_engine_and_is_not_taken_for_a_lie(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    checked = Checked(Reference(MemoryError("no memory")))
+    checked.look(SCORES)
+    for _ in range(2):
+        with pytest.raises(CheckFailed, match="cannot be checked any more: no memory"):
+            checked.check.raise_if_found()
+    assert "MemoryError" in capfd.readouterr().err
+
+
+def test_a_delegate_whose_model_the_cpu_cannot_run_is_not_checked(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    model = model_spec()
+
+    def refuse() -> LoadedModel:
+        raise ModelUnsupported("a custom operator")
+
+    check = DriftCheck(model, model, refuse, every=1)
+    while "not checked: a custom operator" not in capfd.readouterr().err:
+        pass
+    check.look(np.asarray(Image.new("RGB", (8, 8))), OTHERS)
+    check.raise_if_found()
