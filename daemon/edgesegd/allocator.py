@@ -58,7 +58,6 @@ class HeapTrimmer:
         """Trim again and again, without end; at once where this is not Linux with glibc."""
         if not (is_glibc() and sys.platform == "linux"):
             return
-        gc.collect()
         gc.freeze()  # what there is from the start need not be looked at each time
         self._least = resident_bytes()
         while True:
