@@ -21,6 +21,7 @@ from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.core.model.store import default_data_dir, resolve_model
 from edgesegd.probe.candidates import Candidate, find_candidates
+from edgesegd.probe.choice import STEP_SECONDS
 from edgesegd.probe.probe import probe
 from edgesegd.probe.report import Finding, Verdict, choose, count_threads
 
@@ -56,7 +57,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="threads; 0 tries several on the CPU (default: 0)",
     )
     parser.add_argument(
-        "--timeout", type=float, default=30.0, metavar="S", help="deadline of each try (30 s)"
+        "--timeout",
+        type=float,
+        default=STEP_SECONDS,
+        metavar="S",
+        help="how long each step of a try may be silent: loading, or one invoke; more where an "
+        "invoke takes long here (30 s)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON (docs/probe.md)")
     parser.set_defaults(run=run)

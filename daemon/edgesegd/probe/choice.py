@@ -18,8 +18,8 @@ from edgesegd.probe.report import Finding, Verdict, choose, ranking
 
 log = logging.getLogger(__name__)
 
-TRIAL_SECONDS = 30.0
-"""Deadline of each trial."""
+STEP_SECONDS = 30.0
+"""How long each step of a trial may be silent, at least."""
 
 
 class Chooser:
@@ -94,7 +94,7 @@ class Chooser:
             candidates,
             runtime=self._runtime,
             threads=threads,
-            seconds=TRIAL_SECONDS,
+            seconds=STEP_SECONDS,
         )
         try:
             return [finding async for finding in trying]
