@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from edgesegd.core.model.content import read_content
 from edgesegd.core.model.spec import ModelSpec, OutputKind
 from edgesegd.engine.runtime import load_runtime
 
@@ -20,7 +21,7 @@ class NaivePipeline:
         self._model = model
         runtime = load_runtime("auto")
         self.interpreter = runtime.interpreter(
-            model_path=str(model.path),
+            model_content=read_content(model),
             num_threads=threads,
             experimental_delegates=runtime.cpu_delegates(threads),
         )

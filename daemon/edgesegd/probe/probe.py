@@ -81,8 +81,15 @@ class _Bench:
         spec, title = candidate.spec, candidate.title
         if candidate.absent:
             return Finding(spec, title, Verdict.ABSENT, candidate.absent)
-        path = str(self.pair.for_delegate(spec).path)
-        order = TrialOrder(path, self.runtime, spec, candidate.threads, self.reference)
+        model = self.pair.for_delegate(spec)
+        order = TrialOrder(
+            model_path=str(model.path),
+            model_sha256=model.sha256,
+            runtime=self.runtime,
+            delegate=spec,
+            threads=candidate.threads,
+            reference=self.reference,
+        )
         self.announce(candidate)
         try:
             finding = judge(spec, title, await try_delegate(order, timeout=timeout))
@@ -90,4 +97,4 @@ class _Bench:
             finding = Finding(spec, title, Verdict.ABSENT, str(missing))
         except TrialFailed as failure:
             finding = Finding(spec, title, Verdict.FAILED, str(failure))
-        return replace(finding, model=path, threads=order.threads)
+        return replace(finding, model=order.model_path, threads=order.threads)

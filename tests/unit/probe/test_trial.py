@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ async def order(fake_delegate: Path, tmp_path: Path) -> AsyncIterator[Order]:
 
         def make(options: str) -> TrialOrder:
             spec = parse_delegate(f"{fake_delegate}:{options}") if options else DelegateSpec()
-            return TrialOrder(str(model.path), "auto", spec, 1, reference.fileno())
+            return TrialOrder(str(model.path), model.sha256, "auto", spec, 1, reference.fileno())
 
         await try_delegate(make(""), timeout=CpuStepTimeout(30))
         yield make
@@ -87,3 +88,10 @@ async def test_a_trial_may_take_longer_than_each_of_its_steps(order: Order) -> N
 async def test_a_hang_between_two_invokes_is_found(order: Order) -> None:
     with pytest.raises(TrialFailed, match="no answer in 4 s, in invoke"):
         await try_delegate(order("claim=add,mode=hang,after=2"), timeout=StepTimeout(4))
+
+
+async def test_a_model_that_was_replaced_is_not_tried(order: Order) -> None:
+    """What is found would be remembered for the file that was."""
+    other = replace(order("claim=add"), model_sha256="5d" * 32)
+    with pytest.raises(TrialFailed, match=r"scenes\.tflite was replaced while it was probed"):
+        await try_delegate(other, timeout=StepTimeout(30))
