@@ -29,7 +29,7 @@ def read_regular_file(path: Path, largest: int) -> bytes:
     finally:
         os.close(descriptor)
     if len(content) > largest:
-        raise UnusableFile(f"it is larger than {largest:,} bytes")
+        raise UnusableFile(f"it is larger than {largest / (1 << 20):g} MiB")
     return content
 
 

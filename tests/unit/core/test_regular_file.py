@@ -15,7 +15,7 @@ def test_all_bytes_are_read_up_to_the_limit(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"12345")
     assert read_regular_file(file, 5) == b"12345"
-    with pytest.raises(UnusableFile, match="larger than 4 bytes"):
+    with pytest.raises(UnusableFile, match="larger than"):
         read_regular_file(file, 4)
 
 
