@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import signal
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -49,9 +48,6 @@ def _count(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print."""
-    # So that the daemon that is measured ends with this process, however it is ended.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
     config = effective_config(args).config
     model = read_model(resolve_model(config.model, Path(config.data_dir)))
     # Imported here, so that the other commands need none of it.

@@ -12,6 +12,9 @@ from edgesegd.cli.options import add_options, effective_config
 from edgesegd.config import Config
 from edgesegd.core.errors import RuntimeMissing
 
+MULTIPROCESS = ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir")
+"""Set for other programs of the same environment; the old name counts too."""
+
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
@@ -40,6 +43,9 @@ def run(args: argparse.Namespace) -> int:
 async def _serve(config: Config) -> int:
     # gRPC's core writes lines of its own to stderr; what they say is in our errors.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    # With one prometheus_client keeps its numbers in files, which it cannot for all kinds of ours.
+    for name in MULTIPROCESS:
+        os.environ.pop(name, None)
     # Imported here, so that the other commands need neither gRPC nor prometheus_client.
     try:
         from edgesegd.daemon import Daemon  # noqa: PLC0415
