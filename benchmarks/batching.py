@@ -8,7 +8,7 @@ import time
 
 from inputs import load_inputs
 
-from edgesegd.core.model.shorten import shortened_content
+from edgesegd.core.model.content import content_to_run
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.engine.runtime import Runtime, load_runtime
 
@@ -19,8 +19,9 @@ class Batch:
     """A model whose input has room for `count` frames."""
 
     def __init__(self, runtime: Runtime, model: ModelSpec, threads: int, count: int) -> None:
-        content = shortened_content(model) or model.path.read_bytes()
-        self._interpreter = runtime.interpreter(model_content=content, num_threads=threads)
+        self._interpreter = runtime.interpreter(
+            model_content=content_to_run(model), num_threads=threads
+        )
         index = self._interpreter.get_input_details()[0]["index"]
         self._interpreter.resize_tensor_input(index, (count, *model.input.shape[1:]))
         self._interpreter.allocate_tensors()

@@ -14,7 +14,7 @@ from typing import Any
 
 CHUNK = 1 << 16
 LEFT_BEHIND: list[subprocess.Popen[bytes]] = []
-"""Processes that could not be killed. They may yet end, and are to be reaped then."""
+"""Processes that could not be killed. They may yet end, and are reaped before the next one starts."""
 LONGEST_LINE = 4096
 """Bytes of output that are told as one line; of a longer one the last."""
 
@@ -60,6 +60,7 @@ class Child:
 
         `tell` is given each line that it writes to its output. Raises OSError.
         """
+        LEFT_BEHIND[:] = [process for process in LEFT_BEHIND if process.poll() is None]
         output = _Output(tell) if tell is not None else None
         sink = subprocess.DEVNULL if output is None else output.sink
         try:

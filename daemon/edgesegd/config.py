@@ -13,13 +13,22 @@ from typing import Any, get_type_hints
 from edgesegd.core.delegates.spec import DelegateSpec, parse_delegate
 from edgesegd.core.errors import ConfigError
 from edgesegd.core.model.store import default_data_dir
+from edgesegd.core.regular_file import read_regular_file, say_why
+from edgesegd.core.threads import LARGEST_THREADS
 
 ENV_PREFIX = "EDGESEG_"
+NOT_OPTIONS = ("CONFIG", "SERVER", "TOKEN", "CA", "SHARED", "SWIFTSHADER")
+"""What else is read under that prefix: by every command, by clients, by the tests."""
+CLOSE = 0.8
+"""How much a variable's name is like an option's that is meant (difflib's ratio). Container
+platforms add names of their own, such as EDGESEG_METRICS_PORT, which stay below."""
+LARGEST_FILE = 1 << 20
+LARGEST_NUMBER = 1 << 63
 AUTO = "auto"
 DEFAULT_LISTEN = "127.0.0.1:8460"
 DEFAULT_METRICS_LISTEN = "127.0.0.1:9460"
 
-MOST = {"max_frame_bytes": (1 << 30) - 1, "threads": 256, "unary_queue": 100_000}
+MOST = {"max_frame_bytes": (1 << 30) - 1, "threads": LARGEST_THREADS, "unary_queue": 100_000}
 """gRPC's limit, twice that of a frame, is a 32-bit number; more threads than that are a slip."""
 
 Value = str | int | float | tuple[str, ...]
@@ -116,17 +125,27 @@ class Config:
 
 @dataclass(frozen=True, slots=True)
 class Effective:
-    """A configuration, and for each option where its value is from."""
+    """A configuration, and for each option where its value is from.
+
+    `ignored` are variables that look as if they were for us and name no option.
+    """
 
     config: Config
     sources: Mapping[str, str]
+    ignored: tuple[str, ...] = ()
 
 
 def load_config(
-    flags: Mapping[str, Value], environ: Mapping[str, str], file: Path | None
+    flags: Mapping[str, Value],
+    environ: Mapping[str, str],
+    file: Path | None,
+    defaults: Mapping[str, Value] | None = None,
 ) -> Effective:
-    """The effective configuration; raises ConfigError, naming the key, variable or flag."""
-    values: dict[str, Value] = {}
+    """The effective configuration; raises ConfigError, naming the key, variable or flag.
+
+    `defaults` are of a command that has others than `Config`.
+    """
+    values: dict[str, Value] = dict(defaults or {})
     sources = {setting.name: "default" for setting in fields(Config)}
     layers = (
         (str(file), {} if file is None else read_file(file)),
@@ -138,16 +157,17 @@ def load_config(
         sources |= dict.fromkeys(layer, source)
     if not values.get("data_dir"):
         values["data_dir"] = str(default_data_dir(environ))
-    return Effective(Config(**values), sources)  # type: ignore[arg-type]  # checked by key
+    config = Config(**values)  # type: ignore[arg-type]  # checked by key
+    return Effective(config, sources, unknown_variables(environ))
 
 
 def read_file(path: Path) -> dict[str, Value]:
     """The options of a TOML file."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(read_regular_file(path, LARGEST_FILE).decode("utf-8"))
     except OSError as error:
-        raise ConfigError(f"cannot read the configuration {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the configuration {path}: {say_why(error)}") from None
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from None
     kinds = get_type_hints(Config)
     for key, value in table.items():
@@ -173,6 +193,22 @@ def read_environment(environ: Mapping[str, str]) -> dict[str, Value]:
     return values
 
 
+def unknown_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The variables under our prefix that name nothing.
+
+    Raises ConfigError for one that is nearly an option's: it would be ignored in silence.
+    """
+    options = [setting.name.upper() for setting in fields(Config)]
+    names = [name.removeprefix(ENV_PREFIX) for name in environ if name.startswith(ENV_PREFIX)]
+    unknown = sorted(name for name in names if name not in {*options, *NOT_OPTIONS})
+    for name in unknown:
+        if close := difflib.get_close_matches(name, (*options, *NOT_OPTIONS), 1, CLOSE):
+            raise ConfigError(
+                f"there is no variable {ENV_PREFIX}{name}; did you mean {ENV_PREFIX}{close[0]}?"
+            )
+    return tuple(ENV_PREFIX + name for name in unknown)
+
+
 def parse(name: str, text: str, kind: type, *, separator: str = ",") -> Value:
     """The value that `text` means for an option of type `kind`; raises ConfigError."""
     if kind is str:
@@ -187,16 +223,27 @@ def parse(name: str, text: str, kind: type, *, separator: str = ",") -> Value:
 
 
 def _check_value(name: str, value: Value, about: Mapping[str, Any]) -> None:
+    texts = value if isinstance(value, tuple) else (value,)
+    if any(isinstance(text, str) and "\0" in text for text in texts):
+        raise ConfigError(f"{name} holds a NUL character, which no name or address has")
     choices = about.get("choices")
     if choices and value not in choices:
         raise ConfigError(f"{name} is one of {', '.join(choices)}, not {value!r}")
-    if isinstance(value, int | float) and not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise ConfigError(f"{name} is a finite number, not {value}")
+    _check_size(name, value)
     if isinstance(value, int | float) and value < 0:
         raise ConfigError(f"{name} cannot be negative, as {value} is")
 
 
+def _check_size(name: str, value: object) -> None:
+    """A number of thousands of digits cannot even be shown."""
+    if isinstance(value, int) and abs(value) >= LARGEST_NUMBER:
+        raise ConfigError(f"{name} is too large a number")
+
+
 def _typed(name: str, value: object, kind: type) -> Value:
+    _check_size(name, value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if kind in (str, int, float) and type(value) is kind:

@@ -26,7 +26,7 @@ from edgesegd.core.model.pair import find_pair
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.store import resolve_model
 from edgesegd.core.region import why_not_available
-from edgesegd.core.threads import USES_ALL_OF_FEW_CORES, thread_cap
+from edgesegd.core.threads import count_cores
 from edgesegd.core.trial import SOFTWARE_ADAPTER
 from edgesegd.edges.desk import Desk
 from edgesegd.edges.engine_state import EngineState
@@ -220,7 +220,7 @@ class Daemon:
         """With what the operator wants from it."""
         if not self._many:
             return selection
-        return selection.spread(thread_cap(USES_ALL_OF_FEW_CORES), self._config.threads or 1)
+        return selection.spread(count_cores(), self._config.threads or 1)
 
     def _supervise(self, choices: list[Choice], alone: bool) -> Supervisor:
         succession = Succession(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -9,11 +10,16 @@ from pathlib import Path
 import pytest
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.core.threads import USES_ALL_OF_FEW_CORES, thread_cap
+from edgesegd.core.threads import count_cores
 from support.calls import every, frames, segment
 from support.running_daemon import RunningDaemon
 
 pytestmark = pytest.mark.runtime
+
+
+def engines_of(daemon: RunningDaemon) -> list[int]:
+    children = f"/proc/{daemon.process.pid}/task/{daemon.process.pid}/children"
+    return list(map(int, Path(children).read_text(encoding="ascii").split()))
 
 
 async def test_an_engine_for_each_core_and_the_same_masks(jpeg: bytes) -> None:
@@ -24,9 +30,21 @@ async def test_an_engine_for_each_core_and_the_same_masks(jpeg: bytes) -> None:
         assert answers.keys() == set(range(60))
         assert {answer.segmentation.labels for answer in answers.values()} == {expected.labels}
         assert any("1 threads" in line for line in running.output)
-        children = f"/proc/{running.process.pid}/task/{running.process.pid}/children"
-        engines = list(map(int, Path(children).read_text(encoding="ascii").split()))
-        assert len(engines) == thread_cap(USES_ALL_OF_FEW_CORES)
+        engines = engines_of(running)
+        assert len(engines) == count_cores()
         os.kill(engines[0], signal.SIGKILL)
         again = await segment(running.address, [every(), *frames([jpeg] * 20)])
         assert {answer.status for answer in again.values()} == {pb.FRAME_STATUS_OK}
+
+
+async def test_four_cores_have_four_engines(tmp_path: Path) -> None:
+    """No core is left to the front: it works while engines wait for it."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os\nos.sched_getaffinity = lambda _pid: {0, 1, 2, 3}\n"
+    )
+    python_path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    flags = ("--delegate=cpu", "--optimize=throughput")
+    with RunningDaemon(*flags, env={"PYTHONPATH": python_path}) as running:
+        async with asyncio.timeout(60):
+            while len(engines_of(running)) < 4:
+                await asyncio.sleep(0.05)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 from pathlib import Path
 
 import pytest
 
-from edgesegd.child import LONGEST_LINE, Child, ending
+from edgesegd.child import LEFT_BEHIND, LONGEST_LINE, Child, ending
 
 SCRIPTS = {
     "chatty": "import os; os.write(1, b'x' * 3_000_000); os.write(2, b'last words')",
@@ -90,3 +91,24 @@ async def test_it_inherits_what_is_lent_and_nothing_else(tmp_path: Path) -> None
 )
 def test_how_it_ended_is_told(status: int | None, text: str) -> None:
     assert ending(status) == text
+
+
+async def test_one_that_was_left_behind_is_reaped_when_it_has_ended_at_last() -> None:
+    child = await Child.start("lasting", ())
+    child.forget()
+    os.killpg(child.pid, signal.SIGKILL)
+    while living(child.pid):
+        await asyncio.sleep(0.01)
+    other = await Child.start("quiet", ())
+    assert not Path(f"/proc/{child.pid}").exists()
+    assert await other.ends_in(30)
+    assert LEFT_BEHIND == []
+
+
+async def test_no_thread_is_needed_to_follow_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    child = await Child.start("quiet", ())
+    assert await child.ended == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from edgesegd.config import (
     Effective,
     load_config,
     read_environment,
+    unknown_variables,
 )
 from edgesegd.core import errors
 from edgesegd.core.errors import ConfigError
@@ -149,6 +151,24 @@ def test_the_file_may_be_named_by_a_variable(file: Path, monkeypatch: pytest.Mon
 
 def test_variables_of_others_are_let_be() -> None:
     assert read_environment({"EDGESEG_SHARED": "x", "THREADS": "y"}) == {}
+    others = dict.fromkeys(("EDGESEG_CONFIG", "EDGESEG_SERVER", "EDGESEG_TOKEN", "EDGESEG_CA"), "x")
+    assert unknown_variables({**others, "EDGESEG_SHARED": "x", "EDGESEG_SWIFTSHADER": "y"}) == ()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SERVICE_HOST",
+        "SERVICE_PORT_GRPC",
+        "PORT",
+        "PORT_8460_TCP_ADDR",
+        "METRICS_SERVICE_HOST",
+        "METRICS_PORT",
+        "MODEL_PORT",
+    ],
+)
+def test_what_a_container_platform_adds_is_no_slip(name: str) -> None:
+    assert unknown_variables({ENV_PREFIX + name: "x"}) == (ENV_PREFIX + name,)
 
 
 @pytest.mark.parametrize(
@@ -167,6 +187,11 @@ def test_variables_of_others_are_let_be() -> None:
         ("listen = 8460", "listen is a list of strings, not 8460"),
         ("listen = ['a:1', 2]", "listen is a list of strings"),
         ("threads = ", "is not TOML"),
+        ("a = " + "[" * 100_000, "is not TOML"),
+        ("a = " + "{a=" * 100_000, "is not TOML"),
+        ("threads = " + "9" * 10_000, "is not TOML"),
+        ("threads = 0x" + "9" * 10_000, "threads is too large a number"),
+        ("drain_seconds = 1" + "0" * 400, "drain_seconds is too large a number"),
         ("threads = 1\nthreads = 2", "is not TOML"),
     ],
 )
@@ -175,6 +200,20 @@ def test_a_wrong_file_is_told_by_its_name_and_key(file: Path, text: str, complai
         from_file(file, text)
     assert complaint in str(caught.value)
     assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["model", "listen", "delegate", "candidates", "data_dir"])
+def test_a_nul_in_a_name_is_told(file: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} holds a NUL"):
+        from_file(file, f'{name} = "a\\u0000b.so"')
+
+
+def test_what_is_no_file_is_told_and_not_waited_for(file: Path) -> None:
+    os.mkfifo(file)
+    with pytest.raises(ConfigError, match=r"cannot read .*not a regular file"):
+        load_config({}, HOME, file)
+    with pytest.raises(ConfigError, match=r"cannot read .*not a regular file"):
+        load_config({}, HOME, Path("/dev/zero"))
 
 
 def test_a_file_that_cannot_be_read_is_told(file: Path) -> None:
@@ -191,6 +230,9 @@ def test_a_file_that_cannot_be_read_is_told(file: Path) -> None:
     ("environ", "complaint"),
     [
         ({"EDGESEG_THREADS": "many"}, "EDGESEG_THREADS is a number, not 'many'"),
+        ({"EDGESEG_THREADS": "1" * 400}, "threads is too large a number"),
+        ({"EDGESEG_MODLE": "x"}, "there is no variable EDGESEG_MODLE; did you mean EDGESEG_MODEL?"),
+        ({"EDGESEG_CONFG": "x"}, "did you mean EDGESEG_CONFIG?"),
         ({"EDGESEG_THREADS": ""}, "EDGESEG_THREADS is a number, not ''"),
         ({"EDGESEG_DRAIN_SECONDS": "1s"}, "EDGESEG_DRAIN_SECONDS is a number, not '1s'"),
         ({"EDGESEG_LISTEN": ""}, "listen needs an address"),

@@ -144,7 +144,7 @@ def test_only_its_command_knows_the_measurements() -> None:
     others = [name for name in EDGESEGD if part(name) != "bench"]
     users = [name for name in others if "edgesegd.bench.board" in imports(EDGESEGD[name])]
     assert users == ["edgesegd.cli.bench"]
-    code = "import sys, edgesegd.cli.main; print('numpy' in sys.modules)"
+    code = "import sys, edgesegd.cli.command; print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
@@ -190,7 +190,7 @@ def test_the_front_loads_neither_numpy_nor_pillow_nor_a_runtime() -> None:
 
 
 def test_the_command_starts_without_grpc() -> None:
-    loaded = imported_by("import edgesegd.cli.main")
+    loaded = imported_by("import edgesegd.cli.command")
     assert "edgesegd" in loaded
     assert not {"grpc", "prometheus_client", "numpy", "PIL", *RUNTIMES} & loaded
 

@@ -7,7 +7,7 @@ import platform
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -46,7 +46,7 @@ class Figure:
         return cls(name, against, aim, unit, statistics.median(values), min(values), max(values))
 
 
-def board_facts(inputs: Inputs, threads: int) -> dict[str, object]:
+def board_facts(inputs: Inputs, runtime: str, threads: int) -> dict[str, object]:
     """What the figures depend on."""
     processor = platform.processor() or platform.machine()
     if CPU_INFO.exists():
@@ -60,7 +60,7 @@ def board_facts(inputs: Inputs, threads: int) -> dict[str, object]:
         "cores": count_cores(),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "runtime": str(load_runtime("auto")),
+        "runtime": str(load_runtime(runtime)),
         "threads": threads,
         "model": inputs.model.name,
         "inputs": inputs.names,
@@ -69,14 +69,18 @@ def board_facts(inputs: Inputs, threads: int) -> dict[str, object]:
 
 async def measure_board(
     inputs: Inputs,
-    delegate: str,
+    flags: Sequence[str],
+    runtime: str,
     threads: int,
     *,
     rounds: int,
     announce: Callable[[str], None] = lambda _: None,
 ) -> AsyncIterator[Figure]:
-    """Each figure as it is found; `announce` is told before what is measured."""
-    flags = [f"--model={inputs.model.path}", f"--threads={threads}", f"--delegate={delegate}"]
+    """Each figure as it is found, of a daemon that is started with `flags` too.
+
+    The naive pipeline has the same `runtime`. `announce` is told before what is measured.
+    """
+    flags = [*flags, f"--model={inputs.model.path}", f"--threads={threads}"]
     with tempfile.TemporaryDirectory() as folder:
         socket = f"{folder}/grpc.sock"
         announce("start")
@@ -88,7 +92,7 @@ async def measure_board(
                 yield Figure.of("start to first result", "", "≤ 1.5", [first], "s")
                 announce("latency")
                 latency = await measure_latency(
-                    daemon.address, inputs, threads, rounds=rounds, frames=20
+                    daemon.address, inputs, threads, runtime=runtime, rounds=rounds, frames=20
                 )
                 for other, text, aim in (
                     ("naive", "the naive pipeline in process", "≤ 0.65"),
@@ -151,9 +155,9 @@ def as_json(facts: dict[str, object], figures: list[Figure]) -> dict[str, object
     return {"schema": 1, "board": facts, "figures": [asdict(figure) for figure in figures]}
 
 
-def default_threads() -> int:
+def default_threads(runtime: str) -> int:
     """As the daemon chooses where nothing was measured."""
-    return load_runtime("auto").default_threads()
+    return load_runtime(runtime).default_threads()
 
 
 def busy_hint() -> str:

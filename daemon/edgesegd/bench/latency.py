@@ -22,10 +22,16 @@ Rounds = dict[str, list[list[float]]]
 
 
 async def measure_latency(
-    address: str, inputs: Inputs, threads: int, *, rounds: int, frames: int
+    address: str,
+    inputs: Inputs,
+    threads: int,
+    *,
+    rounds: int,
+    frames: int,
+    runtime: str = "auto",
 ) -> Rounds:
     """What each frame took each way; a first round, which warms up, is left out."""
-    naive = NaivePipeline(inputs.model, threads)
+    naive = NaivePipeline(inputs.model, threads, runtime)
     found: Rounds = {"rpc": [], "naive": [], "invoke": []}
     async with grpc.aio.insecure_channel(address) as channel:
         one, frame = OneInFlight(channel), pb.Frame(data=inputs.jpeg)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from edgesegd.core.model.content import read_content
 from edgesegd.core.model.spec import ModelSpec, OutputKind
 from edgesegd.engine.runtime import load_runtime
 
@@ -16,13 +17,13 @@ from edgesegd.engine.runtime import load_runtime
 class NaivePipeline:
     """Pillow decode and resize, invoke, get_tensor, argmax."""
 
-    def __init__(self, model: ModelSpec, threads: int) -> None:
+    def __init__(self, model: ModelSpec, threads: int, runtime: str = "auto") -> None:
         self._model = model
-        runtime = load_runtime("auto")
-        self.interpreter = runtime.interpreter(
-            model_path=str(model.path),
+        installed = load_runtime(runtime)
+        self.interpreter = installed.interpreter(
+            model_content=read_content(model),
             num_threads=threads,
-            experimental_delegates=runtime.cpu_delegates(threads),
+            experimental_delegates=installed.cpu_delegates(threads),
         )
         self.interpreter.allocate_tensors()
         self._input = self.interpreter.get_input_details()[0]["index"]

@@ -5,18 +5,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import signal
 import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgesegd.cli.exit_codes import FAILED
-from edgesegd.config import Config
+from edgesegd.cli.options import add_options, effective_config
 from edgesegd.core.errors import ConfigError
 from edgesegd.core.model.reading import read_model
-from edgesegd.core.model.store import default_data_dir, resolve_model
+from edgesegd.core.model.store import resolve_model
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
-    defaults = Config()
     parser = commands.add_parser(
         "bench",
         help="measure this board",
@@ -35,14 +32,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "interpreter in process, in the same run. Takes about half a minute where an invoke takes "
         "10 ms. Nothing else should run meanwhile.",
     )
-    parser.add_argument("--model", default=defaults.model, help="model (default: %(default)s)")
     parser.add_argument("--image", type=Path, metavar="JPEG", help="picture (default: drawn)")
-    parser.add_argument("--delegate", default="cpu", help="delegate (default: %(default)s)")
-    parser.add_argument(
-        "--threads", type=int, default=0, help="threads; 0 is the daemon's choice (default: 0)"
-    )
     parser.add_argument("--rounds", type=_count, default=5, help="rounds of each (default: 5)")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    options = {"model", "delegate", "runtime", "threads", "data_dir"}
+    add_options(parser, options, defaults={"delegate": "cpu"})
     parser.set_defaults(run=run)
 
 
@@ -54,11 +48,8 @@ def _count(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print."""
-    # So that the daemon that is measured ends with this process, however it is ended.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
-    Config(model=args.model, delegate=args.delegate, threads=args.threads)  # it checks them
-    model = read_model(resolve_model(args.model, default_data_dir(os.environ)))
+    config = effective_config(args).config
+    model = read_model(resolve_model(config.model, Path(config.data_dir)))
     # Imported here, so that the other commands need none of it.
     from edgesegd.bench.board import as_json, board_facts, busy_hint, default_threads  # noqa: PLC0415
     from edgesegd.bench.inputs import drawn_inputs, pictured_inputs  # noqa: PLC0415
@@ -68,12 +59,16 @@ def run(args: argparse.Namespace) -> int:
         inputs = drawn_inputs(model) if args.image is None else pictured_inputs(model, args.image)
     except (OSError, ValueError) as error:
         raise ConfigError(f"--image {args.image} cannot be used: {error}") from None
-    threads = args.threads or default_threads()
-    facts = board_facts(inputs, threads)
+    threads = config.threads or default_threads(config.runtime)
+    facts = board_facts(inputs, config.runtime, threads)
+    flags = [f"--{name}={getattr(config, name)}" for name in ("delegate", "runtime")]
+    flags.append(f"--data-dir={config.data_dir}")
+    if args.config is not None:
+        flags.append(f"--config={args.config}")
     if hint := busy_hint():
         print(f"edgesegd: {hint}; the figures will suffer", file=sys.stderr)
     try:
-        figures = asyncio.run(_follow(inputs, args, threads))
+        figures = asyncio.run(_follow(inputs, flags, config.runtime, threads, args.rounds))
     except FrameFailed as error:
         print(f"edgesegd: a frame had no result, so nothing was measured: {error}", file=sys.stderr)
         return FAILED
@@ -84,8 +79,10 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-async def _follow(inputs: Inputs, args: argparse.Namespace, threads: int) -> list[Figure]:
-    """All figures; says on a terminal what is being measured."""
+async def _follow(
+    inputs: Inputs, flags: list[str], runtime: str, threads: int, rounds: int
+) -> list[Figure]:
+    """All figures, of a daemon with `flags`; says on a terminal what is being measured."""
     from rich.console import Console  # noqa: PLC0415 # only this command shows progress
 
     from edgesegd.bench.board import measure_board  # noqa: PLC0415
@@ -97,9 +94,7 @@ async def _follow(inputs: Inputs, args: argparse.Namespace, threads: int) -> lis
             if status is not None:
                 status.update(f"measuring {what}")
 
-        measuring = measure_board(
-            inputs, args.delegate, threads, rounds=args.rounds, announce=announce
-        )
+        measuring = measure_board(inputs, flags, runtime, threads, rounds=rounds, announce=announce)
         return [figure async for figure in measuring]
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgesegd.cli.model_info import facts_as_json, facts_as_table
+from edgesegd.cli.options import add_options, effective_config
 from edgesegd.core.model.published import downloads
 from edgesegd.core.model.reading import read_model
-from edgesegd.core.model.store import BUILTIN, default_data_dir, list_models, resolve_model
+from edgesegd.core.model.store import list_models, resolve_model
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -21,7 +21,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     parser = subparsers.add_parser("models", help="list, fetch and inspect models")
     parser.set_defaults(run=run)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    actions.add_parser("list", help="the models that can be served by name")
+    listing = actions.add_parser("list", help="the models that can be served by name")
     pulling = actions.add_parser("pull", help="fetch a published model and check it")
     pulling.add_argument("name", metavar="NAME", help=f"one of: {', '.join(sorted(downloads()))}")
     pulling.add_argument(
@@ -32,19 +32,25 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     )
     showing = actions.add_parser("info", help="what is known about a model, and from where")
     showing.add_argument(
-        "model", metavar="NAME|PATH", nargs="?", default=BUILTIN, help="default: the built-in one"
+        "model",
+        metavar="NAME|PATH",
+        nargs="?",
+        help="default: the one that is configured, else the built-in one",
     )
     showing.add_argument("--json", action="store_true", help="for programs")
+    for action in (listing, pulling, showing):
+        add_options(action, {"data_dir"})
 
 
 def run(args: Namespace) -> int:
     """Do what was asked for; raises `StartupError` where that cannot be done."""
-    data_dir = default_data_dir(os.environ)
+    config = effective_config(args).config
+    data_dir = Path(config.data_dir)
     match args.action:
         case "pull":
             _pull(args.name, data_dir, args.source)
         case "info":
-            _info(args.model, data_dir, as_json=args.json)
+            _info(config.model, data_dir, as_json=args.json)
         case _:
             _list(data_dir)
     return 0

@@ -1,26 +1,42 @@
-"""The options of `Config` as flags."""
+"""The options of `Config` as flags, alike for all commands."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import get_type_hints
 
 from edgesegd.config import ENV_PREFIX, Config, Effective, Value, load_config, parse
 
+ALL = tuple(setting.name for setting in fields(Config))
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """One flag for each option, and `--config`."""
+
+def add_options(
+    parser: argparse.ArgumentParser,
+    names: Collection[str] = ALL,
+    *,
+    defaults: Mapping[str, Value] | None = None,
+) -> None:
+    """One flag for each option in `names`, and `--config`; `defaults` are the command's own."""
+    own = dict(defaults or {})
+    parser.set_defaults(option_defaults=own)
     parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="TOML file with any of the options below"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help=f"TOML file with any of the daemon's options [{ENV_PREFIX}CONFIG]",
     )
     kinds = get_type_hints(Config)
     for setting in fields(Config):
+        if setting.name not in names:
+            continue
         kind = kinds[setting.name]
         repeated = kind not in (str, int, float)
-        default = setting.default
+        default = own.get(setting.name, setting.default)
         shown = f" (default: {_shown(default)})" if default else ""
         parser.add_argument(
             "--" + setting.name.replace("_", "-"),
@@ -35,20 +51,32 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def effective_config(args: argparse.Namespace) -> Effective:
-    """The configuration that flags, environment and file give; raises ConfigError."""
+    """The configuration that flags, environment and file give; raises ConfigError.
+
+    A command without the flag of an option has it from the others. Variables that are ignored are
+    told on stderr.
+    """
     kinds = get_type_hints(Config)
     flags: dict[str, Value] = {}
     for setting in fields(Config):
-        given = getattr(args, setting.name)
+        given = getattr(args, setting.name, None)
         if isinstance(given, list):
             flags[setting.name] = tuple(given)
         elif given is not None:
             flag = "--" + setting.name.replace("_", "-")
             flags[setting.name] = parse(flag, given, kinds[setting.name])
-    file = args.config
-    if file is None and (named := os.environ.get(ENV_PREFIX + "CONFIG")):
-        file = Path(named)
-    return load_config(flags, os.environ, file)
+    effective = load_config(flags, os.environ, _config_file(args), args.option_defaults)
+    if effective.ignored:
+        print(f"edgesegd: no options, so ignored: {', '.join(effective.ignored)}", file=sys.stderr)
+    return effective
+
+
+def _config_file(args: argparse.Namespace) -> Path | None:
+    """The file that the flag or the variable names; None where neither does."""
+    if args.config is None and (named := os.environ.get(ENV_PREFIX + "CONFIG")):
+        return Path(named)
+    file: Path | None = args.config
+    return file
 
 
 def _shown(value: object) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import sys
 from contextlib import nullcontext
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgesegd.cli.options import add_options, effective_config
 from edgesegd.config import Config
 from edgesegd.core.delegates.spec import DelegateSpec
 from edgesegd.core.delegates.table import KNOWN
@@ -19,8 +19,9 @@ from edgesegd.core.errors import ConfigError
 from edgesegd.core.model.pair import ModelPair, find_pair
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.spec import ModelSpec
-from edgesegd.core.model.store import default_data_dir, resolve_model
+from edgesegd.core.model.store import resolve_model
 from edgesegd.probe.candidates import Candidate, find_candidates
+from edgesegd.probe.choice import STEP_SECONDS
 from edgesegd.probe.probe import probe
 from edgesegd.probe.report import Finding, Verdict, choose, count_threads
 
@@ -32,7 +33,6 @@ NONE_CHOSEN = 1
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
-    defaults = Config()
     parser = commands.add_parser(
         "probe",
         help="try every delegate and say which is the best",
@@ -40,38 +40,39 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "whether it loads, what it claims of the model, whether it agrees with the CPU, and how "
         "fast it is.",
     )
-    parser.add_argument("--model", default=defaults.model, help="model (default: %(default)s)")
     parser.add_argument(
         "--delegate",
+        dest="also",
         action="append",
         default=[],
         metavar="PATH.so[:k=v,…]",
         help="a delegate to try besides the known ones; may be repeated",
     )
-    parser.add_argument("--runtime", default=defaults.runtime, help="TFLite runtime (auto)")
     parser.add_argument(
-        "--threads",
-        type=int,
-        default=defaults.threads,
-        help="threads; 0 tries several on the CPU (default: 0)",
-    )
-    parser.add_argument(
-        "--timeout", type=float, default=30.0, metavar="S", help="deadline of each try (30 s)"
+        "--timeout",
+        type=float,
+        default=STEP_SECONDS,
+        metavar="S",
+        help="how long each step of a try may be silent: loading, or one invoke; more where an "
+        "invoke takes long here (30 s)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON (docs/probe.md)")
+    add_options(parser, {"model", "candidates", "runtime", "threads", "data_dir"})
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Try all, print the findings; 1 where nothing can be chosen."""
-    Config(model=args.model, runtime=args.runtime, threads=args.threads)  # it checks them
+    config = effective_config(args).config
     if not (isfinite(args.timeout) and args.timeout > 0):
         raise ConfigError(f"--timeout is a number of seconds above 0, not {args.timeout:g}")
-    pair = find_pair(read_model(resolve_model(args.model, default_data_dir(os.environ))))
+    pair = find_pair(read_model(resolve_model(config.model, Path(config.data_dir))))
     if pair.ignored:
         print(f"edgesegd: not taken for the other file of a pair: {pair.ignored}", file=sys.stderr)
-    candidates = find_candidates(pair, tuple(args.delegate))
-    findings = choose(asyncio.run(_follow(pair, candidates, args)))
+    forced = () if config.forced_delegate is None else (config.delegate,)
+    also = dict.fromkeys((*forced, *config.candidates, *args.also))
+    candidates = find_candidates(pair, tuple(also))
+    findings = choose(asyncio.run(_follow(pair, candidates, config, args.timeout)))
     if args.json:
         print(json.dumps(_report(pair.served, findings), indent=2))
     else:
@@ -81,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _follow(
-    pair: ModelPair, candidates: list[Candidate], args: argparse.Namespace
+    pair: ModelPair, candidates: list[Candidate], config: Config, seconds: float
 ) -> list[Finding]:
     """All findings; says on a terminal which candidate is being tried."""
     from rich.console import Console  # noqa: PLC0415 # only this command shows progress
@@ -96,9 +97,9 @@ async def _follow(
         trying = probe(
             pair,
             candidates,
-            runtime=args.runtime,
-            threads=args.threads,
-            seconds=args.timeout,
+            runtime=config.runtime,
+            threads=config.threads,
+            seconds=seconds,
             announce=announce,
         )
         return [finding async for finding in trying]

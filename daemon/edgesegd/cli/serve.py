@@ -12,6 +12,9 @@ from edgesegd.config import Config
 from edgesegd.core.errors import RuntimeMissing
 from edgesegd.logs import set_up_logging
 
+MULTIPROCESS = ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir")
+"""Set for other programs of the same environment; the old name counts too."""
+
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
@@ -39,6 +42,9 @@ async def _serve(config: Config) -> int:
     # Children are started by a fork and an exec, which need nothing of gRPC. Where no process is
     # to be had, its handlers around the fork were seen to stop the daemon for good.
     os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
+    # With one prometheus_client keeps its numbers in files, which it cannot for all kinds of ours.
+    for name in MULTIPROCESS:
+        os.environ.pop(name, None)
     # Imported here, so that the other commands need neither gRPC nor prometheus_client.
     try:
         from edgesegd.daemon import Daemon  # noqa: PLC0415

@@ -7,6 +7,9 @@ import os
 MOST_THREADS = 4
 """More brought nothing on small models; boards with more cores have slow ones among them."""
 
+LARGEST_THREADS = 256
+"""More than that are a slip."""
+
 LEAST_CORES_TO_SPARE_ONE = 3
 """With fewer, a core for the front alone would cost the model half of what there is."""
 

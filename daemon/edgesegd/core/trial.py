@@ -22,12 +22,14 @@ SOFTWARE_ADAPTER = "software"
 class TrialOrder:
     """One delegate to be tried on one model.
 
-    `model_path` is the file that the delegate runs, which need not be the CPU's. `reference` is the
+    `model_path` is the file that the delegate runs, which need not be the CPU's, and `model_sha256`
+    is that of its content. `reference` is the
     descriptor of a file that holds what the CPU gave; where it is empty, this trial is the CPU's
     first and writes it. `threads` of 0 are as many as make sense.
     """
 
     model_path: str
+    model_sha256: str
     runtime: str
     delegate: DelegateSpec
     threads: int

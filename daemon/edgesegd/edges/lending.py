@@ -16,8 +16,8 @@ import socket
 
 from edgesegd.core.errors import CannotListen, EdgesegError, InvalidFrame, Overloaded
 from edgesegd.core.region import Region
-from edgesegd.edges.listening import remove_left_socket
 from edgesegd.edges.regions import Regions
+from edgesegd.edges.unix_path import check_unix_path
 from edgesegd.tasks import log_failure
 
 log = logging.getLogger(__name__)
@@ -40,9 +40,9 @@ class Lending:
         self._accepting: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Listen; raises CannotListen."""
+        """Listen; raises CannotListen, also where anything lies that is not a left socket."""
+        check_unix_path(self.path, self.path)
         try:
-            remove_left_socket(self.path)
             self._socket.setblocking(False)
             self._socket.bind(self.path)
             self._socket.listen()

@@ -2,78 +2,88 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
-import os
 import re
 import socket
-import stat
+import sys
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import grpc.aio
 
 from edgesegd.core.errors import CannotListen, ConfigError
+from edgesegd.edges.binding import bind_one_port
+from edgesegd.edges.unix_path import check_unix_path, encode_unix_path
 
 UNIX = "unix:///"
-PROBE_SECONDS = 1.0
 LARGEST_PORT = 65535
+NO_HOST = re.compile(r"[\s\0/\[\]]")
+
+
+class Endpoint(NamedTuple):
+    """A family of addresses, and an address of it as sockets take it, with a scope's number."""
+
+    family: socket.AddressFamily
+    sockaddr: tuple[Any, ...]
+
+    def __str__(self) -> str:
+        """As gRPC takes it: the percent sign of a scope is encoded."""
+        host, port, *_, scope = *self.sockaddr, 0, 0
+        if self.family != socket.AF_INET6:
+            return f"{host}:{port}"
+        scope = self.sockaddr[3]
+        return f"[{host}%25{scope}]:{port}" if scope else f"[{host}]:{port}"
 
 
 def listen(server: grpc.aio.Server, address: str) -> str:
     """Bind `server` to "HOST:PORT" or "unix:///PATH"; the address with its real port.
 
-    Raises ConfigError for a malformed address, CannotListen where it is taken or not ours.
+    A name is every address that it has here, all with one port. Raises ConfigError for a malformed
+    address, CannotListen, which says why.
     """
     if address.startswith(UNIX):
-        remove_left_socket(address.removeprefix("unix://"))
-    else:
-        split_address(address)
-    try:
-        port = server.add_insecure_port(address)
-    except RuntimeError:
-        port = 0
-    if port == 0:
-        raise CannotListen(
-            f"cannot listen on {address}: it is in use, or not an address of this machine; "
-            "choose another with --listen"
-        )
-    if address.startswith(UNIX):
+        path = address.removeprefix("unix://")
+        check_unix_path(address, path)
+        _add(server, address, encode_unix_path(path))
         return address
-    return f"{address.rpartition(':')[0]}:{port}"
+    host, port = split_address(address)
+    with contextlib.ExitStack() as held:
+        bound = bind_one_port(address, resolve(host, port), held)
+        if sys.platform != "linux":  # elsewhere the port would be gRPC's own rival
+            held.close()
+        for endpoint in bound:
+            _add(server, address, str(endpoint))
+    return f"{host}:{bound[0].sockaddr[1]}"
 
 
 def split_address(address: str) -> tuple[str, int]:
     """Host and port of "HOST:PORT"; raises ConfigError for anything else."""
     host, _, port = address.rpartition(":")
-    if not host or not re.fullmatch("[0-9]{1,5}", port) or int(port) > LARGEST_PORT:
+    if why := _why_none(address, host, port):
         raise ConfigError(
-            f"{address!r} is no address; write HOST:PORT or unix:///PATH "
-            f"(metrics: HOST:PORT only); ports end at {LARGEST_PORT}"
+            f"{address!r} is no address: {why}; write HOST:PORT or unix:///PATH "
+            "(metrics: HOST:PORT only)"
         )
     return host, int(port)
 
 
-def remove_left_socket(path: str) -> None:
-    """Remove the socket that a process left which was killed.
+def resolve(host: str, port: int) -> list[Endpoint]:
+    """Every address that `host` has, IPv6 ones with their scope; as `split_address` gives it.
 
-    Raises CannotListen where somebody answers at it, or where anything else lies at `path`.
+    Raises CannotListen where it is not known, ConfigError where it is no name at all.
     """
     try:
-        if not stat.S_ISSOCK(os.lstat(path).st_mode):
-            raise CannotListen(
-                f"cannot listen on {path}: something else lies there; remove it, or choose another"
-            )
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.settimeout(PROBE_SECONDS)
-            probe.connect(path)
-    except FileNotFoundError:
-        return
-    except ConnectionRefusedError:  # nobody is there any more
-        os.unlink(path)  # noqa: PTH108 # of a socket
-        return
-    except TimeoutError:  # somebody, who is busy
-        pass
-    except OSError:  # as binding will tell
-        return
-    raise CannotListen(f"cannot listen on {path}: another process does; choose another path")
+        found = socket.getaddrinfo(
+            host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except UnicodeError:
+        raise ConfigError(f"{host!r} is no name of a machine") from None
+    except OSError as error:
+        raise CannotListen(
+            f"cannot listen on {host}:{port}: {host} is not known here ({error.strerror})"
+        ) from None
+    return list(dict.fromkeys(Endpoint(family, sockaddr) for family, *_, sockaddr in found))
 
 
 def is_loopback(address: str) -> bool:
@@ -87,3 +97,32 @@ def is_loopback(address: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _why_none(address: str, host: str, port: str) -> str:
+    """Why it is no HOST:PORT; empty where it is one."""
+    in_brackets = host.startswith("[") and host.endswith("]")
+    bare = host[1:-1] if in_brackets else host
+    scheme, separator, _ = address.partition("://")
+    reasons: Iterable[tuple[bool, str]] = (
+        (address.startswith("unix:"), "a path begins with a slash"),
+        (bool(separator), f"{scheme}:// does not belong there"),
+        (not bare, "there is no host, such as 127.0.0.1, in it"),
+        (bool(NO_HOST.search(bare)), "a host has no spaces, slashes or brackets"),
+        (":" in bare and not in_brackets, "an IPv6 address stands in brackets, as [::1]:8460"),
+        (not re.fullmatch("[0-9]{1,5}", port), f"{port!r} is no port"),
+        (port.isdecimal() and int(port[:9]) > LARGEST_PORT, f"ports end at {LARGEST_PORT}"),
+    )
+    return next((why for wrong, why in reasons if wrong), "")
+
+
+def _add(server: grpc.aio.Server, address: str, encoded: str) -> None:
+    """What was found to be free is gRPC's; it gives no reason where it fails nevertheless."""
+    try:
+        port = server.add_insecure_port(encoded)
+    except RuntimeError:
+        port = 0
+    if port == 0:
+        raise CannotListen(
+            f"cannot listen on {address}: gRPC refuses {encoded}; choose another with --listen"
+        )

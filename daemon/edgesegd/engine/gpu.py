@@ -13,8 +13,7 @@ import numpy as np
 
 from edgesegd.core.errors import DelegateFailed, DelegateMissing, InvokeFailed
 from edgesegd.core.labels import OutputTensor
-from edgesegd.core.model.file_bytes import read_model_bytes
-from edgesegd.core.model.shorten import shortened_content
+from edgesegd.core.model.content import content_to_run
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.core.preprocess import InputTensor
 from edgesegd.engine.overheard import overhear_stderr
@@ -92,7 +91,7 @@ def load_on_gpu(runtime: Runtime, model: ModelSpec) -> GpuModel:
     options = compiled_model.Options(
         hardware_accelerators=compiled_model.HardwareAccelerator.GPU,
     )
-    content = shortened_content(model) or read_model_bytes(model.path)
+    content = content_to_run(model)
     failure: Exception | None = None
     with overhear_stderr() as heard:
         try:

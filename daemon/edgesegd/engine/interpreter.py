@@ -11,7 +11,7 @@ from edgesegd.core.delegates.locate import locate_library
 from edgesegd.core.delegates.spec import DelegateSpec
 from edgesegd.core.errors import DelegateFailed, DelegateMissing, InvokeFailed, ModelUnsupported
 from edgesegd.core.labels import OutputTensor
-from edgesegd.core.model.shorten import shortened_content
+from edgesegd.core.model.content import content_to_run
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.core.preprocess import InputTensor
 from edgesegd.engine.claims import count_claimed
@@ -131,10 +131,9 @@ def _explain(why: str) -> str:
 
 
 def _interpreter(runtime: Runtime, model: ModelSpec, delegates: list[Any], threads: int) -> Any:  # noqa: ANN401
-    source: dict[str, object] = {"model_path": str(model.path)}
-    if (content := shortened_content(model)) is not None:
-        source = {"model_content": content}
-    return runtime.interpreter(**source, num_threads=threads, experimental_delegates=delegates)
+    return runtime.interpreter(
+        model_content=content_to_run(model), num_threads=threads, experimental_delegates=delegates
+    )
 
 
 def _first_line(error: Exception) -> str:

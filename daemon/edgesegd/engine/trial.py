@@ -1,7 +1,8 @@
 """A delegate tried in a process of its own: `python -m edgesegd.engine.trial SOCKET_FD`.
 
-Its order comes on the socket. There it says, a JSON object a line, which stage it enters, then what
-it measured or why it cannot; so that its parent knows where it crashed or hung.
+Its order comes on the socket. There it says, a JSON object a line, which stage it enters and what
+each invoke took, then what it measured or why it cannot; so that its parent knows where it crashed
+or hung.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import socket
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from edgesegd.core.codec import Picture
-from edgesegd.core.errors import EdgesegError
+from edgesegd.core.errors import EdgesegError, ModelInvalid
 from edgesegd.core.geometry import fit
 from edgesegd.core.messages import error_message, from_line, to_line
 from edgesegd.core.model.reading import read_model
@@ -36,10 +37,11 @@ from edgesegd.engine.runtime import load_runtime
 
 PROBE_SEEDS = (101, 102, 103, 104)
 """Drawn scenes: the same on every board."""
-LEAST_INVOKES, MOST_INVOKES = 5, 30
+LEAST_INVOKES, ENOUGH_INVOKES, MOST_INVOKES = 2, 5, 30
 TIMED_SECONDS = 2.0
-"""Warm invokes are timed until both a number and this time are reached, or the most."""
-
+"""Warm invokes are timed until enough are and this time is reached, or the most."""
+LONGEST_TIMED_SECONDS = 10.0
+"""Where an invoke takes seconds the least are enough, if one more would take longer than that."""
 
 Say = Callable[..., None]
 """Sends the parent a message of its keyword arguments."""
@@ -64,13 +66,15 @@ def main(socket_fd: int) -> None:
 def run(order: TrialOrder, say: Say) -> Measured:
     """Load, compare, time; raises what the loading raises."""
     model = read_model(Path(order.model_path))
+    if model.sha256 != order.model_sha256:
+        raise ModelInvalid(f"{model.path} was replaced while it was probed; probe it again")
     runtime = load_runtime(order.runtime)
     threads = order.threads or runtime.default_threads()
     loaded = load_model(
         runtime, model, order.delegate, threads, enter=lambda stage: say(stage=stage)
     )
     say(stage="invoke")
-    probe = Probe(model, loaded)
+    probe = Probe(model, loaded, tell=lambda seconds: say(invoke_seconds=seconds))
     outputs = np.stack([probe.output_of(seed) for seed in PROBE_SEEDS])
     masks = Masks.of(model, outputs)
     if os.fstat(order.reference).st_size == 0:
@@ -95,11 +99,12 @@ def run(order: TrialOrder, say: Say) -> Measured:
 
 
 class Probe:
-    """Invokes a loaded model on drawn scenes."""
+    """Invokes a loaded model on drawn scenes; `tell` is given the seconds of each invoke."""
 
-    def __init__(self, model: ModelSpec, loaded: Loaded) -> None:
+    def __init__(self, model: ModelSpec, loaded: Loaded, *, tell: Callable[[float], None]) -> None:
         self._model = model
         self._loaded = loaded
+        self._tell = tell
         self._preprocessor = Preprocessor(model)
 
     def output_of(self, seed: int) -> Outputs:
@@ -109,20 +114,33 @@ class Probe:
         placed = fit(size, size, ResizePolicy.STRETCH)
         pixels = resize_picture(Picture(scene, size), placed)
         self._preprocessor.to_tensor(pixels, self._loaded.input())
-        self._loaded.invoke()
+        self._invoke()
         output: Outputs = self._loaded.output()[0].copy()
         return output
 
     def time_invokes(self) -> list[float]:
         """Seconds of each of some warm invokes."""
         seconds: list[float] = []
-        while len(seconds) < LEAST_INVOKES or (
-            len(seconds) < MOST_INVOKES and sum(seconds) < TIMED_SECONDS
-        ):
-            started = time.perf_counter()
-            self._loaded.invoke()
-            seconds.append(time.perf_counter() - started)
+        while not is_enough(seconds):
+            seconds.append(self._invoke())
         return seconds
+
+    def _invoke(self) -> float:
+        started = time.perf_counter()
+        self._loaded.invoke()
+        seconds = time.perf_counter() - started
+        self._tell(seconds)
+        return seconds
+
+
+def is_enough(seconds: Sequence[float]) -> bool:
+    """Whether no more invokes need to be timed; `seconds` are those that were."""
+    count, total = len(seconds), sum(seconds)
+    if count < LEAST_INVOKES:
+        return False
+    if count >= MOST_INVOKES or total + seconds[-1] > LONGEST_TIMED_SECONDS:
+        return True
+    return count >= ENOUGH_INVOKES and total >= TIMED_SECONDS
 
 
 if __name__ == "__main__":

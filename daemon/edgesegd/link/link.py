@@ -12,6 +12,7 @@ from collections import deque
 from dataclasses import replace
 from functools import partial
 
+from edgesegd.awake import done_within
 from edgesegd.child import Child, ending
 from edgesegd.core.arena import Arena
 from edgesegd.core.errors import EdgesegError, EngineStartFailed, EngineUnfit, StartupError
@@ -31,7 +32,6 @@ from edgesegd.core.messages import (
 )
 from edgesegd.core.region import LentFrame, Region, send_region
 from edgesegd.core.result import FrameResult
-from edgesegd.link.awake import done_within
 from edgesegd.scheduler.job import Job
 
 log = logging.getLogger(__name__)

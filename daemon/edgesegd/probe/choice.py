@@ -18,8 +18,8 @@ from edgesegd.probe.report import Finding, Verdict, choose, ranking
 
 log = logging.getLogger(__name__)
 
-TRIAL_SECONDS = 30.0
-"""Deadline of each trial."""
+STEP_SECONDS = 30.0
+"""How long each step of a trial may be silent, at least."""
 
 
 class Chooser:
@@ -52,8 +52,21 @@ class Chooser:
         self.memory = ChoiceMemory(folder / "state", pair.served.sha256, facts)
 
     def remembered(self) -> Selection | None:
-        """What an earlier probe chose; None where that is not to be had."""
-        return self.memory.recall()
+        """What an earlier probe chose; None where that is not to be had.
+
+        Only what would be tried now is taken: a name in a file is no reason to load a library.
+        """
+        selection = self.memory.recall()
+        if selection is None:
+            return None
+        known = [each.spec for each in self._candidates if not each.absent]
+        for delegate, _ in (*selection.ladder, *selection.beside):
+            if delegate not in known:
+                self.memory.gap = (
+                    f"{self.memory.path} names {delegate.name}, which is no candidate here"
+                )
+                return None
+        return selection
 
     async def choose(self) -> Selection:
         """Probe now, and remember.
@@ -94,7 +107,7 @@ class Chooser:
             candidates,
             runtime=self._runtime,
             threads=threads,
-            seconds=TRIAL_SECONDS,
+            seconds=STEP_SECONDS,
         )
         try:
             return [finding async for finding in trying]

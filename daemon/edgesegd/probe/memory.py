@@ -16,11 +16,16 @@ from typing import Any
 from edgesegd.core.delegates.locate import locate_library
 from edgesegd.core.delegates.selection import Selection
 from edgesegd.core.delegates.spec import Choice, DelegateSpec
+from edgesegd.core.regular_file import read_regular_file
+from edgesegd.core.replacement import replacing
+from edgesegd.probe.remembered import parse_selection
 from edgesegd.probe.report import Finding
 
 log = logging.getLogger(__name__)
 
 SCHEMA = 1
+LARGEST_FILE = 1 << 20
+"""Bytes; what a probe finds is far below."""
 RUNTIMES = ("ai-edge-litert", "tflite-runtime")
 MACHINE_ID = Path("/etc/machine-id")
 VULKAN_DRIVERS = (Path("/usr/share/vulkan/icd.d"), Path("/etc/vulkan/icd.d"))
@@ -66,16 +71,16 @@ class ChoiceMemory:
     def recall(self) -> Selection | None:
         """What was chosen; None where there is nothing, or something changed since."""
         try:
-            saved = json.loads(self.path.read_text(encoding="utf-8"))
-            facts, schema = dict(saved["facts"]), saved["schema"]
-            selection = Selection(_choices(saved["ladder"]), _choices(saved["beside"]))
+            saved = json.loads(read_regular_file(self.path, LARGEST_FILE))
+            if saved["schema"] != SCHEMA:
+                self.gap = f"{self.path} is of another version"
+                return None
+            facts = dict(saved["facts"])
+            selection = parse_selection(saved["ladder"], saved["beside"])
         except FileNotFoundError:
             return None
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as why:
-            self.gap = f"{self.path} cannot be read: {type(why).__name__}: {why}"
-            return None
-        if schema != SCHEMA or not selection.ladder:
-            self.gap = f"{self.path} is of another version, or empty"
+            self.gap = f"{self.path} cannot be used: {type(why).__name__}: {why}"
             return None
         changed = [name for name, value in self._facts.items() if facts.get(name) != value]
         if changed:
@@ -94,25 +99,14 @@ class ChoiceMemory:
         }
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._replace(json.dumps(saved, indent=2))
+            with replacing(self.path) as file:
+                file.write(json.dumps(saved, indent=2).encode())
         except OSError as error:
             log.warning("the choice of the delegate cannot be kept in %s: %s", self.path, error)
-
-    def _replace(self, text: str) -> None:
-        """Atomically: a daemon that is killed meanwhile leaves the old file."""
-        partial = self.path.with_suffix(".part")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(self.path)
 
 
 def _plain(choices: Sequence[Choice]) -> list[Facts]:
     return [{"delegate": asdict(delegate), "threads": threads} for delegate, threads in choices]
-
-
-def _choices(plain: Sequence[Facts]) -> tuple[Choice, ...]:
-    return tuple(
-        (DelegateSpec.from_message(each["delegate"]), int(each["threads"])) for each in plain
-    )
 
 
 def _version(distribution: str) -> str:

@@ -13,6 +13,7 @@ from edgesegd.core.threads import thread_cap
 from edgesegd.core.trial import TrialOrder
 from edgesegd.probe.candidates import Candidate
 from edgesegd.probe.report import Finding, Verdict, best_on_cpu, judge
+from edgesegd.probe.step_timeout import CpuStepTimeout, StepTimeout
 from edgesegd.probe.trial import NothingToTry, TrialFailed, try_delegate
 
 Announce = Callable[[Candidate], None]
@@ -30,14 +31,16 @@ async def probe(
     """A finding for each candidate, as it is made; the first must be the CPU.
 
     With `threads` of 0 the CPU is tried with 1, 2 and so on, a finding each, and all others with
-    as many as serve it best. `seconds` is the deadline of each trial; `announce` is told before
-    each. Raises ModelUnsupported where there is no CPU result to compare with, RuntimeMissing.
+    as many as serve it best. `seconds` is how long a step of a trial may be silent, more where an
+    invoke takes long on this board; `announce` is told before each trial. Raises ModelUnsupported
+    where there is no CPU result to compare with, RuntimeMissing.
     """
     plain = pair.cpu
     cpu, *others = candidates
     with os.fdopen(anonymous_file(), "rb") as reference:
-        bench = _Bench(pair, runtime, reference.fileno(), seconds, announce)
-        on_cpu = [await bench.find(replace(cpu, threads=threads or 1))]
+        bench = _Bench(pair, runtime, reference.fileno(), announce)
+        first = CpuStepTimeout(seconds)
+        on_cpu = [await bench.find(replace(cpu, threads=threads or 1), first)]
         yield on_cpu[0]
         if os.fstat(bench.reference).st_size == 0:
             raise ModelUnsupported(
@@ -45,12 +48,14 @@ async def probe(
                 f"{on_cpu[0].reason}"
             )
         for count in () if threads else _more_threads(on_cpu[0]):
-            on_cpu.append(await bench.find(replace(cpu, threads=count)))
+            again = CpuStepTimeout(seconds, invoke_seconds=first.slowest_invoke)
+            on_cpu.append(await bench.find(replace(cpu, threads=count), again))
             yield on_cpu[-1]
         best = best_on_cpu(on_cpu)
         for candidate in others:
             count = threads or (best.threads if best else 0)
-            yield await bench.find(replace(candidate, threads=count))
+            other = StepTimeout(seconds, invoke_seconds=first.slowest_invoke)
+            yield await bench.find(replace(candidate, threads=count), other)
 
 
 def _more_threads(first: Finding) -> range:
@@ -69,21 +74,27 @@ class _Bench:
     pair: ModelPair
     runtime: str
     reference: int
-    seconds: float
     announce: Announce
 
-    async def find(self, candidate: Candidate) -> Finding:
+    async def find(self, candidate: Candidate, timeout: StepTimeout) -> Finding:  # noqa: ASYNC109 # of each step
         """What becomes of a candidate."""
         spec, title = candidate.spec, candidate.title
         if candidate.absent:
             return Finding(spec, title, Verdict.ABSENT, candidate.absent)
-        path = str(self.pair.for_delegate(spec).path)
-        order = TrialOrder(path, self.runtime, spec, candidate.threads, self.reference)
+        model = self.pair.for_delegate(spec)
+        order = TrialOrder(
+            model_path=str(model.path),
+            model_sha256=model.sha256,
+            runtime=self.runtime,
+            delegate=spec,
+            threads=candidate.threads,
+            reference=self.reference,
+        )
         self.announce(candidate)
         try:
-            finding = judge(spec, title, await try_delegate(order, seconds=self.seconds))
+            finding = judge(spec, title, await try_delegate(order, timeout=timeout))
         except NothingToTry as missing:
             finding = Finding(spec, title, Verdict.ABSENT, str(missing))
         except TrialFailed as failure:
             finding = Finding(spec, title, Verdict.FAILED, str(failure))
-        return replace(finding, model=path, threads=order.threads)
+        return replace(finding, model=order.model_path, threads=order.threads)

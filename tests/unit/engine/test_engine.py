@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -187,9 +188,15 @@ def test_a_failed_invoke_is_the_engines_failure(model: ModelSpec, runtime: Runti
 def test_a_model_that_the_runtime_cannot_read_is_unsupported(
     model: ModelSpec, runtime: Runtime, tmp_path: Path
 ) -> None:
-    path = tmp_path / "rooms.tflite"
-    path.write_bytes(b"no model at all")
-    broken = dataclasses.replace(model, path=path, custom_ops=("SomethingOwn",), upsampling=None)
+    path, content = tmp_path / "rooms.tflite", b"\0\0\0\0TFL3, but no model at all"
+    path.write_bytes(content)
+    broken = dataclasses.replace(
+        model,
+        path=path,
+        sha256=sha256(content).hexdigest(),
+        custom_ops=("SomethingOwn",),
+        upsampling=None,
+    )
     with pytest.raises(ModelUnsupported, match=r"cannot run rooms.tflite .*SomethingOwn") as caught:
         Engine(broken, runtime, DelegateSpec(), threads=1, **LIMITS)
     assert "\n" not in str(caught.value)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgesegd.link.awake import done_within
+from edgesegd.awake import done_within
 from edgesegd.link.backoff import Backoff
 from edgesegd.link.bound import FACTOR, FLOOR_SECONDS, AnswerBound
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,11 @@ def test_a_label_file_ends_at_its_first_blank_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
+        ("a = " + "[" * 100_000, "is not valid TOML"),
+        ("[output]\nindex = 0x" + "9" * 10_000, "it is a number of too many digits"),
+        ("[output]\nindex = 1" + "0" * 400, "output.index must be a whole number"),
+        ('[pair]\ncpu = "a\\u0000b"', "pair.cpu must be the name of a file, which has no NUL"),
+        ('[classes]\nfile = "a\\u0000b"', "classes.file must be the name of a file"),
         ("[inptu]", "there is no inptu; did you mean input?"),
         ("[input]\nmaen = 1", "there is no input.maen; did you mean input.mean?"),
         ("[pair]\nzzz = 1", "there is no pair.zzz; known: cpu"),
@@ -112,3 +118,13 @@ def test_what_is_no_text_is_named(tmp_path: Path) -> None:
     path.mkdir()
     with pytest.raises(ConfigError, match="cannot be read"):
         read_sidecar(path)
+
+
+def test_what_is_no_file_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.toml")
+    with pytest.raises(ConfigError, match=r"x\.toml cannot be read: it is not a regular file"):
+        read_sidecar(tmp_path / "x.toml")
+    os.mkfifo(tmp_path / "labels.txt")
+    with pytest.raises(ConfigError, match=r"labels\.txt cannot be read"):
+        (tmp_path / "x.toml").unlink()
+        read(tmp_path, '[classes]\nfile = "labels.txt"')

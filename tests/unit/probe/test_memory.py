@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -60,6 +64,99 @@ def test_a_damaged_file_is_as_good_as_none(tmp_path: Path, text: str) -> None:
     assert memory(tmp_path).recall() is None
     memory(tmp_path).keep(CHOICES, [])
     assert memory(tmp_path).recall() == CHOICES
+
+
+CPU_SAVED = {"delegate": asdict(DelegateSpec()), "threads": 1}
+NPU_SAVED = {"delegate": asdict(parse_delegate("/opt/libnpu.so")), "threads": 1}
+
+
+def npu(**changed: object) -> dict[str, object]:
+    return NPU_SAVED | {"delegate": asdict(parse_delegate("/opt/libnpu.so")) | changed}
+
+
+@pytest.mark.parametrize(
+    ("ladder", "beside"),
+    [
+        *(([CPU_SAVED | {"threads": each}], []) for each in (-5, 257, True, "2", 1.0, None)),
+        ([CPU_SAVED | {"threads": 10**400}], []),
+        ([], []),
+        ([NPU_SAVED], []),
+        ([CPU_SAVED, NPU_SAVED], []),
+        ([CPU_SAVED, CPU_SAVED], []),
+        ([CPU_SAVED], [CPU_SAVED]),
+        ({"0": CPU_SAVED}, []),
+        ("ladder", []),
+        ([CPU_SAVED], None),
+        *(
+            ([npu(**changed), CPU_SAVED], [])
+            for changed in (
+                {"name": 1},
+                {"name": ""},
+                {"libraries": "/opt/libnpu.so"},
+                {"libraries": [""]},
+                {"libraries": ["/opt\0"]},
+                {"libraries": [1]},
+                {"options": {"cores": 2}},
+                {"options": [["cores", "2"]]},
+                {"built_in": 1},
+            )
+        ),
+        ([{"delegate": asdict(DelegateSpec("npu")), "threads": 1}], []),
+    ],
+)
+def test_what_no_daemon_could_serve_with_is_as_good_as_none(
+    tmp_path: Path, ladder: object, beside: object
+) -> None:
+    kept = memory(tmp_path)
+    kept.keep(CHOICES, [])
+    saved = json.loads(kept.path.read_text()) | {"ladder": ladder, "beside": beside}
+    kept.path.write_text(json.dumps(saved))
+    assert kept.recall() is None
+    assert "cannot be used" in kept.gap
+
+
+def test_a_number_beyond_all_numbers_is_as_good_as_none(tmp_path: Path) -> None:
+    kept = memory(tmp_path)
+    kept.keep(CHOICES, [])
+    kept.path.write_text(kept.path.read_text().replace('"threads": 4', '"threads": 1e999'))
+    assert kept.recall() is None
+
+
+def lay_fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def lay_large_file(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+
+
+@pytest.mark.parametrize("lay", [Path.mkdir, lay_fifo, lay_large_file])
+def test_what_is_no_small_file_is_as_good_as_none(
+    tmp_path: Path, lay: Callable[[Path], None]
+) -> None:
+    kept = memory(tmp_path)
+    lay(kept.path)
+    assert kept.recall() is None
+    assert "cannot be used" in kept.gap
+
+
+@pytest.fixture
+def _full_disk() -> Iterator[None]:
+    """No file can have more than 100 bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.usefixtures("_full_disk")
+def test_a_full_disk_leaves_nothing_behind(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    memory(tmp_path).keep(CHOICES, [])
+    assert "cannot be kept" in caplog.text
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_of_another_version(tmp_path: Path) -> None:

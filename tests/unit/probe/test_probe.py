@@ -13,6 +13,7 @@ from edgesegd.core.trial import Measured, TrialOrder
 from edgesegd.probe import probe as module
 from edgesegd.probe.candidates import Candidate, find_candidates
 from edgesegd.probe.report import Finding
+from edgesegd.probe.step_timeout import StepTimeout
 from edgesegd.probe.trial import TrialFailed
 from support.model_specs import model_spec
 
@@ -20,11 +21,11 @@ SECONDS = {1: 0.040, 2: 0.021, 3: 0.020}
 """Of an invoke on the CPU by its threads."""
 
 
-async def answer(order: TrialOrder, *, seconds: float) -> Measured:
+async def answer(order: TrialOrder, *, timeout: StepTimeout) -> Measured:
     """What a child would say."""
-    del seconds
     os.write(order.reference, b"masks")
     took = SECONDS[order.threads]
+    timeout.observe(took)
     return Measured(
         runtime="ai-edge-litert 2.3",
         threads=order.threads,
@@ -41,12 +42,12 @@ async def answer(order: TrialOrder, *, seconds: float) -> Measured:
     )
 
 
-async def time_out_at_first(order: TrialOrder, *, seconds: float) -> Measured:
+async def time_out_at_first(order: TrialOrder, *, timeout: StepTimeout) -> Measured:
     """One thread gives its masks, but is too slow for the rest."""
     if order.threads == 1:
         os.write(order.reference, b"masks")
-        raise TrialFailed(f"no answer in {seconds:g} s, in invoke")
-    return await answer(order, seconds=seconds)
+        raise TrialFailed(f"no answer in {timeout.seconds:g} s, in invoke")
+    return await answer(order, timeout=timeout)
 
 
 async def findings(tmp_path: Path, threads: int = 0) -> list[Finding]:
@@ -85,7 +86,7 @@ async def test_a_first_trial_that_is_too_slow_does_not_end_the_probe(
 ) -> None:
     monkeypatch.setattr(module, "try_delegate", time_out_at_first)
     found = await findings(tmp_path)
-    assert found[0].reason == "no answer in 1 s, in invoke"
+    assert found[0].reason == "no answer in 10 s, in invoke"
     assert [each.threads for each in found if each.delegate.is_cpu] == [1, 2, 3]
     assert {each.threads for each in found[3:]} == {2}
 
@@ -93,8 +94,8 @@ async def test_a_first_trial_that_is_too_slow_does_not_end_the_probe(
 async def test_without_masks_of_the_cpu_there_is_nothing_to_compare_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def refuse(order: TrialOrder, *, seconds: float) -> Measured:
-        del order, seconds
+    async def refuse(order: TrialOrder, *, timeout: StepTimeout) -> Measured:
+        del order, timeout
         raise TrialFailed("unresolved custom op: Oddity")
 
     monkeypatch.setattr(module, "try_delegate", refuse)
@@ -104,3 +105,37 @@ async def test_without_masks_of_the_cpu_there_is_nothing_to_compare_with(
         "the CPU does not run rooms.tflite, so nothing can be compared with it: "
         "unresolved custom op: Oddity"
     )
+
+
+async def test_on_a_slow_board_each_step_has_the_time_that_it_needs_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An emulated one takes 17 s an invoke: it serves, so it can be probed."""
+    given: list[tuple[str, float]] = []
+
+    async def answer_slowly(order: TrialOrder, *, timeout: StepTimeout) -> Measured:
+        given.append((order.delegate.name, timeout.seconds))
+        timeout.observe(17)
+        return await answer(order, timeout=timeout)
+
+    monkeypatch.setattr(module, "try_delegate", answer_slowly)
+    await findings(tmp_path)
+    assert given[:3] == [("cpu", 10), ("cpu", 340), ("cpu", 340)]
+    assert given[-1] == ("mine", 340)
+
+
+async def test_a_slow_delegate_gives_the_next_one_no_more_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+
+    async def answer_slowly(order: TrialOrder, *, timeout: StepTimeout) -> Measured:
+        given.append(timeout.seconds)
+        if not order.delegate.is_cpu:
+            timeout.observe(17)
+        return await answer(order, timeout=timeout)
+
+    monkeypatch.setattr(module, "try_delegate", answer_slowly)
+    await findings(tmp_path)
+    assert len(given) > 4
+    assert set(given[3:]) == {1}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from edgesegd.core.errors import DownloadFailed, ModelMissing
 from edgesegd.core.model.download_source import read_source
 from edgesegd.core.model.published import Download, downloads
 from edgesegd.core.model.store import stored_path
+from edgesegd.core.replacement import replacing
 
 Progress = Callable[[int, int], None]
 """Called with the bytes that have come, and all that will."""
@@ -60,16 +60,8 @@ def fetch(
         if _is_there(path, wanted):
             return Pulled(path, is_new=False)
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            with partial.open("wb") as file:
-                _copy(source or wanted.url, file, wanted, progress, timeout_s)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        with replacing(path) as file:
+            _copy(source or wanted.url, file, wanted, progress, timeout_s)
     except OSError as fault:
         raise DownloadFailed(
             f"{path} cannot be written ({fault.strerror or fault}); EDGESEG_DATA_DIR may name "
@@ -118,12 +110,3 @@ def _copy(
             f"{source} is not {wanted.name}: its SHA-256 is {digest.hexdigest()}, "
             f"but {wanted.sha256} is expected"
         )
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the file's new name survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

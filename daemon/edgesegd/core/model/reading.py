@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from hashlib import sha256
 from pathlib import Path
 
@@ -24,6 +25,9 @@ DEFAULT_THRESHOLD = 0.5
 def read_model(path: Path, name: str | None = None) -> ModelSpec:
     """Read a model's file and what lies beside it; `name` is the file's own where left out.
 
+    The name is text, for clients and metrics: bytes of the file's own that are not UTF-8 are
+    escaped in it.
+
     The sidecar overrides what the file says, which comes before the preset of a published file;
     a default comes last, and only where it cannot be wrong. Raises `ModelMissing`;
     `ModelInvalid` for a file that is damaged, is no single-image segmentation model, or needs
@@ -32,11 +36,16 @@ def read_model(path: Path, name: str | None = None) -> ModelSpec:
     data = read_model_bytes(path)
     sidecar = read_sidecar(sidecar_path(path))
     try:
-        return _assemble(path, name or path.name.removesuffix(".tflite"), data, sidecar)
+        return _assemble(path, name or _name_of(path), data, sidecar)
     except ModelInvalid as fault:
         raise ModelInvalid(f"{path}: {fault}") from fault
     except ConfigError as fault:
         raise ConfigError(f"{sidecar.path}: {fault}") from fault
+
+
+def _name_of(path: Path) -> str:
+    stem = path.name.removesuffix(".tflite")
+    return os.fsencode(stem).decode("utf-8", "backslashreplace")
 
 
 def _assemble(path: Path, name: str, data: bytes, sidecar: Sidecar) -> ModelSpec:

@@ -6,16 +6,11 @@ Field numbers are those of the tables Model, SubGraph, SignatureDef and TensorMa
 
 from __future__ import annotations
 
-from edgesegd.core.model.file_bytes import read_model_bytes
 from edgesegd.core.model.flatbuffer import INT32, UINT32, FlatBuffer, Table
-from edgesegd.core.model.spec import ModelSpec, Upsampling
+from edgesegd.core.model.spec import Upsampling
 
-
-def shortened_content(model: ModelSpec) -> bytes | None:
-    """What a runtime is given in the place of the model's file; None where the file will do."""
-    if model.upsampling is None:
-        return None
-    return shorten_graph(read_model_bytes(model.path), model.upsampling)
+Edits = dict[int, bytes]
+"""What is written, by where."""
 
 
 def shorten_graph(data: bytes, upsampling: Upsampling) -> bytes:
@@ -24,34 +19,37 @@ def shorten_graph(data: bytes, upsampling: Upsampling) -> bytes:
     Nothing moves: operators are taken out of the list of them, and the output is another tensor.
     What nobody refers to any more stays in the file and costs the runtime nothing.
     """
-    short = bytearray(data)
     model = FlatBuffer(data).root()
     graph = model.tables(2)[0]
-    full = _take_out_operators(short, data, graph, upsampling)
+    edits = _without_operators(data, graph, upsampling)
+    last = graph.tables(3)[upsampling.left_out[0]]
+    full = last.integers(2, INT32)[0]
     start, count = graph.vector(2, INT32.size)
-    for at in range(start, start + count * INT32.size, INT32.size):
-        _redirect(short, at, full, upsampling.position)
+    outputs = list(range(start, start + count * INT32.size, INT32.size))
     for signature in model.tables(7):
-        for output in signature.tables(1):
-            at_index = output.place(1, UINT32.size)
-            if at_index is not None:
-                _redirect(short, at_index, full, upsampling.position)
-    return bytes(short)
+        places = (output.place(1, UINT32.size) for output in signature.tables(1))
+        outputs += [at for at in places if at is not None]
+    position = INT32.pack(upsampling.position)
+    edits |= {at: position for at in outputs if INT32.unpack_from(data, at)[0] == full}
+    return _edit(data, edits)
 
 
-def _take_out_operators(short: bytearray, data: bytes, graph: Table, upsampling: Upsampling) -> int:
-    """Close the gaps in the list of operators; the tensor that the last one wrote."""
+def _without_operators(data: bytes, graph: Table, upsampling: Upsampling) -> Edits:
+    """Close the gaps in the list of operators."""
     start, count = graph.vector(3, UINT32.size)
     places = [start + each * UINT32.size for each in range(count)]
     kept = [at for each, at in enumerate(places) if each not in upsampling.left_out]
-    UINT32.pack_into(short, start - UINT32.size, len(kept))
+    edits = {start - UINT32.size: UINT32.pack(len(kept))}
     for to, at in zip(places, kept, strict=False):
         # An offset counts from where it stands.
-        UINT32.pack_into(short, to, at + UINT32.unpack_from(data, at)[0] - to)
-    last = graph.tables(3)[upsampling.left_out[0]]
-    return last.integers(2, INT32)[0]
+        edits[to] = UINT32.pack(at + UINT32.unpack_from(data, at)[0] - to)
+    return edits
 
 
-def _redirect(short: bytearray, at: int, old: int, new: int) -> None:
-    if INT32.unpack_from(short, at)[0] == old:
-        INT32.pack_into(short, at, new)
+def _edit(data: bytes, edits: Edits) -> bytes:
+    """`data` with other numbers, in one copy: a model may be large."""
+    view, pieces, end = memoryview(data), list[bytes | memoryview](), 0
+    for at in sorted(edits):
+        pieces += [view[end:at], edits[at]]
+        end = at + len(edits[at])
+    return b"".join([*pieces, view[end:]])

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from edgesegd.core.errors import ConfigError
+from edgesegd.core.regular_file import read_regular_file, say_why
 
 _LARGEST_TEXT: Final = 1 << 20
+_LARGEST_NUMBER: Final = 1 << 31
 
 
 class TomlSection:
@@ -31,7 +33,10 @@ class TomlSection:
 
     def fault(self, key: str, expected: str) -> ConfigError:
         """The error for a key whose value is not as expected."""
-        found = repr(self._values[key]) if key in self._values else "left out"
+        try:
+            found = repr(self._values[key]) if key in self._values else "left out"
+        except ValueError:  # a whole number of thousands of digits
+            found = "a number of too many digits"
         if len(found) > 60:
             found = f"{found[:57]}..."
         return ConfigError(f"{self._file}: {self._name}.{key} must be {expected}; it is {found}")
@@ -41,7 +46,7 @@ class TomlSection:
         if not self.has(key):
             return None
         value = self._values[key]
-        if type(value) is not int or value < at_least:
+        if type(value) is not int or not at_least <= value <= _LARGEST_NUMBER:
             raise self.fault(key, f"a whole number from {at_least} on")
         return value
 
@@ -85,6 +90,8 @@ class TomlSection:
     def path(self, key: str) -> Path | None:
         """A path, relative to the file's folder."""
         text = self.text(key, "the name of a file")
+        if text is not None and "\0" in text:
+            raise self.fault(key, "the name of a file, which has no NUL in it")
         return None if text is None else self._file.parent / text
 
 
@@ -109,12 +116,9 @@ def load_sections(file: Path, keys: Mapping[str, Collection[str]]) -> dict[str, 
 def read_small_text(file: Path) -> str:
     """The text of a file of at most 1 MiB; raises `ConfigError` where that cannot be had."""
     try:
-        with file.open("rb") as stream:
-            content = stream.read(_LARGEST_TEXT + 1)
-    except (OSError, ValueError) as fault:
-        raise ConfigError(f"{file} cannot be read: {fault}") from fault
-    if len(content) > _LARGEST_TEXT:
-        raise ConfigError(f"{file} is larger than 1 MiB")
+        content = read_regular_file(file, _LARGEST_TEXT)
+    except OSError as fault:
+        raise ConfigError(f"{file} cannot be read: {say_why(fault)}") from fault
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as fault:

@@ -1,0 +1,31 @@
+"""The bytes that a runtime runs: those that the facts of a model were read from, no others.
+
+A runtime never opens a model's file itself. It might be another by then, or become another while
+the runtime has it mapped, as where a new one is copied over it; and not every path is text.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from edgesegd.core.errors import ModelInvalid
+from edgesegd.core.model.file_bytes import read_model_bytes
+from edgesegd.core.model.shorten import shorten_graph
+from edgesegd.core.model.spec import ModelSpec
+
+
+def read_content(model: ModelSpec) -> bytes:
+    """The whole file; raises ModelInvalid where it is not the one that `model` tells of."""
+    content = read_model_bytes(model.path)
+    if sha256(content).hexdigest() != model.sha256:
+        raise ModelInvalid(f"{model.path} was replaced while it was read; start again to use it")
+    return content
+
+
+def content_to_run(model: ModelSpec) -> bytes:
+    """What a runtime is given: the file, but for the end of the graph that `upsampling` stands for.
+
+    Raises as `read_content` does.
+    """
+    content = read_content(model)
+    return content if model.upsampling is None else shorten_graph(content, model.upsampling)

@@ -1,0 +1,38 @@
+"""Reading files that an operator names or an earlier run left: whatever lies there, it ends."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+
+class UnusableFile(OSError):
+    """It is no regular file, or too large."""
+
+
+def read_regular_file(path: Path, largest: int) -> bytes:
+    """All bytes of a file; raises OSError, or ValueError for a path with a NUL in it.
+
+    A folder, a FIFO or a device is not read, and nothing larger than `largest` bytes.
+    """
+    # Without O_NONBLOCK opening a FIFO waits for somebody to write it.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise UnusableFile("it is a folder, and a file is needed")
+        if not stat.S_ISREG(mode):
+            raise UnusableFile("it is not a regular file")
+        with open(descriptor, "rb", closefd=False) as file:
+            content = file.read(largest + 1)
+    finally:
+        os.close(descriptor)
+    if len(content) > largest:
+        raise UnusableFile(f"it is larger than {largest / (1 << 20):g} MiB")
+    return content
+
+
+def say_why(error: OSError) -> str:
+    """The reason without the path, which the caller has told."""
+    return error.strerror or str(error)

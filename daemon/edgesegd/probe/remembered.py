@@ -1,0 +1,56 @@
+"""A selection that was kept as JSON, taken for nothing but what it says.
+
+The file may be damaged, or edited by hand: whatever a daemon could not serve with is refused here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgesegd.core.delegates.selection import Selection
+from edgesegd.core.delegates.spec import Choice, DelegateSpec
+from edgesegd.core.threads import LARGEST_THREADS
+
+Plain = Any
+"""As JSON has it."""
+
+
+def parse_selection(ladder: Plain, beside: Plain) -> Selection:
+    """The selection; raises ValueError, which says what is wrong, LookupError or TypeError.
+
+    The CPU is the last of the ladder and stands nowhere else.
+    """
+    selection = Selection(_choices(ladder), _choices(beside))
+    *better, last = (delegate for delegate, _ in selection.ladder)
+    others = [*better, *(delegate for delegate, _ in selection.beside)]
+    if not last.is_cpu or any(delegate.is_cpu for delegate in others):
+        raise ValueError("the CPU is not the last choice")
+    return selection
+
+
+def _choices(plain: Plain) -> tuple[Choice, ...]:
+    if not isinstance(plain, list):
+        raise ValueError("the choices are no list")  # noqa: TRY004 # all of it is one kind of fault
+    return tuple((_delegate(each["delegate"]), _threads(each["threads"])) for each in plain)
+
+
+def _delegate(plain: Plain) -> DelegateSpec:
+    delegate = DelegateSpec.from_message(plain)
+    texts = (*delegate.libraries, *delegate.options, *delegate.options.values())
+    sound = (
+        isinstance(plain["libraries"], list)
+        and isinstance(plain["options"], dict)
+        and isinstance(plain["built_in"], bool)
+        and all(isinstance(text, str) and "\0" not in text for text in (delegate.name, *texts))
+        and all((delegate.name, *delegate.libraries))
+        and (not delegate.is_cpu or delegate == DelegateSpec())
+    )
+    if not sound:
+        raise ValueError(f"{plain!r} is no delegate")
+    return delegate
+
+
+def _threads(plain: Plain) -> int:
+    if type(plain) is not int or not 0 <= plain <= LARGEST_THREADS:
+        raise ValueError(f"threads are a number from 0 to {LARGEST_THREADS}, not {plain!r}")
+    return plain

@@ -1,0 +1,33 @@
+"""What is taken from the memory of an earlier probe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgesegd.core.delegates.selection import Selection
+from edgesegd.core.delegates.spec import DelegateSpec, parse_delegate
+from edgesegd.core.model.pair import ModelPair
+from edgesegd.probe.choice import Chooser
+from support.model_specs import model_spec
+
+
+def chooser(folder: Path) -> Chooser:
+    model = model_spec()
+    return Chooser(
+        ModelPair(model, model), runtime="auto", threads=0, also=("/opt/libnpu.so",), folder=folder
+    )
+
+
+def test_what_is_a_candidate_is_remembered(tmp_path: Path) -> None:
+    selection = Selection(((parse_delegate("/opt/libnpu.so"), 1), (DelegateSpec(), 2)))
+    chooser(tmp_path).memory.keep(selection, [])
+    assert chooser(tmp_path).remembered() == selection
+
+
+def test_a_library_that_nobody_named_is_not_loaded(tmp_path: Path) -> None:
+    """However it came into the file."""
+    choice = parse_delegate("/tmp/libother.so")  # noqa: S108 # never opened
+    chooser(tmp_path).memory.keep(Selection(((choice, 1), (DelegateSpec(), 2))), [])
+    again = chooser(tmp_path)
+    assert again.remembered() is None
+    assert again.memory.gap.endswith("names other, which is no candidate here")

@@ -1,0 +1,32 @@
+"""How long a trial may be silent."""
+
+from __future__ import annotations
+
+from edgesegd.probe.step_timeout import CPU_FACTOR, INVOKE_FACTOR, CpuStepTimeout, StepTimeout
+
+
+def test_a_step_has_the_given_seconds_while_invokes_are_short() -> None:
+    timeout = StepTimeout(30)
+    assert timeout.seconds == 30
+    timeout.observe(0.1)
+    assert timeout.seconds == 30
+
+
+def test_a_long_invoke_gives_all_later_steps_more_time() -> None:
+    timeout = StepTimeout(30)
+    timeout.observe(17)
+    timeout.observe(16)
+    assert timeout.seconds == INVOKE_FACTOR * 17
+
+
+def test_what_the_cpu_took_counts_before_the_first_invoke() -> None:
+    assert StepTimeout(30, invoke_seconds=17).seconds == INVOKE_FACTOR * 17
+
+
+def test_the_cpu_has_plenty_until_it_was_seen_to_run() -> None:
+    timeout = CpuStepTimeout(30)
+    assert timeout.seconds == CPU_FACTOR * 30
+    timeout.observe(0.1)
+    assert timeout.seconds == 30
+    timeout.observe(17)
+    assert timeout.seconds == INVOKE_FACTOR * 17

@@ -1,0 +1,92 @@
+"""A trial in a real child, with a delegate compiled from C."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgesegd.child import Child
+from edgesegd.core.arena import anonymous_file
+from edgesegd.core.delegates.spec import DelegateSpec, parse_delegate
+from edgesegd.core.model.reading import read_model
+from edgesegd.core.model.store import resolve_model
+from edgesegd.core.trial import TrialOrder
+from edgesegd.probe.step_timeout import CpuStepTimeout, StepTimeout
+from edgesegd.probe.trial import TrialFailed, try_delegate
+
+Order = Callable[[str], TrialOrder]
+
+
+@pytest.fixture
+async def order(fake_delegate: Path, tmp_path: Path) -> AsyncIterator[Order]:
+    """Orders of the test delegate by its options, and what the CPU gave to compare with."""
+    model = read_model(resolve_model("builtin", tmp_path))
+    with os.fdopen(anonymous_file(), "rb") as reference:
+
+        def make(options: str) -> TrialOrder:
+            spec = parse_delegate(f"{fake_delegate}:{options}") if options else DelegateSpec()
+            return TrialOrder(str(model.path), model.sha256, "auto", spec, 1, reference.fileno())
+
+        await try_delegate(make(""), timeout=CpuStepTimeout(30))
+        yield make
+
+
+@pytest.fixture
+async def unkillable(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[int]]:
+    """Children that SIGKILL does not end, as while a driver holds them in the kernel: their ids."""
+    pids: list[int] = []
+    monkeypatch.setattr(Child, "kill", lambda self: pids.append(self.pid))
+    yield pids
+    for pid in set(pids):
+        os.killpg(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+async def test_a_trial_that_cannot_be_killed_is_left_behind(
+    order: Order, unkillable: list[int]
+) -> None:
+    with pytest.raises(TrialFailed) as failure:
+        await try_delegate(order("mode=hang,at=create"), timeout=StepTimeout(4))
+    assert str(failure.value) == (
+        "no answer in 4 s, in create; it cannot be killed, for a driver holds it in the kernel"
+    )
+    assert len(set(unkillable)) == 1
+
+
+async def test_a_cancelled_trial_that_cannot_be_killed_holds_nobody_up(
+    order: Order, unkillable: list[int]
+) -> None:
+    trying = asyncio.create_task(
+        try_delegate(order("mode=hang,at=create"), timeout=StepTimeout(600))
+    )
+    await asyncio.sleep(0)
+    while not trying.done() and not unkillable:
+        trying.cancel()
+        await asyncio.wait({trying}, timeout=0.1)
+    with pytest.raises(asyncio.CancelledError):
+        await trying
+
+
+async def test_a_trial_may_take_longer_than_each_of_its_steps(order: Order) -> None:
+    timeout = StepTimeout(4)
+    measured = await try_delegate(order("claim=add,mode=slow,ms=600"), timeout=timeout)
+    assert measured.seconds_p50 > 0.6
+    assert timeout.slowest_invoke >= measured.seconds_p90
+
+
+async def test_a_hang_between_two_invokes_is_found(order: Order) -> None:
+    with pytest.raises(TrialFailed, match="no answer in 4 s, in invoke"):
+        await try_delegate(order("claim=add,mode=hang,after=2"), timeout=StepTimeout(4))
+
+
+async def test_a_model_that_was_replaced_is_not_tried(order: Order) -> None:
+    """What is found would be remembered for the file that was."""
+    other = replace(order("claim=add"), model_sha256="5d" * 32)
+    with pytest.raises(TrialFailed, match=r"scenes\.tflite was replaced while it was probed"):
+        await try_delegate(other, timeout=StepTimeout(30))
