@@ -1,4 +1,5 @@
-# Every target sets up what it needs, each environment once: .venv (LiteRT), .venv-tflite
+# Every target sets up what it needs, each environment once: .venv (LiteRT; what only developers
+# need comes into it with the first test or check), .venv-tflite
 # (tflite-runtime, which has wheels up to Python 3.11), .venv-oldest (that with the oldest packages
 # allowed), .venv-proto (the generator of the stubs), .tools (buf).
 PYTHON ?= python3
@@ -14,12 +15,12 @@ PEERS := mlserver pytriton litserve
 demo: .venv/.ready
 	.venv/bin/python demo/demo.py
 
-test: .venv/.ready .venv-tflite/.ready
+test: .venv/.ready-dev .venv-tflite/.ready
 	.venv/bin/python -m pytest -m "not slow" $(PYTEST_ARGS)
 	@if [ -x .venv-tflite/bin/python ]; then \
 	  .venv-tflite/bin/python -m pytest -m "runtime and not slow" $(PYTEST_ARGS); fi
 
-test-slow: .venv/.ready
+test-slow: .venv/.ready-dev
 	.venv/bin/python -m pytest -m slow $(PYTEST_ARGS)
 
 # The same with the oldest packages that pyproject.toml allows: Debian 12's, as on 32-bit boards.
@@ -27,7 +28,7 @@ test-oldest: .venv-oldest/.ready
 	@if [ -x .venv-oldest/bin/python ]; then \
 	  .venv-oldest/bin/python -m pytest -m "not slow" tests/unit tests/integration $(PYTEST_ARGS); fi
 
-check: .venv/.ready .venv-proto/.ready .tools/.ready
+check: .venv/.ready-dev .venv-proto/.ready .tools/.ready
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
@@ -43,7 +44,7 @@ proto: .venv-proto/.ready
 proto-baseline: .tools/.ready
 	.tools/node_modules/.bin/buf build -o proto/baseline.binpb
 
-bench: .venv/.ready
+bench: .venv/.ready-dev
 	.venv/bin/python benchmarks/latency.py
 	.venv/bin/python benchmarks/overload.py
 	.venv/bin/python benchmarks/fairness.py
@@ -55,7 +56,7 @@ bench: .venv/.ready
 	.venv/bin/python benchmarks/throughput.py
 
 # The same board's frames through other servers, each in an environment of its own.
-bench-peers: .venv/.ready $(PEERS:%=.venv-peers/%/.ready)
+bench-peers: .venv/.ready-dev $(PEERS:%=.venv-peers/%/.ready)
 	.venv/bin/python benchmarks/throughput.py
 
 bench-decoders: .venv-peers/decoders/.ready
@@ -66,7 +67,12 @@ builtin: .venv-training/.ready
 	.venv-training/bin/python training/train.py
 
 .venv/.ready: pyproject.toml scripts/make-venv
+	scripts/make-venv $(PYTHON) .venv '.[daemon]'
+
+# All that .venv/.ready stands for is there then too.
+.venv/.ready-dev: pyproject.toml scripts/make-venv
 	scripts/make-venv $(PYTHON) .venv '.[daemon,dev]'
+	touch $@
 
 .venv-tflite/.ready .venv-oldest/.ready: pyproject.toml scripts/make-venv tests/oldest.txt
 	@if [ -n "$(PYTHON_TFLITE)" ]; then \

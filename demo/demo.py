@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-import argparse
-import shutil
-import subprocess
+import signal
 import sys
-from pathlib import Path
+from types import FrameType
 
-from PIL import Image
-from rich.console import Console
-from rich.progress import track
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-from edgesegd.core.scenes import draw_clip
-from edgesegd.launch import LaunchedDaemon
+
+def end(number: int, _frame: FrameType | None) -> None:
+    """Unwind with 128 + n, so that the daemon ends too; once, however often the key is hit."""
+    for other in ENDING:
+        signal.signal(other, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
+for ending in ENDING:  # before the imports, which take a while
+    if signal.getsignal(ending) is not signal.SIG_IGN:
+        signal.signal(ending, end)
+
+import argparse  # noqa: E402
+import shutil  # noqa: E402
+import subprocess  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+from PIL import Image  # noqa: E402
+from rich.console import Console  # noqa: E402
+from rich.progress import track  # noqa: E402
+
+from edgesegd.core.scenes import draw_clip  # noqa: E402
+from edgesegd.launch import LaunchedDaemon  # noqa: E402
 
 CLIPS = (3, 7, 11, 20)
 """Seeds of the scenes; the built-in model was trained on others."""
@@ -35,9 +52,9 @@ def draw_frames(folder: Path, console: Console) -> int:
 
 
 def edgeseg(*arguments: str) -> int:
-    """Run the client's own command; its exit status."""
+    """Run the client's own command; its exit status. A terminal's Ctrl-C is for us alone."""
     return subprocess.run(
-        [sys.executable, "-m", "edgeseg_client", *arguments], check=False
+        [sys.executable, "-m", "edgeseg_client", *arguments], check=False, start_new_session=True
     ).returncode
 
 

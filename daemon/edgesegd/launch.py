@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,6 +17,28 @@ from edgesegd.core.errors import EngineStartFailed
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextlib.contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Those that may unwind this program come at the end, when it knows what it started.
+
+    Blocking them would not do: the kernel gives them to another thread, and Python to this one.
+    """
+    if threading.current_thread() is not threading.main_thread():  # where none is handled
+        yield
+        return
+    came: list[int] = []
+    handled = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, lambda n, _: came.append(n)) for number in handled}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for first in came[:1]:
+            signal.raise_signal(first)
 
 
 class LaunchedDaemon:
@@ -32,21 +54,23 @@ class LaunchedDaemon:
         self.address = self.metrics_url = ""
         self._ready = threading.Event()
         serve = ("serve", "--listen=127.0.0.1:0", "--metrics-listen=127.0.0.1:0")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "edgesegd", *serve, *flags],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-            env={**os.environ, **(env or {})},
-        )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
         try:
+            with _signals_held_back():
+                self.process = subprocess.Popen(
+                    [sys.executable, "-m", "edgesegd", *serve, *flags],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    start_new_session=True,
+                    env={**os.environ, **(env or {})},
+                )
+                self._reader = threading.Thread(target=self._read, daemon=True)
+                self._reader.start()
             self._ready.wait(READY_SECONDS)
         except BaseException:  # nobody else knows of the process yet
-            self.stop(signal.SIGKILL)
+            if hasattr(self, "_reader"):
+                self.stop(signal.SIGKILL)
             raise
         if not self.address or self.process.poll() is not None:
             self.stop(signal.SIGKILL)

@@ -81,7 +81,8 @@ def resolve(host: str, port: int) -> list[Endpoint]:
         raise ConfigError(f"{host!r} is no name of a machine") from None
     except OSError as error:
         raise CannotListen(
-            f"cannot listen on {host}:{port}: {host} is not known here ({error.strerror})"
+            f"cannot listen on {host}:{port}: {host} is not known here ({error.strerror}); "
+            "name an address of this machine"
         ) from None
     return list(dict.fromkeys(Endpoint(family, sockaddr) for family, *_, sockaddr in found))
 

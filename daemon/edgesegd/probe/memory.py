@@ -37,7 +37,7 @@ Facts = dict[str, Any]
 def machine_facts() -> Facts:
     """Of this machine and what is installed on it."""
     try:
-        machine_id = MACHINE_ID.read_text(encoding="ascii").strip()
+        machine_id = MACHINE_ID.read_text(encoding="ascii", errors="replace").strip()
     except OSError:
         machine_id = platform.node()
     return {

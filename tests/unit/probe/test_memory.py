@@ -179,6 +179,14 @@ def test_the_facts_of_this_machine_do_not_change_by_themselves() -> None:
     assert any(machine_facts()["runtimes"].values())
 
 
+def test_a_machine_id_that_is_no_text_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "machine-id").write_bytes(b"\xff\n")
+    monkeypatch.setattr("edgesegd.probe.memory.MACHINE_ID", tmp_path / "machine-id")
+    assert machine_facts()["machine"][0]
+
+
 def test_libraries_are_told_by_their_content(tmp_path: Path) -> None:
     library = tmp_path / "libnpu.so"
     delegates = [parse_delegate(str(library))]
