@@ -14,7 +14,7 @@ from typing import Any
 
 CHUNK = 1 << 16
 LEFT_BEHIND: list[subprocess.Popen[bytes]] = []
-"""Processes that could not be killed. They may yet end, and are reaped before the next one starts."""
+"""Processes that could not be killed. They may yet end, and are reaped before the next starts."""
 LONGEST_LINE = 4096
 """Bytes of output that are told as one line; of a longer one the last."""
 

@@ -251,6 +251,7 @@ class Daemon:
             slots=ENGINE_SLOTS,
             slot_size=self._limits.size,
             reference_path="" if plain is None else str(plain.path),
+            reference_sha256="" if plain is None else plain.sha256,
             check_every=self._config.check_every,
             # Engines on all cores have none to spare for another frame.
             overlap=not (self._many and delegate.is_cpu),

@@ -51,6 +51,7 @@ class EngineSetup:
     slots: int
     slot_size: int
     reference_path: str = ""
+    reference_sha256: str = ""
     check_every: int = 0
     overlap: bool = True
 

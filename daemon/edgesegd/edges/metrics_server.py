@@ -10,11 +10,12 @@ import threading
 import time
 from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from edgesegd.core.errors import CannotListen
+from edgesegd.edges.listening import resolve
 
 log = logging.getLogger(__name__)
 
@@ -86,15 +87,17 @@ class MetricsServer:
     """Serves `registry` over HTTP in a thread of its own; `address` is where."""
 
     def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
-        bare = host.strip("[]")
-        kind = _ServerV6 if ":" in bare else _Server
+        endpoints = resolve(host, port)
+        # Of a name's addresses one will do: scrapes come to the one that was announced.
+        family, where = min(endpoints, key=lambda each: each.family != socket.AF_INET)
         try:
-            self._server = make_server(bare, port, make_wsgi_app(registry), kind, _Silent)
+            self._server = (_ServerV6 if family == socket.AF_INET6 else _Server)(where, _Silent)
         except OSError as error:
             raise CannotListen(
                 f"cannot serve metrics on {host}:{port}: {error.strerror}; "
                 "choose another address with --metrics-listen"
             ) from None
+        self._server.set_app(make_wsgi_app(registry))
         self.address = f"{host}:{self._server.server_port}"
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="metrics", daemon=True

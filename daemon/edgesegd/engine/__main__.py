@@ -50,9 +50,7 @@ def main(socket_fd: int, descriptors_fd: int, arena_fd: int) -> None:
 
 def load_engine(setup: EngineSetup) -> Engine:
     """The engine that `setup` describes; raises a StartupError."""
-    model = read_model(Path(setup.model_path), setup.model_name)
-    if model.sha256 != setup.model_sha256:
-        raise ModelInvalid(f"{model.path} was replaced while it was served; restart the daemon")
+    model = read_unchanged(setup.model_path, setup.model_sha256, setup.model_name)
     runtime = load_runtime(setup.runtime)
     return Engine(
         model,
@@ -70,7 +68,17 @@ def read_reference(setup: EngineSetup, model: ModelSpec) -> ModelSpec | None:
     """The model that the CPU runs, to compare with; the same where it is not compiled for a TPU."""
     if setup.reference_path == setup.model_path:
         return model
-    return read_model(Path(setup.reference_path)) if setup.reference_path else None
+    if not setup.reference_path:
+        return None
+    return read_unchanged(setup.reference_path, setup.reference_sha256)
+
+
+def read_unchanged(path: str, expected: str, name: str | None = None) -> ModelSpec:
+    """The model that the front read; raises ModelInvalid where another lies there by now."""
+    model = read_model(Path(path), name)
+    if model.sha256 != expected:
+        raise ModelInvalid(f"{path} was replaced while it was served; restart the daemon")
+    return model
 
 
 if __name__ == "__main__":

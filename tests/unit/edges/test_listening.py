@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -65,18 +64,9 @@ async def test_ipv6(server: grpc.aio.Server) -> None:
     assert answers(address)
 
 
-def scoped_address() -> str:
-    """A link-local address of this machine, with its interface; skips where there is none."""
-    for line in Path("/proc/net/if_inet6").read_text(encoding="ascii").splitlines():
-        digits, *_, interface = line.split()
-        if digits.startswith("fe80"):
-            return f"{ipaddress.IPv6Address(int(digits, 16))}%{interface}"
-    pytest.skip("no interface has a link-local IPv6 address: bring one up")
-
-
 @pytest.mark.usefixtures("ipv6")
-async def test_an_address_with_its_interface(server: grpc.aio.Server) -> None:
-    host = scoped_address()
+async def test_an_address_with_its_interface(server: grpc.aio.Server, scoped_address: str) -> None:
+    host = scoped_address
     address = listen(server, f"[{host}]:0")
     await server.start()
     assert address.startswith(f"[{host}]:")

@@ -1,0 +1,21 @@
+"""Addresses that a machine may have."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+import pytest
+
+INTERFACES = Path("/proc/net/if_inet6")
+
+
+@pytest.fixture
+def scoped_address() -> str:
+    """A link-local address of this machine, with its interface; skips where there is none."""
+    lines = INTERFACES.read_text(encoding="ascii").splitlines() if INTERFACES.exists() else []
+    for line in lines:
+        digits, *_, interface = line.split()
+        if digits.startswith("fe80"):
+            return f"{ipaddress.IPv6Address(int(digits, 16))}%{interface}"
+    pytest.skip("no interface has a link-local IPv6 address: bring one up")
