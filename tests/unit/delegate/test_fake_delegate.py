@@ -259,6 +259,12 @@ def test_a_crash_ends_the_process(bench: Bench, mode: str, place: str) -> None:
     assert len(seen["it"].steps) == before[place]
 
 
+def test_the_process_id_is_written_to_the_pipe_right_before_a_crash(bench: Bench) -> None:
+    pipe = bench.folder / "pipe"
+    bench.run(case("it", {"mode": "exit", "at": "create", "pipe": str(pipe)}, scenes=[]), code=7)
+    assert pipe.read_text().strip().isdecimal()
+
+
 @pytest.mark.parametrize("place", ["invoke", "destroy"])
 def test_a_crash_comes_after_as_many_frames(bench: Bench, place: str) -> None:
     options = {"mode": "segv", "at": place, "after": 2}
