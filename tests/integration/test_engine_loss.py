@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.core.model.store import BUILTIN, resolve_model
-from support.calls import every, frames, segment, stub
+from support.calls import every, frames, segment, segment_in_step, stub
 from support.running_daemon import RunningDaemon
 
 pytestmark = pytest.mark.runtime
@@ -31,15 +31,14 @@ async def stream_with_fault(
     running: RunningDaemon, jpeg: bytes, number: int, *, count: int = 60, at: int = 20
 ) -> dict[int, pb.SegmentResponse]:
     """A stream of `count` frames; when frame `at` is answered, the engine gets a signal."""
-    answers: dict[int, pb.SegmentResponse] = {}
-    async with stub(running.address) as service:
-        async for response in service.Segment(iter([every(), *frames([jpeg] * count)])):
-            assert response.frame_id not in answers
-            answers[response.frame_id] = response
-            if response.frame_id == at:
-                assert running.engine_pid is not None
-                os.kill(running.engine_pid, number)
-    return answers
+
+    def answered(response: pb.SegmentResponse) -> None:
+        if response.frame_id == at:
+            assert running.engine_pid is not None
+            os.kill(running.engine_pid, number)
+
+    requests = [every(), *frames([jpeg] * count)]
+    return await segment_in_step(running.address, requests, answered)
 
 
 async def test_killed_in_mid_stream(own_daemon: RunningDaemon, jpeg: bytes) -> None:
