@@ -16,7 +16,7 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.core.model.reading import read_model
 from edgesegd.engine.runtime import load_runtime
 from support.calls import every, frames, segment
-from support.running_daemon import RunningDaemon
+from support.running_daemon import Launch, RunningDaemon
 
 pytestmark = [pytest.mark.realmodel, pytest.mark.runtime]
 
@@ -143,10 +143,10 @@ async def test_labels_are_the_plain_interpreters(
     assert np.mean(book_agreement) >= needed, dict(zip(PICTURES, book_agreement, strict=True))
 
 
-async def test_dog(shared_dir: Path) -> None:
+async def test_dog(launch: Launch, shared_dir: Path) -> None:
     """IoU of the dog against the ground truth through the whole RPC, its border ignored."""
     model = shared_dir / "models" / "deeplabv3_257_mv_gpu.tflite"
-    running = RunningDaemon(f"--model={model}")
+    running = launch(f"--model={model}")
     data = (shared_dir / "images" / "dog_segmentation.bmp").read_bytes()
     size = pb.OutputSize(mode=pb.OUTPUT_SIZE_MODE_FRAME)
     answers = await segment(running.address, [every(size=size), *frames([data])])
@@ -160,10 +160,12 @@ async def test_dog(shared_dir: Path) -> None:
     assert iou >= 0.95, f"IoU {iou:.4f}"
 
 
-async def test_a_jpeg_at_reduced_scale_agrees_with_a_full_decode(shared_dir: Path) -> None:
+async def test_a_jpeg_at_reduced_scale_agrees_with_a_full_decode(
+    launch: Launch, shared_dir: Path
+) -> None:
     """Of 480 rows even 240 are decoded, fewer than the model's 257."""
     model = shared_dir / "models" / "deeplabv3_257_mv_gpu.tflite"
-    running = RunningDaemon(f"--model={model}")
+    running = launch(f"--model={model}")
     data = [(shared_dir / "images" / name).read_bytes() for name in ("cat_720p.jpg", "pets.jpg")]
     for name in ("cat_1080p.jpg", "pets.jpg", "grace_hopper.bmp"):
         with Image.open(shared_dir / "images" / name) as picture:

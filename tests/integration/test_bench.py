@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -45,14 +46,20 @@ def test_its_daemon_ends_with_it(number: int) -> None:
         [sys.executable, "-m", "edgesegd", "bench"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as running:
         process = psutil.Process(running.pid)
+        started: list[psutil.Process] = []
         give_up = time.monotonic() + 30
-        while not (started := process.children(recursive=True)):
-            assert time.monotonic() < give_up
-            time.sleep(0.05)
-        running.send_signal(number)
-        assert running.wait(timeout=30) == 128 + number
-    _, left = psutil.wait_procs(started, timeout=10)
-    assert not left
+        try:
+            while not (started := process.children(recursive=True)):
+                assert time.monotonic() < give_up
+                time.sleep(0.05)
+            running.send_signal(number)
+            assert running.wait(timeout=30) == 128 + number
+            _, left = psutil.wait_procs(started, timeout=10)
+            assert not left
+        finally:
+            for each in (process, *started):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.kill()
 
 
 def test_what_cannot_be_is_told() -> None:

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from edgeseg_client.frame import ImageLike
 from edgeseg_client.shared_memory import SLOTS, FrameBuffer, borrow
 from support.calls import every, segment, stub
 from support.pictures import gradient
-from support.running_daemon import RunningDaemon
+from support.running_daemon import Launch, RunningDaemon
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is lent on Linux only")
 
@@ -61,6 +62,12 @@ def mapped(running: RunningDaemon) -> int:
     """How many regions its engine reads."""
     maps = Path(f"/proc/{running.engine_pid}/maps").read_text()
     return sum("edgeseg-region" in line for line in maps.splitlines())
+
+
+async def until_unmapped(running: RunningDaemon) -> None:
+    async with asyncio.timeout(10):
+        while mapped(running):
+            await asyncio.sleep(0.01)
 
 
 def nothing_is_left() -> bool:
@@ -131,21 +138,19 @@ async def test_a_region_whose_frame_failed_is_gone_too(
 ) -> None:
     """Though nobody collects garbage meanwhile."""
     await until_lent(unix_daemon, 0)
-    folder, before = Path(f"/proc/{unix_daemon.process.pid}/fd"), mapped(unix_daemon)
+    await until_unmapped(unix_daemon)
+    folder = Path(f"/proc/{unix_daemon.process.pid}/fd")
     descriptors = len(list(folder.iterdir()))
     for _ in range(10):
-        ring = borrow(address.removeprefix("unix://") + ".memory", 1 << 20)
-        slot = ring.take(1000)
-        assert slot is not None
-        slot.view[:3] = b"\xff\xd8\xff"
-        frame = pb.Frame(shared_memory=slot.handle(1000))
-        answers = await segment(unix_daemon.address, [every(), pb.SegmentRequest(frame=frame)])
-        assert "damaged" in answers[0].message
-        ring.close()
+        with closing(borrow(address.removeprefix("unix://") + ".memory", 1 << 20)) as ring:
+            slot = ring.take(1000)
+            assert slot is not None
+            slot.view[:3] = b"\xff\xd8\xff"
+            frame = pb.Frame(shared_memory=slot.handle(1000))
+            answers = await segment(unix_daemon.address, [every(), pb.SegmentRequest(frame=frame)])
+            assert "damaged" in answers[0].message
     await until_lent(unix_daemon, 0)
-    async with asyncio.timeout(10):
-        while mapped(unix_daemon) > before:
-            await asyncio.sleep(0.01)
+    await until_unmapped(unix_daemon)
     assert len(list(folder.iterdir())) <= descriptors + 1
 
 
@@ -161,16 +166,15 @@ async def test_a_region_that_an_engine_cannot_map_fails_its_frames_only(address:
         lowest = min(set(range(len(used) + 1)) - used)
         soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (lowest, hard))
-        ring = borrow(path, 1 << 20)
-        slot = ring.take(PIXELS.nbytes)
-        assert slot is not None
-        good = slot.handle(PIXELS.nbytes)
-        answers = await segment(
-            daemon.address, [every(), handle(good.region, good.offset, good.length)]
-        )
-        assert answers[0].status == pb.FRAME_STATUS_INTERNAL
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
-        ring.close()
+        with closing(borrow(path, 1 << 20)) as ring:
+            slot = ring.take(PIXELS.nbytes)
+            assert slot is not None
+            good = slot.handle(PIXELS.nbytes)
+            answers = await segment(
+                daemon.address, [every(), handle(good.region, good.offset, good.length)]
+            )
+            assert answers[0].status == pb.FRAME_STATUS_INTERNAL
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
         await until_lent(daemon, 0)
         answers = await segment(daemon.address, [every(), *frames_of(PIXELS, 3)])
         assert [answers[number].status for number in range(3)] == [pb.FRAME_STATUS_OK] * 3
@@ -204,10 +208,12 @@ async def test_the_region_is_gone_with_its_client(unix_daemon: RunningDaemon, ad
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as client:
-        assert client.stdout is not None
-        assert (await asyncio.to_thread(client.stdout.readline)) == b"ready\n"
-        assert lent(unix_daemon) > before
-        client.kill()
+        try:
+            assert client.stdout is not None
+            assert (await asyncio.to_thread(client.stdout.readline)) == b"ready\n"
+            assert lent(unix_daemon) > before
+        finally:
+            client.kill()
     await until_lent(unix_daemon, before)
     assert nothing_is_left()
 
@@ -216,15 +222,13 @@ async def test_an_engine_reads_frames_in_place_and_lets_go_of_them(
     unix_daemon: RunningDaemon, address: str
 ) -> None:
     await until_lent(unix_daemon, 0)
-    before = mapped(unix_daemon)
+    await until_unmapped(unix_daemon)
     for _ in range(3):
         with Client(address, shared_memory=True) as client:
             client.segment(PIXELS)
             client.segment(PIXELS)
-            assert mapped(unix_daemon) == before + 1
-        async with asyncio.timeout(10):
-            while mapped(unix_daemon) != before:
-                await asyncio.sleep(0.01)
+            assert mapped(unix_daemon) == 1
+        await until_unmapped(unix_daemon)
 
 
 async def test_an_engine_that_takes_over_reads_them_too(address: str) -> None:
@@ -244,13 +248,13 @@ async def test_descriptors_stay_flat(unix_daemon: RunningDaemon, address: str) -
     folder = Path(f"/proc/{unix_daemon.process.pid}/fd")
     path = address.removeprefix("unix://") + ".memory"
     await until_lent(unix_daemon, 0)
-    counts = []
-    for _ in range(3):
-        for _ in range(10):
-            borrow(path, 4096).close()
-        await until_lent(unix_daemon, 0)
-        counts.append(len(list(folder.iterdir())))
-    assert counts[0] == counts[-1]
+    before = len(list(folder.iterdir()))
+    for _ in range(30):
+        borrow(path, 4096).close()
+    await until_lent(unix_daemon, 0)
+    async with asyncio.timeout(10):  # a connection of `until_lent` may be closed a moment later
+        while len(list(folder.iterdir())) > before:
+            await asyncio.sleep(0.01)
 
 
 def handle(region: int, offset: int, length: int) -> pb.SegmentRequest:
@@ -261,29 +265,28 @@ def handle(region: int, offset: int, length: int) -> pb.SegmentRequest:
 
 
 async def test_bad_handles_fail_their_frame_only(unix_daemon: RunningDaemon, address: str) -> None:
-    ring = borrow(address.removeprefix("unix://") + ".memory", 1 << 20)
-    slot = ring.take(PIXELS.nbytes)
-    assert slot is not None
-    slot.view[: PIXELS.nbytes] = PIXELS.tobytes()
-    good = slot.handle(PIXELS.nbytes)
-    largest = (1 << 64) - 1
-    bad = [
-        (ring.region ^ 1, 0, PIXELS.nbytes),
-        (0, 0, PIXELS.nbytes),
-        (ring.region, 0, 0),
-        (ring.region, 1 << 20, 1),
-        (ring.region, 0, (1 << 20) + 1),
-        (ring.region, largest, largest),
-        (ring.region, largest, 2),
-        (ring.region, 0, 1000),
-    ]
-    requests = [handle(*each) for each in bad] + [handle(good.region, good.offset, good.length)]
-    for number, request in enumerate(requests):
-        request.frame.id = number
-    answers = await segment(unix_daemon.address, [every(), *requests])
-    statuses = [answers[number].status for number in range(len(requests))]
-    assert statuses == [pb.FRAME_STATUS_INVALID] * len(bad) + [pb.FRAME_STATUS_OK]
-    ring.close()
+    with closing(borrow(address.removeprefix("unix://") + ".memory", 1 << 20)) as ring:
+        slot = ring.take(PIXELS.nbytes)
+        assert slot is not None
+        slot.view[: PIXELS.nbytes] = PIXELS.tobytes()
+        good = slot.handle(PIXELS.nbytes)
+        largest = (1 << 64) - 1
+        bad = [
+            (ring.region ^ 1, 0, PIXELS.nbytes),
+            (0, 0, PIXELS.nbytes),
+            (ring.region, 0, 0),
+            (ring.region, 1 << 20, 1),
+            (ring.region, 0, (1 << 20) + 1),
+            (ring.region, largest, largest),
+            (ring.region, largest, 2),
+            (ring.region, 0, 1000),
+        ]
+        requests = [handle(*each) for each in bad] + [handle(good.region, good.offset, good.length)]
+        for number, request in enumerate(requests):
+            request.frame.id = number
+        answers = await segment(unix_daemon.address, [every(), *requests])
+        statuses = [answers[number].status for number in range(len(requests))]
+        assert statuses == [pb.FRAME_STATUS_INVALID] * len(bad) + [pb.FRAME_STATUS_OK]
     await until_lent(unix_daemon, 0)
     again = await segment(unix_daemon.address, [every(), requests[-1]])
     assert "gone with the connection" in again[len(bad)].message
@@ -331,10 +334,10 @@ def test_where_no_memory_is_lent_the_client_says_what_to_do(daemon: RunningDaemo
         client.segment(PIXELS)
 
 
-def test_a_client_goes_on_with_the_next_daemon(tmp_path: Path) -> None:
+def test_a_client_goes_on_with_the_next_daemon(launch: Launch, tmp_path: Path) -> None:
     """After a SIGKILL, which leaves nothing behind; frames without an answer are sent again."""
     address = f"unix://{tmp_path}/grpc.sock"
-    first = RunningDaemon(f"--listen={address}")
+    first = launch(f"--listen={address}")
     with Client(address, shared_memory=True) as client:
         expected = labels(client.segment(PIXELS))
         answers = client.stream([PIXELS] * 12, policy="every")

@@ -38,10 +38,12 @@ async def test_it_is_told_and_ended(
     pb_grpc.add_SegmentationServiceServicer_to_server(service, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    async with stub(f"127.0.0.1:{port}") as client:
-        with pytest.raises(grpc.aio.AioRpcError) as failure:
-            await client.Segment().read()
+    try:
+        async with stub(f"127.0.0.1:{port}") as client:
+            with pytest.raises(grpc.aio.AioRpcError) as failure:
+                await client.Segment().read()
+    finally:
+        await server.stop(None)
     assert failure.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
     assert "no message in 0.05 s" in (failure.value.details() or "")
     assert service.streams == 0
-    await server.stop(None)

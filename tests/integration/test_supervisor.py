@@ -92,6 +92,7 @@ async def supervised(fate: Fate) -> AsyncIterator[tuple[Scheduler, Lane]]:
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+        await supervisor.close()
 
 
 def job(jpeg: bytes, deadline: float | None = None) -> Job:
@@ -169,12 +170,14 @@ async def test_an_engine_that_cannot_be_killed_is_left_behind(
 
     fate = Fate(doomed=1)
     async with supervised(fate) as (scheduler, lane):
-        with monkeypatch.context() as patch:
-            patch.setattr(Child, "kill", spare)
-            first = job(jpeg)
-            scheduler.submit(lane, first)
-            assert (await first.answer).planes
-        assert spared
-        for pid in spared:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        try:
+            with monkeypatch.context() as patch:
+                patch.setattr(Child, "kill", spare)
+                first = job(jpeg)
+                scheduler.submit(lane, first)
+                assert (await first.answer).planes
+            assert spared
+        finally:
+            for pid in spared:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -41,17 +43,30 @@ def living(group: int) -> list[str]:
     return [state for state, _, pgrp, *_ in states if int(pgrp) == group and state != "Z"]
 
 
+@asynccontextmanager
+async def started(
+    module: str, *descriptors: int, tell: Callable[[str], None] | None = None
+) -> AsyncIterator[Child]:
+    """A child that is killed at the end, with what it left behind."""
+    child = await Child.start(module, descriptors, tell=tell)
+    try:
+        yield child
+    finally:
+        child.kill()
+        await child.ended
+
+
 @pytest.mark.parametrize(
     ("name", "status"), [("chatty", 0), ("nameless", -40), ("parent", -signal.SIGSEGV)]
 )
 async def test_its_end_is_known_whatever_it_does(name: str, status: int) -> None:
     """One that floods its output, dies of an odd signal, or leaves a helper with its pipes."""
     before, lines = descriptors(), list[str]()
-    child = await Child.start(name, (), tell=lines.append)
-    assert await child.ends_in(30)
-    assert child.ended.result() == status
-    assert descriptors() == before
-    assert not living(child.pid)
+    async with started(name, tell=lines.append) as child:
+        assert await child.ends_in(30)
+        assert child.ended.result() == status
+        assert descriptors() == before
+        assert not living(child.pid)
     if name == "chatty":
         assert sum(map(len, lines)) > LONGEST_LINE
         assert max(map(len, lines)) <= LONGEST_LINE
@@ -59,29 +74,27 @@ async def test_its_end_is_known_whatever_it_does(name: str, status: int) -> None
 
 
 async def test_it_ends_when_it_is_killed_and_not_before() -> None:
-    child = await Child.start("lasting", ())
-    assert not await child.ends_in(0.01)
-    child.kill()
-    assert await child.ends_in(30)
-    assert child.ended.result() == -signal.SIGKILL
-    child.kill()
+    async with started("lasting") as child:
+        assert not await child.ends_in(0.01)
+        child.kill()
+        assert await child.ends_in(30)
+        assert child.ended.result() == -signal.SIGKILL
+        child.kill()
 
 
 async def test_a_signal_to_our_group_does_not_reach_it() -> None:
-    child = await Child.start("lasting", ())
-    assert os.getpgid(child.pid) != os.getpgid(0)
-    child.kill()
-    await child.ended
+    async with started("lasting") as child:
+        assert os.getpgid(child.pid) != os.getpgid(0)
 
 
 async def test_it_inherits_what_is_lent_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "lender.py").write_text("import os, sys; os.write(int(sys.argv[1]), b'hello')")
     source, sink = os.pipe()
-    child = await Child.start("lender", (sink,))
-    os.close(sink)
-    assert await asyncio.to_thread(os.read, source, 100) == b"hello"
-    os.close(source)
-    assert await child.ended == 0
+    async with started("lender", sink) as child:
+        os.close(sink)
+        assert await asyncio.to_thread(os.read, source, 100) == b"hello"
+        os.close(source)
+        assert await child.ended == 0
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 import asyncio
 import socket
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -28,7 +30,27 @@ from edgeseg_client import (
     Unsupported,
 )
 
-from .scripted_daemon import GOOD, HEIGHT, LABELS, WIDTH, Script, ScriptedDaemon, refuse
+from .scripted_daemon import (
+    GOOD,
+    HEIGHT,
+    LABELS,
+    WIDTH,
+    Script,
+    ScriptedDaemon,
+    refuse,
+    started_late,
+)
+
+
+@contextmanager
+def blocked(script: Script) -> Iterator[None]:
+    """The next call is not answered before the end."""
+    answered = threading.Event()
+    script.refusals = [lambda _: waited(answered)]
+    try:
+        yield
+    finally:
+        answered.set()
 
 
 def waited(event: threading.Event) -> None:
@@ -228,13 +250,8 @@ def test_unavailable_is_tried_again(client: Client, script: Script) -> None:
 
 
 def test_a_daemon_that_starts_late_is_waited_for(daemon: ScriptedDaemon) -> None:
-    daemon.kill()
-    late = threading.Timer(2.0, daemon.start)
-    late.start()
-
-    with Client(daemon.address, retry_for=20) as client:
+    with started_late(daemon, 2.0), Client(daemon.address, retry_for=20) as client:
         assert client.segment(GOOD).model == "toy"
-    late.join()
 
 
 def test_no_daemon_is_unavailable(daemon: ScriptedDaemon) -> None:
@@ -248,12 +265,8 @@ def test_no_daemon_is_unavailable(daemon: ScriptedDaemon) -> None:
 
 
 def test_the_timeout_bounds_the_call(client: Client, script: Script) -> None:
-    answered = threading.Event()
-    script.refusals = [lambda _: waited(answered)]
-
-    with pytest.raises(Expired):
+    with blocked(script), pytest.raises(Expired):
         client.segment(GOOD, timeout=0.2)
-    answered.set()
     assert client.segment(GOOD).model == "toy"
 
 
@@ -340,13 +353,10 @@ async def test_asyncio(async_client: AsyncClient) -> None:
 async def test_cancelling_a_call_is_a_cancellation(
     async_client: AsyncClient, script: Script
 ) -> None:
-    answered = threading.Event()
-    script.refusals = [lambda _: waited(answered)]
-
-    call = asyncio.create_task(async_client.segment(GOOD))
-    await asyncio.to_thread(script.arrived.acquire)
-    call.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await call
-    answered.set()
+    with blocked(script):
+        call = asyncio.create_task(async_client.segment(GOOD))
+        assert await asyncio.to_thread(script.arrived.acquire, timeout=60)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
     assert (await async_client.segment(GOOD)).model == "toy"

@@ -30,7 +30,7 @@ from edgeseg_client import (
 )
 from edgeseg_client.options import Policy
 
-from .scripted_daemon import GOOD, LABELS, Script, ScriptedDaemon, fault, refuse
+from .scripted_daemon import GOOD, LABELS, Script, ScriptedDaemon, fault, refuse, started_late
 
 POLICIES: list[Policy] = ["every", "latest"]
 
@@ -220,12 +220,14 @@ def test_a_source_that_blocks_holds_nothing_up(client: Client, script: Script) -
         yield GOOD
         release.wait()
 
-    answers = client.stream(source())
-    assert next(answers).ok
-    assert client.segment(GOOD).model == "toy"
-    answers.close()
-    assert script.stream_ended.wait(60)
-    release.set()
+    try:
+        answers = client.stream(source())
+        assert next(answers).ok
+        assert client.segment(GOOD).model == "toy"
+        answers.close()
+        assert script.stream_ended.wait(60)
+    finally:
+        release.set()
 
 
 def test_an_error_of_the_source_comes_after_its_frames(client: Client) -> None:
@@ -242,13 +244,8 @@ def test_an_error_of_the_source_comes_after_its_frames(client: Client) -> None:
 
 
 def test_a_daemon_that_starts_late_is_waited_for(daemon: ScriptedDaemon) -> None:
-    daemon.kill()
-    late = threading.Timer(0.5, daemon.start)
-    late.start()
-
-    with Client(daemon.address, retry_for=20) as client:
+    with started_late(daemon, 0.5), Client(daemon.address, retry_for=20) as client:
         assert [answer.ok for answer in client.stream([GOOD] * 3, policy="every")] == [True] * 3
-    late.join()
 
 
 def test_a_new_daemon_gets_every_frame_without_an_answer(
@@ -278,14 +275,16 @@ def test_latest_lets_go_what_a_lost_connection_took(
         yield GOOD
 
     def replace() -> None:
-        script.arrived.acquire()
+        assert script.arrived.acquire(timeout=60)
         daemon.kill()
         daemon.start()
         replaced.set()
 
     script.gate.clear()
-    threading.Thread(target=replace).start()
-    lost, good = client.stream(source(), policy="latest")
+    with ThreadPoolExecutor(1) as thread:
+        replacing = thread.submit(replace)
+        lost, good = client.stream(source(), policy="latest")
+        replacing.result()
     assert (lost.frame_id, lost.status) == (0, Status.UNAVAILABLE)
     assert (good.frame_id, good.status) == (1, Status.OK)
 
@@ -304,10 +303,10 @@ def test_closing_the_client_ends_what_waits_in_another_thread(
     daemon: ScriptedDaemon, script: Script, others: int
 ) -> None:
     script.gate.clear()
-    with contextlib.ExitStack() as kept, ThreadPoolExecutor(1) as thread:
+    with ThreadPoolExecutor(1) as thread, contextlib.ExitStack() as kept:
         for _ in range(others):
             kept.enter_context(Client(daemon.address))
-        client = Client(daemon.address)
+        client = kept.enter_context(Client(daemon.address))
         waiting = thread.submit(list, client.stream([GOOD]))
         assert script.arrived.acquire(timeout=60)
         client.close()
@@ -346,10 +345,9 @@ def test_a_stream_that_the_daemon_cancels_is_opened_again(client: Client, script
 
 
 def test_closing_the_client_ends_its_streams(daemon: ScriptedDaemon, script: Script) -> None:
-    client = Client(daemon.address)
-    answers = client.stream(itertools.repeat(GOOD))
-    next(answers)
-    client.close()
+    with Client(daemon.address) as client:
+        answers = client.stream(itertools.repeat(GOOD))
+        next(answers)
 
     assert script.stream_ended.wait(60)
     with pytest.raises(ClientClosed):
@@ -396,7 +394,7 @@ async def test_asyncio_cancelling_the_consumer(async_client: AsyncClient, script
             pass
 
     following = asyncio.create_task(follow())
-    await asyncio.to_thread(script.arrived.acquire)
+    assert await asyncio.to_thread(script.arrived.acquire, timeout=60)
     following.cancel()
     with pytest.raises(asyncio.CancelledError):
         await following
@@ -419,12 +417,13 @@ def test_an_interrupt_cancels_the_call_and_leaves_the_client_usable(
     script.gate.clear()
 
     def interrupt() -> None:
-        script.arrived.acquire()
+        assert script.arrived.acquire(timeout=60)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
-    threading.Thread(target=interrupt).start()
-    with pytest.raises(KeyboardInterrupt):
-        next(client.stream([GOOD]))
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            next(client.stream([GOOD]))
     script.gate.set()
     assert script.stream_ended.wait(60)
     assert client.segment(GOOD).model == "toy"

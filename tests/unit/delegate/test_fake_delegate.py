@@ -278,12 +278,11 @@ def test_a_crash_comes_after_as_many_frames(bench: Bench, place: str) -> None:
 def test_a_hang_can_only_be_killed(bench: Bench, place: str) -> None:
     """Only an invoke lets other threads go on; all else holds the interpreter lock."""
     command = bench.command(case("it", {"mode": "hang", "at": place}, scenes=[1]), ticks=True)
-    child = subprocess.Popen(
+    with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
-    )
-    assert child.stdout is not None
-    with child.stdout as lines:
+    ) as child:
         try:
+            assert (lines := child.stdout) is not None
             assert f"fake delegate: hang in {place}\n" in lines
             if place == "invoke":
                 assert sum(line == "tick\n" for line, _ in zip(lines, range(3), strict=False)) == 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
@@ -59,16 +60,14 @@ def test_scrapes_do_not_wait_for_a_client_that_says_nothing(registry: CollectorR
 def test_a_scrape_is_not_news(
     registry: CollectorRegistry, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    server = MetricsServer(registry, "127.0.0.1", 0)
-    scrape(server.address)
-    server.close()
+    with closing(MetricsServer(registry, "127.0.0.1", 0)) as server:
+        scrape(server.address)
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_closed_server_gives_its_port_back(registry: CollectorRegistry) -> None:
-    server = MetricsServer(registry, "127.0.0.1", 0)
-    host, _, port = server.address.rpartition(":")
-    server.close()
+    with closing(MetricsServer(registry, "127.0.0.1", 0)) as server:
+        host, _, port = server.address.rpartition(":")
     again = MetricsServer(registry, host, int(port))
     try:
         assert scrape(again.address)

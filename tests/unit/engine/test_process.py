@@ -69,7 +69,11 @@ class RunningEngine:
             slot_size=SLOT_SIZE,
             overlap=overlap,
         )
-        self.first = self.ask(setup.to_message())
+        try:
+            self.first = self.ask(setup.to_message())
+        except BaseException:
+            self.clean_up()
+            raise
 
     def ask(self, message: Message) -> Message:
         return self.ask_all([message])[0]
@@ -101,8 +105,12 @@ class RunningEngine:
         return self.process.wait(timeout=60)
 
     def clean_up(self) -> None:
-        self.hang_up()
-        self.arena.close()
+        try:
+            self.hang_up()
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self.arena.close()
 
 
 @contextmanager

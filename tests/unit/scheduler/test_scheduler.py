@@ -94,9 +94,11 @@ async def waiting_taker(scheduler: Scheduler) -> AsyncIterator[asyncio.Task[Job]
     taker = asyncio.create_task(take(scheduler))
     await turns()
     assert not taker.done()
-    yield taker
-    taker.cancel()
-    await asyncio.gather(taker, return_exceptions=True)
+    try:
+        yield taker
+    finally:
+        taker.cancel()
+        await asyncio.gather(taker, return_exceptions=True)
 
 
 async def error_of(waiting: Job) -> EdgesegError:
