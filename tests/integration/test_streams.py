@@ -122,6 +122,7 @@ async def test_a_reader_that_stops_reading(
             read += 1
             if read == 30:
                 break
+        assert read == 30
         call.cancel()
 
 

@@ -128,13 +128,16 @@ def test_core_knows_no_event_loop(module: str) -> None:
     assert "asyncio" not in imports(EDGESEGD[module])
 
 
+def knows_pixels(module: str) -> bool:
+    return part(module) == "core" and not PIXELS.isdisjoint(module.split(".")[2:3])
+
+
 @pytest.mark.parametrize(
-    "module", [name for name in EDGESEGD if part(name) not in ("engine", "bench")]
+    "module",
+    [name for name in EDGESEGD if part(name) not in ("engine", "bench") and not knows_pixels(name)],
 )
 def test_the_front_reaches_no_pixels(module: str) -> None:
     """Nor does the rest of core: numpy and Pillow cost the front 20 MB and its quick start."""
-    if part(module) == "core" and module.split(".")[2:3] and module.split(".")[2] in PIXELS:
-        return
     heavy = {name for name in reached_from(module) if {"numpy", "PIL"} & packages(EDGESEGD[name])}
     assert not heavy
 
@@ -147,6 +150,12 @@ def test_only_its_command_knows_the_measurements() -> None:
     code = "import sys, edgesegd.cli.main; print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("name", sorted(PIXELS))
+def test_each_exception_for_pixels_is_needed(name: str) -> None:
+    modules = [each for each in EDGESEGD if each.split(".")[1:3] == ["core", name]]
+    assert any({"numpy", "PIL"} & packages(EDGESEGD[each]) for each in modules)
 
 
 def test_the_engine_does_reach_pixels() -> None:

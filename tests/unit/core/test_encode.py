@@ -124,13 +124,17 @@ def test_each_class_has_its_area_and_box() -> None:
 
 
 def test_the_mean_confidence_is_that_of_the_classs_pixels() -> None:
-    for each in encode(Output.CONFIDENCE).segments:
+    found = encode(Output.CONFIDENCE).segments
+    assert len(found) == 3
+    for each in found:
         assert each.mean_confidence == pytest.approx(SCORES[each.class_id == LABELS].mean())
         assert (each.area, each.box, each.rle) == (0, (0, 0, 0, 0), None)
 
 
 def test_each_class_has_its_own_rle() -> None:
-    for each in encode(Output.RLE).segments:
+    found = encode(Output.RLE).segments
+    assert len(found) == 3
+    for each in found:
         assert each.rle == encode_rle(np.equal(LABELS, each.class_id))
         assert (each.area, each.mean_confidence) == (0, None)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,11 +42,8 @@ def test_the_size_said_of_a_file_is_ignored(encoded: FrameFormat) -> None:
     assert check_frame(said, FILES[encoded], LIMITS) == FrameSpec(encoded)
 
 
-@pytest.mark.parametrize("said", FILES)
-@pytest.mark.parametrize("real", FILES)
+@pytest.mark.parametrize(("said", "real"), [*permutations(FILES, 2)])
 def test_a_file_of_another_format_is_refused(said: FrameFormat, real: FrameFormat) -> None:
-    if said is real:
-        return
     with pytest.raises(InvalidFrame) as caught:
         check_frame(FrameSpec(said), FILES[real], LIMITS)
     assert f"said to be {said.value.upper()}" in str(caught.value)

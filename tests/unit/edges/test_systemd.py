@@ -35,8 +35,14 @@ def test_an_abstract_socket_begins_with_an_at_sign() -> None:
 
 
 @pytest.mark.parametrize("environ", [{}, {"NOTIFY_SOCKET": ""}])
-def test_without_systemd_nothing_is_said(environ: dict[str, str]) -> None:
-    Notifier(environ).notify("READY=1")
+def test_without_systemd_nothing_is_said(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
+) -> None:
+    notifier, opened = Notifier(environ), list[object]()
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "socket", lambda *arguments: opened.append(arguments))
+        notifier.notify("READY=1")
+    assert not opened
 
 
 def test_a_service_manager_that_is_gone_is_no_fault(tmp_path: Path) -> None:
