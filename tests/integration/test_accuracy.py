@@ -119,7 +119,7 @@ def labels_of(response: pb.SegmentResponse) -> npt.NDArray[np.uint8]:
     return np.frombuffer(result.labels, np.uint8).reshape(result.height, result.width)
 
 
-async def test_labels_are_the_plain_interpreters(
+async def test_labels_of_a_frame_of_the_models_size_are_those_of_a_plain_interpreter(
     real_daemon: RunningDaemon, model: Path, shared_dir: Path
 ) -> None:
     """Sent at the model's own size, the tensor is the same, and so are all labels."""
@@ -143,7 +143,9 @@ async def test_labels_are_the_plain_interpreters(
     assert np.mean(book_agreement) >= needed, dict(zip(PICTURES, book_agreement, strict=True))
 
 
-async def test_dog(launch: Launch, shared_dir: Path) -> None:
+async def test_deeplab_labels_the_dog_as_the_ground_truth_does(
+    launch: Launch, shared_dir: Path
+) -> None:
     """IoU of the dog against the ground truth through the whole RPC, its border ignored."""
     model = shared_dir / "models" / "deeplabv3_257_mv_gpu.tflite"
     running = launch(f"--model={model}")

@@ -62,7 +62,9 @@ async def served_by(running: RunningDaemon, picture: bytes) -> tuple[str, bytes]
     return answer.segmentation.delegate, answer.segmentation.labels
 
 
-async def test_it_moves_over_and_remembers(board: Path, picture: bytes) -> None:
+async def test_the_cpu_serves_until_a_faster_delegate_takes_over_which_a_restart_remembers(
+    board: Path, picture: bytes
+) -> None:
     with serve(board, "") as running:
         delegate, right = await served_by(running, picture)
         assert delegate == "cpu"
@@ -92,8 +94,10 @@ async def test_a_change_of_the_library_is_probed_while_the_cpu_serves(
         await wait_for(again, "npu takes over")
 
 
-async def test_a_liar_is_never_chosen(board: Path, picture: bytes) -> None:
-    """However fast it is; and the next best is."""
+async def test_a_delegate_with_wrong_masks_is_never_chosen_however_fast_it_is(
+    board: Path, picture: bytes
+) -> None:
+    """The next best is."""
     with serve(board, ",mode=garbage", ",mode=slow,ms=0") as running:
         _, right = await served_by(running, picture)
         await wait_for(running, "npu takes over")

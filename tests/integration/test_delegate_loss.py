@@ -82,7 +82,7 @@ def by_the_cpu_at_last(answer: pb.SegmentResponse) -> bool:
 
 
 @pytest.mark.parametrize(("mode", "cause"), FAULTS.items())
-async def test_the_cpu_takes_over_and_gives_way_again(
+async def test_the_cpu_takes_over_from_a_failed_delegate_until_it_works_again(
     fake_delegate: Path, tmp_path: Path, jpeg: bytes, mode: str, cause: str
 ) -> None:
     trouble = tmp_path / "trouble"
@@ -117,7 +117,7 @@ async def test_the_cpu_takes_over_and_gives_way_again(
         os.kill(pid, 0)
 
 
-async def test_a_flood_of_output_is_no_fault(
+async def test_a_delegate_that_floods_its_output_goes_on_serving(
     fake_delegate: Path, tmp_path: Path, jpeg: bytes
 ) -> None:
     flood = tmp_path / "flood"
@@ -128,10 +128,9 @@ async def test_a_flood_of_output_is_no_fault(
     assert {answer.segmentation.delegate for answer in answers.values()} == {"fake_delegate"}
 
 
-async def test_one_that_hangs_when_it_starts_holds_nobody_up(
+async def test_the_cpu_serves_while_a_delegate_hangs_at_its_start(
     fake_delegate: Path, tmp_path: Path, jpeg: bytes
 ) -> None:
-    """The CPU serves long before the delegate's start is given up."""
     trouble = tmp_path / "trouble"
     flags = remember(tmp_path, f"{fake_delegate}:claim=add,mode=hang,at=create,while={trouble}")
     trouble.touch()
@@ -162,7 +161,7 @@ async def test_frames_do_not_wait_for_a_forced_delegate_that_hangs(
         assert later[0].status == pb.FRAME_STATUS_ENGINE_FAILED
 
 
-async def test_a_device_beside_serves_with_an_engine_of_its_own(
+async def test_a_second_device_has_an_engine_of_its_own_whose_crash_costs_no_frame(
     fake_delegate: Path, tmp_path: Path, jpeg: bytes
 ) -> None:
     second = tmp_path / "libsecond.so"
@@ -204,7 +203,7 @@ async def delegates_of(running: RunningDaemon, jpeg: bytes, wanted: set[str]) ->
     return {answer.segmentation.delegate for answer in answers.values()} == wanted
 
 
-async def test_a_forced_delegate_that_lies_must_prove_itself_and_no_cpu_steps_in(
+async def test_a_forced_delegate_with_wrong_masks_must_prove_itself_and_no_cpu_steps_in(
     fake_delegate: Path, tmp_path: Path, jpeg: bytes
 ) -> None:
     trouble = tmp_path / "trouble"

@@ -41,7 +41,9 @@ async def stream_with_fault(
     return await segment_in_step(running.address, requests, answered)
 
 
-async def test_killed_in_mid_stream(own_daemon: RunningDaemon, jpeg: bytes) -> None:
+async def test_an_engine_killed_in_mid_stream_costs_no_frame(
+    own_daemon: RunningDaemon, jpeg: bytes
+) -> None:
     first_engine = own_daemon.engine_pid
     answers = await stream_with_fault(own_daemon, jpeg, signal.SIGKILL)
     assert answers.keys() == set(range(60))
@@ -52,14 +54,18 @@ async def test_killed_in_mid_stream(own_daemon: RunningDaemon, jpeg: bytes) -> N
     assert own_daemon.metric("edgeseg_engine_ready") == 1
 
 
-async def test_hung_in_mid_stream(own_daemon: RunningDaemon, jpeg: bytes) -> None:
+async def test_an_engine_that_hangs_in_mid_stream_costs_no_frame(
+    own_daemon: RunningDaemon, jpeg: bytes
+) -> None:
     answers = await stream_with_fault(own_daemon, jpeg, signal.SIGSTOP)
     assert answers.keys() == set(range(60))
     assert {answer.status for answer in answers.values()} == {pb.FRAME_STATUS_OK}
     assert own_daemon.metric("edgeseg_engine_restarts_total", cause="hang") == 1
 
 
-async def test_killed_again_and_again(own_daemon: RunningDaemon, jpeg: bytes) -> None:
+async def test_an_engine_killed_again_and_again_costs_no_frame(
+    own_daemon: RunningDaemon, jpeg: bytes
+) -> None:
     for _ in range(3):
         answers = await stream_with_fault(own_daemon, jpeg, signal.SIGKILL, count=8, at=2)
         assert answers.keys() == set(range(8))
@@ -68,7 +74,9 @@ async def test_killed_again_and_again(own_daemon: RunningDaemon, jpeg: bytes) ->
     assert own_daemon.metric("edgeseg_engine_restarts_total", cause="crash") == 3
 
 
-async def test_killed_while_idle_shows_in_health(own_daemon: RunningDaemon, jpeg: bytes) -> None:
+async def test_an_engine_killed_while_idle_shows_in_health(
+    own_daemon: RunningDaemon, jpeg: bytes
+) -> None:
     async with grpc.aio.insecure_channel(own_daemon.address) as channel:
         health = health_pb2_grpc.HealthStub(channel)
         watch = health.Watch(
@@ -99,8 +107,9 @@ async def test_a_model_replaced_on_disk_is_not_served_as_the_old_one(
     assert "replaced while it was served" in answers[0].message
 
 
-async def test_no_descriptor_left_for_an_engine(own_daemon: RunningDaemon, jpeg: bytes) -> None:
-    """The front outlives it, and has an engine again when there are descriptors."""
+async def test_frames_fail_while_there_is_no_descriptor_for_an_engine_and_then_work_again(
+    own_daemon: RunningDaemon, jpeg: bytes
+) -> None:
     pid = own_daemon.process.pid
     limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     in_use = len(list(Path(f"/proc/{pid}/fd").iterdir()))

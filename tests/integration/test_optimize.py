@@ -16,7 +16,7 @@ from support.running_daemon import RunningDaemon
 pytestmark = pytest.mark.runtime
 
 
-async def test_an_engine_for_each_core_and_the_same_masks(jpeg: bytes) -> None:
+async def test_for_throughput_each_core_has_an_engine_with_the_same_masks(jpeg: bytes) -> None:
     with RunningDaemon("--delegate=cpu") as plain:
         expected = (await segment(plain.address, [every(), *frames([jpeg])]))[0].segmentation
     with RunningDaemon("--delegate=cpu", "--optimize=throughput") as running:

@@ -75,7 +75,7 @@ def nothing_is_left() -> bool:
     return not [each for each in shared.iterdir() if "edgeseg" in each.name]
 
 
-def test_masks_are_those_of_the_same_frame_in_a_message(
+def test_frames_in_shared_memory_give_the_masks_of_the_same_frames_in_messages(
     unix_daemon: RunningDaemon, address: str, jpeg: bytes
 ) -> None:
     """More frames than there are slots, of every kind, one at a time and many at once."""
@@ -96,7 +96,9 @@ def test_masks_are_those_of_the_same_frame_in_a_message(
         assert len(ring.ring._free) == SLOTS, "all slots are free again"
 
 
-def test_a_camera_writes_into_it(unix_daemon: RunningDaemon, address: str) -> None:
+def test_a_camera_writes_its_frames_into_shared_memory(
+    unix_daemon: RunningDaemon, address: str
+) -> None:
     with Client(address) as plain, Client(address, shared_memory=True) as camera:
         expected = labels(plain.segment(PIXELS))
 
@@ -114,7 +116,7 @@ def test_a_camera_writes_into_it(unix_daemon: RunningDaemon, address: str) -> No
         assert lent(unix_daemon) > 0
 
 
-def test_a_buffer_is_sent_once(unix_daemon: RunningDaemon, address: str) -> None:
+def test_a_frame_buffer_can_be_sent_once(unix_daemon: RunningDaemon, address: str) -> None:
     """Its room is another frame's then."""
     assert unix_daemon.address
     with Client(address, shared_memory=True) as camera:
@@ -133,7 +135,7 @@ def test_a_buffer_is_sent_once(unix_daemon: RunningDaemon, address: str) -> None
                 camera.frame_buffer(width, height, "nv12")
 
 
-async def test_a_region_whose_frame_failed_is_gone_too(
+async def test_a_region_whose_frame_failed_is_released_with_its_client(
     unix_daemon: RunningDaemon, address: str
 ) -> None:
     """Though nobody collects garbage meanwhile."""
@@ -197,7 +199,9 @@ def frames_of(pixels: np.ndarray[Any, np.dtype[np.uint8]], count: int) -> list[p
     ]
 
 
-async def test_the_region_is_gone_with_its_client(unix_daemon: RunningDaemon, address: str) -> None:
+async def test_a_region_is_released_when_its_client_is_killed(
+    unix_daemon: RunningDaemon, address: str
+) -> None:
     before = lent(unix_daemon)
     code = (
         "import sys; from edgeseg_client import Client; import numpy as np\n"
@@ -218,7 +222,7 @@ async def test_the_region_is_gone_with_its_client(unix_daemon: RunningDaemon, ad
     assert nothing_is_left()
 
 
-async def test_an_engine_reads_frames_in_place_and_lets_go_of_them(
+async def test_an_engine_maps_a_region_once_and_unmaps_it_when_its_client_leaves(
     unix_daemon: RunningDaemon, address: str
 ) -> None:
     await until_lent(unix_daemon, 0)
@@ -231,7 +235,7 @@ async def test_an_engine_reads_frames_in_place_and_lets_go_of_them(
         await until_unmapped(unix_daemon)
 
 
-async def test_an_engine_that_takes_over_reads_them_too(address: str) -> None:
+async def test_an_engine_that_takes_over_maps_the_regions_of_clients(address: str) -> None:
     address += "2"
     with (
         RunningDaemon(f"--listen={address}") as daemon,
@@ -244,7 +248,9 @@ async def test_an_engine_that_takes_over_reads_them_too(address: str) -> None:
         assert mapped(daemon) == 1
 
 
-async def test_descriptors_stay_flat(unix_daemon: RunningDaemon, address: str) -> None:
+async def test_regions_that_come_and_go_leave_no_descriptor_open(
+    unix_daemon: RunningDaemon, address: str
+) -> None:
     folder = Path(f"/proc/{unix_daemon.process.pid}/fd")
     path = address.removeprefix("unix://") + ".memory"
     await until_lent(unix_daemon, 0)
@@ -264,7 +270,9 @@ def handle(region: int, offset: int, length: int) -> pb.SegmentRequest:
     )
 
 
-async def test_bad_handles_fail_their_frame_only(unix_daemon: RunningDaemon, address: str) -> None:
+async def test_a_bad_shared_memory_handle_fails_its_frame_only(
+    unix_daemon: RunningDaemon, address: str
+) -> None:
     with closing(borrow(address.removeprefix("unix://") + ".memory", 1 << 20)) as ring:
         slot = ring.take(PIXELS.nbytes)
         assert slot is not None
@@ -303,7 +311,7 @@ async def test_bad_handles_fail_their_frame_only(unix_daemon: RunningDaemon, add
         (b"x" * 300, "one line of JSON"),
     ],
 )
-async def test_silly_requests_are_told(
+async def test_a_bad_request_for_shared_memory_is_answered_with_the_reason(
     unix_daemon: RunningDaemon, address: str, request_line: bytes, told: str
 ) -> None:
     with socket.socket(socket.AF_UNIX) as client:
@@ -315,7 +323,9 @@ async def test_silly_requests_are_told(
     assert lent(unix_daemon) == 0
 
 
-def test_more_than_there_is_cannot_be_had(unix_daemon: RunningDaemon, address: str) -> None:
+def test_a_client_that_wants_more_shared_memory_than_is_free_is_refused(
+    unix_daemon: RunningDaemon, address: str
+) -> None:
     assert lent(unix_daemon) == 0
     with (
         Client(address, shared_memory=LIMIT) as first,
@@ -326,7 +336,7 @@ def test_more_than_there_is_cannot_be_had(unix_daemon: RunningDaemon, address: s
             second.segment(PIXELS)
 
 
-def test_where_no_memory_is_lent_the_client_says_what_to_do(daemon: RunningDaemon) -> None:
+def test_a_client_of_a_daemon_without_shared_memory_says_what_to_do(daemon: RunningDaemon) -> None:
     with (
         Client(daemon.address, shared_memory=True) as client,
         pytest.raises(InvalidRequest, match="listen on unix:///PATH"),
@@ -334,7 +344,9 @@ def test_where_no_memory_is_lent_the_client_says_what_to_do(daemon: RunningDaemo
         client.segment(PIXELS)
 
 
-def test_a_client_goes_on_with_the_next_daemon(launch: Launch, tmp_path: Path) -> None:
+def test_a_client_with_shared_memory_goes_on_with_the_next_daemon(
+    launch: Launch, tmp_path: Path
+) -> None:
     """After a SIGKILL, which leaves nothing behind; frames without an answer are sent again."""
     address = f"unix://{tmp_path}/grpc.sock"
     first = launch(f"--listen={address}")
@@ -351,12 +363,14 @@ def test_a_client_goes_on_with_the_next_daemon(launch: Launch, tmp_path: Path) -
     assert not (tmp_path / "grpc.sock.memory").exists()
 
 
-def test_without_a_daemon_the_error_is_clear(tmp_path: Path) -> None:
+def test_shared_memory_without_a_daemon_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="no memory can be borrowed"):
         borrow(str(tmp_path / "nobody"), 4096)
 
 
-async def test_info_says_where(unix_daemon: RunningDaemon, address: str) -> None:
+async def test_server_info_names_the_socket_for_shared_memory(
+    unix_daemon: RunningDaemon, address: str
+) -> None:
     async with stub(unix_daemon.address) as service:
         info = await service.GetServerInfo(pb.GetServerInfoRequest())
     assert info.shared_memory_socket == address.removeprefix("unix://") + ".memory"

@@ -19,7 +19,7 @@ from support.running_daemon import Launch, RunningDaemon
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_in_flight_frames_are_answered(
+async def test_frames_in_flight_are_answered_after_a_stop_signal(
     launch: Launch, jpeg: bytes, number: signal.Signals
 ) -> None:
     running = launch()
@@ -42,7 +42,9 @@ async def test_in_flight_frames_are_answered(
     assert not Path(f"/proc/{engine}").exists()
 
 
-async def test_a_signal_to_the_whole_group_costs_no_frame(launch: Launch, jpeg: bytes) -> None:
+async def test_a_stop_signal_to_the_whole_process_group_costs_no_frame(
+    launch: Launch, jpeg: bytes
+) -> None:
     """As `timeout` and terminals send it: the engine is not to hear it."""
     running = launch()
     async with stub(running.address) as service:
@@ -59,7 +61,9 @@ async def test_a_signal_to_the_whole_group_costs_no_frame(launch: Launch, jpeg: 
     assert await asyncio.to_thread(running.wait) == 0
 
 
-async def test_a_stream_that_has_sent_all_ends_well(jpeg: bytes) -> None:
+async def test_a_stream_that_has_sent_all_its_frames_ends_ok_while_the_daemon_drains(
+    jpeg: bytes,
+) -> None:
     with RunningDaemon() as running:
         async with stub(running.address) as service:
             call = service.Segment()
@@ -75,7 +79,7 @@ async def test_a_stream_that_has_sent_all_ends_well(jpeg: bytes) -> None:
             assert await call.code() == grpc.StatusCode.OK
 
 
-async def test_health_says_so_first(launch: Launch, jpeg: bytes) -> None:
+async def test_health_is_not_serving_while_the_daemon_drains(launch: Launch, jpeg: bytes) -> None:
     running = launch()
     async with (
         stub(running.address) as service,
@@ -91,7 +95,9 @@ async def test_health_says_so_first(launch: Launch, jpeg: bytes) -> None:
     assert await asyncio.to_thread(running.wait) == 0
 
 
-async def test_a_reader_that_never_reads_cannot_hold_it_up(launch: Launch, jpeg: bytes) -> None:
+async def test_a_client_that_never_reads_cannot_hold_up_the_stop(
+    launch: Launch, jpeg: bytes
+) -> None:
     running = launch("--drain-seconds=0.5")
     async with stub(running.address) as service:
         call = service.Segment()
@@ -103,7 +109,7 @@ async def test_a_reader_that_never_reads_cannot_hold_it_up(launch: Launch, jpeg:
         assert await asyncio.to_thread(running.stop) == 0
 
 
-async def test_a_watcher_of_health_does_not_hold_it_up(jpeg: bytes) -> None:
+async def test_a_watcher_of_health_does_not_hold_up_the_stop(jpeg: bytes) -> None:
     with RunningDaemon("--drain-seconds=600") as running:
         async with grpc.aio.insecure_channel(running.address) as channel:
             watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
@@ -123,7 +129,7 @@ async def front() -> AsyncIterator[asyncio.subprocess.Process]:
         await process.wait()
 
 
-async def test_a_signal_while_the_engine_hangs_at_its_start(
+async def test_a_stop_signal_ends_the_daemon_while_its_engine_hangs_at_its_start(
     front: asyncio.subprocess.Process,
 ) -> None:
     children = Path(f"/proc/{front.pid}/task/{front.pid}/children")
@@ -139,7 +145,9 @@ async def test_a_signal_while_the_engine_hangs_at_its_start(
     await gone(engine)
 
 
-async def test_the_second_signal_ends_at_once(launch: Launch, jpeg: bytes) -> None:
+async def test_a_second_stop_signal_ends_the_daemon_at_once_with_128_plus_n(
+    launch: Launch, jpeg: bytes
+) -> None:
     running = launch("--engine-answer-seconds=60")
     engine = running.engine_pid
     assert engine is not None
@@ -169,7 +177,7 @@ async def gone(pid: int) -> None:
             await asyncio.sleep(0)
 
 
-async def test_the_engine_does_not_outlive_a_killed_daemon(launch: Launch) -> None:
+async def test_an_engine_does_not_outlive_a_killed_daemon(launch: Launch) -> None:
     running = launch()
     engine = running.engine_pid
     assert engine is not None

@@ -20,7 +20,7 @@ from edgesegd.scheduler.scheduler import Scheduler
 from support.calls import stub
 
 
-async def test_it_is_told_and_ended(
+async def test_a_stream_without_a_first_message_ends_with_deadline_exceeded(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "FIRST_MESSAGE_SECONDS", 0.05)

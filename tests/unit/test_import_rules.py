@@ -111,7 +111,7 @@ def test_every_part_of_the_daemon_has_its_place() -> None:
 
 
 @pytest.mark.parametrize("module", EDGESEGD)
-def test_imports_flow_one_way(module: str) -> None:
+def test_imports_of_the_daemon_flow_one_way(module: str) -> None:
     ours = {name for name in imports(EDGESEGD[module]) if name in EDGESEGD} - {"edgesegd"}
     against = {name for name in ours if part(name) not in LAYERS[part(module)]}
     assert not against
@@ -124,7 +124,7 @@ def test_each_part_imports_only_its_packages(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", [name for name in EDGESEGD if part(name) == "core"])
-def test_core_knows_no_event_loop(module: str) -> None:
+def test_core_imports_no_event_loop(module: str) -> None:
     assert "asyncio" not in imports(EDGESEGD[module])
 
 
@@ -142,7 +142,7 @@ def test_the_front_reaches_no_pixels(module: str) -> None:
     assert not heavy
 
 
-def test_only_its_command_knows_the_measurements() -> None:
+def test_only_the_bench_command_imports_the_measurements() -> None:
     """And imports them when it runs: another command does not pay for them."""
     others = [name for name in EDGESEGD if part(name) != "bench"]
     users = [name for name in others if "edgesegd.bench.board" in imports(EDGESEGD[name])]

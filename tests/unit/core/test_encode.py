@@ -69,14 +69,14 @@ def test_rle_is_as_short_as_that_of_pycocotools(member: Bools) -> None:
         ([[1]], [0, 1]),
     ],
 )
-def test_runs_go_down_the_columns_and_begin_with_zeros(
+def test_rle_runs_go_down_the_columns_and_begin_with_zeros(
     rows: list[list[int]], runs: list[int]
 ) -> None:
     assert counts(np.array(rows, bool)) == runs
 
 
 @given(MEMBERS.filter(lambda member: bool(member.any())))
-def test_boxes_are_those_of_pycocotools(member: Bools) -> None:
+def test_bounding_boxes_are_those_of_pycocotools(member: Bools) -> None:
     encoded = coco.encode(np.asfortranarray(member.astype(np.uint8)))
     assert bounding_box(member) == tuple(int(side) for side in coco.toBbox(encoded))
 
