@@ -12,7 +12,7 @@ from PIL import Image
 
 from edgesegd.core.scenes import draw_scene
 
-pytest_plugins = ["support.fake_delegate"]
+pytest_plugins = ["support.fake_delegate", "support.leftovers"]
 
 
 @pytest.fixture(scope="session", autouse=True)

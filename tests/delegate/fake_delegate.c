@@ -14,6 +14,8 @@
  *   after  how many frames (invokes of the interpreter, a warm-up's too) are good before `mode`
  *          begins; with more than 0 there is nothing but good at create and prepare.
  *   while  the path of a file: `mode` is good for as long as there is none.
+ *   pipe   the path of a named pipe, or of a file, to which the process id is written as a line
+ *          right before a fault: how a test waits for it.
  *   device any, as libedgetpu has it: then the claim is edgetpu.
  *
  * Right before a fault it is told on stderr. One delegate is not for several threads.
@@ -116,7 +118,7 @@ typedef struct {
   TfLiteDelegate delegate;
   int claim, mode, at;
   long after, ms, frames;
-  char *while_file;
+  char *while_file, *pipe_file;
   bool misbehaves;    /* in the frame that runs */
   bool next_is_first; /* the next kernel is the first of its graph, with which frames begin */
 } Fake;
@@ -128,10 +130,18 @@ static bool is_time(const Fake *fake) {
   return fake->frames >= fake->after && (!fake->while_file || access(fake->while_file, F_OK) == 0);
 }
 
+static void write_pid(const char *path) {
+  FILE *file = fopen(path, "w");
+  if (!file) return;
+  fprintf(file, "%d\n", (int)getpid());
+  fclose(file);
+}
+
 /* Commits the fault that is due at `place`; true where the caller has to fail. */
 static bool fault(const Fake *fake, int place) {
   if (fake->at != place || fake->mode < ERROR || fake->mode > HANG || !is_time(fake)) return false;
   fprintf(stderr, "fake delegate: %s in %s\n", MODES[fake->mode], PLACES[place]);
+  if (fake->pipe_file) write_pid(fake->pipe_file);
   if (fake->mode == SEGV) raise(SIGSEGV);
   if (fake->mode == ABORT) abort();
   if (fake->mode == EXIT) _exit(7);
@@ -349,6 +359,10 @@ static bool read_number(long *number, const char *value) {
   return end != value && !*end && *number >= 0;
 }
 
+static bool read_path(char **path, const char *value) {
+  return !*path && (*path = strdup(value));
+}
+
 static bool read_option(Fake *fake, const char *key, const char *value) {
   if (!strcmp(key, "claim")) return pick(&fake->claim, CLAIMS, value);
   if (!strcmp(key, "mode")) return pick(&fake->mode, MODES, value);
@@ -356,16 +370,22 @@ static bool read_option(Fake *fake, const char *key, const char *value) {
   if (!strcmp(key, "after")) return read_number(&fake->after, value);
   if (!strcmp(key, "device")) return (fake->claim = CLAIM_EDGETPU);
   if (!strcmp(key, "ms")) return read_number(&fake->ms, value);
-  if (strcmp(key, "while") || fake->while_file) return false;
-  return (fake->while_file = strdup(value));
+  if (!strcmp(key, "while")) return read_path(&fake->while_file, value);
+  if (!strcmp(key, "pipe")) return read_path(&fake->pipe_file, value);
+  return false;
+}
+
+static void release(Fake *fake) {
+  free(fake->while_file);
+  free(fake->pipe_file);
+  free(fake);
 }
 
 void tflite_plugin_destroy_delegate(TfLiteDelegate *delegate) {
   if (!delegate) return;
   Fake *fake = delegate->data;
   fault(fake, DESTROY);
-  free(fake->while_file);
-  free(fake);
+  release(fake);
 }
 
 TfLiteDelegate *tflite_plugin_create_delegate(char **keys, char **values, size_t count,
@@ -384,8 +404,7 @@ TfLiteDelegate *tflite_plugin_create_delegate(char **keys, char **values, size_t
     snprintf(message, sizeof message, "the fake delegate fails in create");
   if (*message || fake->mode == NULL_SILENT) {
     if (*message && report_error) report_error(message);
-    free(fake->while_file);
-    free(fake);
+    release(fake);
     return NULL;
   }
   fake->delegate.data = fake;

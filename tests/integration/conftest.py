@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
-from support.running_daemon import RunningDaemon
+from support.running_daemon import Launch, RunningDaemon
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +14,10 @@ def daemon() -> Iterator[RunningDaemon]:
     running = RunningDaemon("--max-frame-bytes=4000000", "--max-frame-pixels=4000000")
     yield running
     assert running.stop() == 0
+
+
+@pytest.fixture
+def launch() -> Iterator[Launch]:
+    """For a test that stops its daemons itself: none is left where it fails before."""
+    with ExitStack() as daemons:
+        yield lambda *flags: daemons.enter_context(RunningDaemon(*flags))

@@ -16,7 +16,7 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.core.model.reading import read_model
 from edgesegd.engine.runtime import load_runtime
 from support.calls import every, frames, segment
-from support.running_daemon import RunningDaemon
+from support.running_daemon import Launch, RunningDaemon
 
 pytestmark = [pytest.mark.realmodel, pytest.mark.runtime]
 
@@ -119,7 +119,7 @@ def labels_of(response: pb.SegmentResponse) -> npt.NDArray[np.uint8]:
     return np.frombuffer(result.labels, np.uint8).reshape(result.height, result.width)
 
 
-async def test_labels_are_the_plain_interpreters(
+async def test_labels_of_a_frame_of_the_models_size_are_those_of_a_plain_interpreter(
     real_daemon: RunningDaemon, model: Path, shared_dir: Path
 ) -> None:
     """Sent at the model's own size, the tensor is the same, and so are all labels."""
@@ -143,10 +143,12 @@ async def test_labels_are_the_plain_interpreters(
     assert np.mean(book_agreement) >= needed, dict(zip(PICTURES, book_agreement, strict=True))
 
 
-async def test_dog(shared_dir: Path) -> None:
+async def test_deeplab_labels_the_dog_as_the_ground_truth_does(
+    launch: Launch, shared_dir: Path
+) -> None:
     """IoU of the dog against the ground truth through the whole RPC, its border ignored."""
     model = shared_dir / "models" / "deeplabv3_257_mv_gpu.tflite"
-    running = RunningDaemon(f"--model={model}")
+    running = launch(f"--model={model}")
     data = (shared_dir / "images" / "dog_segmentation.bmp").read_bytes()
     size = pb.OutputSize(mode=pb.OUTPUT_SIZE_MODE_FRAME)
     answers = await segment(running.address, [every(size=size), *frames([data])])
@@ -160,10 +162,12 @@ async def test_dog(shared_dir: Path) -> None:
     assert iou >= 0.95, f"IoU {iou:.4f}"
 
 
-async def test_a_jpeg_at_reduced_scale_agrees_with_a_full_decode(shared_dir: Path) -> None:
+async def test_a_jpeg_at_reduced_scale_agrees_with_a_full_decode(
+    launch: Launch, shared_dir: Path
+) -> None:
     """Of 480 rows even 240 are decoded, fewer than the model's 257."""
     model = shared_dir / "models" / "deeplabv3_257_mv_gpu.tflite"
-    running = RunningDaemon(f"--model={model}")
+    running = launch(f"--model={model}")
     data = [(shared_dir / "images" / name).read_bytes() for name in ("cat_720p.jpg", "pets.jpg")]
     for name in ("cat_1080p.jpg", "pets.jpg", "grace_hopper.bmp"):
         with Image.open(shared_dir / "images" / name) as picture:

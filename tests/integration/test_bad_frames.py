@@ -104,7 +104,9 @@ CODES = {
 
 
 @pytest.mark.parametrize("name", BAD)
-async def test_in_a_stream(daemon: RunningDaemon, jpeg: bytes, name: str) -> None:
+async def test_a_bad_frame_of_a_stream_is_answered_with_the_reason_and_its_neighbours_are_segmented(
+    daemon: RunningDaemon, jpeg: bytes, name: str
+) -> None:
     bad, status, reason = BAD[name]
     frame = pb.Frame()
     frame.CopyFrom(bad)
@@ -122,7 +124,9 @@ async def test_in_a_stream(daemon: RunningDaemon, jpeg: bytes, name: str) -> Non
 
 
 @pytest.mark.parametrize("name", BAD)
-async def test_as_an_image(daemon: RunningDaemon, jpeg: bytes, name: str) -> None:
+async def test_a_bad_image_fails_its_call_with_the_reason_and_the_next_is_segmented(
+    daemon: RunningDaemon, jpeg: bytes, name: str
+) -> None:
     bad, status, reason = BAD[name]
     async with stub(daemon.address) as service:
         with pytest.raises(grpc.aio.AioRpcError) as failure:
@@ -133,7 +137,9 @@ async def test_as_an_image(daemon: RunningDaemon, jpeg: bytes, name: str) -> Non
     assert len(good.segmentation.labels) == good.segmentation.width * good.segmentation.height > 0
 
 
-async def test_a_message_that_is_nothing(daemon: RunningDaemon, jpeg: bytes) -> None:
+async def test_a_message_without_options_or_frame_is_invalid_and_the_next_is_segmented(
+    daemon: RunningDaemon, jpeg: bytes
+) -> None:
     answers = await segment(
         daemon.address, [every(), pb.SegmentRequest(), *frames([jpeg], first_id=1)]
     )

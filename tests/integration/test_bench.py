@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -21,7 +22,7 @@ def bench(*options: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is lent on Linux only")
-def test_every_figure_is_measured(tmp_path: Path) -> None:
+def test_bench_measures_every_figure(tmp_path: Path) -> None:
     picture = tmp_path / "picture.jpg"
     picture.write_bytes(file_of(gradient(640, 360), "JPEG"))
     done = bench("--json", f"--image={picture}", "--threads=1")
@@ -39,23 +40,28 @@ def test_every_figure_is_measured(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_its_daemon_ends_with_it(number: int) -> None:
-    """However it is ended, and with status 128 + n."""
+def test_bench_ended_by_a_signal_ends_its_daemon_and_exits_with_128_plus_n(number: int) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "edgesegd", "bench"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as running:
         process = psutil.Process(running.pid)
+        started: list[psutil.Process] = []
         give_up = time.monotonic() + 30
-        while not (started := process.children(recursive=True)):
-            assert time.monotonic() < give_up
-            time.sleep(0.05)
-        running.send_signal(number)
-        assert running.wait(timeout=30) == 128 + number
-    _, left = psutil.wait_procs(started, timeout=10)
-    assert not left
+        try:
+            while not (started := process.children(recursive=True)):
+                assert time.monotonic() < give_up
+                time.sleep(0.05)
+            running.send_signal(number)
+            assert running.wait(timeout=30) == 128 + number
+            _, left = psutil.wait_procs(started, timeout=10)
+            assert not left
+        finally:
+            for each in (process, *started):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.kill()
 
 
-def test_what_cannot_be_is_told() -> None:
+def test_bench_names_a_wrong_option_without_a_traceback() -> None:
     done = bench("--rounds=0")
     assert done.returncode == 2
     assert "--rounds: at least 1, not 0" in done.stderr

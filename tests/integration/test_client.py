@@ -42,7 +42,7 @@ def edgeseg(*arguments: object, cwd: Path | None = None) -> subprocess.Completed
     )
 
 
-def test_segment_gives_labels(daemon: RunningDaemon, jpeg: bytes) -> None:
+def test_the_client_segments_bytes_and_arrays(daemon: RunningDaemon, jpeg: bytes) -> None:
     scene = draw_scene(7)
     with Client(daemon.address) as client:
         from_bytes = client.segment(jpeg, size="frame")
@@ -57,14 +57,16 @@ def test_segment_gives_labels(daemon: RunningDaemon, jpeg: bytes) -> None:
     assert {found.class_name for found in from_array.segments} <= set(CLASSES)
 
 
-def test_stream_answers_good_and_bad_frames(daemon: RunningDaemon, jpeg: bytes) -> None:
+def test_a_stream_of_the_client_answers_good_and_bad_frames(
+    daemon: RunningDaemon, jpeg: bytes
+) -> None:
     with Client(daemon.address) as client:
         answers = list(client.stream([jpeg, b"no picture", jpeg], policy="every"))
     assert {answer.frame_id: answer.ok for answer in answers} == {0: True, 1: False, 2: True}
     assert len(answers) == 3
 
 
-def test_segment_command_writes_masks(
+def test_the_segment_command_writes_masks_and_overlays(
     daemon: RunningDaemon, pictures: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "masks"
@@ -77,7 +79,7 @@ def test_segment_command_writes_masks(
         assert (out / f"{name}.overlay.png").is_file()
 
 
-def test_segment_command_goes_on_after_a_bad_picture(
+def test_the_segment_command_goes_on_after_a_bad_picture(
     daemon: RunningDaemon, pictures: Path, tmp_path: Path
 ) -> None:
     (pictures / "middle.jpg").write_text("this is no picture")
@@ -92,7 +94,7 @@ def test_segment_command_goes_on_after_a_bad_picture(
     ]
 
 
-def test_stream_and_info_commands(daemon: RunningDaemon, pictures: Path) -> None:
+def test_the_stream_and_info_commands_report_as_json(daemon: RunningDaemon, pictures: Path) -> None:
     done = edgeseg(
         "stream", pictures, f"--server={daemon.address}", "--policy=every", "--loop=5", "--json"
     )
@@ -103,7 +105,9 @@ def test_stream_and_info_commands(daemon: RunningDaemon, pictures: Path) -> None
     assert info["models"][0]["name"] == "scenes"
 
 
-def test_no_daemon_is_one_line(tmp_path: Path, pictures: Path) -> None:
+def test_the_segment_command_without_a_daemon_prints_one_line(
+    tmp_path: Path, pictures: Path
+) -> None:
     done = edgeseg(
         "segment",
         pictures / "one.jpg",
@@ -115,7 +119,9 @@ def test_no_daemon_is_one_line(tmp_path: Path, pictures: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_the_readmes_snippet(daemon: RunningDaemon, pictures: Path, tmp_path: Path) -> None:
+def test_the_snippet_of_the_readme_runs_as_it_stands(
+    daemon: RunningDaemon, pictures: Path, tmp_path: Path
+) -> None:
     """As it stands in the README, with this daemon's address."""
     snippet = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert snippet is not None

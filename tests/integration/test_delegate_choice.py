@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import shutil
 import signal
 from pathlib import Path
@@ -14,6 +15,7 @@ from PIL import Image
 from edgeseg.v1 import segmentation_pb2 as pb
 from support.calls import every, frames, segment
 from support.pictures import noise
+from support.processes import WatchedProcess
 from support.running_daemon import RunningDaemon
 from support.sums_model import sums_model
 
@@ -60,7 +62,9 @@ async def served_by(running: RunningDaemon, picture: bytes) -> tuple[str, bytes]
     return answer.segmentation.delegate, answer.segmentation.labels
 
 
-async def test_it_moves_over_and_remembers(board: Path, picture: bytes) -> None:
+async def test_the_cpu_serves_until_a_faster_delegate_takes_over_which_a_restart_remembers(
+    board: Path, picture: bytes
+) -> None:
     with serve(board, "") as running:
         delegate, right = await served_by(running, picture)
         assert delegate == "cpu"
@@ -90,8 +94,10 @@ async def test_a_change_of_the_library_is_probed_while_the_cpu_serves(
         await wait_for(again, "npu takes over")
 
 
-async def test_a_liar_is_never_chosen(board: Path, picture: bytes) -> None:
-    """However fast it is; and the next best is."""
+async def test_a_delegate_with_wrong_masks_is_never_chosen_however_fast_it_is(
+    board: Path, picture: bytes
+) -> None:
+    """The next best is."""
     with serve(board, ",mode=garbage", ",mode=slow,ms=0") as running:
         _, right = await served_by(running, picture)
         await wait_for(running, "npu takes over")
@@ -105,30 +111,30 @@ async def test_a_liar_is_never_chosen(board: Path, picture: bytes) -> None:
         assert await served_by(again, picture) == ("cpu", right)
 
 
-def trials(running: RunningDaemon) -> list[Path]:
-    """The trials that the daemon has under way, as folders of /proc."""
-    pid = running.process.pid
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    folders = [Path(f"/proc/{child}") for child in children]
-    return [each for each in folders if b"edgesegd.engine.trial" in (each / "cmdline").read_bytes()]
+async def read_line(pipe: Path) -> str:
+    """What is written first to a named pipe."""
+    with open(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK), encoding="ascii") as reader:  # noqa: PTH123
+        written, loop = asyncio.Event(), asyncio.get_running_loop()
+        loop.add_reader(reader, written.set)
+        try:
+            async with asyncio.timeout(60):
+                await written.wait()
+        finally:
+            loop.remove_reader(reader)
+        return reader.readline()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 async def test_no_trial_outlives_the_daemon(
     fake_delegate: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    """Not even one that hangs in a driver."""
-    running = RunningDaemon(
-        f"--data-dir={tmp_path}", f"--candidates={fake_delegate}:mode=hang,at=create"
-    )
-    try:
-        async with asyncio.timeout(60):
-            while not (hung := trials(running)) or not any(
-                b"libfake_delegate" in (each / "maps").read_bytes() for each in hung
-            ):
-                await asyncio.sleep(0.05)
-    finally:
+    """Not even one that hangs in a driver, which tells its process id before."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    hangs = f"{fake_delegate}:mode=hang,at=create,pipe={pipe}"
+    with (
+        RunningDaemon(f"--data-dir={tmp_path}", f"--candidates={hangs}") as running,
+        WatchedProcess(int(await read_line(pipe))) as trial,
+    ):
         running.stop(number)
-    async with asyncio.timeout(10):
-        while any(map(Path.exists, hung)):
-            await asyncio.sleep(0.05)
+        await trial.ended()

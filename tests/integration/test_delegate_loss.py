@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
+from itertools import chain
 from pathlib import Path
 
 import grpc
@@ -13,7 +14,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from support.calls import every, frames, segment, stub
+from support.calls import every, frames, segment, segment_in_step
 from support.remembered import remember
 from support.running_daemon import RunningDaemon
 
@@ -33,50 +34,33 @@ FAULTS = {
 }
 """Each mode of the test delegate and the cause that the metrics count."""
 EVERY = 10
+ENOUGH = 5000
+"""Frames; a delegate is found out long before, but that has the lowest priority."""
 
 
 async def stream(
-    running: RunningDaemon, jpeg: bytes, count: int, at: int, act: Callable[[], object]
+    running: RunningDaemon,
+    jpeg: bytes,
+    act: Callable[[], object],
+    *,
+    at: int,
+    count: int = ENOUGH,
+    until: Callable[[pb.SegmentResponse], bool] = lambda _: False,
+    in_flight: int = 2,
 ) -> dict[int, pb.SegmentResponse]:
-    """The answers to `count` frames; once frame `at` is answered, `act`."""
-    answers: dict[int, pb.SegmentResponse] = {}
-    async with stub(running.address) as service:
-        async for response in service.Segment(iter([every(), *frames([jpeg] * count)])):
-            assert response.frame_id not in answers, "answered twice"
-            answers[response.frame_id] = response
-            if response.frame_id == at:
-                act()
-    return answers
+    """The answers to frames that are sent in step; once frame `at` is answered, `act`.
 
-
-async def stream_until_failed(
-    running: RunningDaemon, jpeg: bytes, at: int, act: Callable[[], object]
-) -> dict[int, pb.SegmentResponse]:
-    """The same, two at a time, until some frames are answered UNAVAILABLE.
-
-    However long it takes to find the delegate out: that has the lowest priority.
+    There are `count`, or fewer where `until` is true of an answer.
     """
-    answers: dict[int, pb.SegmentResponse] = {}
-    failed, window = asyncio.Event(), asyncio.Semaphore(2)
 
-    async def requests() -> AsyncIterator[pb.SegmentRequest]:
-        yield every()
-        for request in frames([jpeg] * 5000):
-            await window.acquire()
-            if failed.is_set():
-                return
-            yield request
+    def answered(response: pb.SegmentResponse) -> bool:
+        if response.frame_id == at:
+            act()
+        return until(response)
 
-    async with stub(running.address) as service:
-        async for response in service.Segment(requests()):
-            assert response.frame_id not in answers, "answered twice"
-            answers[response.frame_id] = response
-            if response.frame_id == at:
-                act()
-            if response.status == pb.FRAME_STATUS_UNAVAILABLE:
-                failed.set()
-            window.release()
-    return answers
+    sent = (frames([jpeg], first_id=number)[0] for number in range(count))
+    requests = chain([every()], sent)
+    return await segment_in_step(running.address, requests, answered, in_flight=in_flight)
 
 
 async def eventually(true: Callable[[], Awaitable[bool]]) -> None:
@@ -93,8 +77,12 @@ async def delegate_is_well(running: RunningDaemon) -> bool:
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 
+def by_the_cpu_at_last(answer: pb.SegmentResponse) -> bool:
+    return answer.frame_id >= 59 and answer.segmentation.delegate == "cpu"
+
+
 @pytest.mark.parametrize(("mode", "cause"), FAULTS.items())
-async def test_the_cpu_takes_over_and_gives_way_again(
+async def test_the_cpu_takes_over_from_a_failed_delegate_until_it_works_again(
     fake_delegate: Path, tmp_path: Path, jpeg: bytes, mode: str, cause: str
 ) -> None:
     trouble = tmp_path / "trouble"
@@ -103,16 +91,17 @@ async def test_the_cpu_takes_over_and_gives_way_again(
         *flags, f"--check-every={EVERY}", "--engine-answer-seconds=2", "--delegate-rest-seconds=1"
     ) as running:
         pid = running.process.pid
-        answers = await stream(running, jpeg, 60, 10, trouble.touch)
-        assert answers.keys() == set(range(60))
+        answers = await stream(running, jpeg, trouble.touch, at=10, until=by_the_cpu_at_last)
+        count = len(answers)
+        assert answers.keys() == set(range(count))
         assert {answer.status for answer in answers.values()} == {pb.FRAME_STATUS_OK}
-        by = [answers[number].segmentation.delegate for number in range(60)]
+        by = [answers[number].segmentation.delegate for number in range(count)]
         assert (by[0], by[-1]) == ("fake_delegate", "cpu")
         assert sorted(by, reverse=True) == by, "it went down once"
         right = answers[0].segmentation.labels
         assert all(
             answers[number].segmentation.labels == right
-            for number in range(60)
+            for number in range(count)
             if by[number] == "cpu" or cause != "drift"
         )
         assert running.metric("edgeseg_engine_restarts_total", cause=cause) >= 1
@@ -128,13 +117,13 @@ async def test_the_cpu_takes_over_and_gives_way_again(
         os.kill(pid, 0)
 
 
-async def test_a_flood_of_output_is_no_fault(
+async def test_a_delegate_that_floods_its_output_goes_on_serving(
     fake_delegate: Path, tmp_path: Path, jpeg: bytes
 ) -> None:
     flood = tmp_path / "flood"
     flags = remember(tmp_path, f"{fake_delegate}:claim=add,mode=flood,while={flood}")
     with RunningDaemon(*flags) as running:
-        answers = await stream(running, jpeg, 20, 5, flood.touch)
+        answers = await stream(running, jpeg, flood.touch, at=5, count=20)
     assert len(answers) == 20
     assert {answer.segmentation.delegate for answer in answers.values()} == {"fake_delegate"}
 
@@ -151,10 +140,9 @@ async def test_a_delegate_that_takes_seconds_for_an_invoke_serves(
         assert running.metric("edgeseg_engine_restarts_total") == 0
 
 
-async def test_one_that_hangs_when_it_starts_holds_nobody_up(
+async def test_the_cpu_serves_while_a_delegate_hangs_at_its_start(
     fake_delegate: Path, tmp_path: Path, jpeg: bytes
 ) -> None:
-    """The CPU serves long before the delegate's start is given up."""
     trouble = tmp_path / "trouble"
     flags = remember(tmp_path, f"{fake_delegate}:claim=add,mode=hang,at=create,while={trouble}")
     trouble.touch()
@@ -177,7 +165,7 @@ async def test_frames_do_not_wait_for_a_forced_delegate_that_hangs(
         os.kill(running.engine_pid, signal.SIGKILL)
 
     with RunningDaemon(f"--delegate={delegate}", "--engine-start-seconds=100") as running:
-        answers = await stream(running, jpeg, 20, 5, strike)
+        answers = await stream(running, jpeg, strike, at=5, count=20, in_flight=8)
         assert len(answers) == 20
         assert answers[19].status == pb.FRAME_STATUS_UNAVAILABLE
         assert "no engine was ready" in answers[19].message
@@ -185,7 +173,7 @@ async def test_frames_do_not_wait_for_a_forced_delegate_that_hangs(
         assert later[0].status == pb.FRAME_STATUS_UNAVAILABLE
 
 
-async def test_a_device_beside_serves_with_an_engine_of_its_own(
+async def test_a_second_device_has_an_engine_of_its_own_whose_crash_costs_no_frame(
     fake_delegate: Path, tmp_path: Path, jpeg: bytes
 ) -> None:
     second = tmp_path / "libsecond.so"
@@ -198,16 +186,27 @@ async def test_a_device_beside_serves_with_an_engine_of_its_own(
     )
     with RunningDaemon(*flags, "--delegate-rest-seconds=1") as running:
         await eventually(lambda: delegates_of(running, jpeg, {"fake_delegate", "second"}))
-        answers = await stream(running, jpeg, 60, 10, trouble.touch)
+        answers = await stream(
+            running,
+            jpeg,
+            trouble.touch,
+            at=10,
+            until=lambda answer: answer.frame_id >= 59 and is_degraded(running),
+            in_flight=8,
+        )
         assert {answer.status for answer in answers.values()} == {pb.FRAME_STATUS_OK}
-        assert answers.keys() == set(range(60))
+        assert answers.keys() == set(range(len(answers)))
         assert len({answer.segmentation.labels for answer in answers.values()}) == 1
-        assert answers[59].segmentation.delegate == "fake_delegate"
+        assert answers[len(answers) - 1].segmentation.delegate == "fake_delegate"
         assert running.metric("edgeseg_engine_ready") == 1
         assert running.metric("edgeseg_degraded") == 1
         trouble.unlink()
         await eventually(lambda: delegates_of(running, jpeg, {"fake_delegate", "second"}))
         await eventually(lambda: delegate_is_well(running))
+
+
+def is_degraded(running: RunningDaemon) -> bool:
+    return running.metric("edgeseg_degraded") == 1
 
 
 async def delegates_of(running: RunningDaemon, jpeg: bytes, wanted: set[str]) -> bool:
@@ -216,13 +215,16 @@ async def delegates_of(running: RunningDaemon, jpeg: bytes, wanted: set[str]) ->
     return {answer.segmentation.delegate for answer in answers.values()} == wanted
 
 
-async def test_a_forced_delegate_that_lies_must_prove_itself_and_no_cpu_steps_in(
+async def test_a_forced_delegate_with_wrong_masks_must_prove_itself_and_no_cpu_steps_in(
     fake_delegate: Path, tmp_path: Path, jpeg: bytes
 ) -> None:
     trouble = tmp_path / "trouble"
     delegate = f"{fake_delegate}:claim=add,mode=garbage,while={trouble}"
     with RunningDaemon(f"--delegate={delegate}", f"--check-every={EVERY}") as running:
-        answers = await stream_until_failed(running, jpeg, 5, trouble.touch)
+        failed = pb.FRAME_STATUS_ENGINE_FAILED
+        answers = await stream(
+            running, jpeg, trouble.touch, at=5, until=lambda answer: answer.status == failed
+        )
         last = len(answers) - 1
         assert answers.keys() == set(range(len(answers)))
         right = answers[0].segmentation.labels

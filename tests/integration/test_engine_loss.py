@@ -16,7 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.core.model.store import BUILTIN, resolve_model
-from support.calls import every, frames, segment, stub
+from support.calls import every, frames, segment, segment_in_step, stub
 from support.running_daemon import RunningDaemon
 
 pytestmark = pytest.mark.runtime
@@ -33,18 +33,19 @@ async def stream_with_fault(
     running: RunningDaemon, jpeg: bytes, number: int, *, count: int = 60, at: int = 20
 ) -> dict[int, pb.SegmentResponse]:
     """A stream of `count` frames; when frame `at` is answered, the engine gets a signal."""
-    answers: dict[int, pb.SegmentResponse] = {}
-    async with stub(running.address) as service:
-        async for response in service.Segment(iter([every(), *frames([jpeg] * count)])):
-            assert response.frame_id not in answers
-            answers[response.frame_id] = response
-            if response.frame_id == at:
-                assert running.engine_pid is not None
-                os.kill(running.engine_pid, number)
-    return answers
+
+    def answered(response: pb.SegmentResponse) -> None:
+        if response.frame_id == at:
+            assert running.engine_pid is not None
+            os.kill(running.engine_pid, number)
+
+    requests = [every(), *frames([jpeg] * count)]
+    return await segment_in_step(running.address, requests, answered)
 
 
-async def test_killed_in_mid_stream(own_daemon: RunningDaemon, jpeg: bytes) -> None:
+async def test_an_engine_killed_in_mid_stream_costs_no_frame(
+    own_daemon: RunningDaemon, jpeg: bytes
+) -> None:
     first_engine = own_daemon.engine_pid
     answers = await stream_with_fault(own_daemon, jpeg, signal.SIGKILL)
     assert answers.keys() == set(range(60))
@@ -55,14 +56,18 @@ async def test_killed_in_mid_stream(own_daemon: RunningDaemon, jpeg: bytes) -> N
     assert own_daemon.metric("edgeseg_engine_ready") == 1
 
 
-async def test_hung_in_mid_stream(own_daemon: RunningDaemon, jpeg: bytes) -> None:
+async def test_an_engine_that_hangs_in_mid_stream_costs_no_frame(
+    own_daemon: RunningDaemon, jpeg: bytes
+) -> None:
     answers = await stream_with_fault(own_daemon, jpeg, signal.SIGSTOP)
     assert answers.keys() == set(range(60))
     assert {answer.status for answer in answers.values()} == {pb.FRAME_STATUS_OK}
     assert own_daemon.metric("edgeseg_engine_restarts_total", cause="hang") == 1
 
 
-async def test_killed_again_and_again(own_daemon: RunningDaemon, jpeg: bytes) -> None:
+async def test_an_engine_killed_again_and_again_costs_no_frame(
+    own_daemon: RunningDaemon, jpeg: bytes
+) -> None:
     for _ in range(3):
         answers = await stream_with_fault(own_daemon, jpeg, signal.SIGKILL, count=8, at=2)
         assert answers.keys() == set(range(8))
@@ -71,7 +76,9 @@ async def test_killed_again_and_again(own_daemon: RunningDaemon, jpeg: bytes) ->
     assert own_daemon.metric("edgeseg_engine_restarts_total", cause="crash") == 3
 
 
-async def test_killed_while_idle_shows_in_health(own_daemon: RunningDaemon, jpeg: bytes) -> None:
+async def test_an_engine_killed_while_idle_shows_in_health(
+    own_daemon: RunningDaemon, jpeg: bytes
+) -> None:
     async with grpc.aio.insecure_channel(own_daemon.address) as channel:
         health = health_pb2_grpc.HealthStub(channel)
         watch = health.Watch(
@@ -164,8 +171,9 @@ async def test_a_front_that_was_stopped_finds_its_engine_well(
         assert running.metric("edgeseg_engine_restarts_total") == 0
 
 
-async def test_no_descriptor_left_for_an_engine(own_daemon: RunningDaemon, jpeg: bytes) -> None:
-    """The front outlives it, and has an engine again when there are descriptors."""
+async def test_frames_fail_while_there_is_no_descriptor_for_an_engine_and_then_work_again(
+    own_daemon: RunningDaemon, jpeg: bytes
+) -> None:
     pid = own_daemon.process.pid
     limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     in_use = len(list(Path(f"/proc/{pid}/fd").iterdir()))

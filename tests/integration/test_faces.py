@@ -18,7 +18,9 @@ from support.running_daemon import RunningDaemon
 
 
 @pytest.mark.parametrize("name", ["", "edgeseg.v1.SegmentationService", "model/scenes"])
-async def test_health(daemon: RunningDaemon, name: str) -> None:
+async def test_health_of_known_services_is_serving_and_of_others_not_found(
+    daemon: RunningDaemon, name: str
+) -> None:
     async with grpc.aio.insecure_channel(daemon.address) as channel:
         health = health_pb2_grpc.HealthStub(channel)
         answer = await health.Check(health_pb2.HealthCheckRequest(service=name))
@@ -28,7 +30,7 @@ async def test_health(daemon: RunningDaemon, name: str) -> None:
         assert failure.value.code() == grpc.StatusCode.NOT_FOUND
 
 
-async def test_reflection(daemon: RunningDaemon) -> None:
+async def test_reflection_lists_the_services(daemon: RunningDaemon) -> None:
     async with grpc.aio.insecure_channel(daemon.address) as channel:
         request = reflection_pb2.ServerReflectionRequest(list_services="")
         call = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(
@@ -40,7 +42,7 @@ async def test_reflection(daemon: RunningDaemon) -> None:
     assert {"edgeseg.v1.SegmentationService", "grpc.health.v1.Health"} <= names
 
 
-async def test_server_info(daemon: RunningDaemon) -> None:
+async def test_server_info_describes_the_daemon_and_its_model(daemon: RunningDaemon) -> None:
     async with stub(daemon.address) as service:
         info = await service.GetServerInfo(pb.GetServerInfoRequest())
     assert info.version == __version__
@@ -55,7 +57,7 @@ async def test_server_info(daemon: RunningDaemon) -> None:
     assert "2." in model.runtime
 
 
-async def test_metrics_follow_what_happens(daemon: RunningDaemon, jpeg: bytes) -> None:
+async def test_metrics_count_good_and_bad_frames(daemon: RunningDaemon, jpeg: bytes) -> None:
     def counts() -> tuple[float, ...]:
         return (
             daemon.metric("edgeseg_frames_total", outcome="ok", delegate="cpu", model="scenes"),
@@ -78,7 +80,7 @@ async def test_metrics_follow_what_happens(daemon: RunningDaemon, jpeg: bytes) -
 
 
 @pytest.mark.system
-async def test_promtool_finds_nothing_to_say(daemon: RunningDaemon, jpeg: bytes) -> None:
+async def test_promtool_accepts_the_metrics_page(daemon: RunningDaemon, jpeg: bytes) -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("promtool is missing; on Debian: apt install prometheus")

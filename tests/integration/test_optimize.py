@@ -22,7 +22,7 @@ def engines_of(daemon: RunningDaemon) -> list[int]:
     return list(map(int, Path(children).read_text(encoding="ascii").split()))
 
 
-async def test_an_engine_for_each_core_and_the_same_masks(jpeg: bytes) -> None:
+async def test_for_throughput_each_core_has_an_engine_with_the_same_masks(jpeg: bytes) -> None:
     with RunningDaemon("--delegate=cpu") as plain:
         expected = (await segment(plain.address, [every(), *frames([jpeg])]))[0].segmentation
     with RunningDaemon("--delegate=cpu", "--optimize=throughput") as running:

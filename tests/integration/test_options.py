@@ -86,7 +86,7 @@ async def test_bad_options_end_the_stream_at_once(
     assert (await segment(daemon.address, frames([jpeg])))[0].status == pb.FRAME_STATUS_OK
 
 
-async def test_unknown_policy(daemon: RunningDaemon) -> None:
+async def test_an_unknown_queue_policy_is_refused(daemon: RunningDaemon) -> None:
     with pytest.raises(grpc.aio.AioRpcError, match="unknown queue policy 8"):
         await segment(
             daemon.address,
@@ -108,14 +108,16 @@ async def test_options_later_end_the_stream_after_the_frames_are_answered(
     assert [answer.status for answer in answers] == [pb.FRAME_STATUS_OK] * 2
 
 
-async def test_a_stream_without_frames(daemon: RunningDaemon) -> None:
+async def test_a_stream_that_ends_without_a_message_is_invalid(daemon: RunningDaemon) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as failure:
         await segment(daemon.address, [])
     assert failure.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert "before its first frame" in (failure.value.details() or "")
 
 
-async def test_polygons_are_told_by_frame(daemon: RunningDaemon, jpeg: bytes) -> None:
+async def test_polygons_are_answered_unimplemented_frame_by_frame(
+    daemon: RunningDaemon, jpeg: bytes
+) -> None:
     answers = await segment(daemon.address, [every(pb.OUTPUT_POLYGONS), *frames([jpeg, jpeg])])
     assert [answers[n].status for n in (0, 1)] == [pb.FRAME_STATUS_UNIMPLEMENTED] * 2
     assert "polygons" in answers[0].message
@@ -136,7 +138,7 @@ def pixels(result: pb.Segmentation) -> np.ndarray[tuple[int, int], np.dtype[np.u
     return np.frombuffer(result.labels, np.uint8).reshape(result.height, result.width)
 
 
-async def test_all_outputs_tell_the_same(daemon: RunningDaemon, jpeg: bytes) -> None:
+async def test_all_outputs_of_a_frame_agree(daemon: RunningDaemon, jpeg: bytes) -> None:
     outputs = [
         pb.OUTPUT_LABELS,
         pb.OUTPUT_LABELS_PNG,
@@ -168,7 +170,9 @@ async def test_all_outputs_tell_the_same(daemon: RunningDaemon, jpeg: bytes) -> 
         assert found.mean_confidence == pytest.approx(confidence[member].mean() / 255, abs=0.01)
 
 
-async def test_only_what_was_asked(daemon: RunningDaemon, jpeg: bytes) -> None:
+async def test_a_result_has_only_the_outputs_that_were_asked_for(
+    daemon: RunningDaemon, jpeg: bytes
+) -> None:
     result = await ask(daemon, jpeg, outputs=[pb.OUTPUT_STATISTICS])
     assert result.labels == result.labels_png == result.confidence_map == b""
     assert result.segments[0].area > 0
@@ -176,14 +180,14 @@ async def test_only_what_was_asked(daemon: RunningDaemon, jpeg: bytes) -> None:
     assert not result.segments[0].HasField("rle")
 
 
-async def test_wanted_classes(daemon: RunningDaemon, jpeg: bytes) -> None:
+async def test_pixels_of_unwanted_classes_have_no_class(daemon: RunningDaemon, jpeg: bytes) -> None:
     labels = pixels(await ask(daemon, jpeg))
     wanted = int(labels.max())
     only = pixels(await ask(daemon, jpeg, classes=[wanted]))
     assert (only == np.where(labels == wanted, labels, 255)).all()
 
 
-async def test_custom_size(daemon: RunningDaemon, jpeg: bytes) -> None:
+async def test_labels_come_at_a_custom_size(daemon: RunningDaemon, jpeg: bytes) -> None:
     result = await ask(daemon, jpeg, size=pb.OutputSize(width=31, height=17))
     assert pixels(result).shape == (17, 31)
 
@@ -199,7 +203,7 @@ def tall(jpeg: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("shape", [(65_535, 60), (60, 65_535)])
-async def test_the_longest_line_costs_little_memory(
+async def test_a_mask_with_the_longest_side_costs_little_memory(
     daemon: RunningDaemon, jpeg: bytes, shape: tuple[int, int]
 ) -> None:
     before = peak_memory(daemon.engine_pid)
@@ -219,7 +223,9 @@ def peak_memory(pid: int | None) -> int:
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
-async def test_letterbox(daemon: RunningDaemon, jpeg: bytes) -> None:
+async def test_letterbox_labels_the_whole_frame_and_not_the_padding(
+    daemon: RunningDaemon, jpeg: bytes
+) -> None:
     policy = pb.RESIZE_POLICY_LETTERBOX
     own = pixels(await ask(daemon, tall(jpeg), resize=policy))
     size = pb.OutputSize(mode=pb.OUTPUT_SIZE_MODE_FRAME)
@@ -231,7 +237,7 @@ async def test_letterbox(daemon: RunningDaemon, jpeg: bytes) -> None:
     assert (whole != 255).all()
 
 
-async def test_crop(daemon: RunningDaemon, jpeg: bytes) -> None:
+async def test_crop_labels_only_the_middle_of_the_frame(daemon: RunningDaemon, jpeg: bytes) -> None:
     policy = pb.RESIZE_POLICY_CROP
     own = pixels(await ask(daemon, tall(jpeg), resize=policy))
     size = pb.OutputSize(mode=pb.OUTPUT_SIZE_MODE_FRAME)
@@ -243,7 +249,9 @@ async def test_crop(daemon: RunningDaemon, jpeg: bytes) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-async def test_exif_orientation(daemon: RunningDaemon, jpeg: bytes, orientation: int) -> None:
+async def test_labels_follow_the_exif_orientation(
+    daemon: RunningDaemon, jpeg: bytes, orientation: int
+) -> None:
     turned = lying(jpeg, orientation)
     size = pb.OutputSize(mode=pb.OUTPUT_SIZE_MODE_FRAME)
     upright = pixels(await ask(daemon, lying(jpeg, 1), size=size))
@@ -275,7 +283,9 @@ def lying(jpeg: bytes, orientation: int) -> bytes:
     return file.getvalue()
 
 
-async def test_raw_formats_agree(daemon: RunningDaemon, jpeg: bytes) -> None:
+async def test_raw_formats_of_a_picture_give_the_same_labels(
+    daemon: RunningDaemon, jpeg: bytes
+) -> None:
     with Image.open(io.BytesIO(jpeg)) as image:
         rgb = np.asarray(image.convert("RGB"))
     height, width = rgb.shape[:2]
@@ -297,7 +307,9 @@ async def test_raw_formats_agree(daemon: RunningDaemon, jpeg: bytes) -> None:
     assert len({answer.segmentation.labels for answer in answers.values()}) == 1
 
 
-async def test_gray(daemon: RunningDaemon, jpeg: bytes) -> None:
+async def test_a_gray_frame_gives_the_labels_of_its_rgb_picture(
+    daemon: RunningDaemon, jpeg: bytes
+) -> None:
     with Image.open(io.BytesIO(jpeg)) as image:
         gray = image.convert("L")
     file = io.BytesIO()

@@ -23,7 +23,7 @@ def resident(pid: int | None) -> int:
 
 
 @pytest.mark.slow
-async def test_memory_is_flat(jpeg: bytes) -> None:
+async def test_memory_stays_flat_while_a_stream_overloads_the_daemon(jpeg: bytes) -> None:
     with RunningDaemon() as running:
         await overload(running, jpeg, FRAMES // 3)
         before = resident(running.process.pid), resident(running.engine_pid)

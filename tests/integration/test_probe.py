@@ -70,7 +70,7 @@ REFUSED = {
 }
 
 
-def test_every_reason_why_not(fake_delegate: Path) -> None:
+def test_probe_says_why_each_delegate_is_not_used(fake_delegate: Path) -> None:
     found = probe(*(f"{fake_delegate}:{options}" for options in REFUSED))
     told = {options: (found[options]["verdict"], found[options]["reason"]) for options in REFUSED}
     for options, (verdict, reason) in REFUSED.items():
@@ -86,12 +86,12 @@ def test_every_reason_why_not(fake_delegate: Path) -> None:
 
 
 @pytest.mark.parametrize("at", ["create", "invoke"])
-def test_a_hang_is_ended(fake_delegate: Path, at: str) -> None:
+def test_probe_ends_a_delegate_that_hangs(fake_delegate: Path, at: str) -> None:
     found = probe(f"{fake_delegate}:mode=hang,at={at}", timeout=6)
     assert found[f"mode=hang,at={at}"]["reason"] == f"no answer in 6 s, in {at}"
 
 
-def test_one_that_is_right_is_measured(fake_delegate: Path) -> None:
+def test_probe_measures_a_delegate_that_is_right(fake_delegate: Path) -> None:
     found = probe(f"{fake_delegate}:claim=add")["claim=add"]
     assert found["verdict"] in ("slower", "chosen")
     measured = found["measured"]
@@ -102,14 +102,14 @@ def test_one_that_is_right_is_measured(fake_delegate: Path) -> None:
     assert measured["memory"] > 10_000_000
 
 
-def test_a_slow_one_is_not_chosen(fake_delegate: Path) -> None:
+def test_probe_does_not_choose_a_slow_delegate(fake_delegate: Path) -> None:
     found = probe(f"{fake_delegate}:mode=slow,ms=40")
     assert found["cpu"]["verdict"] == "chosen"
     assert found["mode=slow,ms=40"]["verdict"] == "slower"
     assert "times as long as cpu with 1 thread" in found["mode=slow,ms=40"]["reason"]
 
 
-def test_the_cpu_is_tried_with_each_number_of_threads(fake_delegate: Path) -> None:
+def test_probe_tries_the_cpu_with_each_number_of_threads(fake_delegate: Path) -> None:
     done = edgesegd("probe", "--json", f"--delegate={fake_delegate}:claim=add")
     assert done.returncode == 0, done.stderr
     findings = json.loads(done.stdout)["findings"]
@@ -128,7 +128,7 @@ def test_the_cpu_is_tried_with_each_number_of_threads(fake_delegate: Path) -> No
     assert best[0]["verdict"] == "chosen" or "fake_delegate" in best[0]["reason"]
 
 
-def test_the_table_for_people(fake_delegate: Path) -> None:
+def test_probe_prints_a_table(fake_delegate: Path) -> None:
     done = edgesegd("probe", f"--delegate={fake_delegate}:mode=garbage")
     assert done.returncode == 0
     assert "fake_delegate (mode=garbage)" in done.stdout
@@ -156,7 +156,7 @@ async def test_a_forced_delegate_serves(fake_delegate: Path, jpeg: bytes) -> Non
         (":mode=error,at=prepare", "refuses scenes"),
     ],
 )
-def test_a_forced_delegate_that_fails_is_an_error(
+def test_serve_exits_with_11_for_a_forced_delegate_that_fails(
     fake_delegate: Path, delegate: str, told: str
 ) -> None:
     done = edgesegd(
@@ -169,7 +169,7 @@ def test_a_forced_delegate_that_fails_is_an_error(
     assert told in done.stderr
 
 
-def test_a_library_that_is_not_there_is_an_error() -> None:
+def test_serve_exits_with_12_without_the_library_of_a_forced_delegate() -> None:
     done = edgesegd("serve", "--listen=127.0.0.1:0", "--metrics-listen=", "--delegate=edgetpu")
     assert done.returncode == 12
     assert "library not found: libedgetpu.so.1" in done.stderr

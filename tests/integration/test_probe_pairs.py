@@ -62,8 +62,9 @@ def findings(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
 
 @pytest.mark.usefixtures("libedgetpu")
 @pytest.mark.parametrize("served", ["sum.tflite", "sum_edgetpu.tflite"])
-def test_a_pair_that_agrees(pair: Path, served: str) -> None:
-    """Whichever of its two files is served."""
+def test_probe_compares_a_compiled_model_with_its_twin_whichever_is_served(
+    pair: Path, served: str
+) -> None:
     cpu, *_, edgetpu = findings(edgesegd_probe(pair / served, AS_LIBEDGETPU))
     assert cpu["model"] == str(pair / "sum.tflite")
     assert cpu["measured"]["operators"] == 0
@@ -74,7 +75,7 @@ def test_a_pair_that_agrees(pair: Path, served: str) -> None:
     assert (measured["agreement"], measured["largest_difference"]) == (1.0, 0.0)
 
 
-def test_a_compiled_file_that_lies(pair: Path, fake_delegate: Path) -> None:
+def test_probe_finds_wrong_masks_of_a_compiled_model(pair: Path, fake_delegate: Path) -> None:
     """A library given by its path runs the served file."""
     lying = f"{fake_delegate}:claim=edgetpu,mode=garbage"
     *_, plain = findings(edgesegd_probe(pair / "sum.tflite", lying))
@@ -85,7 +86,7 @@ def test_a_compiled_file_that_lies(pair: Path, fake_delegate: Path) -> None:
     assert "% of pixels, 99% needed" in compiled["reason"]
 
 
-def test_without_a_twin_there_is_nothing_to_compare_with(pair: Path) -> None:
+def test_probe_of_a_compiled_model_without_its_twin_says_what_to_write(pair: Path) -> None:
     (pair / "sum.tflite").rename(pair / "twin.tflite")
     (pair / "sum.toml").rename(pair / "twin.toml")
     done = edgesegd_probe(pair / "sum_edgetpu.tflite")
@@ -99,7 +100,9 @@ def test_without_a_twin_there_is_nothing_to_compare_with(pair: Path) -> None:
     )
 
 
-def test_a_file_that_only_has_the_name_is_ignored_with_the_reason(pair: Path) -> None:
+def test_probe_ignores_a_file_with_only_the_name_of_a_compiled_model_and_says_why(
+    pair: Path,
+) -> None:
     shutil.copy(pair / "sum.tflite", pair / "sum_edgetpu.tflite")
     done = edgesegd_probe(pair / "sum.tflite")
     assert "are no pair: the first is not compiled for an Edge TPU" in done.stderr
@@ -108,7 +111,7 @@ def test_a_file_that_only_has_the_name_is_ignored_with_the_reason(pair: Path) ->
 
 
 @pytest.mark.usefixtures("libedgetpu")
-async def test_each_stick_is_tried(pair: Path, tmp_path: Path) -> None:
+async def test_probe_tries_each_edge_tpu_stick(pair: Path, tmp_path: Path) -> None:
     for port in ("1-1", "1-2"):
         device = tmp_path / "sys" / "bus" / "usb" / "devices" / port
         device.mkdir(parents=True)
@@ -137,7 +140,9 @@ async def test_each_stick_is_tried(pair: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.realmodel
-def test_the_real_pair(fake_delegate: Path, shared_dir: Path) -> None:
+def test_probe_finds_made_up_masks_of_the_compiled_deeplab_wrong(
+    fake_delegate: Path, shared_dir: Path
+) -> None:
     """What our delegate makes up is not what the twin finds."""
     name = "deeplabv3_mnv2_dm05_pascal_quant"
     served = shared_dir / "models" / f"{name}_edgetpu.tflite"

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
@@ -14,12 +15,14 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from support.calls import every, frames, segment, stub
-from support.running_daemon import RunningDaemon
+from support.running_daemon import Launch, RunningDaemon
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-async def test_in_flight_frames_are_answered(jpeg: bytes, number: signal.Signals) -> None:
-    running = RunningDaemon()
+async def test_frames_in_flight_are_answered_after_a_stop_signal(
+    launch: Launch, jpeg: bytes, number: signal.Signals
+) -> None:
+    running = launch()
     engine = running.engine_pid
     async with stub(running.address) as service:
         call = service.Segment()
@@ -39,9 +42,11 @@ async def test_in_flight_frames_are_answered(jpeg: bytes, number: signal.Signals
     assert not Path(f"/proc/{engine}").exists()
 
 
-async def test_a_signal_to_the_whole_group_costs_no_frame(jpeg: bytes) -> None:
+async def test_a_stop_signal_to_the_whole_process_group_costs_no_frame(
+    launch: Launch, jpeg: bytes
+) -> None:
     """As `timeout` and terminals send it: the engine is not to hear it."""
-    running = RunningDaemon()
+    running = launch()
     async with stub(running.address) as service:
         call = service.Segment()
         await call.write(every())
@@ -56,7 +61,9 @@ async def test_a_signal_to_the_whole_group_costs_no_frame(jpeg: bytes) -> None:
     assert await asyncio.to_thread(running.wait) == 0
 
 
-async def test_a_stream_that_has_sent_all_ends_well(jpeg: bytes) -> None:
+async def test_a_stream_that_has_sent_all_its_frames_ends_ok_while_the_daemon_drains(
+    jpeg: bytes,
+) -> None:
     with RunningDaemon() as running:
         async with stub(running.address) as service:
             call = service.Segment()
@@ -67,13 +74,13 @@ async def test_a_stream_that_has_sent_all_ends_well(jpeg: bytes) -> None:
             answers = [await call.read()]
             running.process.send_signal(signal.SIGTERM)
             answers += [await call.read() for _ in range(3)]
-            statuses = {a.status for a in answers if isinstance(a, pb.SegmentResponse)}
-            assert statuses == {pb.FRAME_STATUS_OK}
+            statuses = [a.status for a in answers if isinstance(a, pb.SegmentResponse)]
+            assert statuses == [pb.FRAME_STATUS_OK] * 4
             assert await call.code() == grpc.StatusCode.OK
 
 
-async def test_health_says_so_first(jpeg: bytes) -> None:
-    running = RunningDaemon()
+async def test_health_is_not_serving_while_the_daemon_drains(launch: Launch, jpeg: bytes) -> None:
+    running = launch()
     async with (
         stub(running.address) as service,
         grpc.aio.insecure_channel(running.address) as channel,
@@ -88,8 +95,10 @@ async def test_health_says_so_first(jpeg: bytes) -> None:
     assert await asyncio.to_thread(running.wait) == 0
 
 
-async def test_a_reader_that_never_reads_cannot_hold_it_up(jpeg: bytes) -> None:
-    running = RunningDaemon("--drain-seconds=0.5")
+async def test_a_client_that_never_reads_cannot_hold_up_the_stop(
+    launch: Launch, jpeg: bytes
+) -> None:
+    running = launch("--drain-seconds=0.5")
     async with stub(running.address) as service:
         call = service.Segment()
         await call.write(every(size=pb.OutputSize(width=4000, height=4000)))
@@ -100,7 +109,7 @@ async def test_a_reader_that_never_reads_cannot_hold_it_up(jpeg: bytes) -> None:
         assert await asyncio.to_thread(running.stop) == 0
 
 
-async def test_a_watcher_of_health_does_not_hold_it_up(jpeg: bytes) -> None:
+async def test_a_watcher_of_health_does_not_hold_up_the_stop(jpeg: bytes) -> None:
     with RunningDaemon("--drain-seconds=600") as running:
         async with grpc.aio.insecure_channel(running.address) as channel:
             watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
@@ -108,11 +117,21 @@ async def test_a_watcher_of_health_does_not_hold_it_up(jpeg: bytes) -> None:
             assert await asyncio.to_thread(running.stop) == 0
 
 
-async def test_a_signal_while_the_engine_hangs_at_its_start() -> None:
-    """The front is started by hand, for `RunningDaemon` waits until it is ready."""
-    front = await asyncio.create_subprocess_exec(
+@pytest.fixture
+async def front() -> AsyncIterator[asyncio.subprocess.Process]:
+    """A daemon that is not waited for until it is ready."""
+    process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "edgesegd", "serve", "--listen=127.0.0.1:0", "--metrics-listen="
     )
+    yield process
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
+
+
+async def test_a_stop_signal_ends_the_daemon_while_its_engine_hangs_at_its_start(
+    front: asyncio.subprocess.Process,
+) -> None:
     children = Path(f"/proc/{front.pid}/task/{front.pid}/children")
     async with asyncio.timeout(30):
         while not (pids := children.read_text(encoding="ascii").split()) or (
@@ -126,8 +145,10 @@ async def test_a_signal_while_the_engine_hangs_at_its_start() -> None:
     await gone(engine)
 
 
-async def test_the_second_signal_ends_at_once(jpeg: bytes) -> None:
-    running = RunningDaemon("--engine-answer-seconds=60")
+async def test_a_second_stop_signal_ends_the_daemon_at_once_with_128_plus_n(
+    launch: Launch, jpeg: bytes
+) -> None:
+    running = launch("--engine-answer-seconds=60")
     engine = running.engine_pid
     assert engine is not None
     os.kill(engine, signal.SIGSTOP)
@@ -156,8 +177,8 @@ async def gone(pid: int) -> None:
             await asyncio.sleep(0)
 
 
-async def test_the_engine_does_not_outlive_a_killed_daemon() -> None:
-    running = RunningDaemon()
+async def test_an_engine_does_not_outlive_a_killed_daemon(launch: Launch) -> None:
+    running = launch()
     engine = running.engine_pid
     assert engine is not None
     running.stop(signal.SIGKILL)

@@ -19,7 +19,7 @@ from edgesegd.scheduler.scheduler import Scheduler
 from support.calls import stub
 
 
-async def test_it_is_told_and_ended(
+async def test_a_stream_without_a_first_message_ends_with_deadline_exceeded(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "FIRST_MESSAGE_SECONDS", 0.05)
@@ -37,10 +37,12 @@ async def test_it_is_told_and_ended(
     service.add_to(server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    async with stub(f"127.0.0.1:{port}") as client:
-        with pytest.raises(grpc.aio.AioRpcError) as failure:
-            await client.Segment().read()
+    try:
+        async with stub(f"127.0.0.1:{port}") as client:
+            with pytest.raises(grpc.aio.AioRpcError) as failure:
+                await client.Segment().read()
+    finally:
+        await server.stop(None)
     assert failure.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
     assert "no message in 0.05 s" in (failure.value.details() or "")
     assert service.streams == 0
-    await server.stop(None)

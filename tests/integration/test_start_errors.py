@@ -48,38 +48,38 @@ def taken_port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def test_port_in_use(taken_port: int) -> None:
+def test_serve_exits_with_4_when_its_port_is_in_use(taken_port: int) -> None:
     status, stderr = serve(f"--listen=127.0.0.1:{taken_port}")
     assert status == 4
     assert_one_line(stderr, f"127.0.0.1:{taken_port}", "--listen")
 
 
-def test_metrics_port_in_use(taken_port: int) -> None:
+def test_serve_exits_with_4_when_its_metrics_port_is_in_use(taken_port: int) -> None:
     status, stderr = serve(f"--metrics-listen=127.0.0.1:{taken_port}")
     assert status == 4
     assert_one_line(stderr, f"127.0.0.1:{taken_port}", "--metrics-listen")
 
 
-def test_malformed_address() -> None:
+def test_serve_exits_with_3_for_a_malformed_address() -> None:
     status, stderr = serve("--listen=nowhere")
     assert status == 3
     assert_one_line(stderr, "HOST:PORT")
 
 
-def test_model_missing(tmp_path: Path) -> None:
+def test_serve_exits_with_5_when_its_model_file_is_missing(tmp_path: Path) -> None:
     status, stderr = serve(f"--model={tmp_path}/none.tflite")
     assert status == 5
     assert_one_line(stderr, "none.tflite")
 
 
-def test_unknown_model_name() -> None:
+def test_serve_exits_with_5_for_an_unknown_model_name() -> None:
     status, stderr = serve("--model=deeplabv4")
     assert status == 5
     assert_one_line(stderr, "deeplabv4", "deeplabv3")
 
 
 @pytest.mark.parametrize("keep", [0, 7, 1000, 0.5, 0.99, -1])
-def test_truncated_model(tmp_path: Path, keep: float) -> None:
+def test_serve_exits_with_6_for_a_truncated_model(tmp_path: Path, keep: float) -> None:
     from edgesegd.core.model.store import resolve_model
 
     whole = resolve_model("builtin", tmp_path).read_bytes()
@@ -91,7 +91,7 @@ def test_truncated_model(tmp_path: Path, keep: float) -> None:
     assert_one_line(stderr, "half.tflite")
 
 
-def test_not_a_model(tmp_path: Path) -> None:
+def test_serve_exits_with_6_for_a_file_that_is_no_model(tmp_path: Path) -> None:
     model = tmp_path / "page.tflite"
     model.write_text("<!DOCTYPE html><title>404 Not Found</title>")
     status, stderr = serve(f"--model={model}")
@@ -99,7 +99,7 @@ def test_not_a_model(tmp_path: Path) -> None:
     assert_one_line(stderr, "page.tflite")
 
 
-def test_bad_key(tmp_path: Path) -> None:
+def test_serve_exits_with_3_for_an_unknown_key_in_its_config_file(tmp_path: Path) -> None:
     config = tmp_path / "edgesegd.toml"
     config.write_text('modell = "builtin"\n')
     status, stderr = serve(f"--config={config}")
@@ -107,7 +107,7 @@ def test_bad_key(tmp_path: Path) -> None:
     assert_one_line(stderr, "'modell'", "did you mean 'model'")
 
 
-def test_bad_value() -> None:
+def test_serve_exits_with_3_for_an_option_that_is_no_number() -> None:
     status, stderr = serve("--threads=many")
     assert status == 3
     assert_one_line(stderr, "--threads", "many")
@@ -115,7 +115,9 @@ def test_bad_value() -> None:
 
 @pytest.mark.realmodel
 @pytest.mark.runtime
-def test_a_compiled_model_without_its_twin(shared_dir: Path, tmp_path: Path) -> None:
+def test_serve_exits_with_7_for_a_compiled_model_without_its_twin(
+    shared_dir: Path, tmp_path: Path
+) -> None:
     name = "deeplabv3_mnv2_dm05_pascal_quant_edgetpu.tflite"
     shutil.copy(shared_dir / "models" / name, tmp_path)
     status, stderr = serve(f"--model={tmp_path / name}")
@@ -124,7 +126,7 @@ def test_a_compiled_model_without_its_twin(shared_dir: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.runtime
-def test_custom_op_that_the_runtime_lacks(tmp_path: Path) -> None:
+def test_serve_exits_with_7_for_a_custom_op_that_the_runtime_lacks(tmp_path: Path) -> None:
     for file in DATA.glob("sum_edgetpu.*"):
         (tmp_path / file.name).write_bytes(file.read_bytes().replace(b"edgetpu-", b"ownmade-"))
     status, stderr = serve(f"--model={tmp_path}/sum_edgetpu.tflite")
@@ -132,7 +134,7 @@ def test_custom_op_that_the_runtime_lacks(tmp_path: Path) -> None:
     assert_one_line(stderr, "ownmade-custom-op")
 
 
-def test_a_runtime_that_is_not_installed() -> None:
+def test_serve_exits_with_8_for_a_runtime_that_is_not_installed() -> None:
     try:
         import tflite_runtime  # noqa: F401
 

@@ -27,13 +27,13 @@ async def test_latest_answers_each_frame_once_and_the_newest_with_a_result(
     assert "newer frame" in next(a.message for a in answers.values() if a.status == SUPERSEDED)
 
 
-async def test_every_answers_all_in_order(daemon: RunningDaemon, jpeg: bytes) -> None:
+async def test_every_answers_all_frames_in_order(daemon: RunningDaemon, jpeg: bytes) -> None:
     answers = await segment(daemon.address, [every(), *frames([jpeg] * 60)])
     assert list(answers) == list(range(60))
     assert {answer.status for answer in answers.values()} == {OK}
 
 
-async def test_ids_and_capture_times_are_echoed(daemon: RunningDaemon, jpeg: bytes) -> None:
+async def test_frame_ids_and_capture_times_are_echoed(daemon: RunningDaemon, jpeg: bytes) -> None:
     sent = {2**64 - 1: -5, 17: 1_700_000_000_123_456_789}
     requests = [every()]
     for number, captured in sent.items():
@@ -43,7 +43,9 @@ async def test_ids_and_capture_times_are_echoed(daemon: RunningDaemon, jpeg: byt
     assert {number: a.captured_unix_ns for number, a in answers.items()} == sent
 
 
-async def test_timing_is_plausible(daemon: RunningDaemon, jpeg: bytes) -> None:
+async def test_the_stages_of_a_frame_take_less_than_the_whole(
+    daemon: RunningDaemon, jpeg: bytes
+) -> None:
     timing = (await segment(daemon.address, frames([jpeg])))[0].timing
     stages = (timing.decode_us, timing.preprocess_us, timing.invoke_us, timing.labels_us)
     assert all(stages)
@@ -77,7 +79,9 @@ async def test_a_call_past_its_deadline_is_not_invoked(daemon: RunningDaemon, jp
     assert (await segment(daemon.address, frames([jpeg])))[0].status == OK
 
 
-async def test_a_client_that_leaves_in_mid_frame(daemon: RunningDaemon, jpeg: bytes) -> None:
+async def test_a_client_that_leaves_in_mid_frame_costs_others_nothing(
+    daemon: RunningDaemon, jpeg: bytes
+) -> None:
     async with stub(daemon.address) as service:
         call = service.Segment()
         await call.write(every())
@@ -91,10 +95,9 @@ async def test_a_client_that_leaves_in_mid_frame(daemon: RunningDaemon, jpeg: by
 
 
 @pytest.mark.parametrize("policy", [pb.QUEUE_POLICY_LATEST, pb.QUEUE_POLICY_EVERY])
-async def test_a_reader_that_stops_reading(
+async def test_a_client_that_stops_reading_is_held_back_while_others_are_served(
     daemon: RunningDaemon, jpeg: bytes, policy: pb.QueuePolicy.ValueType
 ) -> None:
-    """It is held back by flow control, and others are served meanwhile."""
     sent = 0
     size = pb.OutputSize(width=1900, height=2000)
     segmentation = pb.SegmentationOptions(size=size)
@@ -122,6 +125,7 @@ async def test_a_reader_that_stops_reading(
             read += 1
             if read == 30:
                 break
+        assert read == 30
         call.cancel()
 
 

@@ -36,10 +36,10 @@ class Fate:
         self.doomed = doomed
         self.unborn = unborn
         self.causes: list[str] = []
-        self.started = 0
+        self.links: list[EngineLink] = []
 
     async def start(self, choice: Choice, seconds: float) -> EngineLink:
-        if self.started and self.unborn:
+        if self.links and self.unborn:
             self.unborn -= 1
             raise EngineStartFailed("not this time")
         model = read_model(resolve_model("builtin", Path()))
@@ -55,8 +55,8 @@ class Fate:
             slot_size=1 << 20,
         )
         link = await EngineLink.start(setup, start_seconds=seconds)
-        self.started += 1
-        if self.started <= self.doomed:
+        self.links.append(link)
+        if len(self.links) <= self.doomed:
             os.kill(link.pid, signal.SIGSTOP)
         return link
 
@@ -84,13 +84,19 @@ async def supervised(fate: Fate) -> AsyncIterator[tuple[Scheduler, Lane]]:
     supervisor = Supervisor(
         succession=succession, scheduler=scheduler, answer_seconds=1.0, alone=True
     )
-    await supervisor.start()
-    running = asyncio.create_task(supervisor.run())
     try:
-        yield scheduler, lane
+        await supervisor.start()
+        running = asyncio.create_task(supervisor.run())
+        try:
+            yield scheduler, lane
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            await supervisor.close()
     finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        for link in fate.links:
+            link.kill()
+        await asyncio.gather(*(link.lost for link in fate.links), return_exceptions=True)
 
 
 def job(jpeg: bytes, deadline: float | None = None) -> Job:
@@ -98,7 +104,7 @@ def job(jpeg: bytes, deadline: float | None = None) -> Job:
     return Job(FrameSpec(FrameFormat.JPEG), jpeg, ResultOptions(), answer, deadline)
 
 
-async def test_a_frame_is_given_to_the_next_engine(jpeg: bytes) -> None:
+async def test_a_frame_of_an_engine_that_hangs_is_given_to_the_next_engine(jpeg: bytes) -> None:
     fate = Fate(doomed=1)
     async with supervised(fate) as (scheduler, lane):
         first = job(jpeg)
@@ -107,7 +113,9 @@ async def test_a_frame_is_given_to_the_next_engine(jpeg: bytes) -> None:
     assert fate.causes == ["hang"]
 
 
-async def test_a_frame_that_meets_one_end_after_another_is_told(jpeg: bytes) -> None:
+async def test_a_frame_that_three_engines_are_lost_with_fails_and_the_next_is_segmented(
+    jpeg: bytes,
+) -> None:
     fate = Fate(doomed=MOST_TRIES)
     async with supervised(fate) as (scheduler, lane):
         first, second = job(jpeg), job(jpeg)
@@ -131,7 +139,9 @@ async def test_a_frame_that_is_too_old_is_not_given_to_the_next_engine(jpeg: byt
         assert (await second.answer).planes
 
 
-async def test_one_failed_start_costs_no_frame(jpeg: bytes) -> None:
+async def test_an_engine_that_fails_to_start_costs_no_frame_where_the_next_starts(
+    jpeg: bytes,
+) -> None:
     fate = Fate(doomed=1, unborn=GIVE_UP_AFTER - 1)
     async with supervised(fate) as (scheduler, lane):
         first, second = job(jpeg), job(jpeg)
@@ -142,7 +152,7 @@ async def test_one_failed_start_costs_no_frame(jpeg: bytes) -> None:
     assert fate.causes == ["hang", *["start"] * (GIVE_UP_AFTER - 1)]
 
 
-async def test_frames_do_not_wait_for_ever_for_an_engine(jpeg: bytes) -> None:
+async def test_frames_that_wait_fail_where_no_engine_starts(jpeg: bytes) -> None:
     fate = Fate(doomed=1, unborn=GIVE_UP_AFTER)
     async with supervised(fate) as (scheduler, lane):
         first, second = job(jpeg), job(jpeg)
@@ -168,12 +178,14 @@ async def test_an_engine_that_cannot_be_killed_is_left_behind(
 
     fate = Fate(doomed=1)
     async with supervised(fate) as (scheduler, lane):
-        with monkeypatch.context() as patch:
-            patch.setattr(Child, "kill", spare)
-            first = job(jpeg)
-            scheduler.submit(lane, first)
-            assert (await first.answer).planes
-        assert spared
-        for pid in spared:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        try:
+            with monkeypatch.context() as patch:
+                patch.setattr(Child, "kill", spare)
+                first = job(jpeg)
+                scheduler.submit(lane, first)
+                assert (await first.answer).planes
+            assert spared
+        finally:
+            for pid in spared:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 import grpc.aio
@@ -48,4 +49,37 @@ async def segment(
         async for response in service.Segment(iter(requests)):
             assert response.frame_id not in answers, "answered twice"
             answers[response.frame_id] = response
+    return answers
+
+
+async def segment_in_step(
+    address: str,
+    requests: Iterable[pb.SegmentRequest],
+    answered: Callable[[pb.SegmentResponse], bool | None],
+    *,
+    in_flight: int = 2,
+) -> dict[int, pb.SegmentResponse]:
+    """As `segment`, of a stream that begins with options, with so many frames in flight.
+
+    So what `answered` does at the answer to a frame meets those that come `in_flight` later,
+    however slow this process is. Where it gives True, no more frames are sent.
+    """
+    answers: dict[int, pb.SegmentResponse] = {}
+    window = asyncio.Semaphore(in_flight + 1)  # the options are a message too
+    enough = asyncio.Event()
+
+    async def paced() -> AsyncIterator[pb.SegmentRequest]:
+        for request in requests:
+            await window.acquire()
+            if enough.is_set():
+                return
+            yield request
+
+    async with stub(address) as service:
+        async for response in service.Segment(paced()):
+            assert response.frame_id not in answers, "answered twice"
+            answers[response.frame_id] = response
+            if answered(response):
+                enough.set()
+            window.release()
     return answers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import urllib.request
+from typing import Protocol
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -26,3 +27,10 @@ class RunningDaemon(LaunchedDaemon):
             for sample in family.samples
             if sample.name == name and labels.items() <= sample.labels.items()
         )
+
+
+class Launch(Protocol):
+    """Starts a daemon that is stopped at the end of the test, unless the test did."""
+
+    def __call__(self, *flags: str) -> RunningDaemon:
+        """The daemon, ready."""

@@ -58,17 +58,23 @@ def check_software(found: dict[str, Any]) -> None:
     assert found["measured"]["largest_difference"] < 0.01
 
 
-def test_it_agrees_and_is_seen_to_be_software(swiftshader: dict[str, str]) -> None:
+def test_probe_finds_that_a_software_gpu_agrees_and_is_software(
+    swiftshader: dict[str, str],
+) -> None:
     check_software(probe_gpu(swiftshader, "builtin"))
 
 
 @pytest.mark.realmodel
-def test_deeplab_agrees(swiftshader: dict[str, str], shared_dir: Path) -> None:
+def test_probe_finds_that_a_software_gpu_agrees_on_deeplab(
+    swiftshader: dict[str, str], shared_dir: Path
+) -> None:
     model = shared_dir / "models" / "deeplabv3_257_mv_gpu.tflite"
     check_software(probe_gpu(swiftshader, str(model)))
 
 
-async def test_it_serves_where_it_is_forced(swiftshader: dict[str, str], jpeg: bytes) -> None:
+async def test_a_software_gpu_serves_where_it_is_forced(
+    swiftshader: dict[str, str], jpeg: bytes
+) -> None:
     requests = [every(), *frames([jpeg] * 3)]
     with RunningDaemon("--delegate=gpu", env=swiftshader) as running:
         answers = await segment(running.address, requests)
@@ -81,7 +87,7 @@ async def test_it_serves_where_it_is_forced(swiftshader: dict[str, str], jpeg: b
 
 
 @pytest.mark.realmodel
-def test_a_quantized_model_with_labels_runs_without_its_last_operators(
+def test_the_gpu_runs_a_quantized_model_of_labels_without_its_last_operators(
     swiftshader: dict[str, str], shared_dir: Path
 ) -> None:
     """ARG_MAX to 64-bit integers is nothing for a GPU; its labels are made of the scores."""
@@ -90,7 +96,7 @@ def test_a_quantized_model_with_labels_runs_without_its_last_operators(
     assert probe_gpu(swiftshader, str(model))["verdict"] == "software"
 
 
-def test_a_model_that_it_cannot_run_as_a_whole_is_refused(
+def test_the_gpu_refuses_a_model_that_it_cannot_run_as_a_whole(
     swiftshader: dict[str, str], tmp_path: Path
 ) -> None:
     """One whose scores another output needs keeps its ARG_MAX."""
@@ -101,7 +107,7 @@ def test_a_model_that_it_cannot_run_as_a_whole_is_refused(
     assert "gpu refuses" in found["reason"]
 
 
-def test_without_vulkan_there_is_none(tmp_path: Path) -> None:
+def test_without_vulkan_probe_finds_no_gpu(tmp_path: Path) -> None:
     found = probe_gpu({"VK_ICD_FILENAMES": str(tmp_path / "none.json")}, "builtin")
     assert found["verdict"] == "absent"
     assert "No adapters found" in found["reason"]

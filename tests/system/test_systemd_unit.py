@@ -16,7 +16,7 @@ UNIT = Path(__file__).parents[2] / "systemd" / "edgesegd.service"
 
 
 @pytest.mark.system
-def test_unit_is_valid(tmp_path: Path) -> None:
+def test_the_systemd_unit_is_valid(tmp_path: Path) -> None:
     """An unknown key only warns, so nothing may be said at all."""
     analyze = shutil.which("systemd-analyze")
     if analyze is None:
@@ -30,7 +30,7 @@ def test_unit_is_valid(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_daemon_says_when_it_is_ready_and_when_it_stops(tmp_path: Path) -> None:
+def test_the_daemon_notifies_systemd_when_it_is_ready_and_when_it_stops(tmp_path: Path) -> None:
     path = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(path))

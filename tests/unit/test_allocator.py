@@ -45,5 +45,5 @@ def reserved_after_threads(arenas: str) -> int:
 
 
 @pytest.mark.skipif(not is_glibc(), reason="only glibc has arenas")
-def test_threads_share_an_arena() -> None:
+def test_threads_share_one_arena_of_the_allocator() -> None:
     assert reserved_after_threads("as ever") - reserved_after_threads("one") >= 2

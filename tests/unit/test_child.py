@@ -6,6 +6,8 @@ import asyncio
 import os
 import signal
 import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -42,54 +44,76 @@ def living(group: int) -> list[str]:
     return [state for state, _, pgrp, *_ in states if int(pgrp) == group and state != "Z"]
 
 
+@asynccontextmanager
+async def started(
+    module: str, *descriptors: int, tell: Callable[[str], None] | None = None
+) -> AsyncIterator[Child]:
+    """A child that is killed at the end, with what it left behind."""
+    child = await Child.start(module, descriptors, tell=tell)
+    try:
+        yield child
+    finally:
+        child.kill()
+        await child.ended
+
+
 @pytest.mark.parametrize(
     ("name", "status"), [("chatty", 0), ("nameless", -40), ("parent", -signal.SIGSEGV)]
 )
-async def test_its_end_is_known_whatever_it_does(name: str, status: int) -> None:
+async def test_the_end_of_a_child_is_known_whatever_it_does(name: str, status: int) -> None:
     """One that floods its output, dies of an odd signal, or leaves a helper with its pipes."""
     before, lines = descriptors(), list[str]()
-    child = await Child.start(name, (), tell=lines.append)
-    assert await child.ends_in(30)
-    assert child.ended.result() == status
-    assert descriptors() == before
-    assert not living(child.pid)
+    async with started(name, tell=lines.append) as child:
+        assert await child.ends_in(30)
+        assert child.ended.result() == status
+        assert descriptors() == before
+        async with asyncio.timeout(30):
+            while living(child.pid):  # what it left behind was killed, and is no child of ours
+                await asyncio.sleep(0.01)
     if name == "chatty":
         assert sum(map(len, lines)) > LONGEST_LINE
         assert max(map(len, lines)) <= LONGEST_LINE
         assert lines[-1].endswith("last words")
 
 
-async def test_it_ends_when_it_is_killed_and_not_before() -> None:
-    child = await Child.start("lasting", ())
-    assert not await child.ends_in(0.01)
-    child.kill()
-    assert await child.ends_in(30)
-    assert child.ended.result() == -signal.SIGKILL
-    child.kill()
+async def test_a_child_ends_when_it_is_killed_and_not_before() -> None:
+    async with started("lasting") as child:
+        assert not await child.ends_in(0.01)
+        child.kill()
+        assert await child.ends_in(30)
+        assert child.ended.result() == -signal.SIGKILL
+        child.kill()
 
 
-async def test_a_signal_to_our_group_does_not_reach_it() -> None:
-    child = await Child.start("lasting", ())
-    assert os.getpgid(child.pid) != os.getpgid(0)
-    child.kill()
-    await child.ended
+async def test_a_child_is_in_a_process_group_of_its_own() -> None:
+    async with started("lasting") as child:
+        assert os.getpgid(child.pid) != os.getpgid(0)
 
 
-async def test_it_inherits_what_is_lent_and_nothing_else(tmp_path: Path) -> None:
-    (tmp_path / "lender.py").write_text("import os, sys; os.write(int(sys.argv[1]), b'hello')")
+async def test_a_child_inherits_the_descriptors_it_is_given_and_no_others(tmp_path: Path) -> None:
+    (tmp_path / "lender.py").write_text(
+        "import os, sys\n"
+        "fds = [int(fd) for fd in os.listdir('/proc/self/fd')]\n"
+        "fds = [fd for fd in fds if os.path.exists(f'/proc/self/fd/{fd}')]  # but that of listdir\n"
+        "os.write(int(sys.argv[1]), repr(sorted(fds)).encode())\n"
+    )
     source, sink = os.pipe()
-    child = await Child.start("lender", (sink,))
-    os.close(sink)
-    assert await asyncio.to_thread(os.read, source, 100) == b"hello"
-    os.close(source)
-    assert await child.ended == 0
+    os.set_inheritable(source, True)
+    async with started("lender", sink) as child:
+        os.close(sink)
+        found = await asyncio.to_thread(os.read, source, 100)
+        assert found == repr([0, 1, 2, sink]).encode()
+        os.close(source)
+        assert await child.ended == 0
 
 
 @pytest.mark.parametrize(
     ("status", "text"),
     [(0, "status 0"), (7, "status 7"), (None, "status None"), (-11, "SIGSEGV"), (-40, "signal 40")],
 )
-def test_how_it_ended_is_told(status: int | None, text: str) -> None:
+def test_the_end_of_a_process_is_named_by_its_signal_or_status(
+    status: int | None, text: str
+) -> None:
     assert ending(status) == text
 
 

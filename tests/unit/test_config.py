@@ -82,7 +82,7 @@ def printed_by(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return capsys.readouterr().out
 
 
-def test_without_anything_the_defaults_hold() -> None:
+def test_without_any_setting_the_defaults_hold() -> None:
     effective = load_config({}, HOME, None)
     assert effective.config.listen == (DEFAULT_LISTEN,)
     assert effective.config == Config(data_dir="/home/someone/.local/share/edgeseg")
@@ -100,7 +100,7 @@ def test_flags_override_the_environment_that_overrides_the_file(file: Path, laye
     assert (effective.config.unary_queue, effective.sources["unary_queue"]) == (5, str(file))
 
 
-def test_every_option_is_tried_here() -> None:
+def test_every_option_is_tried_in_these_tests() -> None:
     assert list(OTHER_VALUES) == NAMES
 
 
@@ -131,16 +131,18 @@ def test_every_option_has_a_line_in_the_file(file: Path, name: str) -> None:
     assert getattr(config, name) == value
 
 
-def test_a_flag_replaces_the_whole_list() -> None:
+def test_a_flag_replaces_the_whole_list_of_the_environment() -> None:
     effective = load_config({"listen": ("a:1",)}, {**HOME, "EDGESEG_LISTEN": "b:2,c:3"}, None)
     assert effective.config.listen == ("a:1",)
 
 
-def test_a_single_address_needs_no_brackets(file: Path) -> None:
+def test_a_single_address_in_the_config_file_needs_no_brackets(file: Path) -> None:
     assert from_file(file, 'listen = "0.0.0.0:1"').listen == ("0.0.0.0:1",)
 
 
-def test_the_file_may_be_named_by_a_variable(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_config_file_may_be_named_by_a_variable(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file.write_text("threads = 3")
     monkeypatch.setenv("EDGESEG_CONFIG", str(file))
     assert from_flags().config.threads == 3
@@ -149,7 +151,7 @@ def test_the_file_may_be_named_by_a_variable(file: Path, monkeypatch: pytest.Mon
     assert from_flags("--config", str(other)).config.threads == 4
 
 
-def test_variables_of_others_are_let_be() -> None:
+def test_variables_that_are_no_options_are_ignored() -> None:
     assert read_environment({"EDGESEG_SHARED": "x", "THREADS": "y"}) == {}
     others = dict.fromkeys(("EDGESEG_CONFIG", "EDGESEG_SERVER", "EDGESEG_TOKEN", "EDGESEG_CA"), "x")
     assert unknown_variables({**others, "EDGESEG_SHARED": "x", "EDGESEG_SWIFTSHADER": "y"}) == ()
@@ -195,7 +197,9 @@ def test_what_a_container_platform_adds_is_no_slip(name: str) -> None:
         ("threads = 1\nthreads = 2", "is not TOML"),
     ],
 )
-def test_a_wrong_file_is_told_by_its_name_and_key(file: Path, text: str, complaint: str) -> None:
+def test_a_mistake_in_the_config_file_is_reported_with_file_and_key(
+    file: Path, text: str, complaint: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         from_file(file, text)
     assert complaint in str(caught.value)
@@ -216,7 +220,7 @@ def test_what_is_no_file_is_told_and_not_waited_for(file: Path) -> None:
         load_config({}, HOME, Path("/dev/zero"))
 
 
-def test_a_file_that_cannot_be_read_is_told(file: Path) -> None:
+def test_a_config_file_that_cannot_be_read_is_an_error(file: Path) -> None:
     with pytest.raises(ConfigError, match=r"cannot read .*No such file"):
         load_config({}, HOME, file)
     with pytest.raises(ConfigError, match="cannot read"):
@@ -240,13 +244,15 @@ def test_a_file_that_cannot_be_read_is_told(file: Path) -> None:
         ({"EDGESEG_LOG_LEVEL": "loud"}, "log_level is one of debug, info, warning, error"),
     ],
 )
-def test_a_wrong_variable_is_told(environ: Mapping[str, str], complaint: str) -> None:
+def test_a_wrong_variable_is_reported_by_its_name(
+    environ: Mapping[str, str], complaint: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         load_config({}, HOME | dict(environ), None)
     assert complaint in str(caught.value)
 
 
-def test_a_wrong_flag_is_told() -> None:
+def test_a_wrong_flag_is_reported_by_its_name() -> None:
     with pytest.raises(ConfigError, match="--max-frame-bytes is a number, not 'big'"):
         from_flags("--max-frame-bytes", "big")
 
@@ -265,14 +271,14 @@ def test_a_wrong_flag_is_told() -> None:
         ({"runtime": "torch"}, "runtime is one of auto, ai-edge-litert, tflite-runtime"),
     ],
 )
-def test_impossible_values_are_refused(values: dict[str, Any], complaint: str) -> None:
+def test_impossible_values_of_options_are_refused(values: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ConfigError) as caught:
         Config(**values)
     assert complaint in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["nan", "inf"])
-def test_seconds_are_finite(text: str) -> None:
+def test_seconds_that_are_not_finite_are_refused(text: str) -> None:
     with pytest.raises(ConfigError):
         load_config({}, {**HOME, "EDGESEG_DRAIN_SECONDS": text}, None)
 
@@ -288,7 +294,7 @@ STRANGE = [
 
 
 @pytest.mark.parametrize("model", STRANGE)
-def test_what_config_prints_is_a_file_that_means_the_same(
+def test_what_the_config_command_prints_is_a_file_that_means_the_same(
     file: Path, capsys: pytest.CaptureFixture[str], model: str
 ) -> None:
     flags = [f"--model={model}", "--listen=[::1]:0", "--listen=unix:///run/e", "--threads=2"]
@@ -299,7 +305,7 @@ def test_what_config_prints_is_a_file_that_means_the_same(
     assert load_config({}, HOME, file).config == from_flags(*flags).config
 
 
-def test_what_config_prints_explains_itself(
+def test_what_the_config_command_prints_names_the_source_of_each_value(
     file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EDGESEG_UNARY_QUEUE", "3")

@@ -117,7 +117,7 @@ def test_every_part_of_the_daemon_has_its_place() -> None:
 
 
 @pytest.mark.parametrize("module", EDGESEGD)
-def test_imports_flow_one_way(module: str) -> None:
+def test_imports_of_the_daemon_flow_one_way(module: str) -> None:
     ours = {name for name in imports(EDGESEGD[module]) if name in EDGESEGD} - {"edgesegd"}
     against = {name for name in ours if part(name) not in LAYERS[part(module)]}
     assert not against
@@ -130,22 +130,25 @@ def test_each_part_imports_only_its_packages(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", [name for name in EDGESEGD if part(name) == "core"])
-def test_core_knows_no_event_loop(module: str) -> None:
+def test_core_imports_no_event_loop(module: str) -> None:
     assert "asyncio" not in imports(EDGESEGD[module])
 
 
+def knows_pixels(module: str) -> bool:
+    return part(module) == "core" and not PIXELS.isdisjoint(module.split(".")[2:3])
+
+
 @pytest.mark.parametrize(
-    "module", [name for name in EDGESEGD if part(name) not in ("engine", "bench")]
+    "module",
+    [name for name in EDGESEGD if part(name) not in ("engine", "bench") and not knows_pixels(name)],
 )
 def test_the_front_reaches_no_pixels(module: str) -> None:
     """Nor does the rest of core: numpy and Pillow cost the front 20 MB and its quick start."""
-    if part(module) == "core" and module.split(".")[2:3] and module.split(".")[2] in PIXELS:
-        return
     heavy = {name for name in reached_from(module) if {"numpy", "PIL"} & packages(EDGESEGD[name])}
     assert not heavy
 
 
-def test_only_its_command_knows_the_measurements() -> None:
+def test_only_the_bench_command_imports_the_measurements() -> None:
     """And imports them when it runs: another command does not pay for them."""
     others = [name for name in EDGESEGD if part(name) != "bench"]
     users = [name for name in others if "edgesegd.bench.board" in imports(EDGESEGD[name])]
@@ -153,6 +156,12 @@ def test_only_its_command_knows_the_measurements() -> None:
     code = "import sys, edgesegd.cli.command; print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("name", sorted(PIXELS))
+def test_each_exception_for_pixels_is_needed(name: str) -> None:
+    modules = [each for each in EDGESEGD if each.split(".")[1:3] == ["core", name]]
+    assert any({"numpy", "PIL"} & packages(EDGESEGD[each]) for each in modules)
 
 
 def test_the_engine_does_reach_pixels() -> None:

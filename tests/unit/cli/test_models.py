@@ -29,7 +29,9 @@ def edgesegd(*words: str) -> int:
     return status
 
 
-def test_list_shows_where_models_are(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_models_list_shows_where_models_are(
+    data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (data_dir / "models").mkdir()
     (data_dir / "models" / "rooms.tflite").touch()
     assert edgesegd("models", "list") == 0
@@ -38,7 +40,7 @@ def test_list_shows_where_models_are(data_dir: Path, capsys: pytest.CaptureFixtu
         assert expected in printed
 
 
-def test_info_shows_facts_and_their_sources(capsys: pytest.CaptureFixture[str]) -> None:
+def test_models_info_shows_facts_and_their_sources(capsys: pytest.CaptureFixture[str]) -> None:
     assert edgesegd("models", "info", str(GOLDEN)) == 0
     lines = capsys.readouterr().out.splitlines()
     for fact, value, source in (
@@ -54,7 +56,7 @@ def test_info_shows_facts_and_their_sources(capsys: pytest.CaptureFixture[str]) 
         ), fact
 
 
-def test_info_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_models_info_gives_json_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     assert edgesegd("models", "info", "--json", str(GOLDEN)) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["size"] == GOLDEN.stat().st_size
@@ -64,12 +66,14 @@ def test_info_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     assert facts["sources"]["names"] == "metadata"
 
 
-def test_the_builtin_model_needs_no_name(capsys: pytest.CaptureFixture[str]) -> None:
+def test_models_info_without_a_name_is_of_the_builtin_model(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert edgesegd("models", "info", "--json") == 0
     assert json.loads(capsys.readouterr().out)["path"].endswith("scenes.tflite")
 
 
-def test_errors_come_through() -> None:
+def test_models_commands_raise_model_missing_for_unknown_models() -> None:
     with pytest.raises(ModelMissing):
         edgesegd("models", "info", "deeplabv3")
     with pytest.raises(ModelMissing):
@@ -77,7 +81,7 @@ def test_errors_come_through() -> None:
 
 
 @pytest.mark.realmodel
-def test_pull_says_where_the_model_is(
+def test_models_pull_says_where_the_model_is(
     data_dir: Path, shared_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = str(shared_dir / "models" / "deeplabv3_257_mv_gpu.tflite")

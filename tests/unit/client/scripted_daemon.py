@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import grpc
 
@@ -188,3 +189,16 @@ class ScriptedDaemon:
             self.script.gate.set()
             stopped.wait()
             self._server = None
+
+
+@contextmanager
+def started_late(daemon: ScriptedDaemon, seconds: float) -> Iterator[None]:
+    """There is no daemon, and so many seconds later there is."""
+    daemon.kill()
+    timer = threading.Timer(seconds, daemon.start)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()

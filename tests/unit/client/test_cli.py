@@ -37,7 +37,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_segment_writes_labels_and_overlays(
+def test_the_segment_command_writes_labels_and_overlays(
     folder: Path, tmp_path: Path, script: Script, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["segment", str(folder), "--out", str(tmp_path / "out")]) == 0
@@ -56,7 +56,7 @@ def test_segment_writes_labels_and_overlays(
     assert options.segmentation.size.mode == pb.OUTPUT_SIZE_MODE_FRAME
 
 
-def test_segment_goes_on_past_a_bad_picture(
+def test_the_segment_command_goes_on_past_a_bad_picture(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bad = folder / "bad.jpg"
@@ -70,7 +70,7 @@ def test_segment_goes_on_past_a_bad_picture(
     assert "bad.jpg: as the test wants it" in refused
 
 
-def test_segment_names_no_two_results_alike(folder: Path, tmp_path: Path) -> None:
+def test_the_segment_command_gives_no_two_results_one_name(folder: Path, tmp_path: Path) -> None:
     Image.new("RGB", (30, 20)).save(folder / "a.png")
     Image.new("RGB", (30, 20)).save(folder / "c.png")
 
@@ -80,7 +80,7 @@ def test_segment_names_no_two_results_alike(folder: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("argument", ["nothing-*.jpg", "."])
-def test_segment_without_pictures(
+def test_the_segment_command_without_pictures_exits_with_2(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     argument: str,
@@ -92,7 +92,7 @@ def test_segment_without_pictures(
     assert capsys.readouterr().err.startswith("edgeseg: ")
 
 
-def test_stream_sums_up_as_json(
+def test_the_stream_command_sums_up_as_json(
     folder: Path, script: Script, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "d.bmp").write_bytes(fault(pb.FRAME_STATUS_OVERLOADED))
@@ -109,7 +109,7 @@ def test_stream_sums_up_as_json(
     assert options.policy == pb.QUEUE_POLICY_EVERY
 
 
-def test_stream_like_a_camera(
+def test_the_stream_command_with_a_frame_rate_is_like_a_camera(
     folder: Path, tmp_path: Path, script: Script, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
@@ -123,21 +123,25 @@ def test_stream_like_a_camera(
 
 
 @pytest.mark.parametrize("source", ["0", "/dev/video0", "rtsp://camera/1", "film.mp4"])
-def test_stream_of_a_camera_says_what_to_do(
+def test_the_stream_command_of_a_camera_says_what_to_do(
     source: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["stream", source]) == 2
     assert "give a folder of pictures" in capsys.readouterr().err
 
 
-def test_info(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_info_command_prints_the_models_as_text_and_as_json(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["info"]) == 0
     assert "toy 0123456789ab (cpu, toy 1.0)" in capsys.readouterr().out
     assert main(["info", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["models"][0]["classes"][1]["name"] == "road"
 
 
-def test_no_daemon(daemon: ScriptedDaemon, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_info_command_without_a_daemon_prints_one_line(
+    daemon: ScriptedDaemon, capsys: pytest.CaptureFixture[str]
+) -> None:
     daemon.kill()
 
     assert main(["info", "--wait", "0.1"]) == 3
@@ -150,7 +154,7 @@ def test_no_daemon(daemon: ScriptedDaemon, capsys: pytest.CaptureFixture[str]) -
     "options",
     [["--server", "board"], ["--model", "other"], ["--classes", "cat"], ["--ca", "missing.pem"]],
 )
-def test_wrong_values_are_told_in_a_line(
+def test_wrong_values_of_options_are_reported_in_one_line(
     options: list[str], folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["segment", str(folder), "--out", str(tmp_path / "out"), *options]) in {1, 2}
@@ -170,7 +174,9 @@ def test_wrong_values_are_told_in_a_line(
         ["info", "--wait", "nan"],
     ],
 )
-def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_usage_of_the_command_exits_with_2(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
@@ -178,14 +184,16 @@ def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["segment", "--help"], ["--version"]])
-def test_help_and_version(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_and_version_of_the_command_exit_with_0(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 0
     assert "edgeseg" in capsys.readouterr().out
 
 
-def test_ctrl_c_ends_a_stream_with_its_summary(folder: Path, script: Script) -> None:
+def test_ctrl_c_ends_the_stream_command_with_its_summary(folder: Path, script: Script) -> None:
     # A shell's background jobs ignore SIGINT, and Python then leaves it so.
     program = """
 import signal, sys

@@ -41,7 +41,7 @@ def raw(format_: "pb.FrameFormat.ValueType", data: bytes) -> pb.Frame:
     ],
     ids=["rgb", "bgr", "gray", "gray with an axis", "strided", "column by column"],
 )
-def test_arrays(
+def test_an_array_is_sent_as_raw_pixels(
     image: npt.NDArray[np.uint8], pixel_format: PixelFormat, expected: pb.Frame
 ) -> None:
     assert written(image, pixel_format) == expected
@@ -74,7 +74,7 @@ def test_alpha_is_sent_as_it_is_and_dropped_where_the_contract_has_no_format() -
         ("nul\0.jpg", "cannot be sent"),
     ],
 )
-def test_what_is_no_picture_says_why(image: ImageLike, message: str) -> None:
+def test_what_is_no_image_is_refused_with_the_reason(image: ImageLike, message: str) -> None:
     with pytest.raises(InvalidRequest, match=message):
         written(image)
 
@@ -88,7 +88,7 @@ def test_paths_and_bytes_are_sent_as_they_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["missing.jpg", "."])
-def test_a_path_that_cannot_be_read(tmp_path: Path, name: str) -> None:
+def test_a_path_that_cannot_be_read_is_an_invalid_request(tmp_path: Path, name: str) -> None:
     with pytest.raises(InvalidRequest, match="cannot read"):
         written(tmp_path / name)
 
@@ -104,7 +104,9 @@ def test_a_path_that_cannot_be_read(tmp_path: Path, name: str) -> None:
         ("CMYK", pb.FRAME_FORMAT_RGB),
     ],
 )
-def test_pillow_images(mode: str, format_: "pb.FrameFormat.ValueType") -> None:
+def test_a_pillow_image_is_sent_in_the_format_of_its_mode(
+    mode: str, format_: "pb.FrameFormat.ValueType"
+) -> None:
     frame = written(Image.fromarray(RGB).convert(mode))
 
     assert (frame.format, frame.width, frame.height) == (format_, 3, 2)

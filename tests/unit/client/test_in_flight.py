@@ -26,14 +26,14 @@ def unsent(in_flight: InFlight) -> list[int]:
     return keys
 
 
-def test_every_frame_waits_in_its_order() -> None:
+def test_with_every_frames_wait_in_their_order() -> None:
     in_flight = filled(newest_only=False, sent=0, waiting=4)
 
     assert unsent(in_flight) == [0, 1, 2, 3]
     assert len(in_flight) == 4
 
 
-def test_only_the_newest_waits() -> None:
+def test_with_latest_only_the_newest_frame_waits() -> None:
     in_flight = filled(newest_only=True, sent=2, waiting=1)
 
     superseded = in_flight.add(frame(3))
@@ -43,7 +43,7 @@ def test_only_the_newest_waits() -> None:
     assert len(in_flight) == 3
 
 
-def test_an_answer_counts_once() -> None:
+def test_the_answer_to_a_frame_counts_once() -> None:
     in_flight = filled(newest_only=False, sent=1, waiting=1)
 
     answered = in_flight.answered(0)
@@ -53,7 +53,7 @@ def test_an_answer_counts_once() -> None:
     assert len(in_flight) == 1
 
 
-def test_every_lost_frame_is_sent_again_first() -> None:
+def test_with_every_the_frames_of_a_lost_connection_are_sent_again_first() -> None:
     in_flight = filled(newest_only=False, sent=3, waiting=2)
     in_flight.answered(1)
 
@@ -61,7 +61,7 @@ def test_every_lost_frame_is_sent_again_first() -> None:
     assert unsent(in_flight) == [0, 2, 3, 4]
 
 
-def test_latest_lets_lost_frames_go() -> None:
+def test_with_latest_the_frames_of_a_lost_connection_are_not_sent_again() -> None:
     in_flight = filled(newest_only=True, sent=3, waiting=1)
 
     assert [pending.key for pending in in_flight.connection_lost()] == [0, 1, 2]

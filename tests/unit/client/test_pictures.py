@@ -35,7 +35,7 @@ def halves(height: int, width: int) -> Result:
     return result_of(labels)
 
 
-def test_labels_survive_the_file_as_values_and_colours(tmp_path: Path) -> None:
+def test_a_file_of_labels_keeps_class_ids_and_colours(tmp_path: Path) -> None:
     result = halves(5, 8)
     labels_image(result, CLASSES).save(tmp_path / "labels.png")
 
@@ -97,7 +97,7 @@ def test_a_legend_goes_below_a_small_picture(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("size", [(64, 48), (800, 600)])
-def test_nothing_found_is_no_legend(size: tuple[int, int]) -> None:
+def test_an_overlay_on_which_nothing_was_found_has_no_legend(size: tuple[int, int]) -> None:
     picture = Image.new("RGB", size, "white")
 
     drawn = overlay(picture, result_of(np.zeros((4, 4), np.uint8)), CLASSES)
@@ -161,7 +161,7 @@ def test_a_picture_full_of_colour_has_its_legend_below() -> None:
     assert not covered.any()
 
 
-def test_the_picture_is_upright(tmp_path: Path) -> None:
+def test_the_picture_under_an_overlay_is_turned_as_its_exif_says(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (80, 40), "white").save(tmp_path / "turned.jpg", exif=exif)
@@ -171,6 +171,6 @@ def test_the_picture_is_upright(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"no picture", b"\xff\xd8\xff\xe0"])
-def test_a_picture_that_cannot_be_decoded(data: bytes) -> None:
+def test_an_overlay_on_a_picture_that_cannot_be_decoded_is_an_invalid_request(data: bytes) -> None:
     with pytest.raises(InvalidRequest, match="cannot be decoded"):
         overlay(data, halves(4, 4), CLASSES)

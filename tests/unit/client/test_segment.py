@@ -3,7 +3,9 @@
 import asyncio
 import socket
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -28,7 +30,27 @@ from edgeseg_client import (
     Unsupported,
 )
 
-from .scripted_daemon import GOOD, HEIGHT, LABELS, WIDTH, Script, ScriptedDaemon, refuse
+from .scripted_daemon import (
+    GOOD,
+    HEIGHT,
+    LABELS,
+    WIDTH,
+    Script,
+    ScriptedDaemon,
+    refuse,
+    started_late,
+)
+
+
+@contextmanager
+def blocked(script: Script) -> Iterator[None]:
+    """The next call is not answered before the end."""
+    answered = threading.Event()
+    script.refusals = [lambda _: waited(answered)]
+    try:
+        yield
+    finally:
+        answered.set()
 
 
 def waited(event: threading.Event) -> None:
@@ -53,7 +75,7 @@ def test_a_result_holds_what_the_daemon_said(client: Client) -> None:
     assert list(road.polygons[0].points) == [(1, 0), (3, 0), (3, 1), (1, 1)]
 
 
-def test_what_was_not_asked_for_is_missing(client: Client) -> None:
+def test_outputs_that_were_not_asked_for_are_missing(client: Client) -> None:
     result = client.segment(GOOD)
 
     car = result.segments[1]
@@ -166,7 +188,9 @@ def test_a_full_queue_is_tried_again_when_the_daemon_says(client: Client, script
     assert len(script.frames) == 7
 
 
-def test_a_full_queue_is_not_asked_before_it_said(client: Client, script: Script) -> None:
+def test_a_full_queue_is_not_tried_again_before_the_time_that_the_daemon_said(
+    client: Client, script: Script
+) -> None:
     script.refusals = [refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, pushback_ms=500)]
 
     client.segment(GOOD)
@@ -221,23 +245,18 @@ def test_a_daemon_that_cancels_is_not_the_callers_cancellation(
         assert client.segment(GOOD).model == "toy"
 
 
-def test_unavailable_is_tried_again(client: Client, script: Script) -> None:
+def test_a_call_that_is_unavailable_is_tried_again(client: Client, script: Script) -> None:
     script.refusals = [refuse(grpc.StatusCode.UNAVAILABLE)] * 2
 
     assert client.segment(GOOD).model == "toy"
 
 
-def test_a_daemon_that_starts_late_is_waited_for(daemon: ScriptedDaemon) -> None:
-    daemon.kill()
-    late = threading.Timer(2.0, daemon.start)
-    late.start()
-
-    with Client(daemon.address, retry_for=20) as client:
+def test_a_call_waits_for_a_daemon_that_starts_late(daemon: ScriptedDaemon) -> None:
+    with started_late(daemon, 2.0), Client(daemon.address, retry_for=20) as client:
         assert client.segment(GOOD).model == "toy"
-    late.join()
 
 
-def test_no_daemon_is_unavailable(daemon: ScriptedDaemon) -> None:
+def test_a_call_without_a_daemon_is_unavailable(daemon: ScriptedDaemon) -> None:
     daemon.kill()
 
     with (
@@ -247,29 +266,25 @@ def test_no_daemon_is_unavailable(daemon: ScriptedDaemon) -> None:
         client.segment(GOOD)
 
 
-def test_the_timeout_bounds_the_call(client: Client, script: Script) -> None:
-    answered = threading.Event()
-    script.refusals = [lambda _: waited(answered)]
-
-    with pytest.raises(Expired):
+def test_a_call_expires_after_its_timeout(client: Client, script: Script) -> None:
+    with blocked(script), pytest.raises(Expired):
         client.segment(GOOD, timeout=0.2)
-    answered.set()
     assert client.segment(GOOD).model == "toy"
 
 
-def test_no_time_is_no_time(client: Client) -> None:
+def test_a_call_with_a_timeout_of_0_expires(client: Client) -> None:
     with pytest.raises(Expired):
         client.segment(GOOD, timeout=0)
     assert client.segment(GOOD).model == "toy"
 
 
-def test_the_token_is_sent(daemon: ScriptedDaemon, script: Script) -> None:
+def test_the_token_is_sent_as_a_bearer(daemon: ScriptedDaemon, script: Script) -> None:
     with Client(daemon.address, token="secret") as client:  # noqa: S106
         client.info()
     assert script.metadata[0]["authorization"] == "Bearer secret"
 
 
-def test_info(client: Client) -> None:
+def test_the_clients_info_describes_the_daemon_and_its_model(client: Client) -> None:
     info = client.info()
 
     assert info.version == "1.2.3"
@@ -304,7 +319,7 @@ def test_a_name_of_mdns_is_resolved_by_the_system(
         assert client.info().version == "1.2.3"
 
 
-def test_a_name_that_nobody_has_is_unavailable() -> None:
+def test_a_host_name_that_nobody_has_is_unavailable() -> None:
     with (
         Client("no-such-board.local:8460", retry_for=0) as client,
         pytest.raises(Unavailable, match=r"no-such-board\.local"),
@@ -320,7 +335,7 @@ def test_a_client_serves_many_threads(client: Client, script: Script) -> None:
     assert len(script.frames) == 64
 
 
-def test_a_closed_client_says_so(daemon: ScriptedDaemon) -> None:
+def test_a_call_of_a_closed_client_raises_client_closed(daemon: ScriptedDaemon) -> None:
     client = Client(daemon.address)
     assert client.segment(GOOD).model == "toy"
     client.close()
@@ -329,7 +344,9 @@ def test_a_closed_client_says_so(daemon: ScriptedDaemon) -> None:
         client.segment(GOOD)
 
 
-async def test_asyncio(async_client: AsyncClient) -> None:
+async def test_the_asyncio_client_segments_several_frames_at_once(
+    async_client: AsyncClient,
+) -> None:
     results = await asyncio.gather(
         *(async_client.segment(Frame(GOOD, id=id_)) for id_ in range(10))
     )
@@ -337,16 +354,13 @@ async def test_asyncio(async_client: AsyncClient) -> None:
     assert [result.frame_id for result in results] == list(range(10))
 
 
-async def test_cancelling_a_call_is_a_cancellation(
+async def test_a_cancelled_call_of_the_asyncio_client_raises_cancelled_error(
     async_client: AsyncClient, script: Script
 ) -> None:
-    answered = threading.Event()
-    script.refusals = [lambda _: waited(answered)]
-
-    call = asyncio.create_task(async_client.segment(GOOD))
-    await asyncio.to_thread(script.arrived.acquire)
-    call.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await call
-    answered.set()
+    with blocked(script):
+        call = asyncio.create_task(async_client.segment(GOOD))
+        assert await asyncio.to_thread(script.arrived.acquire, timeout=60)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
     assert (await async_client.segment(GOOD)).model == "toy"

@@ -30,7 +30,7 @@ from edgeseg_client import (
 )
 from edgeseg_client.options import Policy
 
-from .scripted_daemon import GOOD, LABELS, Script, ScriptedDaemon, fault, refuse
+from .scripted_daemon import GOOD, LABELS, Script, ScriptedDaemon, fault, refuse, started_late
 
 POLICIES: list[Policy] = ["every", "latest"]
 
@@ -48,7 +48,7 @@ class Endless:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_every_frame_is_answered_once(client: Client, policy: Policy) -> None:
+def test_every_frame_of_a_stream_is_answered_once(client: Client, policy: Policy) -> None:
     answers = list(client.stream([GOOD] * 50, policy=policy))
 
     assert sorted(answer.frame_id for answer in answers) == list(range(50))
@@ -70,11 +70,11 @@ def test_ids_of_the_caller_come_back_even_twice(client: Client) -> None:
     assert [answer.result.frame_id for answer in answers] == [7, 7, 2**64 - 1, 3]
 
 
-def test_no_frames_no_answers(client: Client) -> None:
+def test_a_stream_without_frames_has_no_answers(client: Client) -> None:
     assert list(client.stream([])) == []
 
 
-def test_options_are_sent_once_and_first(client: Client, script: Script) -> None:
+def test_the_options_of_a_stream_are_sent_once_and_first(client: Client, script: Script) -> None:
     list(client.stream([GOOD] * 3, policy="every", classes=["car"], size="frame"))
 
     (options,) = script.options
@@ -102,7 +102,7 @@ def test_a_bad_frame_fails_alone(client: Client, status: "pb.FrameStatus.ValueTy
     assert good.ok
 
 
-def test_a_status_of_tomorrow_is_a_failed_frame(client: Client) -> None:
+def test_a_frame_with_a_status_that_the_client_does_not_know_has_failed(client: Client) -> None:
     (answer,) = client.stream([b"fault 99"])
 
     assert answer.status is Status.INTERNAL
@@ -164,7 +164,7 @@ def test_a_single_picture_is_no_stream(client: Client) -> None:
         client.stream("picture.jpg")
 
 
-def test_there_are_two_policies(client: Client) -> None:
+def test_an_unknown_policy_or_priority_of_a_stream_is_refused(client: Client) -> None:
     with pytest.raises(InvalidRequest, match="there are: latest, every"):
         client.stream([GOOD], policy="some")  # type: ignore[arg-type]
     with pytest.raises(InvalidRequest, match="there is no priority 'some'; there are: low"):
@@ -182,7 +182,9 @@ def test_an_endless_source_is_not_read_ahead(client: Client, policy: Policy) -> 
     answers.close()
 
 
-def test_newer_frames_supersede_those_that_wait_here(client: Client, script: Script) -> None:
+def test_a_newer_frame_supersedes_one_that_waits_in_the_client(
+    client: Client, script: Script
+) -> None:
     """While the daemon does not read, at most the newest frame waits."""
     script.gate.clear()
     big = bytes(1 << 19)  # a few of these fill gRPC's window
@@ -196,7 +198,7 @@ def test_newer_frames_supersede_those_that_wait_here(client: Client, script: Scr
     assert max(answer.frame_id for answer in rest if answer.ok) == 39
 
 
-def test_closing_early_cancels_the_call(client: Client, script: Script) -> None:
+def test_closing_a_stream_early_cancels_its_call(client: Client, script: Script) -> None:
     answers = client.stream(itertools.repeat(GOOD), policy="every")
     next(answers)
     answers.close()
@@ -205,7 +207,7 @@ def test_closing_early_cancels_the_call(client: Client, script: Script) -> None:
     assert client.segment(GOOD).model == "toy"
 
 
-def test_leaving_the_loop_cancels_the_call(client: Client, script: Script) -> None:
+def test_leaving_the_loop_over_a_stream_cancels_its_call(client: Client, script: Script) -> None:
     for answer in client.stream(itertools.repeat(GOOD), policy="every"):
         assert answer.ok
         break
@@ -213,19 +215,23 @@ def test_leaving_the_loop_cancels_the_call(client: Client, script: Script) -> No
     assert script.stream_ended.wait(60)
 
 
-def test_a_source_that_blocks_holds_nothing_up(client: Client, script: Script) -> None:
+def test_a_source_that_blocks_holds_up_neither_calls_nor_the_end_of_its_stream(
+    client: Client, script: Script
+) -> None:
     release = threading.Event()
 
     def source() -> Iterator[bytes]:
         yield GOOD
         release.wait()
 
-    answers = client.stream(source())
-    assert next(answers).ok
-    assert client.segment(GOOD).model == "toy"
-    answers.close()
-    assert script.stream_ended.wait(60)
-    release.set()
+    try:
+        answers = client.stream(source())
+        assert next(answers).ok
+        assert client.segment(GOOD).model == "toy"
+        answers.close()
+        assert script.stream_ended.wait(60)
+    finally:
+        release.set()
 
 
 def test_an_error_of_the_source_comes_after_its_frames(client: Client) -> None:
@@ -241,14 +247,9 @@ def test_an_error_of_the_source_comes_after_its_frames(client: Client) -> None:
         next(answers)
 
 
-def test_a_daemon_that_starts_late_is_waited_for(daemon: ScriptedDaemon) -> None:
-    daemon.kill()
-    late = threading.Timer(0.5, daemon.start)
-    late.start()
-
-    with Client(daemon.address, retry_for=20) as client:
+def test_a_stream_waits_for_a_daemon_that_starts_late(daemon: ScriptedDaemon) -> None:
+    with started_late(daemon, 0.5), Client(daemon.address, retry_for=20) as client:
         assert [answer.ok for answer in client.stream([GOOD] * 3, policy="every")] == [True] * 3
-    late.join()
 
 
 def test_a_new_daemon_gets_every_frame_without_an_answer(
@@ -267,7 +268,7 @@ def test_a_new_daemon_gets_every_frame_without_an_answer(
     assert all(answer.ok for answer in got)
 
 
-def test_latest_lets_go_what_a_lost_connection_took(
+def test_with_latest_a_frame_of_a_lost_connection_is_not_sent_again(
     daemon: ScriptedDaemon, client: Client, script: Script
 ) -> None:
     replaced = threading.Event()
@@ -278,19 +279,21 @@ def test_latest_lets_go_what_a_lost_connection_took(
         yield GOOD
 
     def replace() -> None:
-        script.arrived.acquire()
+        script.arrived.acquire(timeout=60)
         daemon.kill()
         daemon.start()
         replaced.set()
 
     script.gate.clear()
-    threading.Thread(target=replace).start()
-    lost, good = client.stream(source(), policy="latest")
+    with ThreadPoolExecutor(1) as thread:
+        replacing = thread.submit(replace)
+        lost, good = client.stream(source(), policy="latest")
+        replacing.result()
     assert (lost.frame_id, lost.status) == (0, Status.UNAVAILABLE)
     assert (good.frame_id, good.status) == (1, Status.OK)
 
 
-def test_a_daemon_that_stays_away_is_given_up(daemon: ScriptedDaemon) -> None:
+def test_a_stream_gives_up_a_daemon_that_stays_away(daemon: ScriptedDaemon) -> None:
     with Client(daemon.address, retry_for=0.2) as client:
         answers = client.stream(itertools.repeat(GOOD), policy="every")
         assert next(answers).ok
@@ -300,14 +303,14 @@ def test_a_daemon_that_stays_away_is_given_up(daemon: ScriptedDaemon) -> None:
 
 
 @pytest.mark.parametrize("others", [0, 1])
-def test_closing_the_client_ends_what_waits_in_another_thread(
+def test_closing_the_client_ends_a_stream_that_another_thread_waits_for(
     daemon: ScriptedDaemon, script: Script, others: int
 ) -> None:
     script.gate.clear()
-    with contextlib.ExitStack() as kept, ThreadPoolExecutor(1) as thread:
+    with ThreadPoolExecutor(1) as thread, contextlib.ExitStack() as kept:
         for _ in range(others):
             kept.enter_context(Client(daemon.address))
-        client = Client(daemon.address)
+        client = kept.enter_context(Client(daemon.address))
         waiting = thread.submit(list, client.stream([GOOD]))
         assert script.arrived.acquire(timeout=60)
         client.close()
@@ -327,7 +330,9 @@ def test_a_refused_stream_raises_and_the_next_works(client: Client, script: Scri
     assert [answer.ok for answer in client.stream([GOOD])] == [True]
 
 
-def test_a_daemon_that_never_accepts_is_given_up(daemon: ScriptedDaemon, script: Script) -> None:
+def test_a_stream_gives_up_a_daemon_that_never_accepts_it(
+    daemon: ScriptedDaemon, script: Script
+) -> None:
     script.accepts = False
 
     with (
@@ -346,17 +351,16 @@ def test_a_stream_that_the_daemon_cancels_is_opened_again(client: Client, script
 
 
 def test_closing_the_client_ends_its_streams(daemon: ScriptedDaemon, script: Script) -> None:
-    client = Client(daemon.address)
-    answers = client.stream(itertools.repeat(GOOD))
-    next(answers)
-    client.close()
+    with Client(daemon.address) as client:
+        answers = client.stream(itertools.repeat(GOOD))
+        next(answers)
 
     assert script.stream_ended.wait(60)
     with pytest.raises(ClientClosed):
         list(answers)
 
 
-def test_streams_in_several_threads(client: Client) -> None:
+def test_streams_in_several_threads_get_all_their_answers(client: Client) -> None:
     counts: list[int] = []
 
     def follow() -> None:
@@ -370,7 +374,7 @@ def test_streams_in_several_threads(client: Client) -> None:
     assert counts == [40] * 4
 
 
-async def test_asyncio_source(async_client: AsyncClient) -> None:
+async def test_the_asyncio_client_streams_from_an_async_iterator(async_client: AsyncClient) -> None:
     async def source() -> AsyncIterator[bytes]:
         for _ in range(20):
             await asyncio.sleep(0)
@@ -380,7 +384,9 @@ async def test_asyncio_source(async_client: AsyncClient) -> None:
     assert [answer.frame_id for answer in answers] == list(range(20))
 
 
-async def test_asyncio_closing_cancels_the_call(async_client: AsyncClient, script: Script) -> None:
+async def test_closing_a_stream_of_the_asyncio_client_cancels_its_call(
+    async_client: AsyncClient, script: Script
+) -> None:
     answers = async_client.stream(itertools.repeat(GOOD), policy="every")
     assert (await anext(answers)).ok
     await answers.aclose()
@@ -388,7 +394,9 @@ async def test_asyncio_closing_cancels_the_call(async_client: AsyncClient, scrip
     assert await asyncio.to_thread(script.stream_ended.wait, 60)
 
 
-async def test_asyncio_cancelling_the_consumer(async_client: AsyncClient, script: Script) -> None:
+async def test_cancelling_the_consumer_of_an_asyncio_stream_cancels_its_call(
+    async_client: AsyncClient, script: Script
+) -> None:
     script.gate.clear()
 
     async def follow() -> None:
@@ -396,7 +404,7 @@ async def test_asyncio_cancelling_the_consumer(async_client: AsyncClient, script
             pass
 
     following = asyncio.create_task(follow())
-    await asyncio.to_thread(script.arrived.acquire)
+    assert await asyncio.to_thread(script.arrived.acquire, timeout=60)
     following.cancel()
     with pytest.raises(asyncio.CancelledError):
         await following
@@ -419,18 +427,21 @@ def test_an_interrupt_cancels_the_call_and_leaves_the_client_usable(
     script.gate.clear()
 
     def interrupt() -> None:
-        script.arrived.acquire()
+        script.arrived.acquire(timeout=60)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
-    threading.Thread(target=interrupt).start()
-    with pytest.raises(KeyboardInterrupt):
-        next(client.stream([GOOD]))
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            next(client.stream([GOOD]))
     script.gate.set()
     assert script.stream_ended.wait(60)
     assert client.segment(GOOD).model == "toy"
 
 
-def test_a_program_that_closes_nothing_ends(daemon: ScriptedDaemon, script: Script) -> None:
+def test_a_program_that_closes_neither_stream_nor_client_ends(
+    daemon: ScriptedDaemon, script: Script
+) -> None:
     program = f"""
 import itertools, edgeseg_client
 client = edgeseg_client.Client({daemon.address!r})

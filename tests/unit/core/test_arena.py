@@ -21,7 +21,7 @@ slot[:] = bytes(slot)[::-1]
 """
 
 
-def test_two_mappings_see_each_other() -> None:
+def test_two_mappings_of_an_arena_see_each_others_writes() -> None:
     ours = Arena.create(slots=3, slot_size=5000)
     theirs = Arena(os.dup(ours.fd), slots=3, slot_size=5000)
     ours.slot(2)[:5] = b"frame"
@@ -33,7 +33,7 @@ def test_two_mappings_see_each_other() -> None:
     theirs.close()
 
 
-def test_slots_lie_beside_each_other() -> None:
+def test_the_slots_of_an_arena_do_not_overlap() -> None:
     arena = Arena.create(slots=3, slot_size=5000)
     for number in range(3):
         slot = arena.slot(number)
@@ -45,7 +45,7 @@ def test_slots_lie_beside_each_other() -> None:
     arena.close()
 
 
-def test_another_process_sees_it_and_leaves_it() -> None:
+def test_another_process_changes_one_slot_of_an_arena_and_leaves_the_others() -> None:
     arena = Arena.create(slots=3, slot_size=5000)
     slot = arena.slot(1)
     slot[:] = bytes(range(250)) * 20
@@ -57,7 +57,7 @@ def test_another_process_sees_it_and_leaves_it() -> None:
 
 
 @pytest.mark.parametrize("memfd", [True, False])
-def test_it_has_no_name_anywhere(
+def test_an_arena_has_no_name_in_the_file_system(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, memfd: bool
 ) -> None:
     """Not with memfd, and not where the platform has none (macOS)."""
@@ -77,7 +77,7 @@ def test_it_has_no_name_anywhere(
     arena.close()
 
 
-def test_closing_gives_the_descriptor_back() -> None:
+def test_closing_an_arena_closes_its_descriptor() -> None:
     arena = Arena.create(slots=2, slot_size=5000)
     arena.close()
     with pytest.raises(OSError, match="Bad file descriptor"):

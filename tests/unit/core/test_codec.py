@@ -105,51 +105,51 @@ def test_an_orientation_that_does_not_exist_is_no_orientation(orientation: int) 
     assert decode(data).size == (40, 24)
 
 
-def test_progressive_jpeg() -> None:
+def test_a_progressive_jpeg_is_decoded() -> None:
     data = file_of(gradient(64, 48), "JPEG", progressive=True, quality=95)
     assert np.abs(rgb(decode(data).pixels).astype(int) - rgb(gradient(64, 48))).max() <= 12
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
-def test_jpeg_that_is_not_rgb(mode: str) -> None:
+def test_a_jpeg_that_is_not_rgb_is_decoded(mode: str) -> None:
     wanted = gradient(64, 48).convert(mode)
     data = file_of(wanted, "JPEG", quality=95, subsampling=0)
     assert np.abs(rgb(decode(data).pixels).astype(int) - rgb(wanted)).max() <= 8
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
-def test_png_of_every_mode(mode: str) -> None:
+def test_a_png_of_every_mode_is_decoded(mode: str) -> None:
     wanted = gradient(31, 17).convert(mode)
     assert np.array_equal(rgb(decode(file_of(wanted, "PNG")).pixels), rgb(wanted))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB"])
-def test_bmp_of_every_mode(mode: str) -> None:
+def test_a_bmp_of_every_mode_is_decoded(mode: str) -> None:
     wanted = gradient(31, 17).convert(mode)
     assert np.array_equal(rgb(decode(file_of(wanted, "BMP")).pixels), rgb(wanted))
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
-def test_lossless_webp(mode: str) -> None:
+def test_a_lossless_webp_is_decoded(mode: str) -> None:
     wanted = gradient(31, 17).convert(mode)
     data = file_of(wanted, "WEBP", lossless=True)
     assert np.array_equal(rgb(decode(data).pixels), rgb(wanted))
 
 
-def test_alpha_is_ignored() -> None:
+def test_the_alpha_of_a_png_is_ignored() -> None:
     pixels = noise(9, 5, 4)
     picture = decode(file_of(Image.fromarray(pixels, "RGBA"), "PNG"))
     assert np.array_equal(rgb(picture.pixels), pixels[..., :3])
 
 
 @pytest.mark.filterwarnings("ignore:Palette images with Transparency:UserWarning")
-def test_palette_png_with_transparency() -> None:
+def test_the_transparency_of_a_palette_png_is_ignored() -> None:
     wanted = gradient(31, 17).convert("P")
     data = file_of(wanted, "PNG", transparency=bytes(range(256)))
     assert np.array_equal(rgb(decode(data).pixels), rgb(wanted))
 
 
-def test_the_first_picture_of_an_animation() -> None:
+def test_of_an_animation_the_first_picture_is_decoded() -> None:
     first, second = Image.new("RGB", (8, 8), (250, 0, 0)), Image.new("RGB", (8, 8), (0, 250, 0))
     for file_format, options in (("WEBP", {"lossless": True}), ("PNG", {})):
         data = file_of(first, file_format, save_all=True, append_images=[second], **options)
@@ -184,7 +184,7 @@ def test_a_truncated_progressive_jpeg_is_damaged(part: float) -> None:
         decode(data[: int(len(data) * part)])
 
 
-def test_only_the_file_that_was_found_is_tried() -> None:
+def test_only_the_format_that_a_file_begins_with_is_tried() -> None:
     """A PNG behind a JPEG's first bytes is no PNG."""
     png = file_of(gradient(8, 8), "PNG")
     with pytest.raises(InvalidFrame, match="the JPEG is damaged"):
@@ -193,7 +193,7 @@ def test_only_the_file_that_was_found_is_tried() -> None:
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("file_format", FILES)
-def test_damage_anywhere_is_decoded_or_invalid(file_format: str) -> None:
+def test_a_file_with_wrong_bytes_anywhere_is_decoded_or_invalid(file_format: str) -> None:
     dice = random.Random(file_format)
     options = {} if file_format == "BMP" else {"exif": exif(6)}
     whole = file_of(Image.fromarray(noise(24, 16)), file_format, **options)
@@ -271,7 +271,7 @@ def raw_frame(raw: FrameFormat, padding: int, *, full: bool) -> tuple[bytes, Pix
 
 @pytest.mark.parametrize("padding", [0, 1, 12])
 @pytest.mark.parametrize("raw", RAW)
-def test_raw_pixels(raw: FrameFormat, padding: int) -> None:
+def test_raw_pixels_of_every_format_and_stride_are_decoded(raw: FrameFormat, padding: int) -> None:
     data, shown, spec = raw_frame(raw, padding, full=True)
     picture = decode(data, spec)
     assert picture.size == (7, 5)
@@ -279,7 +279,7 @@ def test_raw_pixels(raw: FrameFormat, padding: int) -> None:
 
 
 @pytest.mark.parametrize("raw", RAW)
-def test_the_last_row_needs_no_padding(raw: FrameFormat) -> None:
+def test_the_last_row_of_a_raw_frame_needs_no_padding(raw: FrameFormat) -> None:
     data, shown, spec = raw_frame(raw, 12, full=False)
     assert np.array_equal(rgb(decode(data, spec).pixels), shown)
 

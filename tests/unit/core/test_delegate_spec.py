@@ -9,7 +9,7 @@ from edgesegd.core.delegates.table import KNOWN
 from edgesegd.core.errors import ConfigError
 
 
-def test_the_cpu_has_no_library() -> None:
+def test_the_cpu_as_a_delegate_has_no_library() -> None:
     assert parse_delegate("cpu") == DelegateSpec("cpu", (), {})
     assert parse_delegate("cpu").is_cpu
 
@@ -25,21 +25,21 @@ def test_the_cpu_has_no_library() -> None:
         ("/a:b/libx.so:k=v=w", "x", "/a:b/libx.so", {"k": "v=w"}),
     ],
 )  # fmt: skip
-def test_a_library_with_its_options(
+def test_a_delegates_library_is_parsed_with_its_options(
     text: str, name: str, library: str, options: dict[str, str]
 ) -> None:
     assert parse_delegate(text) == DelegateSpec(name, (library,), options)
 
 
 @pytest.mark.parametrize("name", KNOWN)
-def test_known_ones_by_name(name: str) -> None:
+def test_a_known_delegate_is_parsed_by_its_name(name: str) -> None:
     spec = parse_delegate(name)
     assert (spec.name, spec.libraries) == (name, KNOWN[name].libraries)
     assert spec.options == KNOWN[name].options
     assert not spec.is_cpu
 
 
-def test_one_of_several_devices() -> None:
+def test_a_delegate_on_one_of_several_devices_is_parsed() -> None:
     spec = parse_delegate("edgetpu:usb:1")
     assert (spec.name, spec.options) == ("edgetpu:usb:1", {"device": "usb:1"})
 
@@ -55,11 +55,11 @@ def test_one_of_several_devices() -> None:
         ("/opt/libedgetpu.so.1", None),
     ],
 )
-def test_whether_it_is_a_known_one(text: str, name: str | None) -> None:
+def test_a_delegate_says_which_known_one_it_is(text: str, name: str | None) -> None:
     assert parse_delegate(text).known is (KNOWN[name] if name else None)
 
 
-def test_another_device() -> None:
+def test_two_devices_of_one_delegate_are_told_apart() -> None:
     first, second = parse_delegate("edgetpu:usb:0"), parse_delegate("edgetpu:usb:1")
     assert first.is_another_device_than(second)
     for other in (first, parse_delegate("edgetpu"), parse_delegate("armnn"), DelegateSpec()):
@@ -68,7 +68,7 @@ def test_another_device() -> None:
     assert not parse_delegate("armnn").is_another_device_than(parse_delegate("armnn:a=b"))
 
 
-def test_options_of_a_known_one_override_its_own() -> None:
+def test_options_of_a_known_delegate_override_its_defaults() -> None:
     assert parse_delegate("armnn:backends=CpuAcc").options["backends"] == "CpuAcc"
     assert parse_delegate("qnn:htp_performance_mode=2").options["backend_type"] == "htp"
 
@@ -84,7 +84,7 @@ def test_options_of_a_known_one_override_its_own() -> None:
         ("libx.so:=1", "'=1' in the delegate"),
     ],
 )
-def test_what_cannot_be_understood_is_told(text: str, told: str) -> None:
+def test_a_delegate_that_cannot_be_parsed_is_refused_with_the_reason(text: str, told: str) -> None:
     with pytest.raises(ConfigError) as failure:
         parse_delegate(text)
     assert told in str(failure.value)

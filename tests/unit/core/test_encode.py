@@ -69,14 +69,14 @@ def test_rle_is_as_short_as_that_of_pycocotools(member: Bools) -> None:
         ([[1]], [0, 1]),
     ],
 )
-def test_runs_go_down_the_columns_and_begin_with_zeros(
+def test_rle_runs_go_down_the_columns_and_begin_with_zeros(
     rows: list[list[int]], runs: list[int]
 ) -> None:
     assert counts(np.array(rows, bool)) == runs
 
 
 @given(MEMBERS.filter(lambda member: bool(member.any())))
-def test_boxes_are_those_of_pycocotools(member: Bools) -> None:
+def test_bounding_boxes_are_those_of_pycocotools(member: Bools) -> None:
     encoded = coco.encode(np.asfortranarray(member.astype(np.uint8)))
     assert bounding_box(member) == tuple(int(side) for side in coco.toBbox(encoded))
 
@@ -124,13 +124,17 @@ def test_each_class_has_its_area_and_box() -> None:
 
 
 def test_the_mean_confidence_is_that_of_the_classs_pixels() -> None:
-    for each in encode(Output.CONFIDENCE).segments:
+    found = encode(Output.CONFIDENCE).segments
+    assert len(found) == 3
+    for each in found:
         assert each.mean_confidence == pytest.approx(SCORES[each.class_id == LABELS].mean())
         assert (each.area, each.box, each.rle) == (0, (0, 0, 0, 0), None)
 
 
 def test_each_class_has_its_own_rle() -> None:
-    for each in encode(Output.RLE).segments:
+    found = encode(Output.RLE).segments
+    assert len(found) == 3
+    for each in found:
         assert each.rle == encode_rle(np.equal(LABELS, each.class_id))
         assert (each.area, each.mean_confidence) == (0, None)
 

@@ -75,6 +75,6 @@ def test_at_the_decode_size_nothing_is_enlarged(
         assert pixels_of_the_source >= target - 0.5 * source / side - 1e-6
 
 
-def test_what_fits_is_the_same_by_every_policy() -> None:
+def test_a_frame_of_the_models_aspect_ratio_is_placed_alike_by_every_policy() -> None:
     placed = {fit((640, 480), (320, 240), policy) for policy in ResizePolicy}
     assert len(placed) == 1

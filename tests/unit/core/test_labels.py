@@ -67,7 +67,9 @@ def test_of_equal_scores_the_first_class_wins() -> None:
 
 
 @pytest.mark.parametrize(("dtype", "zero_point"), [("uint8", 128), ("int8", -3)])
-def test_quantized_logits(dtype: str, zero_point: int) -> None:
+def test_quantized_logits_are_labelled_and_scored_as_real_values(
+    dtype: str, zero_point: int
+) -> None:
     limits = np.iinfo(dtype)
     stored = np.random.default_rng(2).integers(limits.min, limits.max + 1, (1, H, W, C))
     tensor, scale = stored.astype(dtype), 0.06
@@ -85,7 +87,7 @@ def test_probabilities_are_scores_as_they_are() -> None:
     np.testing.assert_array_equal(scores_of(model, tensor), np.array([[0.7, 0.6]], np.float32))
 
 
-def test_quantized_probabilities() -> None:
+def test_quantized_probabilities_are_scored_as_real_values() -> None:
     tensor = np.array([[[[51, 153, 51], [128, 64, 64]]]], np.uint8)
     model = spec(OutputKind.PROBABILITIES, tensor, 1 / 255)
     assert to_labels(model, tensor).tolist() == [[1, 0]]
@@ -94,7 +96,7 @@ def test_quantized_probabilities() -> None:
 
 @pytest.mark.parametrize("dtype", ["int64", "int32", "uint8"])
 @pytest.mark.parametrize("channel", [(), (1,)])
-def test_labels_are_taken_as_they_are(dtype: str, channel: tuple[int, ...]) -> None:
+def test_an_output_of_labels_is_taken_as_it_is(dtype: str, channel: tuple[int, ...]) -> None:
     tensor = np.array([[0, 1, 20], [254, 255, 3]], dtype).reshape(1, 2, 3, *channel)
     labels = to_labels(spec(OutputKind.LABELS, tensor), tensor)
     assert labels.dtype == np.uint8
@@ -110,7 +112,7 @@ def test_a_probability_is_split_at_the_threshold(channel: tuple[int, ...]) -> No
 
 
 @pytest.mark.parametrize(("dtype", "zero_point"), [("uint8", 0), ("int8", -128)])
-def test_a_quantized_probability(dtype: str, zero_point: int) -> None:
+def test_a_quantized_probability_is_split_at_the_threshold(dtype: str, zero_point: int) -> None:
     tensor = (np.array([[[0, 127, 128, 255]]]) + zero_point).astype(dtype)
     model = spec(OutputKind.PROBABILITY, tensor, 1 / 256, zero_point)
     assert to_labels(model, tensor).tolist() == [[0, 0, 1, 1]]
@@ -119,7 +121,7 @@ def test_a_quantized_probability(dtype: str, zero_point: int) -> None:
 
 
 @pytest.mark.parametrize("kind", OutputKind)
-def test_the_tensor_can_be_reused(kind: OutputKind) -> None:
+def test_labels_and_scores_stay_when_the_output_tensor_is_reused(kind: OutputKind) -> None:
     """It lies in the interpreter's memory, which the next frame overwrites."""
     shape = (1, H, W, C) if kind in (OutputKind.LOGITS, OutputKind.PROBABILITIES) else (1, H, W)
     tensor: OutputTensor = np.ones(shape, "uint8" if kind is OutputKind.LABELS else "float32")

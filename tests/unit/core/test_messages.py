@@ -89,13 +89,13 @@ def arena() -> Iterator[Arena]:
 
 
 @pytest.mark.parametrize("path", ["/models/a.tflite", "/m/ä 模型 🙂.tflite", "/new\nline.tflite"])
-def test_a_setup_arrives(path: str) -> None:
+def test_an_engine_setup_arrives_as_it_was_sent(path: str) -> None:
     delegate = DelegateSpec("armnn", ("libarmnnDelegate.so",), {"backends": "GpuAcc,CpuAcc"})
     setup = EngineSetup(path, "rooms", "5d" * 32, "auto", delegate, 0, 1_000_000, 2, SLOT_SIZE)
     assert EngineSetup.from_message(sent(setup.to_message())) == setup
 
 
-def test_readiness_arrives() -> None:
+def test_an_engines_readiness_arrives_as_it_was_sent() -> None:
     ready = EngineReady("ai-edge-litert 2.1", "armnn", 3, 70, 4, 0.0123456789)
     assert EngineReady.from_message(sent(ready.to_message())) == ready
 
@@ -103,14 +103,14 @@ def test_readiness_arrives() -> None:
 @pytest.mark.parametrize(
     "kind", [kind for kind in SENT_ERRORS.values() if issubclass(kind, StartupError)]
 )
-def test_what_kept_the_engine_from_loading_is_raised(kind: type[EdgesegError]) -> None:
+def test_an_engines_error_at_loading_is_raised_by_its_class(kind: type[EdgesegError]) -> None:
     with pytest.raises(kind, match="not possible") as caught:
         EngineReady.from_message(sent(error_message(kind("this is not possible"))))
     assert type(caught.value) is kind
 
 
 @given(JOBS)
-def test_a_job_arrives(job: FrameJob) -> None:
+def test_a_frame_job_arrives_as_it_was_sent(job: FrameJob) -> None:
     again = FrameJob.from_message(sent(job.to_message()))
     assert again == job
     assert isinstance(again.frame.format, FrameFormat)
@@ -119,7 +119,7 @@ def test_a_job_arrives(job: FrameJob) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(result=RESULTS)
-def test_a_result_arrives(arena: Arena, result: FrameResult) -> None:
+def test_a_frame_result_arrives_as_it_was_sent(arena: Arena, result: FrameResult) -> None:
     """The front may read it when the slot holds the next frame already."""
     slot = arena.slot(1)
     arrived = read_result(sent(write_result(result, slot)), slot)
@@ -127,7 +127,7 @@ def test_a_result_arrives(arena: Arena, result: FrameResult) -> None:
     assert arrived == result
 
 
-def test_a_result_of_every_class_stays_below_the_longest_line(arena: Arena) -> None:
+def test_a_result_of_every_class_fits_in_the_longest_line(arena: Arena) -> None:
     number = 1 << 32
     segments = tuple(
         SegmentResult(each, number, (number,) * 4, 1 / 3, bytes(16)) for each in range(255)
@@ -156,7 +156,9 @@ def test_a_result_does_not_touch_the_next_slot(arena: Arena) -> None:
 
 
 @pytest.mark.parametrize("kind", SENT_ERRORS.values())
-def test_errors_of_an_engine_survive(arena: Arena, kind: type[EdgesegError]) -> None:
+def test_an_engines_error_about_a_frame_is_raised_by_its_class(
+    arena: Arena, kind: type[EdgesegError]
+) -> None:
     text = 'the frame has "quotes", a line\nbreak and ünïcödé'
     with pytest.raises(kind) as caught:
         read_result(sent(error_message(kind(text))), arena.slot(0))

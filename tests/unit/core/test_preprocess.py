@@ -134,7 +134,7 @@ def test_the_padding_of_a_letterbox_is_scaled_as_pixels_are() -> None:
     np.testing.assert_array_equal(tensor[0, 0], lookup_table(model)[PADDING, [0, 1, 2]])
 
 
-def test_crop_takes_the_middle() -> None:
+def test_crop_takes_the_middle_of_the_picture() -> None:
     image = gradient(64, 32)
     tensor = to_tensor(pixel_model((16, 16)), whole(image), ResizePolicy.CROP)
     wanted = image.resize((16, 16), Image.Resampling.BILINEAR, (16, 0, 48, 32), reducing_gap=1)

@@ -72,7 +72,7 @@ def test_at_the_models_size_a_stretched_mask_is_itself() -> None:
     np.testing.assert_array_equal(same.scores, mask.scores)
 
 
-def test_whole_factors_repeat_pixels() -> None:
+def test_a_mask_enlarged_by_whole_factors_repeats_its_pixels() -> None:
     mask = random_mask(6, 4)
     larger = at_size(mask, fit((18, 8), (12, 8), STRETCH), FRAME)
     np.testing.assert_array_equal(larger.labels, np.kron(mask.labels, np.ones((2, 3), np.uint8)))
@@ -137,7 +137,7 @@ def test_a_custom_size_spans_the_frame_whatever_the_model_saw() -> None:
 @pytest.mark.parametrize("policy", ResizePolicy)
 @pytest.mark.parametrize("frame", [(640, 480), (300, 500), (257, 33), (64, 64)])
 @pytest.mark.parametrize("model", [((257, 257), (257, 257)), ((128, 192), (33, 49))])
-def test_what_is_seen_lands_where_it_is_in_the_frame(
+def test_an_object_is_labelled_where_it_is_in_the_frame(
     policy: ResizePolicy, frame: Size, model: tuple[Size, Size]
 ) -> None:
     """The whole way there and back, with a model that tells bright from dark."""
@@ -173,7 +173,7 @@ def test_what_is_seen_lands_where_it_is_in_the_frame(
 
 
 @pytest.mark.parametrize("policy", ResizePolicy)
-def test_the_mask_is_not_shared(policy: ResizePolicy) -> None:
+def test_a_mask_of_another_size_shares_no_memory_with_the_models(policy: ResizePolicy) -> None:
     """What is made of it may be changed without changing what other sizes are made of."""
     mask = random_mask(8, 8)
     before = mask.labels.copy()
@@ -181,6 +181,6 @@ def test_the_mask_is_not_shared(policy: ResizePolicy) -> None:
     np.testing.assert_array_equal(mask.labels, before)
 
 
-def test_labels_keep_their_type() -> None:
+def test_labels_of_another_size_keep_their_type() -> None:
     shown = at_size(Mask(labels([1, 2], [3, 4]), None), fit((9, 7), (2, 2), LETTERBOX), FRAME)
     assert (shown.labels.dtype.name, shown.labels.shape) == ("uint8", (7, 9))

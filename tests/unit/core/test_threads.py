@@ -15,7 +15,7 @@ LITERT, TFLITE = "ai-edge-litert 2.3.0", "tflite-runtime 2.14.0"
     ("runtime", "caps"),
     [(LITERT, (1, 2, 2, 3, 4, 4)), (TFLITE, (1, 1, 2, 3, 4, 4)), ("", (1, 1, 2, 3, 4, 4))],
 )
-def test_a_core_is_left_to_the_front(
+def test_the_thread_cap_leaves_a_core_to_the_front(
     monkeypatch: pytest.MonkeyPatch, runtime: str, caps: tuple[int, ...]
 ) -> None:
     found = []
@@ -27,7 +27,9 @@ def test_a_core_is_left_to_the_front(
     assert tuple(found) == caps
 
 
-def test_where_the_cores_of_a_process_cannot_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_affinity_the_thread_cap_follows_the_cpu_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert thread_cap(LITERT) == 1

@@ -74,7 +74,9 @@ def decode(
 
 @pytest.mark.parametrize("frame_format", FORMATS)
 @pytest.mark.parametrize("yuv", COLOURS)
-def test_the_colour_bars(frame_format: FrameFormat, yuv: tuple[int, int, int]) -> None:
+def test_the_colour_bars_of_bt601_are_decoded(
+    frame_format: FrameFormat, yuv: tuple[int, int, int]
+) -> None:
     frame = np.broadcast_to(np.array(yuv, np.uint8), (8, 12, 3))
     picture = decode(frame, frame_format, 4, (12, 8))
     shown = resize_picture(picture, fit((12, 8), (12, 8), ResizePolicy.STRETCH))
@@ -85,7 +87,7 @@ def test_the_colour_bars(frame_format: FrameFormat, yuv: tuple[int, int, int]) -
 @pytest.mark.parametrize("padding", [0, 16])
 @pytest.mark.parametrize("policy", ResizePolicy)
 @pytest.mark.parametrize("size", [(20, 16), (33, 33), (64, 48), (100, 90)])
-def test_they_are_seen_as_the_same_picture_in_rgb(
+def test_a_yuv_frame_is_resized_like_the_same_picture_in_rgb(
     frame_format: FrameFormat, padding: int, policy: ResizePolicy, size: Size
 ) -> None:
     image = gradient(WIDTH, HEIGHT)
@@ -99,8 +101,8 @@ def test_they_are_seen_as_the_same_picture_in_rgb(
     assert np.abs(shown - wanted).mean() <= 4
 
 
-def test_the_luma_is_used_in_place() -> None:
-    """Of NV12 and I420; it is most of the frame."""
+def test_the_luma_of_nv12_and_i420_is_used_in_place() -> None:
+    """It is most of the frame."""
     image = Image.new("L", (WIDTH, HEIGHT))
     yuv = np.repeat(np.asarray(image)[..., None], 3, -1)
     for frame_format in (FrameFormat.NV12, FrameFormat.I420):

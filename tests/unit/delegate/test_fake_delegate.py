@@ -143,26 +143,30 @@ def seen(fake_delegate: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
 @pytest.mark.parametrize(
     ("name", "count"), [("none", 0), ("edgetpu", 0), ("add", SUMS), ("default", SUMS), ("all", 1)]
 )
-def test_nodes_are_claimed(seen: dict[str, Seen], name: str, count: int) -> None:
+def test_the_fake_delegate_claims_the_nodes_that_its_option_says(
+    seen: dict[str, Seen], name: str, count: int
+) -> None:
     assert seen[name].delegated == count
     assert len(seen[name].outputs) == 3
 
 
 @pytest.mark.parametrize("name", ["none", "edgetpu", "add", "cpu at the end"])
-def test_what_is_good_is_as_on_the_cpu(seen: dict[str, Seen], name: str) -> None:
+def test_a_good_fake_delegate_gives_what_the_cpu_gives(seen: dict[str, Seen], name: str) -> None:
     assert changed(seen[name], seen["cpu"]) == [0, 0, 0]
     np.testing.assert_allclose(seen[name].outputs, seen["cpu"].outputs, atol=1e-4)
     assert seen[name].steps[-1]["step"] == "destroyed"
 
 
-def test_made_up_masks_depend_on_the_frame_alone(seen: dict[str, Seen]) -> None:
+def test_made_up_masks_of_the_fake_delegate_depend_on_the_frame_alone(
+    seen: dict[str, Seen],
+) -> None:
     first, second, again = seen["all"].outputs
     np.testing.assert_array_equal(first, again)
     assert (labels(first) != labels(second)).mean() > 0.5
     assert set(labels(first).flat) == set(range(first.shape[-1]))
 
 
-def test_garbage_is_one_pixel_in_ten(seen: dict[str, Seen]) -> None:
+def test_garbage_of_the_fake_delegate_is_one_pixel_in_ten(seen: dict[str, Seen]) -> None:
     pixels = labels(seen["all"].outputs[0]).size
     share = -(-pixels // 10) / pixels
     assert changed(seen["all garbage"], seen["all"]) == [share] * 3
@@ -187,19 +191,19 @@ def test_zeros_make_a_mask_of_one_class(seen: dict[str, Seen]) -> None:
         assert len(np.unique(labels(output))) == 1
 
 
-def test_lies_begin_after_as_many_frames(seen: dict[str, Seen]) -> None:
+def test_garbage_of_the_fake_delegate_begins_after_as_many_frames(seen: dict[str, Seen]) -> None:
     first, second, third = changed(seen["garbage later"], seen["cpu"])
     assert (first, second) == (0, 0)
     np.testing.assert_array_equal(seen["garbage later"].outputs[2], seen["garbage"].outputs[2])
     assert third > 0
 
 
-def test_a_file_makes_it_misbehave(seen: dict[str, Seen]) -> None:
+def test_the_fake_delegate_misbehaves_only_while_a_file_exists(seen: dict[str, Seen]) -> None:
     np.testing.assert_array_equal(seen["garbage while"].outputs, seen["garbage"].outputs)
     np.testing.assert_array_equal(seen["garbage not now"].outputs, seen["add"].outputs)
 
 
-def test_slow_frames_sleep(seen: dict[str, Seen]) -> None:
+def test_a_slow_fake_delegate_sleeps_in_each_frame(seen: dict[str, Seen]) -> None:
     seconds = [each["seconds"] for each in seen["slow"].steps if each["step"] == "invoke"]
     assert min(seconds[1:]) >= 0.05
     assert changed(seen["slow"], seen["cpu"]) == [0, 0, 0]
@@ -259,6 +263,12 @@ def test_a_crash_ends_the_process(bench: Bench, mode: str, place: str) -> None:
     assert len(seen["it"].steps) == before[place]
 
 
+def test_the_process_id_is_written_to_the_pipe_right_before_a_crash(bench: Bench) -> None:
+    pipe = bench.folder / "pipe"
+    bench.run(case("it", {"mode": "exit", "at": "create", "pipe": str(pipe)}, scenes=[]), code=7)
+    assert pipe.read_text().strip().isdecimal()
+
+
 @pytest.mark.parametrize("place", ["invoke", "destroy"])
 def test_a_crash_comes_after_as_many_frames(bench: Bench, place: str) -> None:
     options = {"mode": "segv", "at": place, "after": 2}
@@ -272,12 +282,11 @@ def test_a_crash_comes_after_as_many_frames(bench: Bench, place: str) -> None:
 def test_a_hang_can_only_be_killed(bench: Bench, place: str) -> None:
     """Only an invoke lets other threads go on; all else holds the interpreter lock."""
     command = bench.command(case("it", {"mode": "hang", "at": place}, scenes=[1]), ticks=True)
-    child = subprocess.Popen(
+    with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
-    )
-    assert child.stdout is not None
-    with child.stdout as lines:
+    ) as child:
         try:
+            assert (lines := child.stdout) is not None
             assert f"fake delegate: hang in {place}\n" in lines
             if place == "invoke":
                 assert sum(line == "tick\n" for line, _ in zip(lines, range(3), strict=False)) == 3
@@ -292,7 +301,9 @@ def test_a_hang_can_only_be_killed(bench: Bench, place: str) -> None:
     assert child.wait(LIMIT) == -signal.SIGKILL
 
 
-def test_missing_libraries_and_symbols(bench: Bench) -> None:
+def test_a_missing_library_or_symbol_is_an_error_at_the_creation_of_a_delegate(
+    bench: Bench,
+) -> None:
     seen, _ = Bench(Path("libedgetpu-not-here.so.1"), bench.folder).run(case("it", {"a": 1}))
     step, kind, text = seen["it"].error
     assert (step, kind) == ("create", "OSError")

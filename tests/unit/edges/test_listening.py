@@ -37,7 +37,7 @@ def answers(address: str) -> bool:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])  # noqa: S104 # meant
-async def test_port_0_is_a_free_one(server: grpc.aio.Server, host: str) -> None:
+async def test_port_0_becomes_a_free_port(server: grpc.aio.Server, host: str) -> None:
     addresses = {listen(server, f"{host}:0"), listen(server, f"{host}:0")}
     await server.start()
     assert len(addresses) == 2
@@ -49,7 +49,7 @@ async def test_port_0_is_a_free_one(server: grpc.aio.Server, host: str) -> None:
 
 
 @pytest.fixture
-def ipv6() -> None:
+async def test_the_server_listens_on_ipv6(server: grpc.aio.Server) -> None:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
@@ -88,7 +88,7 @@ async def test_a_path_is_taken_as_it_is(server: grpc.aio.Server, tmp_path: Path,
     assert answers(f"unix://{tmp_path}/{name}")
 
 
-async def test_a_unix_socket(server: grpc.aio.Server, tmp_path: Path) -> None:
+async def test_the_server_listens_on_a_unix_socket(server: grpc.aio.Server, tmp_path: Path) -> None:
     address = f"unix://{tmp_path}/edgesegd.sock"
     assert listen(server, address) == address
     await server.start()
@@ -110,7 +110,7 @@ async def test_the_socket_of_a_daemon_that_died_is_replaced(
     "address",
     ["", "8460", "localhost", "localhost:", ":8460", "host:port", "host:65536", "host:-1"],
 )
-async def test_what_is_no_address_is_told(server: grpc.aio.Server, address: str) -> None:
+async def test_what_is_no_address_is_refused(server: grpc.aio.Server, address: str) -> None:
     with pytest.raises(ConfigError, match="write HOST:PORT or unix:///PATH"):
         listen(server, address)
 
@@ -198,7 +198,7 @@ async def test_a_family_that_the_machine_does_not_have_is_left_out(
     assert answers("127.0.0.1:" + address.rpartition(":")[2])
 
 
-async def test_a_port_in_use_is_told(server: grpc.aio.Server) -> None:
+async def test_a_port_in_use_is_refused_with_the_option_to_change(server: grpc.aio.Server) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         address = f"127.0.0.1:{other.getsockname()[1]}"
         with pytest.raises(CannotListen, match=f"cannot listen on {address}: .*--listen"):
@@ -207,12 +207,16 @@ async def test_a_port_in_use_is_told(server: grpc.aio.Server) -> None:
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1:0", "unix:///no/such/dir/s"])
-async def test_an_address_that_is_not_ours_is_told(server: grpc.aio.Server, address: str) -> None:
+async def test_an_address_that_this_machine_does_not_have_is_refused(
+    server: grpc.aio.Server, address: str
+) -> None:
     with pytest.raises(CannotListen, match=r"is not an address of this machine|no such folder"):
         listen(server, address)
 
 
-async def test_a_unix_socket_in_use_is_told(server: grpc.aio.Server, tmp_path: Path) -> None:
+async def test_a_unix_socket_in_use_is_refused_and_goes_on_answering(
+    server: grpc.aio.Server, tmp_path: Path
+) -> None:
     address = f"unix://{tmp_path}/edgesegd.sock"
     listen(server, address)
     await server.start()
@@ -299,7 +303,7 @@ async def test_what_this_user_may_not_is_told(server: grpc.aio.Server) -> None:
         ("127.0.0.1:65535", "127.0.0.1", 65535),
     ],
 )
-def test_host_and_port(address: str, host: str, port: int) -> None:
+def test_an_address_is_split_into_host_and_port(address: str, host: str, port: int) -> None:
     assert split_address(address) == (host, port)
 
 
@@ -307,12 +311,12 @@ def test_host_and_port(address: str, host: str, port: int) -> None:
     "address",
     ["127.0.0.1:8460", "127.8.8.8:1", "localhost:8460", "[::1]:8460", "unix:///run/edgesegd"],
 )
-def test_only_this_machine_reaches_loopback(address: str) -> None:
+def test_addresses_of_this_machine_are_loopback(address: str) -> None:
     assert is_loopback(address)
 
 
 @pytest.mark.parametrize(
     "address", ["0.0.0.0:8460", "[::]:8460", "192.168.0.7:8460", "board.local:8460", "[fe80::1]:1"]
 )
-def test_everyone_may_reach_the_rest(address: str) -> None:
+def test_addresses_that_others_reach_are_not_loopback(address: str) -> None:
     assert not is_loopback(address)

@@ -70,7 +70,7 @@ def watch(metrics: Metrics, engine_pid: int | None = None) -> None:
     )
 
 
-def test_the_page_of_a_busy_daemon(metrics: Metrics) -> None:
+def test_the_metrics_page_of_a_busy_daemon_has_the_golden_families(metrics: Metrics) -> None:
     watch(metrics)
     metrics.engines([ready("cpu", "ai-edge-litert 2.1", 4)], degraded=False)
     metrics.frame_answered(OK, dict.fromkeys(Stage, 0.001), 0.01, "cpu")
@@ -94,7 +94,7 @@ def test_the_page_of_a_busy_daemon(metrics: Metrics) -> None:
         assert family.documentation.endswith((".", "_created"))
 
 
-def test_what_alerts_watch_is_there_from_the_start(metrics: Metrics) -> None:
+def test_metrics_that_alerts_watch_are_there_from_the_start(metrics: Metrics) -> None:
     assert value(metrics, "edgeseg_engine_ready", model="rooms") == 0
     for cause in ("crash", "hang", "invoke", "start"):
         assert value(metrics, "edgeseg_engine_restarts_total", model="rooms", cause=cause) == 0
@@ -136,7 +136,7 @@ def test_frames_whose_clients_left_are_cancelled(metrics: Metrics) -> None:
     assert value(metrics, "edgeseg_frames_total", outcome="cancelled") == 3
 
 
-def test_the_engines_that_are_ready_are_shown(metrics: Metrics) -> None:
+def test_metrics_show_the_engines_that_are_ready(metrics: Metrics) -> None:
     metrics.engines([ready("cpu", "ai-edge-litert 2.1", 4)], degraded=False)
     assert value(metrics, "edgeseg_engine_ready") == 1
     assert value(metrics, "edgeseg_degraded") == 0
@@ -158,7 +158,7 @@ def test_the_engines_that_are_ready_are_shown(metrics: Metrics) -> None:
     assert value(metrics, "edgeseg_delegate_info") == 1
 
 
-def test_what_is_watched_is_read_when_the_page_is(metrics: Metrics) -> None:
+def test_watched_values_are_read_when_the_metrics_page_is(metrics: Metrics) -> None:
     depth = 3
     metrics.watch(
         queue_depth=lambda: depth,
@@ -172,7 +172,7 @@ def test_what_is_watched_is_read_when_the_page_is(metrics: Metrics) -> None:
     assert value(metrics, "edgeseg_queue_depth") == 9
 
 
-def test_memory_of_front_and_engine_are_told_apart(metrics: Metrics) -> None:
+def test_the_memory_of_front_and_engine_are_metrics_of_their_own(metrics: Metrics) -> None:
     watch(metrics, engine_pid=os.getpid())
     for name in ("process_resident_memory_bytes", "edgeseg_engine_process_resident_memory_bytes"):
         memory = value(metrics, name)
@@ -180,13 +180,13 @@ def test_memory_of_front_and_engine_are_told_apart(metrics: Metrics) -> None:
         assert memory > 1 << 20, name
 
 
-def test_without_an_engine_the_page_still_comes(metrics: Metrics) -> None:
+def test_the_metrics_page_comes_without_an_engine(metrics: Metrics) -> None:
     watch(metrics, engine_pid=None)
     assert value(metrics, "edgeseg_engine_process_resident_memory_bytes") is None
     assert value(metrics, "process_resident_memory_bytes")
 
 
-def test_buckets_rise_by_a_constant_factor_over_the_times_of_boards() -> None:
+def test_histogram_buckets_rise_by_a_constant_factor_over_the_times_of_boards() -> None:
     assert all(one < other for one, other in pairwise(BUCKETS))
     assert BUCKETS[0] <= 0.0001
     assert 5 < BUCKETS[-1] < 10
@@ -194,7 +194,7 @@ def test_buckets_rise_by_a_constant_factor_over_the_times_of_boards() -> None:
         assert other / one == pytest.approx(1.8, rel=0.01)
 
 
-def test_two_daemons_may_live_in_one_process() -> None:
+def test_metrics_of_two_daemons_in_one_process_are_apart() -> None:
     one, other = (Metrics(CollectorRegistry(), model_spec()) for _ in range(2))
     one.frames_abandoned(1, "cpu")
     assert value(other, "edgeseg_frames_total", outcome="cancelled") is None

@@ -7,7 +7,7 @@ import struct
 import threading
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
@@ -36,7 +36,7 @@ def scrape(address: str) -> dict[str, float]:
     }
 
 
-def test_the_page_is_served_on_a_free_port(registry: CollectorRegistry) -> None:
+def test_the_metrics_page_is_served_on_a_free_port(registry: CollectorRegistry) -> None:
     server = MetricsServer(registry, "127.0.0.1", 0)
     try:
         assert not server.address.endswith(":0")
@@ -113,19 +113,17 @@ def test_garbage_is_no_news_and_harms_no_scrape(
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_a_scrape_is_not_news(
+def test_a_scrape_of_the_metrics_page_prints_nothing(
     registry: CollectorRegistry, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    server = MetricsServer(registry, "127.0.0.1", 0)
-    scrape(server.address)
-    server.close()
+    with closing(MetricsServer(registry, "127.0.0.1", 0)) as server:
+        scrape(server.address)
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_closed_server_gives_its_port_back(registry: CollectorRegistry) -> None:
-    server = MetricsServer(registry, "127.0.0.1", 0)
-    host, _, port = server.address.rpartition(":")
-    server.close()
+def test_a_closed_metrics_server_frees_its_port(registry: CollectorRegistry) -> None:
+    with closing(MetricsServer(registry, "127.0.0.1", 0)) as server:
+        host, _, port = server.address.rpartition(":")
     again = MetricsServer(registry, host, int(port))
     try:
         assert scrape(again.address)
@@ -133,14 +131,18 @@ def test_a_closed_server_gives_its_port_back(registry: CollectorRegistry) -> Non
         again.close()
 
 
-def test_a_port_in_use_is_told(registry: CollectorRegistry) -> None:
+def test_a_metrics_port_in_use_is_refused_with_the_option_to_change(
+    registry: CollectorRegistry,
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(CannotListen, match=f"127.0.0.1:{port}: .*--metrics-listen"):
             MetricsServer(registry, "127.0.0.1", port)
 
 
-def test_a_host_that_is_not_ours_is_told(registry: CollectorRegistry) -> None:
+def test_a_metrics_host_that_this_machine_does_not_have_is_refused(
+    registry: CollectorRegistry,
+) -> None:
     with pytest.raises(CannotListen, match="cannot serve metrics on 192"):
         MetricsServer(registry, "192.0.2.1", 0)
 

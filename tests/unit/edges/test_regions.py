@@ -15,7 +15,7 @@ def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def test_what_the_client_writes_is_found() -> None:
+def test_bytes_that_a_client_writes_into_its_region_are_found() -> None:
     regions = Regions(1000)
     region = regions.lend(100)
     assert os.pwrite(region.descriptor, b"frame", 10) == 5
@@ -27,14 +27,14 @@ def test_what_the_client_writes_is_found() -> None:
     ("offset", "length"),
     [(0, 0), (0, 101), (100, 1), (99, 2), (1 << 64, 1), ((1 << 64) - 1, (1 << 64) - 1), (50, 51)],
 )
-def test_nothing_outside_is_found(offset: int, length: int) -> None:
+def test_bytes_outside_a_region_are_not_found(offset: int, length: int) -> None:
     regions = Regions(1000)
     region = regions.lend(100)
     with pytest.raises(InvalidFrame, match="not within the 100 of the region"):
         regions.find(region.number, offset, length)
 
 
-def test_others_cannot_be_guessed_and_those_that_are_gone_not_named() -> None:
+def test_regions_of_others_cannot_be_guessed_and_returned_ones_not_be_named() -> None:
     regions = Regions(1 << 20)
     lent = [regions.lend(100) for _ in range(20)]
     numbers = {region.number for region in lent}
@@ -46,7 +46,7 @@ def test_others_cannot_be_guessed_and_those_that_are_gone_not_named() -> None:
             regions.find(number, 0, 1)
 
 
-def test_there_is_a_limit_for_all_together() -> None:
+def test_all_regions_together_have_a_limit() -> None:
     regions = Regions(1000)
     for silly in (0, -1, 1001):
         with pytest.raises(InvalidFrame, match="1 to 1,000 bytes"):
@@ -60,7 +60,7 @@ def test_there_is_a_limit_for_all_together() -> None:
     regions.lend(600)
 
 
-def test_the_client_cannot_cut_it_off() -> None:
+def test_a_client_cannot_change_the_size_of_its_region() -> None:
     region = Regions(10_000).lend(5000)
     for size in (0, 4999, 5001):
         with pytest.raises(PermissionError):

@@ -66,7 +66,7 @@ def test_without_options_labels_are_given_at_the_models_size() -> None:
     assert parse() == FrameOptions(ResultOptions(frozenset({Output.LABELS})), max_age=None)
 
 
-def test_all_options_together() -> None:
+def test_all_options_of_a_request_are_parsed() -> None:
     options = parse(
         model="rooms",
         outputs=[pb.OUTPUT_RLE, pb.OUTPUT_CONFIDENCE, pb.OUTPUT_RLE],
@@ -109,7 +109,7 @@ def test_a_model_of_labels_has_no_confidence(wanted: int) -> None:
     assert parse(SCORED, outputs=[wanted])
 
 
-def test_sizes() -> None:
+def test_output_sizes_are_parsed() -> None:
     def of(found: ResultOptions) -> tuple[SizeMode, int, int]:
         return found.size, found.width, found.height
 
@@ -131,7 +131,7 @@ def test_sizes() -> None:
         ({"width": (1 << 32) - 1, "height": (1 << 32) - 1}, "more than the 5,000"),
     ],
 )
-def test_sizes_that_cannot_be(asked: dict[str, Any], complaint: str) -> None:
+def test_impossible_output_sizes_are_invalid(asked: dict[str, Any], complaint: str) -> None:
     with pytest.raises(InvalidOptions) as caught:
         size(**asked)
     assert complaint in str(caught.value)
@@ -160,7 +160,7 @@ def test_a_model_of_labels_with_some_names_may_have_any_class_too() -> None:
     assert parse(some_named, classes=[7]).result.classes == (7,)
 
 
-def test_a_raw_frame() -> None:
+def test_a_raw_frame_is_parsed_with_its_size_and_stride() -> None:
     frame = pb.Frame(format=pb.FRAME_FORMAT_BGR, width=5, height=4, stride=16, data=bytes(64))
     assert parse_frame(frame, LIMITS, REGIONS)[0] == FrameSpec(FrameFormat.BGR, 5, 4, 16)
 
@@ -170,7 +170,7 @@ def test_an_encoded_frame_is_recognised() -> None:
     assert parse_frame(frame, LIMITS, REGIONS)[0] == FrameSpec(FrameFormat.PNG)
 
 
-def test_frames_that_cannot_be_taken() -> None:
+def test_frames_without_a_known_format_data_or_region_are_invalid() -> None:
     with pytest.raises(InvalidFrame, match="unknown frame format 99"):
         parse_frame(pb.Frame(format=99, data=b"x"), LIMITS, REGIONS)  # type: ignore[arg-type]
     with pytest.raises(InvalidFrame, match="no data"):
@@ -181,7 +181,7 @@ def test_frames_that_cannot_be_taken() -> None:
         parse_frame(pb.Frame(shared_memory=pb.SharedMemoryHandle(region=1)), LIMITS, REGIONS)
 
 
-def test_what_is_kept_of_a_frame() -> None:
+def test_id_and_times_of_a_frame_are_kept() -> None:
     tag = tag_frame(pb.Frame(id=(1 << 64) - 1, captured_unix_ns=-5, data=b"big"))
     later = tag_frame(pb.Frame())
     assert (tag.frame_id, tag.captured_unix_ns) == ((1 << 64) - 1, -5)

@@ -83,7 +83,7 @@ def test_a_confidence_of_zero_is_a_confidence() -> None:
         (Superseded("a newer one came"), pb.FRAME_STATUS_SUPERSEDED),
     ],
 )
-def test_an_error_says_why(
+def test_the_response_to_a_failed_frame_has_status_and_reason(
     error: InvalidFrame | Superseded, status: pb.FrameStatus.ValueType
 ) -> None:
     response = answer_error(TAG, error, pb.Timing())

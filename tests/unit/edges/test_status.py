@@ -34,7 +34,7 @@ def an_error(kind: type[EdgesegError]) -> EdgesegError:
     return Overloaded("full", 0.25) if kind is Overloaded else kind("why")
 
 
-def test_every_error_belongs_to_someone() -> None:
+def test_every_error_says_whose_fault_it_is_by_its_base() -> None:
     assert set(EdgesegError.__subclasses__()) == {
         ClientError,
         NotAnswered,
@@ -43,18 +43,18 @@ def test_every_error_belongs_to_someone() -> None:
     }
 
 
-def test_every_error_that_a_frame_can_meet_is_in_the_table() -> None:
+def test_every_error_that_a_frame_can_meet_is_in_the_status_table() -> None:
     assert set(TOLD) == set(TOLD_TO_CLIENTS)
 
 
 @pytest.mark.parametrize("kind", TOLD_TO_CLIENTS)
-def test_no_error_is_told_as_a_success_or_unknown(kind: type[EdgesegError]) -> None:
+def test_no_error_has_the_status_ok_or_unknown(kind: type[EdgesegError]) -> None:
     error = an_error(kind)
     assert frame_status(error) not in (pb.FRAME_STATUS_UNSPECIFIED, pb.FRAME_STATUS_OK)
     assert grpc_status(error) not in (grpc.StatusCode.OK, grpc.StatusCode.UNKNOWN)
 
 
-def test_what_clients_do_wrong_is_not_worth_trying_again() -> None:
+def test_faults_of_clients_have_no_status_that_clients_retry() -> None:
     """UNAVAILABLE, RESOURCE_EXHAUSTED and ABORTED are what clients retry."""
     again = {
         grpc.StatusCode.UNAVAILABLE,

@@ -23,20 +23,26 @@ def heard(address: str, name: str) -> list[bytes]:
         return [service_manager.recv(1000), service_manager.recv(1000)]
 
 
-def test_states_arrive_as_datagrams(tmp_path: Path) -> None:
+def test_states_reach_systemd_as_datagrams(tmp_path: Path) -> None:
     path = str(tmp_path / "notify")
     assert heard(path, path) == [b"READY=1", "STOPPING=1\nSTATUS=übrig".encode()]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="abstract sockets exist on Linux only")
-def test_an_abstract_socket_begins_with_an_at_sign() -> None:
+def test_the_name_of_an_abstract_notify_socket_begins_with_an_at_sign() -> None:
     name = f"edgeseg-test-{os.getpid()}"
     assert heard(f"\0{name}", f"@{name}")[0] == b"READY=1"
 
 
 @pytest.mark.parametrize("environ", [{}, {"NOTIFY_SOCKET": ""}])
-def test_without_systemd_nothing_is_said(environ: dict[str, str]) -> None:
-    Notifier(environ).notify("READY=1")
+def test_without_systemd_no_notify_socket_is_opened(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
+) -> None:
+    notifier, opened = Notifier(environ), list[object]()
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "socket", lambda *arguments: opened.append(arguments))
+        notifier.notify("READY=1")
+    assert not opened
 
 
 def test_a_service_manager_that_is_gone_is_no_fault(tmp_path: Path) -> None:

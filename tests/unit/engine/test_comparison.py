@@ -28,7 +28,7 @@ def labels(ids: npt.NDArray[np.int64]) -> Masks:
     return Masks.of(model_spec(output=spec, kind=OutputKind.LABELS), ids)
 
 
-def test_the_same() -> None:
+def test_an_output_agrees_with_itself() -> None:
     assert agreement(real(), real()) == 1
     assert compare_values(real(), real()) == {"largest_difference": 0, "deviation": 0}
 
@@ -56,7 +56,7 @@ def test_scores_of_other_classes_are_not_compared() -> None:
 
 
 @pytest.mark.parametrize("broken", ["mine", "theirs"])
-def test_what_is_no_number_has_no_distance(broken: str) -> None:
+def test_outputs_with_nan_have_no_distance(broken: str) -> None:
     bad = SCORES.copy()
     bad[0, 0, 0, 0] = np.nan
     pair = (real(bad), real()) if broken == "mine" else (real(), real(bad))
@@ -64,7 +64,7 @@ def test_what_is_no_number_has_no_distance(broken: str) -> None:
 
 
 @pytest.mark.parametrize("masks", [real(), labels(SCORES.argmax(-1))])
-def test_what_was_saved_is_read_again(masks: Masks) -> None:
+def test_saved_masks_are_read_again(masks: Masks) -> None:
     descriptor = anonymous_file()
     masks.save(descriptor)
     again = Masks.load(descriptor)

@@ -76,7 +76,7 @@ def by_hand(model: ModelSpec, runtime: Runtime, image: Image.Image) -> Labels:
     return found
 
 
-def test_labels_are_those_of_the_textbook(
+def test_an_engine_gives_the_labels_of_the_textbook(
     engine: Engine, model: ModelSpec, runtime: Runtime
 ) -> None:
     result = segment(engine)
@@ -86,7 +86,7 @@ def test_labels_are_those_of_the_textbook(
     np.testing.assert_array_equal(labels(result), wanted)
 
 
-def test_raw_pixels_and_their_file_give_the_same(engine: Engine) -> None:
+def test_raw_pixels_and_their_file_give_the_same_result(engine: Engine) -> None:
     data = gradient(320, 200).tobytes()
     result = segment(engine, data, FrameSpec(FrameFormat.RGB, 320, 200, 960))
     assert result.planes == segment(engine).planes
@@ -99,14 +99,14 @@ def test_one_frame_leaves_nothing_behind_for_the_next(engine: Engine) -> None:
     assert segment(engine).planes == before
 
 
-def test_every_stage_is_timed(engine: Engine) -> None:
+def test_an_engine_times_every_stage_of_a_frame(engine: Engine) -> None:
     seconds = segment(engine).seconds
     assert list(seconds) == [stage for stage in Stage if stage is not Stage.QUEUED]
     assert all(spent >= 0 for spent in seconds.values())
     assert seconds[Stage.INVOKE] > 0
 
 
-def test_all_outputs_together_agree(engine: Engine) -> None:
+def test_all_outputs_of_an_engine_agree(engine: Engine) -> None:
     result = segment(engine, outputs=frozenset(SERVED), size=SizeMode.FRAME)
     assert (result.width, result.height) == (320, 200)
     found = labels(result)
@@ -124,7 +124,9 @@ def test_all_outputs_together_agree(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("policy", ResizePolicy)
-def test_policies_at_the_frames_size(engine: Engine, policy: ResizePolicy) -> None:
+def test_at_the_frames_size_only_crop_leaves_pixels_without_a_class(
+    engine: Engine, policy: ResizePolicy
+) -> None:
     found = labels(segment(engine, resize=policy, size=SizeMode.FRAME))
     assert (found == NO_CLASS).any() == (policy is ResizePolicy.CROP)
 
@@ -152,7 +154,9 @@ def test_warming_up_leaves_nothing_in_the_input(engine: Engine) -> None:
     assert segment(engine).planes, "what it invoked on lies no longer in the input"
 
 
-def test_threads_are_chosen_where_none_are_wanted(model: ModelSpec, runtime: Runtime) -> None:
+def test_an_engine_chooses_its_threads_where_none_are_given(
+    model: ModelSpec, runtime: Runtime
+) -> None:
     engine = Engine(model, runtime, DelegateSpec(), threads=0, **LIMITS)
     assert engine.describe().threads == runtime.default_threads() >= 1
 

@@ -72,8 +72,12 @@ class RunningEngine:
             slot_size=SLOT_SIZE,
             overlap=overlap,
         )
-        self.first = self.ask(setup.to_message())
-        self.warm = [] if "error" in self.first else self.ask_all([WARM_UP] * WARM_UPS)
+        try:
+            self.first = self.ask(setup.to_message())
+            self.warm = [] if "error" in self.first else self.ask_all([WARM_UP] * WARM_UPS)
+        except BaseException:
+            self.clean_up()
+            raise
 
     def ask(self, message: Message) -> Message:
         return self.ask_all([message])[0]
@@ -105,8 +109,12 @@ class RunningEngine:
         return self.process.wait(timeout=60)
 
     def clean_up(self) -> None:
-        self.hang_up()
-        self.arena.close()
+        try:
+            self.hang_up()
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self.arena.close()
 
 
 @contextmanager
@@ -124,7 +132,7 @@ def engine(model: ModelSpec, request: pytest.FixtureRequest) -> Iterator[Running
         yield engine
 
 
-def test_first_it_says_what_it_loaded(engine: RunningEngine) -> None:
+def test_an_engine_process_first_reports_what_it_loaded(engine: RunningEngine) -> None:
     ready = EngineReady.from_message(engine.first)
     assert ready.runtime.split()[0] in ("ai-edge-litert", "tflite-runtime")
     assert (ready.delegate, ready.threads) == ("cpu", 1)
@@ -132,7 +140,9 @@ def test_first_it_says_what_it_loaded(engine: RunningEngine) -> None:
     assert len(engine.warm) == WARM_UPS
 
 
-def test_frames_go_and_results_come_in_any_slot(engine: RunningEngine, model: ModelSpec) -> None:
+def test_frames_and_results_of_an_engine_process_travel_in_any_slot(
+    engine: RunningEngine, model: ModelSpec
+) -> None:
     results = [engine.segment(slot=slot) for slot in (0, 1, 0)]
     width, height = model.output_size
     for result in results:
@@ -149,7 +159,7 @@ def test_raw_pixels_are_read_in_place_though_the_result_overwrites_them(
     assert once.planes == engine.segment(data, frame=gray, size=SizeMode.FRAME).planes
 
 
-def test_each_bad_frame_is_answered_and_the_next_one_works(engine: RunningEngine) -> None:
+def test_an_engine_process_answers_a_bad_frame_and_segments_the_next(engine: RunningEngine) -> None:
     good = engine.segment().planes
     with pytest.raises(InvalidFrame, match="damaged"):
         engine.segment(PICTURE[:300])
@@ -163,7 +173,7 @@ def test_each_bad_frame_is_answered_and_the_next_one_works(engine: RunningEngine
 
 
 @pytest.mark.parametrize("bad", [0, 1])
-def test_two_at_a_time_are_answered_in_their_order(engine: RunningEngine, bad: int) -> None:
+def test_two_frames_at_a_time_are_answered_in_their_order(engine: RunningEngine, bad: int) -> None:
     """Though one takes its whole way and the other ends early on it."""
     for _ in range(20):
         jobs = []
@@ -177,7 +187,7 @@ def test_two_at_a_time_are_answered_in_their_order(engine: RunningEngine, bad: i
         assert ["error" in answer for answer in answers] == [bad == 0, bad == 1]
 
 
-def test_a_fault_of_its_own_costs_one_frame_and_tells_nothing_of_itself(
+def test_an_internal_fault_of_an_engine_process_costs_one_frame_and_shows_no_details(
     engine: RunningEngine,
 ) -> None:
     """A raw frame that the front would never let pass."""
@@ -187,17 +197,17 @@ def test_a_fault_of_its_own_costs_one_frame_and_tells_nothing_of_itself(
     assert engine.segment().planes
 
 
-def test_ctrl_c_is_the_fronts_business(engine: RunningEngine) -> None:
+def test_an_engine_process_ignores_ctrl_c(engine: RunningEngine) -> None:
     os.kill(engine.process.pid, signal.SIGINT)
     assert engine.segment().planes
 
 
-def test_it_leaves_when_the_front_hangs_up(model: ModelSpec) -> None:
+def test_an_engine_process_exits_with_0_when_the_front_closes_its_socket(model: ModelSpec) -> None:
     with running(str(model.path)) as engine:
         assert engine.hang_up() == 0
 
 
-def test_a_model_that_is_missing_is_told() -> None:
+def test_an_engine_process_reports_that_its_model_is_missing() -> None:
     with running("/nowhere/rooms.tflite") as engine:
         with pytest.raises(ModelMissing, match=r"/nowhere/rooms\.tflite"):
             EngineReady.from_message(engine.first)

@@ -19,19 +19,19 @@ def hide(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setitem(sys.modules, MODULES[name], None)
 
 
-def test_auto_takes_the_first_that_is_there() -> None:
+def test_the_runtime_auto_is_the_first_that_is_installed() -> None:
     runtime = load_runtime("auto")
     assert runtime.name in MODULES
     assert str(runtime) == f"{runtime.name} {metadata.version(runtime.name)}"
     assert callable(runtime.interpreter)
 
 
-def test_the_runtime_that_is_wanted_is_taken() -> None:
+def test_a_runtime_is_loaded_by_its_name() -> None:
     there = load_runtime("auto").name
     assert load_runtime(there).name == there
 
 
-def test_a_runtime_that_is_not_there_is_told_with_what_to_install(
+def test_a_missing_runtime_is_an_error_that_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     there = load_runtime("auto").name
@@ -42,7 +42,9 @@ def test_a_runtime_that_is_not_there_is_told_with_what_to_install(
         assert (f"{other}: " in str(caught.value)) == (other == there)
 
 
-def test_without_any_runtime_each_ones_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_any_runtime_the_error_has_the_reason_of_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name in MODULES:
         hide(monkeypatch, name)
     with pytest.raises(RuntimeMissing) as caught:
@@ -52,9 +54,9 @@ def test_without_any_runtime_each_ones_reason_is_told(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_threads_without_a_measurement_are_as_many_as_make_sense(name: str) -> None:
+def test_a_runtime_without_a_measurement_uses_as_many_threads_as_the_cap(name: str) -> None:
     assert Runtime(name, "1", object, object).default_threads() == thread_cap(name)
 
 
-def test_the_runtimes_are_called_as_the_cap_expects() -> None:
+def test_the_runtime_that_the_thread_cap_names_exists() -> None:
     assert USES_ALL_OF_FEW_CORES in MODULES

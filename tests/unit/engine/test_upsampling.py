@@ -87,7 +87,9 @@ heads = st.builds(
 
 @settings(max_examples=120, deadline=None)
 @given(heads, st.integers(0, 1000), st.sampled_from([1, 3, 1000]))
-def test_labels_are_those_of_the_whole_graph(head: Head, seed: int, steps: int) -> None:
+def test_labels_of_small_scores_are_those_of_the_whole_graph(
+    head: Head, seed: int, steps: int
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = upsampling_model(Path(folder), head, weights_for(head, seed))
         made, expected = both_ways(path, pictures(head, seed, steps=steps), ResultOptions())
@@ -105,7 +107,7 @@ def test_labels_are_those_of_the_whole_graph(head: Head, seed: int, steps: int) 
         ((), (), "uint8"),
     ],
 )
-def test_labels_and_scores_of_every_kind_of_head(
+def test_labels_and_scores_of_every_kind_of_head_are_those_of_the_whole_graph(
     tmp_path: Path,
     flags: tuple[bool, bool],
     before: tuple[str, ...],
@@ -126,7 +128,7 @@ def test_labels_and_scores_of_every_kind_of_head(
     np.testing.assert_allclose(made.scores, expected.scores, atol=tolerance)
 
 
-def test_a_quantized_binary_head(tmp_path: Path) -> None:
+def test_labels_of_a_quantized_binary_head_are_those_of_the_whole_graph(tmp_path: Path) -> None:
     head = Head(classes=1, dtype="uint8", identities=0)
     path = upsampling_model(tmp_path, head, weights_for(head, 3))
     path.with_suffix(".toml").write_text(
@@ -146,7 +148,7 @@ def test_a_quantized_binary_head(tmp_path: Path) -> None:
         (Head(small=(33, 49), large=(33, 49), identities=0), "nothing is made larger"),
     ],
 )
-def test_other_graphs_are_run_whole(tmp_path: Path, head: Head, why: str) -> None:
+def test_graphs_with_another_end_are_run_whole(tmp_path: Path, head: Head, why: str) -> None:
     path = upsampling_model(tmp_path, head, weights_for(head, 1))
     if head.axis == 1:
         path.with_suffix(".toml").write_text('[output]\nkind = "labels"\n[input]\nmean=0\nstd=1\n')
@@ -231,7 +233,7 @@ def best_at(scores: npt.NDArray[np.float64], row: float, column: float) -> int:
     return int((upper * (1 - down) + lower * down).argmax())
 
 
-def test_many_pixels_are_made_in_batches() -> None:
+def test_labels_upsampled_in_batches_are_those_of_all_scores() -> None:
     """Of scores that differ everywhere, no cell is whole."""
     rng = np.random.default_rng(4)
     scores = rng.normal(size=(9, 9, 5)).astype(np.float32)
@@ -242,14 +244,14 @@ def test_many_pixels_are_made_in_batches() -> None:
 
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
-def test_scores_that_are_no_numbers_harm_nothing(broken: float) -> None:
+def test_scores_that_are_not_finite_are_upsampled_without_an_error(broken: float) -> None:
     scores = np.zeros((3, 3, 4), np.float32)
     scores[1, 1] = broken
     axis = axis_at(np.linspace(0, 2, 5), 3)
     assert upsample_labels(scores, axis, axis).shape == (5, 5)
 
 
-def test_large_cells_are_interpolated_in_parts() -> None:
+def test_large_cells_are_upsampled_in_parts() -> None:
     """Two rows of scores at 2048 rows, in a memory of a few masks."""
     scores = np.random.default_rng(0).normal(size=(2, 2, 3)).astype(np.float32)
     axis = axis_at(np.linspace(0, 1, 2048), 2)
@@ -264,7 +266,9 @@ def test_large_cells_are_interpolated_in_parts() -> None:
 
 
 @pytest.mark.parametrize("threshold", [0.0, 1e-9, 0.1, 0.5, 0.9, 0.9999999, 1.0])
-def test_any_threshold_of_one_class(tmp_path: Path, threshold: float) -> None:
+def test_labels_of_one_class_are_those_of_the_whole_graph_at_any_threshold(
+    tmp_path: Path, threshold: float
+) -> None:
     head = Head(small=(9, 11), large=(65, 81), classes=1, after=("LOGISTIC",))
     path = upsampling_model(tmp_path, head, weights_for(head, 1))
     path.with_suffix(".toml").write_text(
@@ -283,7 +287,7 @@ def test_any_threshold_of_one_class(tmp_path: Path, threshold: float) -> None:
         "deeplabv3_mnv2_dm05_pascal_quant_edgetpu",
     ],
 )
-def test_deeplab_is_recognised(shared_dir: Path, name: str) -> None:
+def test_the_upsampling_of_deeplab_is_recognised(shared_dir: Path, name: str) -> None:
     model = read_model(shared_dir / "models" / f"{name}.tflite")
     assert model.upsampling is not None
     assert model.upsampling.scores.shape == (1, 33, 33, 21)

@@ -39,20 +39,22 @@ def started(ladder: Ladder) -> Rung:
     return rung
 
 
-def test_the_best_is_first(ladder: Ladder) -> None:
+def test_the_best_delegate_runs_first(ladder: Ladder) -> None:
     rung = started(ladder)
     assert rung.choice == TPU
     assert ladder.better_than(rung) is None
 
 
-def test_one_failure_is_no_reason_to_leave(ladder: Ladder) -> None:
+def test_a_delegate_that_failed_once_is_started_again(ladder: Ladder) -> None:
     rung = started(ladder)
     ladder.fail(rung)
     assert ladder.usable() is rung
     assert not rung.doubted
 
 
-def test_two_failures_are(ladder: Ladder, clock: Clock) -> None:
+def test_two_failures_within_a_minute_replace_a_delegate_by_the_next(
+    ladder: Ladder, clock: Clock
+) -> None:
     rung = started(ladder)
     ladder.fail(rung)
     ladder.fail(rung)
@@ -64,14 +66,14 @@ def test_two_failures_are(ladder: Ladder, clock: Clock) -> None:
     assert rung.doubted
 
 
-def test_wrong_masks_are_at_once(ladder: Ladder) -> None:
+def test_wrong_masks_replace_a_delegate_by_the_next_at_once(ladder: Ladder) -> None:
     rung = started(ladder)
     ladder.fail(rung, wrong=True)
     assert ladder.usable().choice == GPU
     assert rung.doubted
 
 
-def test_one_that_hung_is_tried_again_beside_the_next(ladder: Ladder) -> None:
+def test_a_delegate_that_hung_is_started_again_while_the_next_serves(ladder: Ladder) -> None:
     rung = started(ladder)
     ladder.fail(rung, stuck=True)
     below = started(ladder)
@@ -80,7 +82,9 @@ def test_one_that_hung_is_tried_again_beside_the_next(ladder: Ladder) -> None:
     assert not rung.doubted, "it failed only once"
 
 
-def test_so_is_one_that_is_slow_to_start(ladder: Ladder) -> None:
+def test_a_failed_delegate_that_starts_slowly_is_started_again_while_the_next_serves(
+    ladder: Ladder,
+) -> None:
     rung = started(ladder)
     rung.start_seconds = 3
     ladder.fail(rung)
@@ -88,7 +92,7 @@ def test_so_is_one_that_is_slow_to_start(ladder: Ladder) -> None:
     assert not rung.doubted
 
 
-def test_it_makes_good_by_running_long_enough(ladder: Ladder, clock: Clock) -> None:
+def test_a_delegate_that_ran_for_a_minute_may_fail_once_more(ladder: Ladder, clock: Clock) -> None:
     rung = started(ladder)
     for _ in range(5):
         ladder.fail(rung)
@@ -99,7 +103,7 @@ def test_it_makes_good_by_running_long_enough(ladder: Ladder, clock: Clock) -> N
     assert ladder.usable() is not rung
 
 
-def test_rests_grow_up_to_a_limit(ladder: Ladder, clock: Clock) -> None:
+def test_the_cool_down_of_a_delegate_doubles_up_to_a_limit(ladder: Ladder, clock: Clock) -> None:
     rung, waits = started(ladder), []
     for _ in range(10):
         ladder.fail(rung, wrong=True)
@@ -112,7 +116,7 @@ def test_rests_grow_up_to_a_limit(ladder: Ladder, clock: Clock) -> None:
     assert waits[-2:] == [LONGEST_REST * REST] * 2
 
 
-def test_down_to_the_last_that_never_rests(ladder: Ladder) -> None:
+def test_the_last_delegate_is_started_again_however_often_it_fails(ladder: Ladder) -> None:
     for _ in range(2):
         ladder.fail(started(ladder), wrong=True)
     last = started(ladder)
@@ -123,7 +127,9 @@ def test_down_to_the_last_that_never_rests(ladder: Ladder) -> None:
     assert not last.doubted
 
 
-def test_the_nearest_comes_back_first(ladder: Ladder, clock: Clock) -> None:
+def test_the_delegate_whose_cool_down_ends_first_comes_back_first(
+    ladder: Ladder, clock: Clock
+) -> None:
     top = started(ladder)
     ladder.fail(top, wrong=True)
     clock.now += REST / 2
@@ -135,7 +141,7 @@ def test_the_nearest_comes_back_first(ladder: Ladder, clock: Clock) -> None:
     assert ladder.better_than(middle) == (top, REST / 2)
 
 
-def test_a_forced_delegate_has_nothing_below(clock: Clock) -> None:
+def test_a_forced_delegate_is_started_again_and_never_replaced(clock: Clock) -> None:
     ladder = Ladder([TPU], rest_seconds=REST, clock=clock)
     rung = started(ladder)
     ladder.fail(rung)
@@ -147,7 +153,7 @@ def test_a_forced_delegate_has_nothing_below(clock: Clock) -> None:
     assert rung.doubted, "it must prove itself"
 
 
-def test_a_new_order_keeps_what_is_known(ladder: Ladder) -> None:
+def test_a_new_order_of_delegates_keeps_how_they_fared(ladder: Ladder) -> None:
     rung = started(ladder)
     ladder.fail(rung, wrong=True)
     ladder.reorder([GPU, TPU, CPU])
@@ -156,7 +162,7 @@ def test_a_new_order_keeps_what_is_known(ladder: Ladder) -> None:
     assert ladder.usable().choice == CPU
 
 
-def test_all_are_better_than_one_that_is_no_more(ladder: Ladder) -> None:
+def test_every_delegate_is_better_than_one_that_is_no_candidate_any_more(ladder: Ladder) -> None:
     rung = started(ladder)
     ladder.reorder([GPU, CPU])
     step = ladder.better_than(rung)

@@ -26,28 +26,27 @@ def known() -> Pace:
     return pace
 
 
-def test_before_the_first_answer_nothing_is_known() -> None:
+def test_before_the_first_answer_no_frame_is_prefetched() -> None:
     pace = Pace(foresee=True)
     assert pace.next_at == math.inf
     pace.given(1.0)
     assert pace.next_at == math.inf
 
 
-def test_the_next_frame_is_decoded_when_the_invoke_ends() -> None:
+def test_the_next_frame_is_prefetched_to_be_decoded_when_the_invoke_ends() -> None:
     pace = known()
     pace.given(110.0)
     assert pace.next_at == 110.0 + DECODE + INVOKE - DECODE
 
 
-def test_one_that_is_decoded_waits_for_the_invoke_before() -> None:
+def test_a_prefetched_frame_waits_for_the_invoke_before_it() -> None:
     pace = known()
     pace.given(110.0)
     pace.given(pace.next_at)
     assert pace.next_at == 110.0 + DECODE + 2 * INVOKE - DECODE
 
 
-def test_an_answer_tells_when_the_next_invoke_began() -> None:
-    """Though it was foreseen for another time."""
+def test_the_time_to_prefetch_follows_an_answer_that_came_later_than_foreseen() -> None:
     pace = known()
     pace.given(110.0)
     pace.given(pace.next_at)
@@ -56,7 +55,7 @@ def test_an_answer_tells_when_the_next_invoke_began() -> None:
     assert pace.next_at == pytest.approx(150.0 + INVOKE - DECODE)
 
 
-def test_slower_frames_are_learned() -> None:
+def test_the_time_to_prefetch_follows_frames_that_become_slower() -> None:
     pace = known()
     for _ in range(60):
         pace.learn(result(invoke=40.0))
@@ -64,7 +63,7 @@ def test_slower_frames_are_learned() -> None:
     assert pace.next_at == pytest.approx(340.0, abs=0.1)
 
 
-def test_frames_that_fail_leave_no_invokes_behind() -> None:
+def test_frames_that_fail_do_not_move_the_time_to_prefetch() -> None:
     pace = known()
     for number in range(100):
         pace.given(110.0 + number)
@@ -73,7 +72,7 @@ def test_frames_that_fail_leave_no_invokes_behind() -> None:
     assert pace.next_at == 300.0 + INVOKE
 
 
-def test_the_cpu_is_not_given_frames_ahead() -> None:
+def test_for_the_cpu_no_frame_is_prefetched() -> None:
     pace = Pace(foresee=False)
     pace.given(0.0)
     pace.learn(result())

@@ -19,12 +19,12 @@ def delays(backoff: Backoff, count: int) -> list[float]:
     return [backoff.next() for _ in range(count)]
 
 
-def test_the_first_try_is_at_once_and_the_delays_double() -> None:
+def test_the_first_restart_of_an_engine_is_at_once_and_the_delays_double() -> None:
     backoff = Backoff(first=0.5, longest=5)
     assert delays(backoff, 7) == [0, 0.5, 1, 2, 4, 5, 5]
 
 
-def test_after_a_success_the_next_failure_is_a_first_one() -> None:
+def test_after_a_success_the_next_restart_of_an_engine_is_at_once() -> None:
     backoff = Backoff(first=0.5, longest=5)
     delays(backoff, 6)
     backoff.reset()
@@ -32,33 +32,35 @@ def test_after_a_success_the_next_failure_is_a_first_one() -> None:
 
 
 @given(st.floats(0.01, 10), st.floats(0.01, 100))
-def test_delays_never_shrink_nor_exceed_the_longest(first: float, longest: float) -> None:
+def test_delays_of_restarts_never_shrink_nor_exceed_the_longest(
+    first: float, longest: float
+) -> None:
     found = delays(Backoff(first=first, longest=longest), 30)
     assert all(one <= other for one, other in pairwise(found))
     assert found[-1] == longest
 
 
-def test_a_fixed_bound_stays() -> None:
+def test_a_fixed_bound_of_answers_stays() -> None:
     bound = AnswerBound(fixed=1.5, usual=9)
     bound.observe(100)
     assert bound.seconds == 1.5
 
 
-def test_before_the_first_frame_and_for_fast_engines_the_floor_holds() -> None:
+def test_the_bound_of_answers_is_the_floor_before_the_first_frame_and_for_fast_engines() -> None:
     bound = AnswerBound(fixed=0, usual=0.01)
     assert bound.seconds == FLOOR_SECONDS
     bound.observe(0.01)
     assert bound.seconds == FLOOR_SECONDS
 
 
-def test_the_bound_of_a_slow_engine_is_a_multiple_of_its_usual_time() -> None:
+def test_the_bound_of_answers_of_a_slow_engine_is_a_multiple_of_its_usual_time() -> None:
     bound = AnswerBound(fixed=0, usual=3)
     for _ in range(5):
         bound.observe(3)
     assert bound.seconds == pytest.approx(FACTOR * 3)
 
 
-def test_one_slow_frame_moves_the_bound_little_and_many_move_it() -> None:
+def test_one_slow_frame_moves_the_bound_of_answers_little_and_many_move_it() -> None:
     bound = AnswerBound(fixed=0, usual=2)
     for _ in range(10):
         bound.observe(2)

@@ -18,11 +18,11 @@ def archive(content: bytes, compression: int = ZIP_DEFLATED) -> bytes:
     return memory.getvalue()
 
 
-def test_reads_text_behind_other_bytes() -> None:
+def test_a_text_appended_to_a_model_is_read() -> None:
     assert read_appended_text(archive("süß".encode()), "labels.txt") == "süß"
 
 
-def test_a_bomb_is_not_unpacked() -> None:
+def test_a_decompression_bomb_appended_to_a_model_is_not_unpacked() -> None:
     bomb = archive(bytes(300 << 20))
     assert len(bomb) < 1 << 20
     with pytest.raises(Malformed, match="larger than 1 MiB"):
@@ -39,6 +39,6 @@ def test_a_bomb_is_not_unpacked() -> None:
         (archive(b"four"), "../labels.txt"),
     ],
 )
-def test_what_cannot_be_read_is_malformed(model: bytes, name: str) -> None:
+def test_an_appended_file_that_cannot_be_read_is_malformed(model: bytes, name: str) -> None:
     with pytest.raises(Malformed, match="named in the metadata"):
         read_appended_text(model, name)

@@ -65,9 +65,15 @@ def test_the_builtin_model_with_wrong_bytes_never_crashes(tmp_path: Path) -> Non
     assert refusals(tmp_path / "damaged.tflite", damaged_copies(data, 300, seed=5)) > 100
 
 
+def real_models(shared_dir: Path) -> list[Path]:
+    found = sorted((shared_dir / "models").glob("*.tflite"))
+    assert found
+    return found
+
+
 @pytest.mark.realmodel
 def test_real_models_with_wrong_bytes_never_crash(shared_dir: Path) -> None:
-    for path in sorted((shared_dir / "models").glob("*.tflite")):
+    for path in real_models(shared_dir):
         refused = 0
         for copy in damaged_copies(path.read_bytes(), 150, seed=6):
             try:
@@ -80,7 +86,7 @@ def test_real_models_with_wrong_bytes_never_crash(shared_dir: Path) -> None:
 @pytest.mark.realmodel
 def test_real_models_cut_off_are_refused(shared_dir: Path) -> None:
     numbers = random.Random(7)
-    for path in sorted((shared_dir / "models").glob("*.tflite")):
+    for path in real_models(shared_dir):
         data = path.read_bytes()
         # Nothing refers to the last 8 bytes of one of the files.
         cuts = [*range(9, 40), *(numbers.randrange(40, len(data)) for _ in range(100))]

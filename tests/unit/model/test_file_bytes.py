@@ -24,7 +24,9 @@ from edgesegd.core.model.file_bytes import LARGEST_MODEL, read_model_bytes
         (bytes(range(256)), "TFL3 is missing"),
     ],
 )
-def test_a_sentence_for_what_it_is(tmp_path: Path, content: bytes, sentence: str) -> None:
+def test_a_file_that_is_no_model_is_refused_with_what_it_is(
+    tmp_path: Path, content: bytes, sentence: str
+) -> None:
     path = tmp_path / "x.tflite"
     path.write_bytes(content)
     with pytest.raises(ModelInvalid, match=sentence) as caught:
@@ -32,7 +34,7 @@ def test_a_sentence_for_what_it_is(tmp_path: Path, content: bytes, sentence: str
     assert str(caught.value).startswith(str(path))
 
 
-def test_folders_pipes_and_giants_are_not_read(tmp_path: Path) -> None:
+def test_folders_pipes_and_giant_files_are_not_read_as_models(tmp_path: Path) -> None:
     with pytest.raises(ModelInvalid, match="is a folder"):
         read_model_bytes(tmp_path)
     pipe = tmp_path / "pipe.tflite"
@@ -46,7 +48,7 @@ def test_folders_pipes_and_giants_are_not_read(tmp_path: Path) -> None:
         read_model_bytes(giant)
 
 
-def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
+def test_a_missing_model_file_says_what_to_do(tmp_path: Path) -> None:
     for path in (tmp_path / "x.tflite", tmp_path / "x" / "y.tflite", tmp_path / ("x" * 300)):
         with pytest.raises((ModelMissing, ModelInvalid)):
             read_model_bytes(path)

@@ -18,14 +18,14 @@ def root(data: bytes) -> Table:
     return FlatBuffer(data).root()
 
 
-def test_reads_scalars_vectors_and_strings() -> None:
+def test_scalars_vectors_and_strings_of_a_flatbuffer_are_read() -> None:
     assert root(one_field(struct.pack("<i", -7))).integer(0, INT32) == -7
     numbers = one_field(struct.pack("<IIii", 4, 2, 5, -6))
     assert root(numbers).integers(0, INT32) == (5, -6)
     assert root(one_field(struct.pack("<II", 4, 3) + b"abc\0")).text(0) == "abc"
 
 
-def test_absent_fields_read_as_their_defaults() -> None:
+def test_absent_fields_of_a_flatbuffer_read_as_their_defaults() -> None:
     table = root(one_field(bytes(4), offset=0))
     assert table.integer(0, INT32, default=9) == 9
     assert table.integer(40, INT32) == 0

@@ -18,7 +18,7 @@ def read(model: bytes, output_position: int = 0) -> Metadata:
     return read_metadata(parse_tflite(model).metadata, model, output_position)
 
 
-def test_reads_normalization_and_the_label_file_without_a_locale() -> None:
+def test_metadata_give_normalization_and_the_label_file_without_a_locale() -> None:
     found = read(GOLDEN)
     assert found.normalization is not None
     assert found.normalization.mean == (123.5, 116.0, 103.5)
@@ -26,7 +26,7 @@ def test_reads_normalization_and_the_label_file_without_a_locale() -> None:
     assert found.class_names == ("ground", "sky", "tree", "house")
 
 
-def test_an_output_that_is_not_described_has_no_names() -> None:
+def test_an_output_that_metadata_do_not_describe_has_no_class_names() -> None:
     assert read(GOLDEN, output_position=1).class_names == ()
 
 
@@ -36,7 +36,7 @@ def test_metadata_of_an_unknown_kind_are_passed_over() -> None:
     assert read(write_tflite(metadata={"TFLITE_METADATA": b""})) == Metadata()
 
 
-def test_a_label_file_that_is_not_there_is_an_error() -> None:
+def test_a_label_file_that_metadata_name_and_that_is_not_there_is_an_error() -> None:
     for broken in (
         GOLDEN[:-1],
         GOLDEN.replace(b"names.txt", b"other.txt", 1),

@@ -39,7 +39,7 @@ def runs(pair: ModelPair, delegate: str) -> str:
 
 
 @pytest.mark.parametrize("served", ["x.tflite", "x_edgetpu.tflite"])
-def test_each_runs_its_own(tmp_path: Path, served: str) -> None:
+def test_each_delegate_runs_its_own_model_of_a_pair(tmp_path: Path, served: str) -> None:
     plain(tmp_path / "x.tflite")
     compiled(tmp_path / "x_edgetpu.tflite")
     pair = pair_of(tmp_path / served)
@@ -53,7 +53,7 @@ def test_each_runs_its_own(tmp_path: Path, served: str) -> None:
     assert runs(pair, "/opt/libedgetpu.so.1") == served
 
 
-def test_the_sidecar_names_the_twin(tmp_path: Path) -> None:
+def test_the_sidecar_names_the_twin_of_a_compiled_model(tmp_path: Path) -> None:
     plain(tmp_path / "other.tflite")
     plain(tmp_path / "x.tflite")
     served = compiled(tmp_path / "x_edgetpu.tflite")
@@ -64,7 +64,7 @@ def test_the_sidecar_names_the_twin(tmp_path: Path) -> None:
     assert "x_edgetpu.tflite has another twin: " in alone.ignored
 
 
-def test_a_plain_model_alone(tmp_path: Path) -> None:
+def test_a_plain_model_alone_runs_on_every_delegate(tmp_path: Path) -> None:
     pair = pair_of(plain(tmp_path / "x.tflite"))
     assert pair == ModelPair(pair.served, pair.served)
     assert runs(pair, "edgetpu") == runs(pair, "cpu") == "x.tflite"
@@ -95,7 +95,9 @@ def test_a_compiled_model_alone_says_what_to_write(tmp_path: Path) -> None:
         ({"mask": T((1, 8, 8, 5))}, "their classes are 4 and 5"),
     ],
 )
-def test_what_is_no_pair(tmp_path: Path, changes: dict[str, T], told: str) -> None:
+def test_two_models_that_differ_are_no_pair(
+    tmp_path: Path, changes: dict[str, T], told: str
+) -> None:
     """An error where a sidecar says that it is one, else no more than ignored."""
     served = compiled(tmp_path / "x_edgetpu.tflite")
     other = plain(tmp_path / "x.tflite", **changes)
@@ -113,7 +115,7 @@ def test_what_is_no_pair(tmp_path: Path, changes: dict[str, T], told: str) -> No
     assert str(failure.value) == whole
 
 
-def test_classes_are_compared_where_both_have_names(tmp_path: Path) -> None:
+def test_the_classes_of_a_pair_are_compared_where_both_have_names(tmp_path: Path) -> None:
     served, twin = compiled(tmp_path / "x_edgetpu.tflite"), plain(tmp_path / "x.tflite")
     names(served, "abcd")
     assert pair_of(served).plain
@@ -123,14 +125,16 @@ def test_classes_are_compared_where_both_have_names(tmp_path: Path) -> None:
     assert pair_of(served).plain
 
 
-def test_numbers_may_be_stored_otherwise(tmp_path: Path) -> None:
+def test_the_models_of_a_pair_may_store_their_numbers_differently(tmp_path: Path) -> None:
     twin = plain(tmp_path / "x.tflite", image=T((1, 8, 8, 3)))
     twin.with_suffix(".toml").write_text("input = { mean = 0, std = 255 }")
     served = compiled(tmp_path / "x_edgetpu.tflite", mask=T((1, 8, 8, 4), "uint8", 0.1, 3))
     assert pair_of(served).cpu.input.dtype == "float32"
 
 
-def test_a_name_is_no_proof(tmp_path: Path) -> None:
+def test_a_plain_model_with_the_name_of_a_compiled_one_is_ignored_with_the_reason(
+    tmp_path: Path,
+) -> None:
     served = plain(tmp_path / "x.tflite")
     plain(tmp_path / "x_edgetpu.tflite")
     assert "x_edgetpu.tflite and" in (why := pair_of(served).ignored)
@@ -139,7 +143,7 @@ def test_a_name_is_no_proof(tmp_path: Path) -> None:
     assert "is a text file" in pair_of(served).ignored
 
 
-def test_a_twin_that_is_named_must_be_one(tmp_path: Path) -> None:
+def test_a_twin_named_in_the_sidecar_must_exist_and_be_plain(tmp_path: Path) -> None:
     served = compiled(tmp_path / "x.tflite")
     served.with_suffix(".toml").write_text('pair = { cpu = "y.tflite" }')
     with pytest.raises(ModelMissing):
@@ -150,7 +154,7 @@ def test_a_twin_that_is_named_must_be_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.realmodel
-def test_the_real_pair(shared_dir: Path) -> None:
+def test_the_published_quantized_deeplab_is_a_pair(shared_dir: Path) -> None:
     name = "deeplabv3_mnv2_dm05_pascal_quant"
     for served in (f"{name}.tflite", f"{name}_edgetpu.tflite"):
         pair = pair_of(shared_dir / "models" / served)

@@ -85,7 +85,7 @@ def wanted(mirror: str) -> Download:
     )
 
 
-def test_the_right_file_arrives_and_progress_is_told(tmp_path: Path, wanted: Download) -> None:
+def test_a_download_arrives_and_reports_its_progress(tmp_path: Path, wanted: Download) -> None:
     path = tmp_path / "new" / "rooms.tflite"
     told: list[tuple[int, int]] = []
     pulled = fetch(wanted, path, progress=lambda done, total: told.append((done, total)))
@@ -96,13 +96,13 @@ def test_the_right_file_arrives_and_progress_is_told(tmp_path: Path, wanted: Dow
     assert told[-1] == (len(CONTENT), len(CONTENT))
 
 
-def test_a_file_that_is_there_is_not_fetched_again(tmp_path: Path, wanted: Download) -> None:
+def test_a_model_that_is_there_is_not_downloaded_again(tmp_path: Path, wanted: Download) -> None:
     path = tmp_path / "rooms.tflite"
     path.write_bytes(CONTENT)
     assert fetch(wanted, path, source="http://127.0.0.1:1/") == Pulled(path, is_new=False)
 
 
-def test_a_damaged_file_is_replaced(tmp_path: Path, wanted: Download) -> None:
+def test_a_damaged_model_is_downloaded_again(tmp_path: Path, wanted: Download) -> None:
     path = tmp_path / "rooms.tflite"
     path.write_bytes(CONTENT[:-1])
     assert fetch(wanted, path).is_new
@@ -122,7 +122,7 @@ def test_a_damaged_file_is_replaced(tmp_path: Path, wanted: Download) -> None:
         ("endless", f"longer than {len(CONTENT)} bytes"),
     ],
 )
-def test_a_failed_transfer_leaves_nothing(
+def test_a_failed_download_leaves_no_file(
     tmp_path: Path, wanted: Download, mirror: str, page: str, sentence: str
 ) -> None:
     path = tmp_path / "rooms.tflite"
@@ -134,7 +134,7 @@ def test_a_failed_transfer_leaves_nothing(
     assert fetch(wanted, path, source=f"{mirror}/moved").is_new
 
 
-def test_a_wrong_file_does_not_replace_the_one_that_is_there(
+def test_a_wrong_download_does_not_replace_the_file_that_is_there(
     tmp_path: Path, wanted: Download, mirror: str
 ) -> None:
     path = tmp_path / "rooms.tflite"
@@ -144,7 +144,7 @@ def test_a_wrong_file_does_not_replace_the_one_that_is_there(
     assert path.read_bytes() == b"older"
 
 
-def test_a_path_is_a_source_too(tmp_path: Path, wanted: Download) -> None:
+def test_a_model_may_come_from_a_path(tmp_path: Path, wanted: Download) -> None:
     source = tmp_path / "stick" / "copy"
     source.parent.mkdir()
     source.write_bytes(CONTENT)
@@ -156,7 +156,9 @@ def test_a_path_is_a_source_too(tmp_path: Path, wanted: Download) -> None:
         fetch(wanted, path, source=str(source))
 
 
-def test_sources_that_cannot_be_had(tmp_path: Path, wanted: Download) -> None:
+def test_a_source_that_cannot_be_read_is_a_failed_download(
+    tmp_path: Path, wanted: Download
+) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         closed_port = unused.getsockname()[1]
@@ -173,13 +175,15 @@ def test_sources_that_cannot_be_had(tmp_path: Path, wanted: Download) -> None:
     assert list((tmp_path / "models").iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, wanted: Download) -> None:
+def test_a_download_to_a_folder_that_cannot_be_written_names_the_variable(
+    tmp_path: Path, wanted: Download
+) -> None:
     (tmp_path / "models").write_text("in the way")
     with pytest.raises(DownloadFailed, match="EDGESEG_DATA_DIR"):
         fetch(wanted, tmp_path / "models" / "rooms.tflite")
 
 
-def test_an_unknown_name_shows_those_that_there_are(tmp_path: Path) -> None:
+def test_pulling_an_unknown_model_shows_those_that_there_are(tmp_path: Path) -> None:
     with pytest.raises(ModelMissing, match="did you mean deeplabv3"):
         pull("deeplab", tmp_path)
     with pytest.raises(ModelMissing, match="there are: deeplabv3"):

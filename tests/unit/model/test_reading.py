@@ -36,7 +36,7 @@ def read(tmp_path: Path) -> Read:
     return write_and_read
 
 
-def test_the_name_is_the_files_own_or_the_given_one() -> None:
+def test_the_name_of_a_model_is_that_of_its_file_or_the_given_one() -> None:
     assert read_model(GOLDEN).name == "with_metadata"
     assert read_model(GOLDEN, "rooms").name == "rooms"
 
@@ -59,7 +59,9 @@ def test_the_name_is_the_files_own_or_the_given_one() -> None:
         (T((1, 8, 8, 1), "uint8", 1 / 256), ["LOGISTIC"], "probability"),
     ],
 )
-def test_the_meaning_of_the_output(read: Read, output: T, made_by: list[str], kind: str) -> None:
+def test_the_kind_of_output_is_found_from_its_shape_type_and_operators(
+    read: Read, output: T, made_by: list[str], kind: str
+) -> None:
     spec = read(outputs=[output], made_by=made_by)
     assert spec.output_kind == kind
     assert spec.sources["output"] == "file"
@@ -121,7 +123,7 @@ def test_the_first_mask_is_served_unless_the_sidecar_wants_another(read: Read) -
     assert len(spec.classes) == 6
 
 
-def test_wishes_that_cannot_be_met_name_the_sidecar(read: Read) -> None:
+def test_a_sidecar_that_its_model_contradicts_is_named_in_the_error(read: Read) -> None:
     for wish in ("index = 1", 'kind = "labels"'):
         with pytest.raises(ConfigError, match=r"rooms\.v2\.toml: output\."):
             read(sidecar=f"{SCALED}[output]\n{wish}\n")
@@ -173,7 +175,7 @@ def test_metadata_are_read_and_the_sidecar_overrides_them(tmp_path: Path) -> Non
     assert overridden.cpu_twin == tmp_path / "x.tflite"
 
 
-def test_classes_nothing_is_known_of_have_a_number_and_a_colour(read: Read) -> None:
+def test_classes_of_which_nothing_is_known_have_a_number_and_a_colour(read: Read) -> None:
     spec = read()
     assert spec.classes[3] == spec.class_spec(3) == ClassSpec("class 3", (128, 128, 0))
     labels = read(outputs=[T((1, 8, 8), "int64")], made_by=["ARG_MAX"])

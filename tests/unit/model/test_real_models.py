@@ -25,7 +25,7 @@ def voc_names(models: Path) -> list[str]:
     return list(parse_labels((models / "pascal_voc_segmentation_labels.txt").read_text()))
 
 
-def test_deeplab(models: Path, voc_names: list[str]) -> None:
+def test_the_published_deeplab_is_read_with_its_preset(models: Path, voc_names: list[str]) -> None:
     spec = read_model(models / "deeplabv3_257_mv_gpu.tflite")
     assert spec.version == "68a539782c2c"
     assert (spec.input.shape, spec.input.dtype) == ((1, 257, 257, 3), "float32")
@@ -45,7 +45,7 @@ def test_deeplab(models: Path, voc_names: list[str]) -> None:
 @pytest.mark.parametrize(
     ("name", "custom_ops"), [(QUANTIZED, ()), (f"{QUANTIZED}_edgetpu", ("edgetpu-custom-op",))]
 )
-def test_quantized_deeplab(
+def test_the_published_quantized_deeplab_is_read_plain_and_compiled(
     models: Path, voc_names: list[str], name: str, custom_ops: tuple[str, ...]
 ) -> None:
     spec = read_model(models / f"{name}.tflite")
@@ -57,7 +57,7 @@ def test_quantized_deeplab(
     assert spec.custom_ops == custom_ops
 
 
-def test_selfie(models: Path) -> None:
+def test_the_published_selfie_model_is_read_with_its_preset(models: Path) -> None:
     spec = read_model(
         models / "selfiesegmentation_mlkit-256x256-2021_01_19-v1215.f16.tflite", "selfie"
     )

@@ -34,17 +34,17 @@ def read(folder: Path, text: str) -> Sidecar:
     return read_sidecar(path)
 
 
-def test_it_lies_beside_the_model() -> None:
+def test_a_sidecar_lies_beside_its_model_with_the_same_name() -> None:
     assert sidecar_path(Path("a/x.v1.tflite")) == Path("a/x.v1.toml")
     assert sidecar_path(Path("a/x.v1")) == Path("a/x.v1.toml")
 
 
-def test_an_absent_one_says_nothing(tmp_path: Path) -> None:
+def test_an_absent_sidecar_says_nothing(tmp_path: Path) -> None:
     path = tmp_path / "x.toml"
     assert read_sidecar(path) == Sidecar(path)
 
 
-def test_all_keys(tmp_path: Path) -> None:
+def test_all_keys_of_a_sidecar_are_read(tmp_path: Path) -> None:
     assert read(tmp_path, EVERYTHING) == Sidecar(
         path=tmp_path / "x.toml",
         normalization=Normalization((1.0, 2.5, 3.0), (4.0, 4.0, 4.0)),
@@ -99,14 +99,14 @@ def test_a_label_file_ends_at_its_first_blank_line(tmp_path: Path) -> None:
         ("x = 1" + "0" * 5000, "is not valid TOML"),
     ],
 )
-def test_mistakes_are_named(tmp_path: Path, text: str, sentence: str) -> None:
+def test_mistakes_in_a_sidecar_are_named(tmp_path: Path, text: str, sentence: str) -> None:
     with pytest.raises(ConfigError) as caught:
         read(tmp_path, text)
     assert sentence in str(caught.value)
     assert str(tmp_path) in str(caught.value)
 
 
-def test_what_is_no_text_is_named(tmp_path: Path) -> None:
+def test_a_sidecar_that_is_no_text_is_refused_with_the_reason(tmp_path: Path) -> None:
     path = tmp_path / "x.toml"
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="not UTF-8"):

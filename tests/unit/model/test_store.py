@@ -19,16 +19,16 @@ from edgesegd.core.model.store import StoredModel, default_data_dir, list_models
         ({"XDG_DATA_HOME": "", "HOME": "/c"}, "/c/.local/share/edgeseg"),
     ],
 )
-def test_the_data_folder(environ: dict[str, str], folder: str) -> None:
+def test_the_data_folder_comes_from_the_environment(environ: dict[str, str], folder: str) -> None:
     assert default_data_dir(environ) == Path(folder)
 
 
-def test_without_a_home_the_variable_is_named() -> None:
+def test_without_a_home_the_variable_for_the_data_folder_is_named() -> None:
     with pytest.raises(ConfigError, match="EDGESEG_DATA_DIR"):
         default_data_dir({})
 
 
-def test_names_and_paths(tmp_path: Path) -> None:
+def test_models_are_found_by_name_and_by_path(tmp_path: Path) -> None:
     kept = tmp_path / "models" / "rooms.tflite"
     kept.parent.mkdir()
     kept.touch()
@@ -44,7 +44,7 @@ def test_names_and_paths(tmp_path: Path) -> None:
     )
 
 
-def test_a_name_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
+def test_an_unknown_model_name_says_what_to_do(tmp_path: Path) -> None:
     for name, advice in (
         ("deeplabv3", "run `edgesegd models pull deeplabv3`"),
         ("deeplab3", "did you mean deeplabv3?"),

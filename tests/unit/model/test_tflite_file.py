@@ -10,7 +10,7 @@ from edgesegd.core.model.tflite_file import parse_tflite
 from support.tflite_writer import LOGITS, QUANTIZED_IMAGE, T, write_tflite
 
 
-def test_reads_tensors_operators_and_custom_operators() -> None:
+def test_tensors_operators_and_custom_operators_of_a_model_are_read() -> None:
     file = parse_tflite(write_tflite([QUANTIZED_IMAGE], made_by=["CONV_2D", "Sharpen"]))
     graph = file.graph
     assert graph.tensors[graph.inputs[0]].spec == TensorSpec(
@@ -28,12 +28,12 @@ def test_an_operator_past_127_keeps_its_own_code() -> None:
     assert [each.name for each in graph.operators] == ["operator 150", "QUANTIZE"]
 
 
-def test_reads_metadata_by_name() -> None:
+def test_metadata_of_a_model_are_read_by_name() -> None:
     file = parse_tflite(write_tflite(metadata={"min_runtime_version": b"1.5.0"}))
     assert bytes(file.metadata["min_runtime_version"]) == b"1.5.0"
 
 
-def test_a_varying_size_is_known() -> None:
+def test_a_tensor_of_varying_size_is_recognised() -> None:
     varying = T((1, 1, 1, 3), signature=(-1, -1, -1, 3))
     tensor = parse_tflite(write_tflite([varying])).graph.tensors[0]
     assert not tensor.has_fixed_size
@@ -42,7 +42,7 @@ def test_a_varying_size_is_known() -> None:
     assert parse_tflite(write_tflite([many_pictures])).graph.tensors[0].has_fixed_size
 
 
-def test_a_file_cut_off_anywhere_is_malformed() -> None:
+def test_a_model_file_cut_off_anywhere_is_malformed() -> None:
     data = write_tflite(metadata={"min_runtime_version": b"1.5.0 and so on"})
     for length in range(len(data)):
         with pytest.raises(Malformed):
@@ -70,7 +70,7 @@ def test_an_impossible_quantization_is_malformed(scale: float, zero_point: int) 
         parse_tflite(write_tflite([T((1, 8, 8, 3), "uint8", scale, zero_point)]))
 
 
-def test_another_version_of_the_format_is_refused() -> None:
+def test_another_version_of_the_tflite_format_is_refused() -> None:
     data = write_tflite()
     root = int.from_bytes(data[:4], "little")
     version_at = data.index((3).to_bytes(4, "little"), root)

@@ -38,7 +38,7 @@ def pair(*, compiled: bool = True) -> ModelPair:
     return ModelPair(model, model, model if compiled else None)
 
 
-def test_sticks_before_and_after_their_first_use(tmp_path: Path) -> None:
+def test_edge_tpu_sticks_are_found_before_and_after_their_first_use(tmp_path: Path) -> None:
     plug(tmp_path, "1-1", FRESH)
     plug(tmp_path, "2-1.4", USED)
     plug(tmp_path, "usb1", HUB)
@@ -46,14 +46,14 @@ def test_sticks_before_and_after_their_first_use(tmp_path: Path) -> None:
     assert is_there(EDGETPU, tmp_path)
 
 
-def test_cards_count_for_themselves(tmp_path: Path) -> None:
+def test_edge_tpu_cards_are_numbered_apart_from_sticks(tmp_path: Path) -> None:
     plug(tmp_path, "1-1", USED)
     add_node(tmp_path, "dev/apex_0")
     add_node(tmp_path, "dev/apex_1")
     assert number_devices(EDGETPU, tmp_path) == ("usb:0", "pci:0", "pci:1")
 
 
-def test_other_devices_say_nothing(tmp_path: Path) -> None:
+def test_other_devices_are_no_edge_tpu(tmp_path: Path) -> None:
     plug(tmp_path, "usb1", HUB)
     add_node(tmp_path, "dev/bus/usb/001/001")
     (tmp_path / "sys/bus/usb/devices/1-9").mkdir()
@@ -86,7 +86,9 @@ def test_without_a_device_the_delegate_is_absent(tmp_path: Path) -> None:
     assert absent["armnn"] == ""
 
 
-def test_without_a_compiled_file_it_is_absent_whatever_there_is(tmp_path: Path) -> None:
+def test_without_a_compiled_model_the_edge_tpu_is_absent_though_one_is_plugged_in(
+    tmp_path: Path,
+) -> None:
     plug(tmp_path, "1-1", USED)
     found = find_candidates(pair(compiled=False), root=tmp_path)
     assert named(found, "edgetpu") == ["edgetpu"]

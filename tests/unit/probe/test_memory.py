@@ -27,18 +27,18 @@ def memory(folder: Path, **facts: object) -> ChoiceMemory:
     return ChoiceMemory(folder, "5d" * 32, {**FACTS, **facts})
 
 
-def test_what_was_kept_is_recalled(tmp_path: Path) -> None:
+def test_a_kept_choice_is_recalled(tmp_path: Path) -> None:
     memory(tmp_path / "state").keep(CHOICES, [])
     assert memory(tmp_path / "state").recall() == CHOICES
 
 
-def test_nothing_was_kept(tmp_path: Path) -> None:
+def test_without_a_kept_choice_nothing_is_recalled(tmp_path: Path) -> None:
     first = memory(tmp_path)
     assert first.recall() is None
     assert first.gap == "no probe was made before"
 
 
-def test_a_fact_changed(tmp_path: Path) -> None:
+def test_a_kept_choice_is_not_recalled_where_a_fact_changed(tmp_path: Path) -> None:
     memory(tmp_path).keep(CHOICES, [])
     other = memory(tmp_path, libraries={"libnpu.so": "cd"})
     assert other.recall() is None
@@ -59,7 +59,7 @@ def test_a_fact_changed(tmp_path: Path) -> None:
         "\0",
     ],
 )
-def test_a_damaged_file_is_as_good_as_none(tmp_path: Path, text: str) -> None:
+def test_a_damaged_file_of_the_choice_is_as_good_as_none(tmp_path: Path, text: str) -> None:
     memory(tmp_path).path.write_text(text)
     assert memory(tmp_path).recall() is None
     memory(tmp_path).keep(CHOICES, [])
@@ -159,14 +159,14 @@ def test_a_full_disk_leaves_nothing_behind(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_of_another_version(tmp_path: Path) -> None:
+def test_a_kept_choice_of_another_schema_is_not_recalled(tmp_path: Path) -> None:
     kept = memory(tmp_path)
     kept.keep(CHOICES, [])
     kept.path.write_text(json.dumps(json.loads(kept.path.read_text()) | {"schema": 0}))
     assert kept.recall() is None
 
 
-def test_a_folder_that_cannot_be_written_is_no_error(
+def test_a_choice_that_cannot_be_kept_is_a_warning_and_no_error(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")
@@ -187,7 +187,7 @@ def test_a_machine_id_that_is_no_text_stops_nothing(
     assert machine_facts()["machine"][0]
 
 
-def test_libraries_are_told_by_their_content(tmp_path: Path) -> None:
+def test_libraries_are_told_apart_by_their_content(tmp_path: Path) -> None:
     library = tmp_path / "libnpu.so"
     delegates = [parse_delegate(str(library))]
     assert library_facts(delegates) == {str(library): ""}

@@ -55,17 +55,19 @@ def verdicts(findings: Sequence[Finding]) -> list[str]:
         ({"finite": False, "agreement": 1.0}, "gives values that are no numbers"),
     ],
 )
-def test_what_is_wrong_is_never_chosen(changes: dict[str, object], reason: str) -> None:
+def test_a_delegate_with_wrong_masks_is_never_chosen(
+    changes: dict[str, object], reason: str
+) -> None:
     found = choose([finding("cpu"), finding("liar", seconds_p50=0.001, **changes)])
     assert [each.verdict for each in found] == [Verdict.CHOSEN, Verdict.WRONG]
     assert found[1].reason == reason
 
 
-def test_labels_have_no_deviation() -> None:
+def test_a_delegate_that_gives_labels_needs_no_deviation() -> None:
     assert finding("npu", deviation=None, largest_difference=None).verdict is Verdict.SLOWER
 
 
-def test_the_fastest_of_those_that_agree() -> None:
+def test_the_fastest_delegate_of_those_that_agree_is_chosen() -> None:
     found = choose(
         [
             finding("cpu"),
@@ -78,11 +80,11 @@ def test_the_fastest_of_those_that_agree() -> None:
     assert found[2].reason == "takes 1.50 times as long as npu"
 
 
-def test_of_equals_the_first() -> None:
+def test_of_equally_fast_delegates_the_first_is_chosen() -> None:
     assert choose([finding("cpu"), finding("npu")])[0].verdict is Verdict.CHOSEN
 
 
-def test_nothing_to_choose() -> None:
+def test_nothing_is_chosen_where_all_trials_failed() -> None:
     failed = Finding(DelegateSpec(), "cpu", Verdict.FAILED, "no")
     assert choose([failed]) == [failed]
     assert ranking([failed]) == []
@@ -92,7 +94,7 @@ def test_nothing_to_choose() -> None:
     ("milliseconds", "best"),
     [((40, 22, 20), 2), ((40, 23, 20), 3), ((20, 20, 20), 1), ((20, 25, 470), 1), ((9,), 1)],
 )
-def test_the_fewest_threads_that_are_not_much_slower(
+def test_the_fewest_threads_that_are_not_much_slower_are_chosen(
     milliseconds: tuple[float, ...], best: int
 ) -> None:
     found = [on_cpu(threads, each) for threads, each in enumerate(milliseconds, 1)]
@@ -149,12 +151,12 @@ def test_another_stick_can_serve_beside_the_first() -> None:
     "other",
     ["edgetpu", "edgetpu:device=usb:1,Performance=Low", "libedgetpu.so.1:device=usb:0", "npu"],
 )
-def test_what_is_no_other_device_is_slower(other: str) -> None:
+def test_a_slower_delegate_on_the_same_device_cannot_serve_beside(other: str) -> None:
     found = choose([finding("edgetpu:usb:0", seconds_p50=0.004), finding(other)])
     assert verdicts(found) == ["chosen", "slower"]
 
 
-def test_sticks_that_lose_are_slower() -> None:
+def test_edge_tpu_sticks_that_are_slower_than_the_cpu_are_not_used() -> None:
     slow = [finding(f"edgetpu:usb:{at}", seconds_p50=0.02) for at in range(2)]
     found = choose([on_cpu(1, 10), *slow])
     assert verdicts(found) == ["chosen", "slower", "slower"]

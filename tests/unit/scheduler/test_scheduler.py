@@ -94,9 +94,11 @@ async def waiting_taker(scheduler: Scheduler) -> AsyncIterator[asyncio.Task[Job]
     taker = asyncio.create_task(take(scheduler))
     await turns()
     assert not taker.done()
-    yield taker
-    taker.cancel()
-    await asyncio.gather(taker, return_exceptions=True)
+    try:
+        yield taker
+    finally:
+        taker.cancel()
+        await asyncio.gather(taker, return_exceptions=True)
 
 
 async def error_of(waiting: Job) -> EdgesegError:
@@ -302,7 +304,7 @@ async def test_nothing_is_handed_out_of_a_paused_lane() -> None:
             assert [await taker, *await taken(scheduler, 2)] == kept
 
 
-async def test_pausing_and_resuming_gives_no_second_turn() -> None:
+async def test_pausing_and_resuming_a_lane_gives_it_no_second_turn() -> None:
     scheduler, nervous, other = Scheduler(), every(), every()
     opened(scheduler, nervous, other)
     a, b = submitted(scheduler, nervous, 3), submitted(scheduler, other, 3)
@@ -336,7 +338,7 @@ async def test_draining_takes_no_more_but_serves_what_waits() -> None:
     assert await taken(scheduler, 2) == jobs
 
 
-async def test_all_that_wait_can_be_failed() -> None:
+async def test_all_frames_that_wait_can_be_failed() -> None:
     scheduler, lanes = Scheduler(), [every(), latest()]
     opened(scheduler, *lanes)
     jobs = [each for lane in lanes for each in submitted(scheduler, lane, 1)]
@@ -350,7 +352,7 @@ async def test_all_that_wait_can_be_failed() -> None:
     assert await taken(scheduler, 1) == later
 
 
-async def test_the_first_answer_counts() -> None:
+async def test_the_first_answer_to_a_frame_counts() -> None:
     done = job()
     done.settle(RESULT)
     done.settle(EngineFailed("too late"))
@@ -485,7 +487,7 @@ async def test_whatever_happens_each_frame_is_answered_once(seed: int) -> None:
         await Model(seed).run()
 
 
-async def test_weights_share_the_turns() -> None:
+async def test_lanes_share_the_turns_by_their_weights() -> None:
     """While all have frames; and one that comes late saves up nothing."""
     scheduler = Scheduler()
     high, normal, low = every(), every(), every()
@@ -503,7 +505,7 @@ async def test_weights_share_the_turns() -> None:
     assert then.count("late") == pytest.approx(then.count("normal"), abs=1)
 
 
-async def test_a_busy_engine_is_given_what_cannot_grow_stale() -> None:
+async def test_a_busy_engine_is_given_frames_that_cannot_grow_stale() -> None:
     scheduler = Scheduler()
     keeping, fresh = every(), latest()
     opened(scheduler, keeping, fresh)
@@ -515,7 +517,7 @@ async def test_a_busy_engine_is_given_what_cannot_grow_stale() -> None:
     assert scheduler.take(busy=True) is second
 
 
-async def test_an_engine_that_is_soon_free_is_given_what_can_grow_stale() -> None:
+async def test_an_engine_that_is_soon_free_is_given_frames_that_can_grow_stale() -> None:
     scheduler, fresh = Scheduler(), latest()
     opened(scheduler, fresh)
     (newest,) = submitted(scheduler, fresh, 1)
@@ -532,7 +534,7 @@ async def test_for_throughput_a_busy_engine_is_given_everything() -> None:
     assert scheduler.take(busy=True) is newest
 
 
-async def test_what_engines_were_lost_with_is_not_for_a_busy_one() -> None:
+async def test_a_frame_that_an_engine_was_lost_with_is_not_given_to_a_busy_one() -> None:
     scheduler, lane = Scheduler(), every()
     opened(scheduler, lane)
     submitted(scheduler, lane, 2)
@@ -626,7 +628,7 @@ async def test_a_camera_gets_what_it_sends_up_to_its_share(period: float, greedy
 
 
 @pytest.mark.parametrize("greedy", [0, 4])
-async def test_priority_counts_for_cameras_too(greedy: int) -> None:
+async def test_a_camera_of_higher_priority_gets_more_turns(greedy: int) -> None:
     """A camera with four turns for one of the others, which sends no more than that."""
     weights = [4.0] + [1.0] * 4
     cameras = Cameras([2.1] + [1.5] * (4 - greedy), greedy=greedy, weights=weights)

@@ -17,7 +17,7 @@ SCRIPT = Path(__file__).parents[3] / "scripts" / "make-venv"
         ("ensurepip", "apt install python3-venv"),
     ],
 )
-def test_what_is_missing_is_named(tmp_path: Path, fails_at: str, told: str) -> None:
+def test_make_venv_names_what_the_machine_lacks(tmp_path: Path, fails_at: str, told: str) -> None:
     """A Python whose `-c` program fails that asks for `fails_at`."""
     python = tmp_path / "python3"
     python.write_text(f'#!/bin/sh\ncase "$2" in *{fails_at}*) exit 1;; esac\n')
