@@ -64,3 +64,7 @@ class NotAsked(EdgesegClientError):
 
 class ClientClosed(EdgesegClientError):
     """The client was closed before or during the call."""
+
+
+class ForkedProcess(EdgesegClientError):
+    """The process was forked from one that had used a client; gRPC works in the parent only."""
