@@ -17,13 +17,12 @@ from edgeseg_client.backoff import Backoff
 from edgeseg_client.carried_exit import CarriedExit, run_in_thread
 from edgeseg_client.channel import open_channel
 from edgeseg_client.decode import read_result
-from edgeseg_client.encode import age_us
 from edgeseg_client.errors import ClientClosed, Expired, InvalidRequest, Unavailable
 from edgeseg_client.fork_guard import FORK
 from edgeseg_client.frame import Frame, ImageLike, RawFormat
 from edgeseg_client.in_flight import InFlight
 from edgeseg_client.info import ServerInfo, read_info
-from edgeseg_client.intake import Given, Intake, bring_along, write_frame
+from edgeseg_client.intake import Given, Intake, age_of, bring_along, write_frame
 from edgeseg_client.opening import Call, offer
 from edgeseg_client.options import (
     Options,
@@ -125,19 +124,20 @@ class AsyncClient:
         """Segments one image; `timeout` replaces that of the client, in seconds."""
         FORK.check()
         frame = image if isinstance(image, Frame) else Frame(image)
+        age = age_of(frame)
         checked = check_options(options)
         info = await self.info(timeout=timeout) if needs_info(checked) else None
         request = pb.SegmentImageRequest(options=options_message(checked, info))
         pixel_format, ring = checked.get("pixel_format", "rgb"), await self._ring(timeout)
         try:  # files are read and pixels copied beside the event loop
-            slot = await run_in_thread(write_frame, request.frame, frame, pixel_format, ring)
+            slot = await run_in_thread(write_frame, request.frame, frame, age, pixel_format, ring)
         except CarriedExit as carried:
             raise carried.raised from carried.raised.__cause__
 
         async def attempt(left: float | None) -> pb.SegmentImageResponse:
             if slot is not None and not slot.ring.alive:
                 bring_along(request.frame, slot)
-            request.frame.age_us = age_us(request.frame.captured_unix_ns)
+            request.frame.age_us = age.microseconds()
             stub = await self._stub()
             return await stub.SegmentImage(request, timeout=left, metadata=self._metadata)
 

@@ -13,7 +13,6 @@ from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.backoff import Backoff
 from edgeseg_client.carried_exit import CarriedExit
 from edgeseg_client.decode import read_result, read_timing
-from edgeseg_client.encode import age_us
 from edgeseg_client.errors import Unavailable
 from edgeseg_client.in_flight import InFlight
 from edgeseg_client.intake import Pending
@@ -155,7 +154,7 @@ class FrameStream:
                     )
                     continue
                 pending.send_without(connection.ring)
-                frame.age_us = age_us(frame.captured_unix_ns)
+                frame.age_us = pending.age.microseconds()
                 await connection.call.write(pending.request)
             await connection.call.done_writing()
 
