@@ -59,18 +59,18 @@ _CALL_ERRORS: Final[dict[grpc.StatusCode, type[EdgesegClientError]]] = {
     grpc.StatusCode.INVALID_ARGUMENT: InvalidRequest,
     grpc.StatusCode.DEADLINE_EXCEEDED: Expired,
     grpc.StatusCode.FAILED_PRECONDITION: EngineFailed,
-    # Without a status of the daemon's these two are gRPC's or a proxy's words for a connection that
-    # broke: "Stream removed", "RST_STREAM", an HTTP status, and in older versions a message that
-    # was being written when the call ended.
-    grpc.StatusCode.INTERNAL: Unavailable,
     grpc.StatusCode.NOT_FOUND: InvalidRequest,
     grpc.StatusCode.PERMISSION_DENIED: AccessDenied,
     grpc.StatusCode.RESOURCE_EXHAUSTED: Overloaded,
     grpc.StatusCode.UNAUTHENTICATED: AccessDenied,
     grpc.StatusCode.UNAVAILABLE: Unavailable,
     grpc.StatusCode.UNIMPLEMENTED: Unsupported,
-    grpc.StatusCode.UNKNOWN: Unavailable,
 }
+
+# Without a status of the daemon's these are gRPC's or a proxy's words for a connection that broke:
+# "Stream removed", "RST_STREAM", an HTTP status; or "Internal error from Core", where a message was
+# being written when the call ended.
+_BROKEN: Final = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}
 
 _FAILURES: Final = {status.name: status for status in _FRAME_ERRORS}
 
@@ -113,6 +113,11 @@ def call_error(error: grpc.aio.AioRpcError) -> EdgesegClientError:
         return InvalidRequest(f"the frame is larger than the daemon accepts: {details}")
     if code is grpc.StatusCode.INTERNAL and details == _DAEMONS_FAULT:
         return ServerFault(details)
+    if code in _BROKEN:
+        return Unavailable(
+            f"the connection broke ({details}); if a proxy is between, see what it lets through,"
+            " such as nginx's client_max_body_size"
+        )
     return _CALL_ERRORS.get(code, ServerFault)(details)
 
 
