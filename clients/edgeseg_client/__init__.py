@@ -8,6 +8,7 @@
 `Client` blocks, `AsyncClient` is the same for asyncio.
 """
 
+import edgeseg_client.grpc_forks  # noqa: F401  # before anything imports gRPC
 from edgeseg_client.aio import DEFAULT_ADDRESS, AsyncClient
 from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.blocking import Client
@@ -17,6 +18,7 @@ from edgeseg_client.errors import (
     EdgesegClientError,
     EngineFailed,
     Expired,
+    ForkedProcess,
     FrameError,
     InvalidRequest,
     NotAsked,
@@ -44,6 +46,7 @@ __all__ = [
     "EdgesegClientError",
     "EngineFailed",
     "Expired",
+    "ForkedProcess",
     "Frame",
     "FrameAnswer",
     "FrameBuffer",

@@ -14,14 +14,15 @@ from edgeseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
 from edgeseg_client import retry
 from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.backoff import Backoff
+from edgeseg_client.carried_exit import CarriedExit, run_in_thread
 from edgeseg_client.channel import open_channel
 from edgeseg_client.decode import read_result
-from edgeseg_client.encode import age_us
 from edgeseg_client.errors import ClientClosed, Expired, InvalidRequest, Unavailable
+from edgeseg_client.fork_guard import FORK
 from edgeseg_client.frame import Frame, ImageLike, RawFormat
 from edgeseg_client.in_flight import InFlight
 from edgeseg_client.info import ServerInfo, read_info
-from edgeseg_client.intake import Given, Intake, bring_along, write_frame
+from edgeseg_client.intake import Given, Intake, age_of, bring_along, write_frame
 from edgeseg_client.opening import Call, offer
 from edgeseg_client.options import (
     Options,
@@ -72,6 +73,7 @@ class AsyncClient:
         retry_for: float = 30.0,
         shared_memory: bool | int = False,
     ) -> None:
+        FORK.check()
         self.address = address
         self._lease = lease_of(shared_memory)
         self._credentials = credentials
@@ -97,6 +99,8 @@ class AsyncClient:
     async def close(self) -> None:
         """Ends every call; the client is of no use afterwards. May be called twice."""
         self._closed = True
+        if FORK.forked:  # the calls and the channel are the parent's
+            return
         for call in tuple(self._streams):  # older grpcio leaves them be when its channel closes
             call.cancel()
         async with self._opening:
@@ -118,23 +122,22 @@ class AsyncClient:
         **options: Unpack[Options],
     ) -> Result:
         """Segments one image; `timeout` replaces that of the client, in seconds."""
+        FORK.check()
         frame = image if isinstance(image, Frame) else Frame(image)
+        age = age_of(frame)
         checked = check_options(options)
         info = await self.info(timeout=timeout) if needs_info(checked) else None
         request = pb.SegmentImageRequest(options=options_message(checked, info))
-        # Files are read and pixels copied beside the event loop.
-        slot = await asyncio.to_thread(
-            write_frame,
-            request.frame,
-            frame,
-            checked.get("pixel_format", "rgb"),
-            await self._ring(timeout),
-        )
+        pixel_format, ring = checked.get("pixel_format", "rgb"), await self._ring(timeout)
+        try:  # files are read and pixels copied beside the event loop
+            slot = await run_in_thread(write_frame, request.frame, frame, age, pixel_format, ring)
+        except CarriedExit as carried:
+            raise carried.raised from carried.raised.__cause__
 
         async def attempt(left: float | None) -> pb.SegmentImageResponse:
             if slot is not None and not slot.ring.alive:
                 bring_along(request.frame, slot)
-            request.frame.age_us = age_us(request.frame.captured_unix_ns)
+            request.frame.age_us = age.microseconds()
             stub = await self._stub()
             return await stub.SegmentImage(request, timeout=left, metadata=self._metadata)
 
@@ -207,6 +210,7 @@ class AsyncClient:
 
     async def _ring(self, timeout: float | None) -> Ring | None:  # noqa: ASYNC109 # as `info`
         """The memory that frames are written to, where this client wants any."""
+        FORK.check()
         if self._lease is None:
             return None
         ring = self._lease.ring
@@ -230,11 +234,13 @@ class AsyncClient:
             raise Unavailable(f"no answer from {self.address}: {error}") from error
 
     async def _stub(self) -> SegmentationServiceAsyncStub:
+        FORK.use()
         async with self._opening:
             if self._closed:
                 raise ClientClosed("the client is closed")
             if self._channel is None:
                 self._channel = await open_channel(self.address, self._credentials)
+                FORK.keep_in_parent(self._channel)
             return SegmentationServiceStub(self._channel)  # type: ignore[return-value]  # one class for both
 
     def _within(self, timeout: float | None) -> float | None:

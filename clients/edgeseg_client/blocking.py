@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Generator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import Self, Unpack
 
 import grpc
 
 from edgeseg_client.aio import DEFAULT_ADDRESS, AsyncClient
 from edgeseg_client.answer import FrameAnswer
-from edgeseg_client.errors import ClientClosed
 from edgeseg_client.frame import RawFormat
 from edgeseg_client.info import ServerInfo
 from edgeseg_client.intake import Given
-from edgeseg_client.loop_thread import SHARED
 from edgeseg_client.options import Options, Policy, Priority
 from edgeseg_client.result import Result
+from edgeseg_client.shared_loop import SharedLoop
 from edgeseg_client.shared_memory import FrameBuffer
-
-_Returned = TypeVar("_Returned")
 
 
 class Client:
     """`AsyncClient`, blocking: the same arguments, options, results and errors.
 
-    May be used from several threads at once; to be closed, at best with `with`.
+    May be used from several threads at once; to be closed, at best with `with`. A process that is
+    forked after the first call, of whatever client, needs clients in the parent only:
+    `ForkedProcess` is raised in the child.
     """
 
     def __init__(
@@ -47,9 +45,7 @@ class Client:
             retry_for=retry_for,
             shared_memory=shared_memory,
         )
-        self._closing = threading.Lock()
-        self._closed = False
-        self._loop = SHARED.acquire()
+        self._loop = SharedLoop()
 
     def __enter__(self) -> Self:
         return self
@@ -69,16 +65,11 @@ class Client:
 
     def close(self) -> None:
         """Ends every call; the client is of no use afterwards. May be called twice."""
-        with self._closing:
-            if self._closed:
-                return
-            self._closed = True
-        self._loop.run(self._client.close())
-        SHARED.release()
+        self._loop.close(self._client.close)
 
     def info(self, *, timeout: float | None = None) -> ServerInfo:
         """What the daemon is, serves and accepts."""
-        return self._run(self._client.info(timeout=timeout))
+        return self._loop.run(self._client.info(timeout=timeout))
 
     def segment(
         self,
@@ -88,11 +79,11 @@ class Client:
         **options: Unpack[Options],
     ) -> Result:
         """Segments one image; `timeout` replaces that of the client, in seconds."""
-        return self._run(self._client.segment(image, timeout=timeout, **options))
+        return self._loop.run(self._client.segment(image, timeout=timeout, **options))
 
     def frame_buffer(self, width: int, height: int, pixel_format: RawFormat = "rgb") -> FrameBuffer:
         """A raw frame to fill in place and to send once, in shared memory where there is room."""
-        return self._run(self._client.frame_buffer(width, height, pixel_format))
+        return self._loop.run(self._client.frame_buffer(width, height, pixel_format))
 
     def stream(
         self,
@@ -119,15 +110,11 @@ class Client:
         async def following() -> FrameAnswer | None:
             return await anext(answers, None)
 
+        async def closing() -> None:
+            await answers.aclose()
+
         try:
-            while (answer := self._run(following())) is not None:
+            while (answer := self._loop.run(following())) is not None:
                 yield answer
         finally:
-            if not self._closed:
-                self._loop.finish(answers.aclose())
-
-    def _run(self, coroutine: Coroutine[Any, Any, _Returned]) -> _Returned:
-        if self._closed:
-            coroutine.close()
-            raise ClientClosed("the client is closed")
-        return self._loop.run(coroutine)
+            self._loop.finish(closing())

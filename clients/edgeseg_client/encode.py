@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -92,11 +91,6 @@ def read_picture(path: str | os.PathLike[str]) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise InvalidRequest(f"cannot read {os.fspath(path)}: {error.strerror}") from error
-
-
-def age_us(captured_unix_ns: int) -> int:
-    """Microseconds since the capture; 0 where the clock was set back meanwhile."""
-    return max(0, time.time_ns() - captured_unix_ns) // 1000
 
 
 def _describe_raw(message: pb.Frame, image: RawImage) -> Payload:

@@ -43,7 +43,7 @@ class Overloaded(FrameError):
 
 
 class EngineFailed(FrameError):
-    """The engine crashed, hung or failed with the frame in it; try again."""
+    """Engines crash, hang or fail with this frame in them: do not send it again."""
 
 
 class ServerFault(FrameError):
@@ -51,7 +51,7 @@ class ServerFault(FrameError):
 
 
 class Unavailable(FrameError):
-    """No daemon answers at the address, or the connection broke."""
+    """No daemon answers at the address, it has no engine now or stops, or the connection broke."""
 
 
 class AccessDenied(EdgesegClientError):
@@ -64,3 +64,7 @@ class NotAsked(EdgesegClientError):
 
 class ClientClosed(EdgesegClientError):
     """The client was closed before or during the call."""
+
+
+class ForkedProcess(EdgesegClientError):
+    """The process was forked from one that had used a client; gRPC works in the parent only."""

@@ -46,7 +46,8 @@ class Frame:
 
     `id` comes back with the answer; None: the frame's position in the stream, from 0.
     `captured_unix_ns` is the capture in nanoseconds since the Unix epoch by this machine's clock;
-    None: the moment at which the client gets the frame. The largest age counts from it.
+    None: the moment at which the client gets the frame. The largest age counts from it; setting the
+    clock after the client has the frame changes nothing.
     """
 
     image: ImageLike | FrameBuffer

@@ -9,6 +9,7 @@ from itertools import count
 from typing import TypeAlias
 
 from edgeseg.v1 import segmentation_pb2 as pb
+from edgeseg_client.age import FrameAge
 from edgeseg_client.encode import PixelFormat, write_image
 from edgeseg_client.errors import InvalidRequest
 from edgeseg_client.frame import Frame, ImageLike
@@ -23,13 +24,15 @@ class Pending:
     """A frame without an answer yet.
 
     `key` is unique in its stream and travels as the frame's id, for the caller's `frame_id` may not
-    be. `given` is when the stream got the frame, by `time.perf_counter`. `fault` says why the frame
-    cannot be sent at all; empty otherwise. `slot` is where its bytes are, in shared memory.
+    be. `given` is when the stream got the frame, by `time.perf_counter`; `age` counts from its
+    capture. `fault` says why the frame cannot be sent at all; empty otherwise. `slot` is where its
+    bytes are, in shared memory.
     """
 
     key: int
     frame_id: int
     given: float
+    age: FrameAge
     request: pb.SegmentRequest
     fault: str
     slot: Slot | None = None
@@ -68,13 +71,14 @@ class Intake:
         """
         key, now = next(self._keys), time.perf_counter()
         frame = given if isinstance(given, Frame) else Frame(given)
-        request, fault, slot = pb.SegmentRequest(), "", None
+        request, fault, slot, age = pb.SegmentRequest(), "", None, FrameAge()
         try:
-            slot = write_frame(request.frame, frame, self._pixel_format, self._ring())
+            age = age_of(frame)
+            slot = write_frame(request.frame, frame, age, self._pixel_format, self._ring())
         except InvalidRequest as error:
             fault = str(error)
         request.frame.id = key
-        return Pending(key, key if frame.id is None else frame.id, now, request, fault, slot)
+        return Pending(key, key if frame.id is None else frame.id, now, age, request, fault, slot)
 
 
 def bring_along(message: pb.Frame, slot: Slot) -> None:
@@ -83,17 +87,28 @@ def bring_along(message: pb.Frame, slot: Slot) -> None:
         message.data = bytes(slot.view[: message.shared_memory.length])
 
 
+def age_of(frame: Frame) -> FrameAge:
+    """Counts from the frame's capture; raises `InvalidRequest` where that is no whole number."""
+    try:
+        return FrameAge(frame.captured_unix_ns)
+    except TypeError as error:
+        raise InvalidRequest(f"the frame's capture time is no whole number: {error}") from error
+
+
 def write_frame(
-    message: pb.Frame, frame: Frame, pixel_format: PixelFormat, ring: Ring | None = None
+    message: pb.Frame,
+    frame: Frame,
+    age: FrameAge,
+    pixel_format: PixelFormat,
+    ring: Ring | None = None,
 ) -> Slot | None:
     """Fills in everything but the age; the slot of `ring` that the bytes are in, if they are.
 
     Raises `InvalidRequest` where the image is none, or the id or the time is out of range.
     """
-    captured = time.time_ns() if frame.captured_unix_ns is None else frame.captured_unix_ns
     try:
         message.id = frame.id or 0
-        message.captured_unix_ns = captured
+        message.captured_unix_ns = age.captured_unix_ns
     except (ValueError, TypeError) as error:
         raise InvalidRequest(
             f"the frame's id or capture time is out of range or no whole number: {error}"

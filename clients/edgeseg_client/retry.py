@@ -1,4 +1,4 @@
-"""One call, tried again while there is no daemon at the address, or it has too much work."""
+"""One call, tried again while there is no daemon or no engine, or too much work for it."""
 
 from __future__ import annotations
 

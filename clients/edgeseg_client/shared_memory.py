@@ -7,7 +7,6 @@ import json
 import mmap
 import os
 import socket
-import threading
 from typing import Final
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.errors import InvalidRequest, Unavailable
+from edgeseg_client.fork_guard import FORK
 from edgeseg_client.frame import RawFormat, RawImage
 
 DEFAULT_BYTES: Final = 32 << 20
@@ -73,10 +73,11 @@ class Ring:
         self.region = region
         self.slot_size = size // SLOTS
         self._lease = lease
+        FORK.keep_in_parent(lease)
         lease.setblocking(False)
         self._memory = memoryview(mmap.mmap(descriptor, size))
+        # No lock, which a fork might find held: a set's own steps cannot be divided.
         self._free = set(range(SLOTS))
-        self._lock = threading.Lock()
 
     @property
     def alive(self) -> bool:
@@ -92,17 +93,18 @@ class Ring:
 
     def take(self, size: int) -> Slot | None:
         """Room for `size` bytes; None where there is none."""
-        with self._lock:
-            if size > self.slot_size or not self._free:
-                return None
+        if size > self.slot_size:
+            return None
+        try:
             number = self._free.pop()
+        except KeyError:
+            return None
         start = number * self.slot_size
         return Slot(self, number, self._memory[start : start + self.slot_size])
 
     def put_back(self, number: int) -> None:
         """The frame that was there is answered."""
-        with self._lock:
-            self._free.add(number)
+        self._free.add(number)
 
     def close(self) -> None:
         """Give the region back."""

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+)
 from functools import partial
 from itertools import islice
 from queue import SimpleQueue
 from typing import TypeVar
+
+from edgeseg_client.carried_exit import carry_exits, run_in_thread
 
 _Item = TypeVar("_Item")
 _Taken = TypeVar("_Taken")
@@ -19,7 +28,8 @@ def pull(
 ) -> AsyncGenerator[_Taken, None]:
     """`take(item)` of each item, pulled when it is asked for and never earlier.
 
-    `take`, and a blocking iterable itself, run in a thread. What either raises is raised here.
+    `take`, and a blocking iterable itself, run in a thread. What either raises is raised here; what
+    is no `Exception`, such as SystemExit, as a `CarriedExit`.
     """
     if isinstance(items, AsyncIterable):
         return _pull_async(items, take)
@@ -29,8 +39,15 @@ def pull(
 async def _pull_async(
     items: AsyncIterable[_Item], take: Callable[[_Item], _Taken]
 ) -> AsyncGenerator[_Taken, None]:
-    async for item in items:
-        yield await asyncio.to_thread(take, item)
+    source: AsyncIterator[_Item] | None = None
+    while True:
+        with carry_exits():
+            source = aiter(items) if source is None else source
+            try:
+                item = await anext(source)
+            except StopAsyncIteration:
+                return
+        yield await run_in_thread(take, item)
 
 
 async def _pull_blocking(
@@ -47,8 +64,9 @@ async def _pull_blocking(
         taken = takes()
         while (future := wanted.get()) is not None:
             try:
-                settle = partial(_settle, future, list(islice(taken, 1)), None)
-            except BaseException as error:  # noqa: BLE001  # it is raised where the item is awaited
+                with carry_exits():
+                    settle = partial(_settle, future, list(islice(taken, 1)), None)
+            except Exception as error:  # noqa: BLE001  # it is raised where the item is awaited
                 settle = partial(_settle, future, [], error)
             try:
                 loop.call_soon_threadsafe(settle)
@@ -70,7 +88,7 @@ async def _pull_blocking(
 
 
 def _settle(
-    future: asyncio.Future[list[_Taken]], taken: list[_Taken], error: BaseException | None
+    future: asyncio.Future[list[_Taken]], taken: list[_Taken], error: Exception | None
 ) -> None:
     """Hands over what the thread has; `taken` is empty at the end of the source."""
     if future.done():  # nobody waits any more

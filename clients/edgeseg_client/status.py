@@ -39,7 +39,8 @@ class Status(StrEnum):
     UNIMPLEMENTED = "unimplemented"
     INTERNAL = "internal"
     UNAVAILABLE = "unavailable"
-    """The connection broke before the answer (policy LATEST); said by the client itself."""
+    """There is no engine now or the daemon stops; or, said by the client itself, the connection
+    broke before the answer (policy LATEST)."""
 
 
 _FRAME_ERRORS: Final[dict[Status, type[FrameError]]] = {
@@ -57,6 +58,7 @@ _CALL_ERRORS: Final[dict[grpc.StatusCode, type[EdgesegClientError]]] = {
     grpc.StatusCode.CANCELLED: Unavailable,
     grpc.StatusCode.INVALID_ARGUMENT: InvalidRequest,
     grpc.StatusCode.DEADLINE_EXCEEDED: Expired,
+    grpc.StatusCode.FAILED_PRECONDITION: EngineFailed,
     grpc.StatusCode.NOT_FOUND: InvalidRequest,
     grpc.StatusCode.PERMISSION_DENIED: AccessDenied,
     grpc.StatusCode.RESOURCE_EXHAUSTED: Overloaded,
@@ -65,14 +67,22 @@ _CALL_ERRORS: Final[dict[grpc.StatusCode, type[EdgesegClientError]]] = {
     grpc.StatusCode.UNIMPLEMENTED: Unsupported,
 }
 
+# Without a status of the daemon's these are gRPC's or a proxy's words for a connection that broke:
+# "Stream removed", "RST_STREAM", an HTTP status; or "Internal error from Core", where a message was
+# being written when the call ended.
+_BROKEN: Final = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}
+
+_FAILURES: Final = {status.name: status for status in _FRAME_ERRORS}
+
 _STATUSES: Final = {value: Status(name) for name, value in STATUSES.items()}
 
+# The daemon's own status of a call, such as OVERLOADED: the name of a frame status.
+_STATUS_KEY: Final = "edgeseg-status"
 _PUSHBACK_KEY: Final = "grpc-retry-pushback-ms"
 # gRPC refuses a message over its receive limit with the code that also means a full queue.
 _TOO_LARGE: Final = "larger than max"
-# How gRPC's asyncio side reports a message that was being written when the call ended, in place of
-# the status that ended it; a second attempt shows that.
-_BROKEN: Final = "Internal error from Core"
+# A daemon's own INTERNAL, from one that does not say its status yet.
+_DAEMONS_FAULT: Final = "a fault of the daemon; its log says more"
 
 
 def status_of(value: pb.FrameStatus.ValueType) -> Status:
@@ -86,15 +96,37 @@ def frame_error(status: Status, message: str) -> FrameError:
 
 
 def call_error(error: grpc.aio.AioRpcError) -> EdgesegClientError:
-    """The error of a call that ended with a gRPC status."""
-    code, details = error.code(), error.details() or "the daemon gave no reason"
-    if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        if _TOO_LARGE in details:
-            return InvalidRequest(f"the frame is larger than the daemon accepts: {details}")
+    """The error of a call that ended with a gRPC status.
+
+    What the daemon says itself counts. Where it says nothing the code does, for then gRPC or a
+    proxy ended the call, or an older daemon.
+    """
+    code, details = error.code(), error.details() or "no reason was given"
+    status = _daemons_status(error)
+    if status is Status.OVERLOADED or (
+        status is None and code is grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE not in details
+    ):
         return Overloaded(details, _pushback(error))
-    if code is grpc.StatusCode.INTERNAL and details == _BROKEN:
-        return Unavailable("the connection broke")
+    if status is not None:
+        return frame_error(status, details)
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return InvalidRequest(f"the frame is larger than the daemon accepts: {details}")
+    if code is grpc.StatusCode.INTERNAL and details == _DAEMONS_FAULT:
+        return ServerFault(details)
+    if code in _BROKEN:
+        return Unavailable(
+            f"the connection broke ({details}); if a proxy is between, see what it lets through,"
+            " such as nginx's client_max_body_size"
+        )
     return _CALL_ERRORS.get(code, ServerFault)(details)
+
+
+def _daemons_status(error: grpc.aio.AioRpcError) -> Status | None:
+    """What the daemon says became of the call; None where it does not, or this client is older."""
+    for key, value in error.trailing_metadata() or ():
+        if key == _STATUS_KEY:
+            return _FAILURES.get(str(value))
+    return None
 
 
 def _pushback(error: grpc.aio.AioRpcError) -> float | None:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.backoff import Backoff
+from edgeseg_client.carried_exit import CarriedExit
 from edgeseg_client.decode import read_result, read_timing
-from edgeseg_client.encode import age_us
 from edgeseg_client.errors import Unavailable
 from edgeseg_client.in_flight import InFlight
 from edgeseg_client.intake import Pending
@@ -59,8 +59,8 @@ class FrameStream:
     async def answers(self) -> AsyncGenerator[FrameAnswer, None]:
         """The answers as they come, then the error that ended the stream early, if any.
 
-        An error of the source is raised after the frames before it are answered. Closing the
-        generator cancels the call.
+        An error or an exit of the source is raised after the frames before it are answered. Closing
+        the generator cancels the call.
         """
         talk = asyncio.create_task(self._talk())
         talk.add_done_callback(lambda _: self._answers.put_nowait(None))
@@ -69,10 +69,15 @@ class FrameStream:
                 self._slots.release()
                 yield answer
             await talk
+        except CarriedExit as carried:
+            exit_ = carried.raised
+        else:
+            return
         finally:
             await _end(talk)
             for pending in self._in_flight.forget():
                 pending.settle()
+        raise exit_
 
     @property
     def _finished(self) -> bool:
@@ -149,7 +154,7 @@ class FrameStream:
                     )
                     continue
                 pending.send_without(connection.ring)
-                frame.age_us = age_us(frame.captured_unix_ns)
+                frame.age_us = pending.age.microseconds()
                 await connection.call.write(pending.request)
             await connection.call.done_writing()
 

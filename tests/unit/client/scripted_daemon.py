@@ -29,12 +29,19 @@ def fault(status: "pb.FrameStatus.ValueType") -> bytes:
 Refusal = Callable[[grpc.ServicerContext], None]
 
 
-def refuse(code: grpc.StatusCode, details: str = "no", pushback_ms: int | None = None) -> Refusal:
-    """Ends a call with a status, and with when to try again."""
+def refuse(
+    code: grpc.StatusCode,
+    details: str = "no",
+    pushback_ms: int | None = None,
+    status: str | None = None,
+) -> Refusal:
+    """Ends a call with a code, with when to try again, and with the daemon's own status."""
 
     def end(context: grpc.ServicerContext) -> None:
-        if pushback_ms is not None:
-            context.set_trailing_metadata((("grpc-retry-pushback-ms", str(pushback_ms)),))
+        metadata = {"grpc-retry-pushback-ms": pushback_ms, "edgeseg-status": status}
+        context.set_trailing_metadata(
+            tuple((key, str(value)) for key, value in metadata.items() if value is not None)
+        )
         context.abort(code, details)
 
     return end

@@ -1,12 +1,14 @@
 """Which frames wait, which are lost, which are sent again."""
 
 from edgeseg.v1 import segmentation_pb2 as pb
+from edgeseg_client.age import FrameAge
 from edgeseg_client.in_flight import InFlight
 from edgeseg_client.intake import Pending
 
 
 def frame(key: int) -> Pending:
-    return Pending(key=key, frame_id=key, given=0.0, request=pb.SegmentRequest(), fault="")
+    request = pb.SegmentRequest()
+    return Pending(key=key, frame_id=key, given=0.0, age=FrameAge(), request=request, fault="")
 
 
 def filled(*, newest_only: bool, sent: int, waiting: int) -> InFlight:

@@ -20,12 +20,14 @@ from edgeseg_client import (
     Client,
     ClientClosed,
     EdgesegClientError,
+    EngineFailed,
     Expired,
     Frame,
     InvalidRequest,
     NotAsked,
     Overloaded,
     ServerFault,
+    Superseded,
     Unavailable,
     Unsupported,
 )
@@ -167,7 +169,7 @@ def test_options_may_come_from_iterators(client: Client, script: Script) -> None
         (grpc.StatusCode.UNIMPLEMENTED, Unsupported),
         (grpc.StatusCode.DEADLINE_EXCEEDED, Expired),
         (grpc.StatusCode.UNAUTHENTICATED, AccessDenied),
-        (grpc.StatusCode.INTERNAL, ServerFault),
+        (grpc.StatusCode.FAILED_PRECONDITION, EngineFailed),
         (grpc.StatusCode.DATA_LOSS, ServerFault),
     ],
 )
@@ -178,6 +180,71 @@ def test_a_call_fails_by_fault_and_the_next_works(
 
     with pytest.raises(error, match="the reason"):
         client.segment(GOOD)
+    assert client.segment(GOOD).model == "toy"
+
+
+def test_an_older_daemons_own_fault_is_not_tried_again(client: Client, script: Script) -> None:
+    text = "a fault of the daemon; its log says more"
+    script.refusals = [refuse(grpc.StatusCode.INTERNAL, text)]
+
+    with pytest.raises(ServerFault, match="its log says more"):
+        client.segment(GOOD)
+    assert client.segment(GOOD).model == "toy"
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        ("INVALID", InvalidRequest),
+        ("UNIMPLEMENTED", Unsupported),
+        ("EXPIRED", Expired),
+        ("SUPERSEDED", Superseded),
+        ("ENGINE_FAILED", EngineFailed),
+        ("INTERNAL", ServerFault),
+    ],
+)
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN])
+def test_the_daemons_own_status_counts_whatever_the_code_is(
+    client: Client,
+    script: Script,
+    status: str,
+    error: type[EdgesegClientError],
+    code: grpc.StatusCode,
+) -> None:
+    script.refusals = [refuse(code, "the reason", status=status)]
+
+    with pytest.raises(error, match="the reason"):
+        client.segment(GOOD)
+    assert len(script.frames) == 1
+    assert client.segment(GOOD).model == "toy"
+
+
+@pytest.mark.parametrize("status", ["UNAVAILABLE", "OVERLOADED"])
+def test_a_daemon_without_an_engine_or_with_too_much_work_is_tried_again(
+    client: Client, script: Script, status: str
+) -> None:
+    script.refusals = [refuse(grpc.StatusCode.INTERNAL, pushback_ms=5, status=status)] * 2
+
+    assert client.segment(GOOD).model == "toy"
+
+
+@pytest.mark.parametrize("status", ["RETIRED", "OK", "UNSPECIFIED", "invalid", ""])
+def test_a_status_that_this_client_does_not_know_leaves_the_code(
+    client: Client, script: Script, status: str
+) -> None:
+    script.refusals = [refuse(grpc.StatusCode.NOT_FOUND, "the reason", status=status)]
+
+    with pytest.raises(InvalidRequest, match="the reason"):
+        client.segment(GOOD)
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL])
+def test_a_call_that_nobody_but_grpc_ended_is_tried_again(
+    client: Client, script: Script, code: grpc.StatusCode
+) -> None:
+    """As a proxy's resets come: "Stream removed", "Received RST_STREAM with error code 2"."""
+    script.refusals = [refuse(code, "Stream removed")] * 2
+
     assert client.segment(GOOD).model == "toy"
 
 

@@ -25,6 +25,7 @@ from edgeseg_client import (
     ImageLike,
     InvalidRequest,
     RawImage,
+    ServerFault,
     Status,
     Unavailable,
 )
@@ -348,6 +349,25 @@ def test_a_stream_that_the_daemon_cancels_is_opened_again(client: Client, script
     script.refusals = [refuse(grpc.StatusCode.CANCELLED)]
 
     assert [answer.ok for answer in client.stream([GOOD] * 3, policy="every")] == [True] * 3
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL])
+def test_a_stream_that_a_proxy_resets_is_opened_again(
+    client: Client, script: Script, code: grpc.StatusCode
+) -> None:
+    script.refusals = [refuse(code, "Stream removed")] * 2
+
+    assert [answer.ok for answer in client.stream([GOOD] * 3, policy="every")] == [True] * 3
+
+
+def test_a_stream_that_the_daemon_ends_by_its_own_fault_is_not_opened_again(
+    client: Client, script: Script
+) -> None:
+    script.refusals = [refuse(grpc.StatusCode.UNKNOWN, "the reason", status="INTERNAL")]
+
+    with pytest.raises(ServerFault, match="the reason"):
+        list(client.stream([GOOD], policy="every"))
+    assert len(script.options) == 1
 
 
 def test_closing_the_client_ends_its_streams(daemon: ScriptedDaemon, script: Script) -> None:
