@@ -221,7 +221,7 @@ async def test_a_forced_delegate_with_wrong_masks_must_prove_itself_and_no_cpu_s
     trouble = tmp_path / "trouble"
     delegate = f"{fake_delegate}:claim=add,mode=garbage,while={trouble}"
     with RunningDaemon(f"--delegate={delegate}", f"--check-every={EVERY}") as running:
-        failed = pb.FRAME_STATUS_ENGINE_FAILED
+        failed = pb.FRAME_STATUS_UNAVAILABLE
         answers = await stream(
             running, jpeg, trouble.touch, at=5, until=lambda answer: answer.status == failed
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
 import socket
@@ -49,7 +50,7 @@ async def test_port_0_becomes_a_free_port(server: grpc.aio.Server, host: str) ->
 
 
 @pytest.fixture
-async def test_the_server_listens_on_ipv6(server: grpc.aio.Server) -> None:
+def ipv6() -> None:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
@@ -57,7 +58,7 @@ async def test_the_server_listens_on_ipv6(server: grpc.aio.Server) -> None:
 
 
 @pytest.mark.usefixtures("ipv6")
-async def test_ipv6(server: grpc.aio.Server) -> None:
+async def test_the_server_listens_on_ipv6(server: grpc.aio.Server) -> None:
     address = listen(server, "[::1]:0")
     await server.start()
     assert address.startswith("[::1]:")
@@ -279,6 +280,9 @@ def _as_nobody() -> Iterator[None]:
     """Without what root may do."""
     root = os.geteuid() == 0
     if root:
+        # One that cannot be imported then would be missing to all tests that follow.
+        for codec in ("ascii", "idna", "utf-8"):
+            codecs.lookup(codec)
         os.seteuid(65534)
     yield
     if root:
