@@ -9,8 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 CHUNK = 1 << 16
 LEFT_BEHIND: list[subprocess.Popen[bytes]] = []
@@ -38,15 +37,14 @@ class Child:
     """
 
     def __init__(
-        self,
-        process: subprocess.Popen[bytes],
-        status: Coroutine[Any, Any, int],
-        output: _Output | None,
+        self, process: subprocess.Popen[bytes], descriptor: int | None, output: _Output | None
     ) -> None:
         self.pid = process.pid
         self._process = process
+        self._descriptor = descriptor
         self._output = output
-        self.ended: asyncio.Task[int] = asyncio.create_task(self._wait(status))
+        self.ended: asyncio.Task[int] = asyncio.create_task(self._wait())
+        self.ended.add_done_callback(self._close)
 
     @classmethod
     async def start(
@@ -72,7 +70,7 @@ class Child:
                 pass_fds=descriptors,
                 start_new_session=True,
             )
-            status = exit_status(process)
+            descriptor = process_descriptor(process)
         except BaseException:
             if output is not None:
                 output.close()
@@ -80,7 +78,7 @@ class Child:
         finally:
             if output is not None:
                 os.close(output.sink)
-        return cls(process, status, output)
+        return cls(process, descriptor, output)
 
     def kill(self) -> None:
         """End it and all that it started, at once."""
@@ -96,45 +94,48 @@ class Child:
         """Leave it alone: a driver holds it in the kernel, and it cannot be killed."""
         self.ended.cancel()
         LEFT_BEHIND.append(self._process)
-        if self._output is not None:
-            self._output.close()
 
-    async def _wait(self, exit_status: Coroutine[Any, Any, int]) -> int:
-        status = await exit_status
+    async def _wait(self) -> int:
+        if self._descriptor is None:
+            status = await asyncio.to_thread(self._process.wait)
+        else:
+            await readable(self._descriptor)
+            status = self._process.wait()
         self.kill()  # what it left behind
-        if self._output is not None:
-            self._output.close()
         return status
 
+    def _close(self, _ended: asyncio.Task[int]) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+        if self._output is not None:
+            self._output.close()
 
-def exit_status(process: subprocess.Popen[bytes]) -> Coroutine[Any, Any, int]:
-    """What is to be awaited for its exit status.
 
-    That needs a descriptor of the process, and a thread where the platform has no such thing.
-    Where none is to be had the process is killed, for nobody would know of it; raises OSError.
+def process_descriptor(process: subprocess.Popen[bytes]) -> int | None:
+    """A descriptor that can be read once the process has ended; None where only a thread can wait.
+
+    Where none is left the process is killed, for nobody would know of it; raises OSError.
     """
     try:
-        return _readable(process, os.pidfd_open(process.pid))
+        return os.pidfd_open(process.pid)
     except AttributeError:  # not Linux
-        return asyncio.to_thread(process.wait)
+        return None
     except OSError as error:
         if error.errno == errno.ENOSYS:  # Linux before 5.3
-            return asyncio.to_thread(process.wait)
+            return None
         process.kill()
         process.wait()
         raise
 
 
-async def _readable(process: subprocess.Popen[bytes], descriptor: int) -> int:
-    """The status, once the descriptor of the process says that it has ended."""
-    loop, ended = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(descriptor, ended.set)
+async def readable(descriptor: int) -> None:
+    """Wait until there is something to read."""
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(descriptor, ready.set)
     try:
-        await ended.wait()
+        await ready.wait()
     finally:
         loop.remove_reader(descriptor)
-        os.close(descriptor)
-    return process.wait()
 
 
 class _Output:

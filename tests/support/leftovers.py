@@ -18,7 +18,7 @@ from uuid import uuid4
 
 import pytest
 
-VARIABLE = "EDGESEG_TEST_RUNS"
+VARIABLE = "TEST_RUNS_OF_EDGESEG"
 """The runs that a process belongs to; a test may start a run of its own."""
 GRACE_SECONDS = 10.0
 """For processes that are about to end, as an engine is whose daemon was killed."""
