@@ -27,6 +27,7 @@ from edgeseg_client.errors import (
     Superseded,
     Unavailable,
     Unsupported,
+    WrongAddress,
 )
 from edgeseg_client.frame import Frame, ImageLike, RawImage
 from edgeseg_client.info import ClassInfo, ModelInfo, ServerInfo
@@ -67,4 +68,5 @@ __all__ = [
     "Timing",
     "Unavailable",
     "Unsupported",
+    "WrongAddress",
 ]

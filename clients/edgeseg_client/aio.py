@@ -54,7 +54,8 @@ class AsyncClient:
 
     `token` is sent with every call; `credentials` (from `grpc.ssl_channel_credentials`) turn TLS
     on. `timeout` bounds each call, of a stream its opening; `retry_for` how long a daemon that is
-    not there, or for a call has too much work, is tried again; both in seconds. With
+    not there, or for a call has too much work, is tried again; both in seconds. A socket that is
+    not there, and another server than a daemon, are `WrongAddress` at once. With
     `shared_memory` frames cross no socket, but lie in memory that a daemon on this board lends
     (True: 32 MiB, or a number of bytes). Connects with the first call; to be used and closed on one
     event loop, at best with `async with`.
@@ -77,7 +78,7 @@ class AsyncClient:
         self.address = address
         self._lease = lease_of(shared_memory)
         self._credentials = credentials
-        self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        self._metadata = _authorization(token)
         self._timeout = timeout
         self._retry_for = retry_for
         self._channel: grpc.aio.Channel | None = None
@@ -248,3 +249,17 @@ class AsyncClient:
 
     def _backoff(self) -> Backoff:
         return Backoff(self._retry_for)
+
+
+def _authorization(token: str | None) -> tuple[tuple[str, str], ...]:
+    """What is sent with every call; raises `InvalidRequest` for what cannot be sent so."""
+    if not token:
+        return ()
+    if not isinstance(token, str):
+        raise InvalidRequest(f"a token is text, not {type(token).__name__}")
+    if not (token.isascii() and token.isprintable()):
+        raise InvalidRequest(
+            "the token has a line break or another character that is not printable ASCII, which no"
+            " call can carry; where it comes from a file, strip() it"
+        )
+    return (("authorization", f"Bearer {token}"),)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import grpc
 
-from edgeseg_client.errors import InvalidRequest
+from edgeseg_client.address import find_socket, split_address
 from edgeseg_client.local_names import resolve
 
 _OPTIONS: Final[tuple[tuple[str, Any], ...]] = (
@@ -32,19 +32,15 @@ async def open_channel(
 ) -> grpc.aio.Channel:
     """A channel to `HOST:PORT` or `unix:///PATH`, with TLS where there are credentials.
 
-    Connects with the first call. Raises `InvalidRequest` for an address without a port, and
-    `Unavailable` for a name that the network does not know.
+    Connects with the first call. Raises `InvalidRequest` for what is no address, `WrongAddress` for
+    a socket that is not there, and `Unavailable` for a name that the network does not know.
     """
     if address.startswith("unix:"):
-        return _open(address, _OPTIONS, credentials)
-    host, _, port = address.rpartition(":")
-    if not (host and port.isdecimal()):
-        raise InvalidRequest(
-            f"the address {address!r} has no port; write HOST:PORT or unix:///PATH"
-        )
+        return _open(find_socket(address), _OPTIONS, credentials)
+    host, port = split_address(address)
     # Certificates are for the name, even where it is resolved here.
     options = (*_OPTIONS, ("grpc.default_authority", address))
-    return _open(await resolve(address), options, credentials)
+    return _open(await resolve(host, port) or address, options, credentials)
 
 
 def _open(

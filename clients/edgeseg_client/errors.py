@@ -16,7 +16,7 @@ class FrameError(EdgesegClientError):
 
 
 class InvalidRequest(FrameError):
-    """The image is not what it says or cannot be read, or the options contradict each other."""
+    """The image, an option, the address or the token is not what it has to be."""
 
 
 class Unsupported(FrameError):
@@ -52,6 +52,10 @@ class ServerFault(FrameError):
 
 class Unavailable(FrameError):
     """No daemon answers at the address, it has no engine now or stops, or the connection broke."""
+
+
+class WrongAddress(Unavailable):
+    """There is no socket at the address, or another server than a daemon; not tried again."""
 
 
 class AccessDenied(EdgesegClientError):

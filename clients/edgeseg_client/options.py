@@ -67,6 +67,8 @@ def check_options(options: Options) -> Options:
         raise InvalidRequest(f"there is no pixel_format {pixel_format!r}; there are: {known}")
     if not isinstance(model := options.get("model", ""), str):
         raise InvalidRequest(f"a model is given by its name, not as {model!r}")
+    if not _is_text(model):
+        raise InvalidRequest(f"{model!r} can be no model's name: it is no text in UTF-8")
     for wanted in checked["classes"]:
         if not isinstance(wanted, str):
             _whole("a class", wanted, 0, NO_CLASS - 1)
@@ -154,6 +156,15 @@ def _whole(what: str, given: Any, lowest: int, highest: int) -> int:  # noqa: AN
     if not lowest <= value <= highest:
         raise InvalidRequest(f"{what} is a whole number from {lowest} to {highest}, not {given!r}")
     return value
+
+
+def _is_text(given: str) -> bool:
+    """Whether the contract can carry it: Python's strings may hold parts of characters."""
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _class_id(wanted: int | str, known: Sequence[ClassInfo]) -> int:

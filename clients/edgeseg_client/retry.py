@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from edgeseg_client.backoff import Backoff
-from edgeseg_client.errors import Expired, Overloaded, Unavailable
+from edgeseg_client.errors import Expired, Overloaded, Unavailable, WrongAddress
 from edgeseg_client.status import call_errors
 
 _Response = TypeVar("_Response")
@@ -31,6 +31,8 @@ async def call(
         try:
             with call_errors():
                 return await attempt(left)
+        except WrongAddress:
+            raise
         except (Unavailable, Overloaded) as error:
             wanted = error.retry_after if isinstance(error, Overloaded) else None
             delay = backoff.delay(clock(), at_least=wanted or 0.0)

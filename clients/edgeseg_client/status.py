@@ -23,6 +23,7 @@ from edgeseg_client.errors import (
     Superseded,
     Unavailable,
     Unsupported,
+    WrongAddress,
 )
 from edgeseg_client.names import STATUSES
 
@@ -61,16 +62,10 @@ _CALL_ERRORS: Final[dict[grpc.StatusCode, type[EdgesegClientError]]] = {
     grpc.StatusCode.FAILED_PRECONDITION: EngineFailed,
     grpc.StatusCode.NOT_FOUND: InvalidRequest,
     grpc.StatusCode.PERMISSION_DENIED: AccessDenied,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: Overloaded,
     grpc.StatusCode.UNAUTHENTICATED: AccessDenied,
     grpc.StatusCode.UNAVAILABLE: Unavailable,
     grpc.StatusCode.UNIMPLEMENTED: Unsupported,
 }
-
-# Without a status of the daemon's these are gRPC's or a proxy's words for a connection that broke:
-# "Stream removed", "RST_STREAM", an HTTP status; or "Internal error from Core", where a message was
-# being written when the call ended.
-_BROKEN: Final = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}
 
 _FAILURES: Final = {status.name: status for status in _FRAME_ERRORS}
 
@@ -81,6 +76,8 @@ _STATUS_KEY: Final = "edgeseg-status"
 _PUSHBACK_KEY: Final = "grpc-retry-pushback-ms"
 # gRPC refuses a message over its receive limit with the code that also means a full queue.
 _TOO_LARGE: Final = "larger than max"
+# What gRPC says of a server that answers in another protocol, such as HTTP/1.
+_NOT_GRPC: Final = "Failed parsing HTTP/2"
 # A daemon's own INTERNAL, from one that does not say its status yet.
 _DAEMONS_FAULT: Final = "a fault of the daemon; its log says more"
 
@@ -101,24 +98,38 @@ def call_error(error: grpc.aio.AioRpcError) -> EdgesegClientError:
     What the daemon says itself counts. Where it says nothing the code does, for then gRPC or a
     proxy ended the call, or an older daemon.
     """
-    code, details = error.code(), error.details() or "no reason was given"
+    details = error.details() or "no reason was given"
     status = _daemons_status(error)
-    if status is Status.OVERLOADED or (
-        status is None and code is grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE not in details
-    ):
+    if status is Status.OVERLOADED:
         return Overloaded(details, _pushback(error))
     if status is not None:
         return frame_error(status, details)
-    if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        return InvalidRequest(f"the frame is larger than the daemon accepts: {details}")
-    if code is grpc.StatusCode.INTERNAL and details == _DAEMONS_FAULT:
-        return ServerFault(details)
-    if code in _BROKEN:
-        return Unavailable(
-            f"the connection broke ({details}); if a proxy is between, see what it lets through,"
-            " such as nginx's client_max_body_size"
-        )
-    return _CALL_ERRORS.get(code, ServerFault)(details)
+    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE not in details:
+        return Overloaded(details, _pushback(error))
+    return _error_without_status(error.code(), details)
+
+
+def _error_without_status(code: grpc.StatusCode, details: str) -> EdgesegClientError:
+    """What gRPC, a proxy or an older daemon means."""
+    match code:
+        case grpc.StatusCode.RESOURCE_EXHAUSTED:
+            return InvalidRequest(f"the frame is larger than the daemon accepts: {details}")
+        case grpc.StatusCode.UNAVAILABLE if _NOT_GRPC in details:
+            return WrongAddress(
+                "what answers there does not speak gRPC without TLS: is it the port of the daemon's"
+                f" metrics, or does the daemon want TLS (credentials=, or --ca)? ({details})"
+            )
+        case grpc.StatusCode.INTERNAL if details == _DAEMONS_FAULT:
+            return ServerFault(details)
+        case grpc.StatusCode.INTERNAL | grpc.StatusCode.UNKNOWN:
+            # As "Stream removed", "RST_STREAM" or an HTTP status; or "Internal error from Core",
+            # where a message was being written when the call ended.
+            return Unavailable(
+                f"the connection broke ({details}); if a proxy is between, see what it lets"
+                " through, such as nginx's client_max_body_size"
+            )
+        case _:
+            return _CALL_ERRORS.get(code, ServerFault)(details)
 
 
 def _daemons_status(error: grpc.aio.AioRpcError) -> Status | None:

@@ -13,7 +13,7 @@ from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.backoff import Backoff
 from edgeseg_client.carried_exit import CarriedExit
 from edgeseg_client.decode import read_result, read_timing
-from edgeseg_client.errors import Unavailable
+from edgeseg_client.errors import Unavailable, WrongAddress
 from edgeseg_client.in_flight import InFlight
 from edgeseg_client.intake import Pending
 from edgeseg_client.opening import Call
@@ -33,9 +33,9 @@ class Connection:
 class FrameStream:
     """Sends and receives at the same time; answers every frame exactly once.
 
-    `connect` opens a call and raises `Unavailable` where there is no daemon; nothing is taken from
-    `frames` before the first is open. `limit` is how many frames may be taken without their answers
-    having been taken from here.
+    `connect` opens a call and raises `Unavailable` where there is no daemon, `WrongAddress` where
+    there can be none; nothing is taken from `frames` before the first is open. `limit` is how many
+    frames may be taken without their answers having been taken from here.
     """
 
     def __init__(
@@ -94,6 +94,9 @@ class FrameStream:
                     taking = taking or asyncio.create_task(self._take())
                     await self._converse(connection)
                 except Unavailable as error:
+                    # Where there was a daemon before, there may be one again.
+                    if isinstance(error, WrongAddress) and taking is None:
+                        raise
                     if not self._finished:
                         await self._recover(error)
             if taking is not None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -116,6 +117,13 @@ def test_the_segment_command_without_a_daemon_prints_one_line(
         "--wait=0.1",
     )
     assert done.returncode == 3
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_port_of_the_metrics_is_told_at_once(daemon: RunningDaemon) -> None:
+    done = edgeseg("info", f"--server={urlsplit(daemon.metrics_url).netloc}", "--wait=3600")
+    assert done.returncode == 3
+    assert "is it the port of the daemon's metrics" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

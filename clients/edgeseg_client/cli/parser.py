@@ -107,7 +107,10 @@ def _server_options() -> argparse.ArgumentParser:
         help="HOST:PORT or unix:///PATH (EDGESEG_SERVER; now: %(default)s)",
     )
     group.add_argument(
-        "--token", default=os.environ.get("EDGESEG_TOKEN"), help="its token (EDGESEG_TOKEN)"
+        "--token",
+        type=str.strip,  # files end with a line break
+        default=os.environ.get("EDGESEG_TOKEN"),
+        help="its token (EDGESEG_TOKEN)",
     )
     group.add_argument(
         "--ca",

@@ -139,6 +139,23 @@ def test_the_info_command_prints_the_models_as_text_and_as_json(
     assert json.loads(capsys.readouterr().out)["models"][0]["classes"][1]["name"] == "road"
 
 
+def test_a_token_may_end_as_files_do(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGESEG_TOKEN", "secret\n")
+    assert main(["info"]) == 0
+    assert main(["info", "--token", " other\r\n"]) == 0
+    assert [one["authorization"] for one in script.metadata] == ["Bearer secret", "Bearer other"]
+
+
+@pytest.mark.parametrize(
+    "options", [["--token", "sec\nret"], ["--server", "http://board:80"], ["--model", "\udcff"]]
+)
+def test_what_no_call_can_carry_is_told_in_a_line(
+    options: list[str], folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["segment", str(folder), "--out", str(tmp_path / "out"), *options]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
 def test_the_info_command_without_a_daemon_prints_one_line(
     daemon: ScriptedDaemon, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -128,6 +128,8 @@ def test_options_reach_the_daemon(client: Client, script: Script) -> None:
         ({"outputs": "labels"}, r"outputs=\['labels'\]"),
         ({"outputs": [["labels"]]}, "there are: labels"),
         ({"model": 3}, "by its name"),
+        ({"model": "\udcff"}, "no text in UTF-8"),
+        ({"classes": ["\udcff"]}, "no class"),
         ({"pixel_format": "bgra"}, "there are: rgb, bgr"),
         ({"max_age": 1e12}, "at most 4294967 seconds"),
         ({"max_age": float("nan")}, "nan"),
