@@ -86,14 +86,12 @@ async def supervised(fate: Fate) -> AsyncIterator[tuple[Scheduler, Lane]]:
     )
     try:
         await supervisor.start()
-        running = asyncio.create_task(supervisor.run())
-        try:
+        async with asyncio.TaskGroup() as group:  # nobody waits for answers of one that failed
+            running = group.create_task(supervisor.run())
             yield scheduler, lane
-        finally:
             running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
-            await supervisor.close()
     finally:
+        await supervisor.close()
         for link in fate.links:
             link.kill()
         await asyncio.gather(*(link.lost for link in fate.links), return_exceptions=True)
