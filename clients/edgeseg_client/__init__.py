@@ -8,7 +8,7 @@
 `Client` blocks, `AsyncClient` is the same for asyncio.
 """
 
-import edgeseg_client.grpc_forks  # noqa: F401  # before anything imports gRPC
+import edgeseg_client.grpc_import  # noqa: F401  # before anything imports gRPC
 from edgeseg_client.aio import DEFAULT_ADDRESS, AsyncClient
 from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.blocking import Client

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from edgeseg_client.cli import info, segment, stream
 from edgeseg_client.cli.exit_codes import ExitCode, UsageError
 from edgeseg_client.cli.parser import build_parser
+from edgeseg_client.cli.standard_streams import lasting_streams
 from edgeseg_client.errors import AccessDenied, EdgesegClientError, InvalidRequest, Unavailable
 
 if TYPE_CHECKING:
@@ -23,16 +23,33 @@ _COMMANDS: Final[dict[str, Callable[[Namespace], ExitCode]]] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs `edgeseg` with these arguments, or those of the process; returns the exit status."""
+    """Runs `edgeseg` with these arguments, or those of the process; returns the exit status.
+
+    What cannot be printed stops nothing. That it could not is told at the end, and is the exit
+    status unless there is a worse one.
+    """
+    with lasting_streams() as printed:
+        try:
+            code: int = _run(argv)
+        except SystemExit as ended:  # help was printed, or what is wrong with the arguments
+            if printed.flush() is None or ended.code:
+                raise
+            code = ExitCode.OK
+        failure = printed.flush()
+        if failure is None or code:
+            return code
+        if isinstance(failure, BrokenPipeError):  # the reader, such as `head`, has enough
+            return ExitCode.BROKEN_PIPE
+        print(f"edgeseg: cannot write to standard output: {failure.strerror}", file=sys.stderr)
+        return ExitCode.FRAMES_FAILED
+
+
+def _run(argv: Sequence[str] | None) -> ExitCode:
     arguments = build_parser().parse_args(argv)
     try:
-        code = _COMMANDS[arguments.command](arguments)
-        sys.stdout.flush()
+        return _COMMANDS[arguments.command](arguments)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:  # the reader, such as `head`, has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.BROKEN_PIPE
     except (UsageError, EdgesegClientError, OSError) as error:
         code, advice = _explain(error, arguments.server)
         print(f"edgeseg: {advice}", file=sys.stderr)

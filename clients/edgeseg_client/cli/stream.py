@@ -35,7 +35,7 @@ def run(arguments: Namespace) -> ExitCode:
     if arguments.json:
         print(json.dumps(summary.as_dict(), indent=2))
     else:
-        Console().print(_tabulate(summary))
+        Console(file=sys.stdout).print(_tabulate(summary))  # a file, that its encoding is known
     return code
 
 

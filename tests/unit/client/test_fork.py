@@ -9,7 +9,8 @@ import pytest
 from .scripted_daemon import GOOD, ScriptedDaemon
 
 PRELUDE = f"""
-import asyncio, gc, itertools, os, sys, threading, time
+import asyncio, gc, itertools, os, sys, threading, time, warnings
+warnings.filterwarnings('ignore', '.*fork', DeprecationWarning)  # Python 3.12 on
 import edgeseg_client
 from edgeseg_client import AsyncClient, Client, ClientClosed, ForkedProcess
 
