@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from edgeseg_client.errors import InvalidRequest, WrongAddress
+from edgeseg_client.errors import InvalidRequest, Unavailable, WrongAddress
 
 # gRPC's own ways to write targets; their hosts are its affair.
 _GRPC_SCHEMES: Final = ("dns:", "ipv4:", "ipv6:")
@@ -48,7 +48,8 @@ def split_address(address: str) -> tuple[str, str]:
 def find_socket(address: str) -> str:
     """The target of `unix:///PATH` for gRPC, which decodes its targets as URIs.
 
-    Raises `InvalidRequest` for a path that cannot be one, and `WrongAddress` where no socket is.
+    Raises `InvalidRequest` for a path that cannot be one, `Unavailable` where nothing is yet, and
+    `WrongAddress` where something else is.
     """
     path = address.removeprefix("unix:")
     if path.startswith("//"):
@@ -66,7 +67,7 @@ def find_socket(address: str) -> str:
     try:
         mode = Path(path).stat().st_mode
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise WrongAddress(
+        raise Unavailable(
             f"there is no socket {path!r}; the daemon makes it when it starts there"
         ) from error
     except OSError:  # such as a folder that may not be read; gRPC will say so

@@ -54,8 +54,8 @@ class AsyncClient:
 
     `token` is sent with every call; `credentials` (from `grpc.ssl_channel_credentials`) turn TLS
     on. `timeout` bounds each call, of a stream its opening; `retry_for` how long a daemon that is
-    not there, or for a call has too much work, is tried again; both in seconds. A socket that is
-    not there, and another server than a daemon, are `WrongAddress` at once. With
+    not there, or for a call has too much work, is tried again; both in seconds. What is no
+    socket, and another server than a daemon, are `WrongAddress` at once. With
     `shared_memory` frames cross no socket, but lie in memory that a daemon on this board lends
     (True: 32 MiB, or a number of bytes). Connects with the first call; to be used and closed on one
     event loop, at best with `async with`.

@@ -33,7 +33,8 @@ async def open_channel(
     """A channel to `HOST:PORT` or `unix:///PATH`, with TLS where there are credentials.
 
     Connects with the first call. Raises `InvalidRequest` for what is no address, `WrongAddress` for
-    a socket that is not there, and `Unavailable` for a name that the network does not know.
+    a path where no socket is, and `Unavailable` for one where nothing is and for a name that the
+    network does not know.
     """
     if address.startswith("unix:"):
         return _open(find_socket(address), _OPTIONS, credentials)

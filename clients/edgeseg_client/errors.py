@@ -55,7 +55,7 @@ class Unavailable(FrameError):
 
 
 class WrongAddress(Unavailable):
-    """There is no socket at the address, or another server than a daemon; not tried again."""
+    """No socket lies at the path, or another server than a daemon is there; not tried again."""
 
 
 class AccessDenied(EdgesegClientError):

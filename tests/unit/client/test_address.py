@@ -76,25 +76,13 @@ def server() -> Iterator[grpc.Server]:
     server.stop(None).wait()
 
 
-def test_a_socket_that_is_not_there_is_an_error_at_once_and_works_once_it_is(
-    server: grpc.Server, tmp_path: Path
-) -> None:
-    path = tmp_path / "grpc.sock"
-    with Client(f"unix://{path}") as client:
-        with pytest.raises(WrongAddress, match="there is no socket"):
-            client.segment(GOOD)
-        with pytest.raises(WrongAddress, match="there is no socket"):
-            list(client.stream([GOOD]))
-        server.add_insecure_port(f"unix:{path}")
-        server.start()
-        assert client.segment(GOOD).model == "toy"
-
-
 def test_a_file_that_is_no_socket_is_an_error_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for path, message in ((tmp_path / "file", "no socket"), (tmp_path / "file" / "x", "there is")):
-        with Client(f"unix://{path}") as client, pytest.raises(WrongAddress, match=message):
-            client.info()
+    with (
+        Client(f"unix://{tmp_path}/file") as client,
+        pytest.raises(WrongAddress, match="no socket"),
+    ):
+        client.info()
 
 
 @pytest.mark.parametrize("name", ["grpc.sock", "a b", "a%20b", "a?b", "a#b", "ä", b"\xff"])
