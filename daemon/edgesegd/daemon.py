@@ -53,6 +53,8 @@ log = logging.getLogger(__name__)
 
 ENGINE_SLOTS = 2
 """Frames that an engine may hold: one is invoked while the next is decoded."""
+UNREAD_BYTES = 4 << 20
+"""Of a stream: more than a JPEG of any camera, and two thirds of a raw frame of 1080p."""
 EXIT_FAILED = 1
 LAST_WORDS_SECONDS = 0.5
 """For the statuses of calls that have ended to be sent."""
@@ -63,6 +65,10 @@ def server_options(limits: FrameLimits) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", 2 * limits.size),
         ("grpc.max_send_message_length", -1),
+        # What a client may send before it is read, of each stream. gRPC would estimate it, and on a
+        # busy board was seen to come to 100 MB.
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", UNREAD_BYTES),
         ("grpc.so_reuseport", 0),  # a second daemon on the port must fail, not share it
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
