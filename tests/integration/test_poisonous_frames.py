@@ -7,16 +7,12 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
 from edgesegd.core.delegates.spec import Choice, DelegateSpec
 from edgesegd.core.errors import EngineFailed, InternalFault
 from edgesegd.core.frame import FrameFormat, FrameSpec
-from edgesegd.core.messages import EngineSetup
-from edgesegd.core.model.reading import read_model
-from edgesegd.core.model.store import resolve_model
 from edgesegd.core.options import ResultOptions
 from edgesegd.core.result import FrameResult
 from edgesegd.link.ladder import Ladder
@@ -29,6 +25,7 @@ from edgesegd.scheduler.scheduler import Scheduler
 
 BEST, LAST = 2, 1
 """Threads, by which the two choices are told apart; both are the CPU."""
+from support.builtin_engine import builtin_setup
 
 
 class Board:
@@ -43,18 +40,7 @@ class Board:
         self.proven: list[Choice] = []
 
     async def start(self, choice: Choice, seconds: float) -> EngineLink:
-        model = read_model(resolve_model("builtin", Path()))
-        setup = EngineSetup(
-            model_path=str(model.path),
-            model_name=model.name,
-            model_sha256=model.sha256,
-            runtime="auto",
-            delegate=choice[0],
-            threads=choice[1],
-            max_pixels=10**6,
-            slots=2,
-            slot_size=1 << 20,
-        )
+        setup = builtin_setup(choice, slots=2)
         link = await EngineLink.start(setup, start_seconds=30 * seconds)
         segment = link.segment
 

@@ -8,7 +8,6 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
@@ -16,9 +15,6 @@ from edgesegd.child import Child
 from edgesegd.core.delegates.spec import Choice, DelegateSpec
 from edgesegd.core.errors import EngineFailed, EngineStartFailed, Expired, NoEngine
 from edgesegd.core.frame import FrameFormat, FrameSpec
-from edgesegd.core.messages import EngineSetup
-from edgesegd.core.model.reading import read_model
-from edgesegd.core.model.store import resolve_model
 from edgesegd.core.options import ResultOptions
 from edgesegd.link.ladder import Ladder
 from edgesegd.link.link import EngineLink
@@ -27,6 +23,7 @@ from edgesegd.link.supervisor import MOST_TRIES, Supervisor
 from edgesegd.scheduler.job import Job
 from edgesegd.scheduler.lane import Lane, Overflow
 from edgesegd.scheduler.scheduler import Scheduler
+from support.builtin_engine import builtin_setup
 
 
 class Fate:
@@ -42,18 +39,7 @@ class Fate:
         if self.links and self.unborn:
             self.unborn -= 1
             raise EngineStartFailed("not this time")
-        model = read_model(resolve_model("builtin", Path()))
-        setup = EngineSetup(
-            model_path=str(model.path),
-            model_name=model.name,
-            model_sha256=model.sha256,
-            runtime="auto",
-            delegate=choice[0],
-            threads=choice[1],
-            max_pixels=10**6,
-            slots=1,
-            slot_size=1 << 20,
-        )
+        setup = builtin_setup(choice, slots=1)
         link = await EngineLink.start(setup, start_seconds=seconds)
         self.links.append(link)
         if len(self.links) <= self.doomed:

@@ -1,0 +1,26 @@
+"""Engines of the built-in model, started without a daemon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgesegd.core.delegates.spec import Choice
+from edgesegd.core.messages import EngineSetup
+from edgesegd.core.model.reading import read_model
+from edgesegd.core.model.store import resolve_model
+
+
+def builtin_setup(choice: Choice, *, slots: int) -> EngineSetup:
+    """What the front tells an engine that is to run the built-in model."""
+    model = read_model(resolve_model("builtin", Path()))
+    return EngineSetup(
+        model_path=str(model.path),
+        model_name=model.name,
+        model_sha256=model.sha256,
+        runtime="auto",
+        delegate=choice[0],
+        threads=choice[1],
+        max_pixels=10**6,
+        slots=slots,
+        slot_size=1 << 20,
+    )
