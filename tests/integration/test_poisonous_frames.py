@@ -22,10 +22,10 @@ from edgesegd.link.supervisor import MOST_TRIES, Supervisor
 from edgesegd.scheduler.job import Job
 from edgesegd.scheduler.lane import Lane, Overflow
 from edgesegd.scheduler.scheduler import Scheduler
+from support.builtin_engine import builtin_setup
 
 BEST, LAST = 2, 1
 """Threads, by which the two choices are told apart; both are the CPU."""
-from support.builtin_engine import builtin_setup
 
 
 class Board:
