@@ -88,6 +88,11 @@ class Config:
         "memory that clients on this board are lent for frames, all together, bytes; 0 for none "
         "(where the daemon listens on unix:///PATH)",
     )
+    compression: str = option(
+        "refuse",
+        "compressed messages of clients: a few kilobytes of them can inflate to megabytes",
+        choices=("refuse", "accept"),
+    )
     unary_queue: int = option(16, "single images that may wait; one more is refused")
     drain_seconds: float = option(10.0, "how long frames may be answered after SIGTERM, seconds")
     engine_start_seconds: float = option(60.0, "how long an engine may take to start, seconds")

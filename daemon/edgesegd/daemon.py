@@ -55,14 +55,20 @@ ENGINE_SLOTS = 2
 """Frames that an engine may hold: one is invoked while the next is decoded."""
 UNREAD_BYTES = 4 << 20
 """Of a stream: more than a JPEG of any camera, and two thirds of a raw frame of 1080p."""
+UNCOMPRESSED, ANY_COMPRESSION = 0b001, 0b111
+"""gRPC's sets of compression algorithms: none, deflate and gzip have a bit each."""
 EXIT_FAILED = 1
 LAST_WORDS_SECONDS = 0.5
 """For the statuses of calls that have ended to be sent."""
 
 
-def server_options(limits: FrameLimits) -> list[tuple[str, int]]:
+def server_options(limits: FrameLimits, *, compression: bool) -> list[tuple[str, int]]:
     """How gRPC serves: a frame over the limit is refused by itself, not with its whole stream."""
     return [
+        (
+            "grpc.compression_enabled_algorithms_bitset",
+            ANY_COMPRESSION if compression else UNCOMPRESSED,
+        ),
         ("grpc.max_receive_message_length", 2 * limits.size),
         ("grpc.max_send_message_length", -1),
         # What a client may send before it is read, of each stream. gRPC would estimate it, and on a
@@ -134,7 +140,8 @@ class Daemon:
         """Serve until a signal comes; the exit status. Raises a StartupError."""
         self._catch_signals()
         metrics_server = self._serve_metrics()
-        server = grpc.aio.server(options=server_options(self._limits))
+        compression = self._config.compression == "accept"
+        server = grpc.aio.server(options=server_options(self._limits, compression=compression))
         try:
             addresses = self._add_services(server)
             if not await self._start_engine():

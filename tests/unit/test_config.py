@@ -44,6 +44,7 @@ OTHER_VALUES: dict[str, tuple[str, object]] = {
     "max_frame_bytes": ("1000", 1000),
     "max_frame_pixels": ("2000", 2000),
     "shared_memory_bytes": ("5", 5),
+    "compression": ("accept", "accept"),
     "unary_queue": ("7", 7),
     "drain_seconds": ("0.5", 0.5),
     "engine_start_seconds": ("2", 2.0),

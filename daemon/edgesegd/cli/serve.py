@@ -10,6 +10,7 @@ from edgesegd import allocator
 from edgesegd.cli.options import add_options, effective_config
 from edgesegd.config import Config
 from edgesegd.core.errors import RuntimeMissing
+from edgesegd.descriptors import raise_descriptor_limit
 from edgesegd.logs import set_up_logging
 
 MULTIPROCESS = ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir")
@@ -31,6 +32,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     """Serve; the exit status."""
     allocator.use_one_arena()
+    raise_descriptor_limit()
     config = effective_config(args).config
     set_up_logging(config.log_level)
     return asyncio.run(_serve(config))

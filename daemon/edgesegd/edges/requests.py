@@ -66,6 +66,12 @@ RESIZES = {
 }
 
 
+MAX_NAME = 256
+"""Characters of a model's name: a file's name has no more."""
+MAX_OUTPUTS, MAX_CLASSES = 64, 1024
+"""Entries of a list, repetitions too: several times as many as there can be different ones."""
+
+
 @dataclass(frozen=True, slots=True)
 class FrameTag:
     """What is kept of a frame's message for its response, without the bytes.
@@ -153,6 +159,7 @@ def parse_options(
 
     Raises UnknownModel, InvalidOptions or Unimplemented.
     """
+    _check_lengths(options)
     if options.model not in ("", model.name):
         raise UnknownModel(f"no model {options.model!r} is served; there is {model.name!r}")
     outputs = _parse_outputs(options, model)
@@ -171,6 +178,17 @@ def parse_options(
         ),
         max_age=options.max_age_ms / 1000 or None,
     )
+
+
+def _check_lengths(options: pb.SegmentationOptions) -> None:
+    """Raise InvalidOptions before anybody looks at more entries than make sense."""
+    for name, found, most in (
+        ("characters in the model's name", len(options.model), MAX_NAME),
+        ("outputs", len(options.outputs), MAX_OUTPUTS),
+        ("classes", len(options.classes), MAX_CLASSES),
+    ):
+        if found > most:
+            raise InvalidOptions(f"there are {found:,} {name}; at most {most:,} are taken")
 
 
 def _parse_outputs(options: pb.SegmentationOptions, model: ModelSpec) -> frozenset[Output]:

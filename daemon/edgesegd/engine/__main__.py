@@ -18,6 +18,7 @@ from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.engine.borrowed import BorrowedRegions
 from edgesegd.engine.engine import Engine
+from edgesegd.engine.oom import be_the_victim
 from edgesegd.engine.orphan import die_with_parent
 from edgesegd.engine.runtime import load_runtime
 from edgesegd.engine.serve import serve_in_turn, serve_overlapped
@@ -32,6 +33,7 @@ def main(socket_fd: int, descriptors_fd: int, arena_fd: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(fileno=socket_fd) as link, socket.socket(fileno=descriptors_fd) as front:
         die_with_parent(link)
+        be_the_victim()
         orders, answers = link.makefile("rb"), link.makefile("wb")
         setup = EngineSetup.from_message(from_line(orders.readline()))
         arena = Arena(arena_fd, slots=setup.slots, slot_size=setup.slot_size)

@@ -15,6 +15,9 @@ from edgesegd.core.options import Output, ResizePolicy, ResultOptions, SizeMode
 from edgesegd.edges.regions import Regions
 from edgesegd.edges.requests import (
     FORMATS,
+    MAX_CLASSES,
+    MAX_NAME,
+    MAX_OUTPUTS,
     OUTPUTS,
     RESIZES,
     SIZES,
@@ -206,3 +209,25 @@ def test_the_deadline_is_the_calls_or_the_age_whichever_is_first(
     options = parse(max_age_ms=max_age_ms)
     found = deadline_of(pb.Frame(age_us=age_us), 100.0, options, call)
     assert found == (None if deadline is None else pytest.approx(deadline))
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"model": "m" * (MAX_NAME + 1)}, "257 characters in the model's name; at most 256"),
+        ({"outputs": [pb.OUTPUT_LABELS] * (MAX_OUTPUTS + 1)}, "65 outputs; at most 64"),
+        ({"classes": [0] * (MAX_CLASSES + 1)}, "1,025 classes; at most 1,024"),
+    ],
+    ids=["name", "outputs", "classes"],
+)
+def test_options_that_are_longer_than_makes_sense_are_refused_in_few_words(
+    options: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(InvalidOptions, match=why) as caught:
+        parse(**options)
+    assert len(str(caught.value)) < 100
+
+
+def test_options_of_the_largest_lengths_are_taken() -> None:
+    found = parse(outputs=[pb.OUTPUT_LABELS] * MAX_OUTPUTS, classes=[1] * MAX_CLASSES)
+    assert found.result == ResultOptions(classes=(1,))

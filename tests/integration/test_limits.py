@@ -1,0 +1,73 @@
+"""What a client can make the daemon hold or do, with little means of its own."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+
+import grpc
+import pytest
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgeseg.v1 import segmentation_pb2_grpc as pb_grpc
+from edgesegd.descriptors import ENOUGH
+from edgesegd.engine.oom import ENGINES
+from support.calls import every, frames, segment, stub
+from support.running_daemon import RunningDaemon
+
+
+async def segment_compressed(address: str, picture: bytes) -> pb.SegmentImageResponse:
+    """One image in a compressed message."""
+    options = [("grpc.max_receive_message_length", -1)]
+    async with grpc.aio.insecure_channel(
+        address, options=options, compression=grpc.Compression.Gzip
+    ) as channel:
+        service = pb_grpc.SegmentationServiceStub(channel)
+        request = pb.SegmentImageRequest(frame=pb.Frame(data=picture))
+        answer: pb.SegmentImageResponse = await service.SegmentImage(request)  # type: ignore[misc]
+        return answer
+
+
+async def test_compressed_messages_are_refused_and_the_next_call_works(
+    daemon: RunningDaemon, jpeg: bytes
+) -> None:
+    """63 KiB of them hold 63 MiB of zeros."""
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await segment_compressed(daemon.address, jpeg + bytes(1 << 20))
+    assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert "gzip" in (refused.value.details() or "")
+    answers = await segment(daemon.address, [every(), *frames([jpeg])])
+    assert answers[0].status == pb.FRAME_STATUS_OK
+
+
+async def test_compressed_messages_are_taken_where_that_is_asked_for(jpeg: bytes) -> None:
+    with RunningDaemon("--compression=accept") as running:
+        assert (await segment_compressed(running.address, jpeg)).segmentation.labels
+
+
+async def test_a_stream_with_endless_options_is_refused_at_once(
+    daemon: RunningDaemon,
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await segment(daemon.address, [every(classes=[0] * 1_000_000)])
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "1,000,000 classes" in (refused.value.details() or "")
+    async with stub(daemon.address) as service:
+        info = await service.GetServerInfo(pb.GetServerInfoRequest())
+    assert info.models
+
+
+def test_the_engine_and_not_the_front_ends_where_there_is_no_memory(
+    daemon: RunningDaemon,
+) -> None:
+    def score(pid: int | None) -> int:
+        return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+
+    assert score(daemon.engine_pid) == ENGINES > score(daemon.process.pid)
+
+
+def test_the_daemon_may_have_as_many_descriptors_as_the_system_allows(
+    daemon: RunningDaemon,
+) -> None:
+    soft, hard = resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE)
+    assert soft == min(hard, ENOUGH) or hard == resource.RLIM_INFINITY
