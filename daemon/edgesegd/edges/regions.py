@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import weakref
+
 from edgesegd.core.errors import InvalidFrame, Overloaded
 from edgesegd.core.region import LentFrame, Region
 
@@ -11,17 +14,21 @@ RETRY_AFTER = 1.0
 class Regions:
     """The regions that are lent; at most `limit` bytes at a time.
 
-    Their numbers cannot be guessed, so no client can name another's.
+    One that was taken back counts until nobody refers to it any more: frames that wait keep its
+    memory. Their numbers cannot be guessed, so no client can name another's.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._lent: dict[int, Region] = {}
+        self._size = 0
+        # Reentrant, for garbage is collected in the middle of anything, and in any thread.
+        self._lock = threading.RLock()
 
     @property
     def size(self) -> int:
-        """Bytes that are lent now; may be asked by another thread."""
-        return sum(region.size for region in tuple(self._lent.values()))
+        """Bytes that regions hold now; may be asked by another thread."""
+        return self._size
 
     def lend(self, size: int) -> Region:
         """A new region; raises InvalidFrame for a size that makes no sense, else Overloaded."""
@@ -32,8 +39,14 @@ class Regions:
                 f"{self.size:,} of {self._limit:,} bytes are lent already", RETRY_AFTER
             )
         region = Region(size)
+        self._count(size)
+        weakref.finalize(region, self._count, -size).atexit = False
         self._lent[region.number] = region
         return region
+
+    def _count(self, size: int) -> None:
+        with self._lock:
+            self._size += size
 
     def take_back(self, region: Region) -> None:
         """Forget a region; frames in it that wait keep it until they are answered."""

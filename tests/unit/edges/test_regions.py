@@ -56,8 +56,24 @@ def test_all_regions_together_have_a_limit() -> None:
         regions.lend(401)
     regions.lend(400)
     regions.take_back(first)
+    del first
     assert regions.size == 400
     regions.lend(600)
+
+
+def test_a_region_counts_for_as_long_as_a_frame_waits_in_it() -> None:
+    """A client could hold any number otherwise, with a connection after another."""
+    regions = Regions(1000)
+    region = regions.lend(1000)
+    frame = regions.find(region.number, 0, 5)
+    regions.take_back(region)
+    del region
+    assert regions.size == 1000
+    with pytest.raises(Overloaded, match="1,000 of 1,000 bytes are lent already"):
+        regions.lend(1)
+    del frame
+    assert regions.size == 0
+    regions.lend(1000)
 
 
 def test_a_client_cannot_change_the_size_of_its_region() -> None:
