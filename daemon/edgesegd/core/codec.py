@@ -36,6 +36,15 @@ ENOUGH = 0.9
 480 rows are decoded as 240 for a model of 257, in two thirds of the time, and more than 99.5 % of
 DeepLab's labels stay."""
 
+START_OF_SCAN = b"\xff\xda"
+MAX_SCANS = 100
+"""Of a JPEG: each goes over the whole picture. Encoders make about ten; libjpeg's own tools warn of
+files with more than a hundred."""
+RUN_LENGTHS = (1, 2)
+"""Of a BMP's compression: each run is a step of Python in Pillow, and so is each pixel of a gap."""
+COMPRESSION_OF_BMP = slice(30, 34)
+MAX_RUN_LENGTH_PIXELS = 1 << 20
+
 UNPACKS_ANY_BUFFER = tuple(map(int, PIL.__version__.split(".")[:2])) >= (9, 5)
 EXIF_ORIENTATION = 0x0112
 SIDEWAYS = range(5, 9)
@@ -121,8 +130,10 @@ def _decode_file(
     resize: ResizePolicy,
     max_pixels: int,
 ) -> Picture:
-    with Image.open(io.BytesIO(data), formats=[file_format.value.upper()]) as image:
+    file = io.BytesIO(data)
+    with Image.open(file, formats=[file_format.value.upper()]) as image:
         check_pixels(*image.size, max_pixels)
+        _check_work(file_format, data, image, file.tell())
         if file_format is not FrameFormat.JPEG:
             image.load()  # only a JPEG can be decoded at reduced scale
         orientation = _orientation(image)
@@ -134,6 +145,39 @@ def _decode_file(
         image.load()
         upright = image if orientation == UPRIGHT else image.transpose(TURNS[orientation])
         return Picture(_eight_bit(upright), size)
+
+
+def _check_work(
+    file_format: FrameFormat, data: memoryview, image: Image.Image, opened: int
+) -> None:
+    """Raise InvalidFrame for a file that is small, and takes seconds to decode all the same.
+
+    `opened` is how far Pillow has read it.
+    """
+    if file_format is FrameFormat.JPEG and not _has_one_scan(data, image, opened):
+        scans = bytes(data).count(START_OF_SCAN)
+        if scans > MAX_SCANS:
+            raise InvalidFrame(f"the JPEG has {scans:,} scans; at most {MAX_SCANS} are decoded")
+    if file_format is FrameFormat.BMP:
+        compressed = int.from_bytes(data[COMPRESSION_OF_BMP], "little") in RUN_LENGTHS
+        if compressed and image.width * image.height > MAX_RUN_LENGTH_PIXELS:
+            raise InvalidFrame(
+                f"the BMP has {image.width}x{image.height} pixels in run lengths; at most "
+                f"{MAX_RUN_LENGTH_PIXELS:,} are decoded so: send it uncompressed, or as PNG"
+            )
+
+
+def _has_one_scan(data: memoryview, image: Image.Image, opened: int) -> bool:
+    """Whether all of a JPEG is in its first scan, so that no other is read.
+
+    Nearly every JPEG is such, and looking for more of them takes longer than all other checks.
+    Pillow has just read the scan's header, which ISO/IEC 10918-1 describes in B.2.3.
+    """
+    components = len(image.getbands())
+    size = 6 + 2 * components
+    start = START_OF_SCAN + size.to_bytes(2) + components.to_bytes()
+    at = opened - size - len(START_OF_SCAN)
+    return "progressive" not in image.info and data[at : at + len(start)] == start
 
 
 def _orientation(image: Image.Image) -> int:

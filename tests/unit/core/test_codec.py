@@ -309,3 +309,46 @@ def test_of_a_tall_raw_frame_two_rows_are_read_for_each_of_the_models(
     assert picture.size == (6, height)
     assert rgb(picture.pixels)[:, 0, 0].tolist() == [row * 7 for row in shown]
     assert (rgb(picture.pixels) == rgb(picture.pixels)[:, :1, :1]).all()
+
+
+def jpeg_of_scans(count: int, **options: object) -> bytes:
+    """A JPEG whose last scan comes so many times."""
+    data = file_of(gradient(64, 48), "JPEG", **options)
+    at = data.rindex(b"\xff\xda")
+    return data[:at] + data[at:-2] * count + data[-2:]
+
+
+def test_a_progressive_jpeg_of_thousands_of_scans_is_refused_before_it_is_decoded() -> None:
+    assert decode(jpeg_of_scans(50, progressive=True)).size == (64, 48)
+    with pytest.raises(InvalidFrame, match=r"the JPEG has 4,0\d\d scans; at most 100 are decoded"):
+        decode(jpeg_of_scans(4000, progressive=True))
+
+
+def test_a_jpeg_whose_first_scan_holds_all_and_is_not_the_last_is_damaged() -> None:
+    """The decoder stops at the second: no limit is needed there."""
+    with pytest.raises(InvalidFrame, match="the JPEG is damaged"):
+        decode(jpeg_of_scans(4000))
+
+
+def test_a_jpeg_whose_components_have_scans_of_their_own_has_a_limit_of_them_too() -> None:
+    """It is not progressive; libjpeg reads every scan before the first pixel comes."""
+    whole = file_of(gradient(64, 48), "JPEG", subsampling=0)
+    at = whole.index(b"\xff\xda")
+    one = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" + b"\x00" * 100
+    with pytest.raises(InvalidFrame, match="the JPEG has 101 scans"):
+        decode(whole[:at] + one * 101 + b"\xff\xd9")
+
+
+def bmp_of_run_lengths(width: int, height: int) -> bytes:
+    """A BMP of 8 bits whose rows are each a run of one pixel and a gap."""
+    rows = b"\1\1\0\0" * height + b"\0\1"
+    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(rows), 0, 0, 2, 0)
+    offset = 14 + len(header) + 8
+    start = b"BM" + struct.pack("<IHHI", offset + len(rows), 0, 0, offset)
+    return start + header + bytes(8) + rows
+
+
+def test_a_small_bmp_of_many_pixels_in_run_lengths_is_refused_before_it_is_decoded() -> None:
+    assert decode(bmp_of_run_lengths(200, 100)).size == (200, 100)
+    with pytest.raises(InvalidFrame, match=r"49000x1000 pixels in run lengths; at most 1,048,576"):
+        decode(bmp_of_run_lengths(49_000, 1000), max_pixels=10**8)
