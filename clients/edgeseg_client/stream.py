@@ -13,7 +13,7 @@ from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.backoff import Backoff
 from edgeseg_client.carried_exit import CarriedExit
 from edgeseg_client.decode import read_result, read_timing
-from edgeseg_client.errors import Unavailable, WrongAddress
+from edgeseg_client.errors import Overloaded, Unavailable, WrongAddress
 from edgeseg_client.in_flight import InFlight
 from edgeseg_client.intake import Pending
 from edgeseg_client.opening import Call
@@ -33,7 +33,8 @@ class Connection:
 class FrameStream:
     """Sends and receives at the same time; answers every frame exactly once.
 
-    `connect` opens a call and raises `Unavailable` where there is no daemon, `WrongAddress` where
+    `connect` opens a call and raises `Unavailable` where there is no daemon, `Overloaded` where it
+    has too many streams, `WrongAddress` where
     there can be none; nothing is taken from `frames` before the first is open. `limit` is how many
     frames may be taken without their answers having been taken from here.
     """
@@ -93,7 +94,7 @@ class FrameStream:
                     self._backoff.connected(asyncio.get_running_loop().time())
                     taking = taking or asyncio.create_task(self._take())
                     await self._converse(connection)
-                except Unavailable as error:
+                except (Unavailable, Overloaded) as error:
                     # Where there was a daemon before, there may be one again.
                     if isinstance(error, WrongAddress) and taking is None:
                         raise
@@ -201,13 +202,15 @@ class FrameStream:
         latency = time.perf_counter() - pending.given
         self._answers.put_nowait(FrameAnswer(pending.frame_id, status, message, latency))
 
-    async def _recover(self, error: Unavailable) -> None:
+    async def _recover(self, error: Unavailable | Overloaded) -> None:
         """Settles what was sent, and waits until it makes sense to connect again."""
         for lost in self._in_flight.connection_lost():
             self._answer(lost, Status.UNAVAILABLE, str(error))
-        delay = self._backoff.delay(asyncio.get_running_loop().time())
+        wanted = error.retry_after if isinstance(error, Overloaded) else None
+        now = asyncio.get_running_loop().time()
+        delay = self._backoff.delay(now, at_least=wanted or 0.0)
         if delay is None:
-            raise Unavailable(f"gave up after {self._backoff.budget:g} s: {error}") from error
+            raise type(error)(f"gave up after {self._backoff.budget:g} s: {error}") from error
         await asyncio.sleep(delay)
 
 

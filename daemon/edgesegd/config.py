@@ -28,7 +28,12 @@ AUTO = "auto"
 DEFAULT_LISTEN = "127.0.0.1:8460"
 DEFAULT_METRICS_LISTEN = "127.0.0.1:9460"
 
-MOST = {"max_frame_bytes": (1 << 30) - 1, "threads": LARGEST_THREADS, "unary_queue": 100_000}
+MOST = {
+    "max_frame_bytes": (1 << 30) - 1,
+    "threads": LARGEST_THREADS,
+    "unary_queue": 100_000,
+    "max_streams": 100_000,
+}
 """gRPC's limit, twice that of a frame, is a 32-bit number; more threads than that are a slip."""
 
 Value = str | int | float | tuple[str, ...]
@@ -94,6 +99,7 @@ class Config:
         choices=("refuse", "accept"),
     )
     unary_queue: int = option(16, "single images that may wait; one more is refused")
+    max_streams: int = option(256, "streams that may be open at a time; one more is refused")
     drain_seconds: float = option(10.0, "how long frames may be answered after SIGTERM, seconds")
     engine_start_seconds: float = option(60.0, "how long an engine may take to start, seconds")
     engine_answer_seconds: float = option(
@@ -114,7 +120,7 @@ class Config:
         for name, most in MOST.items():
             if getattr(self, name) > most:
                 raise ConfigError(f"{name} cannot be more than {most}, as {getattr(self, name)} is")
-        for name in ("max_frame_bytes", "max_frame_pixels", "unary_queue"):
+        for name in ("max_frame_bytes", "max_frame_pixels", "unary_queue", "max_streams"):
             if getattr(self, name) == 0:
                 raise ConfigError(f"{name} cannot be 0")
         if not self.listen:

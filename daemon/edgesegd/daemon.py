@@ -113,6 +113,7 @@ class Daemon:
                 memory_used=self._heap.used,
             ),
             unary_queue=config.unary_queue,
+            max_streams=config.max_streams,
             server_info=lambda: server_info(
                 self._model, self._limits, self._engine.ready, self._memory_socket
             ),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import resource
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
@@ -10,6 +12,7 @@ import pytest
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg.v1 import segmentation_pb2_grpc as pb_grpc
+from edgeseg_client import Client, Overloaded
 from edgesegd.descriptors import ENOUGH
 from edgesegd.engine.oom import ENGINES
 from support.calls import every, frames, segment, stub
@@ -71,3 +74,48 @@ def test_the_daemon_may_have_as_many_descriptors_as_the_system_allows(
 ) -> None:
     soft, hard = resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE)
     assert soft == min(hard, ENOUGH) or hard == resource.RLIM_INFINITY
+
+
+async def test_one_stream_too_many_is_refused_and_has_its_turn_when_another_ends(
+    jpeg: bytes,
+) -> None:
+    with RunningDaemon("--max-streams=3") as running:
+        async with stub(running.address) as service:
+            calls = [service.Segment() for _ in range(3)]
+            for call in calls:
+                await call.write(every())
+                await call.initial_metadata()
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await segment(running.address, [every()])
+            assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert "the limit of 3 streams is reached" in (refused.value.details() or "")
+            assert ("grpc-retry-pushback-ms", "1000") in tuple(refused.value.trailing_metadata())
+            await calls[0].done_writing()
+            assert await calls[0].code() is grpc.StatusCode.OK
+            answers = await segment(running.address, [every(), *frames([jpeg])])
+            assert answers[0].status == pb.FRAME_STATUS_OK
+
+
+def test_the_client_waits_for_its_stream_while_there_are_too_many(jpeg: bytes) -> None:
+    with RunningDaemon("--max-streams=1") as running:
+        with Client(running.address) as client, Client(running.address) as other:
+            held = threading.Event()
+
+            def frames_of_one() -> Iterator[bytes]:
+                yield jpeg
+                held.wait()
+
+            first = client.stream(frames_of_one(), policy="every")
+            assert next(first).ok
+            threading.Timer(0.3, held.set).start()
+            assert [answer.status for answer in other.stream([jpeg], policy="every")] == ["ok"]
+            assert not list(first)
+            first.close()
+        with Client(running.address, retry_for=0.2) as client, Client(running.address) as other:
+            held.clear()
+            first = other.stream(frames_of_one(), policy="every")
+            assert next(first).ok
+            with pytest.raises(Overloaded, match="the limit of 1 streams is reached"):
+                list(client.stream([jpeg], policy="every"))
+            held.set()
+            assert not list(first)

@@ -32,7 +32,9 @@ async def test_a_stream_without_a_first_message_ends_with_deadline_exceeded(
         metrics=Metrics(CollectorRegistry(), model),
         delegate=lambda: "cpu",
     )
-    service = SegmentationService(desk=desk, unary_queue=1, server_info=pb.GetServerInfoResponse)
+    service = SegmentationService(
+        desk=desk, unary_queue=1, max_streams=1, server_info=pb.GetServerInfoResponse
+    )
     server = grpc.aio.server()
     service.add_to(server)
     port = server.add_insecure_port("127.0.0.1:0")

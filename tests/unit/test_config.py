@@ -46,6 +46,7 @@ OTHER_VALUES: dict[str, tuple[str, object]] = {
     "shared_memory_bytes": ("5", 5),
     "compression": ("accept", "accept"),
     "unary_queue": ("7", 7),
+    "max_streams": ("9", 9),
     "drain_seconds": ("0.5", 0.5),
     "engine_start_seconds": ("2", 2.0),
     "engine_answer_seconds": ("1.5", 1.5),

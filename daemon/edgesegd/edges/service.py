@@ -12,7 +12,7 @@ from typing import Any
 import grpc.aio
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.core.errors import Draining, EdgesegError, InternalFault, InvalidFrame
+from edgesegd.core.errors import Draining, EdgesegError, InternalFault, InvalidFrame, Overloaded
 from edgesegd.core.result import FrameResult
 from edgesegd.edges.desk import Desk
 from edgesegd.edges.names import SERVICE_NAME
@@ -29,6 +29,8 @@ from edgesegd.scheduler.lane import Lane, Overflow
 
 log = logging.getLogger(__name__)
 
+STREAM_RETRY_AFTER = 1.0
+
 StreamContext = grpc.aio.ServicerContext[pb.SegmentRequest, pb.SegmentResponse]
 ImageContext = grpc.aio.ServicerContext[pb.SegmentImageRequest, pb.SegmentImageResponse]
 InfoContext = grpc.aio.ServicerContext[pb.GetServerInfoRequest, pb.GetServerInfoResponse]
@@ -38,10 +40,16 @@ class SegmentationService:
     """Serves streams, single images and questions about the daemon."""
 
     def __init__(
-        self, *, desk: Desk, unary_queue: int, server_info: Callable[[], pb.GetServerInfoResponse]
+        self,
+        *,
+        desk: Desk,
+        unary_queue: int,
+        max_streams: int,
+        server_info: Callable[[], pb.GetServerInfoResponse],
     ) -> None:
         self._desk = desk
         self._unary = Lane(unary_queue, Overflow.REJECT)
+        self._max_streams = max_streams
         self._server_info = server_info
         self._sessions: set[StreamSession] = set()
         self._calls = 0
@@ -110,6 +118,11 @@ class SegmentationService:
         async with self._call(context):
             if self._desk.scheduler.draining:
                 raise Draining("the daemon is stopping; connect again")
+            if len(self._sessions) >= self._max_streams:
+                raise Overloaded(
+                    f"the limit of {self._max_streams} streams is reached; close one, or try again later",
+                    STREAM_RETRY_AFTER,
+                )
             # Sent before any answer, so that a client may wait to know whether it is welcome.
             session = StreamSession(
                 self._desk, _deadline(context), lambda: context.send_initial_metadata(())
