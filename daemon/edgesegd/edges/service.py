@@ -120,7 +120,7 @@ class SegmentationService:
                 raise Draining("the daemon is stopping; connect again")
             if len(self._sessions) >= self._max_streams:
                 raise Overloaded(
-                    f"the limit of {self._max_streams} streams is reached; close one, or try again later",
+                    f"the limit of {self._max_streams} streams is reached; close one, or try later",
                     STREAM_RETRY_AFTER,
                 )
             # Sent before any answer, so that a client may wait to know whether it is welcome.
