@@ -112,6 +112,7 @@ class _Stalling(BaseHTTPRequestHandler):
 
 @pytest.mark.parametrize("number", ENDING)
 def test_a_download_that_is_ended_leaves_nothing_behind(tmp_path: Path, number: int) -> None:
+    _Stalling.end.clear()
     with HTTPServer(("127.0.0.1", 0), _Stalling) as server:
         threading.Thread(target=server.handle_request, daemon=True).start()
         source = f"http://127.0.0.1:{server.server_port}/"

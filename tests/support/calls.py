@@ -15,9 +15,15 @@ STATUS = pb.FrameStatus
 
 
 @asynccontextmanager
-async def stub(address: str) -> AsyncIterator[pb_grpc.SegmentationServiceAsyncStub]:
-    """A stub with a channel of its own that takes results of any size."""
-    options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+async def stub(
+    address: str, *more: tuple[str, int]
+) -> AsyncIterator[pb_grpc.SegmentationServiceAsyncStub]:
+    """A stub with a channel of its own that takes results of any size, and has `more` options."""
+    options = [
+        ("grpc.max_receive_message_length", -1),
+        ("grpc.max_send_message_length", -1),
+        *more,
+    ]
     async with grpc.aio.insecure_channel(address, options=options) as channel:
         yield pb_grpc.SegmentationServiceStub(channel)  # type: ignore[misc]
 
