@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import gc
 import os
@@ -67,14 +68,16 @@ class HeapTrimmer:
             self._trim()
 
     def _trim(self) -> None:
-        if resident_bytes() > self._least + TRIM_BYTES:
-            self._also()
-            gc.collect()
-            ctypes.CDLL(None).malloc_trim(0)
-            self._least = min(self._least, resident_bytes())
+        """Where even that cannot be done, for there is no descriptor or no memory, it is left."""
+        with contextlib.suppress(OSError, MemoryError):
+            if resident_bytes() > self._least + TRIM_BYTES:
+                self._also()
+                gc.collect()
+                ctypes.CDLL(None).malloc_trim(0)
+                self._least = min(self._least, resident_bytes())
 
 
 def resident_bytes() -> int:
-    """The memory that this process has now; Linux only."""
+    """The memory that this process has now; Linux only. Raises OSError."""
     pages = RESIDENT.read_text(encoding="ascii").split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")

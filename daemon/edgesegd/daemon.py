@@ -28,6 +28,7 @@ from edgesegd.core.model.store import resolve_model
 from edgesegd.core.region import why_not_available
 from edgesegd.core.threads import count_cores
 from edgesegd.core.trial import SOFTWARE_ADAPTER
+from edgesegd.edges.call_watch import CallWatch
 from edgesegd.edges.desk import Desk
 from edgesegd.edges.engine_state import EngineState
 from edgesegd.edges.health import Health
@@ -142,7 +143,10 @@ class Daemon:
         self._catch_signals()
         metrics_server = self._serve_metrics()
         compression = self._config.compression == "accept"
-        server = grpc.aio.server(options=server_options(self._limits, compression=compression))
+        server = grpc.aio.server(
+            interceptors=[CallWatch(self._heap.used)],
+            options=server_options(self._limits, compression=compression),
+        )
         try:
             addresses = self._add_services(server)
             if not await self._start_engine():
@@ -190,7 +194,7 @@ class Daemon:
     def _on_serving_ended(self, _serving: asyncio.Task[None]) -> None:
         """Answer the frames that wait: no engine will."""
         self._scheduler.drain()
-        self._scheduler.fail_waiting(InternalFault)
+        self._scheduler.fail_waiting(lambda _job: InternalFault())
 
     async def _drain(self, server: grpc.aio.Server) -> None:
         log.info("draining: answering what was taken, for at most %g s", self._config.drain_seconds)

@@ -6,6 +6,7 @@ import asyncio
 import io
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import grpc
 import psutil
@@ -66,3 +67,26 @@ async def test_after_streams_that_clients_abandon_the_front_is_as_small_as_befor
                 await asyncio.sleep(0.2)
         answers = await segment(running.address, [every(), *frames([jpeg])])
         assert answers[0].status == pb.FRAME_STATUS_OK
+
+
+async def test_after_large_messages_that_are_none_the_front_is_as_small_as_before(
+    tmp_path: Path,
+) -> None:
+    """They never come to a frame's way; nor do those to other services."""
+    methods = (
+        "edgeseg.v1.SegmentationService/SegmentImage",
+        "edgeseg.v1.SegmentationService/GetServerInfo",
+        "grpc.health.v1.Health/Check",
+    )
+    with RunningDaemon("--delegate=cpu", f"--data-dir={tmp_path}") as running:
+        front = psutil.Process(running.process.pid)
+        async with grpc.aio.insecure_channel(running.address) as channel:
+            before = front.memory_info().rss
+            for method in methods:
+                call: Any = channel.unary_unary(f"/{method}")
+                answers = [call(b"\xff" * (20 * MEGABYTE)) for _ in range(6)]
+                await asyncio.gather(*answers, return_exceptions=True)
+            assert front.memory_info().rss > before + 20 * MEGABYTE, "there was a burst"
+        async with asyncio.timeout(60):
+            while front.memory_info().rss > before + 20 * MEGABYTE:
+                await asyncio.sleep(0.2)

@@ -169,3 +169,21 @@ async def test_a_frame_is_answered_whatever_goes_wrong_on_the_way_to_its_engine(
             await board.submit(jpeg)
         assert (await board.submit(jpeg)).planes
         assert board.causes == ["fault"]
+
+
+async def test_poisonous_frames_in_a_row_are_each_told_and_keep_good_ones_waiting_no_longer(
+    jpeg: bytes,
+) -> None:
+    """The pause before an engine's start is for those that fail by themselves."""
+    poison = jpeg + b"poison"
+
+    def kill(link: EngineLink, job: Job) -> None:
+        if job.data == poison:
+            os.kill(link.pid, signal.SIGKILL)
+
+    async with serving(kill) as board:
+        for _ in range(4):
+            with pytest.raises(EngineFailed, match="do not send"):
+                await board.submit(poison)
+        assert (await board.submit(jpeg)).planes
+        assert board.causes == ["crash"] * 4 * MOST_TRIES

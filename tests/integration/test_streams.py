@@ -96,8 +96,8 @@ async def test_a_client_that_leaves_in_mid_frame_costs_others_nothing(
 
 
 FIXED_WINDOW = ("grpc.http2.bdp_probe", 0)
-"""Of a client, which takes 64 KB of answers that it does not read: about a thousand SUPERSEDED ones.
-Else gRPC lets it grow."""
+"""Of a client, which takes 64 KB of answers that it does not read: about 1000 SUPERSEDED ones.
+Else gRPC lets that grow."""
 
 
 @pytest.mark.parametrize("policy", [pb.QUEUE_POLICY_LATEST, pb.QUEUE_POLICY_EVERY])

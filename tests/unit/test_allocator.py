@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import gc
 import subprocess
 import sys
 
 import pytest
 
+from edgesegd import allocator
 from edgesegd.allocator import is_glibc
 
 CHILD = """
@@ -47,3 +51,28 @@ def reserved_after_threads(arenas: str) -> int:
 @pytest.mark.skipif(not is_glibc(), reason="only glibc has arenas")
 def test_threads_share_one_arena_of_the_allocator() -> None:
     assert reserved_after_threads("as ever") - reserved_after_threads("one") >= 2
+
+
+async def test_memory_is_given_back_again_after_a_time_in_which_that_cannot_be_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where no descriptor is left to look at how much there is."""
+    looked = asyncio.Event()
+
+    def fail() -> int:
+        looked.set()
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    given_back = asyncio.Event()
+    monkeypatch.setattr(allocator, "TRIM_SECONDS", 0.01)
+    trimmer = allocator.HeapTrimmer(also=given_back.set)
+    running = asyncio.create_task(trimmer.run())
+    await asyncio.sleep(0)
+    monkeypatch.setattr(allocator, "resident_bytes", fail)
+    trimmer.used()
+    await looked.wait()
+    monkeypatch.setattr(allocator, "resident_bytes", lambda: 1 << 40)
+    trimmer.used()
+    await given_back.wait()
+    running.cancel()
+    gc.unfreeze()

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import mmap
 import os
 import tempfile
+
+REFUSED = {errno.ENOSYS, errno.EPERM, errno.EACCES}
+"""How memfd_create fails where it never works."""
 
 
 class Arena:
@@ -24,9 +28,12 @@ class Arena:
     @classmethod
     def create(cls, *, slots: int, slot_size: int) -> Arena:
         """A new arena; its `fd` can be inherited by a child."""
-        fd = anonymous_file()
-        os.ftruncate(fd, slots * slot_size)
-        return cls(fd, slots=slots, slot_size=slot_size)
+        fd = anonymous_file(slots * slot_size)
+        try:
+            return cls(fd, slots=slots, slot_size=slot_size)
+        except BaseException:
+            os.close(fd)
+            raise
 
     def slot(self, number: int) -> memoryview:
         """The bytes of one slot, writable."""
@@ -46,12 +53,33 @@ class Arena:
             self._map.close()
 
 
-def anonymous_file() -> int:
-    """The descriptor of a file in memory, or of an unlinked one where there is no such thing.
+def anonymous_file(size: int = 0) -> int:
+    """The descriptor of a file of so many bytes in memory, or unlinked where there is none such.
 
     The platform may lack it, and a sandbox or an old kernel may refuse it. Raises OSError.
     """
-    with contextlib.suppress(AttributeError, OSError):
-        return os.memfd_create("edgeseg")
+    try:
+        descriptor = os.memfd_create("edgeseg")
+    except AttributeError:
+        return _unlinked_file(size)
+    except OSError as error:
+        if error.errno not in REFUSED:
+            raise
+        return _unlinked_file(size)
+    try:
+        os.ftruncate(descriptor, size)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _unlinked_file(size: int) -> int:
+    """The same in the folder for temporary files, which TMPDIR names.
+
+    It has its room from the start: where a disk is full later, writing ends the process (SIGBUS).
+    """
     with tempfile.TemporaryFile() as file:
+        if size:
+            os.posix_fallocate(file.fileno(), 0, size)
         return os.dup(file.fileno())

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import socket
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from socketserver import TCPServer, ThreadingMixIn
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from edgesegd.core.errors import CannotListen
 from edgesegd.edges.listening import resolve
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 log = logging.getLogger(__name__)
 
@@ -79,8 +84,26 @@ class _ServerV6(_Server):
 class _Silent(WSGIRequestHandler):
     timeout = SILENT_SECONDS
 
+    def get_stderr(self) -> io.StringIO:
+        """Where wsgiref writes its tracebacks."""
+        return io.StringIO()
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # named by the base
         """Scrapes are not news."""
+
+
+def _refusing(page: WSGIApplication) -> WSGIApplication:
+    """The same page, which refuses a request that it fails of, such as one with an odd header."""
+
+    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            return page(environ, start_response)
+        except Exception as error:  # noqa: BLE001 # whatever it makes of the client's bytes
+            log.debug("a request for metrics cannot be served: %s", error)
+            start_response("400 Bad Request", [("Content-Type", "text/plain")])
+            return [b"this request cannot be served; ask for /metrics without an Accept header\n"]
+
+    return serve
 
 
 class MetricsServer:
@@ -97,7 +120,7 @@ class MetricsServer:
                 f"cannot serve metrics on {host}:{port}: {error.strerror}; "
                 "choose another address with --metrics-listen"
             ) from None
-        self._server.set_app(make_wsgi_app(registry))
+        self._server.set_app(_refusing(make_wsgi_app(registry)))
         self.address = f"{host}:{self._server.server_port}"
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="metrics", daemon=True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
 from edgeseg.v1 import segmentation_pb2 as pb
@@ -11,6 +12,7 @@ from edgesegd.core.errors import (
     Draining,
     EdgesegError,
     Expired,
+    InternalFault,
     InvalidFrame,
     InvalidOptions,
     Unimplemented,
@@ -21,6 +23,8 @@ from edgesegd.edges.requests import FrameTag, tag_frame
 from edgesegd.edges.responses import answer_error, answer_result, timing_until_now
 from edgesegd.scheduler.job import Job
 from edgesegd.scheduler.lane import Lane, Overflow
+
+log = logging.getLogger(__name__)
 
 WINDOW = {pb.QUEUE_POLICY_LATEST: 16, pb.QUEUE_POLICY_EVERY: 4}
 """Frames of a stream that may be unanswered; then nothing is read until one is answered."""
@@ -162,6 +166,9 @@ class StreamSession:
             job = self._submit(tag, request)
         except EdgesegError as error:
             self._outbox.put_nowait((tag, error.without_history(), 0.0))
+        except Exception:
+            log.exception("a frame failed by a fault of the daemon")
+            self._outbox.put_nowait((tag, InternalFault(), 0.0))
         else:
             job.answer.add_done_callback(lambda _: self._answered(tag, job))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -11,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edgesegd.core.errors import CheckFailed, EdgesegError, EngineDistrusted, EngineUnfit
+from edgesegd.core.errors import CheckFailed, EngineDistrusted, EngineUnfit
 from edgesegd.core.labels import OutputTensor
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.core.preprocess import Pixels, Preprocessor
@@ -51,6 +52,7 @@ class DriftCheck:
         self._preprocessor = Preprocessor(reference)
         self._every = every
         self._until_next = 0
+        self._confirm = False
         self._differed: deque[bool] = deque(maxlen=NEWEST)
         self._found: tuple[type[EngineUnfit], str] | None = None
         self._loaded: LoadedModel | None = None
@@ -70,20 +72,23 @@ class DriftCheck:
     def look(self, pixels: Pixels, output: OutputTensor) -> None:
         """A frame was run; it is checked if it is due and the thread is free."""
         self._until_next -= 1
-        if self._until_next >= 0 or self._loaded is None or self._output is not None:
+        due = self._until_next < 0 or self._confirm
+        if not due or self._loaded is None or self._output is not None:
             return
-        self._until_next = self._every - 1
+        self._until_next, self._confirm = self._every - 1, False
         self._preprocessor.to_tensor(pixels, self._loaded.input())
         self._output = np.array(output)
         self._work.release()
 
     def _run(self) -> None:
         if sys.platform == "linux":
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+            with contextlib.suppress(OSError):  # a sandbox
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         try:
             loaded = self._load_reference()
-        except EdgesegError as error:
-            print(f"the delegate is not checked: {error}", file=sys.stderr, flush=True)  # noqa: T201 # the front logs it
+        except Exception as error:  # noqa: BLE001 # the CPU cannot run the model, or has no memory
+            why = str(error) or type(error).__name__
+            print(f"the delegate is not checked: {why}", file=sys.stderr, flush=True)  # noqa: T201 # the front logs it
             return
         self._loaded = loaded
         try:
@@ -102,7 +107,7 @@ class DriftCheck:
         self._differed.append(bool(difference))
         if not difference:
             return
-        self._until_next = 0
+        self._confirm = True
         if self._differed.count(True) >= CONFIRMED:
             self._found = EngineDistrusted, difference
 

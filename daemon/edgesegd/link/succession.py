@@ -134,6 +134,7 @@ class Succession:
         for rung in set(rungs):
             if isinstance(rung, Rung):
                 self._ladder.clear(rung, certain=certain)
+        self._backoff.reset()
         self._changed.set()
 
     def worked(self) -> None:

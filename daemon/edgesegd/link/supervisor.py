@@ -82,8 +82,13 @@ class Supervisor:
                 await running.link.close()
 
     def _give_up(self, error: NoEngine) -> None:
+        """Answer what waits; a frame that engines were lost with alone is not to come again."""
+
+        def answer(job: Job) -> NoEngine | EngineFailed:
+            return failed_with(job, str(error)) if len(job.losses) > 1 else NoEngine(str(error))
+
         if self._alone:
-            self._scheduler.fail_waiting(lambda: NoEngine(str(error)))
+            self._scheduler.fail_waiting(answer)
 
 
 class _Feeding:
@@ -204,5 +209,10 @@ class _Feeding:
             self._scheduler.give_back(job)
             return
         self._succession.clear(job.losses, certain=True)
-        often = f"{len(job.losses)} engines failed with this frame in them"
-        job.settle(EngineFailed(f"{often}, the last: {lost}; do not send it again"))
+        job.settle(failed_with(job, str(lost)))
+
+
+def failed_with(job: Job, last: str) -> EngineFailed:
+    """What a frame is answered that engines were lost with, again and again."""
+    often = f"{len(job.losses)} engines failed with this frame in them"
+    return EngineFailed(f"{often}, the last: {last}; do not send it again")

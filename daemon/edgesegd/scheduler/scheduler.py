@@ -142,15 +142,15 @@ class Scheduler:
         """Take no more frames; those that wait are still served."""
         self._draining = True
 
-    def fail_waiting(self, make_error: Callable[[], EdgesegError]) -> None:
-        """Answer every waiting frame with an error."""
+    def fail_waiting(self, make_error: Callable[[Job], EdgesegError]) -> None:
+        """Answer every waiting frame with its error."""
         for job in list(self._again):
-            job.settle(make_error())
+            job.settle(make_error(job))
         self._again.clear()
         for lane in self._lanes:
             for job in list(lane):
                 lane.remove(job)
-                job.settle(make_error())
+                job.settle(make_error(job))
 
     def _next(self) -> Lane | None:
         """The lane to take a frame from."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -90,3 +91,40 @@ def test_views_that_are_still_held_outlive_the_arena() -> None:
         slot[:4] = b"held"
         arena.close()
         assert bytes(slot[:4]) == b"held"
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_an_arena_that_cannot_be_mapped_leaves_no_descriptor() -> None:
+    before = descriptors()
+    for _ in range(3):
+        with pytest.raises((OSError, OverflowError)):
+            Arena.create(slots=1, slot_size=1 << 62)
+    assert descriptors() == before
+
+
+def test_a_file_in_the_place_of_memory_has_its_room_from_the_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A disk that is full later would end the process that writes to it."""
+
+    def refuse(_name: str) -> int:
+        raise OSError(errno.ENOSYS, "refused")
+
+    monkeypatch.setattr(os, "memfd_create", refuse)
+    arena = Arena.create(slots=2, slot_size=1 << 20)
+    assert os.fstat(arena.fd).st_blocks * 512 >= 2 << 20
+    arena.close()
+    with pytest.raises(OSError, match=r"No space|too large"):
+        Arena.create(slots=1, slot_size=1 << 50)
+
+
+def test_no_descriptor_left_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_name: str) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "memfd_create", refuse)
+    with pytest.raises(OSError, match="Too many open files"):
+        Arena.create(slots=1, slot_size=1000)

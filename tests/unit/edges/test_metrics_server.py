@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
@@ -169,3 +170,19 @@ def test_a_name_is_served_at_the_address_that_is_said(registry: CollectorRegistr
         assert scrape(server.address) == {"edgeseg_test": 7}
     finally:
         server.close()
+
+
+@pytest.mark.parametrize(
+    "accept", ["text/plain;version=x", "application/openmetrics-text; version=abc"]
+)
+def test_a_header_that_is_odd_is_refused_and_no_news(
+    registry: CollectorRegistry, capfd: pytest.CaptureFixture[str], accept: str
+) -> None:
+    with closing(MetricsServer(registry, "127.0.0.1", 0)) as server:
+        request = urllib.request.Request(  # http
+            f"http://{server.address}/metrics", headers={"Accept": accept}
+        )
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            urllib.request.urlopen(request, timeout=10).close()
+        assert scrape(server.address) == {"edgeseg_test": 7}
+    assert capfd.readouterr().err == ""

@@ -27,6 +27,8 @@ from edgesegd.edges.desk import Desk
 from edgesegd.edges.metrics import Metrics
 from edgesegd.edges.regions import Regions
 from edgesegd.edges.session import WINDOW, StreamSession
+from edgesegd.scheduler.job import Job
+from edgesegd.scheduler.lane import Lane
 from edgesegd.scheduler.scheduler import Scheduler
 from support.model_specs import model_spec
 
@@ -280,3 +282,20 @@ async def test_a_result_that_comes_after_its_client_left_is_not_kept() -> None:
     for _ in range(10):
         await asyncio.sleep(0)
     assert [type(each) for each in gc.get_referrers(result)] == []
+
+
+async def test_a_frame_is_answered_whatever_goes_wrong_when_it_is_queued(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    board, failures = Board(), [MemoryError(), RuntimeError("unforeseen")]
+    submit = board.scheduler.submit
+
+    def failing(lane: Lane, job: Job) -> None:
+        if failures:
+            raise failures.pop()
+        submit(lane, job)
+
+    monkeypatch.setattr(board.scheduler, "submit", failing)
+    with board.answering(lambda: RESULT):
+        found = [each.status async for each in board.session().responses(requests(EVERY, frame, 3))]
+    assert sorted(found) == [pb.FRAME_STATUS_OK, *[pb.FRAME_STATUS_INTERNAL] * 2]

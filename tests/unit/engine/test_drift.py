@@ -100,16 +100,20 @@ def test_a_check_that_fails_replaces_the_engine_and_is_not_taken_for_a_lie(
     assert "MemoryError" in capfd.readouterr().err
 
 
-def test_a_delegate_whose_model_the_cpu_cannot_run_is_not_checked(
-    capfd: pytest.CaptureFixture[str],
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [(ModelUnsupported("a custom operator"), "a custom operator"), (MemoryError(), "MemoryError")],
+)
+def test_a_delegate_whose_model_the_cpu_cannot_load_is_said_not_to_be_checked(
+    capfd: pytest.CaptureFixture[str], error: Exception, why: str
 ) -> None:
     model = model_spec()
 
     def refuse() -> LoadedModel:
-        raise ModelUnsupported("a custom operator")
+        raise error
 
     check = DriftCheck(model, model, refuse, every=1)
-    while "not checked: a custom operator" not in capfd.readouterr().err:
+    while f"not checked: {why}" not in capfd.readouterr().err:
         pass
     check.look(np.asarray(Image.new("RGB", (8, 8))), OTHERS)
     check.raise_if_found()

@@ -98,3 +98,14 @@ async def test_time_in_which_this_process_was_stopped_does_not_count() -> None:
     loop.call_soon(time.sleep, 1.0)  # nothing runs meanwhile
     loop.call_later(1.1, came.set_result, None)
     assert await waiting
+
+
+async def test_what_came_while_this_process_was_stopped_to_the_end_of_the_wait_is_read() -> None:
+    """It goes on just when the time is over: nothing is late, and the answer not read yet."""
+    loop = asyncio.get_running_loop()
+    came = loop.create_future()
+    waiting = asyncio.create_task(done_within(0.3, came))
+    await asyncio.sleep(0)
+    loop.call_soon(time.sleep, 0.3)  # nothing runs meanwhile
+    loop.call_later(0.35, came.set_result, None)
+    assert await waiting

@@ -343,7 +343,7 @@ async def test_all_frames_that_wait_can_be_failed() -> None:
     opened(scheduler, *lanes)
     jobs = [each for lane in lanes for each in submitted(scheduler, lane, 1)]
     scheduler.pause(lanes[0])
-    scheduler.fail_waiting(lambda: EngineFailed("no engine"))
+    scheduler.fail_waiting(lambda _: EngineFailed("no engine"))
     errors = [await error_of(each) for each in jobs]
     assert [str(each) for each in errors] == ["no engine"] * 2
     assert errors[0] is not errors[1], "a traceback of its own"
@@ -440,7 +440,7 @@ class Model:
             self.dice.choice(self.handed_out).settle(self.dice.choice(outcomes))
 
     def fail_waiting(self) -> None:
-        self.scheduler.fail_waiting(lambda: EngineFailed("none left"))
+        self.scheduler.fail_waiting(lambda _: EngineFailed("none left"))
 
     def check(self) -> None:
         assert len(set(self.handed_out)) == len(self.handed_out), "handed out twice"
