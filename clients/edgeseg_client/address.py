@@ -70,8 +70,10 @@ def find_socket(address: str) -> str:
         raise Unavailable(
             f"there is no socket {path!r}; the daemon makes it when it starts there"
         ) from error
-    except OSError:  # such as a folder that may not be read; gRPC will say so
-        return f"unix:{quote(encoded)}"
+    except OSError as error:
+        raise WrongAddress(f"{path!r} cannot be reached: {error.strerror}") from error
     if not stat.S_ISSOCK(mode):
         raise WrongAddress(f"{path!r} is no socket")
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise WrongAddress(f"this user may not use the socket {path!r}")
     return f"unix:{quote(encoded)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, Unpack
 
@@ -14,7 +15,7 @@ from edgeseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
 from edgeseg_client import retry
 from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.backoff import Backoff
-from edgeseg_client.carried_exit import CarriedExit, run_in_thread
+from edgeseg_client.carried_exit import CarriedExit, run_in_daemon_thread, run_in_thread
 from edgeseg_client.channel import open_channel
 from edgeseg_client.decode import read_result
 from edgeseg_client.errors import ClientClosed, Expired, InvalidRequest, Unavailable
@@ -130,8 +131,10 @@ class AsyncClient:
         info = await self.info(timeout=timeout) if needs_info(checked) else None
         request = pb.SegmentImageRequest(options=options_message(checked, info))
         pixel_format, ring = checked.get("pixel_format", "rgb"), await self._ring(timeout)
-        try:  # files are read and pixels copied beside the event loop
-            slot = await run_in_thread(write_frame, request.frame, frame, age, pixel_format, ring)
+        # Files are read and pixels copied beside the event loop.
+        run = run_in_daemon_thread if isinstance(frame.image, str | PathLike) else run_in_thread
+        try:
+            slot = await run(write_frame, request.frame, frame, age, pixel_format, ring)
         except CarriedExit as carried:
             raise carried.raised from carried.raised.__cause__
 

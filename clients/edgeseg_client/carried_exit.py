@@ -8,8 +8,9 @@ it. So what is no ordinary error travels in one.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import ParamSpec, TypeVar
 
 _Arguments = ParamSpec("_Arguments")
@@ -51,6 +52,41 @@ async def run_in_thread(
             return function(*arguments, **options)
 
     return await asyncio.to_thread(call)
+
+
+async def run_in_daemon_thread(
+    function: Callable[_Arguments, _Returned],
+    *arguments: _Arguments.args,
+    **options: _Arguments.kwargs,
+) -> _Returned:
+    """The same in a thread that nobody waits for at Python's end: reading a file may take for ever.
+
+    Starting it takes longer than handing over to one that is there.
+    """
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[_Returned] = loop.create_future()
+
+    def settle(returned: list[_Returned], error: Exception | None) -> None:
+        if outcome.done():  # nobody waits any more
+            return
+        if error is not None:
+            outcome.set_exception(error)
+        else:
+            outcome.set_result(returned[0])
+
+    def call() -> None:
+        returned: list[_Returned] = []
+        failed: Exception | None = None
+        try:
+            with carry_exits():
+                returned.append(function(*arguments, **options))
+        except Exception as error:  # noqa: BLE001  # it is raised where the outcome is awaited
+            failed = error
+        with suppress(RuntimeError):  # the loop was closed meanwhile
+            loop.call_soon_threadsafe(settle, returned, failed)
+
+    threading.Thread(target=call, name="edgeseg-file", daemon=True).start()
+    return await outcome
 
 
 def is_cancelled() -> bool:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import ctypes
 import os
 import socket
+import warnings
 from typing import Final
 from weakref import WeakSet
 
 import grpc
 
 from edgeseg_client.errors import ForkedProcess
+from edgeseg_client.grpc_import import fork_handlers_are_on
 
 
 class ForkGuard:
@@ -28,7 +30,7 @@ class ForkGuard:
         self._channels: WeakSet[grpc.aio.Channel] = WeakSet()
         self._sockets: WeakSet[socket.socket] = WeakSet()
         if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-            os.register_at_fork(after_in_child=self._cut_off)
+            os.register_at_fork(before=self._warn, after_in_child=self._cut_off)
 
     def check(self) -> None:
         """Raises `ForkedProcess` where gRPC cannot be used in this process."""
@@ -50,6 +52,17 @@ class ForkGuard:
             self._sockets.add(thing)
         else:
             self._channels.add(thing)
+
+    def _warn(self) -> None:
+        """In the parent, before it forks: the child may crash whatever it does."""
+        if self._used and fork_handlers_are_on():
+            warnings.warn(
+                "gRPC was imported before edgeseg_client, with its handlers of forks, which crash"
+                " forked processes once a client was used: import edgeseg_client first, or set"
+                " GRPC_ENABLE_FORK_SUPPORT=0",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
     def _cut_off(self) -> None:
         """In the child; nothing here may wait for what a thread of the parent holds."""

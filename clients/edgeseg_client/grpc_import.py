@@ -44,6 +44,13 @@ def _without_standard_descriptors() -> Iterator[None]:
             os.close(descriptor)
 
 
-if "grpc" not in sys.modules:
+def fork_handlers_are_on() -> bool:
+    """Whether gRPC has its handlers of forks after all: somebody else imported it before."""
+    return not _IMPORTED_HERE and os.environ.get(_VARIABLE, "1").lower() not in _OFF
+
+
+_IMPORTED_HERE: Final = "grpc" not in sys.modules
+_OFF: Final = ("0", "false", "no")
+if _IMPORTED_HERE:
     with _without_fork_support(), _without_standard_descriptors():
         import grpc  # noqa: F401

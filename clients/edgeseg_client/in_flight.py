@@ -20,6 +20,11 @@ class InFlight:
         self._unsent: deque[Pending] = deque()
         self._sent: dict[int, Pending] = {}
 
+    @property
+    def sent(self) -> int:
+        """How many were sent."""
+        return len(self._sent)
+
     def __len__(self) -> int:
         return len(self._unsent) + len(self._sent)
 
@@ -56,3 +61,27 @@ class InFlight:
             return sent
         self._unsent.extendleft(reversed(sent))
         return []
+
+
+class Window:
+    """How many frames may be sent without an answer: all that there are, as long as all is well.
+
+    Half as many as before after a connection that broke before its first answer, down to one, and
+    one more with each answer. A proxy that ends a call after so many bytes would otherwise be sent
+    the same frames again and again.
+    """
+
+    def __init__(self, largest: int) -> None:
+        self.size = self._largest = largest
+        self._any_answer = False
+
+    def answered(self) -> None:
+        """A frame was answered."""
+        self._any_answer = True
+        self.size = min(self._largest, self.size + 1)
+
+    def lost(self, sent: int) -> None:
+        """The connection broke, and so many frames had no answer."""
+        if sent and not self._any_answer:
+            self.size = max(1, min(self.size, sent) // 2)
+        self._any_answer = False

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
+import traceback
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -15,9 +18,9 @@ from collections.abc import (
 from functools import partial
 from itertools import islice
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
-from edgeseg_client.carried_exit import carry_exits, run_in_thread
+from edgeseg_client.carried_exit import CarriedExit, carry_exits, run_in_daemon_thread
 
 _Item = TypeVar("_Item")
 _Taken = TypeVar("_Taken")
@@ -47,7 +50,7 @@ async def _pull_async(
                 item = await anext(source)
             except StopAsyncIteration:
                 return
-        yield await run_in_thread(take, item)
+        yield await run_in_daemon_thread(take, item)
 
 
 async def _pull_blocking(
@@ -63,11 +66,7 @@ async def _pull_blocking(
     def work() -> None:
         taken = takes()
         while (future := wanted.get()) is not None:
-            try:
-                with carry_exits():
-                    settle = partial(_settle, future, list(islice(taken, 1)), None)
-            except Exception as error:  # noqa: BLE001  # it is raised where the item is awaited
-                settle = partial(_settle, future, [], error)
+            settle = partial(_settle, future, *_next_of(taken))
             try:
                 loop.call_soon_threadsafe(settle)
             except RuntimeError:  # the loop was closed meanwhile
@@ -85,6 +84,35 @@ async def _pull_blocking(
             yield taken[0]
     finally:
         wanted.put(None)
+
+
+def _next_of(taken: Iterator[_Taken]) -> tuple[list[_Taken], Exception | None]:
+    """The next item in a list, or what was raised in its place; neither at the end.
+
+    Does not return in a process that the source forked: the loop and who waits are the parent's.
+    """
+    pid, items, failed = os.getpid(), list[_Taken](), None
+    try:
+        with carry_exits():
+            items = list(islice(taken, 1))
+    except Exception as error:  # noqa: BLE001  # it is raised where the item is awaited
+        failed = error
+    if os.getpid() != pid:
+        _end_process(failed)
+    return items, failed
+
+
+def _end_process(error: Exception | None) -> NoReturn:
+    """Ends a process that the source forked, as Python ends one by an error, or by none."""
+    raised = error.raised if isinstance(error, CarriedExit) else error
+    status = 0 if raised is None else 1
+    if isinstance(raised, SystemExit) and isinstance(raised.code, int | None):
+        status = raised.code or 0
+    elif raised is not None:
+        traceback.print_exception(raised)
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.flush()
+    os._exit(status)
 
 
 def _settle(

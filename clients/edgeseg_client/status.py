@@ -76,6 +76,8 @@ _STATUS_KEY: Final = "edgeseg-status"
 _PUSHBACK_KEY: Final = "grpc-retry-pushback-ms"
 # gRPC refuses a message over its receive limit with the code that also means a full queue.
 _TOO_LARGE: Final = "larger than max"
+# What gRPC makes of the HTTP status of a proxy whose limit a call is over.
+_TOO_LARGE_FOR_PROXY: Final = "status: 413"
 # What gRPC says of a server that answers in another protocol, such as HTTP/1.
 _NOT_GRPC: Final = "Failed parsing HTTP/2"
 # A daemon's own INTERNAL, from one that does not say its status yet.
@@ -121,6 +123,11 @@ def _error_without_status(code: grpc.StatusCode, details: str) -> EdgesegClientE
             )
         case grpc.StatusCode.INTERNAL if details == _DAEMONS_FAULT:
             return ServerFault(details)
+        case grpc.StatusCode.UNKNOWN if _TOO_LARGE_FOR_PROXY in details:
+            return InvalidRequest(
+                "a proxy lets no call of so many bytes through; see its limit, such as nginx's"
+                f" client_max_body_size ({details})"
+            )
         case grpc.StatusCode.INTERNAL | grpc.StatusCode.UNKNOWN:
             # As "Stream removed", "RST_STREAM" or an HTTP status; or "Internal error from Core",
             # where a message was being written when the call ended.

@@ -14,7 +14,7 @@ from edgeseg_client.backoff import Backoff
 from edgeseg_client.carried_exit import CarriedExit
 from edgeseg_client.decode import read_result, read_timing
 from edgeseg_client.errors import Overloaded, Unavailable, WrongAddress
-from edgeseg_client.in_flight import InFlight
+from edgeseg_client.in_flight import InFlight, Window
 from edgeseg_client.intake import Pending
 from edgeseg_client.opening import Call
 from edgeseg_client.shared_memory import Ring
@@ -53,6 +53,7 @@ class FrameStream:
         self._in_flight = in_flight
         self._backoff = backoff
         self._slots = asyncio.Semaphore(limit)
+        self._window = Window(limit)
         self._changed = asyncio.Event()
         self._source_ended = False
         self._answers: asyncio.Queue[FrameAnswer | None] = asyncio.Queue()
@@ -106,6 +107,7 @@ class FrameStream:
             if taking is None:
                 await self._frames.aclose()
             else:
+                _raise_exit(taking)
                 await _end(taking)
 
     async def _take(self) -> None:
@@ -165,9 +167,10 @@ class FrameStream:
     async def _next_unsent(self) -> Pending | None:
         """The next frame to send, waiting for one; None once there will be no more."""
         while True:
-            pending = self._in_flight.next_unsent()
-            if pending is not None or self._source_ended:
-                return pending
+            if self._in_flight.sent < self._window.size:
+                pending = self._in_flight.next_unsent()
+                if pending is not None or self._source_ended:
+                    return pending
             self._changed.clear()
             await self._changed.wait()
 
@@ -176,6 +179,8 @@ class FrameStream:
             while isinstance(response := await call.read(), pb.SegmentResponse):
                 self._backoff.reset()
                 pending = self._in_flight.answered(response.frame_id)
+                self._window.answered()
+                self._changed.set()
                 if pending is not None:
                     self._deliver(pending, response)
         if not self._finished:
@@ -204,6 +209,7 @@ class FrameStream:
 
     async def _recover(self, error: Unavailable | Overloaded) -> None:
         """Settles what was sent, and waits until it makes sense to connect again."""
+        self._window.lost(self._in_flight.sent)
         for lost in self._in_flight.connection_lost():
             self._answer(lost, Status.UNAVAILABLE, str(error))
         wanted = error.retry_after if isinstance(error, Overloaded) else None
@@ -212,6 +218,14 @@ class FrameStream:
         if delay is None:
             raise type(error)(f"gave up after {self._backoff.budget:g} s: {error}") from error
         await asyncio.sleep(delay)
+
+
+def _raise_exit(taking: asyncio.Task[None]) -> None:
+    """Raises the source's exit, before any error that a lost daemon has brought about."""
+    if taking.done() and not taking.cancelled():
+        error = taking.exception()
+        if isinstance(error, CarriedExit):
+            raise error
 
 
 async def _end(*tasks: asyncio.Task[None]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeseg_client import Client, FrameAnswer, Status, Unavailable
+from edgeseg_client import Client, FrameAnswer, InvalidRequest, Status, Unavailable
 from support.running_daemon import RunningDaemon
 from support.running_nginx import RunningNginx
 
@@ -55,6 +55,19 @@ def test_a_stream_survives_a_proxys_limit_of_what_one_call_may_send(
         assert answered_once_and_ok(list(client.stream([jpeg] * frames, policy="every")), frames)
 
 
+@pytest.mark.parametrize("share", [0.14, 0.3, 0.6, 0.9])
+def test_a_stream_of_frames_that_only_together_are_over_a_proxys_limit_gets_every_answer(
+    daemon: RunningDaemon, tmp_path: Path, jpeg: bytes, share: float
+) -> None:
+    """The limit ends the call before the first answer, where many are sent at once."""
+    frame = jpeg + bytes(int(share * (1 << 20)) - len(jpeg))
+    with (
+        RunningNginx(tmp_path, daemon.address, limit="1m") as nginx,
+        Client(nginx.address, retry_for=60) as client,
+    ):
+        assert answered_once_and_ok(list(client.stream([frame] * 20, policy="every")), 20)
+
+
 def test_a_frame_over_a_proxys_limit_is_an_error_that_names_the_limit_and_others_work(
     daemon: RunningDaemon, tmp_path: Path, jpeg: bytes
 ) -> None:
@@ -65,8 +78,8 @@ def test_a_frame_over_a_proxys_limit_is_an_error_that_names_the_limit_and_others
         Client(nginx.address, retry_for=1) as client,
     ):
         assert patient.segment(jpeg).delegate  # nginx is ready
-        with pytest.raises(Unavailable, match="client_max_body_size"):
-            client.segment(big)
+        with pytest.raises(InvalidRequest, match="client_max_body_size"):
+            patient.segment(big)  # at once
         with pytest.raises(Unavailable, match="client_max_body_size"):
             list(client.stream([jpeg, big, jpeg], policy="every"))
         small, too_big, last = patient.stream([jpeg, big, jpeg], policy="latest", in_flight=1)

@@ -10,7 +10,13 @@ from edgeseg_client.cli import info, segment, stream
 from edgeseg_client.cli.exit_codes import ExitCode, UsageError
 from edgeseg_client.cli.parser import build_parser
 from edgeseg_client.cli.standard_streams import lasting_streams
-from edgeseg_client.errors import AccessDenied, EdgesegClientError, InvalidRequest, Unavailable
+from edgeseg_client.errors import (
+    AccessDenied,
+    EdgesegClientError,
+    InvalidRequest,
+    Unavailable,
+    WrongAddress,
+)
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -59,6 +65,8 @@ def _run(argv: Sequence[str] | None) -> ExitCode:
 def _explain(error: Exception, server: str) -> tuple[ExitCode, str]:
     """The exit status, and a line that says what to do."""
     match error:
+        case WrongAddress():
+            return ExitCode.UNREACHABLE, f"{server} is not where a daemon serves gRPC: {error}"
         case Unavailable():
             return ExitCode.UNREACHABLE, (
                 f"no daemon answers at {server} ({error}); start one with `edgesegd serve`,"

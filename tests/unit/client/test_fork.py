@@ -267,3 +267,63 @@ print("parent")
 """,
         daemon,
     )
+
+
+def test_a_fork_in_a_source_ends_the_child_as_it_wants_and_the_stream_goes_on(
+    daemon: ScriptedDaemon,
+) -> None:
+    run(
+        """
+def source(end):
+    yield GOOD
+    pid = os.fork()
+    if pid == 0:
+        end()
+        return
+    statuses.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    yield GOOD
+
+def fail():
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    raise ValueError("the child's own")
+
+statuses = []
+with Client(ADDRESS) as client:
+    for end in (lambda: sys.exit(3), lambda: sys.exit(), lambda: None, fail):
+        answers = list(client.stream(source(end), policy="every"))
+        assert [answer.ok for answer in answers] == [True] * 2
+assert statuses == [3, 0, 0, 1], statuses
+print("child parent")
+""",
+        daemon,
+    )
+
+
+@pytest.mark.parametrize("support", ["", "0"])
+def test_a_fork_with_grpcs_own_handlers_is_warned_of_where_they_were_not_left_out(
+    daemon: ScriptedDaemon, support: str
+) -> None:
+    """They are chosen when gRPC is imported, which a program may do before."""
+    program = """
+import grpc, os, sys
+from edgeseg_client import Client
+with Client(sys.argv[1]) as client:
+    client.info()
+if os.fork() == 0:
+    os._exit(0)
+os.wait()
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program, daemon.address],
+        env={
+            **{name: value for name, value in os.environ.items() if "FORK" not in name},
+            **({"GRPC_ENABLE_FORK_SUPPORT": support} if support else {}),
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "GRPC_VERBOSITY": "NONE",
+        },
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=True,
+    )
+    assert ("import edgeseg_client first" in ended.stderr) == (not support)

@@ -2,7 +2,7 @@
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.age import FrameAge
-from edgeseg_client.in_flight import InFlight
+from edgeseg_client.in_flight import InFlight, Window
 from edgeseg_client.intake import Pending
 
 
@@ -69,3 +69,32 @@ def test_with_latest_the_frames_of_a_lost_connection_are_not_sent_again() -> Non
     assert [pending.key for pending in in_flight.connection_lost()] == [0, 1, 2]
     assert unsent(in_flight) == [3]
     assert len(in_flight) == 1
+
+
+def test_a_connection_that_breaks_before_its_first_answer_halves_what_is_sent_at_once() -> None:
+    window = Window(8)
+    sizes = [window.size]
+    for sent in (8, 4, 2, 1, 1):
+        window.lost(sent)
+        sizes.append(window.size)
+    assert sizes == [8, 4, 2, 1, 1, 1]
+
+
+def test_each_answer_lets_one_more_frame_be_sent_up_to_all() -> None:
+    window = Window(3)
+    window.lost(3)
+    sizes = []
+    for _ in range(4):
+        window.answered()
+        sizes.append(window.size)
+    assert sizes == [2, 3, 3, 3]
+
+
+def test_a_connection_that_breaks_after_an_answer_or_before_any_frame_changes_nothing() -> None:
+    window = Window(8)
+    window.lost(0)
+    window.answered()
+    window.lost(8)
+    assert window.size == 8
+    window.lost(8)
+    assert window.size == 4, "the next one had no answer"

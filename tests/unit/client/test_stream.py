@@ -478,3 +478,46 @@ print(next(answers).ok)
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "True\n", "")
     assert script.stream_ended.wait(60)
+
+
+def test_a_picture_that_cannot_be_read_to_its_end_holds_nobody_up(
+    daemon: ScriptedDaemon, tmp_path: Path
+) -> None:
+    """As on a network that hangs; Python waits for no such thread at its end."""
+    os.mkfifo(tmp_path / "endless.jpg")
+    program = f"""
+import os, signal, threading
+from edgeseg_client import Client
+signal.signal(signal.SIGINT, signal.default_int_handler)
+with Client({daemon.address!r}) as client:
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    try:
+        client.segment({str(tmp_path / "endless.jpg")!r})
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+    ended = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n" + program,
+        ],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (0, "interrupted\n"), ended.stderr
+
+
+def test_an_exit_of_the_source_is_not_lost_with_the_daemon(
+    daemon: ScriptedDaemon,
+) -> None:
+    def source() -> Iterator[bytes]:
+        yield GOOD
+        daemon.kill()
+        sys.exit(7)
+
+    with Client(daemon.address, retry_for=0.3) as client, pytest.raises(SystemExit, match="7"):
+        list(client.stream(source(), policy="every"))
