@@ -81,6 +81,7 @@ async def test_the_cpu_serves_until_a_faster_delegate_takes_over_which_a_restart
         assert not any("probing" in line for line in again.output)
 
 
+@pytest.mark.slow
 async def test_a_change_of_the_library_is_probed_while_the_cpu_serves(
     board: Path, picture: bytes
 ) -> None:

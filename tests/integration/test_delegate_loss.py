@@ -128,7 +128,8 @@ async def test_a_delegate_that_floods_its_output_goes_on_serving(
     assert {answer.segmentation.delegate for answer in answers.values()} == {"fake_delegate"}
 
 
-@pytest.mark.parametrize("ms", [2500, pytest.param(11_000, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("ms", [2500, 11_000])
 async def test_a_delegate_that_takes_seconds_for_an_invoke_serves(
     fake_delegate: Path, jpeg: bytes, ms: int
 ) -> None:

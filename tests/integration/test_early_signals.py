@@ -44,16 +44,14 @@ def wait_until(condition: Callable[[], bool]) -> None:
 def starting(*command: str, ignored: int = 0) -> Iterator[subprocess.Popen[bytes]]:
     """A process that is stopped as soon as SIGTERM does not kill it any more."""
 
-    def ignore() -> None:
-        if ignored:
-            signal.signal(ignored, signal.SIG_IGN)
-
+    before = signal.signal(ignored, signal.SIG_IGN) if ignored else None  # a child inherits it
     with subprocess.Popen(
         [sys.executable, "-m", "edgesegd", *command],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        preexec_fn=ignore,  # noqa: PLW1509 # no other thread forks here
     ) as process:
+        if before is not None:
+            signal.signal(ignored, before)
         try:
             wait_until(lambda: has_signal(process.pid, "SigCgt", signal.SIGTERM))
             process.send_signal(signal.SIGSTOP)

@@ -151,6 +151,7 @@ async def test_no_process_to_be_had_for_an_engine(
                 break
 
 
+@pytest.mark.slow
 async def test_a_front_that_was_stopped_finds_its_engine_well(
     fake_delegate: Path, jpeg: bytes
 ) -> None:

@@ -13,12 +13,9 @@ def catch_early_signals(*, serving: bool) -> None:
     A daemon that was stopped before it served has done all that it took: status 0. Another command
     cleans up and ends with 128 + n. A signal that is ignored, as under nohup, stays so.
     """
-    handlers = {
-        signal.SIGTERM: _leave if serving else _unwind,
-        signal.SIGHUP: _terminate if serving else _unwind,
-    }
-    if serving:
-        handlers[signal.SIGINT] = _leave
+    handlers = {signal.SIGINT: _leave} if serving else {}
+    handlers[signal.SIGHUP] = _terminate if serving else _unwind
+    handlers[signal.SIGTERM] = _leave if serving else _unwind
     for number, handler in handlers.items():
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)

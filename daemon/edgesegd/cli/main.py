@@ -12,8 +12,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command, without `argv` that of this process; the exit status."""
     if argv is None:
         argv, serving = sys.argv[1:], sys.argv[1:2] == ["serve"]
-        catch_early_signals(serving=serving)
         try:
+            catch_early_signals(serving=serving)
             from edgesegd.cli.streams import prepare_streams  # noqa: PLC0415 # after the signals
 
             prepare_streams(serving=serving)

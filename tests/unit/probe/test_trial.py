@@ -73,6 +73,7 @@ async def test_a_cancelled_trial_that_cannot_be_killed_holds_nobody_up(
         await trying
 
 
+@pytest.mark.slow
 async def test_a_trial_may_take_longer_than_each_of_its_steps(order: Order) -> None:
     timeout = StepTimeout(4)
     measured = await try_delegate(order("claim=add,mode=slow,ms=600"), timeout=timeout)
