@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from types import FrameType
+
+Handler = Callable[[int, FrameType | None], None]
 
 
 def catch_early_signals(*, serving: bool) -> None:
@@ -13,7 +16,7 @@ def catch_early_signals(*, serving: bool) -> None:
     A daemon that was stopped before it served has done all that it took: status 0. Another command
     cleans up and ends with 128 + n. A signal that is ignored, as under nohup, stays so.
     """
-    handlers = {signal.SIGINT: _leave} if serving else {}
+    handlers: dict[signal.Signals, Handler] = {signal.SIGINT: _leave} if serving else {}
     handlers[signal.SIGHUP] = _terminate if serving else _unwind
     handlers[signal.SIGTERM] = _leave if serving else _unwind
     for number, handler in handlers.items():
