@@ -81,7 +81,13 @@ def by_the_cpu_at_last(answer: pb.SegmentResponse) -> bool:
     return answer.frame_id >= 59 and answer.segmentation.delegate == "cpu"
 
 
-@pytest.mark.parametrize(("mode", "cause"), FAULTS.items())
+@pytest.mark.parametrize(
+    ("mode", "cause"),
+    [
+        pytest.param(*each, marks=pytest.mark.slow if each[0] == "hang" else ())
+        for each in FAULTS.items()
+    ],
+)
 async def test_the_cpu_takes_over_from_a_failed_delegate_until_it_works_again(
     fake_delegate: Path, tmp_path: Path, jpeg: bytes, mode: str, cause: str
 ) -> None:
@@ -153,6 +159,7 @@ async def test_the_cpu_serves_while_a_delegate_hangs_at_its_start(
         assert running.metric("edgeseg_degraded") == 1
 
 
+@pytest.mark.slow
 async def test_frames_do_not_wait_for_a_forced_delegate_that_hangs(
     fake_delegate: Path, tmp_path: Path, jpeg: bytes
 ) -> None:

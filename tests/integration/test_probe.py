@@ -70,6 +70,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 def test_probe_says_why_each_delegate_is_not_used(fake_delegate: Path) -> None:
     found = probe(*(f"{fake_delegate}:{options}" for options in REFUSED))
     told = {options: (found[options]["verdict"], found[options]["reason"]) for options in REFUSED}
@@ -85,7 +86,7 @@ def test_probe_says_why_each_delegate_is_not_used(fake_delegate: Path) -> None:
     assert found["vx"]["reason"] == "no device: /dev/galcore"
 
 
-@pytest.mark.parametrize("at", ["create", "invoke"])
+@pytest.mark.parametrize("at", [pytest.param("create", marks=pytest.mark.slow), "invoke"])
 def test_probe_ends_a_delegate_that_hangs(fake_delegate: Path, at: str) -> None:
     found = probe(f"{fake_delegate}:mode=hang,at={at}", timeout=6)
     assert found[f"mode=hang,at={at}"]["reason"] == f"no answer in 6 s, in {at}"
