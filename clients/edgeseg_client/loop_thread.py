@@ -117,7 +117,10 @@ class LoopThread:
                 self._loop.run_until_complete(_cancel(tasks))
 
     def _complete(self, shutdown: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        self._loop.run_until_complete(shutdown())
+        # At its end Python 3.12 starts no thread any more, which one of them needs; by then Python
+        # itself has waited for what it is to wait for.
+        with contextlib.suppress(RuntimeError):
+            self._loop.run_until_complete(shutdown())
 
     def _let_go(self) -> None:
         """Ends the wait of every caller that is left."""

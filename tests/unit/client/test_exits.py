@@ -216,3 +216,21 @@ def test_an_interrupt_ends_a_caller_whose_source_blocks(client: Client) -> None:
         list(client.stream(source(), policy="every"))
     release.set()
     assert client.segment(GOOD).model == "toy"
+
+
+def test_a_program_that_leaves_its_client_open_ends_without_a_word(daemon: ScriptedDaemon) -> None:
+    """The event loop ends at Python's end, when no thread can be started any more."""
+    program = f"""
+from edgeseg_client import Client
+client = Client({daemon.address!r})
+assert client.segment({GOOD!r}).model == "toy"
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "GRPC_VERBOSITY": "NONE"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
