@@ -10,10 +10,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 CHUNK = 1 << 16
-LEFT_BEHIND: list[subprocess.Popen[bytes]] = []
+LEFT_BEHIND: list[int] = []
 """Processes that could not be killed. They may yet end, and are reaped before the next starts."""
+OPEN = Path("/dev/fd")
+"""The descriptors of this process."""
 LONGEST_LINE = 4096
 """Bytes of output that are told as one line; of a longer one the last."""
 
@@ -36,11 +39,8 @@ class Child:
     behind. `pid` is its process id, `ended` is done once it has ended, with its status.
     """
 
-    def __init__(
-        self, process: subprocess.Popen[bytes], descriptor: int | None, output: _Output | None
-    ) -> None:
-        self.pid = process.pid
-        self._process = process
+    def __init__(self, pid: int, descriptor: int | None, output: _Output | None) -> None:
+        self.pid = pid
         self._descriptor = descriptor
         self._output = output
         self.ended: asyncio.Task[int] = asyncio.create_task(self._wait())
@@ -58,27 +58,24 @@ class Child:
 
         `tell` is given each line that it writes to its output. Raises OSError.
         """
-        LEFT_BEHIND[:] = [process for process in LEFT_BEHIND if process.poll() is None]
+        LEFT_BEHIND[:] = [pid for pid in LEFT_BEHIND if not reaped(pid)]
         output = _Output(tell) if tell is not None else None
-        sink = subprocess.DEVNULL if output is None else output.sink
+        sink = null = os.open(os.devnull, os.O_RDWR)
+        if output is not None:
+            sink = output.sink
         try:
-            process = subprocess.Popen(  # noqa: ASYNC220 # takes milliseconds, in any thread
-                [sys.executable, "-m", module, *map(str, descriptors)],
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=sink,
-                pass_fds=descriptors,
-                start_new_session=True,
-            )
-            descriptor = process_descriptor(process)
+            command = [sys.executable, "-m", module, *map(str, descriptors)]
+            pid = spawn(command, stdin=null, stdout=sink, descriptors=descriptors)
+            descriptor = process_descriptor(pid)
         except BaseException:
             if output is not None:
                 output.close()
             raise
         finally:
+            os.close(null)
             if output is not None:
                 os.close(output.sink)
-        return cls(process, descriptor, output)
+        return cls(pid, descriptor, output)
 
     def kill(self) -> None:
         """End it and all that it started, at once."""
@@ -93,14 +90,14 @@ class Child:
     def forget(self) -> None:
         """Leave it alone: a driver holds it in the kernel, and it cannot be killed."""
         self.ended.cancel()
-        LEFT_BEHIND.append(self._process)
+        LEFT_BEHIND.append(self.pid)
 
     async def _wait(self) -> int:
         if self._descriptor is None:
-            status = await asyncio.to_thread(self._process.wait)
+            status = await asyncio.to_thread(wait_for, self.pid)
         else:
             await readable(self._descriptor)
-            status = self._process.wait()
+            status = wait_for(self.pid)
         self.kill()  # what it left behind
         return status
 
@@ -111,20 +108,80 @@ class Child:
             self._output.close()
 
 
-def process_descriptor(process: subprocess.Popen[bytes]) -> int | None:
+def spawn(command: Sequence[str], *, stdin: int, stdout: int, descriptors: Sequence[int]) -> int:
+    """The id of a new process, in a session of its own, that inherits `descriptors`.
+
+    `stdout` is its standard error too. `subprocess` forks where no process is to be had by vfork,
+    and then gRPC's handlers of forks may hang for ever (grpcio 1.51); posix_spawn never forks.
+    Raises OSError.
+    """
+    if not hasattr(os, "posix_spawn"):  # Android before 9
+        process = subprocess.Popen(
+            command,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stdout,
+            pass_fds=descriptors,
+            start_new_session=True,
+        )
+        process.returncode = 0  # it is waited for by its id
+        return process.pid
+    standard = [(stdin, 0), (stdout, 1), (stdout, 2)]
+    kept = [(number, number) for number in descriptors]  # so they stay open, says POSIX
+    return os.posix_spawn(
+        command[0],
+        list(command),
+        os.environ,
+        file_actions=[
+            *((os.POSIX_SPAWN_CLOSE, number) for number in foreign(descriptors)),
+            *((os.POSIX_SPAWN_DUP2, ours, theirs) for ours, theirs in standard + kept),
+        ],
+        setsid=True,
+        setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # Python ignores them
+    )
+
+
+def foreign(ours: Sequence[int]) -> list[int]:
+    """What a new process would inherit beside the standard three and `ours`.
+
+    Python and gRPC open all with close-on-exec. Other libraries do not, and whoever started the
+    daemon may have left it some; held open by an engine, they would outlive it.
+    """
+    found = []
+    for number in {int(path.name) for path in OPEN.iterdir()} - {0, 1, 2} - set(ours):
+        with contextlib.suppress(OSError):  # it is closed by now, as that of the listing is
+            if os.get_inheritable(number):
+                found.append(number)
+    return found
+
+
+def wait_for(pid: int) -> int:
+    """How a child ended; waits until it does. Minus a signal's number, or a status."""
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def reaped(pid: int) -> bool:
+    """Whether a child has ended; it is not to be asked of again then."""
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] != 0
+    except ChildProcessError:  # a thread waited for it
+        return True
+
+
+def process_descriptor(pid: int) -> int | None:
     """A descriptor that can be read once the process has ended; None where only a thread can wait.
 
     Where none is left the process is killed, for nobody would know of it; raises OSError.
     """
     try:
-        return os.pidfd_open(process.pid)
+        return os.pidfd_open(pid)
     except AttributeError:  # not Linux
         return None
     except OSError as error:
         if error.errno == errno.ENOSYS:  # Linux before 5.3
             return None
-        process.kill()
-        process.wait()
+        os.kill(pid, signal.SIGKILL)
+        wait_for(pid)
         raise
 
 

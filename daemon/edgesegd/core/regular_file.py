@@ -19,18 +19,17 @@ def read_regular_file(path: Path, largest: int) -> bytes:
     # Without O_NONBLOCK opening a FIFO waits for somebody to write it.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISDIR(mode):
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
             raise UnusableFile("it is a folder, and a file is needed")
-        if not stat.S_ISREG(mode):
+        if not stat.S_ISREG(status.st_mode):
             raise UnusableFile("it is not a regular file")
+        if status.st_size > largest:
+            raise UnusableFile(f"it is larger than {largest / (1 << 20):g} MiB")
         with open(descriptor, "rb", closefd=False) as file:
-            content = file.read(largest + 1)
+            return file.read()
     finally:
         os.close(descriptor)
-    if len(content) > largest:
-        raise UnusableFile(f"it is larger than {largest / (1 << 20):g} MiB")
-    return content
 
 
 def say_why(error: OSError) -> str:

@@ -12,9 +12,9 @@ import warnings
 from pathlib import Path
 
 from edgesegd.core.arena import Arena
-from edgesegd.core.errors import EdgesegError, ModelInvalid
+from edgesegd.core.errors import EdgesegError
 from edgesegd.core.messages import WARM_UPS, EngineSetup, WarmedUp, error_message, from_line
-from edgesegd.core.model.reading import read_model
+from edgesegd.core.model.reading import read_same_model
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.engine.borrowed import BorrowedRegions
 from edgesegd.engine.engine import Engine
@@ -52,7 +52,7 @@ def main(socket_fd: int, descriptors_fd: int, arena_fd: int) -> None:
 
 def load_engine(setup: EngineSetup) -> Engine:
     """The engine that `setup` describes; raises a StartupError."""
-    model = read_unchanged(setup.model_path, setup.model_sha256, setup.model_name)
+    model = read_same_model(Path(setup.model_path), setup.model_sha256, setup.model_name)
     runtime = load_runtime(setup.runtime)
     return Engine(
         model,
@@ -72,15 +72,7 @@ def read_reference(setup: EngineSetup, model: ModelSpec) -> ModelSpec | None:
         return model
     if not setup.reference_path:
         return None
-    return read_unchanged(setup.reference_path, setup.reference_sha256)
-
-
-def read_unchanged(path: str, expected: str, name: str | None = None) -> ModelSpec:
-    """The model that the front read; raises ModelInvalid where another lies there by now."""
-    model = read_model(Path(path), name)
-    if model.sha256 != expected:
-        raise ModelInvalid(f"{path} was replaced while it was served; restart the daemon")
-    return model
+    return read_same_model(Path(setup.reference_path), setup.reference_sha256)
 
 
 if __name__ == "__main__":

@@ -21,10 +21,10 @@ import numpy as np
 from PIL import Image
 
 from edgesegd.core.codec import Picture
-from edgesegd.core.errors import EdgesegError, ModelInvalid
+from edgesegd.core.errors import EdgesegError
 from edgesegd.core.geometry import fit
 from edgesegd.core.messages import error_message, from_line, to_line
-from edgesegd.core.model.reading import read_model
+from edgesegd.core.model.reading import read_same_model
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.core.options import ResizePolicy
 from edgesegd.core.preprocess import Preprocessor, resize_picture
@@ -65,9 +65,7 @@ def main(socket_fd: int) -> None:
 
 def run(order: TrialOrder, say: Say) -> Measured:
     """Load, compare, time; raises what the loading raises."""
-    model = read_model(Path(order.model_path))
-    if model.sha256 != order.model_sha256:
-        raise ModelInvalid(f"{model.path} was replaced while it was probed; probe it again")
+    model = read_same_model(Path(order.model_path), order.model_sha256)
     runtime = load_runtime(order.runtime)
     threads = order.threads or runtime.default_threads()
     loaded = load_model(

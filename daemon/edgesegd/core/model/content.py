@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from edgesegd.core.errors import ModelInvalid
-from edgesegd.core.model.file_bytes import read_model_bytes
+from edgesegd.core.model.file_bytes import read_model_bytes, require_same
 from edgesegd.core.model.shorten import shorten_graph
 from edgesegd.core.model.spec import ModelSpec
 
@@ -17,8 +16,7 @@ from edgesegd.core.model.spec import ModelSpec
 def read_content(model: ModelSpec) -> bytes:
     """The whole file; raises ModelInvalid where it is not the one that `model` tells of."""
     content = read_model_bytes(model.path)
-    if sha256(content).hexdigest() != model.sha256:
-        raise ModelInvalid(f"{model.path} was replaced while it was read; start again to use it")
+    require_same(model.path, sha256(content).hexdigest(), model.sha256)
     return content
 
 

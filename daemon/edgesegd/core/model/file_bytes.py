@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 from typing import Final
 
 from edgesegd.core.errors import ModelInvalid, ModelMissing
+from edgesegd.core.regular_file import read_regular_file, say_why
 
 LARGEST_MODEL: Final = 1 << 30
 
@@ -26,22 +26,23 @@ def read_model_bytes(path: Path) -> bytes:
     replaced meanwhile. Raises `ModelMissing` or `ModelInvalid`.
     """
     try:
-        status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise ModelInvalid(f"{path} is a folder, but a .tflite file is needed")
-        if not stat.S_ISREG(status.st_mode):
-            raise ModelInvalid(f"{path} is not a regular file")
-        if status.st_size > LARGEST_MODEL:
-            raise ModelInvalid(f"{path} has {status.st_size} bytes; at most 1 GiB can be served")
-        data = path.read_bytes()
+        data = read_regular_file(path, LARGEST_MODEL)
     except (FileNotFoundError, NotADirectoryError):
         raise ModelMissing(
             f"there is no model at {path}; `edgesegd models list` shows those that there are"
         ) from None
-    except (OSError, ValueError) as fault:
-        raise ModelInvalid(f"{path} cannot be read: {fault}") from fault
+    except OSError as error:
+        raise ModelInvalid(f"{path} cannot be read: {say_why(error)}") from error
+    except ValueError as error:
+        raise ModelInvalid(f"{path} cannot be read: {error}") from error
     _refuse_foreign(path, data)
     return data
+
+
+def require_same(path: Path, digest: str, expected: str) -> None:
+    """Raise `ModelInvalid` where the SHA-256 of what lies at `path` is another than it was."""
+    if digest != expected:
+        raise ModelInvalid(f"{path} was replaced since it was first read; start again to use it")
 
 
 def _refuse_foreign(path: Path, data: bytes) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edgesegd.core.errors import ConfigError, ModelInvalid
 from edgesegd.core.model.classes import choose_classes
-from edgesegd.core.model.file_bytes import read_model_bytes
+from edgesegd.core.model.file_bytes import read_model_bytes, require_same
 from edgesegd.core.model.image_input import find_image_input
 from edgesegd.core.model.mask_output import find_mask_output
 from edgesegd.core.model.metadata import read_metadata
@@ -41,6 +41,13 @@ def read_model(path: Path, name: str | None = None) -> ModelSpec:
         raise ModelInvalid(f"{path}: {fault}") from fault
     except ConfigError as fault:
         raise ConfigError(f"{sidecar.path}: {fault}") from fault
+
+
+def read_same_model(path: Path, digest: str, name: str | None = None) -> ModelSpec:
+    """As `read_model`; raises ModelInvalid too where its SHA-256 is not `digest` any more."""
+    model = read_model(path, name)
+    require_same(path, model.sha256, digest)
+    return model
 
 
 def _name_of(path: Path) -> str:
