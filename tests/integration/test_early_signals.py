@@ -126,3 +126,15 @@ def test_a_download_that_is_ended_leaves_nothing_behind(tmp_path: Path, number: 
     assert process.returncode == 128 + number
     assert b"Traceback" not in told
     assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_the_client_ends_without_a_traceback_while_it_is_imported() -> None:
+    edgeseg = Path(sys.executable).with_name("edgeseg")
+    with subprocess.Popen(
+        [edgeseg, "info"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        maps = Path(f"/proc/{process.pid}/maps")
+        wait_until(lambda: HEAVY in maps.read_text(encoding="utf-8"))
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=30) == (b"", b"")
+    assert process.returncode == 130
