@@ -98,7 +98,7 @@ class Config:
         "compressed messages of clients: a few kilobytes of them can inflate to megabytes",
         choices=("refuse", "accept"),
     )
-    unary_queue: int = option(16, "single images that may wait; one more is refused")
+    unary_queue: int = option(16, "single images of a client that may wait; one more is refused")
     max_streams: int = option(256, "streams that may be open at a time; one more is refused")
     drain_seconds: float = option(10.0, "how long frames may be answered after SIGTERM, seconds")
     engine_start_seconds: float = option(60.0, "how long an engine may take to start, seconds")

@@ -15,6 +15,7 @@ from edgesegd.core.errors import EngineFailed, InternalFault
 from edgesegd.core.frame import FrameFormat, FrameSpec
 from edgesegd.core.options import ResultOptions
 from edgesegd.core.result import FrameResult
+from edgesegd.link import ladder
 from edgesegd.link.ladder import Ladder
 from edgesegd.link.link import EngineLink
 from edgesegd.link.succession import Succession
@@ -26,6 +27,12 @@ from support.builtin_engine import builtin_setup
 
 BEST, LAST = 2, 1
 """Threads, by which the two choices are told apart; both are the CPU."""
+
+
+@pytest.fixture(autouse=True)
+def _any_start_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a busy machine decides which delegate is started again."""
+    monkeypatch.setattr(ladder, "QUICK_START_SECONDS", 30.0)
 
 
 class Board:

@@ -15,7 +15,9 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.core.errors import Draining, EdgesegError, InternalFault, InvalidFrame, Overloaded
 from edgesegd.core.result import FrameResult
 from edgesegd.edges.desk import Desk
+from edgesegd.edges.image_lanes import ImageLanes
 from edgesegd.edges.names import SERVICE_NAME
+from edgesegd.edges.peer import client_of
 from edgesegd.edges.requests import (
     FrameTag,
     parse_image_request,
@@ -25,7 +27,7 @@ from edgesegd.edges.requests import (
 from edgesegd.edges.responses import segmentation, timing_until_now
 from edgesegd.edges.session import StreamSession
 from edgesegd.edges.status import grpc_status, trailing_metadata
-from edgesegd.scheduler.lane import Lane, Overflow
+from edgesegd.scheduler.lane import Lane
 
 log = logging.getLogger(__name__)
 
@@ -48,14 +50,13 @@ class SegmentationService:
         server_info: Callable[[], pb.GetServerInfoResponse],
     ) -> None:
         self._desk = desk
-        self._unary = Lane(unary_queue, Overflow.REJECT)
+        self._images = ImageLanes(desk.scheduler, unary_queue)
         self._max_streams = max_streams
         self._server_info = server_info
         self._sessions: set[StreamSession] = set()
         self._calls = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        desk.scheduler.open(self._unary)
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Serve `edgeseg.v1` on `server`.
@@ -125,7 +126,10 @@ class SegmentationService:
                 )
             # Sent before any answer, so that a client may wait to know whether it is welcome.
             session = StreamSession(
-                self._desk, _deadline(context), lambda: context.send_initial_metadata(())
+                self._desk,
+                client_of(context.peer()),
+                _deadline(context),
+                lambda: context.send_initial_metadata(()),
             )
             self._sessions.add(session)
             try:
@@ -142,7 +146,8 @@ class SegmentationService:
             if isinstance(request, InvalidFrame):
                 raise request
             tag = tag_frame(request.frame)
-            result, timing = await self._segment_image(tag, request, _deadline(context))
+            with self._images.of(client_of(context.peer())) as lane:
+                result, timing = await self._segment_image(lane, tag, request, _deadline(context))
             return pb.SegmentImageResponse(
                 frame_id=tag.frame_id,
                 captured_unix_ns=tag.captured_unix_ns,
@@ -159,12 +164,16 @@ class SegmentationService:
         return self._server_info()
 
     async def _segment_image(
-        self, tag: FrameTag, request: pb.SegmentImageRequest, deadline: float | None
+        self,
+        lane: Lane,
+        tag: FrameTag,
+        request: pb.SegmentImageRequest,
+        deadline: float | None,
     ) -> tuple[FrameResult, pb.Timing]:
         queued = 0.0
         try:
             options = self._desk.options(request.options)
-            job = self._desk.submit(self._unary, tag, request.frame, options, deadline)
+            job = self._desk.submit(lane, tag, request.frame, options, deadline)
             result = await job.answer
             queued = job.queued_seconds
         except EdgesegError as error:

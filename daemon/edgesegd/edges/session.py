@@ -19,6 +19,7 @@ from edgesegd.core.errors import (
 )
 from edgesegd.core.result import FrameResult
 from edgesegd.edges.desk import Desk
+from edgesegd.edges.peer import Client
 from edgesegd.edges.requests import FrameTag, tag_frame
 from edgesegd.edges.responses import answer_error, answer_result, timing_until_now
 from edgesegd.scheduler.job import Job
@@ -44,7 +45,9 @@ Answered = tuple[FrameTag, Outcome, float]
 
 
 class StreamSession:
-    """Serves one `Segment` call; awaits `on_accepted` when its options are known to be good.
+    """Serves one `Segment` call of `client`.
+
+    It awaits `on_accepted` when the options are known to be good.
 
     With LATEST one frame waits and a newer one supersedes it; with EVERY all wait. Memory is
     bounded by WINDOW and UNREAD_RESULTS whatever the client does.
@@ -53,10 +56,12 @@ class StreamSession:
     def __init__(
         self,
         desk: Desk,
+        client: Client,
         call_deadline: float | None,
         on_accepted: Callable[[], Awaitable[None]],
     ) -> None:
         self._desk = desk
+        self._client = client
         self._on_accepted = on_accepted
         self._call_deadline = call_deadline
         self._options = desk.options(pb.SegmentationOptions())
@@ -150,7 +155,7 @@ class StreamSession:
         if policy == pb.QUEUE_POLICY_EVERY:
             self._lane = Lane(WINDOW[policy], Overflow.REJECT)
         self._lane.weight = WEIGHTS[priority]
-        self._desk.scheduler.open(self._lane)
+        self._desk.scheduler.open(self._lane, self._client)
 
     async def _take(self, request: pb.SegmentRequest) -> None:
         if request.WhichOneof("message") == "options":

@@ -136,6 +136,7 @@ class _Feeding:
             for job, task in self._jobs.items():
                 task.cancel()
                 job.settle(Draining("the daemon stopped before the frame was segmented"))
+                self._scheduler.finish(job, 0.0)
         if self._is_lost():
             raise self._loss or EngineLost("crash", "it ended while it had nothing to do")
 
@@ -165,6 +166,7 @@ class _Feeding:
         busy, soon = bool(self._jobs), time.monotonic() >= self._pace.next_at
         while (job := self._scheduler.take(busy=busy, soon=soon)) and job.expired():
             job.settle(Expired("too old before it was invoked"))
+            self._scheduler.finish(job, 0.0)
         return job
 
     async def _segment(self, job: Job) -> None:
@@ -175,18 +177,21 @@ class _Feeding:
             result = await self._link.segment(job, answer_seconds=patience)
         except EngineLost as lost:
             self._lose(lost)
+            job.spent += self._took(begun)
             self._give_back(job, lost)
         except EdgesegError as error:
             job.settle(error)
+            self._scheduler.finish(job, self._took(begun))
         except Exception:
             log.exception("a frame failed by a fault of the daemon")
             # What is still to come from the engine may belong to another frame.
             self._lose(EngineLost("fault", "a fault of the daemon; its log says more"))
             job.settle(InternalFault())
+            self._scheduler.finish(job, 0.0)
         else:
-            now = time.monotonic()
-            self._bound.observe(now - max(begun, self._answered))
-            self._answered = now
+            took = self._took(begun)
+            self._bound.observe(took)
+            self._scheduler.finish(job, took)
             self._pace.learn(result)
             self._succession.worked()
             if len(job.losses) > 1:  # another delegate was lost by this frame again and again
@@ -197,6 +202,15 @@ class _Feeding:
             self._pace.answered(time.monotonic(), more=bool(self._jobs))
             self._look_again()
             self._news.set()
+
+    def _took(self, begun: float) -> float:
+        """How long the engine was about a frame that is answered now, in seconds.
+
+        One that was given to it behind another has its time from the other's answer on.
+        """
+        now = time.monotonic()
+        took, self._answered = now - max(begun, self._answered), now
+        return took
 
     def _lose(self, lost: EngineLost) -> None:
         self._loss = self._loss or lost
@@ -210,6 +224,7 @@ class _Feeding:
             return
         self._succession.clear(job.losses, certain=True)
         job.settle(failed_with(job, str(lost)))
+        self._scheduler.finish(job, job.spent)
 
 
 def failed_with(job: Job, last: str) -> EngineFailed:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from edgesegd.core.errors import EdgesegError
 from edgesegd.core.frame import FrameSpec
 from edgesegd.core.options import ResultOptions
 from edgesegd.core.region import LentFrame
 from edgesegd.core.result import FrameResult
+
+if TYPE_CHECKING:
+    from edgesegd.scheduler.lane import Lane
 
 
 @dataclass(slots=True, eq=False)
@@ -19,8 +23,9 @@ class Job:
 
     `received`, `deadline` and `taken` are times of `time.monotonic`: when the frame came, after
     when it must not be invoked, when an engine took it. `losses` names the delegate of each engine
-    that was lost with the frame in it. `answer` is settled exactly once, with a result or an
-    EdgesegError; who is no longer interested cancels it.
+    that was lost with the frame in it, `spent` is how many seconds they were about it. `lane` is
+    where it waited. `answer` is settled exactly once, with a result or an EdgesegError; who is no
+    longer interested cancels it.
     """
 
     frame: FrameSpec
@@ -30,6 +35,8 @@ class Job:
     deadline: float | None = None
     received: float = field(default_factory=time.monotonic)
     taken: float | None = None
+    lane: Lane | None = None
+    spent: float = 0.0
     losses: list[object] = field(default_factory=list)
 
     def settle(self, outcome: FrameResult | EdgesegError) -> None:

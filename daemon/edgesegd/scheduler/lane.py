@@ -8,6 +8,7 @@ from enum import Enum, auto
 
 from edgesegd.core.errors import Overloaded, Superseded
 from edgesegd.scheduler.job import Job
+from edgesegd.scheduler.turns import Member, Moment
 
 OVERDUE_AFTER = 2.0
 """So many times the usual interval without a frame, and none is expected any more."""
@@ -25,25 +26,27 @@ class Overflow(Enum):
     """The new frame is refused."""
 
 
-class Lane:
-    """A bounded queue of the frames of one stream, or of all unary calls.
+class Lane(Member):
+    """A bounded queue of the frames of one stream, or of a client's single images.
 
     At most `limit` frames wait; `overflow` says what happens to one more. `retry_after` (seconds)
     is told to those refused. A lane of `weight` 2 gets two turns for each that one of 1 gets,
-    while both have frames; `turn` is when its next one is, in turns of weight 1. A paused lane
-    keeps its frames, but none is taken from it: its client does not read the answers that it has.
+    while both have frames. A paused lane keeps its frames, but none is taken from it: its client
+    does not read the answers that it has. Of its frames `taken` are in engines.
     """
 
     def __init__(
         self, limit: int, overflow: Overflow, *, weight: float = 1.0, retry_after: float = 0.1
     ) -> None:
+        super().__init__()
         self._jobs: deque[Job] = deque()
         self._limit = limit
         self._overflow = overflow
         self._retry_after = retry_after
         self.weight = weight
-        self.turn = 0.0
         self.paused = False
+        self.closed = False
+        self.taken = 0
         self._newest = 0.0
         self._interval = 0.0
 
@@ -77,6 +80,15 @@ class Lane:
         interval = self._interval or seconds
         overdue = now - self._newest > OVERDUE_AFTER * interval
         return self.grows_stale and 0 < interval <= seconds and not overdue
+
+    def front(self, moment: Moment, among: int) -> tuple[Lane, bool]:
+        """As the base says."""
+        return self, self.renews_within(moment.usual * among, moment.now)
+
+    def pick(self, moment: Moment, among: int) -> Lane:
+        """Itself."""
+        del moment, among
+        return self
 
     def put(self, job: Job) -> None:
         """Let `job` wait; raises Overloaded where the lane is full and rejects."""

@@ -1,4 +1,4 @@
-"""Lanes in turn: one frame from each client that has one."""
+"""Frames that wait for an engine: one from each client in turn, and from each of its streams."""
 
 from __future__ import annotations
 
@@ -10,35 +10,24 @@ from collections.abc import Callable
 from edgesegd.core.errors import Draining, EdgesegError, Expired
 from edgesegd.scheduler.job import Job
 from edgesegd.scheduler.lane import Lane
-
-MOST_AHEAD = 8.0
-"""Turns (of weight 1) that a lane can be ahead of the one that is furthest behind. More is
-forgiven: what cameras miss for want of a fresh frame they are not owed for ever."""
-
-SAVED_TURNS = 4.0
-"""Turns (of weight 1) that a lane may be behind when it comes back with a frame."""
-
-TURNS_OF_AGE = 4.0
-"""What the age of a camera's frame counts against it beside others, in turns, when it is the usual
-time from one taken frame to the next. It grows with the square of the age: who is taken among fresh
-frames is a matter of turns, but an old one is hardly taken."""
+from edgesegd.scheduler.rest import Rests
+from edgesegd.scheduler.turns import Group, Member, Moment
 
 LATEST_TIME = 0.1
-"""What the newest time between taken frames counts in the usual one, a moving average."""
+"""What the newest of a kind of time counts in the usual one, a moving average."""
+
+OUTLIER = 4.0
+"""Times the usual engine time that a frame's may count in the usual one."""
 
 
 class Scheduler:
     """Holds the waiting frames of all clients and hands them out.
 
-    Fair: lanes are served in turn, by their weights, so a fast camera cannot starve a slow one. A
-    frame whose deadline passes while it waits is answered at once and never handed out.
-
-    The turns are those of stride scheduling (Waldspurger and Weihl, 1995): a lane's next turn is
-    1 / weight after its last one.
-
-    Fresh: lanes whose waiting frames are superseded before their turn comes are taken for cameras.
-    By turns alone their frames would wait as long as they wait for a turn: with many cameras, many
-    invokes. So among the cameras that are due before any other lane, age counts beside turns.
+    Fair: clients are served in turn, and the lanes of each in turn, by their weights; so a fast
+    camera cannot starve a slow one, nor a client with many streams one with a single one. A turn is
+    the usual time that an engine needs for a frame: who needs more has fewer turns, and who needs
+    much more rests (see `Rests`). A frame whose deadline passes while it waits is answered at once
+    and never handed out.
 
     With `ahead` an engine that is still busy is given any frame; otherwise none that may yet give
     way to a newer one, unless it will `soon` be free: a newer one would be the better one when the
@@ -49,11 +38,12 @@ class Scheduler:
         self._ahead = ahead
         self._clock = clock
         self._lanes: set[Lane] = set()
-        self._waiting: list[Lane] = []
-        self._furthest_behind = 0.0
-        self._last_turn = 0.0
+        self._all = Group()
+        self._groups: dict[tuple[str, ...], Group] = {}
+        self._rests = Rests(clock, self._rested)
         self._last_taken: float | None = None
         self._usual = 0.0
+        self._usual_work = 0.0
         self._again: deque[Job] = deque()
         self._watchers: list[Callable[[], None]] = []
         self._draining = False
@@ -73,20 +63,24 @@ class Scheduler:
         self._watchers.append(on_work)
         return lambda: self._watchers.remove(on_work)
 
-    def open(self, lane: Lane) -> None:
-        """Serve a new client, as if it had just had a turn.
+    def open(self, lane: Lane, client: tuple[str, ...] = ()) -> None:
+        """Serve a new lane of `client`, as if it had just had a turn.
 
-        So who opens a stream for each frame gains nothing by it.
+        A client is named from the general to the particular, as by address and connection: turns go
+        by the first name first.
         """
-        lane.turn = self._last_turn + 1 / lane.weight
+        self._group(client).join(lane, lane.weight)
         self._lanes.add(lane)
 
     def close(self, lane: Lane) -> None:
-        """Forget a client that left, and the frames that it has waiting."""
+        """Forget a lane whose client left, and the frames that it has waiting."""
         self._lanes.discard(lane)
         for job in list(lane):
             lane.remove(job)
             job.answer.cancel()
+        lane.closed = True
+        self._leave(lane)
+        self._part(lane)
 
     def submit(self, lane: Lane, job: Job) -> None:
         """Let a frame wait its turn; raises Draining, Expired or Overloaded."""
@@ -95,20 +89,24 @@ class Scheduler:
         if job.expired():
             raise Expired("too old when it came")
         lane.put(job)
+        job.lane = lane
         # However it is settled, by time, by its client's leaving or by an engine: it waits no more.
-        job.answer.add_done_callback(lambda _: lane.remove(job))
+        job.answer.add_done_callback(lambda _: self._remove(lane, job))
         if job.deadline is not None:
             self._expire_at(job.deadline, job)
-        self._queue(lane)
+        for group, member in lane.way():
+            group.note(member, job.received)
+        self._enter(lane)
 
     def pause(self, lane: Lane) -> None:
         """Hand out nothing from `lane` until it is resumed."""
         lane.paused = True
+        self._leave(lane)
 
     def resume(self, lane: Lane) -> None:
         """Hand out frames from `lane` again."""
         lane.paused = False
-        self._queue(lane)
+        self._enter(lane)
 
     def take(self, *, busy: bool = False, soon: bool = False) -> Job | None:
         """The next frame; None where there is none, or none for an engine that is still `busy`.
@@ -119,15 +117,33 @@ class Scheduler:
             again = self._again.popleft()
             if not again.answer.done():
                 return self._taken(again)
-        while not self._again and (lane := self._next()):
+            self.finish(again, 0.0)
+        while not self._again and self._all.ready:
+            lane = self._all.pick(Moment(self._clock(), self._usual))
             if busy and lane.grows_stale and not (soon or self._ahead):
                 return None
-            self._waiting.remove(lane)
-            if job := self._serve(lane):
-                return self._taken(job)
+            job = lane.pop()
+            if job.answer.done():  # just now
+                self._leave(lane)
+                self._enter(lane)
+                continue
+            lane.taken += 1
+            for group, member in lane.way():
+                group.serve(member, 1 / lane.weight)
+            return self._taken(job)
         if not busy:
             self._last_taken = None  # what comes next is not told by how fast frames are taken
         return None
+
+    def finish(self, job: Job, seconds: float) -> None:
+        """Nothing more becomes of a frame that was taken; engines needed `seconds` for it."""
+        if job.lane is None:
+            return
+        lane, job.lane = job.lane, None
+        if seconds > 0:
+            self._charge(lane, seconds)
+        lane.taken -= 1
+        self._part(lane)
 
     def give_back(self, job: Job) -> None:
         """`job` was taken, but nothing came of it: it is the next one to be taken, or expires."""
@@ -146,47 +162,46 @@ class Scheduler:
         """Answer every waiting frame with its error."""
         for job in list(self._again):
             job.settle(make_error(job))
+            self.finish(job, 0.0)
         self._again.clear()
         for lane in self._lanes:
             for job in list(lane):
                 lane.remove(job)
                 job.settle(make_error(job))
+            self._leave(lane)
 
-    def _next(self) -> Lane | None:
-        """The lane to take a frame from."""
-        self._waiting = [lane for lane in self._waiting if lane.ready]
-        if not self._waiting:
-            return None
-        behind = min(lane.turn for lane in self._waiting)
-        self._furthest_behind = max(self._furthest_behind, behind)
-        now, a_round = self._clock(), self._usual * len(self._waiting)
-        cameras: list[Lane] = []
-        others: list[Lane] = []
-        for lane in self._waiting:
-            (cameras if lane.renews_within(a_round, now) else others).append(lane)
-        first = min(others, key=self._turn, default=None)
-        due = [lane for lane in cameras if first is None or self._turn(lane) < self._turn(first)]
-        return min(due, key=lambda lane: self._place(lane, now), default=first)
+    def _charge(self, lane: Lane, seconds: float) -> None:
+        """Count what was needed beside the usual, which was counted when the frame was taken."""
+        usual = self._usual_work or seconds
+        self._usual_work = usual + LATEST_TIME * (min(seconds, OUTLIER * usual) - usual)
+        for group, member in lane.way():
+            group.charge(member, (seconds / usual - 1) / lane.weight)
+        self._rests.impose(lane, seconds, OUTLIER * usual)
 
-    def _turn(self, lane: Lane) -> float:
-        """When it is its turn."""
-        return min(lane.turn, self._furthest_behind + MOST_AHEAD)
+    def _group(self, client: tuple[str, ...]) -> Group:
+        """The group of a client's lanes, within those of the names before its last."""
+        if not client:
+            return self._all
+        group = self._groups.get(client)
+        if group is None:
+            group = self._groups[client] = Group(client)
+            self._group(client[:-1]).join(group, 1.0)
+        return group
 
-    def _place(self, lane: Lane, now: float) -> float:
-        """Of a camera among cameras: its turn, put off by the age of its frame."""
-        age = (now - lane.newest) / self._usual
-        return self._turn(lane) + TURNS_OF_AGE * age * age
+    def _part(self, lane: Lane) -> None:
+        """Forget a closed lane once no engine has a frame of it, and groups that have no lane."""
+        if lane.closed and not lane.taken and lane.group is not None:
+            lane.group.part(lane)
+            self._forget_empty(lane.group)
 
-    def _serve(self, lane: Lane) -> Job | None:
-        """Take from the lane whose turn it is; None where its frame was settled just now."""
-        job = lane.pop()
-        if job.answer.done():
-            self._queue(lane)
-            return None
-        self._last_turn = self._turn(lane)
-        lane.turn = self._last_turn + 1 / lane.weight
-        self._queue(lane)
-        return job
+    def _forget_empty(self, member: Member) -> None:
+        """Not while it rests: a client would only have to come again."""
+        while isinstance(member, Group) and member.empty and not member.resting:
+            if member.group is None:
+                return
+            self._groups.pop(member.name, None)
+            member.group.part(member)
+            member = member.group
 
     def _taken(self, job: Job) -> Job:
         now = self._clock()
@@ -196,16 +211,28 @@ class Scheduler:
         job.taken = self._last_taken = now
         return job
 
+    def _remove(self, lane: Lane, job: Job) -> None:
+        lane.remove(job)
+        if not lane.ready:
+            self._leave(lane)
+
     def _forget(self, job: Job) -> None:
         if job in self._again:
             self._again.remove(job)
+            self.finish(job, 0.0)
 
-    def _queue(self, lane: Lane) -> None:
-        if not lane.ready:
-            return
-        if lane not in self._waiting:
-            lane.turn = max(lane.turn, self._furthest_behind - SAVED_TURNS)
-            self._waiting.append(lane)
+    def _enter(self, lane: Lane) -> None:
+        if lane.group is not None:
+            lane.group.enter(lane)
+        if lane.ready:
+            self._tell()
+
+    def _leave(self, lane: Lane) -> None:
+        if lane.group is not None:
+            lane.group.leave(lane)
+
+    def _rested(self, member: Member) -> None:
+        self._forget_empty(member)
         self._tell()
 
     def _tell(self) -> None:

@@ -77,7 +77,7 @@ class Board:
         async def accepted() -> None:
             pass
 
-        return StreamSession(self.desk, None, accepted)
+        return StreamSession(self.desk, ("test",), None, accepted)
 
     def counted(self, outcome: str) -> float:
         """Frames of that outcome, as the metrics have it."""

@@ -311,7 +311,9 @@ async def test_pausing_and_resuming_a_lane_gives_it_no_second_turn() -> None:
     for _ in range(5):
         scheduler.pause(nervous)
         scheduler.resume(nervous)
-    assert await taken(scheduler, 6) == [a[0], b[0], a[1], b[1], a[2], b[2]]
+    order = await taken(scheduler, 6)
+    for turn in range(3):
+        assert set(order[2 * turn : 2 * turn + 2]) == {a[turn], b[turn]}
 
 
 async def test_a_client_that_left_is_forgotten() -> None:

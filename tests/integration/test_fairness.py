@@ -1,0 +1,78 @@
+"""One client that takes all it can get, and another beside it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import grpc
+import pytest
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgeseg.v1 import segmentation_pb2_grpc as pb_grpc
+from support.calls import every, frames
+from support.running_daemon import RunningDaemon
+
+
+@asynccontextmanager
+async def connection(address: str) -> AsyncIterator[pb_grpc.SegmentationServiceStub]:
+    """One of its own, which is a client of its own."""
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    async with grpc.aio.insecure_channel(address, options=options) as channel:
+        yield pb_grpc.SegmentationServiceStub(channel)
+
+
+async def answered_in(
+    service: pb_grpc.SegmentationServiceStub, jpeg: bytes, seconds: float
+) -> int:
+    """How many frames are answered, one after another."""
+    count = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            call = service.Segment()
+            await call.write(every())
+            while True:
+                await call.write(frames([jpeg], first_id=count)[0])
+                answer = await call.read()
+                assert isinstance(answer, pb.SegmentResponse)
+                assert answer.status == pb.FRAME_STATUS_OK
+                count += 1
+    return count
+
+
+async def greedy_stream(service: pb_grpc.SegmentationServiceStub, jpeg: bytes) -> None:
+    call = service.Segment()
+    await call.write(every())
+    for request in frames([jpeg] * 4):
+        await call.write(request)
+    async for _ in call:
+        await call.write(frames([jpeg])[0])
+
+
+async def greedy_image(service: pb_grpc.SegmentationServiceStub, jpeg: bytes) -> None:
+    while True:
+        with suppress(grpc.aio.AioRpcError):
+            request = pb.SegmentImageRequest(frame=pb.Frame(data=jpeg))
+            await service.SegmentImage(request)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(("greedy", "count"), [(greedy_stream, 100), (greedy_image, 64)])
+async def test_a_greedy_client_leaves_another_a_fair_part(
+    jpeg: bytes, greedy: object, count: int
+) -> None:
+    with RunningDaemon("--delegate=cpu") as running:
+        async with connection(running.address) as good, connection(running.address) as bad:
+            await answered_in(good, jpeg, 0.5)
+            alone = await answered_in(good, jpeg, 2)
+            tasks = [asyncio.create_task(greedy(bad, jpeg)) for _ in range(count)]  # type: ignore[operator]
+            await asyncio.sleep(0.5)
+            beside = await answered_in(good, jpeg, 4)
+            assert not any(task.done() for task in tasks)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+    assert alone > 0
+    # By streams it would have one turn of a hundred. Half of the engine, but the front and both
+    # clients take their part of the cores too.
+    assert beside > alone * 2 / 8
