@@ -65,10 +65,13 @@ class HeapTrimmer:
             await self._used.wait()
             self._used.clear()
             await asyncio.sleep(TRIM_SECONDS)
-            self._trim()
+            self.trim()
 
-    def _trim(self) -> None:
-        """Where even that cannot be done, for there is no descriptor or no memory, it is left."""
+    def trim(self) -> None:
+        """Give back what is free.
+
+        Where even that cannot be done, for there is no descriptor or no memory, it is left.
+        """
         with contextlib.suppress(OSError, MemoryError):
             if resident_bytes() > self._least + TRIM_BYTES:
                 self._also()

@@ -33,6 +33,9 @@ MOST = {
     "threads": LARGEST_THREADS,
     "unary_queue": 100_000,
     "max_streams": 100_000,
+    "max_calls": 100_000,
+    "max_connections": 100_000,
+    "idle_seconds": 1_000_000,
 }
 """gRPC's limit, twice that of a frame, is a 32-bit number; more threads than that are a slip."""
 
@@ -87,7 +90,16 @@ class Config:
     )
     threads: int = option(0, "threads of the interpreter; 0 chooses by cores and runtime")
     max_frame_bytes: int = option(32 << 20, "largest frame that is taken, bytes")
-    max_frame_pixels: int = option(50_000_000, "largest picture that is decoded, pixels")
+    max_frame_pixels: int = option(
+        0,
+        "largest picture that is decoded, pixels; 0 for what a quarter of the board's memory can "
+        "hold, 12,500,000 to 50,000,000",
+    )
+    max_held_bytes: int = option(
+        0,
+        "frames that wait and results that are not read yet, all together, bytes; 0 for a quarter "
+        "of the board's memory, 64 MiB to 192 MiB",
+    )
     shared_memory_bytes: int = option(
         256 << 20,
         "memory that clients on this board are lent for frames, all together, bytes; 0 for none "
@@ -99,7 +111,20 @@ class Config:
         choices=("refuse", "accept"),
     )
     unary_queue: int = option(16, "single images of a client that may wait; one more is refused")
-    max_streams: int = option(256, "streams that may be open at a time; one more is refused")
+    max_streams: int = option(
+        512, "streams that may be open at a time, of which a client gets a part"
+    )
+    max_calls: int = option(
+        1024,
+        "calls that may be open at a time, whatever they are for, of which a client gets a part",
+    )
+    max_connections: int = option(512, "connections that may be open at a time (newer gRPC only)")
+    message_seconds: float = option(
+        10.0, "how long the message of a call may take to come, seconds"
+    )
+    idle_seconds: float = option(
+        60.0, "after which a connection without a call is closed, seconds; clients connect again"
+    )
     drain_seconds: float = option(10.0, "how long frames may be answered after SIGTERM, seconds")
     engine_start_seconds: float = option(60.0, "how long an engine may take to start, seconds")
     engine_answer_seconds: float = option(
@@ -120,7 +145,10 @@ class Config:
         for name, most in MOST.items():
             if getattr(self, name) > most:
                 raise ConfigError(f"{name} cannot be more than {most}, as {getattr(self, name)} is")
-        for name in ("max_frame_bytes", "max_frame_pixels", "unary_queue", "max_streams"):
+        for name in (
+            *("max_frame_bytes", "unary_queue", "max_streams", "max_calls", "max_connections"),
+            *("message_seconds", "idle_seconds"),
+        ):
             if getattr(self, name) == 0:
                 raise ConfigError(f"{name} cannot be 0")
         if not self.listen:

@@ -16,6 +16,7 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
 from edgesegd.allocator import HeapTrimmer
+from edgesegd.board_memory import board_memory, default_frame_pixels, default_held_bytes
 from edgesegd.config import Config
 from edgesegd.core.delegates.selection import Selection
 from edgesegd.core.delegates.spec import Choice, DelegateSpec
@@ -28,13 +29,15 @@ from edgesegd.core.model.store import resolve_model
 from edgesegd.core.region import why_not_available
 from edgesegd.core.threads import count_cores
 from edgesegd.core.trial import SOFTWARE_ADAPTER
-from edgesegd.edges.call_watch import CallWatch
+from edgesegd.edges.admission import Admission
 from edgesegd.edges.desk import Desk
 from edgesegd.edges.engine_state import EngineState
+from edgesegd.edges.fair_limit import FairLimit
 from edgesegd.edges.health import Health
 from edgesegd.edges.info import server_info
 from edgesegd.edges.lending import SUFFIX, Lending
 from edgesegd.edges.listening import UNIX, is_loopback, listen, split_address
+from edgesegd.edges.memory_guard import MemoryGuard
 from edgesegd.edges.metrics import Metrics
 from edgesegd.edges.metrics_server import MetricsServer
 from edgesegd.edges.names import SERVICE_NAME
@@ -54,8 +57,13 @@ log = logging.getLogger(__name__)
 
 ENGINE_SLOTS = 2
 """Frames that an engine may hold: one is invoked while the next is decoded."""
-UNREAD_BYTES = 4 << 20
-"""Of a stream: more than a JPEG of any camera, and two thirds of a raw frame of 1080p."""
+UNREAD_BYTES = 1 << 20
+"""Of a stream: more than a JPEG of most cameras."""
+UNCOUNTED_BYTES = 64 << 20
+"""By which the front may grow beside what it counts: messages that are not all here, connections,
+and what frames and results leave in the memory that it shares with engines."""
+HANDSHAKE_MS = 10_000
+"""From a connection's beginning to its first sign of HTTP/2."""
 UNCOMPRESSED, ANY_COMPRESSION = 0b001, 0b111
 """gRPC's sets of compression algorithms: none, deflate and gzip have a bit each."""
 EXIT_FAILED = 1
@@ -63,13 +71,17 @@ LAST_WORDS_SECONDS = 0.5
 """For the statuses of calls that have ended to be sent."""
 
 
-def server_options(limits: FrameLimits, *, compression: bool) -> list[tuple[str, int]]:
+def server_options(config: Config, limits: FrameLimits) -> list[tuple[str, int]]:
     """How gRPC serves: a frame over the limit is refused by itself, not with its whole stream."""
     return [
         (
             "grpc.compression_enabled_algorithms_bitset",
-            ANY_COMPRESSION if compression else UNCOMPRESSED,
+            ANY_COMPRESSION if config.compression == "accept" else UNCOMPRESSED,
         ),
+        ("grpc.max_concurrent_streams", config.max_calls),  # of a connection; others wait there
+        ("grpc.max_allowed_incoming_connections", config.max_connections),
+        ("grpc.max_connection_idle_ms", round(config.idle_seconds * 1000)),
+        ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
         ("grpc.max_receive_message_length", 2 * limits.size),
         ("grpc.max_send_message_length", -1),
         # What a client may send before it is read, of each stream. gRPC would estimate it, and on a
@@ -93,7 +105,11 @@ class Daemon:
         self._announce = announce
         self._model = read_model(path)
         self._pair = find_pair(self._model)
-        self._limits = FrameLimits(config.max_frame_bytes, config.max_frame_pixels)
+        memory = board_memory()
+        self._limits = FrameLimits(
+            config.max_frame_bytes, config.max_frame_pixels or default_frame_pixels(memory)
+        )
+        held = config.max_held_bytes or default_held_bytes(memory, config.max_frame_bytes)
         self._regions = Regions(config.shared_memory_bytes)
         self._lending: list[Lending] = []
         self._many = config.optimize == "throughput"
@@ -102,6 +118,20 @@ class Daemon:
         self._health = Health(self._model.name)
         self._engine = EngineState(self._metrics, self._health)
         self._heap = HeapTrimmer(also=self._engine.give_back_memory)
+        frames = self._limit("frames", held // 2, "bytes of frames that wait")
+        results = FairLimit(held // 2, "bytes of results that are not read")
+        streams = self._limit("streams", config.max_streams, "streams")
+        self._admission = Admission(
+            limit=self._limit("calls", config.max_calls, "calls"),
+            message_seconds=config.message_seconds,
+            on_call=self._heap.used,
+        )
+        self._guard = MemoryGuard(
+            self._admission.calls,
+            growth=held + UNCOUNTED_BYTES,
+            give_back=self._heap.trim,
+            on_evicted=lambda: self._metrics.limit_met("memory"),
+        )
         self._notifier = Notifier(os.environ)
         self._service = SegmentationService(
             desk=Desk(
@@ -110,11 +140,13 @@ class Daemon:
                 scheduler=self._scheduler,
                 regions=self._regions,
                 metrics=self._metrics,
+                frames=frames,
+                results=results,
                 delegate=lambda: self._engine.delegate,
                 memory_used=self._heap.used,
             ),
             unary_queue=config.unary_queue,
-            max_streams=config.max_streams,
+            streams=streams,
             server_info=lambda: server_info(
                 self._model, self._limits, self._engine.ready, self._memory_socket
             ),
@@ -132,7 +164,9 @@ class Daemon:
         )
         self._metrics.watch(
             queue_depth=lambda: self._scheduler.depth,
+            calls=lambda: len(self._admission.calls),
             streams=lambda: self._service.streams,
+            held=lambda: frames.total + results.total,
             engine_pid=lambda: self._engine.pid,
             shared_memory=lambda: self._regions.size,
         )
@@ -142,10 +176,9 @@ class Daemon:
         """Serve until a signal comes; the exit status. Raises a StartupError."""
         self._catch_signals()
         metrics_server = self._serve_metrics()
-        compression = self._config.compression == "accept"
         server = grpc.aio.server(
-            interceptors=[CallWatch(self._heap.used)],
-            options=server_options(self._limits, compression=compression),
+            interceptors=[self._admission],
+            options=server_options(self._config, self._limits),
         )
         try:
             addresses = self._add_services(server)
@@ -212,6 +245,7 @@ class Daemon:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._fleet.run())
             group.create_task(self._heap.run())
+            group.create_task(self._guard.run())
             if self._config.forced_delegate is None and self._remembered is None:
                 group.create_task(self._choose())
 
@@ -228,6 +262,9 @@ class Daemon:
             log.warning("no delegate can be chosen, the CPU goes on: %s", error)
         except Exception:
             log.exception("no delegate can be chosen by a fault of the daemon, the CPU goes on")
+
+    def _limit(self, name: str, most: int, what: str) -> FairLimit:
+        return FairLimit(most, what, on_refused=lambda: self._metrics.limit_met(name))
 
     def _given(self) -> Selection:
         """The delegate that is forced, else the CPU."""

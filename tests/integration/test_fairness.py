@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import grpc
 import pytest
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg.v1 import segmentation_pb2_grpc as pb_grpc
-from support.calls import every, frames
+from support.calls import every, frames, stub
 from support.running_daemon import RunningDaemon
 
+OWN = ("grpc.use_local_subchannel_pool", 1)
+"""A connection of its own, so that it is a client of its own."""
 
-@asynccontextmanager
-async def connection(address: str) -> AsyncIterator[pb_grpc.SegmentationServiceStub]:
-    """One of its own, which is a client of its own."""
-    options = [("grpc.use_local_subchannel_pool", 1)]
-    async with grpc.aio.insecure_channel(address, options=options) as channel:
-        yield pb_grpc.SegmentationServiceStub(channel)
+Greedy = Callable[["pb_grpc.SegmentationServiceAsyncStub", bytes], Awaitable[None]]
 
 
 async def answered_in(
-    service: pb_grpc.SegmentationServiceStub, jpeg: bytes, seconds: float
+    service: pb_grpc.SegmentationServiceAsyncStub, jpeg: bytes, seconds: float
 ) -> int:
     """How many frames are answered, one after another."""
     count = 0
@@ -41,7 +38,7 @@ async def answered_in(
     return count
 
 
-async def greedy_stream(service: pb_grpc.SegmentationServiceStub, jpeg: bytes) -> None:
+async def greedy_stream(service: pb_grpc.SegmentationServiceAsyncStub, jpeg: bytes) -> None:
     call = service.Segment()
     await call.write(every())
     for request in frames([jpeg] * 4):
@@ -50,22 +47,22 @@ async def greedy_stream(service: pb_grpc.SegmentationServiceStub, jpeg: bytes) -
         await call.write(frames([jpeg])[0])
 
 
-async def greedy_image(service: pb_grpc.SegmentationServiceStub, jpeg: bytes) -> None:
+async def greedy_image(service: pb_grpc.SegmentationServiceAsyncStub, jpeg: bytes) -> None:
     while True:
         with suppress(grpc.aio.AioRpcError):
             request = pb.SegmentImageRequest(frame=pb.Frame(data=jpeg))
-            await service.SegmentImage(request)  # type: ignore[misc]
+            await service.SegmentImage(request)
 
 
 @pytest.mark.parametrize(("greedy", "count"), [(greedy_stream, 100), (greedy_image, 64)])
 async def test_a_greedy_client_leaves_another_a_fair_part(
-    jpeg: bytes, greedy: object, count: int
+    jpeg: bytes, greedy: Greedy, count: int
 ) -> None:
     with RunningDaemon("--delegate=cpu") as running:
-        async with connection(running.address) as good, connection(running.address) as bad:
+        async with stub(running.address, OWN) as good, stub(running.address, OWN) as bad:
             await answered_in(good, jpeg, 0.5)
             alone = await answered_in(good, jpeg, 2)
-            tasks = [asyncio.create_task(greedy(bad, jpeg)) for _ in range(count)]  # type: ignore[operator]
+            tasks = [asyncio.ensure_future(greedy(bad, jpeg)) for _ in range(count)]
             await asyncio.sleep(0.5)
             beside = await answered_in(good, jpeg, 4)
             assert not any(task.done() for task in tasks)

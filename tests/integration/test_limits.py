@@ -79,7 +79,8 @@ def test_the_daemon_may_have_as_many_descriptors_as_the_system_allows(
 async def test_one_stream_too_many_is_refused_and_has_its_turn_when_another_ends(
     jpeg: bytes,
 ) -> None:
-    with RunningDaemon("--max-streams=3") as running:
+    """Of nine one connection has three, one address half."""
+    with RunningDaemon("--max-streams=9") as running:
         async with stub(running.address) as service:
             calls = [service.Segment() for _ in range(3)]
             for call in calls:
@@ -88,7 +89,9 @@ async def test_one_stream_too_many_is_refused_and_has_its_turn_when_another_ends
             with pytest.raises(grpc.aio.AioRpcError) as refused:
                 await segment(running.address, [every()])
             assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-            assert "the limit of 3 streams is reached" in (refused.value.details() or "")
+            assert "the limit of 9 streams is reached: 3 are held, 3 of them by this client" in (
+                refused.value.details() or ""
+            )
             assert ("grpc-retry-pushback-ms", "1000") in tuple(refused.value.trailing_metadata())
             await calls[0].done_writing()
             assert await calls[0].code() is grpc.StatusCode.OK

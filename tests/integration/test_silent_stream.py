@@ -11,7 +11,9 @@ from edgesegd.core.frame import FrameLimits
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.store import BUILTIN, resolve_model
 from edgesegd.edges import session
+from edgesegd.edges.admission import Admission
 from edgesegd.edges.desk import Desk
+from edgesegd.edges.fair_limit import FairLimit
 from edgesegd.edges.metrics import Metrics
 from edgesegd.edges.regions import Regions
 from edgesegd.edges.service import SegmentationService
@@ -30,12 +32,18 @@ async def test_a_stream_without_a_first_message_ends_with_deadline_exceeded(
         scheduler=Scheduler(),
         regions=Regions(0),
         metrics=Metrics(CollectorRegistry(), model),
+        frames=FairLimit(1000, "bytes"),
+        results=FairLimit(1000, "bytes"),
         delegate=lambda: "cpu",
     )
     service = SegmentationService(
-        desk=desk, unary_queue=1, max_streams=1, server_info=pb.GetServerInfoResponse
+        desk=desk,
+        unary_queue=1,
+        streams=FairLimit(1, "streams"),
+        server_info=pb.GetServerInfoResponse,
     )
-    server = grpc.aio.server()
+    admission = Admission(limit=FairLimit(1, "calls"), message_seconds=60, on_call=lambda: None)
+    server = grpc.aio.server(interceptors=[admission])
     service.add_to(server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

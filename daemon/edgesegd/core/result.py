@@ -50,3 +50,9 @@ class FrameResult:
     segments: tuple[SegmentResult, ...] = ()
     seconds: dict[Stage, float] = field(default_factory=dict)
     delegate: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes of its masks."""
+        lengths = [len(found.rle) for found in self.segments if found.rle is not None]
+        return sum(map(len, self.planes.values())) + sum(lengths)

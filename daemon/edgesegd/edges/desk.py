@@ -9,8 +9,11 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.core.errors import EdgesegError
 from edgesegd.core.frame import FrameLimits
 from edgesegd.core.model.spec import ModelSpec
+from edgesegd.core.region import LentFrame
 from edgesegd.core.result import FrameResult, Stage
+from edgesegd.edges.fair_limit import FairLimit
 from edgesegd.edges.metrics import Metrics
+from edgesegd.edges.peer import Client
 from edgesegd.edges.regions import Regions
 from edgesegd.edges.requests import (
     FrameOptions,
@@ -23,11 +26,15 @@ from edgesegd.scheduler.job import Job
 from edgesegd.scheduler.lane import Lane
 from edgesegd.scheduler.scheduler import Scheduler
 
+COPIES = 2
+"""Of a result: itself, and the message that it travels in."""
+
 
 class Desk:
     """Turns messages into jobs of one model, and counts what becomes of them.
 
-    `memory_used` is called whenever a frame is done with.
+    `frames` and `results` limit the bytes of those that wait: frames for an engine, results for
+    their clients. `memory_used` is called whenever a frame is done with.
     """
 
     def __init__(
@@ -38,6 +45,8 @@ class Desk:
         scheduler: Scheduler,
         regions: Regions,
         metrics: Metrics,
+        frames: FairLimit,
+        results: FairLimit,
         delegate: Callable[[], str],
         memory_used: Callable[[], None] = lambda: None,
     ) -> None:
@@ -46,6 +55,9 @@ class Desk:
         self.scheduler = scheduler
         self.metrics = metrics
         self._regions = regions
+        self._frames = frames
+        self._results = results
+        self._held: set[Client] = set()
         self._delegate = delegate
         self._memory_used = memory_used
 
@@ -71,8 +83,33 @@ class Desk:
             deadline=deadline_of(frame, tag.received, options, call_deadline),
             received=tag.received,
         )
-        self.scheduler.submit(lane, job)
+        client, size = lane.client, 0 if isinstance(data, LentFrame) else len(data)
+        self._frames.take(client, size)
+        try:
+            self.scheduler.submit(lane, job)
+        except BaseException:
+            self._frames.give_back(client, size)
+            raise
+        job.answer.add_done_callback(lambda _: self._frames.give_back(client, size))
         return job
+
+    async def room_for_frame(self, client: Client, size: int) -> None:
+        """Until a frame of so many bytes could be taken; not where none will ever be."""
+        await self._frames.wait_for_room(client, size)
+
+    def hold_result(self, client: Client, result: FrameResult) -> None:
+        """Count a result that the client has not read; no more are made for who has too many."""
+        self._results.force(client, COPIES * result.size)
+        if self._results.room(client) <= 0 and client not in self._held:
+            self._held.add(client)
+            self.scheduler.hold(client)
+
+    def let_go_of_result(self, client: Client, result: FrameResult) -> None:
+        """It was read, or will never be."""
+        self._results.give_back(client, COPIES * result.size)
+        for held in [held for held in self._held if self._results.room(held) > 0]:
+            self._held.discard(held)
+            self.scheduler.release(held)
 
     def count_abandoned(self, count: int) -> None:
         """Account for frames whose client left before the answer."""

@@ -19,6 +19,8 @@ BUCKETS = tuple(round(0.0001 * 1.8**n, 7) for n in range(20))
 
 LOSSES = ("crash", "hang", "invoke", "nan", "constant", "drift", "check", "start", "fault")
 """Why engines are replaced."""
+LIMITS = ("calls", "streams", "frames", "memory", "shared_memory")
+"""What clients share; docs/limits.md tells of each."""
 OK = "ok"
 CANCELLED = "cancelled"
 
@@ -74,6 +76,12 @@ class Metrics:
             [*by_model, "runtime", "threads"],
             registry=registry,
         )
+        self._limits = Counter(
+            "edgeseg_limits_met",
+            "Times that something was refused, or a call ended, for a limit was met.",
+            ["limit"],
+            registry=registry,
+        )
         self._expose_constants(model)
         self._expose_zeros()
         ProcessCollector(registry=registry)
@@ -101,6 +109,8 @@ class Metrics:
         """Series that alerts watch exist before the first event."""
         self._engine_ready.labels(self._model).set(0)
         self._degraded.labels(self._model).set(0)
+        for limit in LIMITS:
+            self._limits.labels(limit)
         for cause in LOSSES:
             self._restarts.labels(self._model, cause)
 
@@ -108,7 +118,9 @@ class Metrics:
         self,
         *,
         queue_depth: Callable[[], int],
+        calls: Callable[[], int],
         streams: Callable[[], int],
+        held: Callable[[], int],
         engine_pid: Callable[[], int | None],
         shared_memory: Callable[[], int],
     ) -> None:
@@ -125,6 +137,16 @@ class Metrics:
             ["model"],
             registry=self.registry,
         ).labels(self._model).set_function(streams)
+        Gauge(
+            "edgeseg_calls",
+            "Calls that are open, whatever they are for.",
+            registry=self.registry,
+        ).set_function(calls)
+        Gauge(
+            "edgeseg_held_bytes",
+            "Bytes of frames that wait and of results that are not read yet.",
+            registry=self.registry,
+        ).set_function(held)
         Gauge(
             "edgeseg_shared_memory_bytes",
             "Memory that is lent to clients on this board.",
@@ -162,6 +184,10 @@ class Metrics:
         for each in ready:
             info = (self._model, each.delegate, each.runtime, str(each.threads))
             self._delegate_info.labels(*info).set(1)
+
+    def limit_met(self, limit: str) -> None:
+        """Something was refused, or a call was ended."""
+        self._limits.labels(limit).inc()
 
     def engine_lost(self, cause: str) -> None:
         """An engine is gone."""

@@ -149,7 +149,8 @@ def parse_frame(
         handle = frame.shared_memory
         lent = regions.find(handle.region, handle.offset, handle.length)
         return check_frame(spec, lent.view, limits), lent
-    return check_frame(spec, frame.data, limits), frame.data
+    data = frame.data  # a copy each time
+    return check_frame(spec, data, limits), data
 
 
 def parse_options(

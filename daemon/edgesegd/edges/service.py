@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 import grpc.aio
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.core.errors import Draining, EdgesegError, InternalFault, InvalidFrame, Overloaded
+from edgesegd.core.errors import Draining, EdgesegError, InvalidFrame
 from edgesegd.core.result import FrameResult
 from edgesegd.edges.desk import Desk
+from edgesegd.edges.fair_limit import FairLimit
 from edgesegd.edges.image_lanes import ImageLanes
 from edgesegd.edges.names import SERVICE_NAME
 from edgesegd.edges.peer import client_of
@@ -26,12 +26,7 @@ from edgesegd.edges.requests import (
 )
 from edgesegd.edges.responses import segmentation, timing_until_now
 from edgesegd.edges.session import StreamSession
-from edgesegd.edges.status import grpc_status, trailing_metadata
 from edgesegd.scheduler.lane import Lane
-
-log = logging.getLogger(__name__)
-
-STREAM_RETRY_AFTER = 1.0
 
 StreamContext = grpc.aio.ServicerContext[pb.SegmentRequest, pb.SegmentResponse]
 ImageContext = grpc.aio.ServicerContext[pb.SegmentImageRequest, pb.SegmentImageResponse]
@@ -39,19 +34,22 @@ InfoContext = grpc.aio.ServicerContext[pb.GetServerInfoRequest, pb.GetServerInfo
 
 
 class SegmentationService:
-    """Serves streams, single images and questions about the daemon."""
+    """Serves streams, single images and questions about the daemon.
+
+    What goes wrong is raised: `Admission` tells it to the client.
+    """
 
     def __init__(
         self,
         *,
         desk: Desk,
         unary_queue: int,
-        max_streams: int,
+        streams: FairLimit,
         server_info: Callable[[], pb.GetServerInfoResponse],
     ) -> None:
         self._desk = desk
         self._images = ImageLanes(desk.scheduler, unary_queue)
-        self._max_streams = max_streams
+        self._streams = streams
         self._server_info = server_info
         self._sessions: set[StreamSession] = set()
         self._calls = 0
@@ -69,7 +67,7 @@ class SegmentationService:
                 request_deserializer=parse_stream_request,
                 response_serializer=pb.SegmentResponse.SerializeToString,
             ),
-            "SegmentImage": grpc.unary_unary_rpc_method_handler(
+            "SegmentImage": grpc.unary_stream_rpc_method_handler(
                 self.SegmentImage,
                 request_deserializer=parse_image_request,
                 response_serializer=pb.SegmentImageResponse.SerializeToString,
@@ -99,14 +97,13 @@ class SegmentationService:
         """Wait until no call for frames is open."""
         await self._idle.wait()
 
-    @asynccontextmanager
-    async def _call(self, context: StreamContext | ImageContext) -> AsyncIterator[None]:
-        """A call for frames: counted while it is open, ended with the status of what goes wrong."""
+    @contextmanager
+    def _call(self) -> Iterator[None]:
+        """A call for frames: counted while it is open."""
         self._calls += 1
         self._idle.clear()
         try:
-            async with _errors_as_status(context):
-                yield
+            yield
         finally:
             self._calls -= 1
             if self._calls == 0:
@@ -116,45 +113,48 @@ class SegmentationService:
         self, request_iterator: AsyncIterator[pb.SegmentRequest], context: StreamContext
     ) -> AsyncIterator[pb.SegmentResponse]:
         """Answer each frame of a stream once."""
-        async with self._call(context):
+        client = client_of(context.peer())
+        with self._call():
             if self._desk.scheduler.draining:
                 raise Draining("the daemon is stopping; connect again")
-            if len(self._sessions) >= self._max_streams:
-                raise Overloaded(
-                    f"the limit of {self._max_streams} streams is reached; close one, or try later",
-                    STREAM_RETRY_AFTER,
-                )
+            self._streams.take(client, 1)
             # Sent before any answer, so that a client may wait to know whether it is welcome.
             session = StreamSession(
                 self._desk,
-                client_of(context.peer()),
+                client,
                 _deadline(context),
                 lambda: context.send_initial_metadata(()),
             )
             self._sessions.add(session)
             try:
-                async for response in session.responses(request_iterator):
-                    yield response
+                async with aclosing(session.responses(request_iterator)) as responses:
+                    async for response in responses:
+                        yield response
             finally:
                 self._sessions.discard(session)
+                self._streams.give_back(client, 1)
 
     async def SegmentImage(  # noqa: N802 # named by the contract
         self, request: pb.SegmentImageRequest | InvalidFrame, context: ImageContext
-    ) -> pb.SegmentImageResponse:
-        """Segment one image."""
-        async with self._call(context):
+    ) -> AsyncGenerator[pb.SegmentImageResponse, None]:
+        """Segment one image; one response, which is counted until it is read."""
+        client = client_of(context.peer())
+        with self._call():
             if isinstance(request, InvalidFrame):
                 raise request
-            tag = tag_frame(request.frame)
-            with self._images.of(client_of(context.peer())) as lane:
-                result, timing = await self._segment_image(lane, tag, request, _deadline(context))
-            return pb.SegmentImageResponse(
-                frame_id=tag.frame_id,
-                captured_unix_ns=tag.captured_unix_ns,
-                segmentation=segmentation(result, self._desk.model),
-                timing=timing,
-            )
-        raise AssertionError("an aborted call does not come here")
+            tag, deadline = tag_frame(request.frame), _deadline(context)
+            with self._images.of(client) as lane:
+                result, timing = await self._segment_image(lane, tag, request, deadline)
+            self._desk.hold_result(client, result)
+            try:
+                yield pb.SegmentImageResponse(
+                    frame_id=tag.frame_id,
+                    captured_unix_ns=tag.captured_unix_ns,
+                    segmentation=segmentation(result, self._desk.model),
+                    timing=timing,
+                )
+            finally:
+                self._desk.let_go_of_result(client, result)
 
     async def GetServerInfo(  # noqa: N802 # named by the contract
         self, request: pb.GetServerInfoRequest, context: InfoContext
@@ -189,21 +189,3 @@ def _deadline(context: StreamContext | ImageContext) -> float | None:
     """The call's deadline on the clock of `time.monotonic`."""
     remaining = context.time_remaining()
     return None if remaining is None else time.monotonic() + remaining
-
-
-@asynccontextmanager
-async def _errors_as_status(context: StreamContext | ImageContext) -> AsyncIterator[None]:
-    """End the call with the status of what goes wrong within; a bug is told as a fixed text."""
-    try:
-        yield
-    except EdgesegError as error:
-        await _abort(context, error)
-    except grpc.aio.AbortError:
-        raise
-    except Exception:
-        log.exception("a call failed by a fault of the daemon")
-        await _abort(context, InternalFault())
-
-
-async def _abort(context: StreamContext | ImageContext, error: EdgesegError) -> None:
-    await context.abort(grpc_status(error), str(error), trailing_metadata(error))

@@ -50,7 +50,8 @@ class StreamSession:
     It awaits `on_accepted` when the options are known to be good.
 
     With LATEST one frame waits and a newer one supersedes it; with EVERY all wait. Memory is
-    bounded by WINDOW and UNREAD_RESULTS whatever the client does.
+    bounded by WINDOW and UNREAD_RESULTS whatever the client does, and by the limits of the desk for
+    all streams together.
     """
 
     def __init__(
@@ -70,7 +71,8 @@ class StreamSession:
         self._window = asyncio.Semaphore(WINDOW[pb.QUEUE_POLICY_LATEST])
         self._outbox: asyncio.Queue[Answered | None] = asyncio.Queue()
         self._unanswered = 0
-        self._unread_results = 0
+        self._frame_bytes = 0
+        self._unread: list[FrameResult] = []
         self._draining = False
         self._ended = False
         self._reader: asyncio.Task[None] | None = None
@@ -110,6 +112,9 @@ class StreamSession:
             self._reader = None
         self._ended = True
         self._outbox = asyncio.Queue()
+        for result in self._unread:
+            self._desk.let_go_of_result(self._client, result)
+        self._unread.clear()
         self._desk.scheduler.close(self._lane)
         self._desk.count_abandoned(self._unanswered)
 
@@ -137,7 +142,12 @@ class StreamSession:
             raise
         if not has_options:
             await self._take(first)
-        async for request in requests:
+        while True:
+            # A sender that is not read is held back by HTTP/2.
+            await self._desk.room_for_frame(self._client, self._frame_bytes)
+            request = await anext(requests, None)
+            if request is None:
+                return
             await self._take(request)
 
     def _begin(self, options: pb.StreamOptions) -> None:
@@ -175,6 +185,7 @@ class StreamSession:
             log.exception("a frame failed by a fault of the daemon")
             self._outbox.put_nowait((tag, InternalFault(), 0.0))
         else:
+            self._frame_bytes = len(job.data)
             job.answer.add_done_callback(lambda _: self._answered(tag, job))
 
     def _give_up(self, request: pb.SegmentRequest) -> None:
@@ -200,8 +211,9 @@ class StreamSession:
         error = job.answer.exception()
         outcome = error if isinstance(error, EdgesegError) else job.answer.result()
         if isinstance(outcome, FrameResult):
-            self._unread_results += 1
-            if self._unread_results >= UNREAD_RESULTS:
+            self._unread.append(outcome)
+            self._desk.hold_result(self._client, outcome)
+            if len(self._unread) >= UNREAD_RESULTS:
                 self._desk.scheduler.pause(self._lane)
         self._outbox.put_nowait((tag, outcome, job.queued_seconds))
 
@@ -214,6 +226,7 @@ class StreamSession:
     def _delivered(self, outcome: Outcome) -> None:
         self._window.release()
         if isinstance(outcome, FrameResult):
-            self._unread_results -= 1
-            if self._lane.paused and self._unread_results < UNREAD_RESULTS:
+            self._unread.remove(outcome)
+            self._desk.let_go_of_result(self._client, outcome)
+            if self._lane.paused and len(self._unread) < UNREAD_RESULTS:
                 self._desk.scheduler.resume(self._lane)

@@ -32,7 +32,8 @@ class Lane(Member):
     At most `limit` frames wait; `overflow` says what happens to one more. `retry_after` (seconds)
     is told to those refused. A lane of `weight` 2 gets two turns for each that one of 1 gets,
     while both have frames. A paused lane keeps its frames, but none is taken from it: its client
-    does not read the answers that it has. Of its frames `taken` are in engines.
+    does not read the answers that it has. Of the frames of its `client`, `taken` are in
+    engines.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Lane(Member):
         self._retry_after = retry_after
         self.weight = weight
         self.paused = False
+        self.client: tuple[str, ...] = ()
         self.closed = False
         self.taken = 0
         self._newest = 0.0

@@ -69,6 +69,7 @@ class Scheduler:
         A client is named from the general to the particular, as by address and connection: turns go
         by the first name first.
         """
+        lane.client = client
         self._group(client).join(lane, lane.weight)
         self._lanes.add(lane)
 
@@ -107,6 +108,22 @@ class Scheduler:
         """Hand out frames from `lane` again."""
         lane.paused = False
         self._enter(lane)
+
+    def hold(self, client: tuple[str, ...]) -> None:
+        """Hand out nothing of a client until it is released; it must have lanes."""
+        group = self._group(client)
+        group.held = True
+        if group.group is not None:
+            group.group.leave(group)
+
+    def release(self, client: tuple[str, ...]) -> None:
+        """Hand out frames of a client again."""
+        group = self._groups.get(client)
+        if group is not None and group.group is not None:
+            group.held = False
+            group.group.enter(group)
+            self._forget_empty(group)
+            self._tell()
 
     def take(self, *, busy: bool = False, soon: bool = False) -> Job | None:
         """The next frame; None where there is none, or none for an engine that is still `busy`.
@@ -195,8 +212,8 @@ class Scheduler:
             self._forget_empty(lane.group)
 
     def _forget_empty(self, member: Member) -> None:
-        """Not while it rests: a client would only have to come again."""
-        while isinstance(member, Group) and member.empty and not member.resting:
+        """Not while it rests or is held: a client would only have to come again."""
+        while isinstance(member, Group) and member.empty and not (member.resting or member.held):
             if member.group is None:
                 return
             self._groups.pop(member.name, None)

@@ -52,7 +52,7 @@ class Member:
     """Takes turns within its `group`; `turn` is when its next one is, in turns of weight 1.
 
     `entry` is the number of its entry in the group's queue, 0 while it has none. While it is
-    `resting` it gets none.
+    `resting` or `held` it gets none.
     """
 
     def __init__(self) -> None:
@@ -60,6 +60,7 @@ class Member:
         self.turn = 0.0
         self.entry = 0
         self.resting = False
+        self.held = False
 
     @property
     def ready(self) -> bool:
@@ -143,7 +144,7 @@ class Group(Member):
 
     def enter(self, member: Member) -> None:
         """Let a member wait for its turn, if it has a frame and does not wait already."""
-        if member.entry or member.resting or not member.ready:
+        if member.entry or member.resting or member.held or not member.ready:
             return
         member.turn = max(member.turn, self._behind - SAVED_TURNS)
         self._waiting += 1

@@ -21,10 +21,13 @@ GOLDEN = {
     "edgeseg_build_info": ("gauge", {"version", "python"}),
     "edgeseg_degraded": ("gauge", {"model"}),
     "edgeseg_delegate_info": ("gauge", {"model", "delegate", "runtime", "threads"}),
+    "edgeseg_calls": ("gauge", set()),
     "edgeseg_engine_ready": ("gauge", {"model"}),
     "edgeseg_engine_restarts": ("counter", {"model", "cause"}),
     "edgeseg_frame_seconds": ("histogram", {"model", "delegate"}),
     "edgeseg_frames": ("counter", {"model", "delegate", "outcome"}),
+    "edgeseg_held_bytes": ("gauge", set()),
+    "edgeseg_limits_met": ("counter", {"limit"}),
     "edgeseg_model_info": ("gauge", {"model", "version", "input", "output"}),
     "edgeseg_queue_depth": ("gauge", {"model"}),
     "edgeseg_shared_memory_bytes": ("gauge", set()),
@@ -64,7 +67,9 @@ def ready(delegate: str, runtime: str, threads: int) -> EngineReady:
 def watch(metrics: Metrics, engine_pid: int | None = None) -> None:
     metrics.watch(
         queue_depth=lambda: 3,
+        calls=lambda: 5,
         streams=lambda: 2,
+        held=lambda: 1000,
         engine_pid=lambda: engine_pid,
         shared_memory=lambda: 4096,
     )
@@ -162,7 +167,9 @@ def test_watched_values_are_read_when_the_metrics_page_is(metrics: Metrics) -> N
     depth = 3
     metrics.watch(
         queue_depth=lambda: depth,
+        calls=lambda: 5,
         streams=lambda: 2,
+        held=lambda: 1000,
         engine_pid=lambda: None,
         shared_memory=lambda: 0,
     )

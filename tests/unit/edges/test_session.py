@@ -24,6 +24,7 @@ from edgesegd.core.errors import (
 from edgesegd.core.frame import FrameLimits
 from edgesegd.core.result import FrameResult
 from edgesegd.edges.desk import Desk
+from edgesegd.edges.fair_limit import FairLimit
 from edgesegd.edges.metrics import Metrics
 from edgesegd.edges.regions import Regions
 from edgesegd.edges.session import WINDOW, StreamSession
@@ -54,6 +55,8 @@ class Board:
             scheduler=self.scheduler,
             regions=Regions(1 << 20),
             metrics=Metrics(self.registry, model),
+            frames=FairLimit(1 << 30, "bytes"),
+            results=FairLimit(1 << 30, "bytes"),
             delegate=lambda: "cpu",
         )
 

@@ -1,0 +1,69 @@
+"""How much memory this board has for us."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+CGROUPS = Path("/sys/fs/cgroup")
+OWN_CGROUPS = Path("/proc/self/cgroup")
+
+
+def board_memory() -> int:
+    """Bytes: what the machine has, or its share that a cgroup (systemd, a container) allows."""
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min([machine, *_cgroup_limits()])
+
+
+def _cgroup_limits() -> list[int]:
+    """Those of this process's own cgroups and of all that these lie in."""
+    limits = []
+    for own in _own_cgroups():
+        for folder in (own, *own.parents):
+            if folder.is_relative_to(CGROUPS):
+                for name in ("memory.max", "memory.limit_in_bytes"):
+                    limits += _limit_in(folder / name)
+    return limits
+
+
+def _own_cgroups() -> list[Path]:
+    try:
+        lines = OWN_CGROUPS.read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        return []
+    folders = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            folders.append(CGROUPS / path.lstrip("/"))
+        elif "memory" in controllers.split(","):
+            folders.append(CGROUPS / "memory" / path.lstrip("/"))
+    return folders
+
+
+def _limit_in(file: Path) -> list[int]:
+    try:
+        return [int(file.read_text(encoding="ascii"))]
+    except (OSError, ValueError):  # there is none, or it says "max"
+        return []
+
+
+BYTES_A_PIXEL = 18
+"""Of a WebP while it is decoded, the most of all formats: libwebp's, Pillow's and the picture."""
+FRAME_SHARE = 4
+"""A picture that is decoded may take a quarter of the memory."""
+MIN_PIXELS, MAX_PIXELS = 12_500_000, 50_000_000
+"""A photograph of 12 megapixels is decoded on any board."""
+HELD_SHARE = 4
+MIN_HELD, MAX_HELD = 64 << 20, 192 << 20
+"""What the front holds for its clients: a quarter of the memory, within these bounds."""
+
+
+def default_frame_pixels(memory: int) -> int:
+    """The largest picture that a board with so many bytes of memory should decode."""
+    return min(max(memory // FRAME_SHARE // BYTES_A_PIXEL, MIN_PIXELS), MAX_PIXELS)
+
+
+def default_held_bytes(memory: int, max_frame_bytes: int) -> int:
+    """What the front of such a board should hold; at least room for a few of the largest frames."""
+    return max(min(max(memory // HELD_SHARE, MIN_HELD), MAX_HELD), 4 * max_frame_bytes)
