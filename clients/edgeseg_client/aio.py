@@ -217,10 +217,10 @@ class AsyncClient:
         FORK.check()
         if self._lease is None:
             return None
-        ring = self._lease.ring
-        if ring is None or not ring.alive:
-            ring = await self._lease.renew((await self.info(timeout=timeout)).shared_memory_socket)
-        return ring
+        if not self._lease.usable:
+            info = await self.info(timeout=timeout)
+            return await self._lease.renew(info.shared_memory_socket)
+        return self._lease.ring
 
     def _ring_now(self) -> Ring | None:
         return None if self._lease is None else self._lease.ring

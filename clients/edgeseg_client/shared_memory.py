@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import mmap
 import os
 import socket
+import time
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgeseg_client.errors import InvalidRequest, Unavailable
+from edgeseg_client.errors import InvalidRequest, Overloaded, Unavailable
 from edgeseg_client.fork_guard import FORK
 from edgeseg_client.frame import RawFormat, RawImage
 
@@ -21,6 +23,11 @@ DEFAULT_BYTES: Final = 32 << 20
 """A region, where nothing else is said: four frames of 1080p at four bytes a pixel."""
 SLOTS: Final = 4
 """Frames that a region has room for; more of them travel in their messages."""
+
+RETRY_SECONDS: Final = 1.0
+"""After which memory is asked for again, where the daemon does not say."""
+
+log = logging.getLogger(__name__)
 
 _LONGEST_ANSWER: Final = 4096
 _SECONDS: Final = 10.0
@@ -114,7 +121,8 @@ class Ring:
 def borrow(path: str, size: int) -> Ring:
     """A region of `size` bytes from the daemon that lends at `path`.
 
-    Raises `Unavailable` where nobody does, `InvalidRequest` where it refuses.
+    Raises `Unavailable` where nobody does, `InvalidRequest` where it never will, `Overloaded` where
+    others have it all.
     """
     lease = socket.socket(socket.AF_UNIX)
     try:
@@ -125,7 +133,10 @@ def borrow(path: str, size: int) -> Ring:
         try:
             answer = json.loads(line)
             if not descriptors:
-                raise InvalidRequest(f"the daemon lends no memory: {answer['error']}")
+                error = f"the daemon lends no memory: {answer['error']}"
+                if "retry_after" in answer:
+                    raise Overloaded(error, float(answer["retry_after"]))
+                raise InvalidRequest(error)
             return Ring(lease, answer["region"], answer["bytes"], descriptors[0])
         finally:
             for descriptor in descriptors:
@@ -141,25 +152,39 @@ def borrow(path: str, size: int) -> Ring:
 class Lease:
     """Sees to it that there is a ring, a new one after each loss of the daemon.
 
-    `ring` is the one there is now.
+    `ring` is the one there is now. Where the daemon has lent all that it has there is none for a
+    while, and frames travel in their messages.
     """
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._renewing = asyncio.Lock()
+        self._refused_until = 0.0
         self.ring: Ring | None = None
 
-    async def renew(self, path: str) -> Ring:
-        """The ring, from the daemon that lends at `path`; raises as `borrow` does."""
+    @property
+    def usable(self) -> bool:
+        """Whether there is a ring, or none can be had for now."""
+        return (self.ring is not None and self.ring.alive) or time.monotonic() < self._refused_until
+
+    async def renew(self, path: str) -> Ring | None:
+        """The ring, from the daemon that lends at `path`; None where it has none for now.
+
+        Raises as `borrow` does otherwise.
+        """
         if not path:
             raise InvalidRequest(
                 "this daemon lends no memory: it must listen on unix:///PATH on this machine, "
                 "with shared_memory_bytes above 0; leave shared_memory out otherwise"
             )
         async with self._renewing:
-            if self.ring is None or not self.ring.alive:
+            if not self.usable:
                 self.close()
-                self.ring = await asyncio.to_thread(borrow, path, self._size)
+                try:
+                    self.ring = await asyncio.to_thread(borrow, path, self._size)
+                except Overloaded as refused:
+                    self._refused_until = time.monotonic() + (refused.retry_after or RETRY_SECONDS)
+                    log.warning("%s; frames travel in their messages meanwhile", refused)
             return self.ring
 
     def close(self) -> None:

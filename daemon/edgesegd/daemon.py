@@ -110,7 +110,9 @@ class Daemon:
             config.max_frame_bytes, config.max_frame_pixels or default_frame_pixels(memory)
         )
         held = config.max_held_bytes or default_held_bytes(memory, config.max_frame_bytes)
-        self._regions = Regions(config.shared_memory_bytes)
+        self._regions = Regions(
+            self._limit("shared_memory", config.shared_memory_bytes, "bytes of lent memory")
+        )
         self._lending: list[Lending] = []
         self._many = config.optimize == "throughput"
         self._scheduler = Scheduler(ahead=self._many)

@@ -30,7 +30,7 @@ async def test_a_stream_without_a_first_message_ends_with_deadline_exceeded(
         model=model,
         limits=FrameLimits(1000, 1000),
         scheduler=Scheduler(),
-        regions=Regions(0),
+        regions=Regions(FairLimit(0, "bytes")),
         metrics=Metrics(CollectorRegistry(), model),
         frames=FairLimit(1000, "bytes"),
         results=FairLimit(1000, "bytes"),

@@ -1,8 +1,8 @@
 """A Unix socket where clients are lent memory: gRPC cannot carry a descriptor.
 
 A client sends one line of JSON, `{"bytes": N}`, and gets one back: `{"region": ID, "bytes": N}`
-with the region's descriptor, or `{"error": "…"}`. It has the region for as long as it stays
-connected.
+with the region's descriptor, or `{"error": "…"}`, with `"retry_after"` in seconds where it may have
+one later. It has the region for as long as it stays connected.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import socket
 
 from edgesegd.core.errors import CannotListen, EdgesegError, InvalidFrame, Overloaded
 from edgesegd.core.region import Region
+from edgesegd.edges.peer import local_client
 from edgesegd.edges.regions import Regions
 from edgesegd.edges.unix_path import check_unix_path
 from edgesegd.tasks import log_failure
@@ -80,10 +81,11 @@ class Lending:
         with client:
             client.setblocking(False)
             try:
-                region = self._regions.lend(await self._read_request(client))
+                size = await self._read_request(client)
+                region = self._regions.lend(size, local_client(client))
             except (EdgesegError, OSError, TimeoutError) as error:
                 with contextlib.suppress(OSError):
-                    client.send(json.dumps({"error": str(error)}).encode() + b"\n")
+                    client.send(_refusal(error))
                 return
             try:
                 _hand_over(client, region)
@@ -114,6 +116,13 @@ class Lending:
         if type(size) is not int:
             raise InvalidFrame('ask with one line of JSON: {"bytes": N}')
         return size
+
+
+def _refusal(error: Exception) -> bytes:
+    answer: dict[str, object] = {"error": str(error)}
+    if isinstance(error, Overloaded):
+        answer["retry_after"] = error.retry_after
+    return json.dumps(answer).encode() + b"\n"
 
 
 def _hand_over(client: socket.socket, region: Region) -> None:

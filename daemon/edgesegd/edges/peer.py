@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+import struct
+
 Client = tuple[str, ...]
 """From the general to the particular: an address, and one of its connections."""
 
+CREDENTIALS = struct.Struct("3i")
+"""`struct ucred` of unix(7): process, user and group id."""
 WITH_PORT = ("ipv4", "ipv6")
 
 
@@ -16,3 +21,13 @@ def client_of(peer: str) -> Client:
     if peer.partition(":")[0] in WITH_PORT:
         return peer.rpartition(":")[0], peer
     return (peer,)
+
+
+def local_client(connection: socket.socket) -> Client:
+    """The client at the other end of a Unix socket: a process, where the system tells."""
+    try:
+        raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
+    except (AttributeError, OSError):  # not Linux, or it is gone
+        return ("unix:",)
+    process, _, _ = CREDENTIALS.unpack(raw)
+    return (f"process {process}",)

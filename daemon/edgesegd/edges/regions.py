@@ -5,48 +5,49 @@ from __future__ import annotations
 import threading
 import weakref
 
-from edgesegd.core.errors import InvalidFrame, Overloaded
+from edgesegd.core.errors import InvalidFrame
 from edgesegd.core.region import LentFrame, Region
-
-RETRY_AFTER = 1.0
+from edgesegd.edges.fair_limit import FairLimit
+from edgesegd.edges.peer import Client
 
 
 class Regions:
-    """The regions that are lent; at most `limit` bytes at a time.
+    """The regions that are lent, within `limit` bytes; one has at most half of them.
 
     One that was taken back counts until nobody refers to it any more: frames that wait keep its
     memory. Their numbers cannot be guessed, so no client can name another's.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: FairLimit) -> None:
         self._limit = limit
         self._lent: dict[int, Region] = {}
-        self._size = 0
         # Reentrant, for garbage is collected in the middle of anything, and in any thread.
         self._lock = threading.RLock()
 
     @property
     def size(self) -> int:
         """Bytes that regions hold now; may be asked by another thread."""
-        return self._size
+        return self._limit.total
 
-    def lend(self, size: int) -> Region:
+    def lend(self, size: int, client: Client) -> Region:
         """A new region; raises InvalidFrame for a size that makes no sense, else Overloaded."""
-        if not 0 < size <= self._limit:
-            raise InvalidFrame(f"a region has 1 to {self._limit:,} bytes here, not {size:,}")
-        if self.size + size > self._limit:
-            raise Overloaded(
-                f"{self.size:,} of {self._limit:,} bytes are lent already", RETRY_AFTER
-            )
-        region = Region(size)
-        self._count(size)
-        weakref.finalize(region, self._count, -size).atexit = False
+        largest = self._limit.most // 2
+        if not 0 < size <= largest:
+            raise InvalidFrame(f"a region has 1 to {largest:,} bytes here, not {size:,}")
+        with self._lock:
+            self._limit.take(client, size)
+        try:
+            region = Region(size)
+        except BaseException:
+            self._count_back(client, size)
+            raise
+        weakref.finalize(region, self._count_back, client, size).atexit = False
         self._lent[region.number] = region
         return region
 
-    def _count(self, size: int) -> None:
+    def _count_back(self, client: Client, size: int) -> None:
         with self._lock:
-            self._size += size
+            self._limit.give_back(client, size)
 
     def take_back(self, region: Region) -> None:
         """Forget a region; frames in it that wait keep it until they are answered."""

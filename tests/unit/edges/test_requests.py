@@ -12,6 +12,7 @@ from edgesegd.core.errors import InvalidFrame, InvalidOptions, Unimplemented, Un
 from edgesegd.core.frame import FrameFormat, FrameLimits, FrameSpec
 from edgesegd.core.model.spec import ModelSpec, OutputKind, TensorSpec
 from edgesegd.core.options import Output, ResizePolicy, ResultOptions, SizeMode
+from edgesegd.edges.fair_limit import FairLimit
 from edgesegd.edges.regions import Regions
 from edgesegd.edges.requests import (
     FORMATS,
@@ -31,7 +32,7 @@ from support.model_specs import model_spec
 from support.pictures import file_of, gradient
 
 LIMITS = FrameLimits(size=10_000, pixels=5_000)
-REGIONS = Regions(1 << 20)
+REGIONS = Regions(FairLimit(1 << 20, "bytes"))
 SCORED = model_spec()
 LABELLED = model_spec(
     output=TensorSpec("labels", (1, 4, 6), "int64"), kind=OutputKind.LABELS, classes=()

@@ -53,7 +53,7 @@ class Board:
             model=model,
             limits=FrameLimits(2 * FRAME_BYTES, 10**6),
             scheduler=self.scheduler,
-            regions=Regions(1 << 20),
+            regions=Regions(FairLimit(1 << 20, "bytes")),
             metrics=Metrics(self.registry, model),
             frames=FairLimit(1 << 30, "bytes"),
             results=FairLimit(1 << 30, "bytes"),
