@@ -49,3 +49,24 @@ def png_by_hand(width: int, height: int, depth: int, color_type: int, rows: byte
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in chunks
     )
+
+
+def jpeg_segment(marker: int, body: bytes) -> bytes:
+    """A segment of a JPEG: its marker, its length and `body`."""
+    return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
+
+
+def jpeg_of_scans(count: int, picture: Image.Image | None = None, **options: object) -> bytes:
+    """A JPEG whose last scan comes so many times."""
+    data = file_of(picture or gradient(64, 48), "JPEG", **options)
+    at = data.rindex(b"\xff\xda")
+    return data[:at] + data[at:-2] * count + data[-2:]
+
+
+def bmp_of_run_lengths(width: int, height: int, row: bytes = b"\1\1\0\0") -> bytes:
+    """A BMP of 8 bits whose rows are each a run of one pixel and a gap, or `row`."""
+    rows = row * height + b"\0\1"
+    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(rows), 0, 0, 2, 0)
+    offset = 14 + len(header) + 8
+    start = b"BM" + struct.pack("<IHHI", offset + len(rows), 0, 0, offset)
+    return start + header + bytes(8) + rows
