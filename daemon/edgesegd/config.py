@@ -38,6 +38,10 @@ MOST = {
     "idle_seconds": 1_000_000,
 }
 """gRPC's limit, twice that of a frame, is a 32-bit number; more threads than that are a slip."""
+NOT_ZERO = (
+    *("max_frame_bytes", "decode_seconds", "unary_queue", "max_streams", "max_calls"),
+    *("max_connections", "message_seconds", "idle_seconds"),
+)
 
 Value = str | int | float | tuple[str, ...]
 
@@ -100,6 +104,7 @@ class Config:
         "frames that wait and results that are not read yet, all together, bytes; 0 for a quarter "
         "of the board's memory, 64 MiB to 192 MiB",
     )
+    decode_seconds: float = option(2.0, "how long a picture may take to decode, seconds")
     shared_memory_bytes: int = option(
         256 << 20,
         "memory that clients on this board are lent for frames, all together, bytes; 0 for none "
@@ -145,10 +150,7 @@ class Config:
         for name, most in MOST.items():
             if getattr(self, name) > most:
                 raise ConfigError(f"{name} cannot be more than {most}, as {getattr(self, name)} is")
-        for name in (
-            *("max_frame_bytes", "unary_queue", "max_streams", "max_calls", "max_connections"),
-            *("message_seconds", "idle_seconds"),
-        ):
+        for name in NOT_ZERO:
             if getattr(self, name) == 0:
                 raise ConfigError(f"{name} cannot be 0")
         if not self.listen:

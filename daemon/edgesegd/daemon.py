@@ -305,6 +305,7 @@ class Daemon:
             delegate=delegate,
             threads=threads,
             max_pixels=self._limits.pixels,
+            decode_seconds=self._config.decode_seconds,
             slots=ENGINE_SLOTS,
             slot_size=self._limits.size,
             reference_path="" if plain is None else str(plain.path),

@@ -13,6 +13,7 @@ from PIL import Image
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from support.calls import every, frames, segment, stub
+from support.pictures import bmp_of_run_lengths, jpeg_of_scans
 from support.running_daemon import RunningDaemon
 
 INVALID = pb.FRAME_STATUS_INVALID
@@ -135,6 +136,28 @@ async def test_a_bad_image_fails_its_call_with_the_reason_and_the_next_is_segmen
         assert_mentions(failure.value.details() or "", reason)
         good = await service.SegmentImage(pb.SegmentImageRequest(frame=pb.Frame(data=jpeg)))
     assert len(good.segmentation.labels) == good.segmentation.width * good.segmentation.height > 0
+
+
+async def test_a_picture_that_takes_too_long_is_invalid_and_costs_no_engine(jpeg: bytes) -> None:
+    """Each is just below the limits of scans and of pixels in run lengths."""
+    slow = {
+        "JPEG": jpeg_of_scans(90, Image.new("L", (4000, 4000), 9), progressive=True),
+        "BMP": bmp_of_run_lengths(1024, 1024, b"\1\1" * 1024 + b"\0\0"),
+    }
+    with RunningDaemon("--decode-seconds=0.05") as running:
+        engine = running.engine_pid
+        for kind, data in slow.items():
+            answers = await segment(
+                running.address, [every(), *frames([data]), *frames([jpeg], first_id=1)]
+            )
+            assert answers.keys() == {0, 1}
+            assert answers[0].status == INVALID
+            assert f"the {kind} takes longer than 0.05 s to decode" in answers[0].message
+            assert "raise decode_seconds" in answers[0].message
+            assert answers[1].status == pb.FRAME_STATUS_OK, answers[1].message
+        assert running.engine_pid == engine
+        assert running.metric("edgeseg_engine_restarts_total") == 0
+        assert running.stop() == 0
 
 
 async def test_a_message_without_options_or_frame_is_invalid_and_the_next_is_segmented(

@@ -21,6 +21,7 @@ def builtin_setup(choice: Choice, *, slots: int) -> EngineSetup:
         delegate=choice[0],
         threads=choice[1],
         max_pixels=10**6,
+        decode_seconds=60.0,
         slots=slots,
         slot_size=1 << 20,
     )

@@ -66,7 +66,7 @@ PACKAGES = {
 
 PIXELS = {
     *("codec", "yuv", "preprocess", "axis", "labels", "upsample", "mask", "resample", "encode"),
-    "scenes",
+    *("scenes", "picture_file"),
 }
 """The parts of core that know arrays and pictures; only the engine may import them."""
 

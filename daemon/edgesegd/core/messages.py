@@ -36,9 +36,10 @@ def from_line(line: bytes) -> Message:
 class EngineSetup:
     """The first message to an engine: what it is to load, and how.
 
-    `threads` 0 leaves the number to the engine. `runtime` is "auto" or the name of a package. Of a
-    delegate's frames every `check_every`th is compared with what the CPU gives with the model in
-    `reference_path`; 0 or "" for none. With `overlap` parts of several frames are done at a time.
+    `threads` 0 leaves the number to the engine. A picture may take `decode_seconds` to decode.
+    `runtime` is "auto" or the name of a package. Of a delegate's frames every `check_every`th is
+    compared with what the CPU gives with the model in `reference_path`; 0 or "" for none. With
+    `overlap` parts of several frames are done at a time.
     """
 
     model_path: str
@@ -48,6 +49,7 @@ class EngineSetup:
     delegate: DelegateSpec
     threads: int
     max_pixels: int
+    decode_seconds: float
     slots: int
     slot_size: int
     reference_path: str = ""

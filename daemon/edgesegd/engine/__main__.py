@@ -60,6 +60,7 @@ def load_engine(setup: EngineSetup) -> Engine:
         setup.delegate,
         threads=setup.threads,
         max_pixels=setup.max_pixels,
+        decode_seconds=setup.decode_seconds,
         max_result=setup.slot_size,
         reference=read_reference(setup, model),
         check_every=setup.check_every,

@@ -78,6 +78,7 @@ class Engine:
         *,
         threads: int,
         max_pixels: int,
+        decode_seconds: float,
         max_result: int,
         reference: ModelSpec | None = None,
         check_every: int = 0,
@@ -86,6 +87,7 @@ class Engine:
         self._runtime = runtime
         self._threads = threads or runtime.default_threads()
         self._max_pixels = max_pixels
+        self._decode_seconds = decode_seconds
         self._max_result = max_result
         self._delegate = delegate
         self._loaded = load_model(runtime, model, delegate, self._threads)
@@ -137,6 +139,7 @@ class Engine:
             model_input=model.input_size,
             resize=options.resize,
             max_pixels=self._max_pixels,
+            max_seconds=self._decode_seconds,
         )
         clock.end(Stage.DECODE)
         if options.size is SizeMode.FRAME:

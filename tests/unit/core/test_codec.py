@@ -11,12 +11,22 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from edgesegd.core.codec import ENOUGH, Picture, decode_frame
+from edgesegd.core.codec import Picture, decode_frame
 from edgesegd.core.errors import InvalidFrame
 from edgesegd.core.frame import FrameFormat, FrameLimits, FrameSpec, check_frame
 from edgesegd.core.geometry import Size, fit
 from edgesegd.core.options import ResizePolicy
-from support.pictures import Pixels, exif, file_of, gradient, noise, png_by_hand
+from edgesegd.core.picture_file import ENOUGH
+from support.pictures import (
+    Pixels,
+    bmp_of_run_lengths,
+    exif,
+    file_of,
+    gradient,
+    jpeg_of_scans,
+    noise,
+    png_by_hand,
+)
 
 MAX_PIXELS = 1_000_000
 WHOLE = (4096, 4096)
@@ -33,11 +43,17 @@ def decode(
     model_input: Size = WHOLE,
     resize: ResizePolicy = ResizePolicy.STRETCH,
     max_pixels: int = MAX_PIXELS,
+    max_seconds: float = 60,
 ) -> Picture:
     """As the front checks and the engine decodes."""
     checked = check_frame(spec, data, FrameLimits(1 << 24, max_pixels))
     return decode_frame(
-        checked, memoryview(data), model_input=model_input, resize=resize, max_pixels=max_pixels
+        checked,
+        memoryview(data),
+        model_input=model_input,
+        resize=resize,
+        max_pixels=max_pixels,
+        max_seconds=max_seconds,
     )
 
 
@@ -311,13 +327,6 @@ def test_of_a_tall_raw_frame_two_rows_are_read_for_each_of_the_models(
     assert (rgb(picture.pixels) == rgb(picture.pixels)[:, :1, :1]).all()
 
 
-def jpeg_of_scans(count: int, **options: object) -> bytes:
-    """A JPEG whose last scan comes so many times."""
-    data = file_of(gradient(64, 48), "JPEG", **options)
-    at = data.rindex(b"\xff\xda")
-    return data[:at] + data[at:-2] * count + data[-2:]
-
-
 def test_a_progressive_jpeg_of_thousands_of_scans_is_refused_before_it_is_decoded() -> None:
     assert decode(jpeg_of_scans(50, progressive=True)).size == (64, 48)
     with pytest.raises(InvalidFrame, match=r"the JPEG has 4,0\d\d scans; at most 100 are decoded"):
@@ -337,15 +346,6 @@ def test_a_jpeg_whose_components_have_scans_of_their_own_has_a_limit_of_them_too
     one = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" + b"\x00" * 100
     with pytest.raises(InvalidFrame, match="the JPEG has 101 scans"):
         decode(whole[:at] + one * 101 + b"\xff\xd9")
-
-
-def bmp_of_run_lengths(width: int, height: int) -> bytes:
-    """A BMP of 8 bits whose rows are each a run of one pixel and a gap."""
-    rows = b"\1\1\0\0" * height + b"\0\1"
-    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(rows), 0, 0, 2, 0)
-    offset = 14 + len(header) + 8
-    start = b"BM" + struct.pack("<IHHI", offset + len(rows), 0, 0, offset)
-    return start + header + bytes(8) + rows
 
 
 def test_a_small_bmp_of_many_pixels_in_run_lengths_is_refused_before_it_is_decoded() -> None:

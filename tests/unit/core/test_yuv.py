@@ -69,6 +69,7 @@ def decode(
         model_input=model_input,
         resize=ResizePolicy.STRETCH,
         max_pixels=1 << 20,
+        max_seconds=60,
     )
 
 

@@ -30,7 +30,11 @@ pytestmark = pytest.mark.runtime
 
 PICTURE = file_of(gradient(320, 200), "PNG")
 MAX_PIXELS = 100_000
-LIMITS: dict[str, Any] = {"max_pixels": MAX_PIXELS, "max_result": 10_000_000}
+LIMITS: dict[str, Any] = {
+    "max_pixels": MAX_PIXELS,
+    "decode_seconds": 60.0,
+    "max_result": 10_000_000,
+}
 
 
 @pytest.fixture(scope="session")

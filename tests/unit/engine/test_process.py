@@ -68,6 +68,7 @@ class RunningEngine:
             delegate=DelegateSpec(),
             threads=1,
             max_pixels=1_000_000,
+            decode_seconds=60.0,
             slots=SLOTS,
             slot_size=SLOT_SIZE,
             overlap=overlap,

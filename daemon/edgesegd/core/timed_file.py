@@ -1,0 +1,43 @@
+"""A file that can be read for a while."""
+
+from __future__ import annotations
+
+import io
+import time
+from bisect import bisect_right
+from collections.abc import Sequence
+
+
+class TimeIsOver(Exception):
+    """The file's time is over."""
+
+
+class TimedFile(io.BytesIO):
+    """A file in memory that can be read for `seconds`.
+
+    Decoders read an encoded picture in blocks: so they end soon after their time, without a signal
+    or a process of their own.
+    """
+
+    def __init__(self, data: bytes | memoryview, seconds: float) -> None:
+        super().__init__(data)
+        self._end = time.monotonic() + seconds
+        self._stops: Sequence[int] = ()
+
+    def stop_reads_at(self, offsets: Sequence[int]) -> None:
+        """Let no read go beyond the next of these ascending offsets.
+
+        Where a few bytes of a file mean much work, the time is looked at more often.
+        """
+        self._stops = offsets
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As files do; raises TimeIsOver."""
+        if time.monotonic() > self._end:
+            raise TimeIsOver
+        if self._stops and size is not None and size > 0:
+            at = self.tell()
+            following = bisect_right(self._stops, at)
+            if following < len(self._stops):
+                size = min(size, self._stops[following] - at)
+        return super().read(size)
