@@ -9,7 +9,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
+from functools import cache
 
 ARENA_MAX = -8
 """A parameter of glibc's `mallopt`, from its malloc.h."""
@@ -17,7 +17,9 @@ TRIM_SECONDS = 4.0
 """From the use of memory until it is given back."""
 TRIM_BYTES = 8 << 20
 """Over the least that the process ever had; less is not worth it."""
-RESIDENT = Path("/proc/self/statm")
+STATM = "/proc/self/statm"
+"""Of proc(5): the second of its numbers are the pages that are in memory."""
+LONGEST_STATM = 256
 
 
 def use_one_arena() -> None:
@@ -82,5 +84,11 @@ class HeapTrimmer:
 
 def resident_bytes() -> int:
     """The memory that this process has now; Linux only. Raises OSError."""
-    pages = RESIDENT.read_text(encoding="ascii").split()[1]
+    pages = os.pread(_statm(), LONGEST_STATM, 0).split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+@cache
+def _statm() -> int:
+    """Opened once: later there may be no descriptor left."""
+    return os.open(STATM, os.O_RDONLY | os.O_CLOEXEC)

@@ -29,6 +29,7 @@ from edgesegd.core.model.store import resolve_model
 from edgesegd.core.region import why_not_available
 from edgesegd.core.threads import count_cores
 from edgesegd.core.trial import SOFTWARE_ADAPTER
+from edgesegd.descriptors import DescriptorReserve
 from edgesegd.edges.admission import Admission
 from edgesegd.edges.desk import Desk
 from edgesegd.edges.engine_state import EngineState
@@ -114,6 +115,7 @@ class Daemon:
             self._limit("shared_memory", config.shared_memory_bytes, "bytes of lent memory")
         )
         self._lending: list[Lending] = []
+        self._reserve = DescriptorReserve()
         self._many = config.optimize == "throughput"
         self._scheduler = Scheduler(ahead=self._many)
         self._metrics = Metrics(CollectorRegistry(), self._model)
@@ -196,6 +198,7 @@ class Daemon:
             for lending in self._lending:
                 await lending.close()
             await self._fleet.close()
+            self._reserve.close()
             if metrics_server is not None:
                 metrics_server.close()
 
@@ -314,7 +317,7 @@ class Daemon:
             # Engines on all cores have none to spare for another frame.
             overlap=not (self._many and delegate.is_cpu),
         )
-        return await EngineLink.start(setup, start_seconds=seconds)
+        return await EngineLink.start(setup, start_seconds=seconds, reserve=self._reserve)
 
     def _add_services(self, server: grpc.aio.Server) -> list[str]:
         self._service.add_to(server)

@@ -7,6 +7,7 @@ import contextlib
 import os
 import resource
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -109,6 +110,8 @@ async def test_a_model_replaced_on_disk_is_not_served_as_the_old_one(
     assert "was replaced since it was first read" in answers[0].message
 
 
+FEW = 8
+"""Descriptors: fewer than the daemon has without its reserve."""
 PIDS = Path("/sys/fs/cgroup/pids")
 
 
@@ -177,13 +180,12 @@ async def test_frames_fail_while_there_is_no_descriptor_for_an_engine_and_then_w
 ) -> None:
     pid = own_daemon.process.pid
     limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    in_use = len(list(Path(f"/proc/{pid}/fd").iterdir()))
     async with stub(own_daemon.address) as service:
         call = service.Segment()
         await call.write(every())
         await call.write(frames([jpeg])[0])
         assert await call.read()
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (in_use - 4, limits[1]))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (FEW, limits[1]))
         assert own_daemon.engine_pid is not None
         os.kill(own_daemon.engine_pid, signal.SIGKILL)
         await call.write(frames([jpeg], first_id=1)[0])
@@ -201,3 +203,33 @@ async def test_frames_fail_while_there_is_no_descriptor_for_an_engine_and_then_w
         else:
             pytest.fail("there is no engine again")
         await call.done_writing()
+
+
+async def test_an_engine_comes_back_where_connections_have_all_descriptors(
+    own_daemon: RunningDaemon, jpeg: bytes
+) -> None:
+    """And who connects when they are gone is served."""
+    pid = own_daemon.process.pid
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    host, _, port = own_daemon.address.rpartition(":")
+    async with stub(own_daemon.address) as service:
+        call = service.Segment()
+        await call.write(every())
+        await call.write(frames([jpeg])[0])
+        assert await call.read()
+        in_use = {int(each.name) for each in Path(f"/proc/{pid}/fd").iterdir()}
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (max(in_use) + 20, hard))
+        with contextlib.ExitStack() as idle:
+            for _ in range(60):
+                idle.enter_context(socket.create_connection((host, int(port))))
+            assert own_daemon.engine_pid is not None
+            os.kill(own_daemon.engine_pid, signal.SIGKILL)
+            for number in range(1, 4):
+                await call.write(frames([jpeg], first_id=number)[0])
+                answer = await call.read()
+                assert isinstance(answer, pb.SegmentResponse)
+                assert answer.status == pb.FRAME_STATUS_OK
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+        await call.done_writing()
+    answers = await segment(own_daemon.address, [every(), *frames([jpeg])])
+    assert answers[0].status == pb.FRAME_STATUS_OK

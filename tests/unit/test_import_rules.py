@@ -23,7 +23,7 @@ LAYERS = {
     "tasks": {"tasks"},
     "logs": {"logs"},
     "descriptors": {"descriptors"},
-    "link": {"link", "scheduler", "child", "awake", "core"},
+    "link": {"link", "scheduler", "child", "awake", "descriptors", "core"},
     "edges": {"edges", "scheduler", "link", "tasks", "allocator", "core", "version"},
     "engine": {"engine", "core"},
     "probe": {"probe", "child", "awake", "core"},
@@ -31,7 +31,7 @@ LAYERS = {
     "config": {"config", "core"},
     "daemon": {
         *("daemon", "edges", "link", "scheduler", "probe", "allocator", "board_memory"),
-        *("core", "config", "version"),
+        *("descriptors", "core", "config", "version"),
     },
     "allocator": {"allocator"},
     "board_memory": {"board_memory"},

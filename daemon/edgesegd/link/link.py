@@ -9,6 +9,7 @@ import signal
 import socket
 import weakref
 from collections import deque
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -32,6 +33,7 @@ from edgesegd.core.messages import (
 )
 from edgesegd.core.region import LentFrame, Region, send_region
 from edgesegd.core.result import FrameResult
+from edgesegd.descriptors import DescriptorReserve
 from edgesegd.scheduler.job import Job
 
 log = logging.getLogger(__name__)
@@ -95,13 +97,16 @@ class EngineLink:
         return self._arena.slots
 
     @classmethod
-    async def start(cls, setup: EngineSetup, *, start_seconds: float) -> EngineLink:
-        """A new engine that is ready to segment.
+    async def start(
+        cls, setup: EngineSetup, *, start_seconds: float, reserve: DescriptorReserve | None = None
+    ) -> EngineLink:
+        """A new engine that is ready to segment; its process may use the `reserve`.
 
         Loading the model and each warm-up may take `start_seconds`. Raises a StartupError: what
         the engine said, or EngineStartFailed where it ended or took longer.
         """
-        link = await cls._spawn(setup)
+        with nullcontext() if reserve is None else reserve.used():
+            link = await cls._spawn(setup)
         try:
             await link._load(setup, start_seconds)  # noqa: SLF001 # its own class
         except BaseException:
