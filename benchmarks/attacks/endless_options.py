@@ -1,0 +1,55 @@
+"""Options that are as large as a message may be."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cache
+from typing import Any
+
+import grpc.aio
+
+from attacks.floods import NO_LIMIT
+from attacks.messages import MEGABYTE, SEGMENT, stream_options
+from attacks.target import Seen, Target, short
+from edgeseg.v1 import segmentation_pb2 as pb
+
+STREAMS = 8
+CLASSES = 1_000_000
+NAME = 60 * MEGABYTE
+
+
+@cache
+def large_options() -> list[bytes]:
+    """A million classes, and a model's name of 60 MiB."""
+    many = pb.SegmentationOptions(classes=[1] * CLASSES)
+    return [
+        stream_options(options=many),
+        stream_options(options=pb.SegmentationOptions(model="m" * NAME)),
+    ]
+
+
+def endless_options(target: Target, until: float, seen: Seen) -> None:
+    """Half of the streams with the one, half with the other."""
+    asyncio.run(_all(target, until, seen))
+
+
+async def _all(target: Target, until: float, seen: Seen) -> None:
+    async with grpc.aio.insecure_channel(target.grpc, options=NO_LIMIT) as channel:
+        each = (large_options()[number % 2] for number in range(STREAMS))
+        await asyncio.gather(*(_one(channel, first, until, seen) for first in each))
+
+
+async def _one(channel: grpc.aio.Channel, first: bytes, until: float, seen: Seen) -> None:
+    while asyncio.get_running_loop().time() < until:
+        call: Any = channel.stream_stream(SEGMENT)()
+        try:
+            async with asyncio.timeout_at(until):
+                await call.write(first)
+                await call.done_writing()
+                await call.read()
+        except TimeoutError:
+            call.cancel()
+            return
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            pass
+        seen[short(f"{(await call.code()).name}: {await call.details()}")] += 1

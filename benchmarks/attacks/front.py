@@ -1,0 +1,70 @@
+"""What becomes of the front's process."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import signal
+import threading
+import urllib.request
+from pathlib import Path
+
+from edgesegd.bench.memory import resident
+from edgesegd.launch import LaunchedDaemon
+
+EVERY_SECONDS = 0.05
+LOST = re.compile(r"^edgeseg_engine_restarts_total\{.*\} (\S+)$", re.MULTILINE)
+RESET_PEAK = "5"
+"""What makes Linux count the largest resident memory anew; see proc(5), clear_refs."""
+
+
+class Front:
+    """Watches the front of `daemon`; `peak` is the largest resident memory since `reset`, bytes."""
+
+    def __init__(self, daemon: LaunchedDaemon) -> None:
+        self.peak = 0
+        self._daemon = daemon
+        self._folder = Path(f"/proc/{daemon.process.pid}")
+        self._over = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Front:
+        (self._folder / "clear_refs").write_text(RESET_PEAK, encoding="ascii")
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        self._watcher.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(EVERY_SECONDS):
+            with contextlib.suppress(OSError, StopIteration):
+                self._look()
+
+    def _look(self) -> None:
+        lines = (self._folder / "status").read_text(encoding="ascii").splitlines()
+        line = next(line for line in lines if line.startswith("VmHWM:"))
+        self.peak = max(self.peak, int(line.split()[1]) * 1024)
+
+    @property
+    def resident(self) -> int | None:
+        """Its memory now, bytes; None where it is no more."""
+        return (
+            None if self._daemon.process.poll() is not None else resident(self._daemon.process.pid)
+        )
+
+    @property
+    def fate(self) -> str:
+        """Whether it is the same, or what ended it."""
+        status = self._daemon.process.poll()
+        if status is None:
+            return "the same"
+        return signal.Signals(-status).name if status < 0 else f"exit {status}"
+
+    def engines_lost(self) -> int | None:
+        """By its own count; None where it does not say."""
+        with contextlib.suppress(OSError):
+            page = urllib.request.urlopen(self._daemon.metrics_url, timeout=5)  # noqa: S310 # ours
+            return int(sum(map(float, LOST.findall(page.read().decode()))))
+        return None

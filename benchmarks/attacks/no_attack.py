@@ -1,0 +1,20 @@
+"""What the other attacks are to be compared with."""
+
+from __future__ import annotations
+
+import time
+
+from attacks.target import Seen, Target
+
+
+def nothing(target: Target, until: float, seen: Seen) -> None:
+    """Leave the daemon alone."""
+    del target, seen
+    time.sleep(max(0.0, until - time.monotonic()))
+
+
+def busy(target: Target, until: float, seen: Seen) -> None:
+    """Use a core, as attackers do that run on the daemon's board."""
+    del target, seen
+    while time.monotonic() < until:
+        pass
