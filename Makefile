@@ -54,6 +54,7 @@ bench: .venv/.ready-dev
 	.venv/bin/python benchmarks/start.py
 	.venv/bin/python benchmarks/upsampling.py
 	.venv/bin/python benchmarks/throughput.py
+	.venv/bin/python benchmarks/attack.py
 
 # The same board's frames through other servers, each in an environment of its own.
 bench-peers: .venv/.ready-dev $(PEERS:%=.venv-peers/%/.ready)

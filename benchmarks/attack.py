@@ -22,7 +22,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 MEMORY = 512 << 20
-TOLD = 4
+TOLD = 6
 """Kinds of answers that are printed, the most frequent ones."""
 LOG_LINES = 5
 WIDTH = 110
@@ -62,9 +62,9 @@ def describe(console: Console, attack: Attack, outcome: Outcome) -> None:
 def new_table(seconds: float) -> Table:
     """Without rows."""
     table = Table(title=f"a daemon that is attacked for {seconds:g} s")
-    table.add_column("attack")
-    headings = ("peak MB", "10 s later MB", "rate", "longest wait s", "front", "engines lost")
-    for heading in (*headings, "out of memory"):
+    table.add_column("attack", no_wrap=True)
+    headings = ("peak MB", "10 s later", "rate", "wait s", "front", "engines lost")
+    for heading in (*headings, "killed: no memory"):
         table.add_column(heading, justify="right")
     return table
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attacks import pictures
 from attacks.endless_options import endless_options, large_options
-from attacks.floods import bmp, exif, poison, scans, webp
+from attacks.floods import bmp, exif, large_frames, poison, scans, webp
 from attacks.gzip_bombs import bomb, gzip_bombs
 from attacks.half_sent import half_stream, half_unary
 from attacks.held_open import idle_streams, watchers
@@ -30,6 +30,7 @@ ATTACKS = (
     Attack("scans", "JPEGs of 4000 and of 90 scans", scans, pictures.jpegs_of_many_scans),
     Attack("webp", "WebPs of 50 million pixels in a few bytes", webp, pictures.plain_webps),
     Attack("exif", "EXIF of 300 times 10 MB", exif, pictures.pictures_with_exif),
+    Attack("large_frames", "8 streams of 32 MiB frames", large_frames, pictures.padded_jpegs),
     Attack("options", "a million classes, a name of 60 MiB", endless_options, large_options),
     Attack("many_streams", "1000 streams of one connection", many_streams, pictures.usual_jpeg),
     Attack("many_images", "64 single images at a time", many_images, pictures.usual_jpeg),

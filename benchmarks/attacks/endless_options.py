@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc.aio
 
-from attacks.floods import NO_LIMIT
+from attacks.floods import NO_LIMIT, PAUSE
 from attacks.messages import MEGABYTE, SEGMENT, stream_options
 from attacks.target import Seen, Target, short
 from edgeseg.v1 import segmentation_pb2 as pb
@@ -53,3 +53,4 @@ async def _one(channel: grpc.aio.Channel, first: bytes, until: float, seen: Seen
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
             pass
         seen[short(f"{(await call.code()).name}: {await call.details()}")] += 1
+        await asyncio.sleep(PAUSE)

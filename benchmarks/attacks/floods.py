@@ -12,6 +12,7 @@ from attacks.messages import SEGMENT, stream_frame, stream_options
 from attacks.pictures import (
     bmps,
     jpegs_of_many_scans,
+    padded_jpegs,
     pictures_with_exif,
     plain_webps,
     slow_jpeg,
@@ -42,7 +43,12 @@ def webp(target: Target, until: float, seen: Seen) -> None:
 
 def exif(target: Target, until: float, seen: Seen) -> None:
     """EXIF data that are many times the same bytes."""
-    flood(target, pictures_with_exif, until, seen)
+    flood(target, pictures_with_exif, until, seen, in_flight=1)
+
+
+def large_frames(target: Target, until: float, seen: Seen) -> None:
+    """Frames as large as they may be, all of which can be decoded."""
+    flood(target, padded_jpegs, until, seen)
 
 
 def poison(target: Target, until: float, seen: Seen) -> None:
@@ -50,16 +56,32 @@ def poison(target: Target, until: float, seen: Seen) -> None:
     flood(target, lambda: [slow_jpeg()], until, seen)
 
 
-def flood(target: Target, pictures: Callable[[], list[bytes]], until: float, seen: Seen) -> None:
+def flood(
+    target: Target,
+    pictures: Callable[[], list[bytes]],
+    until: float,
+    seen: Seen,
+    *,
+    in_flight: int = IN_FLIGHT,
+) -> None:
     """Eight streams of one connection, each with a few frames in flight."""
-    asyncio.run(_flood(target, pictures(), until, seen))
+    asyncio.run(_flood(target, pictures(), until, seen, in_flight))
 
 
-async def _flood(target: Target, pictures: list[bytes], until: float, seen: Seen) -> None:
+async def _flood(
+    target: Target, pictures: list[bytes], until: float, seen: Seen, in_flight: int
+) -> None:
     frames = [stream_frame(picture) for picture in pictures]
     async with grpc.aio.insecure_channel(target.grpc, options=NO_LIMIT) as channel:
         streams = (
-            keep_streaming(channel, frames, until, seen, policy=pb.QUEUE_POLICY_EVERY)
+            keep_streaming(
+                channel,
+                frames,
+                until,
+                seen,
+                policy=pb.QUEUE_POLICY_EVERY,
+                in_flight=in_flight,
+            )
             for _ in range(STREAMS)
         )
         await asyncio.gather(*streams)

@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc.aio
 
-from attacks.floods import NO_LIMIT, keep_streaming
+from attacks.floods import NO_LIMIT, PAUSE, keep_streaming
 from attacks.messages import SEGMENT_IMAGE, image_request, stream_frame
 from attacks.pictures import usual_jpeg
 from attacks.target import Seen, Target, short
@@ -59,3 +59,5 @@ async def repeat_call(start: Any, until: float, seen: Seen) -> None:  # noqa: AN
             return
         except grpc.aio.AioRpcError as error:
             seen[short(f"{error.code().name}: {error.details()}")] += 1
+            if error.code() is grpc.StatusCode.UNAVAILABLE:  # the daemon is gone
+                await asyncio.sleep(PAUSE)

@@ -15,6 +15,7 @@ from attacks.messages import MEGABYTE
 LARGE = (4000, 3000)
 MOST = (7071, 7071)
 """Just below the daemon's limit of 50,000,000 pixels."""
+LARGEST_FRAME = 32 * MEGABYTE
 END_OF_IMAGE = b"\xff\xd9"
 START_OF_SCAN = b"\xff\xda"
 SEGMENT_BYTES = 65533
@@ -88,8 +89,15 @@ def slow_jpeg() -> bytes:
 @cache
 def jpegs_of_many_scans() -> list[bytes]:
     """One of 4000 scans, one that is large and has 90."""
-    small = file_of(gradient((640, 480)), "JPEG", progressive=True)
+    small = file_of(gradient((64, 48)), "JPEG", progressive=True)
     return [with_scans(small, 4000), slow_jpeg()]
+
+
+@cache
+def padded_jpegs() -> list[bytes]:
+    """A good JPEG with as much behind it as a frame may have."""
+    jpeg = usual_jpeg()
+    return [jpeg + bytes(LARGEST_FRAME - len(jpeg))]
 
 
 @cache

@@ -17,7 +17,7 @@ from edgesegd.launch import LaunchedDaemon
 
 FIRST_ANSWER_SECONDS = 30.0
 WARM_UP_SECONDS = 2.0
-BEFORE_SECONDS = 3.0
+BEFORE_SECONDS = 5.0
 AFTER_SECONDS = 10.0
 MB = 1e6
 
