@@ -39,7 +39,7 @@ MOST = {
 }
 """gRPC's limit, twice that of a frame, is a 32-bit number; more threads than that are a slip."""
 NOT_ZERO = (
-    *("max_frame_bytes", "decode_seconds", "unary_queue", "max_streams", "max_calls"),
+    *("decode_seconds", "unary_queue", "max_streams", "max_calls"),
     *("max_connections", "message_seconds", "idle_seconds"),
 )
 
@@ -93,7 +93,10 @@ class Config:
         choices=("latency", "throughput"),
     )
     threads: int = option(0, "threads of the interpreter; 0 chooses by cores and runtime")
-    max_frame_bytes: int = option(32 << 20, "largest frame that is taken, bytes")
+    max_frame_bytes: int = option(
+        0,
+        "largest frame that is taken, bytes; 0 for a 32nd of the board's memory, 16 MiB to 32 MiB",
+    )
     max_frame_pixels: int = option(
         0,
         "largest picture that is decoded, pixels; 0 for what a quarter of the board's memory can "

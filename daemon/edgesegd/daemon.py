@@ -16,7 +16,12 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
 from edgesegd.allocator import HeapTrimmer
-from edgesegd.board_memory import board_memory, default_frame_pixels, default_held_bytes
+from edgesegd.board_memory import (
+    board_memory,
+    default_frame_bytes,
+    default_frame_pixels,
+    default_held_bytes,
+)
 from edgesegd.config import Config
 from edgesegd.core.delegates.selection import Selection
 from edgesegd.core.delegates.spec import Choice, DelegateSpec
@@ -58,8 +63,12 @@ log = logging.getLogger(__name__)
 
 ENGINE_SLOTS = 2
 """Frames that an engine may hold: one is invoked while the next is decoded."""
-UNREAD_BYTES = 1 << 20
+UNREAD_BYTES = 256 << 10
 """Of a stream: more than a JPEG of most cameras."""
+MIN_READS = 8
+"""Messages of calls that begin, which are read at a time."""
+MIN_STREAMS = 100
+"""Of a connection, as RFC 9113 recommends."""
 UNCOUNTED_BYTES = 64 << 20
 """By which the front may grow beside what it counts: messages that are not all here, connections,
 and what frames and results leave in the memory that it shares with engines."""
@@ -79,10 +88,12 @@ def server_options(config: Config, limits: FrameLimits) -> list[tuple[str, int]]
             "grpc.compression_enabled_algorithms_bitset",
             ANY_COMPRESSION if config.compression == "accept" else UNCOMPRESSED,
         ),
-        ("grpc.max_concurrent_streams", config.max_calls),  # of a connection; others wait there
+        # Of a connection; others wait at the client's, and cost nothing here.
+        ("grpc.max_concurrent_streams", max(MIN_STREAMS, config.max_calls // 4)),
         ("grpc.max_allowed_incoming_connections", config.max_connections),
         ("grpc.max_connection_idle_ms", round(config.idle_seconds * 1000)),
         ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
+        ("grpc.per_message_decompression", int(config.compression == "accept")),
         ("grpc.max_receive_message_length", 2 * limits.size),
         ("grpc.max_send_message_length", -1),
         # What a client may send before it is read, of each stream. gRPC would estimate it, and on a
@@ -108,9 +119,10 @@ class Daemon:
         self._pair = find_pair(self._model)
         memory = board_memory()
         self._limits = FrameLimits(
-            config.max_frame_bytes, config.max_frame_pixels or default_frame_pixels(memory)
+            config.max_frame_bytes or default_frame_bytes(memory),
+            config.max_frame_pixels or default_frame_pixels(memory),
         )
-        held = config.max_held_bytes or default_held_bytes(memory, config.max_frame_bytes)
+        held = config.max_held_bytes or default_held_bytes(memory, self._limits.size)
         self._regions = Regions(
             self._limit("shared_memory", config.shared_memory_bytes, "bytes of lent memory")
         )
@@ -127,6 +139,7 @@ class Daemon:
         streams = self._limit("streams", config.max_streams, "streams")
         self._admission = Admission(
             limit=self._limit("calls", config.max_calls, "calls"),
+            reads=FairLimit(max(MIN_READS, held // (2 * self._limits.size)), "messages"),
             message_seconds=config.message_seconds,
             on_call=self._heap.used,
         )

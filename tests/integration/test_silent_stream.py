@@ -10,7 +10,6 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.core.frame import FrameLimits
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.store import BUILTIN, resolve_model
-from edgesegd.edges import session
 from edgesegd.edges.admission import Admission
 from edgesegd.edges.desk import Desk
 from edgesegd.edges.fair_limit import FairLimit
@@ -24,7 +23,6 @@ from support.calls import stub
 async def test_a_stream_without_a_first_message_ends_with_deadline_exceeded(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "FIRST_MESSAGE_SECONDS", 0.05)
     model = read_model(resolve_model(BUILTIN, tmp_path_factory.mktemp("data")))
     desk = Desk(
         model=model,
@@ -42,7 +40,12 @@ async def test_a_stream_without_a_first_message_ends_with_deadline_exceeded(
         streams=FairLimit(1, "streams"),
         server_info=pb.GetServerInfoResponse,
     )
-    admission = Admission(limit=FairLimit(1, "calls"), message_seconds=60, on_call=lambda: None)
+    admission = Admission(
+        limit=FairLimit(1, "calls"),
+        reads=FairLimit(1, "reads"),
+        message_seconds=0.05,
+        on_call=lambda: None,
+    )
     server = grpc.aio.server(interceptors=[admission])
     service.add_to(server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -54,5 +57,5 @@ async def test_a_stream_without_a_first_message_ends_with_deadline_exceeded(
     finally:
         await server.stop(None)
     assert failure.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-    assert "no message in 0.05 s" in (failure.value.details() or "")
+    assert "no message came in 0.05 s" in (failure.value.details() or "")
     assert service.streams == 0

@@ -20,7 +20,7 @@ from edgesegd.edges.peer import Client, client_of
 Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Any]]
 Context = grpc.aio.ServicerContext[Any, Any]
 
-REFUSAL_SECONDS = 0.1
+REFUSAL_SECONDS = 0.25
 """After which a call is told that something is used up: else who asks again at once takes as much
 of the front as by what was refused."""
 MAX_SMALL_MESSAGE = 64 << 10
@@ -61,14 +61,21 @@ class Admission(grpc.aio.ServerInterceptor):
 
     gRPC reads the one message of a unary call before anybody can ask whose it is, however long that
     takes. So every call is served as if it were a stream, which is the same on the wire, and its
-    message is read here: that may take `message_seconds`. `on_call` is called when a call begins,
-    whatever it is for: its message may be large, and none of the contract.
+    first message is read here: that may take `message_seconds`, and as many are read at a time as
+    `reads` allows. `on_call` is called when a call begins, whatever it is for: its message may be
+    large, and none of the contract.
     """
 
     def __init__(
-        self, *, limit: FairLimit, message_seconds: float, on_call: Callable[[], None]
+        self,
+        *,
+        limit: FairLimit,
+        reads: FairLimit,
+        message_seconds: float,
+        on_call: Callable[[], None],
     ) -> None:
         self._limit = limit
+        self._reads = reads
         self._message_seconds = message_seconds
         self._on_call = on_call
         self.calls: set[OpenCall] = set()
@@ -88,8 +95,8 @@ class Admission(grpc.aio.ServerInterceptor):
         ) -> AsyncGenerator[Any, None]:
             client = client_of(context.peer())
             async with errors_as_status(context), self._admit(client) as call:
-                received = _received(call, requests, limited=not ours)
-                request = received if handler.request_streaming else await self._one(received)
+                messages = _Messages(call, requests, self._first, small=not ours)
+                request = messages if handler.request_streaming else await messages.only()
                 async with aclosing(_responses(handler, request, context)) as responses:
                     async for response in responses:
                         yield response
@@ -102,39 +109,69 @@ class Admission(grpc.aio.ServerInterceptor):
     @asynccontextmanager
     async def _admit(self, client: Client) -> AsyncIterator[OpenCall]:
         """A call of the client, for as long as it is open; raises Overloaded."""
-        self._limit.take(client, 1)
-        call = OpenCall(client)
-        self.calls.add(call)
         try:
-            with call.told_if_evicted():
-                yield call
+            self._limit.take(client, 1)
+            call = OpenCall(client)
+            self.calls.add(call)
+            try:
+                with call.told_if_evicted():
+                    yield call
+            finally:
+                self.calls.discard(call)
+                self._limit.give_back(client, 1)
         except Overloaded:
             await asyncio.sleep(REFUSAL_SECONDS)
             raise
-        finally:
-            self.calls.discard(call)
-            self._limit.give_back(client, 1)
 
-    async def _one(self, requests: AsyncIterator[Any]) -> Any:  # noqa: ANN401 # of any service
-        """The only message of a call."""
+    async def _first(self, client: Client, requests: AsyncIterator[Any]) -> Any:  # noqa: ANN401
+        """The first message of a call; few are read at a time, for each may be of any size."""
         try:
             async with asyncio.timeout(self._message_seconds):
-                return await anext(requests)
+                await self._reads.wait_and_take(client, 1)
+                try:
+                    return await anext(requests)
+                finally:
+                    self._reads.give_back(client, 1)
         except TimeoutError:
-            raise Expired(f"the message did not come in {self._message_seconds:g} s") from None
+            raise Expired(f"no message came in {self._message_seconds:g} s") from None
+
+
+class _Messages:
+    """The messages of a call, each of which is progress; nothing here keeps them."""
+
+    def __init__(
+        self,
+        call: OpenCall,
+        requests: AsyncIterator[Any],
+        first: Callable[[Client, AsyncIterator[Any]], Awaitable[Any]],
+        *,
+        small: bool,
+    ) -> None:
+        self._call = call
+        self._requests = aiter(requests)
+        self._first: Callable[[Client, AsyncIterator[Any]], Awaitable[Any]] | None = first
+        self._small = small
+
+    def __aiter__(self) -> _Messages:
+        return self
+
+    async def __anext__(self) -> Any:  # noqa: ANN401 # of any service
+        first, self._first = self._first, None
+        reading = (
+            anext(self._requests) if first is None else first(self._call.client, self._requests)
+        )
+        request = await reading
+        self._call.progress = time.monotonic()
+        if self._small and request.ByteSize() > MAX_SMALL_MESSAGE:
+            raise InvalidFrame(f"messages to this service have at most {MAX_SMALL_MESSAGE:,} bytes")
+        return request
+
+    async def only(self) -> Any:  # noqa: ANN401 # as above
+        """The message of a call that has one."""
+        try:
+            return await anext(self)
         except StopAsyncIteration:
             raise InvalidFrame("the call ended before its message") from None
-
-
-async def _received(
-    call: OpenCall, requests: AsyncIterator[Any], *, limited: bool
-) -> AsyncGenerator[Any, None]:
-    """The messages of a call, each of which is progress."""
-    async for request in requests:
-        call.progress = time.monotonic()
-        if limited and request.ByteSize() > MAX_SMALL_MESSAGE:
-            raise InvalidFrame(f"messages to this service have at most {MAX_SMALL_MESSAGE:,} bytes")
-        yield request
 
 
 async def _responses(handler: Any, request: Any, context: Context) -> AsyncGenerator[Any, None]:  # noqa: ANN401

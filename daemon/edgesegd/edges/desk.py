@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.core.errors import EdgesegError
@@ -26,8 +27,15 @@ from edgesegd.scheduler.job import Job
 from edgesegd.scheduler.lane import Lane
 from edgesegd.scheduler.scheduler import Scheduler
 
-COPIES = 2
-"""Of a result: itself, and the message that it travels in."""
+COPIES = 4
+"""Of a result, for a moment: itself, its message, that as bytes, and those in gRPC."""
+MESSAGE_BYTES = 1024
+"""Of what is in a response beside masks."""
+
+
+def held_size(result: FrameResult) -> int:
+    """Bytes that a result takes until its client has read it."""
+    return COPIES * (result.size + MESSAGE_BYTES)
 
 
 class Desk:
@@ -90,23 +98,36 @@ class Desk:
         except BaseException:
             self._frames.give_back(client, size)
             raise
-        job.answer.add_done_callback(lambda _: self._frames.give_back(client, size))
+        job.answer.add_done_callback(lambda _: self._answered(lane, job, size))
+        job.on_taken = partial(self._expect_result, lane)
         return job
+
+    def _expect_result(self, lane: Lane, job: Job) -> None:
+        """An engine has the frame: its result will be as large as the last one of the lane."""
+        if not job.expected:
+            job.expected = lane.result_size
+            self.hold_result(lane.client, job.expected)
+
+    def _answered(self, lane: Lane, job: Job, size: int) -> None:
+        self._frames.give_back(lane.client, size)
+        self.let_go_of_results(lane.client, job.expected)
+        if not job.answer.cancelled() and job.answer.exception() is None:
+            lane.result_size = held_size(job.answer.result())
 
     async def room_for_frame(self, client: Client, size: int) -> None:
         """Until a frame of so many bytes could be taken; not where none will ever be."""
         await self._frames.wait_for_room(client, size)
 
-    def hold_result(self, client: Client, result: FrameResult) -> None:
+    def hold_result(self, client: Client, size: int) -> None:
         """Count a result that the client has not read; no more are made for who has too many."""
-        self._results.force(client, COPIES * result.size)
+        self._results.force(client, size)
         if self._results.room(client) <= 0 and client not in self._held:
             self._held.add(client)
             self.scheduler.hold(client)
 
-    def let_go_of_result(self, client: Client, result: FrameResult) -> None:
-        """It was read, or will never be."""
-        self._results.give_back(client, COPIES * result.size)
+    def let_go_of_results(self, client: Client, size: int) -> None:
+        """They were read, or will never be."""
+        self._results.give_back(client, size)
         for held in [held for held in self._held if self._results.room(held) > 0]:
             self._held.discard(held)
             self.scheduler.release(held)

@@ -73,9 +73,18 @@ class FairLimit:
             if not waiter.done():
                 waiter.set_result(None)
 
+    async def wait_and_take(self, client: Client, amount: int) -> None:
+        """Hold `amount` as soon as there is room for it."""
+        while amount > self.room(client):
+            await self._something_given_back()
+        self.force(client, amount)
+
     async def wait_for_room(self, client: Client, amount: int) -> None:
         """Until `amount` could be taken, or nothing is held by the client: then none will come."""
         while amount > self.room(client) and self._held[client]:
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append(waiter)
-            await waiter
+            await self._something_given_back()
+
+    async def _something_given_back(self) -> None:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        await waiter

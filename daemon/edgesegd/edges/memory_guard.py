@@ -11,20 +11,19 @@ from collections.abc import Callable, Collection
 
 from edgesegd.allocator import resident_bytes
 from edgesegd.edges.admission import OpenCall
-from edgesegd.edges.peer import Client
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.1
+LOOK_SECONDS = 0.02
 """Memory tells nobody that it grows; to look takes some microseconds."""
-NO_PROGRESS_SECONDS = 0.3
+NO_PROGRESS_SECONDS = 0.05
 """A call without a message for so long may be in the middle of a large one, or of none."""
 
 
 class MemoryGuard:
     """Ends calls where this process has grown by `growth` bytes since it started to look.
 
-    Of those that make no progress, all of the client that has most of them; then it looks again. A
+    Of those that make no progress, all of the address that has most of them; then it looks again. A
     camera that is idle at such a moment has to open its stream anew, but loses no frame.
     `give_back` gives freed memory back to the system.
     """
@@ -57,12 +56,12 @@ class MemoryGuard:
     def _evict(self) -> None:
         before = time.monotonic() - NO_PROGRESS_SECONDS
         waiting = [call for call in self._calls if call.progress < before]
-        of_clients = Counter[Client](call.client for call in waiting)
-        if not of_clients:
+        by_address = Counter(call.client[0] for call in waiting)
+        if not by_address:
             return
-        [(client, count)] = of_clients.most_common(1)
-        log.warning("memory is used up: %d calls of %s are ended", count, client[-1])
+        [(address, count)] = by_address.most_common(1)
+        log.warning("memory is used up: %d calls of %s are ended", count, address)
         for call in waiting:
-            if call.client == client:
+            if call.client[0] == address:
                 call.evict()
                 self._on_evicted()

@@ -13,7 +13,7 @@ import grpc.aio
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.core.errors import Draining, EdgesegError, InvalidFrame
 from edgesegd.core.result import FrameResult
-from edgesegd.edges.desk import Desk
+from edgesegd.edges.desk import Desk, held_size
 from edgesegd.edges.fair_limit import FairLimit
 from edgesegd.edges.image_lanes import ImageLanes
 from edgesegd.edges.names import SERVICE_NAME
@@ -65,12 +65,12 @@ class SegmentationService:
             "Segment": grpc.stream_stream_rpc_method_handler(
                 self.Segment,
                 request_deserializer=parse_stream_request,
-                response_serializer=pb.SegmentResponse.SerializeToString,
+                response_serializer=bytes,  # as they are
             ),
             "SegmentImage": grpc.unary_stream_rpc_method_handler(
                 self.SegmentImage,
                 request_deserializer=parse_image_request,
-                response_serializer=pb.SegmentImageResponse.SerializeToString,
+                response_serializer=bytes,  # as above
             ),
             "GetServerInfo": grpc.unary_unary_rpc_method_handler(
                 self.GetServerInfo,
@@ -111,8 +111,11 @@ class SegmentationService:
 
     async def Segment(  # noqa: N802 # named by the contract
         self, request_iterator: AsyncIterator[pb.SegmentRequest], context: StreamContext
-    ) -> AsyncIterator[pb.SegmentResponse]:
-        """Answer each frame of a stream once."""
+    ) -> AsyncGenerator[bytes, None]:
+        """Answer each frame of a stream once; the responses as they go over the wire.
+
+        So none is kept beside its bytes while the client does not read.
+        """
         client = client_of(context.peer())
         with self._call():
             if self._desk.scheduler.draining:
@@ -129,15 +132,17 @@ class SegmentationService:
             try:
                 async with aclosing(session.responses(request_iterator)) as responses:
                     async for response in responses:
-                        yield response
+                        message = response.SerializeToString()
+                        del response
+                        yield message
             finally:
                 self._sessions.discard(session)
                 self._streams.give_back(client, 1)
 
     async def SegmentImage(  # noqa: N802 # named by the contract
         self, request: pb.SegmentImageRequest | InvalidFrame, context: ImageContext
-    ) -> AsyncGenerator[pb.SegmentImageResponse, None]:
-        """Segment one image; one response, which is counted until it is read."""
+    ) -> AsyncGenerator[bytes, None]:
+        """Segment one image; one response as above, which is counted until it is read."""
         client = client_of(context.peer())
         with self._call():
             if isinstance(request, InvalidFrame):
@@ -145,16 +150,19 @@ class SegmentationService:
             tag, deadline = tag_frame(request.frame), _deadline(context)
             with self._images.of(client) as lane:
                 result, timing = await self._segment_image(lane, tag, request, deadline)
-            self._desk.hold_result(client, result)
+            size = held_size(result)
+            self._desk.hold_result(client, size)
             try:
-                yield pb.SegmentImageResponse(
+                message = pb.SegmentImageResponse(
                     frame_id=tag.frame_id,
                     captured_unix_ns=tag.captured_unix_ns,
                     segmentation=segmentation(result, self._desk.model),
                     timing=timing,
-                )
+                ).SerializeToString()
+                del request, result
+                yield message
             finally:
-                self._desk.let_go_of_result(client, result)
+                self._desk.let_go_of_results(client, size)
 
     async def GetServerInfo(  # noqa: N802 # named by the contract
         self, request: pb.GetServerInfoRequest, context: InfoContext

@@ -11,14 +11,13 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.core.errors import (
     Draining,
     EdgesegError,
-    Expired,
     InternalFault,
     InvalidFrame,
     InvalidOptions,
     Unimplemented,
 )
 from edgesegd.core.result import FrameResult
-from edgesegd.edges.desk import Desk
+from edgesegd.edges.desk import Desk, held_size
 from edgesegd.edges.peer import Client
 from edgesegd.edges.requests import FrameTag, tag_frame
 from edgesegd.edges.responses import answer_error, answer_result, timing_until_now
@@ -37,7 +36,6 @@ WEIGHTS = {
 """Turns of a stream for each of a NORMAL one."""
 UNREAD_RESULTS = 2
 """Results that may lie ready for a client that does not read; then none of its frames is taken."""
-FIRST_MESSAGE_SECONDS = 60.0
 
 Outcome = FrameResult | EdgesegError
 Answered = tuple[FrameTag, Outcome, float]
@@ -72,7 +70,7 @@ class StreamSession:
         self._outbox: asyncio.Queue[Answered | None] = asyncio.Queue()
         self._unanswered = 0
         self._frame_bytes = 0
-        self._unread: list[FrameResult] = []
+        self._unread: list[int] = []
         self._draining = False
         self._ended = False
         self._reader: asyncio.Task[None] | None = None
@@ -89,11 +87,14 @@ class StreamSession:
         try:
             while self._unanswered or not self._reader.done():
                 answered = await self._outbox.get()
-                if answered is not None:
-                    response = self._respond(*answered)
-                    self._unanswered -= 1
-                    yield response
-                    self._delivered(answered[1])
+                if answered is None:
+                    continue
+                size = _result_size(answered[1])
+                response = [self._respond(*answered)]
+                self._unanswered -= 1
+                del answered  # while a client does not read, there is its message only
+                yield response.pop()
+                self._delivered(size)
             with contextlib.suppress(asyncio.CancelledError):
                 self._reader.result()
             if self._draining:
@@ -112,8 +113,7 @@ class StreamSession:
             self._reader = None
         self._ended = True
         self._outbox = asyncio.Queue()
-        for result in self._unread:
-            self._desk.let_go_of_result(self._client, result)
+        self._desk.let_go_of_results(self._client, sum(self._unread))
         self._unread.clear()
         self._desk.scheduler.close(self._lane)
         self._desk.count_abandoned(self._unanswered)
@@ -125,11 +125,7 @@ class StreamSession:
             self._reader.cancel()
 
     async def _read(self, requests: AsyncIterator[pb.SegmentRequest]) -> None:
-        try:
-            async with asyncio.timeout(FIRST_MESSAGE_SECONDS):
-                first = await anext(requests, None)
-        except TimeoutError:
-            raise Expired(f"no message in {FIRST_MESSAGE_SECONDS:g} s") from None
+        first = await anext(requests, None)
         if first is None:
             raise InvalidOptions("the stream ended before its first frame")
         has_options = first.WhichOneof("message") == "options"
@@ -142,6 +138,7 @@ class StreamSession:
             raise
         if not has_options:
             await self._take(first)
+        del first
         while True:
             # A sender that is not read is held back by HTTP/2.
             await self._desk.room_for_frame(self._client, self._frame_bytes)
@@ -149,6 +146,7 @@ class StreamSession:
             if request is None:
                 return
             await self._take(request)
+            del request  # its bytes wait in the lane, and nowhere else
 
     def _begin(self, options: pb.StreamOptions) -> None:
         policy = options.policy or pb.QUEUE_POLICY_LATEST
@@ -210,9 +208,9 @@ class StreamSession:
             return
         error = job.answer.exception()
         outcome = error if isinstance(error, EdgesegError) else job.answer.result()
-        if isinstance(outcome, FrameResult):
-            self._unread.append(outcome)
-            self._desk.hold_result(self._client, outcome)
+        if size := _result_size(outcome):
+            self._unread.append(size)
+            self._desk.hold_result(self._client, size)
             if len(self._unread) >= UNREAD_RESULTS:
                 self._desk.scheduler.pause(self._lane)
         self._outbox.put_nowait((tag, outcome, job.queued_seconds))
@@ -223,10 +221,16 @@ class StreamSession:
             return answer_result(tag, outcome, timing, self._desk.model)
         return answer_error(tag, outcome, timing)
 
-    def _delivered(self, outcome: Outcome) -> None:
+    def _delivered(self, size: int) -> None:
+        """A response was read; `size` is that of its result, 0 where it had none."""
         self._window.release()
-        if isinstance(outcome, FrameResult):
-            self._unread.remove(outcome)
-            self._desk.let_go_of_result(self._client, outcome)
+        if size:
+            self._unread.remove(size)
+            self._desk.let_go_of_results(self._client, size)
             if self._lane.paused and len(self._unread) < UNREAD_RESULTS:
                 self._desk.scheduler.resume(self._lane)
+
+
+def _result_size(outcome: Outcome) -> int:
+    """Bytes of a result as the desk counts them; 0 where there is none."""
+    return held_size(outcome) if isinstance(outcome, FrameResult) else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,8 @@ class Job:
     `received`, `deadline` and `taken` are times of `time.monotonic`: when the frame came, after
     when it must not be invoked, when an engine took it. `losses` names the delegate of each engine
     that was lost with the frame in it, `spent` is how many seconds they were about it. `lane` is
-    where it waited. `answer` is settled exactly once, with a result or an EdgesegError; who is no
+    where it waited; `on_taken` is called with it when it is taken, when a result of `expected`
+    bytes is to come. `answer` is settled exactly once, with a result or an EdgesegError; who is no
     longer interested cancels it.
     """
 
@@ -37,6 +39,8 @@ class Job:
     taken: float | None = None
     lane: Lane | None = None
     spent: float = 0.0
+    expected: int = 0
+    on_taken: Callable[[Job], None] = lambda _: None
     losses: list[object] = field(default_factory=list)
 
     def settle(self, outcome: FrameResult | EdgesegError) -> None:

@@ -33,7 +33,7 @@ class Lane(Member):
     is told to those refused. A lane of `weight` 2 gets two turns for each that one of 1 gets,
     while both have frames. A paused lane keeps its frames, but none is taken from it: its client
     does not read the answers that it has. Of the frames of its `client`, `taken` are in
-    engines.
+    engines; the result of the last one took `result_size` bytes.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class Lane(Member):
         self.weight = weight
         self.paused = False
         self.client: tuple[str, ...] = ()
+        self.result_size = 0
         self.closed = False
         self.taken = 0
         self._newest = 0.0

@@ -226,6 +226,7 @@ class Scheduler:
             took = now - self._last_taken
             self._usual += LATEST_TIME * (took - self._usual) if self._usual else took
         job.taken = self._last_taken = now
+        job.on_taken(job)
         return job
 
     def _remove(self, lane: Lane, job: Job) -> None:
