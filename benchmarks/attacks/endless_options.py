@@ -9,22 +9,23 @@ from typing import Any
 import grpc.aio
 
 from attacks.floods import NO_LIMIT, PAUSE
-from attacks.messages import MEGABYTE, SEGMENT, stream_options
+from attacks.messages import SEGMENT, max_message, stream_options
 from attacks.target import Seen, Target, short
 from edgeseg.v1 import segmentation_pb2 as pb
 
 STREAMS = 8
 CLASSES = 1_000_000
-NAME = 60 * MEGABYTE
+BESIDE = 1 << 10
+"""Bytes of a message beside the name."""
 
 
 @cache
-def large_options() -> list[bytes]:
-    """A million classes, and a model's name of 60 MiB."""
+def large_options(size: int) -> list[bytes]:
+    """A million classes, and a model's name of `size` characters."""
     many = pb.SegmentationOptions(classes=[1] * CLASSES)
     return [
         stream_options(options=many),
-        stream_options(options=pb.SegmentationOptions(model="m" * NAME)),
+        stream_options(options=pb.SegmentationOptions(model="m" * size)),
     ]
 
 
@@ -35,7 +36,8 @@ def endless_options(target: Target, until: float, seen: Seen) -> None:
 
 async def _all(target: Target, until: float, seen: Seen) -> None:
     async with grpc.aio.insecure_channel(target.grpc, options=NO_LIMIT) as channel:
-        each = (large_options()[number % 2] for number in range(STREAMS))
+        options = large_options(max_message(target) - BESIDE)
+        each = (options[number % 2] for number in range(STREAMS))
         await asyncio.gather(*(_one(channel, first, until, seen) for first in each))
 
 

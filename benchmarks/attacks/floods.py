@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc.aio
 
-from attacks.messages import SEGMENT, stream_frame, stream_options
+from attacks.messages import SEGMENT, max_frame_bytes, stream_frame, stream_options
 from attacks.pictures import (
     bmps,
     jpegs_of_many_scans,
@@ -48,7 +48,7 @@ def exif(target: Target, until: float, seen: Seen) -> None:
 
 def large_frames(target: Target, until: float, seen: Seen) -> None:
     """Frames as large as they may be, all of which can be decoded."""
-    flood(target, padded_jpegs, until, seen)
+    flood(target, lambda: padded_jpegs(max_frame_bytes(target)), until, seen)
 
 
 def poison(target: Target, until: float, seen: Seen) -> None:

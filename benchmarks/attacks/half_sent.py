@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 
 from attacks.http2 import Http2, message
-from attacks.messages import MEGABYTE, SEGMENT, SEGMENT_IMAGE, stream_options
+from attacks.messages import SEGMENT, SEGMENT_IMAGE, max_message, stream_options
 from attacks.target import Seen, Target, short
 from attacks.threads import in_threads
 
 CALLS = 12
-SENT = 63 * MEGABYTE
-SAID = int(63.9 * MEGABYTE)
+MISSING = 64 << 10
+"""Bytes at the end."""
 
 
 def half_unary(target: Target, until: float, seen: Seen) -> None:
@@ -28,7 +28,8 @@ def half_stream(target: Target, until: float, seen: Seen) -> None:
 def _send_half(target: Target, path: str, first: bytes, until: float, seen: Seen) -> None:
     with Http2(target.grpc, until) as connection:
         stream = connection.open(path)
-        data = first + message(bytes(SENT), size=SAID)
+        size = max_message(target)
+        data = first + message(bytes(size - MISSING), size=size)
         sent = connection.send(stream, data)
         seen["sent all but the end" if sent == len(data) else "could not send all"] += 1
         while stream not in connection.ended and time.monotonic() < until:

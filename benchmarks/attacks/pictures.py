@@ -15,7 +15,6 @@ from attacks.messages import MEGABYTE
 LARGE = (4000, 3000)
 MOST = (7071, 7071)
 """Just below the daemon's limit of 50,000,000 pixels."""
-LARGEST_FRAME = 32 * MEGABYTE
 END_OF_IMAGE = b"\xff\xd9"
 START_OF_SCAN = b"\xff\xda"
 SEGMENT_BYTES = 65533
@@ -94,10 +93,10 @@ def jpegs_of_many_scans() -> list[bytes]:
 
 
 @cache
-def padded_jpegs() -> list[bytes]:
-    """A good JPEG with as much behind it as a frame may have."""
+def padded_jpegs(size: int) -> list[bytes]:
+    """A good JPEG with so much behind it that it has `size` bytes."""
     jpeg = usual_jpeg()
-    return [jpeg + bytes(LARGEST_FRAME - len(jpeg))]
+    return [jpeg + bytes(size - len(jpeg))]
 
 
 @cache

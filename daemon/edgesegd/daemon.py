@@ -74,8 +74,6 @@ UNCOUNTED_BYTES = 64 << 20
 and what frames and results leave in the memory that it shares with engines."""
 HANDSHAKE_MS = 10_000
 """From a connection's beginning to its first sign of HTTP/2."""
-UNCOMPRESSED, ANY_COMPRESSION = 0b001, 0b111
-"""gRPC's sets of compression algorithms: none, deflate and gzip have a bit each."""
 EXIT_FAILED = 1
 LAST_WORDS_SECONDS = 0.5
 """For the statuses of calls that have ended to be sent."""
@@ -84,15 +82,13 @@ LAST_WORDS_SECONDS = 0.5
 def server_options(config: Config, limits: FrameLimits) -> list[tuple[str, int]]:
     """How gRPC serves: a frame over the limit is refused by itself, not with its whole stream."""
     return [
-        (
-            "grpc.compression_enabled_algorithms_bitset",
-            ANY_COMPRESSION if config.compression == "accept" else UNCOMPRESSED,
-        ),
         # Of a connection; others wait at the client's, and cost nothing here.
         ("grpc.max_concurrent_streams", max(MIN_STREAMS, config.max_calls // 4)),
         ("grpc.max_allowed_incoming_connections", config.max_connections),
         ("grpc.max_connection_idle_ms", round(config.idle_seconds * 1000)),
         ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
+        # Otherwise a compressed message is none of the contract, as we tell its sender. gRPC would
+        # refuse it too, as fast as it can be asked, with what it may have inflated by then.
         ("grpc.per_message_decompression", int(config.compression == "accept")),
         ("grpc.max_receive_message_length", 2 * limits.size),
         ("grpc.max_send_message_length", -1),

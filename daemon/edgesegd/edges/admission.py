@@ -11,7 +11,14 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from edgesegd.core.errors import Expired, InvalidFrame, Overloaded
+from edgesegd.core.errors import (
+    Expired,
+    InvalidFrame,
+    InvalidOptions,
+    Overloaded,
+    Unimplemented,
+    UnknownModel,
+)
 from edgesegd.edges.call_status import errors_as_status
 from edgesegd.edges.fair_limit import RETRY_AFTER, FairLimit
 from edgesegd.edges.names import SERVICE_NAME
@@ -19,10 +26,12 @@ from edgesegd.edges.peer import Client, client_of
 
 Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Any]]
 Context = grpc.aio.ServicerContext[Any, Any]
+Requests = AsyncIterator[Any]
 
-REFUSAL_SECONDS = 0.25
-"""After which a call is told that something is used up: else who asks again at once takes as much
-of the front as by what was refused."""
+SLOWLY = (Overloaded, Unimplemented, InvalidOptions, UnknownModel)
+REFUSAL_SECONDS = 0.5
+"""After which a call is refused for these reasons: else who asks again at once takes as much of the
+front as by what was refused."""
 MAX_SMALL_MESSAGE = 64 << 10
 """Bytes of a message to another service than our own: a name, and no frame."""
 
@@ -90,12 +99,10 @@ class Admission(grpc.aio.ServerInterceptor):
             return None
         ours = str(handler_call_details.method).startswith(f"/{SERVICE_NAME}/")
 
-        async def serve(
-            requests: AsyncIterator[Any], context: Context
-        ) -> AsyncGenerator[Any, None]:
+        async def serve(requests: Requests, context: Context) -> AsyncGenerator[Any, None]:
             client = client_of(context.peer())
             async with errors_as_status(context), self._admit(client) as call:
-                messages = _Messages(call, requests, self._first, small=not ours)
+                messages = _Messages(call, requests, self._begin, small=not ours)
                 request = messages if handler.request_streaming else await messages.only()
                 async with aclosing(_responses(handler, request, context)) as responses:
                     async for response in responses:
@@ -110,7 +117,7 @@ class Admission(grpc.aio.ServerInterceptor):
     async def _admit(self, client: Client) -> AsyncIterator[OpenCall]:
         """A call of the client, for as long as it is open; raises Overloaded."""
         try:
-            self._limit.take(client, 1)
+            await self._limit.take_soon(client, 1)
             call = OpenCall(client)
             self.calls.add(call)
             try:
@@ -119,17 +126,18 @@ class Admission(grpc.aio.ServerInterceptor):
             finally:
                 self.calls.discard(call)
                 self._limit.give_back(client, 1)
-        except Overloaded:
+        except SLOWLY:
             await asyncio.sleep(REFUSAL_SECONDS)
             raise
 
-    async def _first(self, client: Client, requests: AsyncIterator[Any]) -> Any:  # noqa: ANN401
-        """The first message of a call; few are read at a time, for each may be of any size."""
+    async def _begin(self, client: Client, requests: Requests) -> tuple[Requests, Any]:
+        """The messages of a call, and its first; few are read at a time, for each may be large."""
         try:
             async with asyncio.timeout(self._message_seconds):
                 await self._reads.wait_and_take(client, 1)
                 try:
-                    return await anext(requests)
+                    messages = aiter(requests)
+                    return messages, await anext(messages)
                 finally:
                     self._reads.give_back(client, 1)
         except TimeoutError:
@@ -142,25 +150,26 @@ class _Messages:
     def __init__(
         self,
         call: OpenCall,
-        requests: AsyncIterator[Any],
-        first: Callable[[Client, AsyncIterator[Any]], Awaitable[Any]],
+        requests: Requests,
+        begin: Callable[[Client, Requests], Awaitable[tuple[Requests, Any]]],
         *,
         small: bool,
     ) -> None:
         self._call = call
-        self._requests = aiter(requests)
-        self._first: Callable[[Client, AsyncIterator[Any]], Awaitable[Any]] | None = first
+        self._requests = requests
+        self._begin = begin
+        self._begun = False
         self._small = small
 
     def __aiter__(self) -> _Messages:
         return self
 
     async def __anext__(self) -> Any:  # noqa: ANN401 # of any service
-        first, self._first = self._first, None
-        reading = (
-            anext(self._requests) if first is None else first(self._call.client, self._requests)
-        )
-        request = await reading
+        if self._begun:
+            request = await anext(self._requests)
+        else:
+            self._begun = True
+            self._requests, request = await self._begin(self._call.client, self._requests)
         self._call.progress = time.monotonic()
         if self._small and request.ByteSize() > MAX_SMALL_MESSAGE:
             raise InvalidFrame(f"messages to this service have at most {MAX_SMALL_MESSAGE:,} bytes")

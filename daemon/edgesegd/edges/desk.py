@@ -15,6 +15,7 @@ from edgesegd.core.result import FrameResult, Stage
 from edgesegd.edges.fair_limit import FairLimit
 from edgesegd.edges.metrics import Metrics
 from edgesegd.edges.peer import Client
+from edgesegd.edges.read_pace import ReadPace
 from edgesegd.edges.regions import Regions
 from edgesegd.edges.requests import (
     FrameOptions,
@@ -66,6 +67,7 @@ class Desk:
         self._frames = frames
         self._results = results
         self._held: set[Client] = set()
+        self.read_pace = ReadPace()
         self._delegate = delegate
         self._memory_used = memory_used
 
@@ -92,6 +94,7 @@ class Desk:
             received=tag.received,
         )
         client, size = lane.client, 0 if isinstance(data, LentFrame) else len(data)
+        lane.frame_size = size
         self._frames.take(client, size)
         try:
             self.scheduler.submit(lane, job)

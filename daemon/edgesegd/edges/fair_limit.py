@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter, deque
 from collections.abc import Callable
 
@@ -53,6 +54,14 @@ class FairLimit:
                 RETRY_AFTER,
             )
         self.force(client, amount)
+
+    async def take_soon(self, client: Client, amount: int) -> None:
+        """As `take`, but wait for a while for room."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RETRY_AFTER):
+                await self.wait_and_take(client, amount)
+                return
+        self.take(client, amount)
 
     def force(self, client: Client, amount: int) -> None:
         """Hold what cannot be refused any more."""

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from google.protobuf.message import DecodeError
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.core.errors import InvalidFrame, InvalidOptions, Unimplemented, UnknownModel
+from edgesegd.core.errors import (
+    ClientError,
+    InvalidFrame,
+    InvalidOptions,
+    Unimplemented,
+    UnknownModel,
+)
 from edgesegd.core.frame import (
     FrameFormat,
     FrameLimits,
@@ -66,6 +72,8 @@ RESIZES = {
 }
 
 
+GZIP = b"\x1f\x8b"
+"""How its bytes begin, and no message does: gRPC leaves them so, for they may be a bomb."""
 MAX_NAME = 256
 """Characters of a model's name: a file's name has no more."""
 MAX_OUTPUTS, MAX_CLASSES = 64, 1024
@@ -99,14 +107,14 @@ class FrameOptions:
 
 
 def parse_stream_request(raw: bytes) -> pb.SegmentRequest:
-    """A message of a stream; raises InvalidFrame where the bytes are none."""
+    """A message of a stream; raises a ClientError where the bytes are none."""
     try:
         return pb.SegmentRequest.FromString(raw)
     except DecodeError as error:
-        raise InvalidFrame(f"the message is no SegmentRequest: {error}") from None
+        raise _malformed(raw, "SegmentRequest", error) from None
 
 
-def parse_image_request(raw: bytes) -> pb.SegmentImageRequest | InvalidFrame:
+def parse_image_request(raw: bytes) -> pb.SegmentImageRequest | ClientError:
     """The message of a single image, or the error where the bytes are none.
 
     It is not raised, for gRPC would tell it as a fault of the daemon.
@@ -114,7 +122,17 @@ def parse_image_request(raw: bytes) -> pb.SegmentImageRequest | InvalidFrame:
     try:
         return pb.SegmentImageRequest.FromString(raw)
     except DecodeError as error:
-        return InvalidFrame(f"the message is no SegmentImageRequest: {error}")
+        return _malformed(raw, "SegmentImageRequest", error)
+
+
+def _malformed(raw: bytes, kind: str, error: DecodeError) -> ClientError:
+    """What is wrong with bytes that are no message of that kind."""
+    if raw.startswith(GZIP):
+        return Unimplemented(
+            "compressed messages (gzip) are refused here; leave the compression out, or start the "
+            "daemon with --compression=accept"
+        )
+    return InvalidFrame(f"the message is no {kind}: {error}")
 
 
 def tag_frame(frame: pb.Frame) -> FrameTag:

@@ -11,7 +11,7 @@ from typing import Any
 import grpc.aio
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.core.errors import Draining, EdgesegError, InvalidFrame
+from edgesegd.core.errors import ClientError, Draining, EdgesegError
 from edgesegd.core.result import FrameResult
 from edgesegd.edges.desk import Desk, held_size
 from edgesegd.edges.fair_limit import FairLimit
@@ -120,7 +120,7 @@ class SegmentationService:
         with self._call():
             if self._desk.scheduler.draining:
                 raise Draining("the daemon is stopping; connect again")
-            self._streams.take(client, 1)
+            await self._streams.take_soon(client, 1)
             # Sent before any answer, so that a client may wait to know whether it is welcome.
             session = StreamSession(
                 self._desk,
@@ -140,12 +140,12 @@ class SegmentationService:
                 self._streams.give_back(client, 1)
 
     async def SegmentImage(  # noqa: N802 # named by the contract
-        self, request: pb.SegmentImageRequest | InvalidFrame, context: ImageContext
+        self, request: pb.SegmentImageRequest | ClientError, context: ImageContext
     ) -> AsyncGenerator[bytes, None]:
         """Segment one image; one response as above, which is counted until it is read."""
         client = client_of(context.peer())
         with self._call():
-            if isinstance(request, InvalidFrame):
+            if isinstance(request, ClientError):
                 raise request
             tag, deadline = tag_frame(request.frame), _deadline(context)
             with self._images.of(client) as lane:

@@ -69,7 +69,6 @@ class StreamSession:
         self._window = asyncio.Semaphore(WINDOW[pb.QUEUE_POLICY_LATEST])
         self._outbox: asyncio.Queue[Answered | None] = asyncio.Queue()
         self._unanswered = 0
-        self._frame_bytes = 0
         self._unread: list[int] = []
         self._draining = False
         self._ended = False
@@ -141,12 +140,15 @@ class StreamSession:
         del first
         while True:
             # A sender that is not read is held back by HTTP/2.
-            await self._desk.room_for_frame(self._client, self._frame_bytes)
+            await self._desk.room_for_frame(self._client, self._lane.frame_size)
             request = await anext(requests, None)
             if request is None:
                 return
-            await self._take(request)
+            for_nothing = self._lane.grows_stale and len(self._lane) > 0
+            for_nothing |= not await self._take(request)
             del request  # its bytes wait in the lane, and nowhere else
+            if for_nothing:
+                await self._desk.read_pace.after(self._client[0], self._lane.frame_size)
 
     def _begin(self, options: pb.StreamOptions) -> None:
         policy = options.policy or pb.QUEUE_POLICY_LATEST
@@ -165,7 +167,8 @@ class StreamSession:
         self._lane.weight = WEIGHTS[priority]
         self._desk.scheduler.open(self._lane, self._client)
 
-    async def _take(self, request: pb.SegmentRequest) -> None:
+    async def _take(self, request: pb.SegmentRequest) -> bool:
+        """Whether the frame waits for an engine now."""
         if request.WhichOneof("message") == "options":
             raise InvalidOptions("options may only be the first message of a stream")
         try:
@@ -183,8 +186,9 @@ class StreamSession:
             log.exception("a frame failed by a fault of the daemon")
             self._outbox.put_nowait((tag, InternalFault(), 0.0))
         else:
-            self._frame_bytes = len(job.data)
             job.answer.add_done_callback(lambda _: self._answered(tag, job))
+            return True
+        return False
 
     def _give_up(self, request: pb.SegmentRequest) -> None:
         """Account for a frame that was read, and is not to be segmented any more."""

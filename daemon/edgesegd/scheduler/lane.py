@@ -33,7 +33,8 @@ class Lane(Member):
     is told to those refused. A lane of `weight` 2 gets two turns for each that one of 1 gets,
     while both have frames. A paused lane keeps its frames, but none is taken from it: its client
     does not read the answers that it has. Of the frames of its `client`, `taken` are in
-    engines; the result of the last one took `result_size` bytes.
+    engines; the last one had `frame_size` bytes, and its result
+    `result_size`.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Lane(Member):
         self.weight = weight
         self.paused = False
         self.client: tuple[str, ...] = ()
+        self.frame_size = 0
         self.result_size = 0
         self.closed = False
         self.taken = 0

@@ -13,8 +13,8 @@ from functools import partial
 
 from edgesegd.scheduler.turns import Member
 
-FACTOR = 2.0
-"""Rest for each second over the usual: so the others have two thirds of the time."""
+FACTOR = 3.0
+"""Rest for each second over the usual: so the others have three quarters of the time."""
 MIN_SECONDS = 0.25
 """Over the usual time; any frame may take a little longer now and then."""
 ACTIVE_SECONDS = 1.0
