@@ -39,6 +39,7 @@ from edgesegd.edges.admission import Admission
 from edgesegd.edges.desk import Desk
 from edgesegd.edges.engine_state import EngineState
 from edgesegd.edges.fair_limit import FairLimit
+from edgesegd.edges.first_message import FirstMessages
 from edgesegd.edges.health import Health
 from edgesegd.edges.info import server_info
 from edgesegd.edges.lending import SUFFIX, Lending
@@ -65,11 +66,9 @@ ENGINE_SLOTS = 2
 """Frames that an engine may hold: one is invoked while the next is decoded."""
 UNREAD_BYTES = 256 << 10
 """Of a stream: more than a JPEG of most cameras."""
-MIN_READS = 8
-"""Messages of calls that begin, which are read at a time."""
 MIN_STREAMS = 100
 """Of a connection, as RFC 9113 recommends."""
-UNCOUNTED_BYTES = 64 << 20
+UNCOUNTED_BYTES = 32 << 20
 """By which the front may grow beside what it counts: messages that are not all here, connections,
 and what frames and results leave in the memory that it shares with engines."""
 HANDSHAKE_MS = 10_000
@@ -135,8 +134,7 @@ class Daemon:
         streams = self._limit("streams", config.max_streams, "streams")
         self._admission = Admission(
             limit=self._limit("calls", config.max_calls, "calls"),
-            reads=FairLimit(max(MIN_READS, held // (2 * self._limits.size)), "messages"),
-            message_seconds=config.message_seconds,
+            first_messages=FirstMessages(config.message_seconds),
             on_call=self._heap.used,
         )
         self._guard = MemoryGuard(

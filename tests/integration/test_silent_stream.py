@@ -13,6 +13,7 @@ from edgesegd.core.model.store import BUILTIN, resolve_model
 from edgesegd.edges.admission import Admission
 from edgesegd.edges.desk import Desk
 from edgesegd.edges.fair_limit import FairLimit
+from edgesegd.edges.first_message import FirstMessages
 from edgesegd.edges.metrics import Metrics
 from edgesegd.edges.regions import Regions
 from edgesegd.edges.service import SegmentationService
@@ -42,8 +43,7 @@ async def test_a_stream_without_a_first_message_ends_with_deadline_exceeded(
     )
     admission = Admission(
         limit=FairLimit(1, "calls"),
-        reads=FairLimit(1, "reads"),
-        message_seconds=0.05,
+        first_messages=FirstMessages(0.05),
         on_call=lambda: None,
     )
     server = grpc.aio.server(interceptors=[admission])

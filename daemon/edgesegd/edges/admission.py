@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 
 from edgesegd.core.errors import (
-    Expired,
+    EdgesegError,
     InvalidFrame,
     InvalidOptions,
     Overloaded,
@@ -20,49 +21,24 @@ from edgesegd.core.errors import (
     UnknownModel,
 )
 from edgesegd.edges.call_status import errors_as_status
-from edgesegd.edges.fair_limit import RETRY_AFTER, FairLimit
+from edgesegd.edges.fair_limit import FairLimit
+from edgesegd.edges.first_message import FirstMessages, Requests
 from edgesegd.edges.names import SERVICE_NAME
+from edgesegd.edges.open_call import OpenCall
 from edgesegd.edges.peer import Client, client_of
 
 Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Any]]
 Context = grpc.aio.ServicerContext[Any, Any]
-Requests = AsyncIterator[Any]
 
 SLOWLY = (Overloaded, Unimplemented, InvalidOptions, UnknownModel)
 REFUSAL_SECONDS = 0.5
 """After which a call is refused for these reasons: else who asks again at once takes as much of the
 front as by what was refused."""
+REFUSED_BYTES_A_SECOND = 16 << 20
+"""So much longer it takes where the last message was large."""
 MAX_SMALL_MESSAGE = 64 << 10
 """Bytes of a message to another service than our own: a name, and no frame."""
-
-
-class OpenCall:
-    """A call of `client`; `progress` is when its last message came or went."""
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-        self.progress = time.monotonic()
-        self._evicted = False
-        self._task = asyncio.current_task()
-
-    def evict(self) -> None:
-        """End it, so that gRPC lets go of what it holds of it."""
-        self._evicted = True
-        if self._task is not None:
-            self._task.cancel()
-
-    @contextmanager
-    def told_if_evicted(self) -> Iterator[None]:
-        """Raises Overloaded where the call is ended for want of memory."""
-        try:
-            yield
-        except asyncio.CancelledError:
-            if not self._evicted or self._task is None:
-                raise
-            self._task.uncancel()
-            raise Overloaded(
-                "the daemon's memory is used up, and this call waited; open it again", RETRY_AFTER
-            ) from None
+TOO_LARGE = f"messages to this service have at most {MAX_SMALL_MESSAGE:,} bytes"
 
 
 class Admission(grpc.aio.ServerInterceptor):
@@ -70,22 +46,19 @@ class Admission(grpc.aio.ServerInterceptor):
 
     gRPC reads the one message of a unary call before anybody can ask whose it is, however long that
     takes. So every call is served as if it were a stream, which is the same on the wire, and its
-    first message is read here: that may take `message_seconds`, and as many are read at a time as
-    `reads` allows. `on_call` is called when a call begins, whatever it is for: its message may be
-    large, and none of the contract.
+    first message is read here. `on_call` is called when a call begins, whatever it is for: its
+    message may be large, and none of the contract.
     """
 
     def __init__(
         self,
         *,
         limit: FairLimit,
-        reads: FairLimit,
-        message_seconds: float,
+        first_messages: FirstMessages,
         on_call: Callable[[], None],
     ) -> None:
         self._limit = limit
-        self._reads = reads
-        self._message_seconds = message_seconds
+        self._first_messages = first_messages
         self._on_call = on_call
         self.calls: set[OpenCall] = set()
 
@@ -99,10 +72,25 @@ class Admission(grpc.aio.ServerInterceptor):
             return None
         ours = str(handler_call_details.method).startswith(f"/{SERVICE_NAME}/")
 
+        calls: list[OpenCall] = []
+
+        def deserialize(raw: bytes) -> Any:  # noqa: ANN401 # of any service
+            """The message, or what is wrong: raised in gRPC it would keep the bytes."""
+            calls[0].message_size = len(raw)
+            try:
+                if not ours and len(raw) > MAX_SMALL_MESSAGE:
+                    raise InvalidFrame(TOO_LARGE)
+                return handler.request_deserializer(raw)
+            except EdgesegError as error:
+                return error.without_history()
+            except DecodeError as error:
+                return InvalidFrame(f"the message is none of this method: {error}")
+
         async def serve(requests: Requests, context: Context) -> AsyncGenerator[Any, None]:
             client = client_of(context.peer())
             async with errors_as_status(context), self._admit(client) as call:
-                messages = _Messages(call, requests, self._begin, small=not ours)
+                calls.append(call)
+                messages = _Messages(call, requests, self._first_messages)
                 request = messages if handler.request_streaming else await messages.only()
                 async with aclosing(_responses(handler, request, context)) as responses:
                     async for response in responses:
@@ -110,12 +98,13 @@ class Admission(grpc.aio.ServerInterceptor):
                         call.progress = time.monotonic()
 
         return grpc.stream_stream_rpc_method_handler(
-            serve, handler.request_deserializer, handler.response_serializer
+            serve, deserialize, handler.response_serializer
         )
 
     @asynccontextmanager
     async def _admit(self, client: Client) -> AsyncIterator[OpenCall]:
         """A call of the client, for as long as it is open; raises Overloaded."""
+        size = 0
         try:
             await self._limit.take_soon(client, 1)
             call = OpenCall(client)
@@ -124,55 +113,35 @@ class Admission(grpc.aio.ServerInterceptor):
                 with call.told_if_evicted():
                     yield call
             finally:
+                size = call.message_size
                 self.calls.discard(call)
                 self._limit.give_back(client, 1)
-        except SLOWLY:
-            await asyncio.sleep(REFUSAL_SECONDS)
+        except SLOWLY as error:
+            error.without_history()  # which would keep the message
+            await asyncio.sleep(REFUSAL_SECONDS + size / REFUSED_BYTES_A_SECOND)
             raise
-
-    async def _begin(self, client: Client, requests: Requests) -> tuple[Requests, Any]:
-        """The messages of a call, and its first; few are read at a time, for each may be large."""
-        try:
-            async with asyncio.timeout(self._message_seconds):
-                await self._reads.wait_and_take(client, 1)
-                try:
-                    messages = aiter(requests)
-                    return messages, await anext(messages)
-                finally:
-                    self._reads.give_back(client, 1)
-        except TimeoutError:
-            raise Expired(f"no message came in {self._message_seconds:g} s") from None
 
 
 class _Messages:
     """The messages of a call, each of which is progress; nothing here keeps them."""
 
-    def __init__(
-        self,
-        call: OpenCall,
-        requests: Requests,
-        begin: Callable[[Client, Requests], Awaitable[tuple[Requests, Any]]],
-        *,
-        small: bool,
-    ) -> None:
+    def __init__(self, call: OpenCall, requests: Requests, first_messages: FirstMessages) -> None:
         self._call = call
         self._requests = requests
-        self._begin = begin
-        self._begun = False
-        self._small = small
+        self._first_messages: FirstMessages | None = first_messages
 
     def __aiter__(self) -> _Messages:
         return self
 
     async def __anext__(self) -> Any:  # noqa: ANN401 # of any service
-        if self._begun:
+        if (first_messages := self._first_messages) is None:
             request = await anext(self._requests)
         else:
-            self._begun = True
-            self._requests, request = await self._begin(self._call.client, self._requests)
+            self._first_messages = None
+            self._requests, request = await first_messages.read(self._call, self._requests)
         self._call.progress = time.monotonic()
-        if self._small and request.ByteSize() > MAX_SMALL_MESSAGE:
-            raise InvalidFrame(f"messages to this service have at most {MAX_SMALL_MESSAGE:,} bytes")
+        if isinstance(request, EdgesegError):
+            raise request
         return request
 
     async def only(self) -> Any:  # noqa: ANN401 # as above

@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Collection
 
 from edgesegd.allocator import resident_bytes
-from edgesegd.edges.admission import OpenCall
+from edgesegd.edges.open_call import OpenCall
 
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.02
 """Memory tells nobody that it grows; to look takes some microseconds."""
+NO_MEMORY = "the daemon's memory is used up, and this call waited; open it again"
 NO_PROGRESS_SECONDS = 0.05
 """A call without a message for so long may be in the middle of a large one, or of none."""
 
@@ -23,8 +24,8 @@ NO_PROGRESS_SECONDS = 0.05
 class MemoryGuard:
     """Ends calls where this process has grown by `growth` bytes since it started to look.
 
-    Of those that make no progress, all of the address that has most of them; then it looks again. A
-    camera that is idle at such a moment has to open its stream anew, but loses no frame.
+    Of the address that has most calls, all that make no progress; then it looks again. A camera
+    there that is idle at such a moment has to open its stream anew, but loses no frame.
     `give_back` gives freed memory back to the system.
     """
 
@@ -54,14 +55,10 @@ class MemoryGuard:
                     self._evict()
 
     def _evict(self) -> None:
+        [(address, count)] = Counter(call.client[0] for call in self._calls).most_common(1)
+        log.warning("memory is used up: calls of %s are ended, which has %d", address, count)
         before = time.monotonic() - NO_PROGRESS_SECONDS
-        waiting = [call for call in self._calls if call.progress < before]
-        by_address = Counter(call.client[0] for call in waiting)
-        if not by_address:
-            return
-        [(address, count)] = by_address.most_common(1)
-        log.warning("memory is used up: %d calls of %s are ended", count, address)
-        for call in waiting:
-            if call.client[0] == address:
-                call.evict()
+        for call in tuple(self._calls):
+            if call.client[0] == address and call.progress < before:
+                call.evict(NO_MEMORY)
                 self._on_evicted()

@@ -114,15 +114,12 @@ def parse_stream_request(raw: bytes) -> pb.SegmentRequest:
         raise _malformed(raw, "SegmentRequest", error) from None
 
 
-def parse_image_request(raw: bytes) -> pb.SegmentImageRequest | ClientError:
-    """The message of a single image, or the error where the bytes are none.
-
-    It is not raised, for gRPC would tell it as a fault of the daemon.
-    """
+def parse_image_request(raw: bytes) -> pb.SegmentImageRequest:
+    """The message of a single image; raises a ClientError where the bytes are none."""
     try:
         return pb.SegmentImageRequest.FromString(raw)
     except DecodeError as error:
-        return _malformed(raw, "SegmentImageRequest", error)
+        raise _malformed(raw, "SegmentImageRequest", error) from None
 
 
 def _malformed(raw: bytes, kind: str, error: DecodeError) -> ClientError:

@@ -11,7 +11,7 @@ from typing import Any
 import grpc.aio
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.core.errors import ClientError, Draining, EdgesegError
+from edgesegd.core.errors import Draining, EdgesegError
 from edgesegd.core.result import FrameResult
 from edgesegd.edges.desk import Desk, held_size
 from edgesegd.edges.fair_limit import FairLimit
@@ -140,13 +140,11 @@ class SegmentationService:
                 self._streams.give_back(client, 1)
 
     async def SegmentImage(  # noqa: N802 # named by the contract
-        self, request: pb.SegmentImageRequest | ClientError, context: ImageContext
+        self, request: pb.SegmentImageRequest, context: ImageContext
     ) -> AsyncGenerator[bytes, None]:
         """Segment one image; one response as above, which is counted until it is read."""
         client = client_of(context.peer())
         with self._call():
-            if isinstance(request, ClientError):
-                raise request
             tag, deadline = tag_frame(request.frame), _deadline(context)
             with self._images.of(client) as lane:
                 result, timing = await self._segment_image(lane, tag, request, deadline)
