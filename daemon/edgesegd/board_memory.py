@@ -50,9 +50,9 @@ def _limit_in(file: Path) -> list[int]:
 
 BYTES_A_PIXEL = 18
 """Of a WebP while it is decoded, the most of all formats: libwebp's, Pillow's and the picture."""
-MIN_FRAME_BYTES, MAX_FRAME_BYTES = 16 << 20, 32 << 20
-"""A raw frame of 1080p is taken on any board, one of 4K on boards with 1 GB."""
-FRAME_BYTES_SHARE = 32
+MIN_FRAME_BYTES, MAX_FRAME_BYTES = 8 << 20, 32 << 20
+"""A raw frame of 1080p is taken on any board, one of 4K on boards with 2 GB."""
+FRAME_BYTES_SHARE = 64
 FRAME_SHARE = 4
 """A picture that is decoded may take a quarter of the memory."""
 MIN_PIXELS, MAX_PIXELS = 12_500_000, 50_000_000

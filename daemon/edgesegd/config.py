@@ -95,7 +95,7 @@ class Config:
     threads: int = option(0, "threads of the interpreter; 0 chooses by cores and runtime")
     max_frame_bytes: int = option(
         0,
-        "largest frame that is taken, bytes; 0 for a 32nd of the board's memory, 16 MiB to 32 MiB",
+        "largest frame that is taken, bytes; 0 for a 64th of the board's memory, 8 MiB to 32 MiB",
     )
     max_frame_pixels: int = option(
         0,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -14,18 +16,21 @@ from google.protobuf.message import DecodeError
 
 from edgesegd.core.errors import (
     EdgesegError,
+    InternalFault,
     InvalidFrame,
     InvalidOptions,
     Overloaded,
     Unimplemented,
     UnknownModel,
 )
-from edgesegd.edges.call_status import errors_as_status
+from edgesegd.edges.call_status import abort_with
 from edgesegd.edges.fair_limit import FairLimit
 from edgesegd.edges.first_message import FirstMessages, Requests
 from edgesegd.edges.names import SERVICE_NAME
 from edgesegd.edges.open_call import OpenCall
-from edgesegd.edges.peer import Client, client_of
+from edgesegd.edges.peer import client_of
+
+log = logging.getLogger(__name__)
 
 Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Any]]
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -38,7 +43,6 @@ REFUSED_BYTES_A_SECOND = 16 << 20
 """So much longer it takes where the last message was large."""
 MAX_SMALL_MESSAGE = 64 << 10
 """Bytes of a message to another service than our own: a name, and no frame."""
-TOO_LARGE = f"messages to this service have at most {MAX_SMALL_MESSAGE:,} bytes"
 
 
 class Admission(grpc.aio.ServerInterceptor):
@@ -51,11 +55,7 @@ class Admission(grpc.aio.ServerInterceptor):
     """
 
     def __init__(
-        self,
-        *,
-        limit: FairLimit,
-        first_messages: FirstMessages,
-        on_call: Callable[[], None],
+        self, *, limit: FairLimit, first_messages: FirstMessages, on_call: Callable[[], None]
     ) -> None:
         self._limit = limit
         self._first_messages = first_messages
@@ -71,74 +71,117 @@ class Admission(grpc.aio.ServerInterceptor):
         if handler is None:
             return None
         ours = str(handler_call_details.method).startswith(f"/{SERVICE_NAME}/")
-
-        calls: list[OpenCall] = []
-
-        def deserialize(raw: bytes) -> Any:  # noqa: ANN401 # of any service
-            """The message, or what is wrong: raised in gRPC it would keep the bytes."""
-            calls[0].message_size = len(raw)
-            try:
-                if not ours and len(raw) > MAX_SMALL_MESSAGE:
-                    raise InvalidFrame(TOO_LARGE)
-                return handler.request_deserializer(raw)
-            except EdgesegError as error:
-                return error.without_history()
-            except DecodeError as error:
-                return InvalidFrame(f"the message is none of this method: {error}")
-
-        async def serve(requests: Requests, context: Context) -> AsyncGenerator[Any, None]:
-            client = client_of(context.peer())
-            async with errors_as_status(context), self._admit(client) as call:
-                calls.append(call)
-                messages = _Messages(call, requests, self._first_messages)
-                request = messages if handler.request_streaming else await messages.only()
-                async with aclosing(_responses(handler, request, context)) as responses:
-                    async for response in responses:
-                        yield response
-                        call.progress = time.monotonic()
-
+        served = _ServedCall(self, handler, math.inf if ours else MAX_SMALL_MESSAGE)
         return grpc.stream_stream_rpc_method_handler(
-            serve, deserialize, handler.response_serializer
+            served.serve, served.deserialize, handler.response_serializer
         )
 
     @asynccontextmanager
-    async def _admit(self, client: Client) -> AsyncIterator[OpenCall]:
-        """A call of the client, for as long as it is open; raises Overloaded."""
-        size = 0
+    async def admit(self, call: OpenCall) -> AsyncIterator[None]:
+        """Let a call in; raises Overloaded."""
+        await self._limit.take_soon(call.client, 1)
+        self.calls.add(call)
         try:
-            await self._limit.take_soon(client, 1)
-            call = OpenCall(client)
-            self.calls.add(call)
-            try:
-                with call.told_if_evicted():
-                    yield call
-            finally:
-                size = call.message_size
-                self.calls.discard(call)
-                self._limit.give_back(client, 1)
-        except SLOWLY as error:
-            error.without_history()  # which would keep the message
-            await asyncio.sleep(REFUSAL_SECONDS + size / REFUSED_BYTES_A_SECOND)
+            with call.told_if_evicted():
+                yield
+        finally:
+            self.calls.discard(call)
+            self._limit.give_back(call.client, 1)
+
+    async def first_message(self, call: OpenCall, requests: Requests) -> tuple[Requests, Any]:
+        """The messages of a call, and the first of them; raises as `FirstMessages.read`."""
+        return await self._first_messages.read(call, requests)
+
+
+class _ServedCall:
+    """One call of a method; `max_message` is the most that a message of it may have, bytes."""
+
+    def __init__(self, admission: Admission, handler: Any, max_message: float) -> None:  # noqa: ANN401 # gRPC's
+        self._admission = admission
+        self._handler = handler
+        self._max_message = max_message
+        self._message_size = 0
+
+    def deserialize(self, raw: bytes) -> Any:  # noqa: ANN401 # of any service
+        """The message, or what is wrong: raised in gRPC it would keep the bytes."""
+        self._message_size = len(raw)
+        try:
+            if len(raw) > self._max_message:
+                raise InvalidFrame(
+                    f"messages to this service have at most {MAX_SMALL_MESSAGE:,} bytes"
+                )
+            return self._handler.request_deserializer(raw)
+        except EdgesegError as error:
+            return error.without_history()
+        except DecodeError as error:
+            return InvalidFrame(f"the message is none of this method: {error}")
+
+    async def serve(self, requests: Requests, context: Context) -> AsyncGenerator[Any, None]:
+        """Serve it; what goes wrong becomes its status, a bug a fixed text."""
+        call = OpenCall(client_of(context.peer()))
+        wrong: EdgesegError | None = None
+        try:
+            answers = self._responses(call, requests, context)
+            async with self._admission.admit(call), aclosing(answers):
+                async for response in answers:
+                    yield response
+                    call.progress = time.monotonic()
+        except EdgesegError as error:
+            wrong = error.without_history()  # which keeps the messages
+        except grpc.aio.AbortError:
             raise
+        except Exception:
+            log.exception("a call failed by a fault of the daemon")
+            wrong = InternalFault()
+        if wrong is not None:
+            await self._refuse(context, wrong)
+
+    async def _responses(
+        self, call: OpenCall, requests: Requests, context: Context
+    ) -> AsyncGenerator[Any, None]:
+        """What the method answers, of whatever kind it is."""
+        handler, messages = self._handler, _Messages(call, requests, self._admission)
+        request = messages if handler.request_streaming else await messages.only()
+        method = (
+            handler.unary_unary
+            or handler.unary_stream
+            or handler.stream_unary
+            or handler.stream_stream
+        )
+        answer = method(request, context)
+        del request
+        if not hasattr(answer, "__aiter__"):
+            response = await answer
+            if not handler.response_streaming:  # else it wrote them itself
+                yield response
+            return
+        async with aclosing(answer):
+            async for response in answer:
+                yield response
+
+    async def _refuse(self, context: Context, error: EdgesegError) -> None:
+        if isinstance(error, SLOWLY):
+            await asyncio.sleep(REFUSAL_SECONDS + self._message_size / REFUSED_BYTES_A_SECOND)
+        await abort_with(context, error)
 
 
 class _Messages:
     """The messages of a call, each of which is progress; nothing here keeps them."""
 
-    def __init__(self, call: OpenCall, requests: Requests, first_messages: FirstMessages) -> None:
+    def __init__(self, call: OpenCall, requests: Requests, admission: Admission) -> None:
         self._call = call
         self._requests = requests
-        self._first_messages: FirstMessages | None = first_messages
+        self._admission: Admission | None = admission
 
     def __aiter__(self) -> _Messages:
         return self
 
     async def __anext__(self) -> Any:  # noqa: ANN401 # of any service
-        if (first_messages := self._first_messages) is None:
+        if self._admission is None:
             request = await anext(self._requests)
         else:
-            self._first_messages = None
-            self._requests, request = await first_messages.read(self._call, self._requests)
+            admission, self._admission = self._admission, None
+            self._requests, request = await admission.first_message(self._call, self._requests)
         self._call.progress = time.monotonic()
         if isinstance(request, EdgesegError):
             raise request
@@ -150,19 +193,3 @@ class _Messages:
             return await anext(self)
         except StopAsyncIteration:
             raise InvalidFrame("the call ended before its message") from None
-
-
-async def _responses(handler: Any, request: Any, context: Context) -> AsyncGenerator[Any, None]:  # noqa: ANN401
-    """What a method answers, of whatever kind it is."""
-    method = (
-        handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
-    )
-    answer = method(request, context)
-    if not hasattr(answer, "__aiter__"):
-        response = await answer
-        if not handler.response_streaming:  # else it wrote them itself
-            yield response
-        return
-    async with aclosing(answer):
-        async for response in answer:
-            yield response

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import sys
 import time
 from collections import Counter
@@ -17,6 +18,8 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.02
 """Memory tells nobody that it grows; to look takes some microseconds."""
 NO_MEMORY = "the daemon's memory is used up, and this call waited; open it again"
+FREED_SECONDS = 1.0
+"""For what was held of calls that are ended to be freed, before any single call is ended."""
 NO_PROGRESS_SECONDS = 0.05
 """A call without a message for so long may be in the middle of a large one, or of none."""
 
@@ -41,6 +44,7 @@ class MemoryGuard:
         self._growth = growth
         self._give_back = give_back
         self._on_evicted = on_evicted
+        self._evicted = -math.inf
 
     async def run(self) -> None:
         """Look again and again, without end; at once where this is not Linux."""
@@ -55,9 +59,13 @@ class MemoryGuard:
                     self._evict()
 
     def _evict(self) -> None:
+        now = time.monotonic()
         [(address, count)] = Counter(call.client[0] for call in self._calls).most_common(1)
+        if count == 1 and now < self._evicted + FREED_SECONDS:
+            return
+        self._evicted = now
         log.warning("memory is used up: calls of %s are ended, which has %d", address, count)
-        before = time.monotonic() - NO_PROGRESS_SECONDS
+        before = now - NO_PROGRESS_SECONDS
         for call in tuple(self._calls):
             if call.client[0] == address and call.progress < before:
                 call.evict(NO_MEMORY)

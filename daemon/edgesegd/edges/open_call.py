@@ -15,14 +15,12 @@ from edgesegd.edges.peer import Client
 class OpenCall:
     """A call of `client`, in the task that made this.
 
-    `progress` is when its last message came or went, `message_size` the bytes of the last that
-    came.
+    `progress` is when its last message came or went.
     """
 
     def __init__(self, client: Client) -> None:
         self.client = client
         self.progress = time.monotonic()
-        self.message_size = 0
         self._why = ""
         self._task = asyncio.current_task()
 
