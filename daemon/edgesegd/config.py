@@ -120,10 +120,10 @@ class Config:
     )
     unary_queue: int = option(16, "single images of a client that may wait; one more is refused")
     max_streams: int = option(
-        512, "streams that may be open at a time, of which a client gets a part"
+        256, "streams that may be open at a time, of which a client gets a part"
     )
     max_calls: int = option(
-        1024,
+        512,
         "calls that may be open at a time, whatever they are for, of which a client gets a part",
     )
     max_connections: int = option(512, "connections that may be open at a time (newer gRPC only)")

@@ -144,11 +144,9 @@ class StreamSession:
             request = await anext(requests, None)
             if request is None:
                 return
-            for_nothing = self._lane.grows_stale and len(self._lane) > 0
-            for_nothing |= not await self._take(request)
+            await self._take(request)
             del request  # its bytes wait in the lane, and nowhere else
-            if for_nothing:
-                await self._desk.read_pace.after(self._client[0], self._lane.frame_size)
+            await self._desk.pace(self._lane)
 
     def _begin(self, options: pb.StreamOptions) -> None:
         policy = options.policy or pb.QUEUE_POLICY_LATEST
@@ -167,8 +165,7 @@ class StreamSession:
         self._lane.weight = WEIGHTS[priority]
         self._desk.scheduler.open(self._lane, self._client)
 
-    async def _take(self, request: pb.SegmentRequest) -> bool:
-        """Whether the frame waits for an engine now."""
+    async def _take(self, request: pb.SegmentRequest) -> None:
         if request.WhichOneof("message") == "options":
             raise InvalidOptions("options may only be the first message of a stream")
         try:
@@ -187,8 +184,6 @@ class StreamSession:
             self._outbox.put_nowait((tag, InternalFault(), 0.0))
         else:
             job.answer.add_done_callback(lambda _: self._answered(tag, job))
-            return True
-        return False
 
     def _give_up(self, request: pb.SegmentRequest) -> None:
         """Account for a frame that was read, and is not to be segmented any more."""
