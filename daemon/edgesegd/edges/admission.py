@@ -29,6 +29,7 @@ from edgesegd.edges.first_message import FirstMessages, Requests
 from edgesegd.edges.names import SERVICE_NAME
 from edgesegd.edges.open_call import OpenCall
 from edgesegd.edges.peer import client_of
+from edgesegd.edges.read_pace import ReadPace
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class Admission(grpc.aio.ServerInterceptor):
         self._first_messages = first_messages
         self._on_call = on_call
         self.calls: set[OpenCall] = set()
+        self._read_pace = ReadPace(self.calls)
 
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
@@ -92,19 +94,24 @@ class Admission(grpc.aio.ServerInterceptor):
         """The messages of a call, and the first of them; raises as `FirstMessages.read`."""
         return await self._first_messages.read(call, requests)
 
+    async def pace(self, call: OpenCall, size: int) -> None:
+        """Wait until the next message may be read, after one of `size` bytes."""
+        await self._read_pace.after(call, size)
+
 
 class _ServedCall:
     """One call of a method; `max_message` is the most that a message of it may have, bytes."""
 
     def __init__(self, admission: Admission, handler: Any, max_message: float) -> None:  # noqa: ANN401 # gRPC's
-        self._admission = admission
+        self.admission = admission
         self._handler = handler
         self._max_message = max_message
-        self._message_size = 0
+        self.message_size = 0
+        """Bytes of the last message that came."""
 
     def deserialize(self, raw: bytes) -> Any:  # noqa: ANN401 # of any service
         """The message, or what is wrong: raised in gRPC it would keep the bytes."""
-        self._message_size = len(raw)
+        self.message_size = len(raw)
         try:
             if len(raw) > self._max_message:
                 raise InvalidFrame(
@@ -122,7 +129,7 @@ class _ServedCall:
         wrong: EdgesegError | None = None
         try:
             answers = self._responses(call, requests, context)
-            async with self._admission.admit(call), aclosing(answers):
+            async with self.admission.admit(call), aclosing(answers):
                 async for response in answers:
                     yield response
                     call.progress = time.monotonic()
@@ -140,7 +147,7 @@ class _ServedCall:
         self, call: OpenCall, requests: Requests, context: Context
     ) -> AsyncGenerator[Any, None]:
         """What the method answers, of whatever kind it is."""
-        handler, messages = self._handler, _Messages(call, requests, self._admission)
+        handler, messages = self._handler, _Messages(call, requests, self)
         request = messages if handler.request_streaming else await messages.only()
         method = (
             handler.unary_unary
@@ -161,26 +168,29 @@ class _ServedCall:
 
     async def _refuse(self, context: Context, error: EdgesegError) -> None:
         if isinstance(error, SLOWLY):
-            await asyncio.sleep(REFUSAL_SECONDS + self._message_size / REFUSED_BYTES_A_SECOND)
+            await asyncio.sleep(REFUSAL_SECONDS + self.message_size / REFUSED_BYTES_A_SECOND)
         await abort_with(context, error)
 
 
 class _Messages:
     """The messages of a call, each of which is progress; nothing here keeps them."""
 
-    def __init__(self, call: OpenCall, requests: Requests, admission: Admission) -> None:
+    def __init__(self, call: OpenCall, requests: Requests, served: _ServedCall) -> None:
         self._call = call
         self._requests = requests
-        self._admission: Admission | None = admission
+        self._served = served
+        self._begun = False
 
     def __aiter__(self) -> _Messages:
         return self
 
     async def __anext__(self) -> Any:  # noqa: ANN401 # of any service
-        if self._admission is None:
+        admission = self._served.admission
+        if self._begun:
+            await admission.pace(self._call, self._served.message_size)
             request = await anext(self._requests)
         else:
-            admission, self._admission = self._admission, None
+            self._begun = True
             self._requests, request = await admission.first_message(self._call, self._requests)
         self._call.progress = time.monotonic()
         if isinstance(request, EdgesegError):

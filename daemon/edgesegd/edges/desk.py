@@ -15,7 +15,6 @@ from edgesegd.core.result import FrameResult, Stage
 from edgesegd.edges.fair_limit import FairLimit
 from edgesegd.edges.metrics import Metrics
 from edgesegd.edges.peer import Client
-from edgesegd.edges.read_pace import ReadPace
 from edgesegd.edges.regions import Regions
 from edgesegd.edges.requests import (
     FrameOptions,
@@ -30,8 +29,6 @@ from edgesegd.scheduler.scheduler import Scheduler
 
 COPIES = 4
 """Of a result, for a moment: itself, its message, that as bytes, and those in gRPC."""
-COMPANY_SECONDS = 1.0
-"""Others count that had a frame since then."""
 MESSAGE_BYTES = 1024
 """Of what is in a response beside masks."""
 
@@ -69,7 +66,6 @@ class Desk:
         self._frames = frames
         self._results = results
         self._held: set[Client] = set()
-        self._read_pace = ReadPace()
         self._delegate = delegate
         self._memory_used = memory_used
 
@@ -118,11 +114,6 @@ class Desk:
         self.let_go_of_results(lane.client, job.expected)
         if not job.answer.cancelled() and job.answer.exception() is None:
             lane.result_size = held_size(job.answer.result())
-
-    async def pace(self, lane: Lane) -> None:
-        """Wait until the next frame of a lane may be read, where others are to have their part."""
-        if self.scheduler.has_company(lane, COMPANY_SECONDS):
-            await self._read_pace.after(lane.client[0], lane.frame_size)
 
     async def room_for_frame(self, client: Client, size: int) -> None:
         """Until a frame of so many bytes could be taken; not where none will ever be."""

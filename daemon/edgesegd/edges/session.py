@@ -146,7 +146,6 @@ class StreamSession:
                 return
             await self._take(request)
             del request  # its bytes wait in the lane, and nowhere else
-            await self._desk.pace(self._lane)
 
     def _begin(self, options: pb.StreamOptions) -> None:
         policy = options.policy or pb.QUEUE_POLICY_LATEST

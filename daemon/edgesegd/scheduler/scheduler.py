@@ -109,11 +109,6 @@ class Scheduler:
         lane.paused = False
         self._enter(lane)
 
-    def has_company(self, lane: Lane, seconds: float) -> bool:
-        """Whether others than this lane had frames so recently."""
-        since = self._clock() - seconds
-        return any(group.others_active(member, since) for group, member in lane.way())
-
     def hold(self, client: tuple[str, ...]) -> None:
         """Hand out nothing of a client until it is released; it must have lanes."""
         group = self._group(client)
