@@ -15,8 +15,10 @@ from edgesegd.edges.open_call import OpenCall
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.02
-"""Memory tells nobody that it grows; to look takes some microseconds."""
+CALM_SECONDS, LOOK_SECONDS = 0.1, 0.02
+"""Memory tells nobody that it grows. So it is looked at again and again: seldom while the process
+has grown by less than a quarter of what it may, for that is far from it."""
+CALM_SHARE = 4
 NO_MEMORY = "the daemon's memory is used up, and this call waited; open it again"
 FREED_SECONDS = 1.0
 """For what was held of calls that are ended to be freed, before any single call is ended."""
@@ -50,12 +52,15 @@ class MemoryGuard:
         """Look again and again, without end; at once where this is not Linux."""
         if sys.platform != "linux":
             return
-        most = resident_bytes() + self._growth
+        start, grown = resident_bytes(), 0
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            if self._calls and resident_bytes() > most:
+            calm = grown < self._growth // CALM_SHARE or not self._calls
+            await asyncio.sleep(CALM_SECONDS if calm else LOOK_SECONDS)
+            grown = resident_bytes() - start
+            if grown > self._growth and self._calls:
                 self._give_back()
-                if resident_bytes() > most:
+                grown = resident_bytes() - start
+                if grown > self._growth:
                     self._evict()
 
     def _evict(self) -> None:

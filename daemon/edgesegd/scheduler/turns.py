@@ -188,6 +188,8 @@ class Group(Member):
 
     def _freshest(self, moment: Moment, among: int) -> Member:
         """The first member, or the camera before it that has the best of turn and age together."""
+        if self._waiting == 1:
+            return self._first()[2]
         compared = list[tuple[float, int, Member]]()
         cameras = list[tuple[float, int, Member]]()
         first: Member | None = None
