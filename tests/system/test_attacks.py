@@ -1,0 +1,57 @@
+"""Attacks with small means on a daemon in a small memory, beside a client that does nothing wrong.
+
+The same that `benchmarks/attack.py` measures, for a shorter time.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from attacks.catalogue import ATTACKS
+from attacks.memory_limit import MemoryLimit
+from attacks.target import Attack
+from attacks.trial import MAX_KEPT_MB, MAX_PEAK_MB, MAX_WAIT, try_attack
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc"),
+]
+
+MEMORY = 512 << 20
+SECONDS = 4.0
+MIN_RATE = 0.2
+"""Of the good client's usual rate. The benchmark asks for half; but here whatever else this machine
+does counts too."""
+
+
+def allowed_memory() -> int | None:
+    """The limit; None where no control group can be made, which needs root."""
+    try:
+        MemoryLimit(MEMORY).close()
+    except OSError:
+        return None
+    return MEMORY
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_a_daemon_that_is_attacked_goes_on_serving_others(attack: Attack, jpeg: bytes) -> None:
+    outcome = try_attack(
+        attack,
+        flags=[],
+        jpeg=jpeg,
+        seconds=SECONDS,
+        memory=allowed_memory(),
+        progress=lambda _: None,
+    )
+    told = f"{outcome.attacker}, {outcome.good_client}, {outcome.log[-20:]}"
+    assert outcome.front == "the same", told
+    assert outcome.peak_mb <= MAX_PEAK_MB, told
+    assert outcome.kept_mb is not None
+    assert outcome.kept_mb <= MAX_KEPT_MB, told
+    assert outcome.wait <= MAX_WAIT, told
+    assert outcome.engines_lost == 0, told
+    if attack.name != "resets":  # gRPC itself is busy with them
+        assert outcome.rate >= MIN_RATE, told
+    if attack.name not in ("nothing", "busy"):
+        assert outcome.attacker, "it did not attack"
