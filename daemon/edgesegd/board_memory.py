@@ -73,5 +73,5 @@ def default_frame_pixels(memory: int) -> int:
 
 
 def default_held_bytes(memory: int, max_frame_bytes: int) -> int:
-    """What the front of such a board should hold; at least room for a few of the largest frames."""
-    return max(min(max(memory // HELD_SHARE, MIN_HELD), MAX_HELD), 4 * max_frame_bytes)
+    """What the front of such a board should hold; at least a few of the largest frames."""
+    return max(min(max(memory // HELD_SHARE, MIN_HELD), MAX_HELD), 8 * max_frame_bytes)

@@ -59,11 +59,12 @@ class Child:
         `tell` is given each line that it writes to its output. Raises OSError.
         """
         LEFT_BEHIND[:] = [pid for pid in LEFT_BEHIND if not reaped(pid)]
-        output = _Output(tell) if tell is not None else None
         sink = null = os.open(os.devnull, os.O_RDWR)
-        if output is not None:
-            sink = output.sink
+        output = None
         try:
+            if tell is not None:
+                output = _Output(tell)
+                sink = output.sink
             command = [sys.executable, "-m", module, *map(str, descriptors)]
             pid = spawn(command, stdin=null, stdout=sink, descriptors=descriptors)
             descriptor = process_descriptor(pid)

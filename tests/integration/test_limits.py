@@ -87,16 +87,17 @@ async def test_one_stream_too_many_is_refused_and_has_its_turn_when_another_ends
                 await call.write(every())
                 await call.initial_metadata()
             with pytest.raises(grpc.aio.AioRpcError) as refused:
-                await segment(running.address, [every()])
+                await service.Segment(iter([every()])).read()
             assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-            assert "the limit of 9 streams is reached: 3 are held, 3 of them by this client" in (
+            assert "9 streams, shared out among clients: 3 are held, 3 of them by this one" in (
                 refused.value.details() or ""
             )
             assert ("grpc-retry-pushback-ms", "1000") in tuple(refused.value.trailing_metadata())
             await calls[0].done_writing()
             assert await calls[0].code() is grpc.StatusCode.OK
-            answers = await segment(running.address, [every(), *frames([jpeg])])
-            assert answers[0].status == pb.FRAME_STATUS_OK
+            answer = await service.Segment(iter([every(), *frames([jpeg])])).read()
+            assert isinstance(answer, pb.SegmentResponse)
+            assert answer.status == pb.FRAME_STATUS_OK
 
 
 def test_the_client_waits_for_its_stream_while_there_are_too_many(jpeg: bytes) -> None:
@@ -118,7 +119,7 @@ def test_the_client_waits_for_its_stream_while_there_are_too_many(jpeg: bytes) -
             held.clear()
             first = other.stream(frames_of_one(), policy="every")
             assert next(first).ok
-            with pytest.raises(Overloaded, match="the limit of 1 streams is reached"):
+            with pytest.raises(Overloaded, match="there can be 1 streams"):
                 list(client.stream([jpeg], policy="every"))
             held.set()
             assert not list(first)

@@ -66,8 +66,8 @@ def test_a_path_that_leads_out_of_the_cgroups_is_no_fault(cgroups: Path) -> None
     [
         (256 * MB, 12_500_000, 8 * MB, 64 * MB),
         (512 * MB, 12_500_000, 8 * MB, 128 * MB),
-        (2 * GB, 29_826_161, 32 * MB, 192 * MB),
-        (64 * GB, 50_000_000, 32 * MB, 192 * MB),
+        (2 * GB, 29_826_161, 32 * MB, 256 * MB),
+        (64 * GB, 50_000_000, 32 * MB, 256 * MB),
     ],
 )
 def test_defaults_follow_the_memory_of_the_board(
@@ -79,4 +79,4 @@ def test_defaults_follow_the_memory_of_the_board(
 
 
 def test_a_few_of_the_largest_frames_can_always_be_held() -> None:
-    assert default_held_bytes(512 * MB, 100 * MB) == 400 * MB
+    assert default_held_bytes(512 * MB, 100 * MB) == 800 * MB

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import time
@@ -42,6 +43,7 @@ REFUSAL_SECONDS = 0.5
 front as by what was refused."""
 REFUSED_BYTES_A_SECOND = 16 << 20
 """So much longer it takes where the last message was large."""
+STATUS_SECONDS = 2.0
 MAX_SMALL_MESSAGE = 64 << 10
 """Bytes of a message to another service than our own: a name, and no frame."""
 
@@ -123,7 +125,7 @@ class _ServedCall:
         except DecodeError as error:
             return InvalidFrame(f"the message is none of this method: {error}")
 
-    async def serve(self, requests: Requests, context: Context) -> AsyncGenerator[Any, None]:
+    async def serve(self, requests: Requests, context: Context) -> None:
         """Serve it; what goes wrong becomes its status, a bug a fixed text."""
         call = OpenCall(client_of(context.peer()))
         wrong: EdgesegError | None = None
@@ -131,7 +133,7 @@ class _ServedCall:
             answers = self._responses(call, requests, context)
             async with self.admission.admit(call), aclosing(answers):
                 async for response in answers:
-                    yield response
+                    await context.write(response)
                     call.progress = time.monotonic()
         except EdgesegError as error:
             wrong = error.without_history()  # which keeps the messages
@@ -169,7 +171,10 @@ class _ServedCall:
     async def _refuse(self, context: Context, error: EdgesegError) -> None:
         if isinstance(error, SLOWLY):
             await asyncio.sleep(REFUSAL_SECONDS + self.message_size / REFUSED_BYTES_A_SECOND)
-        await abort_with(context, error)
+        # For a client that does not read, its status waits behind what it has not read.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STATUS_SECONDS):
+                await abort_with(context, error)
 
 
 class _Messages:

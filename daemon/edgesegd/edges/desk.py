@@ -10,6 +10,7 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.core.errors import EdgesegError
 from edgesegd.core.frame import FrameLimits
 from edgesegd.core.model.spec import ModelSpec
+from edgesegd.core.options import ONE_BYTE_A_PIXEL, ResultOptions, SizeMode
 from edgesegd.core.region import LentFrame
 from edgesegd.core.result import FrameResult, Stage
 from edgesegd.edges.fair_limit import FairLimit
@@ -27,10 +28,23 @@ from edgesegd.scheduler.job import Job
 from edgesegd.scheduler.lane import Lane
 from edgesegd.scheduler.scheduler import Scheduler
 
-COPIES = 4
-"""Of a result, for a moment: itself, its message, that as bytes, and those in gRPC."""
+COPIES = 2
+"""Of a result that is not read: its bytes, and those in gRPC."""
 MESSAGE_BYTES = 1024
 """Of what is in a response beside masks."""
+
+
+def largest_result(options: ResultOptions, model: ModelSpec, limits: FrameLimits) -> int:
+    """Bytes of the largest result that a frame with these options can have."""
+    planes = max(1, len(options.outputs & ONE_BYTE_A_PIXEL))
+    match options.size:
+        case SizeMode.MODEL:
+            width, height = model.output_size
+        case SizeMode.CUSTOM:
+            width, height = options.width, options.height
+        case SizeMode.FRAME:
+            return limits.size
+    return min(planes * width * height, limits.size)
 
 
 def held_size(result: FrameResult) -> int:
@@ -65,7 +79,7 @@ class Desk:
         self._regions = regions
         self._frames = frames
         self._results = results
-        self._held: set[Client] = set()
+        self._held: dict[Client, int] = {}
         self._delegate = delegate
         self._memory_used = memory_used
 
@@ -100,14 +114,31 @@ class Desk:
             self._frames.give_back(client, size)
             raise
         job.answer.add_done_callback(lambda _: self._answered(lane, job, size))
-        job.on_taken = partial(self._expect_result, lane)
+        job.may_start = partial(self._expect_result, lane)
         return job
 
-    def _expect_result(self, lane: Lane, job: Job) -> None:
-        """An engine has the frame: its result will be as large as the last one of the lane."""
-        if not job.expected:
-            job.expected = lane.result_size
-            self.hold_result(lane.client, job.expected)
+    def _expect_result(self, lane: Lane, job: Job) -> bool:
+        """Whether there is room for the result of a frame, which an engine is to have.
+
+        It will be as large as the last one of the lane; of the first the largest possible one is
+        expected. Where there is no room its client is held until there is. But whose address holds
+        none is given it: what others hold is not its fault.
+        """
+        if job.expected:  # by an engine that was lost
+            return True
+        expected = lane.result_size or COPIES * largest_result(job.options, self.model, self.limits)
+        if self._has_room(lane.client, expected):
+            job.expected = expected
+            self._results.force(lane.client, expected)
+            return True
+        if lane.client not in self._held:
+            self.metrics.limit_met("results")
+            self.scheduler.hold(lane.client)
+        self._held[lane.client] = expected
+        return False
+
+    def _has_room(self, client: Client, size: int) -> bool:
+        return size <= self._results.room(client) or not self._results.held_by(client[:1])
 
     def _answered(self, lane: Lane, job: Job, size: int) -> None:
         self._frames.give_back(lane.client, size)
@@ -120,18 +151,16 @@ class Desk:
         await self._frames.wait_for_room(client, size)
 
     def hold_result(self, client: Client, size: int) -> None:
-        """Count a result that the client has not read; no more are made for who has too many."""
+        """Count a result that the client has not read."""
         self._results.force(client, size)
-        if self._results.room(client) <= 0 and client not in self._held:
-            self._held.add(client)
-            self.scheduler.hold(client)
 
     def let_go_of_results(self, client: Client, size: int) -> None:
         """They were read, or will never be."""
         self._results.give_back(client, size)
-        for held in [held for held in self._held if self._results.room(held) > 0]:
-            self._held.discard(held)
-            self.scheduler.release(held)
+        for held, needed in tuple(self._held.items()):
+            if self._has_room(held, needed):
+                del self._held[held]
+                self.scheduler.release(held)
 
     def count_abandoned(self, count: int) -> None:
         """Account for frames whose client left before the answer."""

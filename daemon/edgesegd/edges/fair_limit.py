@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from edgesegd.core.errors import Overloaded
 from edgesegd.edges.peer import Client
 
 RETRY_AFTER = 1.0
-MAX_WOKEN = 8
-"""Waiters that look again when something is given back; those that still have no room go last."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiter:
+    """Who waits for room for `amount`, and `takes` it; `done` is settled when there is."""
+
+    client: Client
+    amount: int
+    takes: bool
+    done: asyncio.Future[None]
 
 
 class FairLimit:
@@ -32,12 +41,21 @@ class FairLimit:
         self._on_refused = on_refused
         self._held: Counter[Client] = Counter()
         self._total = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: dict[_Waiter, None] = {}
 
     @property
     def total(self) -> int:
         """How much is held now; may be asked by another thread."""
         return self._total
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether somebody waits for room."""
+        return bool(self._waiting)
+
+    def held_by(self, client: Client) -> int:
+        """How much a client holds, or all with the names that these are the first of."""
+        return self._held[client]
 
     def room(self, client: Client) -> int:
         """How much a client may still take; below 0 where it was forced to take more."""
@@ -49,8 +67,9 @@ class FairLimit:
         if amount > self.room(client):
             self._on_refused()
             raise Overloaded(
-                f"the limit of {self.most:,} {self._what} is reached: {self._total:,} are held, "
-                f"{self._held[client]:,} of them by this client; try later",
+                f"there can be {self.most:,} {self._what}, shared out among clients: "
+                f"{self._total:,} are held, {self._held[client]:,} of them by this one, which can "
+                f"have no {amount:,} more now; try later",
                 RETRY_AFTER,
             )
         self.force(client, amount)
@@ -70,30 +89,50 @@ class FairLimit:
             self._held[client[:depth]] += amount
 
     def give_back(self, client: Client, amount: int) -> None:
-        """Hold so much less."""
+        """Hold so much less; whoever waits and has room now is told."""
         self._total -= amount
         for depth in range(1, len(client) + 1):
             name = client[:depth]
             self._held[name] -= amount
             if not self._held[name]:
                 del self._held[name]
-        for _ in range(min(MAX_WOKEN, len(self._waiting))):
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
+        without_room: set[Client] = set()
+        for waiter in tuple(self._waiting):
+            if waiter.client in without_room:
+                continue
+            if self._must_wait(waiter):
+                without_room.add(waiter.client)
+                continue
+            del self._waiting[waiter]
+            if waiter.takes:
+                self.force(waiter.client, waiter.amount)
+            waiter.done.set_result(None)
 
     async def wait_and_take(self, client: Client, amount: int) -> None:
         """Hold `amount` as soon as there is room for it."""
-        while amount > self.room(client):
-            await self._something_given_back()
-        self.force(client, amount)
+        if amount <= self.room(client):
+            self.force(client, amount)
+        else:
+            await self._wait(client, amount, takes=True)
 
     async def wait_for_room(self, client: Client, amount: int) -> None:
         """Until `amount` could be taken, or nothing is held by the client: then none will come."""
-        while amount > self.room(client) and self._held[client]:
-            await self._something_given_back()
+        if amount > self.room(client) and self._held[client]:
+            await self._wait(client, amount, takes=False)
 
-    async def _something_given_back(self) -> None:
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiter)
-        await waiter
+    def _must_wait(self, waiter: _Waiter) -> bool:
+        no_room = waiter.amount > self.room(waiter.client)
+        return no_room and (waiter.takes or self._held[waiter.client] > 0)
+
+    async def _wait(self, client: Client, amount: int, *, takes: bool) -> None:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiter = _Waiter(client, amount, takes, done)
+        self._waiting[waiter] = None
+        try:
+            await done
+        except asyncio.CancelledError:
+            if waiter in self._waiting:
+                del self._waiting[waiter]
+            elif takes:  # it had it at the same moment
+                self.give_back(client, amount)
+            raise

@@ -7,23 +7,28 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from edgesegd.core.errors import Expired, Overloaded
+from edgesegd.core.errors import Expired
 from edgesegd.edges.fair_limit import FairLimit
 from edgesegd.edges.open_call import OpenCall
 
 Requests = AsyncIterator[Any]
 
-MAX_READS, MAX_SLOW_READS = 6, 3
+MAX_READS, MAX_SLOW_READS = 6, 32
 """So many first messages are read at a time, beside as many that are slow."""
 QUICK_SECONDS = 0.5
 """On a LAN a message comes within that, and the next one may be read."""
+
+TOO_SLOW = (
+    "no message came for a while, and others wait to send theirs; send the options, or the image, "
+    "at once"
+)
 
 
 class FirstMessages:
     """Reads them, few at a time: gRPC holds what came of each, and nobody can tell how much.
 
-    One may take `seconds`. Another one can begin when one has taken half a second; but where there
-    are too many such slow ones, it is given up.
+    One may take `seconds`. Another one can begin when one has taken half a second; but where others
+    wait, and there are too many such slow ones, it is given up.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -48,19 +53,21 @@ class FirstMessages:
     @contextmanager
     def _counted(self, call: OpenCall) -> Iterator[None]:
         """What `_reads` counts for now, and `_slow` after a while."""
-        counted_by = self._reads
+        loop, counted_by = asyncio.get_running_loop(), self._reads
+        timer: asyncio.TimerHandle
 
         def is_slow() -> None:
-            nonlocal counted_by
-            try:
-                self._slow.take(call.client, 1)
-            except Overloaded as error:
-                call.evict(str(error))
+            nonlocal counted_by, timer
+            if not self._reads.is_waited_for:
+                timer = loop.call_later(QUICK_SECONDS, is_slow)
+            elif self._slow.room(call.client) < 1:
+                call.evict(TOO_SLOW)
             else:
-                self._reads.give_back(call.client, 1)
+                self._slow.force(call.client, 1)
                 counted_by = self._slow
+                self._reads.give_back(call.client, 1)
 
-        timer = asyncio.get_running_loop().call_later(QUICK_SECONDS, is_slow)
+        timer = loop.call_later(QUICK_SECONDS, is_slow)
         try:
             yield
         finally:

@@ -19,7 +19,7 @@ BUCKETS = tuple(round(0.0001 * 1.8**n, 7) for n in range(20))
 
 LOSSES = ("crash", "hang", "invoke", "nan", "constant", "drift", "check", "start", "fault")
 """Why engines are replaced."""
-LIMITS = ("calls", "streams", "frames", "memory", "shared_memory")
+LIMITS = ("calls", "streams", "frames", "results", "memory", "shared_memory")
 """What clients share; docs/limits.md tells of each."""
 OK = "ok"
 CANCELLED = "cancelled"

@@ -35,9 +35,11 @@ class ReadPace:
         address, now = call.client[0], time.monotonic()
         due = max(now, self._next.get(address, now)) + size / BYTES_A_SECOND
         self._next[address] = due
-        await asyncio.sleep(due - now)
-        if self._next.get(address, now) <= time.monotonic():
-            self._next.pop(address, None)
+        try:
+            await asyncio.sleep(due - now)
+        finally:
+            if self._next.get(address, now) <= time.monotonic():
+                self._next.pop(address, None)
 
     def _has_company(self, call: OpenCall) -> bool:
         since = time.monotonic() - COMPANY_SECONDS

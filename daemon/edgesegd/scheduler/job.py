@@ -25,9 +25,9 @@ class Job:
     `received`, `deadline` and `taken` are times of `time.monotonic`: when the frame came, after
     when it must not be invoked, when an engine took it. `losses` names the delegate of each engine
     that was lost with the frame in it, `spent` is how many seconds they were about it. `lane` is
-    where it waited; `on_taken` is called with it when it is taken, when a result of `expected`
-    bytes is to come. `answer` is settled exactly once, with a result or an EdgesegError; who is no
-    longer interested cancels it.
+    where it waited. `may_start` says whether an engine may have it now, when a result of `expected`
+    bytes is to come; where it does not, its client is held. `answer` is settled exactly once, with
+    a result or an EdgesegError; who is no longer interested cancels it.
     """
 
     frame: FrameSpec
@@ -40,7 +40,7 @@ class Job:
     lane: Lane | None = None
     spent: float = 0.0
     expected: int = 0
-    on_taken: Callable[[Job], None] = lambda _: None
+    may_start: Callable[[Job], bool] = lambda _: True
     losses: list[object] = field(default_factory=list)
 
     def settle(self, outcome: FrameResult | EdgesegError) -> None:

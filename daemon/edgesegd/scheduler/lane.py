@@ -110,6 +110,11 @@ class Lane(Member):
         self._newest = job.received
         self._jobs.append(job)
 
+    @property
+    def oldest(self) -> Job:
+        """The frame that waited longest."""
+        return self._jobs[0]
+
     def pop(self) -> Job:
         """Take the frame that waited longest."""
         return self._jobs.popleft()

@@ -139,6 +139,8 @@ class Scheduler:
             lane = self._all.pick(Moment(self._clock(), self._usual))
             if busy and lane.grows_stale and not (soon or self._ahead):
                 return None
+            if not lane.oldest.may_start(lane.oldest):
+                continue  # its client is held now
             job = lane.pop()
             if job.answer.done():  # just now
                 self._leave(lane)
@@ -164,7 +166,10 @@ class Scheduler:
 
     def give_back(self, job: Job) -> None:
         """`job` was taken, but nothing came of it: it is the next one to be taken, or expires."""
+        if job.expired():
+            job.settle(Expired("too old before another engine could have it"))
         if job.answer.done():
+            self.finish(job, job.spent)
             return
         job.taken = None
         self._again.append(job)
@@ -226,7 +231,6 @@ class Scheduler:
             took = now - self._last_taken
             self._usual += LATEST_TIME * (took - self._usual) if self._usual else took
         job.taken = self._last_taken = now
-        job.on_taken(job)
         return job
 
     def _remove(self, lane: Lane, job: Job) -> None:

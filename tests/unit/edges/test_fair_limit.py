@@ -44,9 +44,9 @@ def test_whoever_comes_late_still_gets_some() -> None:
 def test_a_limit_of_one_lets_one_in() -> None:
     limit = FairLimit(1, "things")
     limit.take(ONE, 1)
-    with pytest.raises(Overloaded, match="the limit of 1 things is reached: 1 are held, 1 of them"):
+    with pytest.raises(Overloaded, match=r"there can be 1 things, .*: 1 are held, 1 of them"):
         limit.take(ONE, 1)
-    with pytest.raises(Overloaded, match="0 of them by this client"):
+    with pytest.raises(Overloaded, match="0 of them by this one"):
         limit.take(OTHER, 1)
 
 
@@ -84,6 +84,44 @@ async def test_who_waits_has_it_as_soon_as_there_is_room() -> None:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         waiting = [task for task in waiting if not task.done()]
         assert len(waiting) == 19 - held
+
+
+async def test_nobody_waits_any_more_when_all_is_given_back() -> None:
+    limit = FairLimit(100, "bytes")
+    limit.force(ONE, 200)
+    waiting = [asyncio.create_task(limit.wait_for_room(ONE, 10)) for _ in range(20)]
+    waiting += [asyncio.create_task(limit.wait_and_take(OTHER, 1)) for _ in range(20)]
+    await asyncio.sleep(0)
+    limit.give_back(ONE, 200)
+    await asyncio.wait_for(asyncio.gather(*waiting), 5)
+    assert not limit.is_waited_for
+    assert limit.total == 20
+
+
+async def test_those_who_gave_up_waiting_keep_nobody_from_it() -> None:
+    limit = FairLimit(1, "things")
+    limit.take(ONE, 1)
+    gone = [asyncio.create_task(limit.wait_and_take(TWO, 1)) for _ in range(50)]
+    await asyncio.sleep(0)
+    for task in gone:
+        task.cancel()
+    await asyncio.gather(*gone, return_exceptions=True)
+    assert not limit.is_waited_for
+    waiting = asyncio.create_task(limit.wait_and_take(OTHER, 1))
+    await asyncio.sleep(0)
+    limit.give_back(ONE, 1)
+    await asyncio.wait_for(waiting, 5)
+
+
+async def test_who_is_cancelled_when_there_is_room_at_last_holds_nothing() -> None:
+    limit = FairLimit(1, "things")
+    limit.take(ONE, 1)
+    waiting = asyncio.create_task(limit.wait_and_take(ONE, 1))
+    await asyncio.sleep(0)
+    limit.give_back(ONE, 1)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert limit.total == 0
 
 
 async def test_one_that_waits_in_vain_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
