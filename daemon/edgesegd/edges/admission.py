@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import math
 import time
@@ -133,10 +132,12 @@ class _ServedCall:
             answers = self._responses(call, requests, context)
             async with self.admission.admit(call), aclosing(answers):
                 async for response in answers:
-                    await context.write(response)
+                    await _write(context, response)
                     call.progress = time.monotonic()
         except EdgesegError as error:
             wrong = error.without_history()  # which keeps the messages
+        except _ClientGone:
+            return
         except grpc.aio.AbortError:
             raise
         except Exception:
@@ -171,10 +172,25 @@ class _ServedCall:
     async def _refuse(self, context: Context, error: EdgesegError) -> None:
         if isinstance(error, SLOWLY):
             await asyncio.sleep(REFUSAL_SECONDS + self.message_size / REFUSED_BYTES_A_SECOND)
-        # For a client that does not read, its status waits behind what it has not read.
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(STATUS_SECONDS):
                 await abort_with(context, error)
+        except grpc.aio.AbortError:
+            raise
+        except Exception as told:  # noqa: BLE001 # the client does not read, or is gone
+            log.debug("a status could not be sent: %s", told)
+
+
+class _ClientGone(Exception):
+    """There is nobody to write to any more."""
+
+
+async def _write(context: Context, response: Any) -> None:  # noqa: ANN401 # of any service
+    """Send one response, once the client has read those before it."""
+    try:
+        await context.write(response)
+    except Exception as error:  # of gRPC's core, which has no public type
+        raise _ClientGone from error
 
 
 class _Messages:
