@@ -105,7 +105,7 @@ class Config:
     max_held_bytes: int = option(
         0,
         "frames that wait and results that are not read yet, all together, bytes; 0 for a quarter "
-        "of the board's memory, 64 MiB to 192 MiB",
+        "of the board's memory, 64 MiB to 192 MiB, or eight of the largest frames",
     )
     decode_seconds: float = option(2.0, "how long a picture may take to decode, seconds")
     shared_memory_bytes: int = option(
