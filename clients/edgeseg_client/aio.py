@@ -37,7 +37,7 @@ from edgeseg_client.options import (
 from edgeseg_client.result import Result
 from edgeseg_client.shared_memory import FrameBuffer, Ring, lease_of
 from edgeseg_client.source import pull
-from edgeseg_client.status import call_errors
+from edgeseg_client.status import answer_of, call_errors
 from edgeseg_client.stream import Connection, FrameStream
 
 if TYPE_CHECKING:
@@ -143,7 +143,8 @@ class AsyncClient:
                 bring_along(request.frame, slot)
             request.frame.age_us = age.microseconds()
             stub = await self._stub()
-            return await stub.SegmentImage(request, timeout=left, metadata=self._metadata)
+            call = stub.SegmentImage(request, timeout=left, metadata=self._metadata)
+            return answer_of(await call)
 
         try:
             return read_result(await retry.call(attempt, self._within(timeout), self._backoff()))
@@ -229,11 +230,10 @@ class AsyncClient:
         stub = await self._stub()
         try:
             with call_errors():
-                return read_info(
-                    await stub.GetServerInfo(
-                        pb.GetServerInfoRequest(), timeout=left, metadata=self._metadata
-                    )
+                call = stub.GetServerInfo(
+                    pb.GetServerInfoRequest(), timeout=left, metadata=self._metadata
                 )
+                return read_info(answer_of(await call))
         except Expired as error:  # it takes no time but the network's
             raise Unavailable(f"no answer from {self.address}: {error}") from error
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 import grpc
 
@@ -26,6 +26,8 @@ from edgeseg_client.errors import (
     WrongAddress,
 )
 from edgeseg_client.names import STATUSES
+
+Message = TypeVar("Message")
 
 
 class Status(StrEnum):
@@ -153,6 +155,13 @@ def _pushback(error: grpc.aio.AioRpcError) -> float | None:
         if key == _PUSHBACK_KEY and str(value).isdecimal():
             return int(value) / 1000
     return None
+
+
+def answer_of(message: Message | None) -> Message:
+    """The message of a call that ended well; raises `ServerFault` where there is none."""
+    if message is None:  # gRPC's types do not say that it may be
+        raise ServerFault("the server ended the call well, but without an answer")
+    return message
 
 
 @contextmanager

@@ -62,7 +62,10 @@ class HeapTrimmer:
         if not (is_glibc() and sys.platform == "linux"):
             return
         gc.freeze()  # what there is from the start need not be looked at each time
-        self._least = resident_bytes()
+        try:
+            self._least = resident_bytes()
+        except (OSError, MemoryError):  # such as a sandbox without /proc
+            return
         while True:
             await self._used.wait()
             self._used.clear()

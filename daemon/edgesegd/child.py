@@ -116,7 +116,22 @@ def spawn(command: Sequence[str], *, stdin: int, stdout: int, descriptors: Seque
     and then gRPC's handlers of forks may hang for ever (grpcio 1.51); posix_spawn never forks.
     Raises OSError.
     """
-    if not hasattr(os, "posix_spawn"):  # Android before 9
+    standard = [(stdin, 0), (stdout, 1), (stdout, 2)]
+    for number in descriptors:
+        os.set_inheritable(number, True)
+    try:
+        return os.posix_spawn(
+            command[0],
+            list(command),
+            os.environ,
+            file_actions=[
+                *((os.POSIX_SPAWN_CLOSE, number) for number in foreign(descriptors)),
+                *((os.POSIX_SPAWN_DUP2, ours, theirs) for ours, theirs in standard),
+            ],
+            setsid=True,
+            setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # Python ignores them
+        )
+    except (AttributeError, NotImplementedError):  # Android before 9; glibc before 2.26
         process = subprocess.Popen(
             command,
             stdin=stdin,
@@ -127,19 +142,9 @@ def spawn(command: Sequence[str], *, stdin: int, stdout: int, descriptors: Seque
         )
         process.returncode = 0  # it is waited for by its id
         return process.pid
-    standard = [(stdin, 0), (stdout, 1), (stdout, 2)]
-    kept = [(number, number) for number in descriptors]  # so they stay open, says POSIX
-    return os.posix_spawn(
-        command[0],
-        list(command),
-        os.environ,
-        file_actions=[
-            *((os.POSIX_SPAWN_CLOSE, number) for number in foreign(descriptors)),
-            *((os.POSIX_SPAWN_DUP2, ours, theirs) for ours, theirs in standard + kept),
-        ],
-        setsid=True,
-        setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # Python ignores them
-    )
+    finally:
+        for number in descriptors:
+            os.set_inheritable(number, False)
 
 
 def foreign(ours: Sequence[int]) -> list[int]:

@@ -54,6 +54,7 @@ async def greedy_image(service: pb_grpc.SegmentationServiceAsyncStub, jpeg: byte
             await service.SegmentImage(request)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("greedy", "count"), [(greedy_stream, 80), (greedy_image, 64)])
 async def test_a_greedy_client_leaves_another_a_fair_part(
     jpeg: bytes, greedy: Greedy, count: int

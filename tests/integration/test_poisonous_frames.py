@@ -178,6 +178,36 @@ async def test_a_frame_is_answered_whatever_goes_wrong_on_the_way_to_its_engine(
         assert board.causes == ["fault"]
 
 
+@pytest.mark.parametrize("step", ["finish", "give_back"])
+async def test_a_frame_is_answered_whatever_goes_wrong_once_its_engine_is_done(
+    jpeg: bytes, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison, failures = jpeg + b"poison", 1
+
+    def kill(link: EngineLink, job: Job) -> None:
+        if job.data == poison:
+            os.kill(link.pid, signal.SIGKILL)
+
+    async with serving(kill) as board:
+        right = getattr(board.scheduler, step)
+
+        def fail_once(*arguments: object) -> None:
+            nonlocal failures
+            failures -= 1
+            if failures == 0:
+                raise MemoryError
+            right(*arguments)
+
+        monkeypatch.setattr(board.scheduler, step, fail_once)
+        async with asyncio.timeout(60):
+            if step == "finish":
+                assert (await board.submit(jpeg)).planes
+            else:
+                with pytest.raises(InternalFault):
+                    await board.submit(poison)
+            assert (await board.submit(jpeg)).planes
+
+
 async def test_poisonous_frames_in_a_row_are_each_told_and_keep_good_ones_waiting_no_longer(
     jpeg: bytes,
 ) -> None:

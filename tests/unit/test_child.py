@@ -136,3 +136,27 @@ async def test_no_thread_is_needed_to_follow_it(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(threading.Thread, "start", refuse)
     child = await Child.start("quiet", ())
     assert await child.ended == 0
+
+
+@pytest.mark.parametrize("error", [NotImplementedError, AttributeError])
+async def test_a_system_without_posix_spawn_or_its_sessions_starts_children_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: type[Exception]
+) -> None:
+    def refuse(*_arguments: object, **_options: object) -> int:
+        raise error("posix_spawn")
+
+    monkeypatch.setattr(os, "posix_spawn", refuse)
+    await test_a_child_inherits_the_descriptors_it_is_given_and_no_others(tmp_path)
+    child = await Child.start("lasting", ())
+    assert os.getpgid(child.pid) == child.pid
+    child.kill()
+    assert await child.ended == -signal.SIGKILL
+
+
+async def test_what_a_child_inherits_is_inherited_by_no_other(tmp_path: Path) -> None:
+    (tmp_path / "lender.py").write_text("")
+    source, sink = os.pipe()
+    async with started("lender", sink):
+        assert not os.get_inheritable(sink)
+    os.close(source)
+    os.close(sink)

@@ -13,7 +13,7 @@ class TimeIsOver(Exception):
 
 
 class TimedFile(io.BytesIO):
-    """A file in memory that can be read for `seconds`.
+    """A file in memory that can be read until this thread has worked for `seconds`.
 
     Decoders read an encoded picture in blocks: so they end soon after their time, without a signal
     or a process of their own.
@@ -21,7 +21,7 @@ class TimedFile(io.BytesIO):
 
     def __init__(self, data: bytes | memoryview, seconds: float) -> None:
         super().__init__(data)
-        self._end = time.monotonic() + seconds
+        self._end = time.thread_time() + seconds
         self._stops: Sequence[int] = ()
 
     def stop_reads_at(self, offsets: Sequence[int]) -> None:
@@ -33,7 +33,7 @@ class TimedFile(io.BytesIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         """As files do; raises TimeIsOver."""
-        if time.monotonic() > self._end:
+        if time.thread_time() > self._end:
             raise TimeIsOver
         if self._stops and size is not None and size > 0:
             at = self.tell()

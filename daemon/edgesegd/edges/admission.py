@@ -189,8 +189,10 @@ async def _write(context: Context, response: Any) -> None:  # noqa: ANN401 # of 
     """Send one response, once the client has read those before it."""
     try:
         await context.write(response)
-    except Exception as error:  # of gRPC's core, which has no public type
-        raise _ClientGone from error
+    except Exception as error:
+        if type(error).__module__.startswith("grpc."):  # of its core, which has no public type
+            raise _ClientGone from error
+        raise
 
 
 class _Messages:

@@ -98,6 +98,9 @@ class FairLimit:
                 del self._held[name]
         without_room: set[Client] = set()
         for waiter in tuple(self._waiting):
+            if waiter.done.done():  # it gave up just now
+                del self._waiting[waiter]
+                continue
             if waiter.client in without_room:
                 continue
             if self._must_wait(waiter):
@@ -131,8 +134,7 @@ class FairLimit:
         try:
             await done
         except asyncio.CancelledError:
-            if waiter in self._waiting:
-                del self._waiting[waiter]
-            elif takes:  # it had it at the same moment
+            self._waiting.pop(waiter, None)
+            if takes and not done.cancelled():  # it was given it at the same moment
                 self.give_back(client, amount)
             raise

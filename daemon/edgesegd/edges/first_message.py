@@ -15,7 +15,7 @@ Requests = AsyncIterator[Any]
 
 MAX_READS, MAX_SLOW_READS = 6, 32
 """So many first messages are read at a time, beside as many that are slow."""
-QUICK_SECONDS = 0.5
+QUICK_SECONDS = 0.1
 """On a LAN a message comes within that, and the next one may be read."""
 
 TOO_SLOW = (
@@ -27,7 +27,7 @@ TOO_SLOW = (
 class FirstMessages:
     """Reads them, few at a time: gRPC holds what came of each, and nobody can tell how much.
 
-    One may take `seconds`. Another one can begin when one has taken half a second; but where others
+    One may take `seconds`. Another one can begin when one has taken a tenth; but where others
     wait, and there are too many such slow ones, it is given up.
     """
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
@@ -49,19 +49,27 @@ class MemoryGuard:
         self._evicted = -math.inf
 
     async def run(self) -> None:
-        """Look again and again, without end; at once where this is not Linux."""
-        if sys.platform != "linux":
+        """Look again and again, without end; nothing where it cannot be seen, as but for Linux."""
+        try:
+            start, grown = resident_bytes(), 0
+        except (OSError, MemoryError) as error:  # such as a sandbox without /proc
+            log.warning("memory is not watched: %s", error)
             return
-        start, grown = resident_bytes(), 0
         while True:
             calm = grown < self._growth // CALM_SHARE or not self._calls
             await asyncio.sleep(CALM_SECONDS if calm else LOOK_SECONDS)
+            with contextlib.suppress(OSError, MemoryError):
+                grown = self._look(start)
+
+    def _look(self, start: int) -> int:
+        """By how much the process has grown since it had `start` bytes, after what can be done."""
+        grown = resident_bytes() - start
+        if grown > self._growth and self._calls:
+            self._give_back()
             grown = resident_bytes() - start
-            if grown > self._growth and self._calls:
-                self._give_back()
-                grown = resident_bytes() - start
-                if grown > self._growth:
-                    self._evict()
+            if grown > self._growth:
+                self._evict()
+        return grown
 
     def _evict(self) -> None:
         now = time.monotonic()

@@ -206,12 +206,12 @@ class StreamSession:
             return
         error = job.answer.exception()
         outcome = error if isinstance(error, EdgesegError) else job.answer.result()
+        self._outbox.put_nowait((tag, outcome, job.queued_seconds))
         if size := _result_size(outcome):
             self._unread.append(size)
             self._desk.hold_result(self._client, size)
             if len(self._unread) >= UNREAD_RESULTS:
                 self._desk.scheduler.pause(self._lane)
-        self._outbox.put_nowait((tag, outcome, job.queued_seconds))
 
     def _respond(self, tag: FrameTag, outcome: Outcome, queued: float) -> pb.SegmentResponse:
         timing = timing_until_now(tag, self._desk.count(tag, outcome, queued))

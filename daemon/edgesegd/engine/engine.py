@@ -121,6 +121,8 @@ class Engine:
         except InvokeFailed as error:
             raise DelegateFailed(f"{self._delegate.name} fails: {error}") from error
         seconds = time.monotonic() - started
+        # A board that is slow at the model is slow at pictures.
+        self._decode_seconds = max(self._decode_seconds, seconds)
         if not self._delegate.is_cpu:
             self._watchdog = InvokeWatchdog(usual=seconds)
         return seconds

@@ -170,6 +170,17 @@ class _Feeding:
         return job
 
     async def _segment(self, job: Job) -> None:
+        """Answer a frame or give it back, whatever goes wrong."""
+        try:
+            await self._segment_or_give_back(job)
+        except Exception:
+            log.exception("a frame failed by a fault of the daemon")
+            job.settle(InternalFault())
+        finally:
+            del self._jobs[job]
+            self._news.set()
+
+    async def _segment_or_give_back(self, job: Job) -> None:
         begun = time.monotonic()
         try:
             # One that waits behind another in the engine may take the time of both.
@@ -189,6 +200,7 @@ class _Feeding:
             job.settle(InternalFault())
             self._scheduler.finish(job, 0.0)
         else:
+            job.settle(result)
             took = self._took(begun)
             self._bound.observe(took)
             self._scheduler.finish(job, took)
@@ -196,12 +208,9 @@ class _Feeding:
             self._succession.worked()
             if len(job.losses) > 1:  # another delegate was lost by this frame again and again
                 self._succession.clear(job.losses, certain=False)
-            job.settle(result)
         finally:
-            del self._jobs[job]
-            self._pace.answered(time.monotonic(), more=bool(self._jobs))
+            self._pace.answered(time.monotonic(), more=len(self._jobs) > 1)
             self._look_again()
-            self._news.set()
 
     def _took(self, begun: float) -> float:
         """How long the engine was about a frame that is answered now, in seconds.

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from edgesegd.core.errors import Draining, EdgesegError, Expired
+from edgesegd.core.errors import Draining, EdgesegError, Expired, InternalFault
 from edgesegd.scheduler.job import Job
 from edgesegd.scheduler.lane import Lane
 from edgesegd.scheduler.rest import Rests
@@ -147,9 +147,13 @@ class Scheduler:
                 self._enter(lane)
                 continue
             lane.taken += 1
-            for group, member in lane.way():
-                group.serve(member, 1 / lane.weight)
-            return self._taken(job)
+            try:
+                for group, member in lane.way():
+                    group.serve(member, 1 / lane.weight)
+                return self._taken(job)
+            except BaseException:
+                job.settle(InternalFault())
+                raise
         if not busy:
             self._last_taken = None  # what comes next is not told by how fast frames are taken
         return None

@@ -433,3 +433,22 @@ async def test_a_cancelled_call_of_the_asyncio_client_raises_cancelled_error(
         with pytest.raises(asyncio.CancelledError):
             await call
     assert (await async_client.segment(GOOD)).model == "toy"
+
+
+def test_a_server_that_ends_calls_well_without_an_answer_is_at_fault() -> None:
+    nothing: Any = grpc.stream_stream_rpc_method_handler(lambda _requests, _context: iter(()))
+    methods = {"GetServerInfo": nothing, "SegmentImage": nothing}
+    server = grpc.server(ThreadPoolExecutor(2))
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler("edgeseg.v1.SegmentationService", methods),)
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        with Client(f"127.0.0.1:{port}") as client:
+            with pytest.raises(ServerFault, match="without an answer"):
+                client.info()
+            with pytest.raises(ServerFault, match="without an answer"):
+                client.segment(b"\xff\xd8\xffpicture")
+    finally:
+        server.stop(None)

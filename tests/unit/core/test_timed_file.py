@@ -14,7 +14,7 @@ from edgesegd.core.timed_file import TimedFile, TimeIsOver
 def ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock goes on by a second whenever it is looked at."""
     clock = itertools.count()
-    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(time, "thread_time", lambda: float(next(clock)))
 
 
 @pytest.mark.usefixtures("ticks")

@@ -124,6 +124,22 @@ async def test_who_is_cancelled_when_there_is_room_at_last_holds_nothing() -> No
     assert limit.total == 0
 
 
+@pytest.mark.parametrize("takes", [True, False])
+async def test_who_gives_up_in_the_same_moment_stops_nobody(takes: bool) -> None:
+    limit = FairLimit(2, "things")
+    limit.force(ONE, 2)
+    wait = limit.wait_and_take if takes else limit.wait_for_room
+    waiting = [asyncio.create_task(wait(ONE, 1)) for _ in range(3)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    await asyncio.sleep(0)  # its future is cancelled, its task did not run
+    waiting[1].cancel()
+    limit.give_back(ONE, 2)
+    await asyncio.wait(waiting, timeout=5)
+    assert [task.cancelled() for task in waiting] == [True, True, False]
+    assert limit.total == (1 if takes else 0)
+
+
 async def test_one_that_waits_in_vain_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fair_limit, "RETRY_AFTER", 0.01)
     limit = FairLimit(1, "things")

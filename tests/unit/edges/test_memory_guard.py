@@ -102,6 +102,22 @@ async def test_nobody_is_ended_while_there_is_memory(board: Board) -> None:
     assert board.evicted == []
 
 
+async def test_a_look_that_fails_is_followed_by_the_next(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+
+    def fail() -> int:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            return 1000
+        raise MemoryError if looks % 2 else OSError
+
+    monkeypatch.setattr(memory_guard, "resident_bytes", fail)
+    await board.guarded(lambda: looks > 5)
+
+
 async def test_a_task_that_is_cancelled_otherwise_is_not_told_of_memory() -> None:
     async def wait() -> None:
         with OpenCall((GOOD,)).told_if_evicted():
