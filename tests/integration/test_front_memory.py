@@ -19,7 +19,10 @@ from support.calls import every, frames, segment, stub
 from support.pictures import gradient
 from support.running_daemon import RunningDaemon
 
-pytestmark = pytest.mark.skipif(not is_glibc(), reason="memory is given back with glibc only")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not is_glibc(), reason="memory is given back with glibc only"),
+]
 
 MEGABYTE = 1 << 20
 AT_FRAME_SIZE = every(
