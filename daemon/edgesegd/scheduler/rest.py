@@ -15,7 +15,7 @@ from edgesegd.scheduler.turns import Member
 
 FACTOR = 3.0
 """Rest for each second over the usual: so the others have three quarters of the time."""
-MIN_SECONDS = 0.25
+MIN_SECONDS = 0.05
 """Over the usual time; any frame may take a little longer now and then."""
 ACTIVE_SECONDS = 1.0
 """Others are active that had a frame so long before the long one began, or since."""
