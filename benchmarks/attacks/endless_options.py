@@ -8,9 +8,9 @@ from typing import Any
 
 import grpc.aio
 
-from attacks.floods import NO_LIMIT, PAUSE
+from attacks.floods import NO_LIMIT, count_end
 from attacks.messages import SEGMENT, max_message, stream_options
-from attacks.target import Seen, Target, short
+from attacks.target import Seen, Target
 from edgeseg.v1 import segmentation_pb2 as pb
 
 STREAMS = 8
@@ -54,5 +54,4 @@ async def _one(channel: grpc.aio.Channel, first: bytes, until: float, seen: Seen
             return
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
             pass
-        seen[short(f"{(await call.code()).name}: {await call.details()}")] += 1
-        await asyncio.sleep(PAUSE)
+        await count_end(call, seen)

@@ -108,8 +108,13 @@ async def keep_streaming(
             return
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
             pass
-        seen[short(f"{(await call.code()).name}: {await call.details()}")] += 1
-        await asyncio.sleep(PAUSE)
+        await count_end(call, seen)
+
+
+async def count_end(call: Any, seen: Seen) -> None:  # noqa: ANN401 # gRPC has no type for it
+    """Count how a call ended, and wait a little before the next."""
+    seen[short(f"{(await call.code()).name}: {await call.details()}")] += 1
+    await asyncio.sleep(PAUSE)
 
 
 async def _exchange(call: Any, frames: list[bytes], in_flight: int, seen: Seen) -> None:  # noqa: ANN401 # gRPC has no type for it

@@ -8,9 +8,10 @@ from typing import Any
 
 import grpc.aio
 
+from attacks.floods import count_end
 from attacks.messages import SEGMENT, max_frame_bytes, stream_frame, stream_options
 from attacks.pictures import usual_jpeg
-from attacks.target import Seen, Target, short
+from attacks.target import Seen, Target
 from edgeseg.v1 import segmentation_pb2 as pb
 
 STREAMS = 16
@@ -44,5 +45,4 @@ async def _one(target: Target, options: pb.SegmentationOptions, until: float, se
             except TimeoutError:
                 call.cancel()
             except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-                seen[short(f"{(await call.code()).name}: {await call.details()}")] += 1
-                await asyncio.sleep(0.1)
+                await count_end(call, seen)

@@ -176,6 +176,7 @@ class _Feeding:
         except Exception:
             log.exception("a frame failed by a fault of the daemon")
             job.settle(InternalFault())
+            self._scheduler.finish(job, 0.0)
         finally:
             del self._jobs[job]
             self._news.set()
