@@ -170,9 +170,9 @@ class AsyncClient:
         """Segments frames as they come; each gets exactly one answer, matched by its id.
 
         With the policy `latest` a waiting frame is superseded by a newer one, so that latency never
-        grows; with `every` nothing is dropped. A frame that fails is an answer that is not `ok`,
-        never an error here. While other streams wait too, one of `high` priority has four turns for
-        one of `normal`, and that four for one of `low`.
+        grows; with `every` nothing is dropped, and answers come in the order of the frames. A frame
+        that fails is an answer that is not `ok`, never an error here. While other streams wait too,
+        one of `high` priority has four turns for one of `normal`, and that four for one of `low`.
 
         A lost connection is opened again: `every` sends the frames again that had no answer,
         `latest` answers them `unavailable`. After `retry_for` seconds without a daemon
@@ -194,6 +194,7 @@ class AsyncClient:
             frames=pull(frames, Intake(checked.get("pixel_format", "rgb"), self._ring_now).take),
             in_flight=InFlight(newest_only=policy == "latest"),
             limit=limit,
+            as_sent=policy == "every",
             backoff=self._backoff(),
         ).answers()
 

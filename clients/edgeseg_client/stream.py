@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.answer import FrameAnswer
+from edgeseg_client.answer_order import AnswerOrder
 from edgeseg_client.backoff import Backoff
 from edgeseg_client.carried_exit import CarriedExit
 from edgeseg_client.decode import read_result, read_timing
@@ -34,9 +35,9 @@ class FrameStream:
     """Sends and receives at the same time; answers every frame exactly once.
 
     `connect` opens a call and raises `Unavailable` where there is no daemon, `Overloaded` where it
-    has too many streams, `WrongAddress` where
-    there can be none; nothing is taken from `frames` before the first is open. `limit` is how many
-    frames may be taken without their answers having been taken from here.
+    has too many streams, `WrongAddress` where there can be none; nothing is taken from `frames`
+    before the first is open. `limit` is how many frames may be taken without their answers having
+    been taken from here. Answers come as they are made, or `as_sent`, in the order of the frames.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class FrameStream:
         frames: AsyncGenerator[Pending, None],
         in_flight: InFlight,
         limit: int,
+        as_sent: bool,
         backoff: Backoff,
     ) -> None:
         self._connect = connect
@@ -57,6 +59,7 @@ class FrameStream:
         self._changed = asyncio.Event()
         self._source_ended = False
         self._answers: asyncio.Queue[FrameAnswer | None] = asyncio.Queue()
+        self._order = AnswerOrder(self._answers.put_nowait, as_sent=as_sent)
 
     async def answers(self) -> AsyncGenerator[FrameAnswer, None]:
         """The answers as they come, then the error that ended the stream early, if any.
@@ -65,7 +68,7 @@ class FrameStream:
         the generator cancels the call.
         """
         talk = asyncio.create_task(self._talk())
-        talk.add_done_callback(lambda _: self._answers.put_nowait(None))
+        talk.add_done_callback(lambda _: self._end_answers())
         try:
             while (answer := await self._answers.get()) is not None:
                 self._slots.release()
@@ -80,6 +83,10 @@ class FrameStream:
             for pending in self._in_flight.forget():
                 pending.settle()
         raise exit_
+
+    def _end_answers(self) -> None:
+        self._order.end()
+        self._answers.put_nowait(None)
 
     @property
     def _finished(self) -> bool:
@@ -190,7 +197,8 @@ class FrameStream:
         pending.settle()
         status = status_of(response.status)
         segmented = read_result(response, pending.frame_id) if status is Status.OK else None
-        self._answers.put_nowait(
+        self._order.answered(
+            pending.key,
             FrameAnswer(
                 frame_id=pending.frame_id,
                 status=status,
@@ -198,14 +206,15 @@ class FrameStream:
                 latency=time.perf_counter() - pending.given,
                 timing=read_timing(response.timing),
                 segmented=segmented,
-            )
+            ),
         )
 
     def _answer(self, pending: Pending, status: Status, message: str) -> None:
         """Answers a frame without the daemon."""
         pending.settle()
         latency = time.perf_counter() - pending.given
-        self._answers.put_nowait(FrameAnswer(pending.frame_id, status, message, latency))
+        answer = FrameAnswer(pending.frame_id, status, message, latency)
+        self._order.answered(pending.key, answer)
 
     async def _recover(self, error: Unavailable | Overloaded) -> None:
         """Settles what was sent, and waits until it makes sense to connect again."""

@@ -17,6 +17,7 @@ from edgesegd.core.errors import (
     Unimplemented,
 )
 from edgesegd.core.result import FrameResult
+from edgesegd.edges.answer_order import AnswerOrder
 from edgesegd.edges.desk import Desk, held_size
 from edgesegd.edges.peer import Client
 from edgesegd.edges.requests import FrameTag, tag_frame
@@ -47,9 +48,9 @@ class StreamSession:
 
     It awaits `on_accepted` when the options are known to be good.
 
-    With LATEST one frame waits and a newer one supersedes it; with EVERY all wait. Memory is
-    bounded by WINDOW and UNREAD_RESULTS whatever the client does, and by the limits of the desk for
-    all streams together.
+    With LATEST one frame waits and a newer one supersedes it; with EVERY all wait, and the answers
+    go out in the order of the frames. Memory is bounded by WINDOW and UNREAD_RESULTS whatever the
+    client does, and by the limits of the desk for all streams together.
     """
 
     def __init__(
@@ -68,8 +69,10 @@ class StreamSession:
         self._lane = Lane(1, Overflow.SUPERSEDE)
         self._window = asyncio.Semaphore(WINDOW[pb.QUEUE_POLICY_LATEST])
         self._outbox: asyncio.Queue[Answered | None] = asyncio.Queue()
+        self._order = AnswerOrder[Answered](lambda _: None, as_sent=False)
         self._unanswered = 0
-        self._unread: list[int] = []
+        self._held: list[int] = []
+        self._unread = 0
         self._draining = False
         self._ended = False
         self._reader: asyncio.Task[None] | None = None
@@ -111,9 +114,10 @@ class StreamSession:
             self._reader.cancel()
             self._reader = None
         self._ended = True
+        self._order.close()
         self._outbox = asyncio.Queue()
-        self._desk.let_go_of_results(self._client, sum(self._unread))
-        self._unread.clear()
+        self._desk.let_go_of_results(self._client, sum(self._held))
+        self._held.clear()
         self._desk.scheduler.close(self._lane)
         self._desk.count_abandoned(self._unanswered)
 
@@ -161,6 +165,7 @@ class StreamSession:
         self._window = asyncio.Semaphore(WINDOW[policy])
         if policy == pb.QUEUE_POLICY_EVERY:
             self._lane = Lane(WINDOW[policy], Overflow.REJECT)
+        self._order = AnswerOrder(self._send, as_sent=policy == pb.QUEUE_POLICY_EVERY)
         self._lane.weight = WEIGHTS[priority]
         self._desk.scheduler.open(self._lane, self._client)
 
@@ -172,24 +177,22 @@ class StreamSession:
         except asyncio.CancelledError:
             self._give_up(request)
             raise
-        tag = tag_frame(request.frame)
-        self._unanswered += 1
+        tag, answer = tag_frame(request.frame), self._expect_answer()
         try:
             job = self._submit(tag, request)
         except EdgesegError as error:
-            self._outbox.put_nowait((tag, error.without_history(), 0.0))
+            answer((tag, error.without_history(), 0.0))
         except Exception:
             log.exception("a frame failed by a fault of the daemon")
-            self._outbox.put_nowait((tag, InternalFault(), 0.0))
+            answer((tag, InternalFault(), 0.0))
         else:
-            job.answer.add_done_callback(lambda _: self._answered(tag, job))
+            job.answer.add_done_callback(lambda _: self._answered(tag, job, answer))
 
     def _give_up(self, request: pb.SegmentRequest) -> None:
         """Account for a frame that was read, and is not to be segmented any more."""
         if self._draining:
-            self._unanswered += 1
             error = Draining("the daemon is stopping; send the frame to another, or later")
-            self._outbox.put_nowait((tag_frame(request.frame), error, 0.0))
+            self._expect_answer()((tag_frame(request.frame), error, 0.0))
         else:
             self._desk.count_abandoned(1)
 
@@ -201,17 +204,27 @@ class StreamSession:
         frame, options = request.frame, self._options
         return self._desk.submit(self._lane, tag, frame, options, self._call_deadline)
 
-    def _answered(self, tag: FrameTag, job: Job) -> None:
+    def _expect_answer(self) -> Callable[[Answered], None]:
+        """A frame was read; what is returned is to be called with its answer."""
+        self._unanswered += 1
+        return self._order.expect()
+
+    def _answered(self, tag: FrameTag, job: Job, answer: Callable[[Answered], None]) -> None:
         if self._ended or job.answer.cancelled():
             return
         error = job.answer.exception()
         outcome = error if isinstance(error, EdgesegError) else job.answer.result()
-        self._outbox.put_nowait((tag, outcome, job.queued_seconds))
         if size := _result_size(outcome):
-            self._unread.append(size)
+            self._held.append(size)
             self._desk.hold_result(self._client, size)
-            if len(self._unread) >= UNREAD_RESULTS:
-                self._desk.scheduler.pause(self._lane)
+        answer((tag, outcome, job.queued_seconds))
+
+    def _send(self, answered: Answered) -> None:
+        """It is the turn of an answer."""
+        self._outbox.put_nowait(answered)
+        self._unread += _result_size(answered[1]) > 0
+        if self._unread >= UNREAD_RESULTS:
+            self._desk.scheduler.pause(self._lane)
 
     def _respond(self, tag: FrameTag, outcome: Outcome, queued: float) -> pb.SegmentResponse:
         timing = timing_until_now(tag, self._desk.count(tag, outcome, queued))
@@ -223,9 +236,10 @@ class StreamSession:
         """A response was read; `size` is that of its result, 0 where it had none."""
         self._window.release()
         if size:
-            self._unread.remove(size)
+            self._held.remove(size)
+            self._unread -= 1
             self._desk.let_go_of_results(self._client, size)
-            if self._lane.paused and len(self._unread) < UNREAD_RESULTS:
+            if self._lane.paused and self._unread < UNREAD_RESULTS:
                 self._desk.scheduler.resume(self._lane)
 
 

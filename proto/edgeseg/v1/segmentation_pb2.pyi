@@ -58,7 +58,9 @@ class _QueuePolicyEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     QUEUE_POLICY_LATEST: _QueuePolicy.ValueType  # 1
     """A waiting frame is superseded by a newer one of the same stream: latency never grows."""
     QUEUE_POLICY_EVERY: _QueuePolicy.ValueType  # 2
-    """Nothing is dropped; flow control holds the sender back."""
+    """Nothing is dropped, and responses come in the order of the frames; flow control holds the sender
+    back.
+    """
 
 class QueuePolicy(_QueuePolicy, metaclass=_QueuePolicyEnumTypeWrapper):
     """What happens to waiting frames of one stream."""
@@ -68,7 +70,9 @@ QUEUE_POLICY_UNSPECIFIED: QueuePolicy.ValueType  # 0
 QUEUE_POLICY_LATEST: QueuePolicy.ValueType  # 1
 """A waiting frame is superseded by a newer one of the same stream: latency never grows."""
 QUEUE_POLICY_EVERY: QueuePolicy.ValueType  # 2
-"""Nothing is dropped; flow control holds the sender back."""
+"""Nothing is dropped, and responses come in the order of the frames; flow control holds the sender
+back.
+"""
 global___QueuePolicy = QueuePolicy
 
 class _Output:

@@ -39,11 +39,12 @@ class SegmentationServiceServicer(object):
     def Segment(self, request_iterator, context):
         """A stream of frames. The first message may carry options; every other message is a frame.
         Every frame gets exactly one response with its id: a segmentation, or the reason why there is
-        none. Responses come as they are decided, so a superseded frame may be answered before an
-        older one that is being invoked: match by id. A bad frame fails that frame, never the stream;
-        only a message of more than twice GetServerInfo's max_frame_bytes is beyond that, for gRPC ends
-        its call with RESOURCE_EXHAUSTED. Initial metadata are sent once the options are accepted:
-        options that cannot be served end the call instead.
+        none. With EVERY responses come in the order of the frames; with LATEST as they are decided, so
+        a superseded frame may be answered before an older one that is being invoked: match by id. A
+        bad frame fails that frame, never the stream; only a message of more than twice GetServerInfo's
+        max_frame_bytes is beyond that, for gRPC ends its call with RESOURCE_EXHAUSTED. Initial
+        metadata are sent once the options are accepted: options that cannot be served end the call
+        instead.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -27,11 +27,12 @@ class SegmentationServiceStub:
     ]
     """A stream of frames. The first message may carry options; every other message is a frame.
     Every frame gets exactly one response with its id: a segmentation, or the reason why there is
-    none. Responses come as they are decided, so a superseded frame may be answered before an
-    older one that is being invoked: match by id. A bad frame fails that frame, never the stream;
-    only a message of more than twice GetServerInfo's max_frame_bytes is beyond that, for gRPC ends
-    its call with RESOURCE_EXHAUSTED. Initial metadata are sent once the options are accepted:
-    options that cannot be served end the call instead.
+    none. With EVERY responses come in the order of the frames; with LATEST as they are decided, so
+    a superseded frame may be answered before an older one that is being invoked: match by id. A
+    bad frame fails that frame, never the stream; only a message of more than twice GetServerInfo's
+    max_frame_bytes is beyond that, for gRPC ends its call with RESOURCE_EXHAUSTED. Initial
+    metadata are sent once the options are accepted: options that cannot be served end the call
+    instead.
     """
 
     SegmentImage: grpc.UnaryUnaryMultiCallable[
@@ -65,11 +66,12 @@ class SegmentationServiceAsyncStub:
     ]
     """A stream of frames. The first message may carry options; every other message is a frame.
     Every frame gets exactly one response with its id: a segmentation, or the reason why there is
-    none. Responses come as they are decided, so a superseded frame may be answered before an
-    older one that is being invoked: match by id. A bad frame fails that frame, never the stream;
-    only a message of more than twice GetServerInfo's max_frame_bytes is beyond that, for gRPC ends
-    its call with RESOURCE_EXHAUSTED. Initial metadata are sent once the options are accepted:
-    options that cannot be served end the call instead.
+    none. With EVERY responses come in the order of the frames; with LATEST as they are decided, so
+    a superseded frame may be answered before an older one that is being invoked: match by id. A
+    bad frame fails that frame, never the stream; only a message of more than twice GetServerInfo's
+    max_frame_bytes is beyond that, for gRPC ends its call with RESOURCE_EXHAUSTED. Initial
+    metadata are sent once the options are accepted: options that cannot be served end the call
+    instead.
     """
 
     SegmentImage: grpc.aio.UnaryUnaryMultiCallable[
@@ -105,11 +107,12 @@ class SegmentationServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[collections.abc.Iterator[edgeseg.v1.segmentation_pb2.SegmentResponse], collections.abc.AsyncIterator[edgeseg.v1.segmentation_pb2.SegmentResponse]]:
         """A stream of frames. The first message may carry options; every other message is a frame.
         Every frame gets exactly one response with its id: a segmentation, or the reason why there is
-        none. Responses come as they are decided, so a superseded frame may be answered before an
-        older one that is being invoked: match by id. A bad frame fails that frame, never the stream;
-        only a message of more than twice GetServerInfo's max_frame_bytes is beyond that, for gRPC ends
-        its call with RESOURCE_EXHAUSTED. Initial metadata are sent once the options are accepted:
-        options that cannot be served end the call instead.
+        none. With EVERY responses come in the order of the frames; with LATEST as they are decided, so
+        a superseded frame may be answered before an older one that is being invoked: match by id. A
+        bad frame fails that frame, never the stream; only a message of more than twice GetServerInfo's
+        max_frame_bytes is beyond that, for gRPC ends its call with RESOURCE_EXHAUSTED. Initial
+        metadata are sent once the options are accepted: options that cannot be served end the call
+        instead.
         """
 
     @abc.abstractmethod

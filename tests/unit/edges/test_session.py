@@ -303,3 +303,45 @@ async def test_a_frame_is_answered_whatever_goes_wrong_when_it_is_queued(
     with board.answering(lambda: RESULT):
         found = [each.status async for each in board.session().responses(requests(EVERY, frame, 3))]
     assert sorted(found) == [pb.FRAME_STATUS_OK, *[pb.FRAME_STATUS_INTERNAL] * 2]
+
+
+@pytest.mark.parametrize("policy", [pb.QUEUE_POLICY_EVERY, pb.QUEUE_POLICY_LATEST])
+async def test_every_is_answered_in_the_order_of_its_frames_and_latest_as_it_comes(
+    policy: pb.QueuePolicy.ValueType,
+) -> None:
+    """Engines may be done in another order; a frame that none sees is answered at once."""
+    board, taken = Board(), list[Job]()
+
+    async def frames_one_by_one() -> AsyncIterator[pb.SegmentRequest]:
+        yield pb.SegmentRequest(options=pb.StreamOptions(policy=policy))
+        for number in range(3):
+            yield frame(number)
+            while (job := board.scheduler.take()) is None:
+                await asyncio.sleep(0)
+            taken.append(job)
+        yield frame(3, b"no picture")
+        for job in reversed(taken):
+            job.settle(RESULT)
+            await asyncio.sleep(0)
+
+    answers = board.session().responses(frames_one_by_one())
+    order = [answer.frame_id async for answer in answers]
+    assert order == ([0, 1, 2, 3] if policy == pb.QUEUE_POLICY_EVERY else [3, 2, 1, 0])
+
+
+async def test_results_that_wait_for_the_turn_of_their_frames_do_not_stop_the_others() -> None:
+    """A slow engine with the first frame in it holds answers back, but no frames."""
+    board, window = Board(), WINDOW[pb.QUEUE_POLICY_EVERY]
+    answers = board.session().responses(requests(EVERY, frame, window))
+    reading = asyncio.ensure_future(anext(answers))
+    taken = list[Job]()
+    while len(taken) < window:
+        if job := board.scheduler.take():
+            if taken:
+                job.settle(RESULT)
+            taken.append(job)
+        await asyncio.sleep(0)
+    assert not reading.done()
+    taken[0].settle(RESULT)
+    order = [(await reading).frame_id, *[answer.frame_id async for answer in answers]]
+    assert order == list(range(window))
