@@ -29,6 +29,7 @@ from edgesegd.core.delegates.spec import DelegateSpec, parse_delegate
 from edgesegd.core.model.pair import find_pair
 from edgesegd.launch import LaunchedDaemon
 from edgesegd.probe.choice import Chooser
+from edgesegd.probe.memory import Remembered
 
 BUILD = Path(__file__).parents[1] / "scripts" / "build-fake-delegate"
 TROUBLE_AT = 50
@@ -87,7 +88,7 @@ def remember(inputs: Inputs, folder: Path, delegate: str) -> list[str]:
         find_pair(inputs.model), runtime="auto", threads=1, also=(delegate,), folder=folder
     )
     ladder = ((parse_delegate(delegate), 1), (DelegateSpec(), 1))
-    chooser.memory.keep(Selection(ladder), [])
+    chooser.memory.keep(Remembered(Selection(ladder), "", 0.0), [])
     flags = (f"--model={inputs.model.path}", f"--data-dir={folder}", "--threads=1")
     return [*flags, f"--candidates={delegate}"]
 

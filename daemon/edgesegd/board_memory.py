@@ -7,23 +7,63 @@ from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUPS = Path("/proc/self/cgroup")
+LIMITS_AND_USES = (
+    ("memory.max", "memory.current"),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+)
+MEMINFO, PROCESSES = Path("/proc/meminfo"), Path("/proc")
 
 
 def board_memory() -> int:
     """Bytes: what the machine has, or its share that a cgroup (systemd, a container) allows."""
     machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return min([machine, *_cgroup_limits()])
+    return min([machine, *(limit for limit, _ in _cgroups())])
 
 
-def _cgroup_limits() -> list[int]:
-    """Those of this process's own cgroups and of all that these lie in."""
-    limits = []
+def free_memory() -> int:
+    """Bytes that more processes could have now; 0 where the system does not tell."""
+    machine = _kilobytes(MEMINFO, ("MemAvailable",))
+    return max(0, min([machine, *(limit - used for limit, used in _cgroups())]))
+
+
+def private_memory(pid: int) -> int:
+    """Bytes that a process has for itself alone; 0 where the system does not tell."""
+    rollup = PROCESSES / str(pid) / "smaps_rollup"
+    return _kilobytes(rollup, ("Private_Clean", "Private_Dirty"))
+
+
+def _kilobytes(file: Path, names: tuple[str, ...]) -> int:
+    """The sum of the lines "NAME: N kB", in bytes."""
+    try:
+        lines = [line.split() for line in file.read_text(encoding="ascii").splitlines()]
+    except (OSError, ValueError):
+        return 0
+    wanted = {f"{name}:" for name in names}
+    return sum(int(words[1]) << 10 for words in lines if words[0] in wanted)
+
+
+def _cgroups() -> list[tuple[int, int]]:
+    """Limit and use, bytes, of this process's own cgroups and of all that these lie in."""
+    found = []
     for own in _own_cgroups():
         for folder in (own, *own.parents):
             if folder.is_relative_to(CGROUPS):
-                for name in ("memory.max", "memory.limit_in_bytes"):
-                    limits += _limit_in(folder / name)
-    return limits
+                for limit_name, use_name in LIMITS_AND_USES:
+                    found += [
+                        (limit, max(0, sum(_number_in(folder / use_name)) - _reclaimable(folder)))
+                        for limit in _number_in(folder / limit_name)
+                    ]
+    return found
+
+
+def _reclaimable(cgroup: Path) -> int:
+    """Bytes of files that are kept in memory as long as nobody needs it."""
+    try:
+        text = (cgroup / "memory.stat").read_text(encoding="ascii")
+    except (OSError, ValueError):
+        return 0
+    values = dict(line.split()[:2] for line in text.splitlines() if " " in line)
+    return int(values.get("total_inactive_file", values.get("inactive_file", 0)))
 
 
 def _own_cgroups() -> list[Path]:
@@ -41,7 +81,7 @@ def _own_cgroups() -> list[Path]:
     return folders
 
 
-def _limit_in(file: Path) -> list[int]:
+def _number_in(file: Path) -> list[int]:
     try:
         return [int(file.read_text(encoding="ascii"))]
     except (OSError, ValueError):  # there is none, or it says "max"

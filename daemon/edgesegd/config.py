@@ -87,10 +87,15 @@ class Config:
         "auto", "TFLite runtime to use", choices=("auto", "ai-edge-litert", "tflite-runtime")
     )
     optimize: str = option(
-        "latency",
-        "what frames are served for: the next result soon, or many of them; throughput uses an "
-        "engine for each core, with its memory",
-        choices=("latency", "throughput"),
+        "auto",
+        "what frames are served for: latency (the next result soon), throughput (many of them, "
+        "with an engine for each core and its memory), or auto: what fits how many frames wait",
+        choices=("auto", "latency", "throughput"),
+    )
+    replica_bytes: int = option(
+        0,
+        "memory that the engines of auto may take when many frames wait, bytes; 0 for half of what "
+        "the board has free then",
     )
     threads: int = option(0, "threads of the interpreter; 0 chooses by cores and runtime")
     max_frame_bytes: int = option(

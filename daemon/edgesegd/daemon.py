@@ -8,7 +8,7 @@ import faulthandler
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 
 import grpc.aio
@@ -21,11 +21,13 @@ from edgesegd.board_memory import (
     default_frame_bytes,
     default_frame_pixels,
     default_held_bytes,
+    free_memory,
+    private_memory,
 )
 from edgesegd.config import Config
 from edgesegd.core.delegates.selection import Selection
 from edgesegd.core.delegates.spec import Choice, DelegateSpec
-from edgesegd.core.errors import EngineStartFailed, InternalFault, StartupError
+from edgesegd.core.errors import EngineStartFailed, InternalFault
 from edgesegd.core.frame import FrameLimits
 from edgesegd.core.messages import EngineSetup
 from edgesegd.core.model.pair import find_pair
@@ -54,9 +56,11 @@ from edgesegd.edges.systemd import Notifier
 from edgesegd.link.fleet import Fleet
 from edgesegd.link.ladder import Ladder
 from edgesegd.link.link import EngineLink
+from edgesegd.link.replicas import Replicas, plan_replicas
 from edgesegd.link.succession import Succession
 from edgesegd.link.supervisor import Supervisor
 from edgesegd.probe.choice import Chooser
+from edgesegd.probe.upkeep import ChoiceUpkeep
 from edgesegd.scheduler.scheduler import Scheduler
 from edgesegd.version import __version__
 
@@ -74,6 +78,8 @@ and what frames and results leave in the memory that it shares with engines."""
 HANDSHAKE_MS = 10_000
 """From a connection's beginning to its first sign of HTTP/2."""
 EXIT_FAILED = 1
+SERVING_FACTOR = 3.0
+"""How long frames are served after an invoke of a probe, in terms of that: it takes a quarter."""
 LAST_WORDS_SECONDS = 0.5
 """For the statuses of calls that have ended to be sent."""
 
@@ -124,7 +130,7 @@ class Daemon:
         self._lending: list[Lending] = []
         self._reserve = DescriptorReserve()
         self._many = config.optimize == "throughput"
-        self._scheduler = Scheduler(ahead=self._many)
+        self._scheduler = Scheduler()
         self._metrics = Metrics(CollectorRegistry(), self._model)
         self._health = Health(self._model.name)
         self._engine = EngineState(self._metrics, self._health)
@@ -168,10 +174,30 @@ class Daemon:
             threads=config.threads,
             also=config.candidates,
             folder=Path(config.data_dir),
+            turn=self._turn,
+            frames=lambda: self._scheduler.frames,
         )
-        self._remembered = None if config.forced_delegate else self._chooser.remembered()
+        if self._pair.ignored:
+            log.info("not taken for the other file of a pair: %s", self._pair.ignored)
+        remembered = None if config.forced_delegate else self._chooser.remembered()
+        self._upkeep = ChoiceUpkeep(
+            self._chooser,
+            remembered,
+            select=lambda selection: self._fleet.select(self._optimized(selection)),
+            unused=self._scheduler.unused,
+        )
+        self._replicas = Replicas(
+            scheduler=self._scheduler,
+            afford=self._afford_replicas,
+            start_engine=self._start_replica,
+            observe=self._engine.watch,
+            clear=self._clear,
+            answer_seconds=config.engine_answer_seconds,
+        )
         self._fleet = Fleet(
-            self._optimized(self._remembered or self._given()), supervise=self._supervise
+            self._optimized(remembered.selection if remembered else self._given()),
+            supervise=self._supervise,
+            replicas=self._replicas if config.optimize == "auto" else None,
         )
         self._metrics.watch(
             queue_depth=lambda: self._scheduler.depth,
@@ -253,27 +279,24 @@ class Daemon:
         await server.stop(LAST_WORDS_SECONDS)
 
     async def _serve(self) -> None:
-        """Feed the engines; where no choice was made before, make it meanwhile."""
+        """Feed the engines, and keep the choice of delegates right."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._fleet.run())
             group.create_task(self._heap.run())
             group.create_task(self._guard.run())
-            if self._config.forced_delegate is None and self._remembered is None:
-                group.create_task(self._choose())
+            if self._config.forced_delegate is None:
+                group.create_task(self._upkeep.run())
 
-    async def _choose(self) -> None:
-        if self._pair.ignored:
-            log.info("not taken for the other file of a pair: %s", self._pair.ignored)
-        log.info(
-            "probing the delegates of this board, for %s; meanwhile the CPU serves",
-            self._chooser.memory.gap,
-        )
-        try:
-            self._fleet.select(self._optimized(await self._chooser.choose()))
-        except StartupError as error:
-            log.warning("no delegate can be chosen, the CPU goes on: %s", error)
-        except Exception:
-            log.exception("no delegate can be chosen by a fault of the daemon, the CPU goes on")
+    @contextlib.asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """A moment in which no frame is in an engine; then frames have some time."""
+        loop = asyncio.get_running_loop()
+        async with self._scheduler.exclusive():
+            begun = loop.time()
+            yield
+            held = loop.time() - begun
+        if self._scheduler.depth:
+            await asyncio.sleep(SERVING_FACTOR * held)
 
     def _limit(self, name: str, most: int, what: str) -> FairLimit:
         return FairLimit(most, what, on_refused=lambda: self._metrics.limit_met(name))
@@ -302,9 +325,31 @@ class Daemon:
             scheduler=self._scheduler,
             answer_seconds=self._config.engine_answer_seconds,
             alone=alone,
+            ahead=self._many,
+            may_take=lambda: not self._replicas.active,
+            on_invoke=self._upkeep.observe,
         )
 
-    async def _start_link(self, choice: Choice, seconds: float) -> EngineLink:
+    def _afford_replicas(self) -> list[Choice]:
+        """Engines that the board has cores and memory for."""
+        if self._engine.pid is None:
+            return []
+        return plan_replicas(
+            cores=count_cores(),
+            threads=self._config.threads or 1,
+            budget=self._config.replica_bytes or free_memory() // 2,
+            each=private_memory(self._engine.pid),
+        )
+
+    def _clear(self, notes: Iterable[object], certain: bool) -> None:
+        self._fleet.clear(notes, certain)
+
+    async def _start_replica(self, choice: Choice) -> EngineLink:
+        return await self._start_link(choice, self._config.engine_start_seconds, replica=True)
+
+    async def _start_link(
+        self, choice: Choice, seconds: float, *, replica: bool = False
+    ) -> EngineLink:
         delegate, threads = choice
         model, plain = self._pair.for_delegate(delegate), self._pair.plain
         setup = EngineSetup(
@@ -322,7 +367,7 @@ class Daemon:
             reference_sha256="" if plain is None else plain.sha256,
             check_every=self._config.check_every,
             # Engines on all cores have none to spare for another frame.
-            overlap=not (self._many and delegate.is_cpu),
+            overlap=not ((self._many or replica) and delegate.is_cpu),
         )
         return await EngineLink.start(setup, start_seconds=seconds, reserve=self._reserve)
 

@@ -16,10 +16,11 @@ from edgesegd.core.frame import FrameFormat, FrameSpec
 from edgesegd.core.options import ResultOptions
 from edgesegd.core.result import FrameResult
 from edgesegd.link import ladder
+from edgesegd.link.dispatcher import MAX_TRIES
 from edgesegd.link.ladder import Ladder
 from edgesegd.link.link import EngineLink
 from edgesegd.link.succession import Succession
-from edgesegd.link.supervisor import MOST_TRIES, Supervisor
+from edgesegd.link.supervisor import Supervisor
 from edgesegd.scheduler.job import Job
 from edgesegd.scheduler.lane import Lane, Overflow
 from edgesegd.scheduler.scheduler import Scheduler
@@ -122,7 +123,7 @@ async def test_a_frame_that_kills_every_engine_is_refused_and_costs_no_delegate_
         with pytest.raises(EngineFailed, match=r"3 engines failed with this frame.*do not send"):
             await poisonous
         assert (await good).planes
-        assert board.causes == ["crash"] * MOST_TRIES
+        assert board.causes == ["crash"] * MAX_TRIES
         await until(BEST, board)
         assert board.proven == [], "it is above all doubt"
 
@@ -223,4 +224,4 @@ async def test_poisonous_frames_in_a_row_are_each_told_and_keep_good_ones_waitin
             with pytest.raises(EngineFailed, match="do not send"):
                 await board.submit(poison)
         assert (await board.submit(jpeg)).planes
-        assert board.causes == ["crash"] * 4 * MOST_TRIES
+        assert board.causes == ["crash"] * 4 * MAX_TRIES

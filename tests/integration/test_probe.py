@@ -39,7 +39,7 @@ def probe(*delegates: str, timeout: int = 30) -> dict[str, dict[str, Any]]:
     )
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
-    assert report["schema"] == 2
+    assert report["schema"] == 3
     assert report["model"]["name"] == "scenes"
     return {
         ",".join(f"{key}={value}" for key, value in finding["delegate"]["options"].items())

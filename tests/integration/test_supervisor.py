@@ -16,10 +16,11 @@ from edgesegd.core.delegates.spec import Choice, DelegateSpec
 from edgesegd.core.errors import EngineFailed, EngineStartFailed, Expired, NoEngine
 from edgesegd.core.frame import FrameFormat, FrameSpec
 from edgesegd.core.options import ResultOptions
+from edgesegd.link.dispatcher import MAX_TRIES
 from edgesegd.link.ladder import Ladder
 from edgesegd.link.link import EngineLink
 from edgesegd.link.succession import GIVE_UP_AFTER, Succession
-from edgesegd.link.supervisor import MOST_TRIES, Supervisor
+from edgesegd.link.supervisor import Supervisor
 from edgesegd.scheduler.job import Job
 from edgesegd.scheduler.lane import Lane, Overflow
 from edgesegd.scheduler.scheduler import Scheduler
@@ -100,7 +101,7 @@ async def test_a_frame_of_an_engine_that_hangs_is_given_to_the_next_engine(jpeg:
 async def test_a_frame_that_three_engines_are_lost_with_fails_and_the_next_is_segmented(
     jpeg: bytes,
 ) -> None:
-    fate = Fate(doomed=MOST_TRIES)
+    fate = Fate(doomed=MAX_TRIES)
     async with supervised(fate) as (scheduler, lane):
         first, second = job(jpeg), job(jpeg)
         scheduler.submit(lane, first)
@@ -108,7 +109,7 @@ async def test_a_frame_that_three_engines_are_lost_with_fails_and_the_next_is_se
         with pytest.raises(EngineFailed, match=r"3 engines failed.*no answer in 1.0 s"):
             await first.answer
         assert (await second.answer).planes
-    assert fate.causes == ["hang"] * MOST_TRIES
+    assert fate.causes == ["hang"] * MAX_TRIES
 
 
 async def test_a_frame_that_is_too_old_is_not_given_to_the_next_engine(jpeg: bytes) -> None:

@@ -10,6 +10,7 @@ from edgesegd.core.model.pair import find_pair
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.store import resolve_model
 from edgesegd.probe.choice import Chooser
+from edgesegd.probe.memory import Remembered
 
 
 def remember(
@@ -31,7 +32,7 @@ def remember(
         ladder=tuple((delegate, 1) for delegate in ladder),
         beside=tuple((parse_delegate(text), 1) for text in beside),
     )
-    chooser.memory.keep(selection, [])
+    chooser.memory.keep(Remembered(selection, "", 0.0), [])
     return (
         f"--data-dir={folder}",
         f"--model={model}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from edgesegd.board_memory import (
     default_frame_bytes,
     default_frame_pixels,
     default_held_bytes,
+    free_memory,
+    private_memory,
 )
 
 MB, GB = 1 << 20, 1 << 30
@@ -80,3 +83,37 @@ def test_defaults_follow_the_memory_of_the_board(
 
 def test_a_few_of_the_largest_frames_can_always_be_held() -> None:
     assert default_held_bytes(512 * MB, 100 * MB) == 800 * MB
+
+
+@pytest.fixture
+def available(cgroups: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine with 100 MB free of 1 GB."""
+    meminfo = cgroups / "meminfo"
+    meminfo.write_text("MemTotal:  1048576 kB\nMemFree:  1024 kB\nMemAvailable:  102400 kB\n")
+    monkeypatch.setattr(module, "MEMINFO", meminfo)
+    return cgroups
+
+
+def test_free_is_what_the_machine_can_give(available: Path) -> None:
+    assert free_memory() == 100 * MB
+    (available / "meminfo").unlink()
+    assert free_memory() == 0, "the system does not tell"
+
+
+def test_a_cgroup_has_free_what_it_does_not_use_and_what_files_hold_of_it(available: Path) -> None:
+    (available / "own").write_text("0::/unit\n")
+    unit = available / "cgroup/unit"
+    limit(unit, "memory.max", str(80 * MB))
+    limit(unit, "memory.current", str(70 * MB))
+    limit(unit, "memory.stat", f"anon 1\ninactive_file {20 * MB}\n")
+    assert free_memory() == 30 * MB
+    limit(unit, "memory.current", str(120 * MB))
+    assert free_memory() == 0
+
+
+def test_a_process_has_memory_of_its_own() -> None:
+    before = private_memory(os.getpid())
+    block = b"x" * (32 * MB)
+    assert private_memory(os.getpid()) - before > 24 * MB
+    del block
+    assert private_memory(2**22 + 1) == 0, "there is no such process"

@@ -40,6 +40,7 @@ OTHER_VALUES: dict[str, tuple[str, object]] = {
     "delegate_rest_seconds": ("2.5", 2.5),
     "runtime": ("tflite-runtime", "tflite-runtime"),
     "optimize": ("throughput", "throughput"),
+    "replica_bytes": ("100000000", 100_000_000),
     "threads": ("3", 3),
     "max_frame_bytes": ("1000", 1000),
     "max_frame_pixels": ("2000", 2000),

@@ -12,18 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgesegd.cli.options import add_options, effective_config
-from edgesegd.config import Config
 from edgesegd.core.delegates.spec import DelegateSpec
 from edgesegd.core.delegates.table import KNOWN
 from edgesegd.core.errors import ConfigError
-from edgesegd.core.model.pair import ModelPair, find_pair
+from edgesegd.core.model.pair import find_pair
 from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.spec import ModelSpec
 from edgesegd.core.model.store import resolve_model
-from edgesegd.probe.candidates import Candidate, find_candidates
-from edgesegd.probe.choice import STEP_SECONDS
-from edgesegd.probe.probe import probe
-from edgesegd.probe.report import Finding, Verdict, choose, count_threads
+from edgesegd.probe.candidates import Candidate
+from edgesegd.probe.choice import STEP_SECONDS, Chooser
+from edgesegd.probe.report import Finding, Verdict, count_threads
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -57,6 +55,17 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "invoke takes long here (30 s)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON (docs/probe.md)")
+    parser.add_argument(
+        "--remember",
+        action="store_true",
+        help="keep what is found: a daemon with the same model, runtime, threads, candidates and "
+        "data folder starts with it",
+    )
+    parser.add_argument(
+        "--forget",
+        action="store_true",
+        help="try nothing, but forget what was kept: the next daemon chooses anew",
+    )
     add_options(parser, {"model", "candidates", "runtime", "threads", "data_dir"})
     parser.set_defaults(run=run)
 
@@ -66,24 +75,49 @@ def run(args: argparse.Namespace) -> int:
     config = effective_config(args).config
     if not (isfinite(args.timeout) and args.timeout > 0):
         raise ConfigError(f"--timeout is a number of seconds above 0, not {args.timeout:g}")
+    if args.remember and (args.also or config.forced_delegate is not None):
+        raise ConfigError(
+            "what is remembered is what a daemon would choose among: name a delegate by "
+            "--candidates, for the daemon too, and force none"
+        )
     pair = find_pair(read_model(resolve_model(config.model, Path(config.data_dir))))
     if pair.ignored:
         print(f"edgesegd: not taken for the other file of a pair: {pair.ignored}", file=sys.stderr)
     forced = () if config.forced_delegate is None else (config.delegate,)
-    also = dict.fromkeys((*forced, *config.candidates, *args.also))
-    candidates = find_candidates(pair, tuple(also))
-    findings = choose(asyncio.run(_follow(pair, candidates, config, args.timeout)))
+    chooser = Chooser(
+        pair,
+        runtime=config.runtime,
+        threads=config.threads,
+        also=tuple(dict.fromkeys((*forced, *config.candidates, *args.also))),
+        folder=Path(config.data_dir),
+        step_seconds=args.timeout,
+    )
+    if args.forget:
+        return _forget(chooser)
+    findings, disturbed = asyncio.run(_follow(chooser))
+    if args.remember:
+        chooser.keep(findings, disturbed)
     if args.json:
-        print(json.dumps(_report(pair.served, findings), indent=2))
+        print(json.dumps(_report(pair.served, findings, disturbed), indent=2))
     else:
         _print(_tabulate(pair.served, findings))
+    if disturbed:
+        print(f"edgesegd: {disturbed}: the choice may be another when it is quiet", file=sys.stderr)
     chosen = any(finding.verdict is Verdict.CHOSEN for finding in findings)
     return 0 if chosen else NONE_CHOSEN
 
 
-async def _follow(
-    pair: ModelPair, candidates: list[Candidate], config: Config, seconds: float
-) -> list[Finding]:
+def _forget(chooser: Chooser) -> int:
+    path = chooser.memory.path
+    try:
+        known = chooser.memory.forget()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be removed: {error}") from None
+    print(f"forgotten: {path}" if known else f"there is nothing to forget: no {path}")
+    return 0
+
+
+async def _follow(chooser: Chooser) -> tuple[list[Finding], str]:
     """All findings; says on a terminal which candidate is being tried."""
     from rich.console import Console  # noqa: PLC0415 # only this command shows progress
 
@@ -94,20 +128,13 @@ async def _follow(
             if status is not None:
                 status.update(f"trying {_name(candidate.spec, candidate.threads)}")
 
-        trying = probe(
-            pair,
-            candidates,
-            runtime=config.runtime,
-            threads=config.threads,
-            seconds=seconds,
-            announce=announce,
-        )
-        return [finding async for finding in trying]
+        return await chooser.find(announce)
 
 
-def _report(model: ModelSpec, findings: list[Finding]) -> dict[str, object]:
+def _report(model: ModelSpec, findings: list[Finding], disturbed: str) -> dict[str, object]:
     return {
-        "schema": 2,
+        "schema": 3,
+        "disturbed": disturbed,
         "model": {"name": model.name, "path": str(Path(model.path)), "sha256": model.sha256},
         "findings": [finding.to_json() for finding in findings],
     }

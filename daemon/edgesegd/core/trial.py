@@ -47,15 +47,36 @@ class TrialOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """What a trial that came to its end saw.
+class Tried:
+    """What a trial saw of a candidate before it was timed.
 
     `delegated` of the model's `operators` are run by the delegate; both are 0 on the CPU.
     `agreement` is the lowest share of pixels, over the probe images, whose class is the CPU's.
     `largest_difference` is that of the output's real values, and `deviation` their mean difference
     in standard deviations of the CPU's; both None for labels and no numbers. `finite` is whether
-    all of them were numbers. Seconds are of warm invokes. `memory` is the process's peak, bytes.
-    `adapter` is the GPU that ran it, where one did.
+    all of them were numbers. `memory` is the process's peak, bytes. `adapter` is the GPU that ran
+    it, where one did.
+    """
+
+    runtime: str
+    threads: int
+    delegated: int
+    operators: int
+    agreement: float
+    largest_difference: float | None
+    deviation: float | None
+    finite: bool
+    memory: int
+    adapter: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a trial that came to its end saw: as `Tried`, and how long warm invokes took.
+
+    Of the seconds of single invokes the percentiles are given. `relative` is their ratio to those
+    of the first candidate that was timed, each to its neighbour in time: a board that other
+    programs use is as slow for the one as for the other.
     """
 
     runtime: str
@@ -69,5 +90,6 @@ class Measured:
     seconds_p10: float
     seconds_p50: float
     seconds_p90: float
+    relative: float
     memory: int
     adapter: str = ""

@@ -53,6 +53,11 @@ class EngineState:
         self._metrics.engine_lost(cause)
         self._tell()
 
+    def forget(self, watch: EngineWatch) -> None:
+        """Nothing more comes of an engine, nor of one in its place."""
+        self._watches.remove(watch)
+        self._tell()
+
     def _ready(self) -> Iterator[EngineReady]:
         return (each.link.ready for each in self._watches if each.link)
 
@@ -67,7 +72,7 @@ class EngineState:
 
 
 class EngineWatch:
-    """The observer of a `Succession`; `link` is None while it has no engine."""
+    """The observer of a `Succession` or of a replica; `link` is None while it has no engine."""
 
     def __init__(self, state: EngineState) -> None:
         self.link: EngineLink | None = None
@@ -83,3 +88,8 @@ class EngineWatch:
         """The engine is gone."""
         self.link, self.degraded = None, True
         self._state.engine_lost(cause)
+
+    def engine_closed(self) -> None:
+        """No engine is to come any more."""
+        self.link = None
+        self._state.forget(self)

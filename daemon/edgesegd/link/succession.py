@@ -129,7 +129,7 @@ class Succession:
         self._current, self._why = None, str(loss)
         self._failed(running.rung, loss.cause, str(loss))
 
-    def clear(self, rungs: Iterable[object], *, certain: bool) -> None:
+    def clear(self, rungs: Iterable[object], certain: bool) -> None:
         """Engines on these were lost by a frame's fault, as `Ladder.clear` has it."""
         for rung in set(rungs):
             if isinstance(rung, Rung):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,22 +11,27 @@ from edgesegd.core.delegates.selection import Selection
 from edgesegd.core.delegates.spec import Choice, DelegateSpec
 from edgesegd.core.errors import DelegateFailed, StartupError
 from edgesegd.core.model.pair import ModelPair
+from edgesegd.probe.board_load import BoardLoad
 from edgesegd.probe.candidates import Candidate, find_candidates
-from edgesegd.probe.memory import ChoiceMemory, library_facts, machine_facts
-from edgesegd.probe.probe import probe
+from edgesegd.probe.memory import ChoiceMemory, Remembered, library_facts, machine_facts
+from edgesegd.probe.probe import Announce, probe
 from edgesegd.probe.report import Finding, Verdict, choose, ranking
+from edgesegd.probe.timing import Turn, any_time
 
 log = logging.getLogger(__name__)
 
 STEP_SECONDS = 30.0
 """How long each step of a trial may be silent, at least."""
+BUSY_CORES = 0.25
+"""Used by other programs while candidates were timed: then the board counts as busy."""
 
 
 class Chooser:
     """Chooses the delegates of a model by measurement, and remembers what it chose.
 
     `also` are delegates to try besides the known ones, as `--delegate` names them; `threads` is
-    what was asked for, 0 for what is best; `memory` is in `folder`.
+    what was asked for, 0 for what is best; `memory` is in `folder`. Candidates are timed within a
+    `turn`; `frames` is how many frames were served so far.
     """
 
     def __init__(
@@ -37,10 +42,16 @@ class Chooser:
         threads: int,
         also: tuple[str, ...],
         folder: Path,
+        turn: Turn = any_time,
+        frames: Callable[[], int] = lambda: 0,
+        step_seconds: float = STEP_SECONDS,
     ) -> None:
         self._pair = pair
         self._runtime = runtime
         self._threads = threads
+        self._turn = turn
+        self._frames = frames
+        self._step_seconds = step_seconds
         self._candidates = find_candidates(pair, also)
         facts = machine_facts() | {
             "model": [each.sha256 for each in (pair.plain, pair.compiled) if each],
@@ -51,30 +62,30 @@ class Chooser:
         }
         self.memory = ChoiceMemory(folder / "state", pair.served.sha256, facts)
 
-    def remembered(self) -> Selection | None:
+    def remembered(self) -> Remembered | None:
         """What an earlier probe chose; None where that is not to be had.
 
         Only what would be tried now is taken: a name in a file is no reason to load a library.
         """
-        selection = self.memory.recall()
-        if selection is None:
+        found = self.memory.recall()
+        if found is None:
             return None
         known = [each.spec for each in self._candidates if not each.absent]
-        for delegate, _ in (*selection.ladder, *selection.beside):
+        for delegate, _ in (*found.selection.ladder, *found.selection.beside):
             if delegate not in known:
                 self.memory.gap = (
                     f"{self.memory.path} names {delegate.name}, which is no candidate here"
                 )
                 return None
-        return selection
+        return found
 
-    async def choose(self) -> Selection:
+    async def choose(self) -> Remembered:
         """Probe now, and remember.
 
         Raises ModelUnsupported where nothing runs the model, DelegateFailed where no probe can be
         made.
         """
-        findings = choose(await self._try(self._candidates, self._threads))
+        findings, disturbed = await self.find()
         for finding in findings:
             quiet = finding.verdict is Verdict.ABSENT
             log.log(
@@ -84,14 +95,34 @@ class Chooser:
                 finding.verdict.value,
                 finding.reason,
             )
+        return self.keep(findings, disturbed)
+
+    async def find(self, announce: Announce = lambda _: None) -> tuple[list[Finding], str]:
+        """What a probe finds, and what it was disturbed by, "" by nothing.
+
+        Raises as `choose` does.
+        """
+        load, frames = BoardLoad(), self._frames()
+        findings = choose(await self._try(self._candidates, self._threads, self._turn, announce))
+        if self._frames() != frames:
+            return findings, "frames were served meanwhile"
+        if (cores := load.cores) > BUSY_CORES:
+            return findings, f"other programs used {cores:.1f} cores meanwhile"
+        return findings, ""
+
+    def keep(self, findings: Sequence[Finding], disturbed: str) -> Remembered:
+        """Remember what is best of these."""
         ranked = ranking(findings)
         beside = [each for each in ranked if each.verdict is Verdict.ALSO]
         ladder = [each for each in ranked if each.verdict is not Verdict.ALSO]
         on_cpu = any(each.delegate.is_cpu for each in ladder)
         last = () if on_cpu else ((DelegateSpec(), self._threads),)
         selection = Selection((*_choices(ladder), *last), _choices(beside))
-        self.memory.keep(selection, findings)
-        return selection
+        measured = ladder[0].measured if ladder else None
+        seconds = 0.0 if measured is None else measured.seconds_p50
+        chosen = Remembered(selection, disturbed, seconds)
+        self.memory.keep(chosen, findings)
+        return chosen
 
     async def prove(self, choice: Choice) -> None:
         """Try one delegate again; raises DelegateFailed where it is not right."""
@@ -101,13 +132,21 @@ class Chooser:
         if finding.verdict is not Verdict.SLOWER:
             raise DelegateFailed(finding.reason)
 
-    async def _try(self, candidates: Sequence[Candidate], threads: int) -> list[Finding]:
+    async def _try(
+        self,
+        candidates: Sequence[Candidate],
+        threads: int,
+        turn: Turn = any_time,
+        announce: Announce = lambda _: None,
+    ) -> list[Finding]:
         trying = probe(
             self._pair,
             candidates,
             runtime=self._runtime,
             threads=threads,
-            seconds=STEP_SECONDS,
+            seconds=self._step_seconds,
+            turn=turn,
+            announce=announce,
         )
         try:
             return [finding async for finding in trying]

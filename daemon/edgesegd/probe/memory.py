@@ -8,7 +8,7 @@ import logging
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,12 @@ from edgesegd.core.delegates.selection import Selection
 from edgesegd.core.delegates.spec import Choice, DelegateSpec
 from edgesegd.core.regular_file import read_regular_file
 from edgesegd.core.replacement import replacing
-from edgesegd.probe.remembered import parse_selection
+from edgesegd.probe.remembered import parse_reason, parse_seconds, parse_selection
 from edgesegd.probe.report import Finding
 
 log = logging.getLogger(__name__)
 
-SCHEMA = 1
+SCHEMA = 2
 LARGEST_FILE = 1 << 20
 """Bytes; what a probe finds is far below."""
 RUNTIMES = ("ai-edge-litert", "tflite-runtime")
@@ -56,6 +56,18 @@ def library_facts(delegates: Sequence[DelegateSpec]) -> Facts:
     return {name: _digest(locate_library(name)) for name in names}
 
 
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What was chosen; `disturbed` says by what it was while it was measured, "" by nothing.
+
+    `invoke_seconds` is how long an invoke of the best took then.
+    """
+
+    selection: Selection
+    disturbed: str
+    invoke_seconds: float
+
+
 class ChoiceMemory:
     """The choices made for one model, in a file of the state folder.
 
@@ -68,7 +80,7 @@ class ChoiceMemory:
         self.gap = "no probe was made before"
         self._facts = json.loads(json.dumps(facts))
 
-    def recall(self) -> Selection | None:
+    def recall(self) -> Remembered | None:
         """What was chosen; None where there is nothing, or something changed since."""
         try:
             saved = json.loads(read_regular_file(self.path, LARGEST_FILE))
@@ -76,7 +88,11 @@ class ChoiceMemory:
                 self.gap = f"{self.path} is of another version"
                 return None
             facts = dict(saved["facts"])
-            selection = parse_selection(saved["ladder"], saved["beside"])
+            remembered = Remembered(
+                parse_selection(saved["ladder"], saved["beside"]),
+                parse_reason(saved["disturbed"]),
+                parse_seconds(saved["invoke_seconds"]),
+            )
         except FileNotFoundError:
             return None
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as why:
@@ -86,15 +102,17 @@ class ChoiceMemory:
         if changed:
             self.gap = f"since the last probe changed: {', '.join(changed)}"
             return None
-        return selection
+        return remembered
 
-    def keep(self, selection: Selection, findings: Sequence[Finding]) -> None:
+    def keep(self, chosen: Remembered, findings: Sequence[Finding]) -> None:
         """Remember; what cannot be written is logged, for serving does not depend on it."""
         saved = {
             "schema": SCHEMA,
             "facts": self._facts,
-            "ladder": _plain(selection.ladder),
-            "beside": _plain(selection.beside),
+            "disturbed": chosen.disturbed,
+            "invoke_seconds": chosen.invoke_seconds,
+            "ladder": _plain(chosen.selection.ladder),
+            "beside": _plain(chosen.selection.beside),
             "findings": [finding.to_json() for finding in findings],
         }
         try:
@@ -103,6 +121,14 @@ class ChoiceMemory:
                 file.write(json.dumps(saved, indent=2).encode())
         except OSError as error:
             log.warning("the choice of the delegate cannot be kept in %s: %s", self.path, error)
+
+    def forget(self) -> bool:
+        """Forget what was chosen; whether there was anything. Raises OSError."""
+        try:
+            self.path.unlink()
+        except FileNotFoundError:
+            return False
+        return True
 
 
 def _plain(choices: Sequence[Choice]) -> list[Facts]:

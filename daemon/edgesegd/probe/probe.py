@@ -1,20 +1,21 @@
-"""Trying all candidates, one after another."""
+"""Trying all candidates, and comparing the time that each takes."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from edgesegd.core.arena import anonymous_file
 from edgesegd.core.errors import ModelUnsupported
 from edgesegd.core.model.pair import ModelPair
 from edgesegd.core.threads import thread_cap
-from edgesegd.core.trial import TrialOrder
+from edgesegd.core.trial import Measured, TrialOrder, Tried
 from edgesegd.probe.candidates import Candidate
 from edgesegd.probe.report import Finding, Verdict, best_on_cpu, judge
 from edgesegd.probe.step_timeout import CpuStepTimeout, StepTimeout
-from edgesegd.probe.trial import NothingToTry, TrialFailed, try_delegate
+from edgesegd.probe.timing import Timed, Turn, Yardstick, any_time
+from edgesegd.probe.trial import NothingToTry, Trial, TrialFailed
 
 Announce = Callable[[Candidate], None]
 
@@ -26,36 +27,41 @@ async def probe(
     runtime: str,
     threads: int,
     seconds: float,
+    turn: Turn = any_time,
     announce: Announce = lambda _: None,
 ) -> AsyncIterator[Finding]:
-    """A finding for each candidate, as it is made; the first must be the CPU.
+    """A finding for each candidate; the first must be the CPU.
 
     With `threads` of 0 the CPU is tried with 1, 2 and so on, a finding each, and all others with
-    as many as serve it best. `seconds` is how long a step of a trial may be silent, more where an
-    invoke takes long on this board; `announce` is told before each trial. Raises ModelUnsupported
-    where there is no CPU result to compare with, RuntimeMissing.
+    as many as serve it best. Invokes are timed within a `turn`, and each candidate's in turn with
+    those of the fastest on the CPU so far. `seconds` is how long a step of a trial may be silent,
+    more where an invoke takes long on this board; `announce` is told before each trial. Raises
+    ModelUnsupported where there is no CPU result to compare with, RuntimeMissing.
     """
-    plain = pair.cpu
     cpu, *others = candidates
-    with os.fdopen(anonymous_file(), "rb") as reference:
-        bench = _Bench(pair, runtime, reference.fileno(), announce)
-        first = CpuStepTimeout(seconds)
-        on_cpu = [await bench.find(replace(cpu, threads=threads or 1), first)]
-        yield on_cpu[0]
-        if os.fstat(bench.reference).st_size == 0:
-            raise ModelUnsupported(
-                f"the CPU does not run {plain.path.name}, so nothing can be compared with it: "
-                f"{on_cpu[0].reason}"
-            )
-        for count in () if threads else _more_threads(on_cpu[0]):
-            again = CpuStepTimeout(seconds, invoke_seconds=first.slowest_invoke)
-            on_cpu.append(await bench.find(replace(cpu, threads=count), again))
-            yield on_cpu[-1]
-        best = best_on_cpu(on_cpu)
-        for candidate in others:
-            count = threads or (best.threads if best else 0)
-            other = StepTimeout(seconds, invoke_seconds=first.slowest_invoke)
-            yield await bench.find(replace(candidate, threads=count), other)
+    yardstick = Yardstick(turn)
+    try:
+        with os.fdopen(anonymous_file(), "rb") as reference:
+            bench = _Bench(pair, runtime, reference.fileno(), yardstick, announce)
+            first = CpuStepTimeout(seconds)
+            on_cpu = [await bench.find(replace(cpu, threads=threads or 1), first)]
+            if os.fstat(bench.reference).st_size == 0:
+                raise ModelUnsupported(
+                    f"the CPU does not run {pair.cpu.path.name}, so nothing can be compared with "
+                    f"it: {on_cpu[0].reason}"
+                )
+            yield on_cpu[0]
+            for count in () if threads else _more_threads(on_cpu[0]):
+                again = CpuStepTimeout(seconds, invoke_seconds=first.slowest_invoke)
+                on_cpu.append(await bench.find(replace(cpu, threads=count), again))
+                yield on_cpu[-1]
+            best = best_on_cpu(on_cpu)
+            for candidate in others:
+                count = threads or (best.threads if best else 0)
+                other = StepTimeout(seconds, invoke_seconds=first.slowest_invoke)
+                yield await bench.find(replace(candidate, threads=count), other)
+    finally:
+        await yardstick.close()
 
 
 def _more_threads(first: Finding) -> range:
@@ -74,6 +80,7 @@ class _Bench:
     pair: ModelPair
     runtime: str
     reference: int
+    yardstick: Yardstick
     announce: Announce
 
     async def find(self, candidate: Candidate, timeout: StepTimeout) -> Finding:  # noqa: ASYNC109 # of each step
@@ -92,9 +99,34 @@ class _Bench:
         )
         self.announce(candidate)
         try:
-            finding = judge(spec, title, await try_delegate(order, timeout=timeout))
+            finding = judge(spec, title, await self._try(order, timeout))
         except NothingToTry as missing:
             finding = Finding(spec, title, Verdict.ABSENT, str(missing))
         except TrialFailed as failure:
             finding = Finding(spec, title, Verdict.FAILED, str(failure))
         return replace(finding, model=order.model_path, threads=order.threads)
+
+    async def _try(self, order: TrialOrder, timeout: StepTimeout) -> Measured:  # noqa: ASYNC109 # of each step
+        """What a trial measures; that of the fastest on the CPU is kept. Raises TrialFailed."""
+        trial = await Trial.start(order, timeout=timeout)
+        try:
+            timed = await self.yardstick.time(trial)
+            if order.delegate.is_cpu:
+                await self.yardstick.keep(trial, timed)
+            else:
+                await trial.finish()
+                await trial.close()
+        except BaseException:
+            await trial.close()
+            raise
+        return _measured(trial.tried, timed)
+
+
+def _measured(tried: Tried, timed: Timed) -> Measured:
+    return Measured(
+        **asdict(tried),
+        seconds_p10=timed.percentile(10),
+        seconds_p50=timed.percentile(50),
+        seconds_p90=timed.percentile(90),
+        relative=timed.relative,
+    )

@@ -11,6 +11,8 @@ from edgesegd.core.delegates.selection import Selection
 from edgesegd.core.delegates.spec import Choice, DelegateSpec
 from edgesegd.core.threads import LARGEST_THREADS
 
+LONGEST_SECONDS = 1e6
+
 Plain = Any
 """As JSON has it."""
 
@@ -26,6 +28,20 @@ def parse_selection(ladder: Plain, beside: Plain) -> Selection:
     if not last.is_cpu or any(delegate.is_cpu for delegate in others):
         raise ValueError("the CPU is not the last choice")
     return selection
+
+
+def parse_reason(plain: Plain) -> str:
+    """A text; raises ValueError."""
+    if not isinstance(plain, str):
+        raise ValueError(f"a reason is a text, not {plain!r}")  # noqa: TRY004 # as below
+    return plain
+
+
+def parse_seconds(plain: Plain) -> float:
+    """A duration; raises ValueError."""
+    if type(plain) not in (int, float) or not 0 <= plain < LONGEST_SECONDS:
+        raise ValueError(f"an invoke takes seconds, not {plain!r}")
+    return float(plain)
 
 
 def _choices(plain: Plain) -> tuple[Choice, ...]:

@@ -95,7 +95,7 @@ def choose(findings: Iterable[Finding]) -> list[Finding]:
     able = [each for each in listed if is_right(each) and (each is cpu or not is_cpu(each))]
     if not able:
         return listed
-    best = min(able, key=median)
+    best = min(able, key=duration)
     return [_with_rank(each, best, cpu) if is_right(each) else each for each in listed]
 
 
@@ -106,9 +106,9 @@ def ranking(findings: Iterable[Finding]) -> list[Finding]:
     """
     right = [each for each in findings if is_right(each)]
     cpu = best_on_cpu(right)
-    limit = float("inf") if cpu is None else median(cpu)
-    faster = [each for each in right if not is_cpu(each) and median(each) < limit]
-    return [*sorted(faster, key=median), *([cpu] if cpu else [])]
+    limit = float("inf") if cpu is None else duration(cpu)
+    faster = [each for each in right if not is_cpu(each) and duration(each) < limit]
+    return [*sorted(faster, key=duration), *([cpu] if cpu else [])]
 
 
 def best_on_cpu(findings: Iterable[Finding]) -> Finding | None:
@@ -119,8 +119,8 @@ def best_on_cpu(findings: Iterable[Finding]) -> Finding | None:
     right = [each for each in findings if is_cpu(each) and is_right(each)]
     if not right:
         return None
-    limit = min(map(median, right)) * WORTH_MORE_THREADS
-    return min((each for each in right if median(each) <= limit), key=lambda each: each.threads)
+    limit = min(map(duration, right)) * WORTH_MORE_THREADS
+    return min((each for each in right if duration(each) <= limit), key=lambda each: each.threads)
 
 
 def is_right(finding: Finding) -> bool:
@@ -133,9 +133,9 @@ def is_cpu(finding: Finding) -> bool:
     return finding.delegate.is_cpu
 
 
-def median(finding: Finding) -> float:
-    """Seconds of a warm invoke."""
-    return float("inf") if finding.measured is None else finding.measured.seconds_p50
+def duration(finding: Finding) -> float:
+    """Of a warm invoke, as a ratio to that of the first candidate."""
+    return float("inf") if finding.measured is None else finding.measured.relative
 
 
 def _with_rank(finding: Finding, best: Finding, cpu: Finding | None) -> Finding:
@@ -144,7 +144,7 @@ def _with_rank(finding: Finding, best: Finding, cpu: Finding | None) -> Finding:
         return replace(finding, verdict=Verdict.CHOSEN, reason="the fastest of those that agree")
     if is_cpu(finding) and cpu is not None and finding is not cpu:
         best = cpu
-    factor = median(finding) / median(best)
+    factor = duration(finding) / duration(best)
     slower = f"takes {factor:.2f} times as long as {best}"
     if finding.delegate.is_another_device_than(best.delegate):
         reason = f"another of the same device: can serve beside {best}; {slower}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import socket
@@ -13,7 +12,7 @@ from edgesegd.awake import done_within
 from edgesegd.child import Child, ending
 from edgesegd.core.errors import DelegateMissing, RuntimeMissing
 from edgesegd.core.messages import error_from
-from edgesegd.core.trial import Measured, TrialOrder
+from edgesegd.core.trial import TrialOrder, Tried
 from edgesegd.probe.step_timeout import StepTimeout
 
 log = logging.getLogger(__name__)
@@ -24,102 +23,153 @@ LAST_WORDS_SECONDS = 0.5
 """For what the child said right before its end to be read."""
 KILL_SECONDS = 2.0
 """For a child that was killed to end; one that a driver holds in the kernel does not."""
+HELD = "it cannot be killed, for a driver holds it in the kernel"
+INVOKE = b"{}\n"
 
 
 class TrialFailed(Exception):
-    """The candidate cannot be used; the text says why and where it ended."""
+    """The candidate cannot be used; the text says why and where it ended.
+
+    `trial` is its own where that was running.
+    """
+
+    trial: Trial | None = None
 
 
 class NothingToTry(TrialFailed):
     """The candidate is not on this machine."""
 
 
-async def try_delegate(order: TrialOrder, *, timeout: StepTimeout) -> Measured:  # noqa: ASYNC109 # of each step
-    """What the child measured; `timeout` sees each of its invokes.
+class Trial:
+    """A candidate that is loaded, gave the probe's masks, and invokes when it is told to.
 
-    Raises TrialFailed, RuntimeMissing, or OSError where there can be no child. A child that is
-    silent for too long is killed, and all that it started with it; one that cannot even be killed
-    is left behind.
+    `tried` is what came of that. Whatever a method waits for, the child may be silent for as long
+    as `timeout` says, which sees each of its invokes; then it is killed, and all that it started
+    with it; one that cannot even be killed is left behind. `close` must be called.
     """
-    ours, theirs = socket.socketpair()
-    with theirs:
-        reader, writer = await asyncio.open_unix_connection(sock=ours, limit=LONGEST_MESSAGE)
-        with contextlib.closing(writer):
-            child = await Child.start("edgesegd.engine.trial", (theirs.fileno(), order.reference))
-            theirs.close()
-            return await _hear_out(child, order, reader, writer, timeout)
 
+    tried: Tried
 
-async def _hear_out(
-    child: Child,
-    order: TrialOrder,
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
-    timeout: StepTimeout,  # noqa: ASYNC109 # of each step
-) -> Measured:
-    hearing = _Hearing(timeout)
-    listening = asyncio.create_task(hearing.listen(reader))
-    why = ""
-    try:
-        writer.write(json.dumps(order.to_message()).encode() + b"\n")
-        if await hearing.until_end_of(child):
-            await asyncio.wait({listening}, timeout=LAST_WORDS_SECONDS)
-        else:
-            why = f"no answer in {timeout.seconds:g} s, in {hearing.stage}"
-    finally:
-        child.kill()
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
-        ended = await child.ends_in(KILL_SECONDS)
-        if not ended:
-            log.error("trial %d cannot be killed: a driver holds it in the kernel", child.pid)
-            child.forget()
-    if why:
-        held = "" if ended else "; it cannot be killed, for a driver holds it in the kernel"
-        raise TrialFailed(why + held)
-    return hearing.verdict(child.ended.result())
-
-
-class _Hearing:
-    """What the child says, on a socket of its own, for libraries print on its output."""
-
-    def __init__(self, timeout: StepTimeout) -> None:
-        self.stage = "start"
+    def __init__(
+        self,
+        child: Child,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        timeout: StepTimeout,
+    ) -> None:
+        self._child = child
+        self._reader = reader
+        self._writer = writer
         self._timeout = timeout
-        self._word = asyncio.Event()
-        self._last: dict[str, Any] = {}
+        self._stage = "start"
+        self._left_behind = False
 
-    async def listen(self, reader: asyncio.StreamReader) -> None:
-        """Hear all messages until the child ends."""
-        with contextlib.suppress(ConnectionError, ValueError):
-            while line := await reader.readline():
-                self._last = json.loads(line)
-                self.stage = self._last.get("stage", self.stage)
-                self._timeout.observe(self._last.get("invoke_seconds", 0.0))
-                self._word.set()
+    @classmethod
+    async def start(cls, order: TrialOrder, *, timeout: StepTimeout) -> Trial:  # noqa: ASYNC109 # of each step
+        """Try what is ordered.
 
-    async def until_end_of(self, child: Child) -> bool:
-        """Whether it ended, before it was silent for too long."""
-        child.ended.add_done_callback(lambda _: self._word.set())
-        while not child.ended.done():
-            word = asyncio.create_task(self._next_word())
-            if not await done_within(self._timeout.seconds, word):
-                return False
-        return True
+        Raises TrialFailed, RuntimeMissing, or OSError where there can be no child.
+        """
+        ours, theirs = socket.socketpair()
+        with theirs:
+            reader, writer = await asyncio.open_unix_connection(sock=ours, limit=LONGEST_MESSAGE)
+            try:
+                child = await Child.start(
+                    "edgesegd.engine.trial", (theirs.fileno(), order.reference)
+                )
+            except BaseException:
+                writer.close()
+                raise
+        trial = cls(child, reader, writer, timeout)
+        try:
+            writer.write(json.dumps(order.to_message()).encode() + b"\n")
+            trial.tried = Tried(**await trial._hear("tried"))  # its own class
+        except BaseException:
+            await trial.close()
+            raise
+        return trial
 
-    async def _next_word(self) -> None:
-        await self._word.wait()
-        self._word.clear()
+    async def invoke(self) -> float:
+        """Invoke once more; the seconds. Raises TrialFailed."""
+        self._writer.write(INVOKE)
+        try:
+            seconds: float = await self._hear("invoke_seconds")
+        except TrialFailed as failure:
+            failure.trial = self
+            raise
+        return seconds
 
-    def verdict(self, status: int) -> Measured:
-        """What was measured, unless something went wrong on the way or at the end."""
+    async def finish(self) -> None:
+        """Let it unload; raises TrialFailed, for there too a driver may crash."""
+        self._writer.write_eof()
+        while await self._next_message() is not None:
+            pass
+
+    async def close(self) -> None:
+        """End it, whatever it does. May be called twice."""
+        self._writer.close()
+        await self._killed()
+
+    async def _hear(self, key: str) -> Any:  # noqa: ANN401 # as JSON has it
+        """What the child says under that key."""
+        while (message := await self._next_message()) is not None:
+            if key in message:
+                return message[key]
+        raise TrialFailed(f"exited with status 0 in {self._stage}")
+
+    async def _next_message(self) -> dict[str, Any] | None:
+        """What the child says next; None once it has ended well. Raises TrialFailed."""
+        reading = asyncio.ensure_future(self._reader.readline())
+        heard = asyncio.ensure_future(
+            asyncio.wait({reading, self._child.ended}, return_when=asyncio.FIRST_COMPLETED)
+        )
+        try:
+            if not await done_within(self._timeout.seconds, heard):
+                await self._fell_silent()
+            if not reading.done():
+                await asyncio.wait({reading}, timeout=LAST_WORDS_SECONDS)
+            line = reading.result() if reading.done() else b""
+        except (ConnectionError, ValueError):
+            line = b""
+        finally:
+            reading.cancel()
+        if line:
+            return self._read(line)
+        if not await self._child.ends_in(self._timeout.seconds):
+            await self._fell_silent()
+        status = self._child.ended.result()
         if status < 0:
-            raise TrialFailed(f"crashed: {ending(status)} in {self.stage}")
-        if "error" in self._last:
-            error = error_from(self._last)
+            raise TrialFailed(f"crashed: {ending(status)} in {self._stage}")
+        if status:
+            raise TrialFailed(f"exited with status {status} in {self._stage}")
+        return None
+
+    def _read(self, line: bytes) -> dict[str, Any]:
+        try:
+            message: dict[str, Any] = json.loads(line)
+        except ValueError:
+            raise TrialFailed(f"sends no sense in {self._stage}") from None
+        self._stage = message.get("stage", self._stage)
+        self._timeout.observe(message.get("invoke_seconds", 0.0))
+        if "error" in message:
+            error = error_from(message)
             if isinstance(error, RuntimeMissing):
                 raise error
             raise (NothingToTry if isinstance(error, DelegateMissing) else TrialFailed)(str(error))
-        if status or "measured" not in self._last:
-            raise TrialFailed(f"exited with status {status} in {self.stage}")
-        return Measured(**self._last["measured"])
+        return message
+
+    async def _fell_silent(self) -> None:
+        why = f"no answer in {self._timeout.seconds:g} s, in {self._stage}"
+        raise TrialFailed(why if await self._killed() else f"{why}; {HELD}")
+
+    async def _killed(self) -> bool:
+        """Kill it; whether it ended of that."""
+        if self._left_behind:
+            return False
+        self._child.kill()
+        if await self._child.ends_in(KILL_SECONDS):
+            return True
+        log.error("trial %d: %s", self._child.pid, HELD)
+        self._child.forget()
+        self._left_behind = True
+        return False

@@ -33,7 +33,7 @@ class Lane(Member):
     is told to those refused. A lane of `weight` 2 gets two turns for each that one of 1 gets,
     while both have frames. A paused lane keeps its frames, but none is taken from it: its client
     does not read the answers that it has. Of the frames of its `client`, `taken` are in
-    engines; the last one had `frame_size` bytes, and its result
+    engines and `unanswered` there or waiting; the last one had `frame_size` bytes, and its result
     `result_size`.
     """
 
@@ -52,6 +52,7 @@ class Lane(Member):
         self.result_size = 0
         self.closed = False
         self.taken = 0
+        self.unanswered = 0
         self._newest = 0.0
         self._interval = 0.0
 

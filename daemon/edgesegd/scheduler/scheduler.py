@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from edgesegd.core.errors import Draining, EdgesegError, Expired, InternalFault
+from edgesegd.scheduler.demand import Demand
 from edgesegd.scheduler.job import Job
 from edgesegd.scheduler.lane import Lane
 from edgesegd.scheduler.rest import Rests
@@ -29,13 +31,14 @@ class Scheduler:
     much more rests (see `Rests`). A frame whose deadline passes while it waits is answered at once
     and never handed out.
 
-    With `ahead` an engine that is still busy is given any frame; otherwise none that may yet give
-    way to a newer one, unless it will `soon` be free: a newer one would be the better one when the
-    engine comes to it. `clock` tells the time as the jobs do.
+    An engine that is still busy is given no frame that may yet give way to a newer one, unless it
+    will `soon` be free: a newer one would be the better one when the engine comes to it. `clock`
+    tells the time as the jobs do. `demand` is whether there was work for several engines lately,
+    `frames` how many were handed out.
     """
 
-    def __init__(self, *, ahead: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
-        self._ahead = ahead
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.demand = Demand(clock=clock)
         self._clock = clock
         self._lanes: set[Lane] = set()
         self._all = Group()
@@ -47,6 +50,12 @@ class Scheduler:
         self._again: deque[Job] = deque()
         self._watchers: list[Callable[[], None]] = []
         self._draining = False
+        self.frames = 0
+        self._in_engines = 0
+        self._last_use = clock()
+        self._exclusive = 0
+        self._engines_idle = asyncio.Event()
+        self._engines_idle.set()
 
     @property
     def depth(self) -> int:
@@ -58,10 +67,35 @@ class Scheduler:
         """Whether no more frames are taken."""
         return self._draining
 
+    @asynccontextmanager
+    async def exclusive(self) -> AsyncIterator[None]:
+        """While no engine has a frame and none is handed out: those that come wait meanwhile."""
+        self._exclusive += 1
+        try:
+            await self._engines_idle.wait()
+            yield
+        finally:
+            self._exclusive -= 1
+            self.wake()
+
+    async def unused(self, seconds: float) -> None:
+        """Until no frame came, waited or was in an engine for so long."""
+        while True:
+            used = self._clock() if self._in_engines or self.depth else self._last_use
+            left = used + seconds - self._clock()
+            if left <= 0:
+                return
+            await asyncio.sleep(left)
+
     def watch(self, on_work: Callable[[], None]) -> Callable[[], None]:
         """Call `on_work` whenever there may be a frame to take; what ends that."""
         self._watchers.append(on_work)
         return lambda: self._watchers.remove(on_work)
+
+    def wake(self) -> None:
+        """There may be a frame to take, or somebody new to take it."""
+        for on_work in self._watchers:
+            on_work()
 
     def open(self, lane: Lane, client: tuple[str, ...] = ()) -> None:
         """Serve a new lane of `client`, as if it had just had a turn.
@@ -91,6 +125,7 @@ class Scheduler:
             raise Expired("too old when it came")
         lane.put(job)
         job.lane = lane
+        self.demand.add(lane)
         # However it is settled, by time, by its client's leaving or by an engine: it waits no more.
         job.answer.add_done_callback(lambda _: self._remove(lane, job))
         if job.deadline is not None:
@@ -123,21 +158,32 @@ class Scheduler:
             group.held = False
             group.group.enter(group)
             self._forget_empty(group)
-            self._tell()
+            self.wake()
 
     def take(self, *, busy: bool = False, soon: bool = False) -> Job | None:
         """The next frame; None where there is none, or none for an engine that is still `busy`.
 
         A busy engine is not given the frame of somebody whose turn comes later: it gets none.
         """
+        job = None
+        if not self._exclusive:
+            job = self._next_again(busy) or self._next_in_turn(busy, soon)
+        if job is None and (self._exclusive or not busy):
+            self._last_taken = None  # what comes next is not told by how fast frames are taken
+        return job
+
+    def _next_again(self, busy: bool) -> Job | None:
         while self._again and not busy:
             again = self._again.popleft()
             if not again.answer.done():
                 return self._taken(again)
             self.finish(again, 0.0)
+        return None
+
+    def _next_in_turn(self, busy: bool, soon: bool) -> Job | None:
         while not self._again and self._all.ready:
             lane = self._all.pick(Moment(self._clock(), self._usual))
-            if busy and lane.grows_stale and not (soon or self._ahead):
+            if busy and lane.grows_stale and not soon:
                 return None
             if not lane.oldest.may_start(lane.oldest):
                 continue  # its client is held now
@@ -154,8 +200,6 @@ class Scheduler:
             except BaseException:
                 job.settle(InternalFault())
                 raise
-        if not busy:
-            self._last_taken = None  # what comes next is not told by how fast frames are taken
         return None
 
     def finish(self, job: Job, seconds: float) -> None:
@@ -163,6 +207,7 @@ class Scheduler:
         if job.lane is None:
             return
         lane, job.lane = job.lane, None
+        self._left_engine(job)
         if seconds > 0:
             self._charge(lane, seconds)
         lane.taken -= 1
@@ -175,10 +220,11 @@ class Scheduler:
         if job.answer.done():
             self.finish(job, job.spent)
             return
+        self._left_engine(job)
         job.taken = None
         self._again.append(job)
         job.answer.add_done_callback(lambda _: self._forget(job))
-        self._tell()
+        self.wake()
 
     def drain(self) -> None:
         """Take no more frames; those that wait are still served."""
@@ -235,9 +281,20 @@ class Scheduler:
             took = now - self._last_taken
             self._usual += LATEST_TIME * (took - self._usual) if self._usual else took
         job.taken = self._last_taken = now
+        self.frames += 1
+        self._in_engines += 1
+        self._engines_idle.clear()
         return job
 
+    def _left_engine(self, job: Job) -> None:
+        self._last_use = self._clock()
+        if job.taken is not None:
+            self._in_engines -= 1
+            if not self._in_engines:
+                self._engines_idle.set()
+
     def _remove(self, lane: Lane, job: Job) -> None:
+        self.demand.remove(lane)
         lane.remove(job)
         if not lane.ready:
             self._leave(lane)
@@ -251,7 +308,7 @@ class Scheduler:
         if lane.group is not None:
             lane.group.enter(lane)
         if lane.ready:
-            self._tell()
+            self.wake()
 
     def _leave(self, lane: Lane) -> None:
         if lane.group is not None:
@@ -259,11 +316,7 @@ class Scheduler:
 
     def _rested(self, member: Member) -> None:
         self._forget_empty(member)
-        self._tell()
-
-    def _tell(self) -> None:
-        for on_work in self._watchers:
-            on_work()
+        self.wake()
 
     def _expire_at(self, deadline: float, job: Job) -> None:
         def expire() -> None:

@@ -8,6 +8,7 @@ from edgesegd.core.delegates.selection import Selection
 from edgesegd.core.delegates.spec import DelegateSpec, parse_delegate
 from edgesegd.core.model.pair import ModelPair
 from edgesegd.probe.choice import Chooser
+from edgesegd.probe.memory import Remembered
 from support.model_specs import model_spec
 
 
@@ -20,14 +21,15 @@ def chooser(folder: Path) -> Chooser:
 
 def test_what_is_a_candidate_is_remembered(tmp_path: Path) -> None:
     selection = Selection(((parse_delegate("/opt/libnpu.so"), 1), (DelegateSpec(), 2)))
-    chooser(tmp_path).memory.keep(selection, [])
-    assert chooser(tmp_path).remembered() == selection
+    chooser(tmp_path).memory.keep(Remembered(selection, "", 0.01), [])
+    assert chooser(tmp_path).remembered() == Remembered(selection, "", 0.01)
 
 
 def test_a_library_that_nobody_named_is_not_loaded(tmp_path: Path) -> None:
     """However it came into the file."""
     choice = parse_delegate("/tmp/libother.so")  # noqa: S108 # never opened
-    chooser(tmp_path).memory.keep(Selection(((choice, 1), (DelegateSpec(), 2))), [])
+    selection = Selection(((choice, 1), (DelegateSpec(), 2)))
+    chooser(tmp_path).memory.keep(Remembered(selection, "", 0.01), [])
     again = chooser(tmp_path)
     assert again.remembered() is None
     assert again.memory.gap.endswith("names other, which is no candidate here")

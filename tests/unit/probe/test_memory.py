@@ -15,11 +15,15 @@ import pytest
 from edgesegd.core.delegates.locate import locate_library
 from edgesegd.core.delegates.selection import Selection
 from edgesegd.core.delegates.spec import DelegateSpec, parse_delegate
-from edgesegd.probe.memory import ChoiceMemory, library_facts, machine_facts
+from edgesegd.probe.memory import ChoiceMemory, Remembered, library_facts, machine_facts
 
-CHOICES = Selection(
-    ladder=((parse_delegate("/opt/libnpu.so:cores=2"), 1), (DelegateSpec(), 4)),
-    beside=((parse_delegate("edgetpu:usb:1"), 2),),
+CHOICES = Remembered(
+    Selection(
+        ladder=((parse_delegate("/opt/libnpu.so:cores=2"), 1), (DelegateSpec(), 4)),
+        beside=((parse_delegate("edgetpu:usb:1"), 2),),
+    ),
+    "frames were served meanwhile",
+    0.0125,
 )
 FACTS = {"model": "5d", "libraries": {"libnpu.so": "ab"}}
 
@@ -52,10 +56,10 @@ def test_a_kept_choice_is_not_recalled_where_a_fact_changed(tmp_path: Path) -> N
         "",
         "[]",
         "{}",
-        '{"facts": {}, "schema": 1, "ladder": [1], "beside": []}',
+        '{"facts": {}, "schema": 2, "ladder": [1], "beside": []}',
         '{"facts": 1}',
-        '{"facts": [], "schema": 1, "ladder": [], "beside": []}',
-        '{"facts": {}, "schema": 1, "ladder": [{"delegate": [], "threads": 1}], "beside": []}',
+        '{"facts": [], "schema": 2, "ladder": [], "beside": []}',
+        '{"facts": {}, "schema": 2, "ladder": [{"delegate": [], "threads": 1}], "beside": []}',
         "[" * 100_000,
         "\0",
     ],
@@ -114,6 +118,35 @@ def test_what_no_daemon_could_serve_with_is_as_good_as_none(
     kept.path.write_text(json.dumps(saved))
     assert kept.recall() is None
     assert "cannot be used" in kept.gap
+
+
+NO_SECONDS: list[object] = [-1, True, "0.01", None, [], 10**400, 1e999]
+NO_REASONS: list[object] = [None, 1, []]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        *({"invoke_seconds": each} for each in NO_SECONDS),
+        *({"disturbed": each} for each in NO_REASONS),
+    ],
+)
+def test_what_is_no_duration_and_no_reason_is_as_good_as_none(
+    tmp_path: Path, changed: dict[str, object]
+) -> None:
+    kept = memory(tmp_path)
+    kept.keep(CHOICES, [])
+    kept.path.write_text(json.dumps(json.loads(kept.path.read_text()) | changed))
+    assert kept.recall() is None
+    assert "cannot be used" in kept.gap
+
+
+def test_what_is_forgotten_is_not_recalled(tmp_path: Path) -> None:
+    kept = memory(tmp_path)
+    assert not kept.forget()
+    kept.keep(CHOICES, [])
+    assert kept.forget()
+    assert kept.recall() is None
 
 
 def test_a_number_beyond_all_numbers_is_as_good_as_none(tmp_path: Path) -> None:

@@ -24,12 +24,14 @@ GOOD = Measured(
     seconds_p10=0.009,
     seconds_p50=0.010,
     seconds_p90=0.011,
+    relative=1.0,
     memory=80_000_000,
 )
 
 
 def finding(name: str, **changes: object) -> Finding:
     measured = dataclasses.replace(GOOD, **changes)  # type: ignore[arg-type]
+    measured = dataclasses.replace(measured, relative=measured.seconds_p50 / GOOD.seconds_p50)
     try:
         delegate = parse_delegate(name)
     except ConfigError:

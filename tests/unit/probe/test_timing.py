@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgesegd.engine.trial import is_enough
+from edgesegd.probe.timing import is_enough
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from edgesegd.core.model.reading import read_model
 from edgesegd.core.model.store import resolve_model
 from edgesegd.core.trial import TrialOrder
 from edgesegd.probe.step_timeout import CpuStepTimeout, StepTimeout
-from edgesegd.probe.trial import TrialFailed, try_delegate
+from edgesegd.probe.trial import Trial, TrialFailed
 
 Order = Callable[[str], TrialOrder]
 
@@ -33,7 +34,7 @@ async def order(fake_delegate: Path, tmp_path: Path) -> AsyncIterator[Order]:
             spec = parse_delegate(f"{fake_delegate}:{options}") if options else DelegateSpec()
             return TrialOrder(str(model.path), model.sha256, "auto", spec, 1, reference.fileno())
 
-        await try_delegate(make(""), timeout=CpuStepTimeout(30))
+        await (await Trial.start(make(""), timeout=CpuStepTimeout(30))).close()
         yield make
 
 
@@ -52,7 +53,7 @@ async def test_a_trial_that_cannot_be_killed_is_left_behind(
     order: Order, unkillable: list[int]
 ) -> None:
     with pytest.raises(TrialFailed) as failure:
-        await try_delegate(order("mode=hang,at=create"), timeout=StepTimeout(4))
+        await Trial.start(order("mode=hang,at=create"), timeout=StepTimeout(4))
     assert str(failure.value) == (
         "no answer in 4 s, in create; it cannot be killed, for a driver holds it in the kernel"
     )
@@ -63,7 +64,7 @@ async def test_a_cancelled_trial_that_cannot_be_killed_holds_nobody_up(
     order: Order, unkillable: list[int]
 ) -> None:
     trying = asyncio.create_task(
-        try_delegate(order("mode=hang,at=create"), timeout=StepTimeout(600))
+        Trial.start(order("mode=hang,at=create"), timeout=StepTimeout(600))
     )
     await asyncio.sleep(0)
     while not trying.done() and not unkillable:
@@ -73,21 +74,50 @@ async def test_a_cancelled_trial_that_cannot_be_killed_holds_nobody_up(
         await trying
 
 
+@asynccontextmanager
+async def tried(order: TrialOrder, timeout: StepTimeout) -> AsyncIterator[Trial]:
+    trial = await Trial.start(order, timeout=timeout)
+    try:
+        yield trial
+    finally:
+        await trial.close()
+
+
 @pytest.mark.slow
 async def test_a_trial_may_take_longer_than_each_of_its_steps(order: Order) -> None:
     timeout = StepTimeout(4)
-    measured = await try_delegate(order("claim=add,mode=slow,ms=600"), timeout=timeout)
-    assert measured.seconds_p50 > 0.6
-    assert timeout.slowest_invoke >= measured.seconds_p90
+    async with tried(order("claim=add,mode=slow,ms=600"), timeout) as trial:
+        for _ in range(4):
+            assert 0.6 < await trial.invoke() <= timeout.slowest_invoke
+        await trial.finish()
+
+
+async def test_a_trial_invokes_when_it_is_told_to(order: Order) -> None:
+    async with tried(order("claim=add"), StepTimeout(30)) as trial:
+        assert (trial.tried.delegated, trial.tried.operators) == (5, 44)
+        assert trial.tried.agreement > 0.999
+        assert await trial.invoke() > 0
+        assert await trial.invoke() > 0
+        await trial.finish()
 
 
 async def test_a_hang_between_two_invokes_is_found(order: Order) -> None:
-    with pytest.raises(TrialFailed, match="no answer in 4 s, in invoke"):
-        await try_delegate(order("claim=add,mode=hang,after=2"), timeout=StepTimeout(4))
+    async with tried(order("claim=add,mode=hang,after=5"), StepTimeout(4)) as trial:
+        with pytest.raises(TrialFailed, match="no answer in 4 s, in invoke") as failure:
+            for _ in range(3):
+                await trial.invoke()
+        assert failure.value.trial is trial
+
+
+async def test_a_crash_when_a_delegate_is_unloaded_is_found(order: Order) -> None:
+    async with tried(order("claim=add,mode=segv,at=destroy"), StepTimeout(30)) as trial:
+        assert await trial.invoke() > 0
+        with pytest.raises(TrialFailed, match="crashed: SIGSEGV in destroy"):
+            await trial.finish()
 
 
 async def test_a_model_that_was_replaced_is_not_tried(order: Order) -> None:
     """What is found would be remembered for the file that was."""
     other = replace(order("claim=add"), model_sha256="5d" * 32)
     with pytest.raises(TrialFailed, match=r"scenes\.tflite was replaced"):
-        await try_delegate(other, timeout=StepTimeout(30))
+        await Trial.start(other, timeout=StepTimeout(30))

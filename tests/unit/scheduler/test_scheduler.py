@@ -529,13 +529,6 @@ async def test_an_engine_that_is_soon_free_is_given_frames_that_can_grow_stale()
     assert scheduler.take(busy=True, soon=True) is None, "engines were lost with it: it goes alone"
 
 
-async def test_for_throughput_a_busy_engine_is_given_everything() -> None:
-    scheduler, fresh = Scheduler(ahead=True), latest()
-    opened(scheduler, fresh)
-    (newest,) = submitted(scheduler, fresh, 1)
-    assert scheduler.take(busy=True) is newest
-
-
 async def test_a_frame_that_an_engine_was_lost_with_is_not_given_to_a_busy_one() -> None:
     scheduler, lane = Scheduler(), every()
     opened(scheduler, lane)

@@ -1,0 +1,116 @@
+"""First starts, with nothing remembered: whether the default chooses well whatever goes on.
+
+Each start has a data folder of its own, and meets no load, one client or four, which send from
+before it is ready. After 20 s the median time of a frame is compared with what the best of the
+fixed settings gives under the same load, right afterwards: each number of threads for latency, and
+throughput. Prints each ratio and what was chosen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from inputs import load_inputs
+from load import Load, median
+
+from edgesegd.core.threads import count_cores
+from edgesegd.launch import LaunchedDaemon
+
+CLIENTS = (0, 1, 4)
+OURS = "a first start"
+SETTLE_SECONDS, TURNS = 2.0, 3
+AIM = 1.05
+
+
+def chosen(folder: Path) -> str:
+    """What the state file of a daemon says."""
+    files = list((folder / "state").glob("delegates-*.json"))
+    if not files:
+        return "nothing chosen yet"
+    state = json.loads(files[0].read_text())
+    ladder = [f"{each['delegate']['name']} x {each['threads']}" for each in state["ladder"]]
+    return f"{', '.join(ladder)}; {state['disturbed'] or 'undisturbed'}"
+
+
+def median_under(address: str, jpeg: Path, clients: int, seconds: float) -> float:
+    """Seconds of a frame while so many clients send, one where there are none."""
+    with Load("segment", address, jpeg, count=max(1, clients)) as load:
+        load.latencies(SETTLE_SECONDS)
+        return median(load.latencies(seconds))
+
+
+def wait_under_load(address: str, jpeg: Path, clients: int, seconds: float) -> None:
+    """So long, while so many clients send."""
+    if not clients:
+        time.sleep(seconds)
+        return
+    with Load("segment", address, jpeg, count=clients) as load:
+        load.latencies(seconds)
+
+
+def compare(
+    ours: str, others: dict[str, LaunchedDaemon], jpeg: Path, clients: int, seconds: float
+) -> tuple[float, float, str]:
+    """Median seconds of ours and of the best of the others, and which that is; in turns."""
+    addresses = {OURS: ours} | {name: daemon.address for name, daemon in others.items()}
+    found: dict[str, list[float]] = {name: [] for name in addresses}
+    for _ in range(TURNS):
+        for name, address in addresses.items():
+            found[name].append(median_under(address, jpeg, clients, seconds))
+    medians = {name: statistics.median(values) for name, values in found.items()}
+    best = min(others, key=lambda name: medians[name])
+    return medians[OURS], medians[best], best
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--starts", type=int, default=10, help="of each kind (default: 10)")
+    parser.add_argument("--wait", type=float, default=20.0, help="seconds (default: 20)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each look (default: 2)")
+    args = parser.parse_args()
+    inputs = load_inputs()
+    model = str(inputs.model.path)
+    print(f"{inputs.names}; {args.starts} first starts of each kind")
+    fixed = [f"--threads={count}" for count in range(1, count_cores() + 1)]
+    settings = [("--optimize=latency", threads) for threads in fixed] + [("--optimize=throughput",)]
+    with contextlib.ExitStack() as stack:
+        jpeg = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "frame.jpg"
+        jpeg.write_bytes(inputs.jpeg)
+        others = {
+            " ".join(flags): stack.enter_context(
+                LaunchedDaemon(f"--model={model}", "--delegate=cpu", *flags)
+            )
+            for flags in settings
+        }
+        for clients in CLIENTS:
+            ratios = []
+            for _ in range(args.starts):
+                with tempfile.TemporaryDirectory() as folder:
+                    flags = (f"--model={model}", f"--data-dir={folder}")
+                    with LaunchedDaemon(*flags) as daemon:
+                        wait_under_load(daemon.address, jpeg, clients, args.wait)
+                        ours, theirs, best = compare(
+                            daemon.address, others, jpeg, clients, args.seconds
+                        )
+                        choice = chosen(Path(folder))
+                ratios.append(ours / theirs)
+                print(
+                    f"{clients} clients: {ours * 1e3:.1f} ms, {theirs * 1e3:.1f} with {best}: "
+                    f"{ratios[-1]:.2f} ({choice})",
+                    flush=True,
+                )
+            print(
+                f"{clients} clients: p50 / best fixed setting: {statistics.median(ratios):.2f} "
+                f"({min(ratios):.2f} to {max(ratios):.2f}), aim {AIM} or less"
+            )
+
+
+if __name__ == "__main__":
+    main()

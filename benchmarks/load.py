@@ -1,0 +1,162 @@
+"""Clients as users write them, each in a process of its own: `python load.py KIND ADDRESS JPEG`.
+
+It sends until its input ends, and answers each line there, a number of seconds, with a JSON object:
+what came of the frames that were answered in so long a time from then on.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from edgeseg_client import Client, Frame
+
+CAMERA_FPS = 15.0
+
+
+class Record:
+    """The latencies of the frames that were answered, in seconds, with the time of each answer."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._answered: list[tuple[float, float]] = []
+
+    def add(self, latency: float) -> None:
+        """A frame has its result now, so long after it was given to the client."""
+        with self._lock:
+            self._answered.append((time.perf_counter(), latency))
+
+    def over(self, seconds: float) -> dict[str, list[float]]:
+        """Those of the next so many seconds."""
+        since = time.perf_counter()
+        time.sleep(seconds)
+        with self._lock:
+            latencies = [latency for when, latency in self._answered if when >= since]
+            self._answered.clear()
+        return {"latencies": latencies}
+
+
+def send_one_by_one(client: Client, jpeg: bytes, record: Record) -> None:
+    """`Client.segment`, one in flight."""
+    while True:
+        started = time.perf_counter()
+        client.segment(jpeg)
+        record.add(time.perf_counter() - started)
+
+
+def send_stream_one_by_one(client: Client, jpeg: bytes, record: Record) -> None:
+    """`Client.stream`, one in flight."""
+    answers = client.stream(endless(jpeg), policy="every", in_flight=1)
+    for answer in answers:
+        record.add(answer.latency if answer.result is not None else 0.0)
+
+
+def send_every(client: Client, jpeg: bytes, record: Record) -> None:
+    """A stream under EVERY, as fast as it goes."""
+    for answer in client.stream(endless(jpeg), policy="every"):
+        if answer.result is not None:
+            record.add(answer.latency)
+
+
+def send_latest(client: Client, jpeg: bytes, record: Record) -> None:
+    """A camera."""
+    for answer in client.stream(paced(jpeg), policy="latest"):
+        if answer.ok:
+            record.add(answer.latency)
+
+
+def send_eight_cameras(client: Client, jpeg: bytes, record: Record) -> None:
+    """Eight of them, out of step."""
+    for _ in range(8):
+        threading.Thread(target=send_latest, args=(client, jpeg, record), daemon=True).start()
+        time.sleep(1 / CAMERA_FPS / 8)
+    threading.Event().wait()
+
+
+def endless(jpeg: bytes) -> Iterator[Frame]:
+    """The same frame again and again."""
+    while True:
+        yield Frame(jpeg)
+
+
+def paced(jpeg: bytes) -> Iterator[Frame]:
+    """The same frame, so many a second."""
+    due = time.perf_counter()
+    while True:
+        time.sleep(max(0.0, due - time.perf_counter()))
+        yield Frame(jpeg)
+        due += 1 / CAMERA_FPS
+
+
+KINDS: dict[str, Callable[[Client, bytes, Record], None]] = {
+    "segment": send_one_by_one,
+    "stream": send_stream_one_by_one,
+    "every": send_every,
+    "cameras": send_eight_cameras,
+}
+
+
+class Load:
+    """`count` clients of one kind, which send from now on; ended at the end of the `with` block."""
+
+    def __init__(self, kind: str, address: str, jpeg: Path, *, count: int = 1) -> None:
+        command = [sys.executable, __file__, kind, address, str(jpeg)]
+        self._clients = [
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            for _ in range(count)
+        ]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for client in self._clients:
+            client.kill()
+        for client in self._clients:
+            client.communicate()
+
+    def latencies(self, seconds: float) -> list[float]:
+        """Of all frames that are answered in the next so many seconds, in seconds."""
+        for client in self._clients:
+            print(seconds, file=client.stdin, flush=True)
+        found: list[float] = []
+        for client in self._clients:
+            if client.stdout is None or not (line := client.stdout.readline()):
+                raise RuntimeError("a client ended")
+            found += json.loads(line)["latencies"]
+        return found
+
+
+def median(latencies: list[float]) -> float:
+    """Seconds; of none it is endless."""
+    return statistics.median(latencies) if latencies else float("inf")
+
+
+def main() -> None:
+    """Send, and answer what is asked."""
+    kind, address, jpeg = sys.argv[1:]
+    record = Record()
+    with Client(address, retry_for=60.0) as client:
+        send = threading.Thread(
+            target=KINDS[kind], args=(client, Path(jpeg).read_bytes(), record), daemon=True
+        )
+        send.start()
+        for line in sys.stdin:
+            print(json.dumps(record.over(float(line))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""Keeps one engine supplied with frames."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable, Iterable
+
+from edgesegd.core.errors import Draining, EdgesegError, EngineFailed, Expired, InternalFault
+from edgesegd.core.result import FrameResult
+from edgesegd.link.bound import AnswerBound
+from edgesegd.link.link import EngineLink, EngineLost
+from edgesegd.link.pace import Pace
+from edgesegd.scheduler.job import Job
+from edgesegd.scheduler.scheduler import Scheduler
+
+log = logging.getLogger(__name__)
+
+MAX_TRIES = 3
+"""Engines that may be lost with one frame in them: a delegate, the same again, and the CPU."""
+
+
+class Dispatcher:
+    """Keeps the slots of one engine full: one frame is invoked while the next is decoded.
+
+    A frame that may yet be superseded is given to it when its pace says so; with `ahead` at once.
+    Frames are taken while `may_take` says so; the scheduler's `wake` is to be called when that
+    changes. `name` is what is noted of a frame that the engine is lost with; `clear` is called with
+    these notes where the frame was found to be the cause, `on_result` after each result.
+    `answer_seconds` is how long the engine may take for a frame; 0 derives it from what it takes.
+    """
+
+    def __init__(
+        self,
+        link: EngineLink,
+        scheduler: Scheduler,
+        *,
+        name: object,
+        clear: Callable[[Iterable[object], bool], None],
+        on_result: Callable[[FrameResult], None] = lambda _: None,
+        may_take: Callable[[], bool] = lambda: True,
+        answer_seconds: float = 0.0,
+        foresee: bool = False,
+        ahead: bool = False,
+    ) -> None:
+        self._link = link
+        self._scheduler = scheduler
+        self._name = name
+        self._clear = clear
+        self._on_result = on_result
+        self._may_take = may_take
+        self._ahead = ahead
+        self._bound = AnswerBound(fixed=answer_seconds, usual=link.ready.invoke_seconds)
+        self._pace = Pace(foresee=foresee)
+        self._jobs: dict[Job, asyncio.Task[None]] = {}
+        self._answered = 0.0
+        self._loss: EngineLost | None = None
+        self._wake_up = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def run(self, until: asyncio.Event) -> None:
+        """Serve until `until` is set and the last frame is answered; raises EngineLost."""
+        unwatch = self._scheduler.watch(self._wake_up.set)
+        ending = asyncio.ensure_future(until.wait())
+        ending.add_done_callback(lambda _: self._wake_up.set())
+        self._link.lost.add_done_callback(lambda _: self._wake_up.set())
+        try:
+            while self._jobs or not (ending.done() or self._is_lost()):
+                if not ending.done() and not self._is_lost():
+                    self._fill_slots()
+                await self._wake_up.wait()
+                self._wake_up.clear()
+        finally:
+            unwatch()
+            ending.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
+            for job, task in self._jobs.items():
+                task.cancel()
+                job.settle(Draining("the daemon stopped before the frame was segmented"))
+                self._scheduler.finish(job, 0.0)
+        if self._is_lost():
+            raise self._loss or EngineLost("crash", "it ended while it had nothing to do")
+
+    def _is_lost(self) -> bool:
+        return self._loss is not None or self._link.lost.done()
+
+    def _fill_slots(self) -> None:
+        while len(self._jobs) < self._link.slots and self._may_take() and (job := self._next()):
+            self._jobs[job] = asyncio.create_task(self._segment(job))
+            self._pace.given(time.monotonic())
+            self._look_again()
+
+    def _look_again(self) -> None:
+        """When the engine wants a frame though it is busy."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if math.isfinite(self._pace.next_at):
+            # The loop's clock is time.monotonic.
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_at(self._pace.next_at, self._wake_up.set)
+
+    def _next(self) -> Job | None:
+        """A frame that engines were lost with runs alone: it may be its fault."""
+        if any(job.losses for job in self._jobs):
+            return None
+        busy, soon = bool(self._jobs), self._ahead or time.monotonic() >= self._pace.next_at
+        while (job := self._scheduler.take(busy=busy, soon=soon)) and job.expired():
+            job.settle(Expired("too old before it was invoked"))
+            self._scheduler.finish(job, 0.0)
+        return job
+
+    async def _segment(self, job: Job) -> None:
+        """Answer a frame or give it back, whatever goes wrong."""
+        try:
+            await self._segment_or_give_back(job)
+        except Exception:
+            log.exception("a frame failed by a fault of the daemon")
+            job.settle(InternalFault())
+            self._scheduler.finish(job, 0.0)
+        finally:
+            del self._jobs[job]
+            self._wake_up.set()
+
+    async def _segment_or_give_back(self, job: Job) -> None:
+        begun = time.monotonic()
+        try:
+            # One that waits behind another in the engine may take the time of both.
+            patience = self._bound.seconds * len(self._jobs)
+            result = await self._link.segment(job, answer_seconds=patience)
+        except EngineLost as lost:
+            self._lose(lost)
+            job.spent += self._took(begun)
+            self._give_back(job, lost)
+        except EdgesegError as error:
+            job.settle(error)
+            self._scheduler.finish(job, self._took(begun))
+        except Exception:
+            log.exception("a frame failed by a fault of the daemon")
+            # What is still to come from the engine may belong to another frame.
+            self._lose(EngineLost("fault", "a fault of the daemon; its log says more"))
+            job.settle(InternalFault())
+            self._scheduler.finish(job, 0.0)
+        else:
+            job.settle(result)
+            took = self._took(begun)
+            self._bound.observe(took)
+            self._scheduler.finish(job, took)
+            self._pace.learn(result)
+            self._on_result(result)
+            if len(job.losses) > 1:  # another delegate was lost by this frame again and again
+                self._clear(job.losses, False)
+        finally:
+            self._pace.answered(time.monotonic(), more=len(self._jobs) > 1)
+            self._look_again()
+
+    def _took(self, begun: float) -> float:
+        """How long the engine was about a frame that is answered now, in seconds.
+
+        One that was given to it behind another has its time from the other's answer on.
+        """
+        now = time.monotonic()
+        took, self._answered = now - max(begun, self._answered), now
+        return took
+
+    def _lose(self, lost: EngineLost) -> None:
+        self._loss = self._loss or lost
+        self._link.kill()  # another frame may be in it, which is not to wait
+
+    def _give_back(self, job: Job, lost: EngineLost) -> None:
+        """Let the next engine try the frame, unless all were lost with it: then it is the cause."""
+        job.losses.append(self._name)
+        if len(job.losses) < MAX_TRIES:
+            self._scheduler.give_back(job)
+            return
+        self._clear(job.losses, True)
+        job.settle(failed_with(job, str(lost)))
+        self._scheduler.finish(job, job.spent)
+
+
+def failed_with(job: Job, last: str) -> EngineFailed:
+    """What a frame is answered that engines were lost with, again and again."""
+    often = f"{len(job.losses)} engines failed with this frame in them"
+    return EngineFailed(f"{often}, the last: {last}; do not send it again")

@@ -1,0 +1,141 @@
+"""Keeps the choice of delegates right while the daemon serves."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import statistics
+from collections.abc import Awaitable, Callable
+
+from edgesegd.core.delegates.selection import Selection
+from edgesegd.core.delegates.spec import Choice
+from edgesegd.core.errors import StartupError
+from edgesegd.probe.board_load import BoardLoad
+from edgesegd.probe.choice import BUSY_CORES, Chooser
+from edgesegd.probe.memory import Remembered
+
+log = logging.getLogger(__name__)
+
+QUIET_SECONDS = 10.0
+"""Without a frame: then the moment counts as quiet."""
+LOOK_SECONDS, LOOK_AGAIN_SECONDS = 2.0, 30.0
+"""How long the use of the board by other programs is looked at, and how long after it was busy."""
+PATIENCE_SECONDS = 60.0
+"""A choice that is in doubt is measured anew after that, though frames come all the time."""
+FIRST_PAUSE, LONGEST_PAUSE = 60.0, 86400.0
+"""Seconds until the next probe, doubled each time: a board may be slow for good."""
+SLOW_FACTOR = 1.5
+"""Times the remembered duration: then invokes are slow."""
+FRAMES_LOOKED_AT, SLOW_IN_A_ROW = 100, 5
+"""So many medians of so many frames must be slow, one after another."""
+
+
+class InvokeWatch:
+    """Whether invokes take much longer than they did when the delegate was chosen.
+
+    `questioned` is set when they steadily did.
+    """
+
+    def __init__(self) -> None:
+        self.questioned = asyncio.Event()
+        self._expected = 0.0
+        self._seconds: list[float] = []
+        self._slow = 0
+
+    def expect(self, seconds: float) -> None:
+        """What an invoke should take; 0 for not known."""
+        self._expected = seconds
+        self._seconds.clear()
+        self._slow = 0
+        self.questioned.clear()
+
+    def observe(self, seconds: float) -> None:
+        """An invoke took so long."""
+        self._seconds.append(seconds)
+        if len(self._seconds) < FRAMES_LOOKED_AT:
+            return
+        median = statistics.median(self._seconds)
+        self._seconds.clear()
+        slow = 0 < self._expected * SLOW_FACTOR < median
+        self._slow = self._slow + 1 if slow else 0
+        if self._slow == SLOW_IN_A_ROW:
+            log.warning(
+                "invokes take %.1f ms, %.1f ms when the delegate was chosen: it is measured again",
+                median * 1e3,
+                self._expected * 1e3,
+            )
+            self.questioned.set()
+
+
+class ChoiceUpkeep:
+    """Chooses where nothing is remembered, and again where there is reason to.
+
+    That is where a choice was measured while frames were served or other programs used the board,
+    and where invokes are slower than they were then. It waits for a quiet moment: `unused` ends
+    when no frame came for so many seconds. `select` is given each choice.
+    """
+
+    def __init__(
+        self,
+        chooser: Chooser,
+        remembered: Remembered | None,
+        *,
+        select: Callable[[Selection], None],
+        unused: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._chooser = chooser
+        self._chosen = remembered
+        self._select = select
+        self._unused = unused
+        self._watch = InvokeWatch()
+        self._pause = FIRST_PAUSE
+
+    def observe(self, choice: Choice, seconds: float) -> None:
+        """An invoke of a frame took so long, with this delegate and threads."""
+        if self._chosen is not None and choice == self._chosen.selection.ladder[0]:
+            self._watch.observe(seconds)
+
+    async def run(self) -> None:
+        """Until cancelled, or no delegate can be chosen."""
+        if self._chosen is None:
+            log.info(
+                "probing the delegates of this board, for %s; meanwhile the CPU serves",
+                self._chooser.memory.gap,
+            )
+            await self._choose()
+        while self._chosen is not None:
+            self._watch.expect(self._chosen.invoke_seconds)
+            await self._reason(self._chosen)
+            await self._choose()
+            await asyncio.sleep(self._pause)
+            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+
+    async def _reason(self, chosen: Remembered) -> None:
+        """Until there is reason to choose again, and it can be done."""
+        if chosen.disturbed:
+            log.info("%s: the delegates are measured again when it is quiet", chosen.disturbed)
+            await self._quiet()
+            return
+        await self._watch.questioned.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._quiet()
+
+    async def _quiet(self) -> None:
+        while True:
+            await self._unused(QUIET_SECONDS)
+            load = BoardLoad()
+            await asyncio.sleep(LOOK_SECONDS)
+            if load.cores <= BUSY_CORES:
+                return
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+    async def _choose(self) -> None:
+        try:
+            self._chosen = await self._chooser.choose()
+            self._select(self._chosen.selection)
+        except StartupError as error:
+            log.warning("no delegate can be chosen, what served before goes on: %s", error)
+        except Exception:
+            log.exception("no delegate can be chosen by a fault of the daemon")

@@ -1,0 +1,98 @@
+"""Whether more than one frame is there for engines, most of the time."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from edgesegd.scheduler.lane import Lane
+
+MEMORY_SECONDS = 0.7
+"""How fast the past is forgotten: a load that changes at once is believed after about a second."""
+
+RISES_AT, FALLS_AT = 0.8, 0.5
+"""Shares of the recent time with more than one frame. Where engines work side by side each is
+slower, so that frames overlap more: the distance keeps the answer from changing to and fro."""
+
+class Timer(Protocol):
+    """Something that is to happen later."""
+
+    def cancel(self) -> None:
+        """It is not to happen any more."""
+
+
+CallLater = Callable[[float, Callable[[], None]], Timer]
+
+
+class Demand:
+    """Follows how many frames could be in engines at a time.
+
+    A camera's stream counts as one however many frames it sends, for its newest one supersedes
+    those that wait; of all others each frame counts. `several` is whether there was more than one
+    most of the time lately; `on_change` is called when that changes. Seconds are those of `clock`.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        call_later: CallLater | None = None,
+    ) -> None:
+        self._clock = clock
+        self._call_later = call_later or _call_later
+        self.on_change: Callable[[], None] = lambda: None
+        self.several = False
+        self._count = 0
+        self._share = 0.0
+        self._since = clock()
+        self._timer: Timer | None = None
+
+    def add(self, lane: Lane) -> None:
+        """A frame of `lane` is there."""
+        lane.unanswered += 1
+        if lane.unanswered == 1 or not lane.grows_stale:
+            self._set(self._count + 1)
+
+    def remove(self, lane: Lane) -> None:
+        """A frame of `lane` is done with."""
+        lane.unanswered -= 1
+        if lane.unanswered == 0 or not lane.grows_stale:
+            self._set(self._count - 1)
+
+    def _set(self, count: int) -> None:
+        if (count > 1) != (self._count > 1):
+            self._forget_past()
+            self._count = count
+            self._look_again_in_time()
+        self._count = count
+
+    def _forget_past(self) -> None:
+        now = self._clock()
+        kept = math.exp((self._since - now) / MEMORY_SECONDS)
+        self._share = self._share * kept + (self._count > 1) * (1 - kept)
+        self._since = now
+
+    def _look_again_in_time(self) -> None:
+        """When `several` changes, should the number of frames stay as it is."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if (self._count > 1) == self.several:
+            return
+        far, near = (self._share, FALLS_AT) if self.several else (1 - self._share, 1 - RISES_AT)
+        seconds = MEMORY_SECONDS * math.log(far / near) if far > near else 0.0
+        self._timer = self._call_later(seconds, self._change)
+
+    def _change(self) -> None:
+        self._timer = None
+        self.several = not self.several
+        self._forget_past()
+        self._look_again_in_time()
+        self.on_change()
+
+
+def _call_later(seconds: float, callback: Callable[[], None]) -> Timer:
+    return asyncio.get_running_loop().call_later(seconds, callback)

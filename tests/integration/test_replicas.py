@@ -1,0 +1,144 @@
+"""Engines side by side while many frames wait, one while few do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.core.threads import count_cores
+from support.calls import every, stub
+from support.running_daemon import RunningDaemon
+
+pytestmark = pytest.mark.skipif(count_cores() < 2, reason="one core is filled by one engine")
+
+SEVERAL, FEW = "several frames at a time", "few frames at a time"
+ENOUGH_SECONDS = 60
+
+
+def engines_of(daemon: RunningDaemon) -> list[int]:
+    children = f"/proc/{daemon.process.pid}/task/{daemon.process.pid}/children"
+    return list(map(int, Path(children).read_text(encoding="ascii").split()))
+
+
+def said(daemon: RunningDaemon, words: str) -> int:
+    return sum(words in line for line in daemon.output)
+
+
+class Stream:
+    """A stream under EVERY with so many frames in flight, whose answers must come in order."""
+
+    def __init__(self, service: object, jpeg: bytes, in_flight: int) -> None:
+        self.in_flight = in_flight
+        self.answered = 0
+        self.labels: set[bytes] = set()
+        self._jpeg = jpeg
+        self._sent = 0
+        self._more = asyncio.Event()
+        self._stop = False
+        self._service = service
+
+    async def _requests(self) -> AsyncIterator[pb.SegmentRequest]:
+        yield every()
+        while not self._stop:
+            while self._sent - self.answered < self.in_flight:
+                yield pb.SegmentRequest(frame=pb.Frame(id=self._sent, data=self._jpeg))
+                self._sent += 1
+            self._more.clear()
+            await self._more.wait()
+
+    async def run(self) -> None:
+        async for answer in self._service.Segment(self._requests()):  # type: ignore[attr-defined]
+            assert answer.status == pb.FRAME_STATUS_OK, answer.message
+            assert answer.frame_id == self.answered
+            self.labels.add(answer.segmentation.labels)
+            self.answered += 1
+            self._more.set()
+        assert self.answered == self._sent
+
+    def stop(self) -> None:
+        self._stop = True
+        self._more.set()
+
+
+@asynccontextmanager
+async def streaming(daemon: RunningDaemon, jpeg: bytes, in_flight: int) -> AsyncIterator[Stream]:
+    async with stub(daemon.address) as service:
+        stream = Stream(service, jpeg, in_flight)
+        running = asyncio.create_task(stream.run())
+        try:
+            yield stream
+        finally:
+            stream.stop()
+            async with asyncio.timeout(ENOUGH_SECONDS):
+                await running
+        assert stream.answered > 0
+
+
+async def until_said(daemon: RunningDaemon, words: str, times: int = 1) -> None:
+    async with asyncio.timeout(ENOUGH_SECONDS):
+        while said(daemon, words) < times:
+            await asyncio.sleep(0.02)
+
+
+async def test_engines_side_by_side_take_over_while_frames_wait_and_one_when_few_do(
+    jpeg: bytes,
+) -> None:
+    with RunningDaemon("--delegate=cpu") as running:
+        (first,) = engines_of(running)
+        async with streaming(running, jpeg, in_flight=4) as stream:
+            await until_said(running, SEVERAL)
+            assert len(engines_of(running)) == count_cores() + 1
+            stream.in_flight = 1
+            await until_said(running, FEW)
+            stream.in_flight = 4
+            await until_said(running, SEVERAL, times=2)
+        assert len(stream.labels) == 1
+        assert len(engines_of(running)) == count_cores() + 1, "they are kept for a while"
+        assert first in engines_of(running)
+        assert running.metric("edgeseg_engine_ready") == 1
+        assert running.metric("edgeseg_engine_restarts_total") == 0
+
+
+async def test_the_first_engine_takes_over_at_once_where_one_of_several_is_lost(
+    jpeg: bytes,
+) -> None:
+    with RunningDaemon("--delegate=cpu") as running:
+        (first,) = engines_of(running)
+        async with streaming(running, jpeg, in_flight=4) as stream:
+            await until_said(running, SEVERAL)
+            os.kill(max(set(engines_of(running)) - {first}), signal.SIGKILL)
+            await until_said(running, FEW)
+            before = stream.answered
+            async with asyncio.timeout(ENOUGH_SECONDS):
+                while stream.answered < before + 20 or engines_of(running) != [first]:
+                    await asyncio.sleep(0.02)
+        assert len(stream.labels) == 1
+        assert running.metric("edgeseg_engine_restarts_total", cause="crash") == 1
+        assert running.metric("edgeseg_degraded") == 0
+
+
+async def test_without_memory_for_more_engines_one_serves(jpeg: bytes) -> None:
+    with RunningDaemon("--delegate=cpu", "--replica-bytes=1000000") as running:
+        async with streaming(running, jpeg, in_flight=4) as stream:
+            await until_said(running, "no memory for engines side by side")
+            before = stream.answered
+            async with asyncio.timeout(ENOUGH_SECONDS):
+                while stream.answered < before + 20:
+                    await asyncio.sleep(0.02)
+        assert len(engines_of(running)) == 1
+
+
+async def test_for_latency_one_engine_serves_however_many_frames_wait(jpeg: bytes) -> None:
+    with RunningDaemon("--delegate=cpu", "--optimize=latency") as running:
+        async with streaming(running, jpeg, in_flight=4) as stream:
+            async with asyncio.timeout(ENOUGH_SECONDS):
+                while stream.answered < 300:
+                    await asyncio.sleep(0.02)
+        assert len(engines_of(running)) == 1
