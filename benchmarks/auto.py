@@ -59,7 +59,8 @@ def measure(
     """What a daemon reaches with a load that has lasted for `settle` seconds."""
     with Load(load.kind, daemon.address, jpeg, count=load.count) as clients:
         clients.latencies(settle)
-        return load.reached(clients.latencies(seconds), seconds)
+        found = clients.latencies(seconds)
+    return load.reached(found, seconds)
 
 
 def main() -> None:

@@ -325,7 +325,7 @@ class Daemon:
             scheduler=self._scheduler,
             answer_seconds=self._config.engine_answer_seconds,
             alone=alone,
-            ahead=self._many,
+            in_turn=self._many and choices[0][0].is_cpu,
             may_take=lambda: not self._replicas.active,
             on_invoke=self._upkeep.observe,
         )

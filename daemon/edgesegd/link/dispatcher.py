@@ -25,7 +25,8 @@ MAX_TRIES = 3
 class Dispatcher:
     """Keeps the slots of one engine full: one frame is invoked while the next is decoded.
 
-    A frame that may yet be superseded is given to it when its pace says so; with `ahead` at once.
+    A frame that may yet be superseded is given to it when its pace says so (`foresee` and `in_turn`
+    are the Pace's).
     Frames are taken while `may_take` says so; the scheduler's `wake` is to be called when that
     changes. `name` is what is noted of a frame that the engine is lost with; `clear` is called with
     these notes where the frame was found to be the cause, `on_result` after each result.
@@ -43,7 +44,7 @@ class Dispatcher:
         may_take: Callable[[], bool] = lambda: True,
         answer_seconds: float = 0.0,
         foresee: bool = False,
-        ahead: bool = False,
+        in_turn: bool = False,
     ) -> None:
         self._link = link
         self._scheduler = scheduler
@@ -51,9 +52,8 @@ class Dispatcher:
         self._clear = clear
         self._on_result = on_result
         self._may_take = may_take
-        self._ahead = ahead
         self._bound = AnswerBound(fixed=answer_seconds, usual=link.ready.invoke_seconds)
-        self._pace = Pace(foresee=foresee)
+        self._pace = Pace(foresee=foresee, in_turn=in_turn)
         self._jobs: dict[Job, asyncio.Task[None]] = {}
         self._answered = 0.0
         self._loss: EngineLost | None = None
@@ -107,7 +107,7 @@ class Dispatcher:
         """A frame that engines were lost with runs alone: it may be its fault."""
         if any(job.losses for job in self._jobs):
             return None
-        busy, soon = bool(self._jobs), self._ahead or time.monotonic() >= self._pace.next_at
+        busy, soon = bool(self._jobs), time.monotonic() >= self._pace.next_at
         while (job := self._scheduler.take(busy=busy, soon=soon)) and job.expired():
             job.settle(Expired("too old before it was invoked"))
             self._scheduler.finish(job, 0.0)

@@ -6,6 +6,8 @@ import math
 
 from edgesegd.core.result import FrameResult, Stage
 
+HAND_OVER_SECONDS = 0.002
+"""From the front's decision until an engine has read the frame, with some to spare."""
 NEWEST = 0.1
 """What the newest frame counts in the usual times, moving averages."""
 
@@ -18,11 +20,13 @@ class Pace:
     clock, in seconds.
 
     On the CPU an invoke has no core to spare for decoding, and takes longer by as much: then it
-    does not `foresee`.
+    does not `foresee`. An engine that does all of one frame before the next (`in_turn`) is given it
+    a moment before it is done with the one before.
     """
 
-    def __init__(self, *, foresee: bool) -> None:
+    def __init__(self, *, foresee: bool, in_turn: bool = False) -> None:
         self._foresee = foresee
+        self._in_turn = in_turn
         self._decode = 0.0
         self._invoke = 0.0
         self._free = 0.0
@@ -46,6 +50,8 @@ class Pace:
         seconds = result.seconds
         decode = seconds.get(Stage.DECODE, 0.0) + seconds.get(Stage.PREPROCESS, 0.0)
         invoke = seconds.get(Stage.INVOKE, 0.0)
+        if self._in_turn:
+            decode, invoke = HAND_OVER_SECONDS, sum(seconds.values()) - HAND_OVER_SECONDS
         weight = NEWEST if self._invoke else 1.0
         self._decode += weight * (decode - self._decode)
         self._invoke += weight * (invoke - self._invoke)

@@ -155,7 +155,8 @@ class Replicas:
                 clear=self._clear,
                 may_take=lambda: self.active,
                 answer_seconds=self._answer_seconds,
-                ahead=True,
+                foresee=True,
+                in_turn=True,
             ).run(enough)
         except EngineLost as loss:
             log.warning("one of several engines failed (%s): %s", loss.cause, loss)

@@ -21,7 +21,7 @@ class Supervisor:
 
     The frames that were in a lost engine are given back, to be run first if their deadlines allow.
     Where no engine can be had for a while and this one is `alone`, the frames that wait are
-    answered. `answer_seconds`, `ahead` and `may_take` are the Dispatcher's;
+    answered. `answer_seconds`, `in_turn` and `may_take` are the Dispatcher's;
     `on_invoke` is told of each how many seconds it took, and what ran it.
     """
 
@@ -32,7 +32,7 @@ class Supervisor:
         scheduler: Scheduler,
         answer_seconds: float,
         alone: bool,
-        ahead: bool = False,
+        in_turn: bool = False,
         may_take: Callable[[], bool] = lambda: True,
         on_invoke: Callable[[Choice, float], None] = lambda _choice, _seconds: None,
     ) -> None:
@@ -40,7 +40,7 @@ class Supervisor:
         self._scheduler = scheduler
         self._answer_seconds = answer_seconds
         self._alone = alone
-        self._ahead = ahead
+        self._in_turn = in_turn
         self._may_take = may_take
         self._on_invoke = on_invoke
         self._running: Running | None = None
@@ -82,8 +82,8 @@ class Supervisor:
                 on_result=partial(self._worked, running),
                 may_take=self._may_take,
                 answer_seconds=self._answer_seconds,
-                foresee=not running.rung.delegate.is_cpu,
-                ahead=self._ahead,
+                foresee=self._in_turn or not running.rung.delegate.is_cpu,
+                in_turn=self._in_turn,
             )
             try:
                 await dispatcher.run(self._succession.better_ready)

@@ -17,6 +17,7 @@ RISES_AT, FALLS_AT = 0.8, 0.5
 """Shares of the recent time with more than one frame. Where engines work side by side each is
 slower, so that frames overlap more: the distance keeps the answer from changing to and fro."""
 
+
 class Timer(Protocol):
     """Something that is to happen later."""
 

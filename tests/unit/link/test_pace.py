@@ -7,7 +7,7 @@ import math
 import pytest
 
 from edgesegd.core.result import FrameResult, Stage
-from edgesegd.link.pace import Pace
+from edgesegd.link.pace import HAND_OVER_SECONDS, Pace
 
 DECODE, INVOKE = 3.0, 20.0
 
@@ -79,3 +79,14 @@ def test_for_the_cpu_no_frame_is_prefetched() -> None:
     pace.answered(23.0, more=False)
     pace.given(30.0)
     assert pace.next_at == math.inf
+
+
+def test_an_engine_that_does_one_frame_after_another_is_given_the_next_right_before_its_end() -> (
+    None
+):
+    pace = Pace(foresee=True, in_turn=True)
+    pace.given(70.0)
+    pace.learn(result())
+    pace.answered(100.0, more=False)
+    pace.given(110.0)
+    assert pace.next_at == pytest.approx(110.0 + DECODE + INVOKE - HAND_OVER_SECONDS)
