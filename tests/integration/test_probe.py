@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -174,3 +175,32 @@ def test_serve_exits_with_12_without_the_library_of_a_forced_delegate() -> None:
     done = edgesegd("serve", "--listen=127.0.0.1:0", "--metrics-listen=", "--delegate=edgetpu")
     assert done.returncode == 12
     assert "library not found: libedgetpu.so.1" in done.stderr
+
+
+async def test_what_a_probe_remembers_a_daemon_starts_with_until_it_is_forgotten(
+    tmp_path: Path, jpeg: bytes
+) -> None:
+    folder = f"--data-dir={tmp_path}"
+    done = edgesegd("probe", "--json", "--remember", folder)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    chosen = [each for each in report["findings"] if each["verdict"] == "chosen"]
+    (state,) = (tmp_path / "state").iterdir()
+    assert json.loads(state.read_text())["ladder"][0]["threads"] == chosen[0]["threads"]
+    assert json.loads(state.read_text())["disturbed"] == report["disturbed"]
+    with RunningDaemon(folder) as running:
+        answers = await segment(running.address, [every(), *frames([jpeg])])
+        assert answers[0].status == pb.FRAME_STATUS_OK
+        assert not any("probing" in line for line in running.output)
+    assert edgesegd("probe", "--forget", folder).stdout == f"forgotten: {state}\n"
+    assert edgesegd("probe", "--forget", folder).stdout.startswith("there is nothing to forget")
+    with RunningDaemon(folder) as running:
+        async with asyncio.timeout(30):
+            while not any("probing" in line for line in running.output):
+                await asyncio.sleep(0.02)
+
+
+def test_what_no_daemon_would_choose_among_is_not_remembered(fake_delegate: Path) -> None:
+    done = edgesegd("probe", "--remember", f"--delegate={fake_delegate}:claim=add")
+    assert done.returncode == 3
+    assert "name a delegate by --candidates" in done.stderr

@@ -696,3 +696,64 @@ async def test_the_last_frame_of_a_camera_that_stops_is_not_kept_for_a_newer_one
         cameras.stop(camera)
     await cameras.run(20)
     assert not any(map(len, cameras.lanes[:4]))
+
+
+async def test_in_an_exclusive_moment_no_engine_has_a_frame_and_those_that_come_wait() -> None:
+    scheduler, lane, woken = Scheduler(), every(), list[bool]()
+    opened(scheduler, lane)
+    submitted(scheduler, lane, 2)
+    taken = scheduler.take()
+    assert taken is not None
+    begun = asyncio.Event()
+
+    async def alone() -> None:
+        async with scheduler.exclusive():
+            begun.set()
+            assert scheduler.take() is None
+            await asyncio.sleep(0)
+
+    waiting = asyncio.create_task(alone())
+    await asyncio.sleep(0)
+    assert not begun.is_set(), "an engine has a frame"
+    assert scheduler.take() is None, "nor gets it another"
+    scheduler.watch(lambda: woken.append(True))
+    taken.settle(Overloaded("as the test wants it", 1.0))
+    scheduler.finish(taken, 0.01)
+    await waiting
+    assert begun.is_set()
+    assert woken
+    assert scheduler.take() is not None
+
+
+async def test_a_frame_that_is_given_back_is_in_no_engine() -> None:
+    scheduler, lane = Scheduler(), every()
+    opened(scheduler, lane)
+    submitted(scheduler, lane, 1)
+    taken = scheduler.take()
+    assert taken is not None
+    scheduler.give_back(taken)
+    async with asyncio.timeout(1), scheduler.exclusive():
+        pass
+    again = scheduler.take()
+    assert again is taken
+    again.settle(Overloaded("as the test wants it", 1.0))
+    scheduler.finish(again, 0.01)
+    async with asyncio.timeout(1), scheduler.exclusive():
+        pass
+
+
+async def test_a_scheduler_is_unused_some_time_after_its_last_frame() -> None:
+    clock = [0.0]
+    scheduler, lane = Scheduler(clock=lambda: clock[0]), every()
+    opened(scheduler, lane)
+    submitted(scheduler, lane, 1)
+    taken = scheduler.take()
+    assert taken is not None
+    clock[0] = 0.1
+    waiting = asyncio.create_task(scheduler.unused(0.05))
+    await asyncio.sleep(0.06)
+    assert not waiting.done(), "an engine has a frame"
+    taken.settle(Overloaded("as the test wants it", 1.0))
+    scheduler.finish(taken, 0.01)
+    clock[0] = 0.2
+    await waiting

@@ -1,0 +1,186 @@
+"""When the choice of delegates is measured again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from edgesegd.core.delegates.selection import Selection
+from edgesegd.core.delegates.spec import DelegateSpec
+from edgesegd.core.errors import DelegateFailed
+from edgesegd.probe import upkeep as module
+from edgesegd.probe.memory import Remembered
+from edgesegd.probe.upkeep import (
+    FRAMES_LOOKED_AT,
+    SLOW_FACTOR,
+    SLOW_IN_A_ROW,
+    ChoiceUpkeep,
+    InvokeWatch,
+)
+
+USUAL = 0.010
+
+
+def remembered(threads: int, disturbed: str = "") -> Remembered:
+    return Remembered(Selection(((DelegateSpec(), threads),)), disturbed, USUAL)
+
+
+class Probes:
+    """Gives these choices one after another, in place of a probe; an error is raised."""
+
+    def __init__(self, choices: Iterable[Remembered | Exception]) -> None:
+        self._choices = iter(choices)
+        self.memory = self
+        self.gap = "no probe was made before"
+        self.made = 0
+
+    async def choose(self) -> Remembered:
+        self.made += 1
+        choice = next(self._choices)
+        if isinstance(choice, Exception):
+            raise choice
+        return choice
+
+
+class Board:
+    """Upkeep on a board that is quiet when the test says so."""
+
+    def __init__(
+        self, choices: Iterable[Remembered | Exception], known: Remembered | None = None
+    ) -> None:
+        self.probes = Probes(choices)
+        self.quiet = asyncio.Event()
+        self.asked_for_quiet = asyncio.Event()
+        self.selected: list[Selection] = []
+        self.upkeep = ChoiceUpkeep(
+            self.probes,  # type: ignore[arg-type]
+            known,
+            select=self.selected.append,
+            unused=self._unused,
+        )
+
+    async def _unused(self, _seconds: float) -> None:
+        self.asked_for_quiet.set()
+        await self.quiet.wait()
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        keeping = asyncio.create_task(self.upkeep.run())
+        try:
+            yield
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+
+    async def until_chosen(self, times: int) -> None:
+        async with asyncio.timeout(10):
+            while len(self.selected) < times:
+                await asyncio.sleep(0)
+
+    def serve(self, seconds: float, frames: int, threads: int = 2) -> None:
+        for _ in range(frames):
+            self.upkeep.observe((DelegateSpec(), threads), seconds)
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.0)
+
+    class Idle:
+        cores = 0.0
+
+    monkeypatch.setattr(module, "BoardLoad", Idle)
+
+
+async def test_where_nothing_is_remembered_it_is_chosen_at_once() -> None:
+    board = Board([remembered(2)])
+    async with board.kept():
+        await board.until_chosen(1)
+    assert board.selected == [remembered(2).selection]
+
+
+async def test_what_was_measured_beside_frames_is_measured_again_when_it_is_quiet() -> None:
+    board = Board([remembered(1, "frames were served meanwhile"), remembered(2)])
+    async with board.kept():
+        await board.until_chosen(1)
+        await board.asked_for_quiet.wait()
+        assert board.probes.made == 1
+        board.quiet.set()
+        await board.until_chosen(2)
+    assert board.selected[-1] == remembered(2).selection
+
+
+async def test_so_is_what_was_remembered_from_before() -> None:
+    board = Board([remembered(2)], remembered(1, "other programs used 1.0 cores meanwhile"))
+    board.quiet.set()
+    async with board.kept():
+        await board.until_chosen(1)
+
+
+async def test_a_choice_that_nothing_disturbed_stays() -> None:
+    board = Board([], remembered(2))
+    board.quiet.set()
+    async with board.kept():
+        for _ in range(100):
+            await asyncio.sleep(0)
+            board.serve(USUAL, FRAMES_LOOKED_AT)
+    assert board.probes.made == 0
+
+
+async def test_a_choice_whose_invokes_became_slow_is_measured_again() -> None:
+    board = Board([remembered(1)], remembered(2))
+    board.quiet.set()
+    async with board.kept():
+        await asyncio.sleep(0)
+        board.serve(2 * USUAL, FRAMES_LOOKED_AT * SLOW_IN_A_ROW)
+        await board.until_chosen(1)
+
+
+async def test_what_other_engines_take_tells_nothing_of_the_choice() -> None:
+    """A replica has fewer threads, a lesser delegate stands in for one that failed."""
+    board = Board([], remembered(2))
+    board.quiet.set()
+    async with board.kept():
+        await asyncio.sleep(0)
+        board.serve(9 * USUAL, FRAMES_LOOKED_AT * SLOW_IN_A_ROW, threads=1)
+        for _ in range(10):
+            await asyncio.sleep(0)
+    assert board.probes.made == 0
+
+
+async def test_where_no_delegate_can_be_chosen_what_served_goes_on() -> None:
+    board = Board(
+        [DelegateFailed("no probe can be made"), RuntimeError("unforeseen"), remembered(2)],
+        remembered(1, "frames were served meanwhile"),
+    )
+    board.quiet.set()
+    async with board.kept():
+        await board.until_chosen(1)
+    assert board.probes.made == 3
+
+
+def slow_frames(watch: InvokeWatch, medians: int, factor: float) -> None:
+    for _ in range(medians * FRAMES_LOOKED_AT):
+        watch.observe(USUAL * factor)
+
+
+def test_invokes_that_are_slow_for_a_while_only_are_no_reason() -> None:
+    watch = InvokeWatch()
+    watch.expect(USUAL)
+    for _ in range(10):
+        slow_frames(watch, SLOW_IN_A_ROW - 1, 2 * SLOW_FACTOR)
+        slow_frames(watch, 1, 1.0)
+    assert not watch.questioned.is_set()
+    slow_frames(watch, SLOW_IN_A_ROW, 2 * SLOW_FACTOR)
+    assert watch.questioned.is_set()
+
+
+def test_what_an_invoke_should_take_may_not_be_known() -> None:
+    watch = InvokeWatch()
+    watch.expect(0.0)
+    slow_frames(watch, 2 * SLOW_IN_A_ROW, 100.0)
+    assert not watch.questioned.is_set()
