@@ -13,6 +13,7 @@ from edgesegd.core.frame import ENCODED, WITH_CHROMA, FrameFormat, FrameSpec
 from edgesegd.core.geometry import Size, fit
 from edgesegd.core.options import ResizePolicy
 from edgesegd.core.picture_file import decode_file
+from edgesegd.core.reduced_scale import reduced_scale_for
 from edgesegd.core.yuv import split_planes
 
 RAW_MODES = {
@@ -22,10 +23,6 @@ RAW_MODES = {
     FrameFormat.GRAY8: ("L", "L"),
 }
 """Pillow's mode in memory and its name for the bytes; RGBX and L are used in place."""
-
-ROWS_KEPT = 2
-"""Of a raw frame so many rows are read for each of the model's, if it has them, and averaged. The
-others cost as much to read and change less than 0.5 % of DeepLab's labels."""
 
 UNPACKS_ANY_BUFFER = tuple(map(int, PIL.__version__.split(".")[:2])) >= (9, 5)
 
@@ -83,7 +80,8 @@ def _raw_picture(
     size = (spec.width, spec.height)
     if spec.format not in WITH_CHROMA:
         needed = fit(size, model_input, resize).decode_size[1]
-        return Picture(_raw_pixels(spec, data, spec.height // (ROWS_KEPT * needed) or 1), size)
+        step = spec.height // (reduced_scale_for(model_input).rows * needed) or 1
+        return Picture(_raw_pixels(spec, data, step), size)
     luma, *chroma = split_planes(spec, data)
     return Picture(luma, size, (chroma[0], chroma[1]))
 

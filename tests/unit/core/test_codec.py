@@ -16,7 +16,7 @@ from edgesegd.core.errors import InvalidFrame
 from edgesegd.core.frame import FrameFormat, FrameLimits, FrameSpec, check_frame
 from edgesegd.core.geometry import Size, fit
 from edgesegd.core.options import ResizePolicy
-from edgesegd.core.picture_file import ENOUGH
+from edgesegd.core.reduced_scale import reduced_scale_for
 from support.pictures import (
     Pixels,
     bmp_of_run_lengths,
@@ -110,8 +110,9 @@ def test_a_large_jpeg_is_decoded_smaller_but_not_too_small(
     scale = picture.pixels.width / upright.width
     assert picture.pixels.height == pytest.approx(upright.height * scale, abs=1)
     width, height = fit(upright.size, model_input, resize).decode_size
-    assert picture.pixels.width >= ENOUGH * width
-    assert picture.pixels.height >= ENOUGH * height
+    enough = reduced_scale_for(model_input).enough
+    assert picture.pixels.width >= min(upright.width, enough * width)
+    assert picture.pixels.height >= min(upright.height, enough * height)
     assert np.abs(shrunk(picture.pixels).astype(int) - shrunk(upright)).max() <= 4
 
 
