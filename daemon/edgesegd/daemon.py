@@ -330,13 +330,14 @@ class Daemon:
             on_invoke=self._upkeep.observe,
         )
 
-    def _afford_replicas(self) -> list[Choice]:
-        """Engines that the board has cores and memory for."""
+    def _afford_replicas(self, level: float) -> list[Choice]:
+        """Engines for so many frames at a time that the board has cores and memory for."""
         if self._engine.pid is None:
             return []
         return plan_replicas(
             cores=count_cores(),
-            threads=self._config.threads or 1,
+            threads=self._config.threads,
+            level=level,
             budget=self._config.replica_bytes or free_memory() // 2,
             each=private_memory(self._engine.pid),
         )

@@ -17,6 +17,7 @@ from edgesegd.core.errors import (
     Unimplemented,
 )
 from edgesegd.core.result import FrameResult
+from edgesegd.core.threads import count_cores
 from edgesegd.edges.answer_order import AnswerOrder
 from edgesegd.edges.desk import Desk, held_size
 from edgesegd.edges.peer import Client
@@ -27,8 +28,12 @@ from edgesegd.scheduler.lane import Lane, Overflow
 
 log = logging.getLogger(__name__)
 
-WINDOW = {pb.QUEUE_POLICY_LATEST: 16, pb.QUEUE_POLICY_EVERY: 4}
-"""Frames of a stream that may be unanswered; then nothing is read until one is answered."""
+WINDOW = {
+    pb.QUEUE_POLICY_LATEST: 16,
+    pb.QUEUE_POLICY_EVERY: min(max(4, 2 * count_cores()), 32),
+}
+"""Frames of a stream that may be unanswered; then nothing is read until one is answered. With EVERY
+two for each engine that there can be."""
 WEIGHTS = {
     pb.STREAM_PRIORITY_LOW: 0.25,
     pb.STREAM_PRIORITY_NORMAL: 1.0,

@@ -33,7 +33,8 @@ class Demand:
 
     A camera's stream counts as one however many frames it sends, for its newest one supersedes
     those that wait; of all others each frame counts. `several` is whether there was more than one
-    most of the time lately; `on_change` is called when that changes. Seconds are those of `clock`.
+    most of the time lately; `on_change` is called when that changes. Seconds are those of `clock`,
+    and lately is about MEMORY_SECONDS.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Demand:
         self.on_change: Callable[[], None] = lambda: None
         self.several = False
         self._count = 0
-        self._share = 0.0
+        self._mean = self._share = 0.0
         self._since = clock()
         self._timer: Timer | None = None
 
@@ -63,17 +64,24 @@ class Demand:
         if lane.unanswered == 0 or not lane.grows_stale:
             self._set(self._count - 1)
 
+    @property
+    def level(self) -> float:
+        """How many there were lately, on average."""
+        self._forget_past()
+        return self._mean
+
     def _set(self, count: int) -> None:
-        if (count > 1) != (self._count > 1):
-            self._forget_past()
-            self._count = count
-            self._look_again_in_time()
+        self._forget_past()
+        changes = (count > 1) != (self._count > 1)
         self._count = count
+        if changes:
+            self._look_again_in_time()
 
     def _forget_past(self) -> None:
         now = self._clock()
         kept = math.exp((self._since - now) / MEMORY_SECONDS)
         self._share = self._share * kept + (self._count > 1) * (1 - kept)
+        self._mean = self._mean * kept + self._count * (1 - kept)
         self._since = now
 
     def _look_again_in_time(self) -> None:

@@ -139,3 +139,17 @@ def test_a_load_at_the_limit_does_not_change_the_answer_to_and_fro() -> None:
         load.timeline.run(0.1 * (1 - together))
         load.demand.remove(other)
     assert load.changes <= 1
+
+
+def test_the_level_is_how_many_frames_there_were_lately() -> None:
+    load, lanes = Load(), [every() for _ in range(4)]
+    for lane in lanes:
+        load.demand.add(lane)
+    load.timeline.run(5.0)
+    assert round(load.demand.level, 1) == 4.0
+    for lane in lanes[1:]:
+        load.demand.remove(lane)
+    load.timeline.run(0.1)
+    assert 3.0 < load.demand.level < 4.0
+    load.timeline.run(5.0)
+    assert round(load.demand.level, 1) == 1.0
