@@ -106,10 +106,10 @@ class Replicas:
     async def run(self) -> None:
         """Serve until cancelled."""
         while True:
-            while not self._needed:
+            while not self._is_needed():
                 await self._change_within(None)
             alone = await self._frames_a_second(RATE_SECONDS)
-            if not self._needed:
+            if not self._is_needed():
                 continue
             choices = self._afford(self._scheduler.demand.level)
             if len(choices) >= MIN_REPLICAS and await self._serve_with(choices, alone):
@@ -117,8 +117,7 @@ class Replicas:
             else:
                 await asyncio.sleep(self._pause.next() or self._pause.next())
 
-    @property
-    def _needed(self) -> bool:
+    def _is_needed(self) -> bool:
         return self._of_use and self._scheduler.demand.several
 
     async def _serve_with(self, choices: Sequence[Choice], alone: float) -> bool:
@@ -137,8 +136,8 @@ class Replicas:
             proof = group.create_task(self._prove(replicas, alone))
             try:
                 while not replicas.failed and not self._more_would_serve(replicas):
-                    self._set_active(replicas if self._needed and replicas.all_ready else None)
-                    needed = self._needed
+                    needed = self._is_needed()
+                    self._set_active(replicas if needed and replicas.all_ready else None)
                     changed = await self._change_within(
                         REPLAN_SECONDS if needed else LINGER_SECONDS
                     )

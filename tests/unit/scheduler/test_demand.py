@@ -6,6 +6,8 @@ import heapq
 import itertools
 from collections.abc import Callable
 
+import pytest
+
 from edgesegd.scheduler.demand import Demand
 from edgesegd.scheduler.lane import Lane, Overflow
 
@@ -67,8 +69,10 @@ class Load:
         self.demand.remove(lane)
 
 
-def every() -> Lane:
-    return Lane(4, Overflow.REJECT)
+def every(address: str = "board") -> Lane:
+    lane = Lane(4, Overflow.REJECT)
+    lane.client = (address, f"{address}:1")
+    return lane
 
 
 def latest() -> Lane:
@@ -153,3 +157,26 @@ def test_the_level_is_how_many_frames_there_were_lately() -> None:
     assert 3.0 < load.demand.level < 4.0
     load.timeline.run(5.0)
     assert round(load.demand.level, 1) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("frames", "several"),
+    [
+        ({"robot": 1, "batch": 64}, False),
+        ({"robot": 1, "other": 1}, False),
+        ({"batch": 64}, True),
+        ({"batch": 64, "other": 64}, True),
+        ({"robot": 1, "batch": 64, "other": 64}, True),
+        ({"one": 1, "two": 1, "three": 1}, True),
+    ],
+)
+def test_a_client_with_one_frame_beside_one_other_client_keeps_its_turns(
+    frames: dict[str, int], several: bool
+) -> None:
+    """Engines side by side would serve the other's frames at the same time, each more slowly."""
+    load = Load()
+    for address, count in frames.items():
+        lane = every(address)
+        for _ in range(count):
+            load.demand.add(lane)
+    assert load.several_after(5.0) is several
