@@ -28,15 +28,20 @@ def test_bench_measures_every_figure(tmp_path: Path) -> None:
     done = bench("--json", f"--image={picture}", "--threads=1")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
-    assert report["schema"] == 1
+    assert report["schema"] == 2
     assert report["board"]["threads"] == 1
     assert report["board"]["cores"] >= 1
     assert "picture.jpg" in report["board"]["inputs"]
     figures = report["figures"]
-    assert len(figures) == 9
+    assert len(figures) == 20
     for figure in figures:
-        assert 0 < figure["low"] <= figure["median"] <= figure["high"], figure
-    assert {figure["unit"] for figure in figures} == {"", "s", "MB"}
+        assert 0 <= figure["low"] <= figure["median"] <= figure["high"], figure
+    assert all(figure["median"] > 0 for figure in figures if figure["name"] != "  queued")
+    assert {figure["unit"] for figure in figures} == {"", "ms", "frames/s", "s", "MB"}
+    whole, *stages = [figure["median"] for figure in figures if figure["unit"] == "ms"]
+    assert sum(stages) == pytest.approx(whole, rel=0.5)
+    assert report["verdict"].startswith(f"{whole:.1f} ms a frame, ")
+    assert "4 in flight: " in report["verdict"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

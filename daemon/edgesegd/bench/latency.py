@@ -1,4 +1,4 @@
-"""A JPEG to labels over a stream, one in flight, against the naive caller in process.
+"""A JPEG to labels over a stream, one in flight, against the naive pipeline in its own process.
 
 All ways run in turn, round by round, so that a machine whose speed drifts changes them alike.
 """
@@ -8,17 +8,45 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import grpc.aio
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.bench.inputs import Inputs
-from edgesegd.bench.naive import NaivePipeline
+from edgesegd.bench.naive_process import NaiveProcess
 from edgesegd.bench.streams import OneInFlight
 
 Rounds = dict[str, list[list[float]]]
 """Seconds by way: "rpc", "naive" and "invoke", a list for each round."""
+
+STAGES = ("queued", "decode", "preprocess", "invoke", "labels", "encode")
+REST = "front and wire"
+
+
+@dataclass(slots=True)
+class Latency:
+    """What was measured; `stages` are the seconds of each stage of each frame over gRPC.
+
+    Of REST too: what is none of the engine's.
+    """
+
+    rounds: Rounds = field(default_factory=dict)
+    stages: dict[str, list[float]] = field(default_factory=dict)
+
+    def ratios(self, way: str, other: str) -> list[float]:
+        """Median by median, round by round; below 1 `way` is faster."""
+        return [one / two for one, two in zip(*self._medians(way, other), strict=True)]
+
+    def ratios_outside_invoke(self, way: str, other: str) -> list[float]:
+        """The same of what is left when a bare invoke's time is taken off."""
+        return [
+            (one - bare) / (two - bare)
+            for one, two, bare in zip(*self._medians(way, other, "invoke"), strict=True)
+        ]
+
+    def _medians(self, *ways: str) -> list[list[float]]:
+        return [list(map(statistics.median, self.rounds[way])) for way in ways]
 
 
 async def measure_latency(
@@ -29,39 +57,28 @@ async def measure_latency(
     rounds: int,
     frames: int,
     runtime: str = "auto",
-) -> Rounds:
+) -> Latency:
     """What each frame took each way; a first round, which warms up, is left out."""
-    naive = NaivePipeline(inputs.model, threads, runtime)
-    found: Rounds = {"rpc": [], "naive": [], "invoke": []}
-    async with grpc.aio.insecure_channel(address) as channel:
-        one, frame = OneInFlight(channel), pb.Frame(data=inputs.jpeg)
-        ways: dict[str, Callable[[], object]] = {
-            "rpc": lambda: one(frame),
-            "naive": lambda: naive(inputs.jpeg),
-            "invoke": naive.interpreter.invoke,
-        }
-        for number in range(rounds + 1):
-            for way, action in ways.items():
-                taken = await _repeat(frames, action)
-                if number:
-                    found[way].append(taken)
+    found = Latency()
+    with NaiveProcess(inputs, threads, runtime) as naive:
+        async with grpc.aio.insecure_channel(address) as channel:
+            one, frame = OneInFlight(channel), pb.Frame(data=inputs.jpeg)
+            for number in range(rounds + 1):
+                latency = Latency() if number == 0 else found
+                await _over_grpc(one, frame, frames, latency)
+                for way, seconds in (await asyncio.to_thread(naive.seconds, frames)).items():
+                    latency.rounds.setdefault(way, []).append(seconds)
     return found
 
 
-async def _repeat(count: int, action: Callable[[], object]) -> list[float]:
-    seconds = []
+async def _over_grpc(one: OneInFlight, frame: pb.Frame, count: int, latency: Latency) -> None:
+    whole = []
     for _ in range(count):
         started = time.perf_counter()
-        done = action()
-        if asyncio.iscoroutine(done):
-            await done
-        seconds.append(time.perf_counter() - started)
-    return seconds
-
-
-def ratios(rounds: Rounds, way: str, other: str) -> list[float]:
-    """Median by median, round by round; below 1 `way` is faster."""
-    return [
-        statistics.median(one) / statistics.median(two)
-        for one, two in zip(rounds[way], rounds[other], strict=True)
-    ]
+        timing = (await one(frame)).timing
+        whole.append(time.perf_counter() - started)
+        stages = {stage: getattr(timing, f"{stage}_us") / 1e6 for stage in STAGES}
+        stages[REST] = whole[-1] - sum(stages.values())
+        for stage, seconds in stages.items():
+            latency.stages.setdefault(stage, []).append(seconds)
+    latency.rounds.setdefault("rpc", []).append(whole)

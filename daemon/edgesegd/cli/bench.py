@@ -28,9 +28,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "bench",
         help="measure this board",
-        description="Measure a daemon on this board, over loopback: as ratios to calling the "
-        "interpreter in process, in the same run. Takes about half a minute where an invoke takes "
-        "10 ms. Nothing else should run meanwhile.",
+        description="Measure a daemon on this board, over loopback: milliseconds and frames a "
+        "second, then ratios to calling the interpreter yourself, in the same run. Takes about "
+        "half a minute where an invoke takes 10 ms. Nothing else should run meanwhile.",
     )
     parser.add_argument("--image", type=Path, metavar="JPEG", help="picture (default: drawn)")
     parser.add_argument("--rounds", type=_count, default=5, help="rounds of each (default: 5)")
@@ -51,7 +51,13 @@ def run(args: argparse.Namespace) -> int:
     config = effective_config(args).config
     model = read_model(resolve_model(config.model, Path(config.data_dir)))
     # Imported here, so that the other commands need none of it.
-    from edgesegd.bench.board import as_json, board_facts, busy_hint, default_threads  # noqa: PLC0415
+    from edgesegd.bench.board import (  # noqa: PLC0415
+        as_json,
+        board_facts,
+        busy_hint,
+        default_threads,
+        verdict,
+    )
     from edgesegd.bench.inputs import drawn_inputs, pictured_inputs  # noqa: PLC0415
     from edgesegd.bench.streams import FrameFailed  # noqa: PLC0415
 
@@ -60,9 +66,10 @@ def run(args: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         raise ConfigError(f"--image {args.image} cannot be used: {error}") from None
     threads = config.threads or default_threads(config.runtime)
+    given = [f"--threads={config.threads}"] if config.threads else []
     facts = board_facts(inputs, config.runtime, threads)
     flags = [f"--{name}={getattr(config, name)}" for name in ("delegate", "runtime")]
-    flags.append(f"--data-dir={config.data_dir}")
+    flags += [f"--data-dir={config.data_dir}", *given]
     if args.config is not None:
         flags.append(f"--config={args.config}")
     if hint := busy_hint():
@@ -76,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(as_json(facts, figures), indent=2, ensure_ascii=False))
     else:
         _print(_tabulate(facts, figures))
+        print(verdict(figures))
     return 0
 
 
