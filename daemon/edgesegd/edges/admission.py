@@ -28,8 +28,9 @@ from edgesegd.edges.fair_limit import FairLimit
 from edgesegd.edges.first_message import FirstMessages, Requests
 from edgesegd.edges.names import SERVICE_NAME
 from edgesegd.edges.open_call import OpenCall
-from edgesegd.edges.peer import client_of
+from edgesegd.edges.peer import Client, client_of
 from edgesegd.edges.read_pace import ReadPace
+from edgesegd.edges.refusal_pace import RefusalPace
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +38,8 @@ Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Any]]
 Context = grpc.aio.ServicerContext[Any, Any]
 
 SLOWLY = (Overloaded, Unimplemented, InvalidOptions, UnknownModel)
-REFUSAL_SECONDS = 0.5
-"""After which a call is refused for these reasons: else who asks again at once takes as much of the
+"""What a call is refused for in its own time: else who asks again at once takes as much of the
 front as by what was refused."""
-REFUSED_BYTES_A_SECOND = 16 << 20
-"""So much longer it takes where the last message was large."""
 STATUS_SECONDS = 2.0
 MAX_SMALL_MESSAGE = 64 << 10
 """Bytes of a message to another service than our own: a name, and no frame."""
@@ -64,6 +62,7 @@ class Admission(grpc.aio.ServerInterceptor):
         self._on_call = on_call
         self.calls: set[OpenCall] = set()
         self._read_pace = ReadPace(self.calls)
+        self.refusal_pace = RefusalPace()
 
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
@@ -144,7 +143,7 @@ class _ServedCall:
             log.exception("a call failed by a fault of the daemon")
             wrong = InternalFault()
         if wrong is not None:
-            await self._refuse(context, wrong)
+            await self._refuse(context, call.client, wrong)
 
     async def _responses(
         self, call: OpenCall, requests: Requests, context: Context
@@ -169,9 +168,10 @@ class _ServedCall:
             async for response in answer:
                 yield response
 
-    async def _refuse(self, context: Context, error: EdgesegError) -> None:
+    async def _refuse(self, context: Context, client: Client, error: EdgesegError) -> None:
         if isinstance(error, SLOWLY):
-            await asyncio.sleep(REFUSAL_SECONDS + self.message_size / REFUSED_BYTES_A_SECOND)
+            pace = self.admission.refusal_pace
+            await asyncio.sleep(pace.seconds(client, self.message_size))
         try:
             async with asyncio.timeout(STATUS_SECONDS):
                 await abort_with(context, error)
