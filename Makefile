@@ -54,6 +54,9 @@ bench: .venv/.ready-dev
 	.venv/bin/python benchmarks/start.py
 	.venv/bin/python benchmarks/upsampling.py
 	.venv/bin/python benchmarks/throughput.py
+	.venv/bin/python benchmarks/auto.py
+	.venv/bin/python benchmarks/first_start.py
+	.venv/bin/python benchmarks/reduced_scale.py
 	.venv/bin/python benchmarks/attack.py
 
 # The same board's frames through other servers, each in an environment of its own.
