@@ -81,10 +81,14 @@ def by_the_cpu_at_last(answer: pb.SegmentResponse) -> bool:
     return answer.frame_id >= 59 and answer.segmentation.delegate == "cpu"
 
 
+LIKE_OTHERS = ("hang", "abort", "exit", "signal")
+"""Faults that cost seconds each, and end an engine as one of the others does."""
+
+
 @pytest.mark.parametrize(
     ("mode", "cause"),
     [
-        pytest.param(*each, marks=pytest.mark.slow if each[0] == "hang" else ())
+        pytest.param(*each, marks=pytest.mark.slow if each[0] in LIKE_OTHERS else ())
         for each in FAULTS.items()
     ],
 )

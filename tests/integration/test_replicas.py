@@ -124,6 +124,7 @@ async def test_the_first_engine_takes_over_at_once_where_one_of_several_is_lost(
         assert running.metric("edgeseg_degraded") == 0
 
 
+@pytest.mark.slow
 async def test_without_memory_for_more_engines_one_serves(jpeg: bytes) -> None:
     with RunningDaemon("--delegate=cpu", "--replica-bytes=1000000") as running:
         async with streaming(running, jpeg, in_flight=4) as stream:
@@ -135,6 +136,7 @@ async def test_without_memory_for_more_engines_one_serves(jpeg: bytes) -> None:
         assert len(engines_of(running)) == 1
 
 
+@pytest.mark.slow
 async def test_for_latency_one_engine_serves_however_many_frames_wait(jpeg: bytes) -> None:
     with RunningDaemon("--delegate=cpu", "--optimize=latency") as running:
         async with streaming(running, jpeg, in_flight=4) as stream:

@@ -55,7 +55,9 @@ def test_a_stream_survives_a_proxys_limit_of_what_one_call_may_send(
         assert answered_once_and_ok(list(client.stream([jpeg] * frames, policy="every")), frames)
 
 
-@pytest.mark.parametrize("share", [0.14, 0.3, 0.6, 0.9])
+@pytest.mark.parametrize(
+    "share", [0.14, 0.3, *(pytest.param(share, marks=pytest.mark.slow) for share in (0.6, 0.9))]
+)
 def test_a_stream_of_frames_that_only_together_are_over_a_proxys_limit_gets_every_answer(
     daemon: RunningDaemon, tmp_path: Path, jpeg: bytes, share: float
 ) -> None:

@@ -28,11 +28,7 @@ class Inputs:
     large: Path | None = None
 
     def raw_frame(self) -> npt.NDArray[np.uint8]:
-        """1080 x 1920 x 3.
-
-        Not made before it is needed: once a process has freed so much, glibc keeps what the naive
-        pipeline frees, which makes it faster than it is by itself.
-        """
+        """1080 x 1920 x 3."""
         if self.large is None:
             return draw_scene(7, LARGE).image
         with Image.open(self.large) as picture:
