@@ -12,13 +12,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import statistics
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from inputs import load_inputs
+from inputs import load_inputs, remember_choice
 from load import Load, median
 
 from edgesegd.launch import LaunchedDaemon
@@ -77,15 +75,10 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         jpeg = folder / "frame.jpg"
         jpeg.write_bytes(inputs.jpeg)
-        # As after a first start, so that nothing is probed meanwhile.
-        model_flags = (f"--model={inputs.model.path}", f"--data-dir={folder}")
-        probe = [sys.executable, "-m", "edgesegd", "probe", "--remember", *model_flags]
-        subprocess.run(probe, check=True, stdout=subprocess.DEVNULL)
+        flags = remember_choice(inputs, folder)
         daemons = {
             setting: stack.enter_context(
-                LaunchedDaemon(
-                    *model_flags, *([] if setting == "auto" else [f"--optimize={setting}"])
-                )
+                LaunchedDaemon(*flags, *([] if setting == "auto" else [f"--optimize={setting}"]))
             )
             for setting in SETTINGS
         }

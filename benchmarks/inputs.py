@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 from edgesegd.bench.inputs import Inputs, drawn_inputs, pictured_inputs
@@ -22,3 +24,11 @@ def load_inputs() -> Inputs:
         return pictured_inputs(read_model(model), picture, shared / LARGE_PICTURE)
     print(f"no {REAL_MODEL} in {shared}: the built-in model and a drawn scene stand in")
     return drawn_inputs(read_model(resolve_model("builtin", Path())))
+
+
+def remember_choice(inputs: Inputs, folder: Path) -> list[str]:
+    """Flags of a daemon that has made its first start, so that nothing is probed meanwhile."""
+    flags = [f"--model={inputs.model.path}", f"--data-dir={folder}"]
+    command = [sys.executable, "-m", "edgesegd", "probe", "--remember", *flags]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return flags

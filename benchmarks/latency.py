@@ -12,62 +12,19 @@ import argparse
 import contextlib
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from inputs import load_inputs
+from inputs import load_inputs, remember_choice
 
+from edgesegd.bench.asked_process import AskedProcess
 from edgesegd.core.threads import count_cores
 from edgesegd.launch import LaunchedDaemon
 
-SCRIPTS = Path(__file__).parent
+NAIVE_LOOP = Path(__file__).with_name("naive_loop.py")
+ONE_IN_FLIGHT = Path(__file__).with_name("one_in_flight.py")
+"""Each answers a number of frames with their seconds, by way."""
 AIMS = {"whole": 0.70, "outside": 0.42}
-
-
-class Process:
-    """A script of this folder that answers each number of frames with their seconds, by way."""
-
-    def __init__(self, script: str, *arguments: object) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, SCRIPTS / script, *map(str, arguments)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-    def seconds(self, frames: int) -> dict[str, list[float]]:
-        """Of so many frames."""
-        if self._process.stdin is None or self._process.stdout is None:
-            raise RuntimeError("it has no pipes")
-        print(frames, file=self._process.stdin, flush=True)
-        if not (line := self._process.stdout.readline()):
-            raise RuntimeError("it ended")
-        found: dict[str, list[float]] = json.loads(line)
-        return found
-
-
-def remember_choice(model: Path, folder: Path) -> list[str]:
-    """Flags of a daemon that has made its first start, so that nothing is probed meanwhile."""
-    flags = [f"--model={model}", f"--data-dir={folder}"]
-    command = [sys.executable, "-m", "edgesegd", "probe", "--remember", *flags]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return flags
 
 
 def measure(rounds: int, frames: int) -> dict[str, list[float]]:
@@ -79,19 +36,20 @@ def measure(rounds: int, frames: int) -> dict[str, list[float]]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         jpeg = folder / "frame.jpg"
         jpeg.write_bytes(inputs.jpeg)
-        flags = remember_choice(inputs.model.path, folder)
+        flags = remember_choice(inputs, folder)
         daemon = stack.enter_context(LaunchedDaemon(*flags))
         processes = [
             stack.enter_context(process)
             for process in (
-                Process("naive_loop.py", inputs.model.path, jpeg, count_cores()),
-                Process("one_in_flight.py", daemon.address, jpeg, "segment"),
-                Process("one_in_flight.py", daemon.address, jpeg, "stream"),
+                AskedProcess(NAIVE_LOOP, inputs.model.path, jpeg, count_cores()),
+                AskedProcess(ONE_IN_FLIGHT, daemon.address, jpeg, "segment"),
+                AskedProcess(ONE_IN_FLIGHT, daemon.address, jpeg, "stream"),
             )
         ]
         for number in range(rounds + 1):
             for process in processes:
-                for way, seconds in process.seconds(frames).items():
+                process.ask(frames)
+                for way, seconds in process.answer().items():
                     if number:
                         medians.setdefault(way, []).append(statistics.median(seconds))
     return medians

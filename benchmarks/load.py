@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from edgeseg_client import Client, Frame
+from edgesegd.bench.asked_process import AskedProcess
 
 CAMERA_FPS = 15.0
 
@@ -50,13 +50,6 @@ def send_one_by_one(client: Client, jpeg: bytes, record: Record) -> None:
         started = time.perf_counter()
         client.segment(jpeg)
         record.add(time.perf_counter() - started)
-
-
-def send_stream_one_by_one(client: Client, jpeg: bytes, record: Record) -> None:
-    """`Client.stream`, one in flight."""
-    answers = client.stream(endless(jpeg), policy="every", in_flight=1)
-    for answer in answers:
-        record.add(answer.latency if answer.result is not None else 0.0)
 
 
 def send_every(client: Client, jpeg: bytes, record: Record) -> None:
@@ -98,7 +91,6 @@ def paced(jpeg: bytes) -> Iterator[Frame]:
 
 KINDS: dict[str, Callable[[Client, bytes, Record], None]] = {
     "segment": send_one_by_one,
-    "stream": send_stream_one_by_one,
     "every": send_every,
     "cameras": send_eight_cameras,
 }
@@ -108,36 +100,23 @@ class Load:
     """`count` clients of one kind, which send from now on; ended at the end of the `with` block."""
 
     def __init__(self, kind: str, address: str, jpeg: Path, *, count: int = 1) -> None:
-        command = [sys.executable, __file__, kind, address, str(jpeg)]
+        self._stack = ExitStack()
         self._clients = [
-            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            self._stack.enter_context(AskedProcess(__file__, kind, address, jpeg))
             for _ in range(count)
         ]
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        for client in self._clients:
-            client.kill()
-        for client in self._clients:
-            client.communicate()
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
 
     def latencies(self, seconds: float) -> list[float]:
         """Of all frames that are answered in the next so many seconds, in seconds."""
         for client in self._clients:
-            print(seconds, file=client.stdin, flush=True)
-        found: list[float] = []
-        for client in self._clients:
-            if client.stdout is None or not (line := client.stdout.readline()):
-                raise RuntimeError("a client ended")
-            found += json.loads(line)["latencies"]
-        return found
+            client.ask(seconds)
+        return [latency for client in self._clients for latency in client.answer()["latencies"]]
 
 
 def median(latencies: list[float]) -> float:

@@ -17,11 +17,6 @@ from support.running_daemon import RunningDaemon
 pytestmark = pytest.mark.runtime
 
 
-def engines_of(daemon: RunningDaemon) -> list[int]:
-    children = f"/proc/{daemon.process.pid}/task/{daemon.process.pid}/children"
-    return list(map(int, Path(children).read_text(encoding="ascii").split()))
-
-
 async def test_for_throughput_each_core_has_an_engine_with_the_same_masks(jpeg: bytes) -> None:
     with RunningDaemon("--delegate=cpu") as plain:
         expected = (await segment(plain.address, [every(), *frames([jpeg])]))[0].segmentation
@@ -30,7 +25,7 @@ async def test_for_throughput_each_core_has_an_engine_with_the_same_masks(jpeg: 
         assert list(answers) == list(range(60)), "in the order of the frames"
         assert {answer.segmentation.labels for answer in answers.values()} == {expected.labels}
         assert any("1 threads" in line for line in running.output)
-        engines = engines_of(running)
+        engines = running.engines()
         assert len(engines) == count_cores()
         os.kill(engines[0], signal.SIGKILL)
         again = await segment(running.address, [every(), *frames([jpeg] * 20)])
@@ -46,5 +41,5 @@ async def test_four_cores_have_four_engines(tmp_path: Path) -> None:
     flags = ("--delegate=cpu", "--optimize=throughput")
     with RunningDaemon(*flags, env={"PYTHONPATH": python_path}) as running:
         async with asyncio.timeout(60):
-            while len(engines_of(running)) < 4:
+            while len(running.engines()) < 4:
                 await asyncio.sleep(0.05)

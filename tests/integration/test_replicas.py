@@ -7,7 +7,6 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
@@ -20,11 +19,6 @@ pytestmark = pytest.mark.skipif(count_cores() < 2, reason="one core is filled by
 
 SEVERAL, FEW = "several frames at a time", "few frames at a time"
 ENOUGH_SECONDS = 60
-
-
-def engines_of(daemon: RunningDaemon) -> list[int]:
-    children = f"/proc/{daemon.process.pid}/task/{daemon.process.pid}/children"
-    return list(map(int, Path(children).read_text(encoding="ascii").split()))
 
 
 def said(daemon: RunningDaemon, words: str) -> int:
@@ -91,17 +85,17 @@ async def test_engines_side_by_side_take_over_while_frames_wait_and_one_when_few
     jpeg: bytes,
 ) -> None:
     with RunningDaemon("--delegate=cpu") as running:
-        (first,) = engines_of(running)
+        (first,) = running.engines()
         async with streaming(running, jpeg, in_flight=4) as stream:
             await until_said(running, SEVERAL)
-            assert len(engines_of(running)) == count_cores() + 1
+            assert len(running.engines()) == count_cores() + 1
             stream.in_flight = 1
             await until_said(running, FEW)
             stream.in_flight = 4
             await until_said(running, SEVERAL, times=2)
         assert len(stream.labels) == 1
-        assert len(engines_of(running)) == count_cores() + 1, "they are kept for a while"
-        assert first in engines_of(running)
+        assert len(running.engines()) == count_cores() + 1, "they are kept for a while"
+        assert first in running.engines()
         assert running.metric("edgeseg_engine_ready") == 1
         assert running.metric("edgeseg_engine_restarts_total") == 0
 
@@ -110,14 +104,14 @@ async def test_the_first_engine_takes_over_at_once_where_one_of_several_is_lost(
     jpeg: bytes,
 ) -> None:
     with RunningDaemon("--delegate=cpu") as running:
-        (first,) = engines_of(running)
+        (first,) = running.engines()
         async with streaming(running, jpeg, in_flight=4) as stream:
             await until_said(running, SEVERAL)
-            os.kill(max(set(engines_of(running)) - {first}), signal.SIGKILL)
+            os.kill(max(set(running.engines()) - {first}), signal.SIGKILL)
             await until_said(running, FEW)
             before = stream.answered
             async with asyncio.timeout(ENOUGH_SECONDS):
-                while stream.answered < before + 20 or engines_of(running) != [first]:
+                while stream.answered < before + 20 or running.engines() != [first]:
                     await asyncio.sleep(0.02)
         assert len(stream.labels) == 1
         assert running.metric("edgeseg_engine_restarts_total", cause="crash") == 1
@@ -133,7 +127,7 @@ async def test_without_memory_for_more_engines_one_serves(jpeg: bytes) -> None:
             async with asyncio.timeout(ENOUGH_SECONDS):
                 while stream.answered < before + 20:
                     await asyncio.sleep(0.02)
-        assert len(engines_of(running)) == 1
+        assert len(running.engines()) == 1
 
 
 @pytest.mark.slow
@@ -143,4 +137,4 @@ async def test_for_latency_one_engine_serves_however_many_frames_wait(jpeg: byte
             async with asyncio.timeout(ENOUGH_SECONDS):
                 while stream.answered < 300:
                     await asyncio.sleep(0.02)
-        assert len(engines_of(running)) == 1
+        assert len(running.engines()) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import urllib.request
+from pathlib import Path
 from typing import Protocol
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -12,6 +13,11 @@ from edgesegd.launch import LaunchedDaemon
 
 class RunningDaemon(LaunchedDaemon):
     """A daemon in a process of its own, on free ports."""
+
+    def engines(self) -> list[int]:
+        """The process ids of its children: engines, where nothing is probed."""
+        children = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
+        return list(map(int, Path(children).read_text(encoding="ascii").split()))
 
     def metrics_page(self) -> str:
         """What Prometheus would get now."""

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from edgesegd.bench.asked_process import AskedProcess
 from edgesegd.bench.inputs import Inputs
 from edgesegd.bench.naive import NaivePipeline
 from edgesegd.core.model.reading import read_model
@@ -24,17 +22,12 @@ from edgesegd.core.model.reading import read_model
 WAYS = ("naive", "invoke")
 
 
-class NaiveProcess:
+class NaiveProcess(AskedProcess):
     """Runs it for the length of a `with` block."""
 
     def __init__(self, inputs: Inputs, threads: int, runtime: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "edgesegd.bench.naive_process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._say(
+        super().__init__("-m", "edgesegd.bench.naive_process")
+        self.ask(
             {
                 "model": str(inputs.model.path),
                 "threads": threads,
@@ -43,31 +36,11 @@ class NaiveProcess:
             }
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._process.kill()
-        self._process.communicate()
-
     def seconds(self, frames: int) -> dict[str, list[float]]:
         """Of so many frames, and of as many bare invokes; raises RuntimeError where it ended."""
-        self._say(frames)
-        line = self._process.stdout.readline() if self._process.stdout else ""
-        if not line:
-            raise RuntimeError("the naive pipeline ended; it said why above")
-        found: dict[str, list[float]] = json.loads(line)
+        self.ask(frames)
+        found: dict[str, list[float]] = self.answer()
         return found
-
-    def _say(self, message: object) -> None:
-        if self._process.stdin is not None:
-            self._process.stdin.write(f"{json.dumps(message)}\n")
-            self._process.stdin.flush()
 
 
 def main() -> None:

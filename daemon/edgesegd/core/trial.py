@@ -46,7 +46,7 @@ class TrialOrder:
         return cls(**{**message, "delegate": delegate})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
     """What a trial saw of a candidate before it was timed.
 
@@ -67,29 +67,19 @@ class Tried:
     deviation: float | None
     finite: bool
     memory: int
-    adapter: str
+    adapter: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What a trial that came to its end saw: as `Tried`, and how long warm invokes took.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured(Tried):
+    """What a trial that came to its end saw: how long warm invokes took, too.
 
     Of the seconds of single invokes the percentiles are given. `relative` is their ratio to those
     of the first candidate that was timed, each to its neighbour in time: a board that other
     programs use is as slow for the one as for the other.
     """
 
-    runtime: str
-    threads: int
-    delegated: int
-    operators: int
-    agreement: float
-    largest_difference: float | None
-    deviation: float | None
-    finite: bool
     seconds_p10: float
     seconds_p50: float
     seconds_p90: float
     relative: float
-    memory: int
-    adapter: str = ""
