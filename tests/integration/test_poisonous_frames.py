@@ -14,13 +14,13 @@ from edgesegd.core.delegates.spec import Choice, DelegateSpec
 from edgesegd.core.errors import EngineFailed, InternalFault
 from edgesegd.core.frame import FrameFormat, FrameSpec
 from edgesegd.core.options import ResultOptions
-from edgesegd.core.result import FrameResult
 from edgesegd.link import ladder
 from edgesegd.link.dispatcher import MAX_TRIES
 from edgesegd.link.ladder import Ladder
-from edgesegd.link.link import EngineLink
+from edgesegd.link.link import EngineLink, OnOutcome
 from edgesegd.link.succession import Succession
 from edgesegd.link.supervisor import Supervisor
+from edgesegd.scheduler.answer import Answer
 from edgesegd.scheduler.job import Job
 from edgesegd.scheduler.lane import Lane, Overflow
 from edgesegd.scheduler.scheduler import Scheduler
@@ -44,6 +44,7 @@ class Board:
         self.scheduler, self.lane = Scheduler(), Lane(8, Overflow.REJECT)
         self.scheduler.open(self.lane)
         self.causes: list[str] = []
+        self.lost = asyncio.Event()
         self.threads: asyncio.Queue[int] = asyncio.Queue()
         self.proven: list[Choice] = []
 
@@ -52,9 +53,9 @@ class Board:
         link = await EngineLink.start(setup, start_seconds=30 * seconds)
         segment = link.segment
 
-        async def watched(job: Job, *, answer_seconds: float) -> FrameResult:
+        def watched(job: Job, *, answer_seconds: float, on_outcome: OnOutcome) -> None:
             self._on_frame(link, job)
-            return await segment(job, answer_seconds=answer_seconds)
+            segment(job, answer_seconds=answer_seconds, on_outcome=on_outcome)
 
         link.segment = watched  # type: ignore[method-assign]
         return link
@@ -68,9 +69,18 @@ class Board:
 
     def engine_lost(self, cause: str) -> None:
         self.causes.append(cause)
+        self.lost.set()
 
-    def submit(self, data: bytes) -> asyncio.Future[FrameResult]:
-        answer: asyncio.Future[FrameResult] = asyncio.get_running_loop().create_future()
+    async def losses(self, count: int) -> list[str]:
+        """Why engines were lost, once as many were: it is told a moment after the answers."""
+        async with asyncio.timeout(60):
+            while len(self.causes) < count:
+                self.lost.clear()
+                await self.lost.wait()
+        return self.causes
+
+    def submit(self, data: bytes) -> Answer:
+        answer = Answer()
         job = Job(FrameSpec(FrameFormat.JPEG), data, ResultOptions(), answer)
         self.scheduler.submit(self.lane, job)
         return answer
@@ -123,7 +133,7 @@ async def test_a_frame_that_kills_every_engine_is_refused_and_costs_no_delegate_
         with pytest.raises(EngineFailed, match=r"3 engines failed with this frame.*do not send"):
             await poisonous
         assert (await good).planes
-        assert board.causes == ["crash"] * MAX_TRIES
+        assert await board.losses(MAX_TRIES) == ["crash"] * MAX_TRIES
         await until(BEST, board)
         assert board.proven == [], "it is above all doubt"
 
@@ -141,7 +151,7 @@ async def test_a_frame_that_kills_one_delegate_is_segmented_by_the_next_and_cost
         await until(BEST, board)
         assert (await board.submit(jpeg)).planes
         assert (await board.submit(poison)).planes
-        assert board.causes == ["crash"] * 2
+        assert await board.losses(2) == ["crash"] * 2
         await until(LAST, board)
         await until(BEST, board)
         assert (await board.submit(jpeg)).planes
@@ -156,7 +166,7 @@ async def test_a_delegate_that_kills_its_engine_with_any_frame_rests(jpeg: bytes
     async with serving(kill) as board:
         for _ in range(4):
             assert (await board.submit(jpeg)).planes
-        assert board.causes == ["crash"] * 2
+        assert await board.losses(2) == ["crash"] * 2
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't start new thread")])
@@ -176,7 +186,7 @@ async def test_a_frame_is_answered_whatever_goes_wrong_on_the_way_to_its_engine(
         with pytest.raises(InternalFault):
             await board.submit(jpeg)
         assert (await board.submit(jpeg)).planes
-        assert board.causes == ["fault"]
+        assert await board.losses(1) == ["fault"]
 
 
 @pytest.mark.parametrize("step", ["finish", "give_back"])
@@ -224,4 +234,4 @@ async def test_poisonous_frames_in_a_row_are_each_told_and_keep_good_ones_waitin
             with pytest.raises(EngineFailed, match="do not send"):
                 await board.submit(poison)
         assert (await board.submit(jpeg)).planes
-        assert board.causes == ["crash"] * 4 * MAX_TRIES
+        assert await board.losses(4 * MAX_TRIES) == ["crash"] * 4 * MAX_TRIES

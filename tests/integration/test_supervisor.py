@@ -21,6 +21,7 @@ from edgesegd.link.ladder import Ladder
 from edgesegd.link.link import EngineLink
 from edgesegd.link.succession import GIVE_UP_AFTER, Succession
 from edgesegd.link.supervisor import Supervisor
+from edgesegd.scheduler.answer import Answer
 from edgesegd.scheduler.job import Job
 from edgesegd.scheduler.lane import Lane, Overflow
 from edgesegd.scheduler.scheduler import Scheduler
@@ -85,7 +86,7 @@ async def supervised(fate: Fate) -> AsyncIterator[tuple[Scheduler, Lane]]:
 
 
 def job(jpeg: bytes, deadline: float | None = None) -> Job:
-    answer = asyncio.get_running_loop().create_future()
+    answer = Answer()
     return Job(FrameSpec(FrameFormat.JPEG), jpeg, ResultOptions(), answer, deadline)
 
 

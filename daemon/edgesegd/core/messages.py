@@ -224,8 +224,11 @@ def write_result(result: FrameResult, slot: memoryview) -> Message:
     }
 
 
-def read_result(message: Message, slot: memoryview) -> FrameResult:
-    """The result that `write_result` left in `slot`; raises the error that came instead."""
+def read_result(message: Message, slot: memoryview, *, delegate: str = "") -> FrameResult:
+    """The result that `write_result` left in `slot`, made by `delegate`.
+
+    Raises the error that came instead.
+    """
     if "error" in message:
         raise error_from(message)
     end = 0
@@ -242,7 +245,8 @@ def read_result(message: Message, slot: memoryview) -> FrameResult:
     )
     seconds = {Stage(stage): value for stage, value in message["seconds"].items()}
     width, height = message["size"]
-    return FrameResult(width, height, tuple(message["frame"]), planes, segments, seconds)
+    frame_size = tuple(message["frame"])
+    return FrameResult(width, height, frame_size, planes, segments, seconds, delegate)
 
 
 SENT_ERRORS: dict[str, type[EdgesegError]] = {

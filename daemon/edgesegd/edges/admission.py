@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -128,11 +128,8 @@ class _ServedCall:
         call = OpenCall(client_of(context.peer()))
         wrong: EdgesegError | None = None
         try:
-            answers = self._responses(call, requests, context)
-            async with self.admission.admit(call), aclosing(answers):
-                async for response in answers:
-                    await _write(context, response)
-                    call.progress = time.monotonic()
+            async with self.admission.admit(call):
+                await self._answer(call, requests, context)
         except EdgesegError as error:
             wrong = error.without_history()  # which keeps the messages
         except _ClientGone:
@@ -145,10 +142,8 @@ class _ServedCall:
         if wrong is not None:
             await self._refuse(context, call.client, wrong)
 
-    async def _responses(
-        self, call: OpenCall, requests: Requests, context: Context
-    ) -> AsyncGenerator[Any, None]:
-        """What the method answers, of whatever kind it is."""
+    async def _answer(self, call: OpenCall, requests: Requests, context: Context) -> None:
+        """Send what the method answers, of whatever kind it is."""
         handler, messages = self._handler, _Messages(call, requests, self)
         request = messages if handler.request_streaming else await messages.only()
         method = (
@@ -159,14 +154,15 @@ class _ServedCall:
         )
         answer = method(request, context)
         del request
-        if not hasattr(answer, "__aiter__"):
-            response = await answer
-            if not handler.response_streaming:  # else it wrote them itself
-                yield response
+        if hasattr(answer, "__aiter__"):
+            async with aclosing(answer):
+                async for response in answer:
+                    await _write(context, response)
+                    call.progress = time.monotonic()
             return
-        async with aclosing(answer):
-            async for response in answer:
-                yield response
+        response = await answer
+        if not handler.response_streaming:  # else it wrote them itself
+            await _write(context, response)
 
     async def _refuse(self, context: Context, client: Client, error: EdgesegError) -> None:
         if isinstance(error, SLOWLY):

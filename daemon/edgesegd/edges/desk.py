@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
 
@@ -24,6 +23,7 @@ from edgesegd.edges.requests import (
     parse_frame,
     parse_options,
 )
+from edgesegd.scheduler.answer import Answer
 from edgesegd.scheduler.job import Job
 from edgesegd.scheduler.lane import Lane
 from edgesegd.scheduler.scheduler import Scheduler
@@ -47,9 +47,9 @@ def largest_result(options: ResultOptions, model: ModelSpec, limits: FrameLimits
     return min(planes * width * height, limits.size)
 
 
-def held_size(result: FrameResult) -> int:
-    """Bytes that a result takes until its client has read it."""
-    return COPIES * (result.size + MESSAGE_BYTES)
+def held_size(outcome: FrameResult | EdgesegError | None) -> int:
+    """Bytes that a result takes until its client has read it; 0 where there is none."""
+    return COPIES * (outcome.size + MESSAGE_BYTES) if isinstance(outcome, FrameResult) else 0
 
 
 class Desk:
@@ -101,20 +101,20 @@ class Desk:
             frame=spec,
             data=data,
             options=options.result,
-            answer=asyncio.get_running_loop().create_future(),
+            answer=Answer(),
             deadline=deadline_of(frame, tag.received, options, call_deadline),
             received=tag.received,
+            may_start=partial(self._expect_result, lane),
         )
         client, size = lane.client, 0 if isinstance(data, LentFrame) else len(data)
         lane.frame_size = size
         self._frames.take(client, size)
+        job.answer.on_done(partial(self._answered, lane, job, size))
         try:
             self.scheduler.submit(lane, job)
         except BaseException:
-            self._frames.give_back(client, size)
+            job.answer.cancel()
             raise
-        job.answer.add_done_callback(lambda _: self._answered(lane, job, size))
-        job.may_start = partial(self._expect_result, lane)
         return job
 
     def _expect_result(self, lane: Lane, job: Job) -> bool:
@@ -143,8 +143,8 @@ class Desk:
     def _answered(self, lane: Lane, job: Job, size: int) -> None:
         self._frames.give_back(lane.client, size)
         self.let_go_of_results(lane.client, job.expected)
-        if not job.answer.cancelled() and job.answer.exception() is None:
-            lane.result_size = held_size(job.answer.result())
+        if size_of_result := held_size(job.answer.outcome):
+            lane.result_size = size_of_result
 
     async def room_for_frame(self, client: Client, size: int) -> None:
         """Until a frame of so many bytes could be taken; not where none will ever be."""

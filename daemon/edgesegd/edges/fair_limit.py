@@ -59,8 +59,10 @@ class FairLimit:
 
     def room(self, client: Client) -> int:
         """How much a client may still take; below 0 where it was forced to take more."""
-        held = sum(self._held[client[:depth]] for depth in range(1, len(client) + 1))
-        return self.most - self._total - held
+        room = self.most - self._total
+        for depth in range(1, len(client) + 1):
+            room -= self._held[client[:depth]]
+        return room
 
     def take(self, client: Client, amount: int) -> None:
         """Hold `amount`; raises Overloaded where that is more than there is room for."""

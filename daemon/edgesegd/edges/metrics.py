@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
@@ -25,6 +26,19 @@ OK = "ok"
 CANCELLED = "cancelled"
 
 
+class _ByLabels(dict[tuple[str, ...], Any]):
+    """The series of a metric by their labels after the first ones; finding one costs nothing."""
+
+    def __init__(self, metric: Any, *first: str) -> None:  # noqa: ANN401 # any kind of metric
+        super().__init__()
+        self._metric = metric
+        self._first = first
+
+    def __missing__(self, labels: tuple[str, ...]) -> Any:  # noqa: ANN401 # as above
+        self[labels] = series = self._metric.labels(*self._first, *labels)
+        return series
+
+
 class Metrics:
     """Every series of one daemon, in `registry`; labelled by model and delegate."""
 
@@ -32,25 +46,34 @@ class Metrics:
         self.registry = registry
         self._model = model.name
         by_model = ["model", "delegate"]
-        self._frames = Counter(
-            "edgeseg_frames",
-            "Frames by what became of them.",
-            [*by_model, "outcome"],
-            registry=registry,
+        self._frames = _ByLabels(
+            Counter(
+                "edgeseg_frames",
+                "Frames by what became of them.",
+                [*by_model, "outcome"],
+                registry=registry,
+            ),
+            model.name,
         )
-        self._stages = Histogram(
-            "edgeseg_stage_seconds",
-            "Time that segmented frames spent in each stage of their way.",
-            [*by_model, "stage"],
-            buckets=BUCKETS,
-            registry=registry,
+        self._stages = _ByLabels(
+            Histogram(
+                "edgeseg_stage_seconds",
+                "Time that segmented frames spent in each stage of their way.",
+                [*by_model, "stage"],
+                buckets=BUCKETS,
+                registry=registry,
+            ),
+            model.name,
         )
-        self._latency = Histogram(
-            "edgeseg_frame_seconds",
-            "Time from a frame's reception to its response, of segmented frames.",
-            by_model,
-            buckets=BUCKETS,
-            registry=registry,
+        self._latency = _ByLabels(
+            Histogram(
+                "edgeseg_frame_seconds",
+                "Time from a frame's reception to its response, of segmented frames.",
+                by_model,
+                buckets=BUCKETS,
+                registry=registry,
+            ),
+            model.name,
         )
         self._restarts = Counter(
             "edgeseg_engine_restarts",
@@ -165,16 +188,16 @@ class Metrics:
     ) -> None:
         """A frame's response is sent; `total` is its whole time in seconds."""
         if isinstance(outcome, EdgesegError):
-            self._frames.labels(self._model, delegate, outcome_name(outcome)).inc()
+            self._frames[delegate, outcome_name(outcome)].inc()
             return
-        self._frames.labels(self._model, delegate, OK).inc()
-        self._latency.labels(self._model, delegate).observe(total)
+        self._frames[delegate, OK].inc()
+        self._latency[(delegate,)].observe(total)
         for stage, spent in seconds.items():
-            self._stages.labels(self._model, delegate, stage.value).observe(spent)
+            self._stages[delegate, stage.value].observe(spent)
 
     def frames_abandoned(self, count: int, delegate: str) -> None:
         """Clients left before the answers to `count` frames."""
-        self._frames.labels(self._model, delegate, CANCELLED).inc(count)
+        self._frames[delegate, CANCELLED].inc(count)
 
     def engines(self, ready: Sequence[EngineReady], *, degraded: bool) -> None:
         """The engines that are ready now, and whether they are less than there could be."""

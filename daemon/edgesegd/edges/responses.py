@@ -68,19 +68,22 @@ def _segment(found: SegmentResult, model: ModelSpec) -> pb.Segment:
     )
 
 
+STAGES_OF_TIMING = {
+    Stage.QUEUED: "queued_us",
+    Stage.DECODE: "decode_us",
+    Stage.PREPROCESS: "preprocess_us",
+    Stage.INVOKE: "invoke_us",
+    Stage.LABELS: "labels_us",
+    Stage.ENCODE: "encode_us",
+}
+
+
 def timing_until_now(tag: FrameTag, seconds: Mapping[Stage, float]) -> pb.Timing:
     """Where the time of a frame went, now that its response is sent."""
-    return pb.Timing(
+    timing = pb.Timing(
         received_unix_ns=tag.received_unix_ns,
-        queued_us=_microseconds(seconds.get(Stage.QUEUED, 0.0)),
-        decode_us=_microseconds(seconds.get(Stage.DECODE, 0.0)),
-        preprocess_us=_microseconds(seconds.get(Stage.PREPROCESS, 0.0)),
-        invoke_us=_microseconds(seconds.get(Stage.INVOKE, 0.0)),
-        labels_us=_microseconds(seconds.get(Stage.LABELS, 0.0)),
-        encode_us=_microseconds(seconds.get(Stage.ENCODE, 0.0)),
         sent_unix_ns=tag.received_unix_ns + round(tag.seconds_since() * 1e9),
     )
-
-
-def _microseconds(seconds: float) -> int:
-    return round(seconds * 1e6)
+    for stage, spent in seconds.items():
+        setattr(timing, STAGES_OF_TIMING[stage], round(spent * 1e6))
+    return timing

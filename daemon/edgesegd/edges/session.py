@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.core.errors import (
@@ -44,8 +46,16 @@ UNREAD_RESULTS = 2
 """Results that may lie ready for a client that does not read; then none of its frames is taken."""
 
 Outcome = FrameResult | EdgesegError
-Answered = tuple[FrameTag, Outcome, float]
-"""A frame, what became of it, and the seconds that it was queued."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What became of a frame, the seconds that it was queued, and the bytes that are held of it."""
+
+    tag: FrameTag
+    outcome: Outcome
+    queued: float = 0.0
+    held: int = 0
 
 
 class StreamSession:
@@ -96,12 +106,11 @@ class StreamSession:
                 answered = await self._outbox.get()
                 if answered is None:
                     continue
-                size = _result_size(answered[1])
-                response = [self._respond(*answered)]
+                held, response = answered.held, [self._respond(answered)]
                 self._unanswered -= 1
                 del answered  # while a client does not read, there is its message only
                 yield response.pop()
-                self._delivered(size)
+                self._delivered(held)
             with contextlib.suppress(asyncio.CancelledError):
                 self._reader.result()
             if self._draining:
@@ -186,18 +195,18 @@ class StreamSession:
         try:
             job = self._submit(tag, request)
         except EdgesegError as error:
-            answer((tag, error.without_history(), 0.0))
+            answer(Answered(tag, error.without_history()))
         except Exception:
             log.exception("a frame failed by a fault of the daemon")
-            answer((tag, InternalFault(), 0.0))
+            answer(Answered(tag, InternalFault()))
         else:
-            job.answer.add_done_callback(lambda _: self._answered(tag, job, answer))
+            job.answer.on_done(partial(self._answered, tag, job, answer))
 
     def _give_up(self, request: pb.SegmentRequest) -> None:
         """Account for a frame that was read, and is not to be segmented any more."""
         if self._draining:
             error = Draining("the daemon is stopping; send the frame to another, or later")
-            self._expect_answer()((tag_frame(request.frame), error, 0.0))
+            self._expect_answer()(Answered(tag_frame(request.frame), error))
         else:
             self._desk.count_abandoned(1)
 
@@ -215,39 +224,34 @@ class StreamSession:
         return self._order.expect()
 
     def _answered(self, tag: FrameTag, job: Job, answer: Callable[[Answered], None]) -> None:
-        if self._ended or job.answer.cancelled():
+        outcome = job.answer.outcome
+        if self._ended or outcome is None:
             return
-        error = job.answer.exception()
-        outcome = error if isinstance(error, EdgesegError) else job.answer.result()
-        if size := _result_size(outcome):
-            self._held.append(size)
-            self._desk.hold_result(self._client, size)
-        answer((tag, outcome, job.queued_seconds))
+        if held := held_size(outcome):
+            self._held.append(held)
+            self._desk.hold_result(self._client, held)
+        answer(Answered(tag, outcome, job.queued_seconds, held))
 
     def _send(self, answered: Answered) -> None:
         """It is the turn of an answer."""
         self._outbox.put_nowait(answered)
-        self._unread += _result_size(answered[1]) > 0
+        self._unread += answered.held > 0
         if self._unread >= UNREAD_RESULTS:
             self._desk.scheduler.pause(self._lane)
 
-    def _respond(self, tag: FrameTag, outcome: Outcome, queued: float) -> pb.SegmentResponse:
-        timing = timing_until_now(tag, self._desk.count(tag, outcome, queued))
+    def _respond(self, answered: Answered) -> pb.SegmentResponse:
+        tag, outcome = answered.tag, answered.outcome
+        timing = timing_until_now(tag, self._desk.count(tag, outcome, answered.queued))
         if isinstance(outcome, FrameResult):
             return answer_result(tag, outcome, timing, self._desk.model)
         return answer_error(tag, outcome, timing)
 
-    def _delivered(self, size: int) -> None:
-        """A response was read; `size` is that of its result, 0 where it had none."""
+    def _delivered(self, held: int) -> None:
+        """A response was read, of whose result so many bytes were held."""
         self._window.release()
-        if size:
-            self._held.remove(size)
+        if held:
+            self._held.remove(held)
             self._unread -= 1
-            self._desk.let_go_of_results(self._client, size)
+            self._desk.let_go_of_results(self._client, held)
             if self._lane.paused and self._unread < UNREAD_RESULTS:
                 self._desk.scheduler.resume(self._lane)
-
-
-def _result_size(outcome: Outcome) -> int:
-    """Bytes of a result as the desk counts them; 0 where there is none."""
-    return held_size(outcome) if isinstance(outcome, FrameResult) else 0

@@ -7,6 +7,8 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
 
 from edgesegd.core.errors import Draining, EdgesegError, EngineFailed, Expired, InternalFault
 from edgesegd.core.result import FrameResult
@@ -25,8 +27,8 @@ MAX_TRIES = 3
 class Dispatcher:
     """Keeps the slots of one engine full: one frame is invoked while the next is decoded.
 
-    A frame that may yet be superseded is given to it when its pace says so (`foresee` and `in_turn`
-    are the Pace's).
+    Frames are taken at once where one comes, and where one is answered. A frame that may yet be
+    superseded is given to it when its pace says so (`foresee` and `in_turn` are the Pace's).
     Frames are taken while `may_take` says so; the scheduler's `wake` is to be called when that
     changes. `name` is what is noted of a frame that the engine is lost with; `clear` is called with
     these notes where the frame was found to be the cause, `on_result` after each result.
@@ -54,44 +56,49 @@ class Dispatcher:
         self._may_take = may_take
         self._bound = AnswerBound(fixed=answer_seconds, usual=link.ready.invoke_seconds)
         self._pace = Pace(foresee=foresee, in_turn=in_turn)
-        self._jobs: dict[Job, asyncio.Task[None]] = {}
+        self._jobs: dict[Job, float] = {}
         self._answered = 0.0
         self._loss: EngineLost | None = None
-        self._wake_up = asyncio.Event()
+        self._is_open = False
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._idle = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
 
     async def run(self, until: asyncio.Event) -> None:
         """Serve until `until` is set and the last frame is answered; raises EngineLost."""
-        unwatch = self._scheduler.watch(self._wake_up.set)
-        ending = asyncio.ensure_future(until.wait())
-        ending.add_done_callback(lambda _: self._wake_up.set())
-        self._link.lost.add_done_callback(lambda _: self._wake_up.set())
+        unwatch = self._scheduler.watch(self._fill_slots)
+        ending = asyncio.create_task(until.wait())
         try:
-            while self._jobs or not (ending.done() or self._is_lost()):
-                if not ending.done() and not self._is_lost():
-                    self._fill_slots()
-                await self._wake_up.wait()
-                self._wake_up.clear()
+            self._is_open = True
+            self._fill_slots()
+            ends: set[asyncio.Future[Any]] = {ending, self._link.lost, self._failed}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            self._is_open = False
+            if self._jobs:
+                self._idle.clear()
+                await self._idle.wait()
         finally:
+            self._is_open = False
             unwatch()
             ending.cancel()
             if self._timer is not None:
                 self._timer.cancel()
-            for job, task in self._jobs.items():
-                task.cancel()
+            while self._jobs:
+                job, _ = self._jobs.popitem()
                 job.settle(Draining("the daemon stopped before the frame was segmented"))
                 self._scheduler.finish(job, 0.0)
-        if self._is_lost():
+        if self._loss is not None or self._link.lost.done():
             raise self._loss or EngineLost("crash", "it ended while it had nothing to do")
 
-    def _is_lost(self) -> bool:
-        return self._loss is not None or self._link.lost.done()
-
     def _fill_slots(self) -> None:
-        while len(self._jobs) < self._link.slots and self._may_take() and (job := self._next()):
-            self._jobs[job] = asyncio.create_task(self._segment(job))
-            self._pace.given(time.monotonic())
-            self._look_again()
+        while (
+            self._is_open
+            and len(self._jobs) < self._link.slots
+            and self._may_take()
+            and not self._link.lost.done()
+            and (job := self._next())
+        ):
+            self._give(job)
 
     def _look_again(self) -> None:
         """When the engine wants a frame though it is busy."""
@@ -101,7 +108,7 @@ class Dispatcher:
         if math.isfinite(self._pace.next_at):
             # The loop's clock is time.monotonic.
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_at(self._pace.next_at, self._wake_up.set)
+            self._timer = loop.call_at(self._pace.next_at, self._fill_slots)
 
     def _next(self) -> Job | None:
         """A frame that engines were lost with runs alone: it may be its fault."""
@@ -113,49 +120,58 @@ class Dispatcher:
             self._scheduler.finish(job, 0.0)
         return job
 
-    async def _segment(self, job: Job) -> None:
-        """Answer a frame or give it back, whatever goes wrong."""
+    def _give(self, job: Job) -> None:
+        now = time.monotonic()
+        self._jobs[job] = now
+        self._pace.given(now)
+        self._look_again()
+        # One that waits behind another in the engine may take the time of both.
+        seconds = self._bound.seconds * len(self._jobs)
+        on_outcome = partial(self._on_outcome, job)
         try:
-            await self._segment_or_give_back(job)
+            self._link.segment(job, answer_seconds=seconds, on_outcome=on_outcome)
+        except Exception as error:  # noqa: BLE001 # it is told from the others there
+            on_outcome(error)
+
+    def _on_outcome(self, job: Job, outcome: FrameResult | Exception) -> None:
+        """Answer a frame or give it back, whatever went wrong."""
+        begun = self._jobs.pop(job, None)
+        if begun is None:  # it was answered when this ended
+            return
+        try:
+            self._answer_or_give_back(job, outcome, self._took(begun))
         except Exception:
             log.exception("a frame failed by a fault of the daemon")
             job.settle(InternalFault())
             self._scheduler.finish(job, 0.0)
-        finally:
-            del self._jobs[job]
-            self._wake_up.set()
+        self._pace.answered(time.monotonic(), more=bool(self._jobs))
+        self._look_again()
+        if not self._jobs:
+            self._idle.set()
+        self._fill_slots()
 
-    async def _segment_or_give_back(self, job: Job) -> None:
-        begun = time.monotonic()
-        try:
-            # One that waits behind another in the engine may take the time of both.
-            patience = self._bound.seconds * len(self._jobs)
-            result = await self._link.segment(job, answer_seconds=patience)
-        except EngineLost as lost:
-            self._lose(lost)
-            job.spent += self._took(begun)
-            self._give_back(job, lost)
-        except EdgesegError as error:
-            job.settle(error)
-            self._scheduler.finish(job, self._took(begun))
-        except Exception:
-            log.exception("a frame failed by a fault of the daemon")
+    def _answer_or_give_back(self, job: Job, outcome: FrameResult | Exception, took: float) -> None:
+        if isinstance(outcome, FrameResult):
+            job.settle(outcome)
+            self._bound.observe(took)
+            self._scheduler.finish(job, took)
+            self._pace.learn(outcome)
+            self._on_result(outcome)
+            if len(job.losses) > 1:  # another delegate was lost by this frame again and again
+                self._clear(job.losses, False)
+        elif isinstance(outcome, EngineLost):
+            self._lose(outcome)
+            job.spent += took
+            self._give_back(job, outcome)
+        elif isinstance(outcome, EdgesegError):
+            job.settle(outcome)
+            self._scheduler.finish(job, took)
+        else:
+            log.error("a frame failed by a fault of the daemon", exc_info=outcome)
             # What is still to come from the engine may belong to another frame.
             self._lose(EngineLost("fault", "a fault of the daemon; its log says more"))
             job.settle(InternalFault())
             self._scheduler.finish(job, 0.0)
-        else:
-            job.settle(result)
-            took = self._took(begun)
-            self._bound.observe(took)
-            self._scheduler.finish(job, took)
-            self._pace.learn(result)
-            self._on_result(result)
-            if len(job.losses) > 1:  # another delegate was lost by this frame again and again
-                self._clear(job.losses, False)
-        finally:
-            self._pace.answered(time.monotonic(), more=len(self._jobs) > 1)
-            self._look_again()
 
     def _took(self, begun: float) -> float:
         """How long the engine was about a frame that is answered now, in seconds.
@@ -168,6 +184,9 @@ class Dispatcher:
 
     def _lose(self, lost: EngineLost) -> None:
         self._loss = self._loss or lost
+        self._is_open = False
+        if not self._failed.done():
+            self._failed.set_result(None)
         self._link.kill()  # another frame may be in it, which is not to wait
 
     def _give_back(self, job: Job, lost: EngineLost) -> None:

@@ -9,6 +9,7 @@ import signal
 import socket
 import weakref
 from collections import deque
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -34,6 +35,8 @@ from edgesegd.core.messages import (
 from edgesegd.core.region import LentFrame, Region, send_region
 from edgesegd.core.result import FrameResult
 from edgesegd.descriptors import DescriptorReserve
+from edgesegd.link.answer_watch import AnswerWatch
+from edgesegd.link.lines import LineProtocol
 from edgesegd.scheduler.job import Job
 
 log = logging.getLogger(__name__)
@@ -59,6 +62,13 @@ class EngineLost(Exception):
         self.cause = cause
 
 
+OnAnswer = Callable[[Message | EngineLost], None]
+"""Is called with the answer to a message, or why there will be none."""
+OnOutcome = Callable[[FrameResult | Exception], None]
+"""Is called with what became of a frame: a result, or what the engine found wrong with it, or
+EngineLost; any other error is a fault of the daemon."""
+
+
 class EngineLink:
     """A running engine with its model loaded.
 
@@ -66,21 +76,19 @@ class EngineLink:
     of itself, `pid` its process id. `lost` ends when the engine is gone.
     """
 
-    def __init__(
-        self,
-        arena: Arena,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        descriptors: socket.socket,
-    ) -> None:
+    def __init__(self, arena: Arena, descriptors: socket.socket) -> None:
         self.ready = EngineReady("", "", 0, 0, 0, 0.0)
         self._arena = arena
-        self._reader = reader
-        self._writer = writer
+        self._lines = LineProtocol(
+            longest=LONGEST_LINE, on_line=self._on_line, on_end=self._on_hung_up
+        )
+        self._hung_up = asyncio.Event()
+        self._ending: asyncio.Task[None] | None = None
+        self._watch = AnswerWatch(self._on_overdue)
         self._descriptors = descriptors
         self._shared: dict[int, weakref.finalize[..., Region]] = {}
         self._free = list(range(arena.slots))
-        self._pending: deque[asyncio.Future[Message]] = deque()
+        self._pending: deque[OnAnswer] = deque()
         self._last_words: deque[str] = deque(maxlen=LAST_WORDS)
         self._hung_after: float | None = None
         self._child: Child
@@ -126,11 +134,12 @@ class EngineLink:
                 descriptors.setblocking(False)
                 ours, theirs = socket.socketpair()
                 with theirs, receiving:
-                    reader, writer = await asyncio.open_unix_connection(
-                        sock=ours, limit=LONGEST_LINE
+                    link = cls(arena, descriptors)
+                    on_failure.callback(link._watch.close)
+                    await asyncio.get_running_loop().create_unix_connection(
+                        lambda: link._lines, sock=ours
                     )
-                    on_failure.callback(writer.close)
-                    link = cls(arena, reader, writer, descriptors)
+                    on_failure.callback(link._lines.close)
                     link._child = await Child.start(  # its own class
                         "edgesegd.engine",
                         (theirs.fileno(), receiving.fileno(), arena.fd),
@@ -144,7 +153,8 @@ class EngineLink:
 
     async def _load(self, setup: EngineSetup, start_seconds: float) -> None:
         async def step(name: str, message: Message) -> Message:
-            answer = self._ask(message)
+            answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+            self._ask(message, partial(_settle, answer))
             if not await done_within(start_seconds, answer):
                 raise EngineStartFailed(f"the engine did not {name} in {start_seconds:g} s")
             return answer.result()
@@ -164,32 +174,42 @@ class EngineLink:
                 "package replaced while the daemon runs? Restart it"
             ) from None
 
-    async def segment(self, job: Job, *, answer_seconds: float) -> FrameResult:
-        """Segment one frame; raises what the engine found wrong with it, or EngineLost.
+    def segment(self, job: Job, *, answer_seconds: float, on_outcome: OnOutcome) -> None:
+        """Segment one frame; `on_outcome` is called once, and not before this returns.
 
         There must be a free slot. An engine that does not answer in `answer_seconds` is killed: a
-        hung driver cannot be interrupted otherwise.
+        hung driver cannot be interrupted otherwise. Raises EngineLost where it is gone already.
         """
-        number = self._free.pop()
+        number = self._free[-1]
         slot, data = self._arena.slot(number), job.data
-        request = FrameJob(number, len(data), job.deadline, job.frame, job.options)
         if isinstance(data, LentFrame):
             self._share(data.region)
-            request = replace(request, region=data.region.number, offset=data.offset)
+            where: tuple[int | None, int] = data.region.number, data.offset
         else:
             slot[: len(data)] = data
-        try:
-            answer = self._ask(request.to_message())
-            if not await done_within(answer_seconds, answer):
-                self._hung_after = answer_seconds
-                self.kill()
-                raise self._loss()
-            return replace(read_result(answer.result(), slot), delegate=self.ready.delegate)
-        except EngineUnfit as unfit:
-            raise EngineLost(unfit.cause, str(unfit)) from None
-        finally:
-            slot.release()
-            self._free.append(number)
+            where = None, 0
+        request = FrameJob(number, len(data), job.deadline, job.frame, job.options, *where)
+        self._ask(request.to_message(), partial(self._on_answer, number, slot, on_outcome))
+        self._free.pop()
+        self._watch.asked(answer_seconds)
+
+    def _on_answer(
+        self, number: int, slot: memoryview, on_outcome: OnOutcome, answer: Message | EngineLost
+    ) -> None:
+        outcome: FrameResult | Exception
+        if isinstance(answer, EngineLost):
+            outcome = answer
+        else:
+            self._watch.answered()
+            try:
+                outcome = read_result(answer, slot, delegate=self.ready.delegate)
+            except EngineUnfit as unfit:
+                outcome = EngineLost(unfit.cause, str(unfit))
+            except Exception as error:  # noqa: BLE001 # it is handed on
+                outcome = error
+        slot.release()
+        self._free.append(number)
+        on_outcome(outcome)
 
     def give_back_memory(self) -> None:
         """Let go of what frames and results left in the slots that are free."""
@@ -208,7 +228,7 @@ class EngineLink:
         for finalizer in self._shared.values():
             finalizer.detach()
         self._descriptors.close()
-        self._writer.close()
+        self._lines.close()
         if not await self._child.ends_in(CLOSE_SECONDS):
             self.kill()
             if not await self._child.ends_in(CLOSE_SECONDS):
@@ -232,45 +252,59 @@ class EngineLink:
 
     def _forget(self, number: int) -> None:
         if self._shared.pop(number, None) is not None:
-            self._writer.write(to_line(ForgetRegion(number).to_message()))
+            self._lines.write(to_line(ForgetRegion(number).to_message()))
 
-    def _ask(self, message: Message) -> asyncio.Future[Message]:
-        """The engine's answer, when it comes; raises EngineLost, and so does awaiting it."""
+    def _ask(self, message: Message, on_answer: OnAnswer) -> None:
+        """Send a message that is answered; raises EngineLost."""
         if self.lost.done():
             raise self._loss()
-        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        self._pending.append(answer)
-        self._writer.write(to_line(message))
-        return answer
+        self._lines.write(to_line(message))
+        self._pending.append(on_answer)
 
     async def _follow(self) -> None:
-        """Settle what was asked, until the engine's end; then tell all who still wait."""
-        reading = asyncio.create_task(self._read_answers())
+        """Until the engine's end; then tell all who still wait."""
         try:
             with contextlib.suppress(asyncio.CancelledError):  # it was left behind
                 await self._child.ended
-            await asyncio.wait({reading}, timeout=LAST_ANSWERS_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_ANSWERS_SECONDS):
+                    await self._hung_up.wait()
         finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
-            for answer in self._pending:
-                if not answer.done():
-                    answer.set_exception(self._loss())
+            self._lines.abort()
+            if self._ending is not None:
+                self._ending.cancel()
+            self._fail_pending()
 
-    async def _read_answers(self) -> None:
-        """Settle what was asked, in order; what sends no sense, or hangs up, is to end."""
+    def _fail_pending(self) -> None:
+        self._watch.close()
+        while self._pending:
+            self._pending.popleft()(self._loss())
+
+    def _on_line(self, line: bytes) -> None:
+        """The answer to what was asked first; one that sends no sense is to end."""
         try:
-            while line := await self._reader.readline():
-                message = from_line(line)
-                answer = self._pending.popleft()
-                if not answer.done():
-                    answer.set_result(message)
-        except (ConnectionError, ValueError, IndexError) as error:
+            message = from_line(line)
+            on_answer = self._pending.popleft()
+        except (ValueError, IndexError) as error:
             log.debug("engine %d sends no sense: %s", self.pid, error)
-        except Exception:
-            log.exception("engine %d is not followed any more, by a fault of the daemon", self.pid)
-        if self._pending and not await self._child.ends_in(CLOSE_SECONDS):
+            self._lines.abort()
+        else:
+            on_answer(message)
+
+    def _on_hung_up(self) -> None:
+        """Nothing more comes: it is to end, and its end is followed."""
+        self._hung_up.set()
+        if self._pending:
+            self._ending = asyncio.create_task(self._end_soon())
+
+    async def _end_soon(self) -> None:
+        if not await self._child.ends_in(CLOSE_SECONDS):
             self.kill()
+
+    def _on_overdue(self, seconds: float) -> None:
+        self._hung_after = seconds
+        self.kill()
+        self._fail_pending()
 
     def _on_output(self, line: str) -> None:
         if not line.startswith(CHATTER):
@@ -288,3 +322,13 @@ class EngineLink:
             return EngineLost("hang", "an invoke took many times as long as usual")
         how = f"{'killed by' if status and status < 0 else 'exited with'} {ending(status)}"
         return EngineLost("crash", f"{how}: {self._last_words[-1]}" if self._last_words else how)
+
+
+def _settle(answer: asyncio.Future[Message], came: Message | EngineLost) -> None:
+    """Give a future what was waited for, if it is still waited for."""
+    if answer.done():
+        return
+    if isinstance(came, EngineLost):
+        answer.set_exception(came)
+    else:
+        answer.set_result(came)

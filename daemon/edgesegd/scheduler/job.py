@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from edgesegd.core.frame import FrameSpec
 from edgesegd.core.options import ResultOptions
 from edgesegd.core.region import LentFrame
 from edgesegd.core.result import FrameResult
+from edgesegd.scheduler.answer import Answer
 
 if TYPE_CHECKING:
     from edgesegd.scheduler.lane import Lane
@@ -26,14 +26,14 @@ class Job:
     when it must not be invoked, when an engine took it. `losses` names the delegate of each engine
     that was lost with the frame in it, `spent` is how many seconds they were about it. `lane` is
     where it waited. `may_start` says whether an engine may have it now, when a result of `expected`
-    bytes is to come; where it does not, its client is held. `answer` is settled exactly once, with
-    a result or an EdgesegError; who is no longer interested cancels it.
+    bytes is to come; where it does not, its client is held. `answer` is settled exactly once; who
+    is no longer interested cancels it.
     """
 
     frame: FrameSpec
     data: bytes | LentFrame
     options: ResultOptions
-    answer: asyncio.Future[FrameResult]
+    answer: Answer
     deadline: float | None = None
     received: float = field(default_factory=time.monotonic)
     taken: float | None = None
@@ -44,14 +44,9 @@ class Job:
     losses: list[object] = field(default_factory=list)
 
     def settle(self, outcome: FrameResult | EdgesegError) -> None:
-        """Give the answer; too late is no fault, for the client may have left."""
+        """Give the answer, and let go of the frame's bytes."""
         self.data = b""
-        if self.answer.done():
-            return
-        if isinstance(outcome, EdgesegError):
-            self.answer.set_exception(outcome.without_history())
-        else:
-            self.answer.set_result(outcome)
+        self.answer.settle(outcome)
 
     @property
     def queued_seconds(self) -> float:

@@ -98,18 +98,18 @@ class Lane(Member):
 
     def put(self, job: Job) -> None:
         """Let `job` wait; raises Overloaded where the lane is full and rejects."""
-        if len(self._jobs) >= self._limit:
-            if self._overflow is Overflow.REJECT:
-                raise Overloaded(
-                    f"{self._limit} frames wait already; try again later", self._retry_after
-                )
-            oldest = self._jobs.popleft()
-            oldest.settle(Superseded("a newer frame of the stream came"))
+        full = len(self._jobs) >= self._limit
+        if full and self._overflow is Overflow.REJECT:
+            raise Overloaded(
+                f"{self._limit} frames wait already; try again later", self._retry_after
+            )
         if self._newest:
             took = job.received - self._newest
             self._interval += LATEST_INTERVAL * (took - self._interval) if self._interval else took
         self._newest = job.received
         self._jobs.append(job)
+        if full:
+            self._jobs.popleft().settle(Superseded("a newer frame of the stream came"))
 
     @property
     def oldest(self) -> Job:

@@ -38,7 +38,7 @@ class Rests:
         excess, now = seconds - usual, self._clock()
         if excess < MIN_SECONDS:
             return
-        for group, member in lane.way():
+        for group, member in lane.path:
             if group.others_active(member, now - seconds - ACTIVE_SECONDS):
                 self._until[member] = max(self._until.get(member, now), now) + FACTOR * excess
                 if not member.resting:

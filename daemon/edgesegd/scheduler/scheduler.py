@@ -88,13 +88,16 @@ class Scheduler:
             await asyncio.sleep(left)
 
     def watch(self, on_work: Callable[[], None]) -> Callable[[], None]:
-        """Call `on_work` whenever there may be a frame to take; what ends that."""
+        """Call `on_work` whenever there may be a frame to take; what ends that.
+
+        It is called in the midst of what brought the frame, and may take it at once.
+        """
         self._watchers.append(on_work)
         return lambda: self._watchers.remove(on_work)
 
     def wake(self) -> None:
         """There may be a frame to take, or somebody new to take it."""
-        for on_work in self._watchers:
+        for on_work in tuple(self._watchers):
             on_work()
 
     def open(self, lane: Lane, client: tuple[str, ...] = ()) -> None:
@@ -111,7 +114,6 @@ class Scheduler:
         """Forget a lane whose client left, and the frames that it has waiting."""
         self._lanes.discard(lane)
         for job in list(lane):
-            lane.remove(job)
             job.answer.cancel()
         lane.closed = True
         self._leave(lane)
@@ -126,11 +128,10 @@ class Scheduler:
         lane.put(job)
         job.lane = lane
         self.demand.add(lane)
+        timer = None if job.deadline is None else self._expire_at(job.deadline, job)
         # However it is settled, by time, by its client's leaving or by an engine: it waits no more.
-        job.answer.add_done_callback(lambda _: self._remove(lane, job))
-        if job.deadline is not None:
-            self._expire_at(job.deadline, job)
-        for group, member in lane.way():
+        job.answer.on_done(lambda: self._remove(lane, job, timer))
+        for group, member in lane.path:
             group.note(member, job.received)
         self._enter(lane)
 
@@ -165,36 +166,27 @@ class Scheduler:
 
         A busy engine is not given the frame of somebody whose turn comes later: it gets none.
         """
-        job = None
-        if not self._exclusive:
-            job = self._next_again(busy) or self._next_in_turn(busy, soon)
+        if self._exclusive or (self._again and busy):
+            job = None
+        elif self._again:
+            job = self._taken(self._again.popleft())
+        else:
+            job = self._next_in_turn(busy, soon)
         if job is None and (self._exclusive or not busy):
             self._last_taken = None  # what comes next is not told by how fast frames are taken
         return job
 
-    def _next_again(self, busy: bool) -> Job | None:
-        while self._again and not busy:
-            again = self._again.popleft()
-            if not again.answer.done():
-                return self._taken(again)
-            self.finish(again, 0.0)
-        return None
-
     def _next_in_turn(self, busy: bool, soon: bool) -> Job | None:
-        while not self._again and self._all.ready:
+        while self._all.ready:
             lane = self._all.pick(Moment(self._clock(), self._usual))
             if busy and lane.grows_stale and not soon:
                 return None
             if not lane.oldest.may_start(lane.oldest):
                 continue  # its client is held now
             job = lane.pop()
-            if job.answer.done():  # just now
-                self._leave(lane)
-                self._enter(lane)
-                continue
             lane.taken += 1
             try:
-                for group, member in lane.way():
+                for group, member in lane.path:
                     group.serve(member, 1 / lane.weight)
                 return self._taken(job)
             except BaseException:
@@ -217,13 +209,13 @@ class Scheduler:
         """`job` was taken, but nothing came of it: it is the next one to be taken, or expires."""
         if job.expired():
             job.settle(Expired("too old before another engine could have it"))
-        if job.answer.done():
+        if job.answer.done:
             self.finish(job, job.spent)
             return
         self._left_engine(job)
         job.taken = None
         self._again.append(job)
-        job.answer.add_done_callback(lambda _: self._forget(job))
+        job.answer.on_done(lambda: self._forget(job))
         self.wake()
 
     def drain(self) -> None:
@@ -234,19 +226,15 @@ class Scheduler:
         """Answer every waiting frame with its error."""
         for job in list(self._again):
             job.settle(make_error(job))
-            self.finish(job, 0.0)
-        self._again.clear()
-        for lane in self._lanes:
+        for lane in list(self._lanes):
             for job in list(lane):
-                lane.remove(job)
                 job.settle(make_error(job))
-            self._leave(lane)
 
     def _charge(self, lane: Lane, seconds: float) -> None:
         """Count what was needed beside the usual, which was counted when the frame was taken."""
         usual = self._usual_work or seconds
         self._usual_work = usual + LATEST_TIME * (min(seconds, OUTLIER * usual) - usual)
-        for group, member in lane.way():
+        for group, member in lane.path:
             group.charge(member, (seconds / usual - 1) / lane.weight)
         self._rests.impose(lane, seconds, OUTLIER * usual)
 
@@ -293,7 +281,9 @@ class Scheduler:
             if not self._in_engines:
                 self._engines_idle.set()
 
-    def _remove(self, lane: Lane, job: Job) -> None:
+    def _remove(self, lane: Lane, job: Job, timer: asyncio.TimerHandle | None) -> None:
+        if timer is not None:
+            timer.cancel()
         self.demand.remove(lane)
         lane.remove(job)
         if not lane.ready:
@@ -318,11 +308,10 @@ class Scheduler:
         self._forget_empty(member)
         self.wake()
 
-    def _expire_at(self, deadline: float, job: Job) -> None:
+    def _expire_at(self, deadline: float, job: Job) -> asyncio.TimerHandle:
         def expire() -> None:
             if job.taken is None:
                 job.settle(Expired("too old before its turn came"))
 
         # The loop's clock is time.monotonic, as is the deadline.
-        timer = asyncio.get_running_loop().call_at(deadline, expire)
-        job.answer.add_done_callback(lambda _: timer.cancel())
+        return asyncio.get_running_loop().call_at(deadline, expire)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,12 +50,14 @@ class Moment:
 class Member:
     """Takes turns within its `group`; `turn` is when its next one is, in turns of weight 1.
 
-    `entry` is the number of its entry in the group's queue, 0 while it has none. While it is
-    `resting` or `held` it gets none.
+    `path` is its group with itself, the group's own group with the group, and so on. `entry` is the
+    number of its entry in the group's queue, 0 while it has none. While it is `resting` or `held`
+    it gets none.
     """
 
     def __init__(self) -> None:
         self.group: Group | None = None
+        self.path: tuple[tuple[Group, Member], ...] = ()
         self.turn = 0.0
         self.entry = 0
         self.resting = False
@@ -66,13 +67,6 @@ class Member:
     def ready(self) -> bool:
         """Whether a frame can be taken."""
         raise NotImplementedError
-
-    def way(self) -> Iterator[tuple[Group, Member]]:
-        """The group that it is a member of, the group that that is a member of, and so on."""
-        member = self
-        while member.group is not None:
-            yield member.group, member
-            member = member.group
 
     def front(self, moment: Moment, among: int) -> tuple[Lane, bool]:
         """The lane whose turn it is here, and whether a newer frame will come before its own turn.
@@ -124,6 +118,7 @@ class Group(Member):
         """
         self._members += 1
         member.group = self
+        member.path = ((self, member), *self.path)
         member.turn = self._last_turn + 1 / weight
 
     def part(self, member: Member) -> None:
@@ -163,10 +158,13 @@ class Group(Member):
 
     def serve(self, member: Member, turns: float) -> None:
         """It is served, which costs it so many turns."""
-        turn = self._turn(member)
-        self._last_turn = turn
-        self.charge(member, turn - member.turn + turns)
-        if not member.ready:
+        self._last_turn = self._turn(member)
+        member.turn = self._last_turn + turns
+        if not member.entry:
+            return
+        if member.ready:
+            self._put(member)
+        else:
             self.leave(member)
 
     def charge(self, member: Member, turns: float) -> None:
@@ -182,14 +180,14 @@ class Group(Member):
     def pick(self, moment: Moment, among: int = 1) -> Lane:
         """The lane to take a frame from; there must be one."""
         among *= self._waiting
-        self._behind = max(self._behind, self._first()[2].turn)
-        member = self._freshest(moment, among)
+        member = self._first()[2]
+        self._behind = max(self._behind, member.turn)
+        if self._waiting > 1:
+            member = self._freshest(moment, among)
         return member.pick(moment, among)
 
     def _freshest(self, moment: Moment, among: int) -> Member:
         """The first member, or the camera before it that has the best of turn and age together."""
-        if self._waiting == 1:
-            return self._first()[2]
         compared = list[tuple[float, int, Member]]()
         cameras = list[tuple[float, int, Member]]()
         first: Member | None = None

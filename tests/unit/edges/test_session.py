@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -182,19 +183,19 @@ async def test_a_frame_that_waits_for_its_window_is_answered_when_the_daemon_sto
             yield frame(number)
         await asyncio.Event().wait()
 
-    session = board.session()
+    session, engine = board.session(), contextlib.ExitStack()
 
     async def stop() -> None:
         await read.wait()
         await asyncio.sleep(0)
         board.scheduler.drain()
         session.drain()
-        while job := board.scheduler.take():
-            job.settle(RESULT)
+        engine.enter_context(board.answering(lambda: RESULT))
+        board.scheduler.wake()
 
     stopping = asyncio.create_task(stop())
     statuses: dict[int, pb.FrameStatus.ValueType] = {}
-    with pytest.raises(Draining):
+    with pytest.raises(Draining), engine:
         async for response in session.responses(one_too_many()):
             statuses[response.frame_id] = response.status
     await stopping

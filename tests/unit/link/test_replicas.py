@@ -17,6 +17,7 @@ from edgesegd.link import replicas as module
 from edgesegd.link.link import EngineLink, EngineLost
 from edgesegd.link.replicas import Replicas
 from edgesegd.scheduler import demand
+from edgesegd.scheduler.answer import Answer
 from edgesegd.scheduler.job import Job
 from edgesegd.scheduler.lane import Lane, Overflow
 from edgesegd.scheduler.scheduler import Scheduler
@@ -48,6 +49,10 @@ class Side(Replicas):
                 raise EngineLost("crash", "as the test wants it")
             if not await serve_one(self._scheduler, lambda: self.active, self.seconds):
                 await asyncio.sleep(0.001)
+
+
+async def result_of(answer: Answer) -> FrameResult:
+    return await answer
 
 
 async def serve_one(scheduler: Scheduler, may_take: Callable[[], bool], seconds: float) -> bool:
@@ -110,14 +115,14 @@ class Board:
                 await asyncio.sleep(0.001)
 
     async def _client(self) -> None:
-        answers: set[asyncio.Future[FrameResult]] = set()
+        answers: set[asyncio.Task[FrameResult]] = set()
         while True:
             while len(answers) < self.in_flight:
-                answer = asyncio.get_running_loop().create_future()
+                answer = Answer()
                 self.scheduler.submit(
                     self.lane, Job(FrameSpec(FrameFormat.JPEG), b"", ResultOptions(), answer)
                 )
-                answers.add(answer)
+                answers.add(asyncio.create_task(result_of(answer)))
             done, answers = await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
             assert all(each.result() for each in done)
 

@@ -10,6 +10,7 @@ import pytest
 
 from edgesegd.core.frame import FrameFormat, FrameSpec
 from edgesegd.core.options import ResultOptions
+from edgesegd.scheduler.answer import Answer
 from edgesegd.scheduler.job import Job
 from edgesegd.scheduler.lane import Lane, Overflow
 from edgesegd.scheduler.rest import FACTOR
@@ -37,7 +38,7 @@ class Board:
         return lanes
 
     def send(self, lane: Lane) -> None:
-        answer = asyncio.get_running_loop().create_future()
+        answer = Answer()
         self.scheduler.submit(
             lane, Job(FrameSpec(FrameFormat.JPEG), b"x", ResultOptions(), answer, received=self.now)
         )
@@ -193,12 +194,11 @@ async def test_choosing_among_a_thousand_streams_looks_at_few(
     monkeypatch.setattr(heapq, "heappush", counted(heapq.heappush))
     monkeypatch.setattr(heapq, "heappop", counted(heapq.heappop))
     monkeypatch.setattr(Lane, "renews_within", counted(Lane.renews_within))
-    loop = asyncio.get_running_loop()
     for _ in range(3):
         for lane in lanes:
             scheduler.submit(
                 lane,
-                Job(FrameSpec(FrameFormat.JPEG), b"x", ResultOptions(), loop.create_future()),
+                Job(FrameSpec(FrameFormat.JPEG), b"x", ResultOptions(), Answer()),
             )
         steps = 0
         for _ in range(1000):

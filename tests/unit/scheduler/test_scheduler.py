@@ -23,6 +23,7 @@ from edgesegd.core.errors import (
 from edgesegd.core.frame import FrameFormat, FrameSpec
 from edgesegd.core.options import ResultOptions
 from edgesegd.core.result import FrameResult
+from edgesegd.scheduler.answer import Answer
 from edgesegd.scheduler.job import Job
 from edgesegd.scheduler.lane import Lane, Overflow
 from edgesegd.scheduler.scheduler import Scheduler
@@ -39,7 +40,7 @@ def job(deadline: float | None = None) -> Job:
         frame=FrameSpec(FrameFormat.JPEG),
         data=b"jpeg",
         options=ResultOptions(),
-        answer=asyncio.get_running_loop().create_future(),
+        answer=Answer(),
         deadline=deadline,
     )
 
@@ -127,7 +128,7 @@ async def test_with_latest_a_frame_that_was_taken_is_not_superseded() -> None:
     submitted(scheduler, lane, 1)
     [first] = await taken(scheduler, 1)
     submitted(scheduler, lane, 1)
-    assert not first.answer.done()
+    assert not first.answer.done
 
 
 async def test_with_every_all_frames_come_in_their_order() -> None:
@@ -135,7 +136,7 @@ async def test_with_every_all_frames_come_in_their_order() -> None:
     scheduler.open(lane)
     jobs = submitted(scheduler, lane, 20)
     assert await taken(scheduler, 20) == jobs
-    assert not any(each.answer.done() for each in jobs)
+    assert not any(each.answer.done for each in jobs)
 
 
 async def test_a_lane_that_supersedes_keeps_the_newest_in_their_order() -> None:
@@ -143,7 +144,7 @@ async def test_a_lane_that_supersedes_keeps_the_newest_in_their_order() -> None:
     scheduler.open(lane)
     jobs = submitted(scheduler, lane, 5)
     assert await taken(scheduler, 3) == jobs[2:]
-    assert [each.answer.done() for each in jobs] == [True, True, False, False, False]
+    assert [each.answer.done for each in jobs] == [True, True, False, False, False]
 
 
 async def test_a_greedy_client_does_not_starve_a_slow_one() -> None:
@@ -178,7 +179,7 @@ async def test_a_full_queue_refuses_one_more_and_keeps_the_others() -> None:
     with pytest.raises(Overloaded, match="2 frames wait") as caught:
         scheduler.submit(lane, refused)
     assert caught.value.retry_after == 0.25
-    assert not refused.answer.done(), "who submits answers"
+    assert not refused.answer.done, "who submits answers"
     assert await taken(scheduler, 1) == jobs[:1]
     scheduler.submit(lane, refused)
     assert await taken(scheduler, 2) == [jobs[1], refused]
@@ -191,7 +192,7 @@ async def test_an_old_frame_is_refused_and_supersedes_nothing() -> None:
     with pytest.raises(Expired):
         scheduler.submit(lane, job(time.monotonic() - 1))
     assert await taken(scheduler, 1) == [waiting]
-    assert not waiting.answer.done()
+    assert not waiting.answer.done
 
 
 async def test_a_frame_that_grows_old_is_answered_though_nobody_takes() -> None:
@@ -231,7 +232,7 @@ async def test_the_deadline_of_a_frame_in_an_engine_is_the_engines_business() ->
     asyncio.get_running_loop().call_at(deadline + 0.01, passed.set)
     await passed.wait()
     assert running.expired()
-    assert not running.answer.done()
+    assert not running.answer.done
     running.settle(RESULT)
     assert await running.answer == RESULT
 
@@ -322,7 +323,7 @@ async def test_a_client_that_left_is_forgotten() -> None:
     left = submitted(scheduler, gone, 3)
     [kept] = submitted(scheduler, other, 1)
     scheduler.close(gone)
-    assert all(each.answer.cancelled() for each in left)
+    assert all(each.answer.cancelled for each in left)
     assert scheduler.depth == 1
     assert await taken(scheduler, 1) == [kept]
     async with waiting_taker(scheduler):
@@ -362,7 +363,7 @@ async def test_the_first_answer_to_a_frame_counts() -> None:
     left = job()
     left.answer.cancel()
     left.settle(RESULT)
-    assert left.answer.cancelled()
+    assert left.answer.cancelled
 
 
 async def test_the_time_in_the_queue_ends_when_an_engine_takes_the_frame() -> None:
@@ -404,12 +405,12 @@ class Model:
         try:
             self.scheduler.submit(lane, new)
         except (Overloaded, Expired, Draining):
-            assert not new.answer.done()
+            assert not new.answer.done
             return
         self.accepted.append(new)
         self.orders[lane].append(new)
         self.answers[new] = 0
-        new.answer.add_done_callback(lambda _: self.count(new))
+        new.answer.on_done(lambda: self.count(new))
 
     def count(self, answered: Job) -> None:
         self.answers[answered] += 1
@@ -432,7 +433,7 @@ class Model:
     async def _take(self) -> Job:
         job = await take(self.scheduler)
         job.taken = time.monotonic()
-        assert not job.answer.done(), "handed out though it was answered"
+        assert not job.answer.done, "handed out though it was answered"
         self.handed_out.append(job)
         return job
 
@@ -478,9 +479,6 @@ class Model:
         self.check()
         assert self.accepted
         assert set(self.answers.values()) == {1}, "every frame is answered exactly once"
-        for each in self.accepted:
-            if not each.answer.cancelled():
-                each.answer.exception()
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -584,7 +582,6 @@ class Cameras:
     def send(self, number: int, at: float) -> None:
         frame = job()
         frame.received = at
-        frame.answer.add_done_callback(lambda answer: answer.exception())
         self.owners[frame] = number
         self.scheduler.submit(self.lanes[number], frame)
 

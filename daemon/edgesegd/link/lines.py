@@ -1,0 +1,52 @@
+"""Lines of bytes over a socket, as they come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+
+class LineProtocol(asyncio.Protocol):
+    """Calls `on_line` with each line, and `on_end` once no more can come.
+
+    A line that is longer than `longest` ends it.
+    """
+
+    def __init__(
+        self, *, longest: int, on_line: Callable[[bytes], None], on_end: Callable[[], None]
+    ) -> None:
+        self._longest = longest
+        self._on_line = on_line
+        self._on_end = on_end
+        self._begun = b""
+        self._transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """As the base says."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """As the base says."""
+        *lines, self._begun = (self._begun + data).split(b"\n")
+        for line in lines:
+            if not self._transport.is_closing():
+                self._on_line(line)
+        if len(self._begun) > self._longest:
+            self.abort()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """As the base says."""
+        self._on_end()
+
+    def write(self, line: bytes) -> None:
+        """Send a line, which ends with its newline."""
+        self._transport.write(line)
+
+    def close(self) -> None:
+        """Send what was written, and hang up."""
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Hang up at once; no more lines come."""
+        self._transport.abort()
