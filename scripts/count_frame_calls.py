@@ -14,7 +14,6 @@ import json
 import os
 import signal
 import statistics
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -24,7 +23,6 @@ from pathlib import Path
 from PIL import Image
 
 from edgeseg_client import Client, Frame
-
 from edgesegd.launch import LaunchedDaemon
 
 FRAMES = 7
@@ -74,7 +72,9 @@ def calls_of(pid: int, folder: Path) -> list[Call]:
         if time.monotonic() > until:
             raise TimeoutError(f"process {pid} did not write what it counted")
         time.sleep(0.01)
-    calls: list[Call] = [tuple(call) for call in json.loads(path.read_text())]
+    calls: list[Call] = [
+        (name, function, thread) for name, function, thread in json.loads(path.read_text())
+    ]
     path.unlink()
     return calls
 
@@ -110,10 +110,12 @@ def count(kind: str, model: Path | None, *, show: bool) -> dict[str, list[dict[s
         path = os.environ.get("PYTHONPATH")
         os.environ["PYTHONPATH"] = f"{folder}{os.pathsep}{path}" if path else str(folder)
         os.environ["EDGESEGD_COUNT_FOLDER"] = str(folder)
-        flags = ("--delegate", "cpu")  # so that nothing is tried meanwhile
-        flags += () if model is None else ("--model", str(model))
+        flags = ["--delegate", "cpu"]  # so that nothing is tried meanwhile
+        flags += [] if model is None else ["--model", str(model)]
         with LaunchedDaemon(*flags) as daemon, Client(daemon.address) as client:
-            pids = {"front": daemon.process.pid, "engine": daemon.engine_pid}
+            engine = daemon.engine_pid
+            assert engine is not None, "it is ready"
+            pids = {"front": daemon.process.pid, "engine": engine}
             client.segment(jpeg())
             time.sleep(IDLE_SECONDS)
             idle = {name: functions_when_idle(pid, folder) for name, pid in pids.items()}
@@ -175,4 +177,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -10,14 +10,17 @@ STAT = Path("/proc/stat")
 PROCESSES = Path("/proc")
 IDLE = (3, 4)
 """Of the times in the first line of /proc/stat, those of idle and iowait; see proc(5)."""
-COUNTED = 7
-"""The times there up to softirq; then come what other machines stole, and guests, counted above."""
+COUNTED = 8
+"""The times there up to what other machines of the host stole; then come guests, counted above."""
 UTIME = 11
 """The field of /proc/PID/stat after the name's: utime, and after it stime."""
 
 
 class BoardLoad:
-    """What programs that are neither this process nor its children used since this was made."""
+    """What programs that are neither this process nor its children used since this was made.
+
+    On a virtual machine also what others on the same host took: an invoke is slower by that, too.
+    """
 
     def __init__(self) -> None:
         self._since = time.monotonic()

@@ -58,3 +58,14 @@ def test_where_the_system_does_not_tell_nobody_uses_anything(
 ) -> None:
     monkeypatch.setattr(module, "STAT", tmp_path / "none")
     assert BoardLoad().cores == 0
+
+
+def test_what_other_machines_of_the_host_stole_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stat = tmp_path / "stat"
+    stat.write_text("cpu  100 0 100 5000 0 0 0 300 0 0\n")
+    monkeypatch.setattr(module, "STAT", stat)
+    load = BoardLoad()
+    stat.write_text("cpu  100 0 100 5000 0 0 0 40300 0 0\n")
+    assert load.cores > 1
