@@ -22,7 +22,7 @@ from edgesegd.core.threads import count_cores
 from edgesegd.launch import LaunchedDaemon
 
 NAIVE_LOOP = Path(__file__).with_name("naive_loop.py")
-ONE_IN_FLIGHT = Path(__file__).with_name("one_in_flight.py")
+SHIPPED_CLIENT = Path(__file__).with_name("shipped_client.py")
 """Each answers a number of frames with their seconds, by way."""
 AIMS = {"whole": 0.70, "outside": 0.42}
 
@@ -42,8 +42,8 @@ def measure(rounds: int, frames: int) -> dict[str, list[float]]:
             stack.enter_context(process)
             for process in (
                 AskedProcess(NAIVE_LOOP, inputs.model.path, jpeg, count_cores()),
-                AskedProcess(ONE_IN_FLIGHT, daemon.address, jpeg, "segment"),
-                AskedProcess(ONE_IN_FLIGHT, daemon.address, jpeg, "stream"),
+                AskedProcess(SHIPPED_CLIENT, daemon.address, jpeg, "segment"),
+                AskedProcess(SHIPPED_CLIENT, daemon.address, jpeg, "stream"),
             )
         ]
         for number in range(rounds + 1):

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
 import subprocess
 from pathlib import Path
 from typing import Protocol
 
-import grpc.aio
 import numpy as np
+import numpy.typing as npt
 import psutil
 
-from edgeseg.v1 import segmentation_pb2 as pb
+from edgeseg_client import Client
+from edgesegd.bench.asked_process import AskedProcess
 from edgesegd.bench.inputs import Inputs
-from edgesegd.bench.streams import OneInFlight, frames_per_second
 from edgesegd.launch import LaunchedDaemon
 
 PEERS = ("mlserver", "pytriton", "litserve")
@@ -23,10 +22,14 @@ IN_FLIGHT = 4
 JPEG, MASK = "frame.jpeg", "mask"
 """The files that a peer's client is given."""
 
+SHIPPED_CLIENT = Path(__file__).with_name("shipped_client.py")
 SCRIPTS = Path(__file__).parent / "peers"
 ENVIRONMENTS = Path(__file__).parents[1] / ".venv-peers"
 STOP_SECONDS = 20.0
 AGREEMENT = 0.995
+
+
+Labels = npt.NDArray[np.uint8]
 
 
 class CannotCompare(Exception):
@@ -77,35 +80,33 @@ def cpu_seconds(pid: int) -> float:
 
 
 class Edgesegd:
-    """The daemon, over a loopback stream."""
+    """The daemon as `serve` starts it, with more `flags`, and the shipped client in a process."""
 
-    def __init__(self, optimize: str, inputs: Inputs, mask: bytes) -> None:
-        self.name = f"edgesegd, {optimize}"
-        self._jpeg = inputs.jpeg
-        self._daemon = LaunchedDaemon(
-            f"--model={inputs.model.path}", "--delegate=cpu", f"--optimize={optimize}"
+    def __init__(self, name: str, flags: list[str], mask: bytes, folder: Path) -> None:
+        self.name = name
+        self._stack = contextlib.ExitStack()
+        daemon = self._stack.enter_context(LaunchedDaemon(*flags))
+        self.pid = daemon.process.pid
+        self._compare(daemon.address, folder / JPEG, np.frombuffer(mask, np.uint8))
+        self._client = self._stack.enter_context(
+            AskedProcess(SHIPPED_CLIENT, daemon.address, folder / JPEG, "stream", IN_FLIGHT)
         )
-        self.pid = self._daemon.process.pid
-        asyncio.run(self._compare(np.frombuffer(mask, np.uint8)))
 
-    async def _compare(self, expected: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> None:
-        async with grpc.aio.insecure_channel(self._daemon.address) as channel:
-            answer = await OneInFlight(channel)(pb.Frame(data=self._jpeg))
-        same = float(np.mean(np.frombuffer(answer.segmentation.labels, np.uint8) == expected))
+    def _compare(self, address: str, jpeg: Path, expected: Labels) -> None:
+        with Client(address) as client:
+            labels = client.segment(jpeg).labels
+        same = float(np.mean(labels.ravel() == expected))
         if same < AGREEMENT:
             raise CannotCompare(f"{self.name}: {same:.2%} of the naive pipeline's labels")
 
     def frames_per_second(self, count: int) -> float:
-        """Over a channel of its own."""
-        return asyncio.run(self._measure(count))
-
-    async def _measure(self, count: int) -> float:
-        async with grpc.aio.insecure_channel(self._daemon.address) as channel:
-            return await frames_per_second(channel, self._jpeg, count, IN_FLIGHT)
+        """Over a stream of its own."""
+        self._client.ask(count)
+        return float(count / sum(self._client.answer()["stream"]))
 
     def close(self) -> None:
-        """Stop the daemon."""
-        self._daemon.stop()
+        """Stop the daemon and the client."""
+        self._stack.close()
 
 
 class Peer:

@@ -1,10 +1,11 @@
 """Frames a second, four in flight: edgesegd, and servers that wrap the naive pipeline.
 
 Each takes its turn in each round, with a client in a process of its own; the others wait meanwhile
-and take next to no CPU. edgesegd runs as it is tuned for latency and for throughput; a peer runs
-with one worker whose interpreter has a thread for each core, and with a worker for each core. A
-peer's answers are the naive pipeline's, byte by byte. Prints frames a second, memory, and ratios to
-edgesegd's. `make bench-peers` installs the peers; those that are not installed are left out.
+and take next to no CPU. edgesegd runs by its default command with the shipped client, and for
+comparison also with what is pinned otherwise. A peer runs with one worker whose interpreter has a
+thread for each core, and with a worker for each core; its answers are the naive pipeline's, byte by
+byte. Each turn begins with frames that are not counted. Prints frames a second, memory, and ratios
+to edgesegd's. `make bench-peers` installs the peers; those that are not installed are left out.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from inputs import load_inputs
+from inputs import load_inputs, remember_choice
 from servers import (
     JPEG,
     MASK,
@@ -35,6 +36,12 @@ from edgesegd.bench.naive import NaivePipeline
 from edgesegd.engine.runtime import load_runtime
 
 IDLE_SECONDS = 3.0
+EDGESEGD = {
+    "edgesegd": (),
+    "edgesegd, pinned to latency": ("--optimize=latency",),
+    "edgesegd, pinned to throughput": ("--optimize=throughput",),
+}
+"""Its flags, by name."""
 
 
 def start_all(stack: contextlib.ExitStack, folder: Path) -> list[Server]:
@@ -46,8 +53,9 @@ def start_all(stack: contextlib.ExitStack, folder: Path) -> list[Server]:
     (folder / JPEG).write_bytes(inputs.jpeg)
     (folder / MASK).write_bytes(mask)
     servers: list[Server] = []
-    for optimize in ("latency", "throughput"):
-        servers.append(Edgesegd(optimize, inputs, mask))
+    flags = remember_choice(inputs, folder)
+    for name, pinned in EDGESEGD.items():
+        servers.append(Edgesegd(name, [*flags, *pinned], mask, folder))
         stack.callback(servers[-1].close)
     for peer in PEERS:
         if not installed(peer):
@@ -62,13 +70,12 @@ def start_all(stack: contextlib.ExitStack, folder: Path) -> list[Server]:
 
 
 def measure(servers: list[Server], rounds: int, frames: int) -> dict[str, list[float]]:
-    """Frames a second of each server, by round; the first round warms up and is left out."""
+    """Frames a second of each server, by round."""
     found: dict[str, list[float]] = {server.name: [] for server in servers}
-    for number in range(rounds + 1):
+    for _ in range(rounds):
         for server in servers:
-            per_second = server.frames_per_second(frames)
-            if number:
-                found[server.name].append(per_second)
+            server.frames_per_second(frames)  # to warm up, and for edgesegd to find what is asked
+            found[server.name].append(server.frames_per_second(frames))
     return found
 
 
@@ -88,7 +95,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="rounds counted (default: 7)")
-    parser.add_argument("--frames", type=int, default=200, help="frames a round (default: 200)")
+    parser.add_argument("--frames", type=int, default=300, help="frames a round (default: 300)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there, too")
     args = parser.parse_args()
     with contextlib.ExitStack() as stack:
@@ -97,18 +104,20 @@ def main() -> None:
         found = measure(servers, args.rounds, args.frames)
         held = {server.name: memory(server.pid) for server in servers}
         print(f"waiting, all together take {idle_cores(servers):.1%} of a core")
-    latency, throughput, *peers = found.values()
+    ours = list(EDGESEGD)
+    default = found[ours[0]]
+    peers = [per_second for name, per_second in found.items() if name not in ours]
     for (name, per_second), bytes_held in zip(found.items(), held.values(), strict=True):
-        ratios = [one / two for one, two in zip(per_second, latency, strict=True)]
+        ratios = [one / two for one, two in zip(per_second, default, strict=True)]
         print(
-            f"{name:>26}: {statistics.median(per_second):6.1f} frames/s, {told(ratios)} times "
+            f"{name:>30}: {statistics.median(per_second):6.1f} frames/s, {told(ratios)} times "
             f"the first; {bytes_held / 1e6:.0f} MB"
         )
     if peers:
         best = [max(of_round) for of_round in zip(*peers, strict=True)]
-        for name, ours in (("latency", latency), ("throughput", throughput)):
-            ratios = [one / two for one, two in zip(ours, best, strict=True)]
-            print(f"frames/s ratio edgesegd, {name} / best peer: {told(ratios)}")
+        for name in ours:
+            ratios = [one / two for one, two in zip(found[name], best, strict=True)]
+            print(f"frames/s, {name} / best peer: {told(ratios)}")
     if args.json:
         args.json.write_text(json.dumps({"frames/s": found, "bytes": held}))
 
