@@ -19,7 +19,7 @@ from pathlib import Path
 from inputs import load_inputs, remember_choice
 from load import Load, median
 
-from edgesegd.launch import LaunchedDaemon
+from edgesegd.bench.launch import LaunchedDaemon
 
 SETTINGS = ("latency", "throughput", "auto")
 AIM = 0.95

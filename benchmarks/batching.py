@@ -8,9 +8,9 @@ import time
 
 from inputs import load_inputs
 
-from edgesegd.core.model.content import content_to_run
-from edgesegd.core.model.spec import ModelSpec
-from edgesegd.engine.runtime import Runtime, load_runtime
+from edgesegd.engine.runtimes.runtime import Runtime, load_runtime
+from edgesegd.models.content import content_to_run
+from edgesegd.models.spec import ModelSpec
 
 ROUNDS, INVOKES = 7, 15
 

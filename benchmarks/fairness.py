@@ -15,8 +15,8 @@ from inputs import load_inputs
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.bench.inputs import Inputs
+from edgesegd.bench.launch import LaunchedDaemon
 from edgesegd.bench.streams import TimedStream
-from edgesegd.launch import LaunchedDaemon
 
 FPS = 5.0
 

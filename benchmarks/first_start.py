@@ -19,8 +19,8 @@ from pathlib import Path
 from inputs import load_inputs
 from load import Load, median
 
-from edgesegd.core.threads import count_cores
-from edgesegd.launch import LaunchedDaemon
+from edgesegd.bench.launch import LaunchedDaemon
+from edgesegd.board.threads import count_cores
 
 CLIENTS = (0, 1, 4)
 OURS = "a first start"

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from edgesegd.bench.inputs import Inputs, drawn_inputs, pictured_inputs
-from edgesegd.core.model.reading import read_model
-from edgesegd.core.model.store import resolve_model
+from edgesegd.models.catalogue.store import resolve_model
+from edgesegd.models.reading import read_model
 
 REAL_MODEL = "models/deeplabv3_257_mv_gpu.tflite"
 REAL_PICTURE = "images/cat_720p.jpg"

@@ -18,8 +18,8 @@ from pathlib import Path
 from inputs import load_inputs, remember_choice
 
 from edgesegd.bench.asked_process import AskedProcess
-from edgesegd.core.threads import count_cores
-from edgesegd.launch import LaunchedDaemon
+from edgesegd.bench.launch import LaunchedDaemon
+from edgesegd.board.threads import count_cores
 
 NAIVE_LOOP = Path(__file__).with_name("naive_loop.py")
 SHIPPED_CLIENT = Path(__file__).with_name("shipped_client.py")

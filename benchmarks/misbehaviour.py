@@ -23,11 +23,11 @@ from rich.table import Table
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.bench.inputs import Inputs
+from edgesegd.bench.launch import LaunchedDaemon
 from edgesegd.bench.wire import async_stub
-from edgesegd.core.delegates.selection import Selection
-from edgesegd.core.delegates.spec import DelegateSpec, parse_delegate
-from edgesegd.core.model.pair import find_pair
-from edgesegd.launch import LaunchedDaemon
+from edgesegd.delegates.selection import Selection
+from edgesegd.delegates.spec import DelegateSpec, parse_delegate
+from edgesegd.models.pair import find_pair
 from edgesegd.probe.choice import Chooser
 from edgesegd.probe.memory import Remembered
 

@@ -19,9 +19,9 @@ from inputs import load_inputs
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.bench.inputs import Inputs
+from edgesegd.bench.launch import LaunchedDaemon
 from edgesegd.bench.memory import resident
 from edgesegd.bench.streams import OneInFlight, TimedStream, frames_per_second
-from edgesegd.launch import LaunchedDaemon
 
 OVERLOAD = 3.0
 FRAMES_EACH = 75

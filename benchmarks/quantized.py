@@ -26,9 +26,9 @@ def measure(model: Path, way: str, threads: int, invokes: int) -> None:
     """Print the median seconds of an invoke in this environment."""
     import time  # noqa: PLC0415 # of the child only
 
-    from edgesegd.core.model.reading import read_model  # noqa: PLC0415
-    from edgesegd.engine.interpreter import load_on_cpu  # noqa: PLC0415
-    from edgesegd.engine.runtime import load_runtime  # noqa: PLC0415
+    from edgesegd.engine.runtimes.interpreter import load_on_cpu  # noqa: PLC0415
+    from edgesegd.engine.runtimes.runtime import load_runtime  # noqa: PLC0415
+    from edgesegd.models.reading import read_model  # noqa: PLC0415
 
     runtime = load_runtime("auto")
     if way == "daemon":

@@ -8,8 +8,8 @@ import statistics
 
 from inputs import load_inputs
 
+from edgesegd.bench.launch import LaunchedDaemon
 from edgesegd.bench.recovery import seconds_to_recover
-from edgesegd.launch import LaunchedDaemon
 
 
 def main() -> None:

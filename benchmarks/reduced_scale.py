@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,20 +22,22 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from edgesegd.core import picture_file, preprocess
-from edgesegd.core.codec import Picture, decode_frame
-from edgesegd.core.delegates.spec import DelegateSpec
 from edgesegd.core.frame import FrameFormat, FrameSpec
-from edgesegd.core.geometry import fit
-from edgesegd.core.mask import mask_reader, read_mask
-from edgesegd.core.model.reading import read_model
-from edgesegd.core.model.store import resolve_model
 from edgesegd.core.options import ResizePolicy, ResultOptions
-from edgesegd.core.preprocess import Pixels, Preprocessor, resize_picture
-from edgesegd.core.reduced_scale import ReducedScale
-from edgesegd.core.scenes import draw_scene
-from edgesegd.engine.load import load_model
-from edgesegd.engine.runtime import load_runtime
+from edgesegd.delegates.spec import DelegateSpec
+from edgesegd.engine.runtimes.load import load_model
+from edgesegd.engine.runtimes.runtime import load_runtime
+from edgesegd.imaging import picture_file, preprocess
+from edgesegd.imaging.codec import Picture, decode_frame
+from edgesegd.imaging.geometry import fit
+from edgesegd.imaging.mask import mask_reader, read_mask
+from edgesegd.imaging.preprocess import Pixels, Preprocessor, resize_picture
+from edgesegd.imaging.reduced_scale import ReducedScale
+from edgesegd.models.catalogue.store import resolve_model
+from edgesegd.models.reading import read_model
+
+sys.path.append(str(Path(__file__).parents[1] / "training"))
+from scenes import draw_scene
 
 WHOLE = 1e9
 """Enough is never reached: the JPEG is decoded as it is."""

@@ -15,7 +15,7 @@ import psutil
 from edgeseg_client import Client
 from edgesegd.bench.asked_process import AskedProcess
 from edgesegd.bench.inputs import Inputs
-from edgesegd.launch import LaunchedDaemon
+from edgesegd.bench.launch import LaunchedDaemon
 
 PEERS = ("mlserver", "pytriton", "litserve")
 IN_FLIGHT = 4

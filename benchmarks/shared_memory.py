@@ -15,8 +15,8 @@ import tempfile
 
 from inputs import load_inputs
 
+from edgesegd.bench.launch import LaunchedDaemon
 from edgesegd.bench.memory import measure_shared
-from edgesegd.launch import LaunchedDaemon
 
 
 def main() -> None:

@@ -18,8 +18,8 @@ from inputs import load_inputs
 
 from edgeseg_client import AsyncClient, EdgesegClientError
 from edgesegd.bench.inputs import Inputs
+from edgesegd.bench.launch import LaunchedDaemon
 from edgesegd.bench.memory import resident
-from edgesegd.launch import LaunchedDaemon
 
 LENT = "edgeseg_shared_memory_bytes "
 

@@ -14,8 +14,8 @@ from inputs import load_inputs
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.bench.inputs import Inputs
+from edgesegd.bench.launch import LaunchedDaemon
 from edgesegd.bench.wire import async_stub
-from edgesegd.launch import LaunchedDaemon
 
 PROBE_SECONDS = 120.0
 

@@ -33,7 +33,7 @@ from servers import (
 )
 
 from edgesegd.bench.naive import NaivePipeline
-from edgesegd.engine.runtime import load_runtime
+from edgesegd.engine.runtimes.runtime import load_runtime
 
 IDLE_SECONDS = 3.0
 EDGESEGD = {

@@ -15,15 +15,15 @@ import numpy as np
 from inputs import load_inputs
 from PIL import Image
 
-from edgesegd.core.codec import Picture
-from edgesegd.core.geometry import fit
-from edgesegd.core.labels import Labels
-from edgesegd.core.mask import mask_reader
-from edgesegd.core.model.spec import ModelSpec
 from edgesegd.core.options import ResizePolicy
-from edgesegd.core.preprocess import Preprocessor, resize_picture
-from edgesegd.engine.interpreter import load_on_cpu
-from edgesegd.engine.runtime import load_runtime
+from edgesegd.engine.runtimes.interpreter import load_on_cpu
+from edgesegd.engine.runtimes.runtime import load_runtime
+from edgesegd.imaging.codec import Picture
+from edgesegd.imaging.geometry import fit
+from edgesegd.imaging.labels import Labels
+from edgesegd.imaging.mask import mask_reader
+from edgesegd.imaging.preprocess import Preprocessor, resize_picture
+from edgesegd.models.spec import ModelSpec
 
 
 class Way:

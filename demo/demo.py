@@ -29,8 +29,10 @@ from PIL import Image  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.progress import track  # noqa: E402
 
-from edgesegd.core.scenes import draw_clip  # noqa: E402
-from edgesegd.launch import LaunchedDaemon  # noqa: E402
+from edgesegd.bench.launch import LaunchedDaemon  # noqa: E402
+
+sys.path.append(str(Path(__file__).parents[1] / "training"))
+from scenes import draw_clip  # noqa: E402
 
 CLIPS = (3, 7, 11, 20)
 """Seeds of the scenes; the built-in model was trained on others."""

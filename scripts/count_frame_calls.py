@@ -23,7 +23,7 @@ from pathlib import Path
 from PIL import Image
 
 from edgeseg_client import Client, Frame
-from edgesegd.launch import LaunchedDaemon
+from edgesegd.bench.launch import LaunchedDaemon
 
 FRAMES = 7
 WARM_UP_FRAMES = 8

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from scenes import draw_scene
 
 import edgeseg_client  # noqa: F401 # before gRPC, whose handlers of forks crash forked tests
-from edgesegd.core.scenes import draw_scene
 
 pytest_plugins = ["support.fake_delegate", "support.leftovers"]
 

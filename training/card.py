@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgesegd.core.scenes import CLASSES, PALETTE
+from scenes import CLASSES, PALETTE
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ Written by `training/train.py` together with the model; change the script, not t
 
 `scenes.tflite` ships with edgesegd and serves where no model is given, so that the daemon, its
 demo and its tests work on a fresh, offline machine. It knows {things}
-as `edgesegd.core.scenes` draws them.
+as `training/scenes` draws them.
 
 ## Limits
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-
-from edgesegd.core.scenes import Scene, draw_scene
+from scenes import Scene, draw_scene
 
 TRAINING_SEEDS = 1_000_000
 """The first seed that training may use; all below are kept for measuring and for pictures."""

@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 from data import stretch
-
-from edgesegd.core.scenes import draw_scene
+from scenes import draw_scene
 
 
 def confusion(

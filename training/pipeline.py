@@ -11,8 +11,7 @@ from evaluate import confusion, iou
 from export import count_macs, export
 from learn import train
 from network import SIDE, build
-
-from edgesegd.core.scenes import CLASSES
+from scenes import CLASSES
 
 _HELD_OUT = (((640, 480), 400), ((1280, 720), 100), ((480, 480), 100), ((480, 640), 100))
 """Sizes of measured scenes and how many of each, from seed 0 on."""

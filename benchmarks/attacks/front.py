@@ -9,8 +9,8 @@ import threading
 import urllib.request
 from pathlib import Path
 
+from edgesegd.bench.launch import LaunchedDaemon
 from edgesegd.bench.memory import resident
-from edgesegd.launch import LaunchedDaemon
 
 EVERY_SECONDS = 0.05
 LOST = re.compile(r"^edgeseg_engine_restarts_total\{.*\} (\S+)$", re.MULTILINE)

@@ -13,7 +13,7 @@ from attacks.front import Front
 from attacks.good_client import GoodClient
 from attacks.memory_limit import MemoryLimit
 from attacks.target import Attack, Seen, Target
-from edgesegd.launch import LaunchedDaemon
+from edgesegd.bench.launch import LaunchedDaemon
 
 FIRST_ANSWER_SECONDS = 30.0
 WARM_UP_SECONDS = 2.0

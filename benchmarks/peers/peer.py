@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgesegd.bench.naive import NaivePipeline
-from edgesegd.core.model.reading import read_model
+from edgesegd.models.reading import read_model
 
 READY_SECONDS = 60.0
 

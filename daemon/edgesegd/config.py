@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from edgesegd.core.delegates.spec import DelegateSpec, parse_delegate
+from edgesegd.board.threads import LARGEST_THREADS
 from edgesegd.core.errors import ConfigError
-from edgesegd.core.model.store import default_data_dir
-from edgesegd.core.regular_file import read_regular_file, say_why
-from edgesegd.core.threads import LARGEST_THREADS
+from edgesegd.delegates.spec import DelegateSpec, parse_delegate
+from edgesegd.files.regular import read_regular_file, say_why
+from edgesegd.models.catalogue.store import default_data_dir
 
 ENV_PREFIX = "EDGESEG_"
 NOT_OPTIONS = ("CONFIG", "SERVER", "TOKEN", "CA", "SHARED", "SWIFTSHADER")

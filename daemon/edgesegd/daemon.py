@@ -15,8 +15,18 @@ import grpc.aio
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
-from edgesegd.allocator import HeapTrimmer
-from edgesegd.board_memory import (
+from edgesegd.api.admission import Admission
+from edgesegd.api.first_message import FirstMessages
+from edgesegd.api.listening import UNIX, is_loopback, listen, split_address
+from edgesegd.api.mapped_regions import Regions
+from edgesegd.api.memory_guard import MemoryGuard
+from edgesegd.api.regions import SUFFIX, Lending
+from edgesegd.api.v1.info import server_info
+from edgesegd.api.v1.names import SERVICE_NAME
+from edgesegd.api.v1.service import SegmentationService
+from edgesegd.board.allocator import HeapTrimmer
+from edgesegd.board.descriptors import DescriptorReserve
+from edgesegd.board.memory import (
     board_memory,
     default_frame_bytes,
     default_frame_pixels,
@@ -24,44 +34,34 @@ from edgesegd.board_memory import (
     free_memory,
     private_memory,
 )
+from edgesegd.board.threads import count_cores
 from edgesegd.config import Config
-from edgesegd.core.delegates.selection import Selection
-from edgesegd.core.delegates.spec import Choice, DelegateSpec
 from edgesegd.core.errors import EngineStartFailed, InternalFault
 from edgesegd.core.frame import FrameLimits
-from edgesegd.core.messages import EngineSetup
-from edgesegd.core.model.pair import find_pair
-from edgesegd.core.model.reading import read_model
-from edgesegd.core.model.store import resolve_model
-from edgesegd.core.region import why_not_available
-from edgesegd.core.threads import count_cores
-from edgesegd.core.trial import SOFTWARE_ADAPTER
-from edgesegd.descriptors import DescriptorReserve
-from edgesegd.edges.admission import Admission
-from edgesegd.edges.desk import Desk
-from edgesegd.edges.engine_state import EngineState
-from edgesegd.edges.fair_limit import FairLimit
-from edgesegd.edges.first_message import FirstMessages
-from edgesegd.edges.health import Health
-from edgesegd.edges.info import server_info
-from edgesegd.edges.lending import SUFFIX, Lending
-from edgesegd.edges.listening import UNIX, is_loopback, listen, split_address
-from edgesegd.edges.memory_guard import MemoryGuard
-from edgesegd.edges.metrics import Metrics
-from edgesegd.edges.metrics_server import MetricsServer
-from edgesegd.edges.names import SERVICE_NAME
-from edgesegd.edges.regions import Regions
-from edgesegd.edges.service import SegmentationService
-from edgesegd.edges.systemd import Notifier
-from edgesegd.link.fleet import Fleet
-from edgesegd.link.ladder import Ladder
-from edgesegd.link.link import EngineLink
-from edgesegd.link.replicas import Replicas, plan_replicas
-from edgesegd.link.succession import Succession
-from edgesegd.link.supervisor import Supervisor
+from edgesegd.delegates.selection import Selection
+from edgesegd.delegates.spec import Choice, DelegateSpec
+from edgesegd.ipc.messages import EngineSetup
+from edgesegd.ipc.region import why_not_available
+from edgesegd.ipc.trial_messages import SOFTWARE_ADAPTER
+from edgesegd.models.catalogue.store import resolve_model
+from edgesegd.models.pair import find_pair
+from edgesegd.models.reading import read_model
+from edgesegd.observability.engine_state import EngineState
+from edgesegd.observability.health import Health
+from edgesegd.observability.metrics import Metrics
+from edgesegd.observability.metrics_server import MetricsServer
+from edgesegd.observability.sd_notify import Notifier
 from edgesegd.probe.choice import Chooser
 from edgesegd.probe.upkeep import ChoiceUpkeep
-from edgesegd.scheduler.scheduler import Scheduler
+from edgesegd.scheduling.fair_limit import FairLimit
+from edgesegd.scheduling.scheduler import Scheduler
+from edgesegd.serving.data_plane import Desk
+from edgesegd.supervision.delegate_ranking import Ladder
+from edgesegd.supervision.engine_pool import Fleet
+from edgesegd.supervision.engine_process import EngineLink
+from edgesegd.supervision.failover import Succession
+from edgesegd.supervision.replicas import Replicas, plan_replicas
+from edgesegd.supervision.supervisor import Supervisor
 from edgesegd.version import __version__
 
 log = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ class Daemon:
         self._many = config.optimize == "throughput"
         self._scheduler = Scheduler()
         self._metrics = Metrics(CollectorRegistry(), self._model)
-        self._health = Health(self._model.name)
+        self._health = Health(SERVICE_NAME, self._model.name)
         self._engine = EngineState(self._metrics, self._health)
         self._heap = HeapTrimmer(also=self._engine.give_back_memory)
         frames = self._limit("frames", held // 2, "bytes of frames that wait")
@@ -141,6 +141,7 @@ class Daemon:
         self._admission = Admission(
             limit=self._limit("calls", config.max_calls, "calls"),
             first_messages=FirstMessages(config.message_seconds),
+            large_messages=(f"/{SERVICE_NAME}/",),
             on_call=self._heap.used,
         )
         self._guard = MemoryGuard(

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.core.model.reading import read_model
-from edgesegd.engine.runtime import load_runtime
+from edgesegd.engine.runtimes.runtime import load_runtime
+from edgesegd.models.reading import read_model
 from support.calls import every, frames, segment
 from support.running_daemon import Launch, RunningDaemon
 

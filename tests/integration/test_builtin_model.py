@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scenes import CLASSES, draw_scene
 
-from edgesegd.core.model.store import BUILTIN, resolve_model
-from edgesegd.core.scenes import CLASSES, draw_scene
+from edgesegd.models.catalogue.store import BUILTIN, resolve_model
 from support.calls import every, frames, segment
 from support.running_daemon import RunningDaemon
 

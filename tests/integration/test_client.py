@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 from PIL import Image
+from scenes import CLASSES, draw_scene
 
 from edgeseg_client import Client, InvalidRequest
-from edgesegd.core.scenes import CLASSES, draw_scene
 from support.running_daemon import RunningDaemon
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.core.model.store import BUILTIN, resolve_model
+from edgesegd.models.catalogue.store import BUILTIN, resolve_model
 from support.calls import every, frames, segment, segment_in_step, stub
 from support.running_daemon import RunningDaemon
 

@@ -9,9 +9,9 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from scenes import CLASSES
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.core.scenes import CLASSES
 from edgesegd.version import __version__
 from support.calls import every, frames, segment, stub
 from support.running_daemon import RunningDaemon

@@ -13,8 +13,8 @@ import pytest
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg.v1 import segmentation_pb2_grpc as pb_grpc
 from edgeseg_client import Client, Overloaded
-from edgesegd.descriptors import ENOUGH
-from edgesegd.engine.oom import ENGINES
+from edgesegd.board.descriptors import ENOUGH
+from edgesegd.engine.guard.oom import ENGINES
 from support.calls import every, frames, segment, stub
 from support.running_daemon import RunningDaemon
 

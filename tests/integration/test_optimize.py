@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.core.threads import count_cores
+from edgesegd.board.threads import count_cores
 from support.calls import every, frames, segment
 from support.running_daemon import RunningDaemon
 

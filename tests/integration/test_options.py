@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from pycocotools import mask as coco
+from scenes import CLASSES
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.core.scenes import CLASSES
 from support.calls import every, frames, segment, stub
 from support.running_daemon import RunningDaemon
 

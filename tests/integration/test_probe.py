@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.core.threads import thread_cap
+from edgesegd.board.threads import thread_cap
 from support.calls import every, frames, segment
 from support.running_daemon import RunningDaemon
 

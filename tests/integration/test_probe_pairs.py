@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from edgesegd.core.model.pair import find_pair
-from edgesegd.core.model.reading import read_model
+from edgesegd.models.pair import find_pair
+from edgesegd.models.reading import read_model
 from edgesegd.probe.candidates import Candidate, find_candidates
 from edgesegd.probe.probe import probe
 from edgesegd.probe.report import Finding, Verdict, ranking

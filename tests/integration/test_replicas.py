@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.core.threads import count_cores
+from edgesegd.board.threads import count_cores
 from support.calls import every, stub
 from support.running_daemon import RunningDaemon
 

@@ -7,17 +7,17 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.api.admission import Admission
+from edgesegd.api.first_message import FirstMessages
+from edgesegd.api.mapped_regions import Regions
+from edgesegd.api.v1.service import SegmentationService
 from edgesegd.core.frame import FrameLimits
-from edgesegd.core.model.reading import read_model
-from edgesegd.core.model.store import BUILTIN, resolve_model
-from edgesegd.edges.admission import Admission
-from edgesegd.edges.desk import Desk
-from edgesegd.edges.fair_limit import FairLimit
-from edgesegd.edges.first_message import FirstMessages
-from edgesegd.edges.metrics import Metrics
-from edgesegd.edges.regions import Regions
-from edgesegd.edges.service import SegmentationService
-from edgesegd.scheduler.scheduler import Scheduler
+from edgesegd.models.catalogue.store import BUILTIN, resolve_model
+from edgesegd.models.reading import read_model
+from edgesegd.observability.metrics import Metrics
+from edgesegd.scheduling.fair_limit import FairLimit
+from edgesegd.scheduling.scheduler import Scheduler
+from edgesegd.serving.data_plane import Desk
 from support.calls import stub
 
 
@@ -44,6 +44,7 @@ async def test_a_stream_without_a_first_message_ends_with_deadline_exceeded(
     admission = Admission(
         limit=FairLimit(1, "calls"),
         first_messages=FirstMessages(0.05),
+        large_messages=(),
         on_call=lambda: None,
     )
     server = grpc.aio.server(interceptors=[admission])

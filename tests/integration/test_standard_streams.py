@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.core.model.store import resolve_model
+from edgesegd.models.catalogue.store import resolve_model
 from support.calls import every, frames, segment, stub
 from support.running_daemon import RunningDaemon
 

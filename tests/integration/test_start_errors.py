@@ -80,7 +80,7 @@ def test_serve_exits_with_5_for_an_unknown_model_name() -> None:
 
 @pytest.mark.parametrize("keep", [0, 7, 1000, 0.5, 0.99, -1])
 def test_serve_exits_with_6_for_a_truncated_model(tmp_path: Path, keep: float) -> None:
-    from edgesegd.core.model.store import resolve_model
+    from edgesegd.models.catalogue.store import resolve_model
 
     whole = resolve_model("builtin", tmp_path).read_bytes()
     length = int(keep * len(whole)) if isinstance(keep, float) else keep

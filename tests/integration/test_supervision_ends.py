@@ -11,7 +11,7 @@ import pytest
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.config import Config
 from edgesegd.daemon import EXIT_FAILED, Daemon
-from edgesegd.link.fleet import Fleet
+from edgesegd.supervision.engine_pool import Fleet
 from support.calls import every, frames, stub
 
 

@@ -11,20 +11,20 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from edgesegd.child import Child
-from edgesegd.core.delegates.spec import Choice, DelegateSpec
 from edgesegd.core.errors import EngineFailed, EngineStartFailed, Expired, NoEngine
 from edgesegd.core.frame import FrameFormat, FrameSpec
 from edgesegd.core.options import ResultOptions
-from edgesegd.link.dispatcher import MAX_TRIES
-from edgesegd.link.ladder import Ladder
-from edgesegd.link.link import EngineLink
-from edgesegd.link.succession import GIVE_UP_AFTER, Succession
-from edgesegd.link.supervisor import Supervisor
-from edgesegd.scheduler.answer import Answer
-from edgesegd.scheduler.job import Job
-from edgesegd.scheduler.lane import Lane, Overflow
-from edgesegd.scheduler.scheduler import Scheduler
+from edgesegd.delegates.spec import Choice, DelegateSpec
+from edgesegd.ipc.child import Child
+from edgesegd.scheduling.answer import Answer
+from edgesegd.scheduling.job import Job
+from edgesegd.scheduling.lane import Lane, Overflow
+from edgesegd.scheduling.scheduler import Scheduler
+from edgesegd.supervision.delegate_ranking import Ladder
+from edgesegd.supervision.dispatcher import MAX_TRIES
+from edgesegd.supervision.engine_process import EngineLink
+from edgesegd.supervision.failover import GIVE_UP_AFTER, Succession
+from edgesegd.supervision.supervisor import Supervisor
 from support.builtin_engine import builtin_setup
 
 

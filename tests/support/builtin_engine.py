@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgesegd.core.delegates.spec import Choice
-from edgesegd.core.messages import EngineSetup
-from edgesegd.core.model.reading import read_model
-from edgesegd.core.model.store import resolve_model
+from edgesegd.delegates.spec import Choice
+from edgesegd.ipc.messages import EngineSetup
+from edgesegd.models.catalogue.store import resolve_model
+from edgesegd.models.reading import read_model
 
 
 def builtin_setup(choice: Choice, *, slots: int) -> EngineSetup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgesegd.core.model.spec import ClassSpec, ModelSpec, OutputKind, TensorSpec
+from edgesegd.models.spec import ClassSpec, ModelSpec, OutputKind, TensorSpec
 
 Three = tuple[float, float, float]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgesegd.core.delegates.selection import Selection
-from edgesegd.core.delegates.spec import DelegateSpec, parse_delegate
-from edgesegd.core.model.pair import find_pair
-from edgesegd.core.model.reading import read_model
-from edgesegd.core.model.store import resolve_model
+from edgesegd.delegates.selection import Selection
+from edgesegd.delegates.spec import DelegateSpec, parse_delegate
+from edgesegd.models.catalogue.store import resolve_model
+from edgesegd.models.pair import find_pair
+from edgesegd.models.reading import read_model
 from edgesegd.probe.choice import Chooser
 from edgesegd.probe.memory import Remembered
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from edgesegd.launch import LaunchedDaemon
+from edgesegd.bench.launch import LaunchedDaemon
 
 
 class RunningDaemon(LaunchedDaemon):

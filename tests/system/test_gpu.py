@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.core.model.reading import read_model
+from edgesegd.models.reading import read_model
 from support.calls import every, frames, segment
 from support.running_daemon import RunningDaemon
 from support.upsampling_model import Head, upsampling_model

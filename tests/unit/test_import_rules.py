@@ -1,4 +1,4 @@
-"""Imports flow one way: cli, daemon, edges, scheduler and link, core; and engine, probe, core."""
+"""Imports flow one way, and the walls are folders."""
 
 from __future__ import annotations
 
@@ -16,59 +16,60 @@ DAEMON = PROJECT / "daemon"
 CLIENTS = PROJECT / "clients"
 
 LAYERS = {
-    "core": {"core"},
-    "scheduler": {"scheduler", "core"},
-    "awake": {"awake"},
-    "child": {"child"},
-    "tasks": {"tasks"},
-    "logs": {"logs"},
-    "descriptors": {"descriptors"},
-    "link": {"link", "scheduler", "child", "awake", "descriptors", "core"},
-    "edges": {"edges", "scheduler", "link", "tasks", "allocator", "core", "version"},
-    "engine": {"engine", "core"},
-    "probe": {"probe", "child", "awake", "core"},
-    "bench": {"bench", "engine", "launch", "core"},
-    "config": {"config", "core"},
+    "core": set(),
+    "files": set(),
+    "version": set(),
+    "delegates": {"core"},
+    "board": {"core"},
+    "models": {"delegates", "files", "core"},
+    "ipc": {"delegates", "core"},
+    "imaging": {"models", "core"},
+    "engine": {"imaging", "models", "delegates", "ipc", "board", "core"},
+    "probe": {"models", "delegates", "ipc", "board", "files", "core"},
+    "scheduling": {"ipc", "core"},
+    "supervision": {"scheduling", "delegates", "ipc", "board", "core"},
+    "serving": {"scheduling", "ipc", "models", "core", "api", "observability"},
+    "api": {"serving", "scheduling", "models", "ipc", "board", "core", "version"},
+    "observability": {"api", "supervision", "models", "ipc", "core", "version"},
+    "bench": {"engine", "models", "board", "core"},
+    "config": {"models", "delegates", "files", "board", "core"},
     "daemon": {
-        *("daemon", "edges", "link", "scheduler", "probe", "allocator", "board_memory"),
-        *("descriptors", "core", "config", "version"),
+        *("api", "observability", "serving", "scheduling", "supervision", "probe", "models"),
+        *("delegates", "ipc", "board", "core", "config", "version"),
     },
-    "allocator": {"allocator"},
-    "board_memory": {"board_memory"},
     "cli": {
-        "cli",
-        "allocator",
-        "descriptors",
-        "logs",
-        "bench",
-        "daemon",
-        "probe",
-        "config",
-        "core",
-        "version",
+        *("daemon", "bench", "probe", "config", "models", "delegates", "observability", "board"),
+        *("core", "version"),
     },
-    "launch": {"launch", "core"},
-    "version": {"version"},
     "__main__": {"cli"},
     "__init__": {"version"},
 }
-"""Each part of the daemon, and those that it may import."""
+"""Each folder of the daemon, and the others that it may import."""
+
+FOLDERS_WITHIN = {
+    "api.v1": {"api"},
+    "api": set(),
+    "models.tflite": {"models"},
+    "models.catalogue": {"models"},
+    "engine.runtimes": set(),
+    "engine.guard": {"engine.runtimes"},
+}
+"""Folders within one, and what they may import of those beside or around them."""
 
 PACKAGES = {
+    "api": {"google", "grpc"},
+    "api.v1": {"edgeseg", "google", "grpc"},
     "bench": {"edgeseg", "grpc", "numpy", "PIL"},
     "cli": {"rich"},
-    "core": {"numpy", "PIL"},
-    "edges": {"edgeseg", "google", "grpc", "grpc_health", "prometheus_client"},
+    "daemon": {"grpc", "grpc_reflection", "prometheus_client"},
     "engine": {"numpy", "PIL"},
-    "daemon": {"edgeseg", "grpc", "grpc_reflection", "prometheus_client"},
+    "engine.guard": {"numpy"},
+    "engine.runtimes": {"numpy"},
+    "imaging": {"numpy", "PIL"},
+    "serving": {"edgeseg"},
+    "observability": {"grpc", "grpc_health", "prometheus_client"},
 }
-"""Each part of the daemon, and what it may import that is not Python's own."""
-
-PIXELS = {
-    *("codec", "yuv", "preprocess", "axis", "labels", "upsample", "mask", "resample", "encode"),
-    *("scenes", "picture_file"),
-}
-"""The parts of core that know arrays and pictures; only the engine may import them."""
+"""Each folder of the daemon, and what it may import that is not Python's own."""
 
 RUNTIMES = ("ai_edge_litert", "tflite_runtime")
 
@@ -100,8 +101,15 @@ EDGESEGD = modules(DAEMON)
 
 
 def part(module: str) -> str:
-    """The part of the daemon that a module belongs to."""
+    """The part of the daemon that a module belongs to: a folder, or a file beside the folders."""
     return module.split(".")[1] if "." in module else "__init__"
+
+
+def folder(module: str) -> str:
+    """The folder of a module, by the names from the daemon's own folder on: `api.v1`."""
+    path = EDGESEGD[module]
+    parent = path.parent if path.parent != DAEMON / "edgesegd" else path.with_suffix("")
+    return ".".join(parent.relative_to(DAEMON / "edgesegd").parts)
 
 
 def packages(path: Path) -> set[str]:
@@ -132,31 +140,41 @@ def test_every_part_of_the_daemon_has_its_place() -> None:
 @pytest.mark.parametrize("module", EDGESEGD)
 def test_imports_of_the_daemon_flow_one_way(module: str) -> None:
     ours = {name for name in imports(EDGESEGD[module]) if name in EDGESEGD} - {"edgesegd"}
-    against = {name for name in ours if part(name) not in LAYERS[part(module)]}
-    assert not against
+    allowed = LAYERS[part(module)] | {part(module)}
+    assert not {name for name in ours if part(name) not in allowed}
+
+
+@pytest.mark.parametrize("module", [name for name in EDGESEGD if folder(name) in FOLDERS_WITHIN])
+def test_folders_within_a_folder_have_walls_too(module: str) -> None:
+    own, around = folder(module), part(module)
+    beside = {
+        folder(name)
+        for name in imports(EDGESEGD[module])
+        if name in EDGESEGD and part(name) == around
+    }
+    # Importing a module in a folder runs the folder's __init__, which holds nothing.
+    assert beside - {own} <= FOLDERS_WITHIN[own] | {around} - ({around} & {own})
 
 
 @pytest.mark.parametrize("module", EDGESEGD)
-def test_each_part_imports_only_its_packages(module: str) -> None:
+def test_each_folder_imports_only_its_packages(module: str) -> None:
     foreign = packages(EDGESEGD[module]) - {"edgesegd", "__future__"}
-    assert foreign <= PACKAGES.get(part(module), set())
+    assert foreign <= PACKAGES.get(folder(module), set())
 
 
-@pytest.mark.parametrize("module", [name for name in EDGESEGD if part(name) == "core"])
-def test_core_imports_no_event_loop(module: str) -> None:
+@pytest.mark.parametrize(
+    "module", [name for name in EDGESEGD if part(name) in ("core", "models", "delegates", "files")]
+)
+def test_what_things_are_needs_no_event_loop(module: str) -> None:
     assert "asyncio" not in imports(EDGESEGD[module])
-
-
-def knows_pixels(module: str) -> bool:
-    return part(module) == "core" and not PIXELS.isdisjoint(module.split(".")[2:3])
 
 
 @pytest.mark.parametrize(
     "module",
-    [name for name in EDGESEGD if part(name) not in ("engine", "bench") and not knows_pixels(name)],
+    [name for name in EDGESEGD if part(name) not in ("engine", "imaging", "bench")],
 )
-def test_the_front_reaches_no_pixels(module: str) -> None:
-    """Nor does the rest of core: numpy and Pillow cost the front 20 MB and its quick start."""
+def test_only_the_engine_reaches_pixels(module: str) -> None:
+    """Numpy and Pillow cost the front 20 MB and its quick start."""
     heavy = {name for name in reached_from(module) if {"numpy", "PIL"} & packages(EDGESEGD[name])}
     assert not heavy
 
@@ -171,16 +189,10 @@ def test_only_the_bench_command_imports_the_measurements() -> None:
     assert done.stdout.strip() == "False"
 
 
-@pytest.mark.parametrize("name", sorted(PIXELS))
-def test_each_exception_for_pixels_is_needed(name: str) -> None:
-    modules = [each for each in EDGESEGD if each.split(".")[1:3] == ["core", name]]
-    assert any({"numpy", "PIL"} & packages(EDGESEGD[each]) for each in modules)
-
-
 def test_the_engine_does_reach_pixels() -> None:
     """Else the test above would find nothing whatever there is."""
     reached = set(reached_from("edgesegd.engine.__main__"))
-    assert {"edgesegd.core.codec", "edgesegd.core.labels"} <= reached
+    assert {"edgesegd.imaging.codec", "edgesegd.imaging.labels"} <= reached
 
 
 @pytest.mark.parametrize("module", EDGESEGD)
@@ -192,7 +204,7 @@ def test_only_one_module_names_the_runtimes(module: str) -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     ]
     named = [each for each in (*texts, *imports(EDGESEGD[module])) if each.startswith(RUNTIMES)]
-    assert bool(named) == (module == "edgesegd.engine.runtime")
+    assert bool(named) == (module == "edgesegd.engine.runtimes.runtime")
 
 
 def test_daemon_and_clients_know_only_the_contract_of_each_other() -> None:

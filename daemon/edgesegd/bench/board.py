@@ -16,12 +16,12 @@ import grpc.aio
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.bench.inputs import Inputs
 from edgesegd.bench.latency import Latency, measure_latency
+from edgesegd.bench.launch import LaunchedDaemon
 from edgesegd.bench.memory import measure_shared, resident
 from edgesegd.bench.recovery import seconds_to_recover
 from edgesegd.bench.streams import OneInFlight, TimedStream, frames_per_second
-from edgesegd.core.threads import count_cores
-from edgesegd.engine.runtime import load_runtime
-from edgesegd.launch import LaunchedDaemon
+from edgesegd.board.threads import count_cores
+from edgesegd.engine.runtimes.runtime import load_runtime
 
 IN_FLIGHT = 4
 SETTLE_SECONDS = 5.0

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from edgesegd.core.model.spec import ModelSpec
-from edgesegd.core.scenes import draw_scene
+from edgesegd.engine.pictures import PICTURES, open_picture
+from edgesegd.models.spec import ModelSpec
 
 SIZE = (1280, 720)
 LARGE = (1920, 1080)
@@ -20,7 +20,7 @@ LARGE = (1920, 1080)
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """A model, a JPEG file, and a picture file that a raw frame is made of; None for a scene."""
+    """A model, a JPEG file, and a picture file that a raw frame is made of; None for a drawing."""
 
     model: ModelSpec
     jpeg: bytes
@@ -30,7 +30,7 @@ class Inputs:
     def raw_frame(self) -> npt.NDArray[np.uint8]:
         """1080 x 1920 x 3."""
         if self.large is None:
-            return draw_scene(7, LARGE).image
+            return np.asarray(open_picture(PICTURES[0]).resize(LARGE))
         with Image.open(self.large) as picture:
             return np.ascontiguousarray(np.asarray(picture.convert("RGB").resize(LARGE)))
 
@@ -38,7 +38,7 @@ class Inputs:
 def drawn_inputs(model: ModelSpec) -> Inputs:
     """A drawn scene for a model."""
     file = io.BytesIO()
-    Image.fromarray(draw_scene(7, SIZE).image).save(file, "JPEG", quality=90)
+    open_picture(PICTURES[0]).resize(SIZE).save(file, "JPEG", quality=90)
     return Inputs(model, file.getvalue(), f"{model.name}, drawn scene")
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from edgesegd.core.model.content import read_content
-from edgesegd.core.model.spec import ModelSpec, OutputKind
-from edgesegd.engine.runtime import load_runtime
+from edgesegd.engine.runtimes.runtime import load_runtime
+from edgesegd.models.content import read_content
+from edgesegd.models.spec import ModelSpec, OutputKind
 
 
 class NaivePipeline:

@@ -17,7 +17,7 @@ from pathlib import Path
 from edgesegd.bench.asked_process import AskedProcess
 from edgesegd.bench.inputs import Inputs
 from edgesegd.bench.naive import NaivePipeline
-from edgesegd.core.model.reading import read_model
+from edgesegd.models.reading import read_model
 
 WAYS = ("naive", "invoke")
 

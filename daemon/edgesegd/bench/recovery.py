@@ -9,9 +9,9 @@ import time
 import grpc.aio
 
 from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.bench.launch import LaunchedDaemon
 from edgesegd.bench.streams import FrameFailed
 from edgesegd.bench.wire import async_stub
-from edgesegd.launch import LaunchedDaemon
 
 
 async def seconds_to_recover(daemon: LaunchedDaemon, jpeg: bytes, frames: int) -> float:

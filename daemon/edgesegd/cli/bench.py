@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from edgesegd.cli.exit_codes import FAILED
 from edgesegd.cli.options import add_options, effective_config
 from edgesegd.core.errors import ConfigError
-from edgesegd.core.model.reading import read_model
-from edgesegd.core.model.store import resolve_model
+from edgesegd.models.catalogue.store import resolve_model
+from edgesegd.models.reading import read_model
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from edgesegd.core.model.spec import ModelSpec, OutputKind, TensorSpec
+from edgesegd.models.spec import ModelSpec, OutputKind, TensorSpec
 
 if TYPE_CHECKING:
     from rich.table import Table

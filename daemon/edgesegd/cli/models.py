@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from edgesegd.cli.model_info import facts_as_json, facts_as_table
 from edgesegd.cli.options import add_options, effective_config
-from edgesegd.core.model.published import downloads
-from edgesegd.core.model.reading import read_model
-from edgesegd.core.model.store import list_models, resolve_model
+from edgesegd.models.catalogue.published import downloads
+from edgesegd.models.catalogue.store import list_models, resolve_model
+from edgesegd.models.reading import read_model
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -74,7 +74,7 @@ def _pull(name: str, data_dir: Path, source: str | None) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn  # noqa: PLC0415
 
-    from edgesegd.core.model.pull import pull  # noqa: PLC0415 - brings the HTTP client with it
+    from edgesegd.models.catalogue.pull import pull  # noqa: PLC0415 - brings the HTTP client with it
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:

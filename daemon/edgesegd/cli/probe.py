@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgesegd.cli.options import add_options, effective_config
-from edgesegd.core.delegates.spec import DelegateSpec
-from edgesegd.core.delegates.table import KNOWN
 from edgesegd.core.errors import ConfigError
-from edgesegd.core.model.pair import find_pair
-from edgesegd.core.model.reading import read_model
-from edgesegd.core.model.spec import ModelSpec
-from edgesegd.core.model.store import resolve_model
+from edgesegd.delegates.spec import DelegateSpec
+from edgesegd.delegates.table import KNOWN
+from edgesegd.models.catalogue.store import resolve_model
+from edgesegd.models.pair import find_pair
+from edgesegd.models.reading import read_model
+from edgesegd.models.spec import ModelSpec
 from edgesegd.probe.candidates import Candidate
 from edgesegd.probe.choice import STEP_SECONDS, Chooser
 from edgesegd.probe.report import Finding, Verdict, count_threads

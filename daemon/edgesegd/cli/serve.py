@@ -6,12 +6,12 @@ import argparse
 import asyncio
 import os
 
-from edgesegd import allocator
+from edgesegd.board import allocator
+from edgesegd.board.descriptors import raise_descriptor_limit
 from edgesegd.cli.options import add_options, effective_config
 from edgesegd.config import Config
 from edgesegd.core.errors import RuntimeMissing
-from edgesegd.descriptors import raise_descriptor_limit
-from edgesegd.logs import set_up_logging
+from edgesegd.observability.logs import set_up_logging
 
 MULTIPROCESS = ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir")
 """Set for other programs of the same environment; the old name counts too."""

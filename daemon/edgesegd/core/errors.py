@@ -1,7 +1,7 @@
 """Everything that can go wrong, by whose fault it is.
 
-`str(error)` is a sentence for the person at fault. How an error is told over gRPC stands in
-`edges.status`, how it ends the process in `cli.exit_codes`.
+`str(error)` is a sentence for the person at fault. Its gRPC status stands in `api.status`, that of
+a frame in `api.v1.status`, how it ends the process in `cli.exit_codes`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,12 @@ from typing import Self
 
 
 class EdgesegError(Exception):
-    """Base of all errors that this project raises on purpose."""
+    """Base of all errors that this project raises on purpose.
+
+    `outcome` is what metrics call that of a frame that met it.
+    """
+
+    outcome = "internal"
 
     def without_history(self) -> Self:
         """Itself, without what raised it and why: that would keep the frame alive with it."""
@@ -20,6 +25,8 @@ class EdgesegError(Exception):
 
 class ClientError(EdgesegError):
     """The client asked for something that cannot be had."""
+
+    outcome = "invalid"
 
 
 class InvalidFrame(ClientError):
@@ -33,6 +40,8 @@ class InvalidOptions(ClientError):
 class Unimplemented(ClientError):
     """In the contract, not served by this daemon."""
 
+    outcome = "unimplemented"
+
 
 class UnknownModel(ClientError):
     """No model of that name is served."""
@@ -45,9 +54,13 @@ class NotAnswered(EdgesegError):
 class Superseded(NotAnswered):
     """A newer frame of the same stream came while this one waited."""
 
+    outcome = "superseded"
+
 
 class Expired(NotAnswered):
     """Too old, or past its deadline, before it was invoked."""
+
+    outcome = "expired"
 
 
 class Overloaded(NotAnswered):
@@ -55,6 +68,8 @@ class Overloaded(NotAnswered):
 
     `retry_after` is when trying again makes sense, in seconds.
     """
+
+    outcome = "overloaded"
 
     def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message)
@@ -64,9 +79,13 @@ class Overloaded(NotAnswered):
 class EngineFailed(NotAnswered):
     """Engines crashed, hung or failed with this frame in them: it is not to be sent again."""
 
+    outcome = "engine_failed"
+
 
 class NoEngine(NotAnswered):
     """No engine is ready now; the frame may be sent again."""
+
+    outcome = "unavailable"
 
 
 class EngineUnfit(EdgesegError):
@@ -117,6 +136,8 @@ class InternalFault(NotAnswered):
 
 class Draining(NotAnswered):
     """The daemon is stopping and takes no more work."""
+
+    outcome = "unavailable"
 
 
 class StartupError(EdgesegError):

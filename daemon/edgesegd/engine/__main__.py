@@ -11,18 +11,18 @@ import sys
 import warnings
 from pathlib import Path
 
-from edgesegd.core.arena import Arena
 from edgesegd.core.errors import EdgesegError
-from edgesegd.core.messages import WARM_UPS, EngineSetup, WarmedUp, error_message, from_line
-from edgesegd.core.model.reading import read_same_model
-from edgesegd.core.model.spec import ModelSpec
-from edgesegd.engine.borrowed import BorrowedRegions
 from edgesegd.engine.engine import Engine
-from edgesegd.engine.oom import be_the_victim
-from edgesegd.engine.orphan import die_with_parent
-from edgesegd.engine.runtime import load_runtime
+from edgesegd.engine.guard.oom import be_the_victim
+from edgesegd.engine.guard.parent_death import die_with_parent
+from edgesegd.engine.mapped_regions import BorrowedRegions
+from edgesegd.engine.pipeline import Way, reply
+from edgesegd.engine.runtimes.runtime import load_runtime
 from edgesegd.engine.serve import serve_in_turn, serve_overlapped
-from edgesegd.engine.way import Way, reply
+from edgesegd.ipc.arena import Arena
+from edgesegd.ipc.messages import WARM_UPS, EngineSetup, WarmedUp, error_message, from_line
+from edgesegd.models.reading import read_same_model
+from edgesegd.models.spec import ModelSpec
 
 
 def main(socket_fd: int, descriptors_fd: int, arena_fd: int) -> None:

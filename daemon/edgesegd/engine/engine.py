@@ -8,25 +8,25 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
-from edgesegd.core.codec import decode_frame
-from edgesegd.core.delegates.spec import DelegateSpec
-from edgesegd.core.encode import Encoder
 from edgesegd.core.errors import DelegateFailed, Expired, InvokeFailed
-from edgesegd.core.geometry import Fit, Size, fit
-from edgesegd.core.labels import OutputTensor
-from edgesegd.core.mask import Mask, mask_reader, read_mask
-from edgesegd.core.messages import EngineReady, FrameJob
-from edgesegd.core.model.spec import ModelSpec
 from edgesegd.core.options import SizeMode, check_result_size
-from edgesegd.core.preprocess import Pixels, Preprocessor, resize_picture
 from edgesegd.core.result import FrameResult, Stage
+from edgesegd.delegates.spec import DelegateSpec
 from edgesegd.engine.clock import StageClock
-from edgesegd.engine.doubt import DelegateDoubt, Doubt, NoDoubt
-from edgesegd.engine.drift import DriftCheck
-from edgesegd.engine.interpreter import load_on_cpu
-from edgesegd.engine.load import load_model
-from edgesegd.engine.runtime import Runtime
-from edgesegd.engine.watchdog import InvokeWatchdog
+from edgesegd.engine.guard.drift import DriftCheck
+from edgesegd.engine.guard.output_guard import DelegateDoubt, Doubt, NoDoubt
+from edgesegd.engine.guard.watchdog import InvokeWatchdog
+from edgesegd.engine.runtimes.interpreter import load_on_cpu
+from edgesegd.engine.runtimes.load import load_model
+from edgesegd.engine.runtimes.runtime import Runtime
+from edgesegd.imaging.codec import decode_frame
+from edgesegd.imaging.encode import Encoder
+from edgesegd.imaging.geometry import Fit, Size, fit
+from edgesegd.imaging.labels import OutputTensor
+from edgesegd.imaging.mask import Mask, mask_reader, read_mask
+from edgesegd.imaging.preprocess import Pixels, Preprocessor, resize_picture
+from edgesegd.ipc.messages import EngineReady, FrameJob
+from edgesegd.models.spec import ModelSpec
 
 LARGEST_COPY = 1 << 20
 """Bytes of output that are copied, so that the next frame can be invoked while its mask is made.

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from threading import Thread
 
 from edgesegd.engine.engine import Invoked, Prepared
-from edgesegd.engine.way import FRONT_GONE, Step, Way
+from edgesegd.engine.pipeline import FRONT_GONE, Step, Way
 
 
 def serve_in_turn(way: Way) -> None:

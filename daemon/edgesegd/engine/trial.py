@@ -17,25 +17,22 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from edgesegd.core.codec import Picture
 from edgesegd.core.errors import EdgesegError
-from edgesegd.core.geometry import fit
-from edgesegd.core.messages import error_message, from_line, to_line
-from edgesegd.core.model.reading import read_same_model
-from edgesegd.core.model.spec import ModelSpec
 from edgesegd.core.options import ResizePolicy
-from edgesegd.core.preprocess import Preprocessor, resize_picture
-from edgesegd.core.scenes import draw_scene
-from edgesegd.core.trial import TrialOrder, Tried
-from edgesegd.engine.comparison import Masks, Outputs, agreement, compare_values
-from edgesegd.engine.load import Loaded, load_model
-from edgesegd.engine.orphan import die_with_parent
-from edgesegd.engine.runtime import load_runtime
+from edgesegd.engine.guard.comparison import Masks, Outputs, agreement, compare_values
+from edgesegd.engine.guard.parent_death import die_with_parent
+from edgesegd.engine.pictures import PICTURES, open_picture
+from edgesegd.engine.runtimes.load import Loaded, load_model
+from edgesegd.engine.runtimes.runtime import load_runtime
+from edgesegd.imaging.codec import Picture
+from edgesegd.imaging.geometry import fit
+from edgesegd.imaging.preprocess import Preprocessor, resize_picture
+from edgesegd.ipc.messages import error_message, from_line, to_line
+from edgesegd.ipc.trial_messages import TrialOrder, Tried
+from edgesegd.models.reading import read_same_model
+from edgesegd.models.spec import ModelSpec
 
-PROBE_SEEDS = (101, 102, 103, 104)
-"""Drawn scenes: the same on every board."""
 Say = Callable[..., None]
 """Sends the parent a message of its keyword arguments."""
 
@@ -72,7 +69,7 @@ def run(order: TrialOrder, say: Say) -> Callable[[], float]:
     )
     say(stage="invoke")
     probe = Probe(model, loaded)
-    outputs = np.stack([probe.output_of(seed, say) for seed in PROBE_SEEDS])
+    outputs = np.stack([probe.output_of(path, say) for path in PICTURES])
     masks = Masks.of(model, outputs)
     if os.fstat(order.reference).st_size == 0:
         masks.save(order.reference)
@@ -93,26 +90,25 @@ def run(order: TrialOrder, say: Say) -> Callable[[], float]:
 
 
 class Probe:
-    """Invokes a loaded model on drawn scenes."""
+    """Invokes a loaded model on pictures."""
 
     def __init__(self, model: ModelSpec, loaded: Loaded) -> None:
         self._model = model
         self._loaded = loaded
         self._preprocessor = Preprocessor(model)
 
-    def output_of(self, seed: int, say: Say) -> Outputs:
-        """The output tensor for one scene, without the batch dimension."""
-        size = self._model.input_size
-        scene = Image.fromarray(draw_scene(seed, size).image)
-        placed = fit(size, size, ResizePolicy.STRETCH)
-        pixels = resize_picture(Picture(scene, size), placed)
+    def output_of(self, path: Path, say: Say) -> Outputs:
+        """The output tensor for one picture, without the batch dimension."""
+        picture = open_picture(path)
+        placed = fit(picture.size, self._model.input_size, ResizePolicy.STRETCH)
+        pixels = resize_picture(Picture(picture, picture.size), placed)
         self._preprocessor.to_tensor(pixels, self._loaded.input())
         say(invoke_seconds=self.invoke())
         output: Outputs = self._loaded.output()[0].copy()
         return output
 
     def invoke(self) -> float:
-        """Run the model on the last scene; how many seconds that took."""
+        """Run the model on the last picture; how many seconds that took."""
         started = time.perf_counter()
         self._loaded.invoke()
         return time.perf_counter() - started

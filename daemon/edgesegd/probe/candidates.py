@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgesegd.core.delegates.spec import CPU, DelegateSpec, parse_delegate
-from edgesegd.core.delegates.table import KNOWN, KnownDelegate
-from edgesegd.core.model.pair import ModelPair
+from edgesegd.delegates.spec import CPU, DelegateSpec, parse_delegate
+from edgesegd.delegates.table import KNOWN, KnownDelegate
+from edgesegd.models.pair import ModelPair
 from edgesegd.probe.devices import ROOT, is_there, number_devices
 
 

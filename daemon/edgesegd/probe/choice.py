@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from edgesegd.core.delegates.selection import Selection
-from edgesegd.core.delegates.spec import Choice, DelegateSpec
+from edgesegd.board.load import BoardLoad
 from edgesegd.core.errors import DelegateFailed, StartupError
-from edgesegd.core.model.pair import ModelPair
-from edgesegd.probe.board_load import BoardLoad
+from edgesegd.delegates.selection import Selection
+from edgesegd.delegates.spec import Choice, DelegateSpec
+from edgesegd.models.pair import ModelPair
 from edgesegd.probe.candidates import Candidate, find_candidates
 from edgesegd.probe.memory import ChoiceMemory, Remembered, library_facts, machine_facts
 from edgesegd.probe.probe import Announce, probe

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgesegd.core.delegates.table import KnownDelegate
+from edgesegd.delegates.table import KnownDelegate
 
 ROOT = Path("/")
 USB_DEVICES = "sys/bus/usb/devices"

@@ -13,11 +13,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from edgesegd.core.delegates.locate import locate_library
-from edgesegd.core.delegates.selection import Selection
-from edgesegd.core.delegates.spec import Choice, DelegateSpec
-from edgesegd.core.regular_file import read_regular_file
-from edgesegd.core.replacement import replacing
+from edgesegd.delegates.locate import locate_library
+from edgesegd.delegates.selection import Selection
+from edgesegd.delegates.spec import Choice, DelegateSpec
+from edgesegd.files.regular import read_regular_file
+from edgesegd.files.replacing import replacing
 from edgesegd.probe.remembered import parse_reason, parse_seconds, parse_selection
 from edgesegd.probe.report import Finding
 

@@ -6,11 +6,11 @@ import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from edgesegd.core.arena import anonymous_file
+from edgesegd.board.threads import thread_cap
 from edgesegd.core.errors import ModelUnsupported
-from edgesegd.core.model.pair import ModelPair
-from edgesegd.core.threads import thread_cap
-from edgesegd.core.trial import Measured, TrialOrder, Tried
+from edgesegd.ipc.arena import anonymous_file
+from edgesegd.ipc.trial_messages import Measured, TrialOrder, Tried
+from edgesegd.models.pair import ModelPair
 from edgesegd.probe.candidates import Candidate
 from edgesegd.probe.report import Finding, Verdict, best_on_cpu, judge
 from edgesegd.probe.step_timeout import CpuStepTimeout, StepTimeout

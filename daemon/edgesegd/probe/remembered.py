@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgesegd.core.delegates.selection import Selection
-from edgesegd.core.delegates.spec import Choice, DelegateSpec
-from edgesegd.core.threads import LARGEST_THREADS
+from edgesegd.board.threads import LARGEST_THREADS
+from edgesegd.delegates.selection import Selection
+from edgesegd.delegates.spec import Choice, DelegateSpec
 
 LONGEST_SECONDS = 1e6
 

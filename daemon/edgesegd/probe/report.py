@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from edgesegd.core.delegates.spec import DelegateSpec
-from edgesegd.core.trial import LARGEST_DEVIATION, SOFTWARE_ADAPTER, Measured
+from edgesegd.delegates.spec import DelegateSpec
+from edgesegd.ipc.trial_messages import LARGEST_DEVIATION, SOFTWARE_ADAPTER, Measured
 
 LEAST_AGREEMENT = 0.99
 """Share of pixels whose class must be the CPU's."""

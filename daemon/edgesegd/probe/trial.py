@@ -8,11 +8,11 @@ import logging
 import socket
 from typing import Any
 
-from edgesegd.awake import done_within
-from edgesegd.child import Child, ending
 from edgesegd.core.errors import DelegateMissing, RuntimeMissing
-from edgesegd.core.messages import error_from
-from edgesegd.core.trial import TrialOrder, Tried
+from edgesegd.ipc.awake import done_within
+from edgesegd.ipc.child import Child, ending
+from edgesegd.ipc.messages import error_from
+from edgesegd.ipc.trial_messages import TrialOrder, Tried
 from edgesegd.probe.step_timeout import StepTimeout
 
 log = logging.getLogger(__name__)

@@ -8,10 +8,10 @@ import logging
 import statistics
 from collections.abc import Awaitable, Callable
 
-from edgesegd.core.delegates.selection import Selection
-from edgesegd.core.delegates.spec import Choice
+from edgesegd.board.load import BoardLoad
 from edgesegd.core.errors import StartupError
-from edgesegd.probe.board_load import BoardLoad
+from edgesegd.delegates.selection import Selection
+from edgesegd.delegates.spec import Choice
 from edgesegd.probe.choice import BUSY_CORES, Chooser
 from edgesegd.probe.memory import Remembered
 

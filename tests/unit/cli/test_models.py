@@ -11,7 +11,7 @@ import pytest
 from edgesegd.cli.models import add_parser
 from edgesegd.core.errors import ModelMissing
 
-GOLDEN = Path(__file__).parents[1] / "model" / "data" / "with_metadata.tflite"
+GOLDEN = Path(__file__).parents[1] / "models" / "data" / "with_metadata.tflite"
 
 
 @pytest.fixture(autouse=True)

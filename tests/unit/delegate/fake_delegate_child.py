@@ -20,8 +20,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgesegd.core.scenes import draw_scene
-from edgesegd.engine.runtime import load_runtime
+from edgesegd.engine.runtimes.runtime import load_runtime
+
+sys.path.append(str(Path(__file__).parents[3] / "training"))
+from scenes import draw_scene
 
 FAILURES = (OSError, AttributeError, ValueError, RuntimeError)
 """What a delegate's failures look like in Python."""

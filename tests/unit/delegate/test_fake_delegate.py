@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edgesegd.core.model.store import BUILTIN, resolve_model
+from edgesegd.models.catalogue.store import BUILTIN, resolve_model
 from support.sums_model import sums_model
 
 pytestmark = pytest.mark.runtime

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from edgesegd.core.model.reading import read_model
-from edgesegd.core.model.spec import ModelSpec
-from edgesegd.core.model.store import BUILTIN, resolve_model
+from edgesegd.models.catalogue.store import BUILTIN, resolve_model
+from edgesegd.models.reading import read_model
+from edgesegd.models.spec import ModelSpec
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edgesegd.core.arena import anonymous_file
-from edgesegd.core.model.spec import OutputKind, TensorSpec
-from edgesegd.engine.comparison import Masks, agreement, compare_values
+from edgesegd.engine.guard.comparison import Masks, agreement, compare_values
+from edgesegd.ipc.arena import anonymous_file
+from edgesegd.models.spec import OutputKind, TensorSpec
 from support.model_specs import model_spec
 
 SCORES = np.random.default_rng(0).normal(size=(2, 4, 6, 3)).astype(np.float32)

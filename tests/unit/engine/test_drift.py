@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from edgesegd.core.errors import CheckFailed, EngineDistrusted, ModelUnsupported
-from edgesegd.core.preprocess import Pixels
-from edgesegd.engine.drift import DriftCheck
-from edgesegd.engine.interpreter import LoadedModel
+from edgesegd.engine.guard.drift import DriftCheck
+from edgesegd.engine.runtimes.interpreter import LoadedModel
+from edgesegd.imaging.preprocess import Pixels
 from support.model_specs import model_spec
 
 SCORES = np.zeros((1, 4, 6, 3), np.float32)

@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgesegd.core.delegates.spec import DelegateSpec
 from edgesegd.core.errors import Expired, InvalidFrame, InvokeFailed, ModelUnsupported
 from edgesegd.core.frame import FrameFormat, FrameSpec
-from edgesegd.core.labels import Labels
-from edgesegd.core.messages import FrameJob
-from edgesegd.core.model.spec import ModelSpec
 from edgesegd.core.options import NO_CLASS, SERVED, Output, ResizePolicy, ResultOptions, SizeMode
 from edgesegd.core.result import FrameResult, Stage
+from edgesegd.delegates.spec import DelegateSpec
 from edgesegd.engine.clock import StageClock
 from edgesegd.engine.engine import Engine
-from edgesegd.engine.runtime import Runtime, load_runtime
+from edgesegd.engine.runtimes.runtime import Runtime, load_runtime
+from edgesegd.imaging.labels import Labels
+from edgesegd.ipc.messages import FrameJob
+from edgesegd.models.spec import ModelSpec
 from support.pictures import file_of, gradient
 
 pytestmark = pytest.mark.runtime

@@ -15,11 +15,13 @@ from typing import Any
 
 import pytest
 
-from edgesegd.core.arena import Arena
-from edgesegd.core.delegates.spec import DelegateSpec
 from edgesegd.core.errors import Expired, InternalFault, InvalidFrame, InvalidOptions, ModelMissing
 from edgesegd.core.frame import FrameFormat, FrameSpec
-from edgesegd.core.messages import (
+from edgesegd.core.options import Output, ResultOptions, SizeMode
+from edgesegd.core.result import FrameResult
+from edgesegd.delegates.spec import DelegateSpec
+from edgesegd.ipc.arena import Arena
+from edgesegd.ipc.messages import (
     WARM_UP,
     WARM_UPS,
     EngineReady,
@@ -31,9 +33,7 @@ from edgesegd.core.messages import (
     read_result,
     to_line,
 )
-from edgesegd.core.model.spec import ModelSpec
-from edgesegd.core.options import Output, ResultOptions, SizeMode
-from edgesegd.core.result import FrameResult
+from edgesegd.models.spec import ModelSpec
 from support.pictures import file_of, gradient
 
 pytestmark = pytest.mark.runtime

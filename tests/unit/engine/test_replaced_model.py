@@ -13,12 +13,12 @@ import pytest
 
 from edgesegd.bench.naive import NaivePipeline
 from edgesegd.core.errors import ModelInvalid, ModelMissing
-from edgesegd.core.model.content import content_to_run
-from edgesegd.core.model.reading import read_model
-from edgesegd.core.model.spec import ModelSpec
-from edgesegd.core.model.store import resolve_model
-from edgesegd.engine.interpreter import load_on_cpu
-from edgesegd.engine.runtime import load_runtime
+from edgesegd.engine.runtimes.interpreter import load_on_cpu
+from edgesegd.engine.runtimes.runtime import load_runtime
+from edgesegd.models.catalogue.store import resolve_model
+from edgesegd.models.content import content_to_run
+from edgesegd.models.reading import read_model
+from edgesegd.models.spec import ModelSpec
 
 pytestmark = pytest.mark.runtime
 LARGE = 30_000_000

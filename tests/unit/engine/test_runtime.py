@@ -7,9 +7,9 @@ from importlib import metadata
 
 import pytest
 
+from edgesegd.board.threads import USES_ALL_OF_FEW_CORES, thread_cap
 from edgesegd.core.errors import RuntimeMissing
-from edgesegd.core.threads import USES_ALL_OF_FEW_CORES, thread_cap
-from edgesegd.engine.runtime import MODULES, Runtime, load_runtime
+from edgesegd.engine.runtimes.runtime import MODULES, Runtime, load_runtime
 
 pytestmark = pytest.mark.runtime
 

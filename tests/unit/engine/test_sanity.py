@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from edgesegd.core.errors import OutputConstant, OutputNotFinite
-from edgesegd.core.model.spec import OutputKind, TensorSpec
-from edgesegd.engine.sanity import SAMPLES, check_output
+from edgesegd.engine.guard.sanity import SAMPLES, check_output
+from edgesegd.models.spec import OutputKind, TensorSpec
 from support.model_specs import model_spec
 
 LOGITS = model_spec()

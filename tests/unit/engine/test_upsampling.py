@@ -14,16 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgesegd.core.axis import axis_at
-from edgesegd.core.geometry import Fit, fit
-from edgesegd.core.labels import Labels
-from edgesegd.core.mask import Mask, PlainReader, mask_reader, read_mask
-from edgesegd.core.model.reading import read_model
-from edgesegd.core.model.spec import ModelSpec, OutputKind
 from edgesegd.core.options import NO_CLASS, Output, ResizePolicy, ResultOptions, SizeMode
-from edgesegd.core.upsample import upsample_labels, upsample_scores
-from edgesegd.engine.interpreter import LoadedModel, load_on_cpu
-from edgesegd.engine.runtime import Runtime, load_runtime
+from edgesegd.engine.runtimes.interpreter import LoadedModel, load_on_cpu
+from edgesegd.engine.runtimes.runtime import Runtime, load_runtime
+from edgesegd.imaging.axis import axis_at
+from edgesegd.imaging.geometry import Fit, fit
+from edgesegd.imaging.labels import Labels
+from edgesegd.imaging.mask import Mask, PlainReader, mask_reader, read_mask
+from edgesegd.imaging.upsample import upsample_labels, upsample_scores
+from edgesegd.models.reading import read_model
+from edgesegd.models.spec import ModelSpec, OutputKind
 from support.upsampling_model import ALIGN, HALF, PLAIN, Head, upsampling_model
 
 pytestmark = pytest.mark.runtime

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgesegd.core.delegates.selection import Selection
-from edgesegd.core.delegates.spec import DelegateSpec, parse_delegate
-from edgesegd.core.model.pair import ModelPair
+from edgesegd.delegates.selection import Selection
+from edgesegd.delegates.spec import DelegateSpec, parse_delegate
+from edgesegd.models.pair import ModelPair
 from edgesegd.probe.choice import Chooser
 from edgesegd.probe.memory import Remembered
 from support.model_specs import model_spec

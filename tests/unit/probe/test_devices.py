@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgesegd.core.delegates.table import KNOWN
-from edgesegd.core.model.pair import ModelPair
-from edgesegd.core.model.spec import ModelSpec
+from edgesegd.delegates.table import KNOWN
+from edgesegd.models.pair import ModelPair
+from edgesegd.models.spec import ModelSpec
 from edgesegd.probe.candidates import Candidate, find_candidates
 from edgesegd.probe.devices import is_there, number_devices
 from support.model_specs import model_spec

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from edgesegd.core.delegates.locate import locate_library
-from edgesegd.core.delegates.selection import Selection
-from edgesegd.core.delegates.spec import DelegateSpec, parse_delegate
+from edgesegd.delegates.locate import locate_library
+from edgesegd.delegates.selection import Selection
+from edgesegd.delegates.spec import DelegateSpec, parse_delegate
 from edgesegd.probe.memory import ChoiceMemory, Remembered, library_facts, machine_facts
 
 CHOICES = Remembered(

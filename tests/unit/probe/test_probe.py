@@ -11,8 +11,8 @@ from typing import Self
 import pytest
 
 from edgesegd.core.errors import ModelUnsupported
-from edgesegd.core.model.pair import ModelPair
-from edgesegd.core.trial import TrialOrder, Tried
+from edgesegd.ipc.trial_messages import TrialOrder, Tried
+from edgesegd.models.pair import ModelPair
 from edgesegd.probe import probe as module
 from edgesegd.probe.candidates import Candidate, find_candidates
 from edgesegd.probe.report import Finding, Verdict, choose
@@ -111,7 +111,7 @@ async def findings(tmp_path: Path, threads: int = 0, turn: Turn = any_time) -> l
 @pytest.fixture(autouse=True)
 def _three_cores_for_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "Trial", FakeTrial)
-    monkeypatch.setattr("edgesegd.core.threads.count_cores", lambda: 4)
+    monkeypatch.setattr("edgesegd.board.threads.count_cores", lambda: 4)
     BOARD.__init__()  # type: ignore[misc]
 
 

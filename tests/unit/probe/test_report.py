@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from edgesegd.core.delegates.spec import DelegateSpec, parse_delegate
 from edgesegd.core.errors import ConfigError
-from edgesegd.core.trial import Measured
+from edgesegd.delegates.spec import DelegateSpec, parse_delegate
+from edgesegd.ipc.trial_messages import Measured
 from edgesegd.probe.report import Finding, Verdict, best_on_cpu, choose, judge, ranking
 
 GOOD = Measured(

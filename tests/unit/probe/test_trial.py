@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from edgesegd.child import Child
-from edgesegd.core.arena import anonymous_file
-from edgesegd.core.delegates.spec import DelegateSpec, parse_delegate
-from edgesegd.core.model.reading import read_model
-from edgesegd.core.model.store import resolve_model
-from edgesegd.core.trial import TrialOrder
+from edgesegd.delegates.spec import DelegateSpec, parse_delegate
+from edgesegd.ipc.arena import anonymous_file
+from edgesegd.ipc.child import Child
+from edgesegd.ipc.trial_messages import TrialOrder
+from edgesegd.models.catalogue.store import resolve_model
+from edgesegd.models.reading import read_model
 from edgesegd.probe.step_timeout import CpuStepTimeout, StepTimeout
 from edgesegd.probe.trial import Trial, TrialFailed
 

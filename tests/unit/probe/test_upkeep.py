@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from edgesegd.core.delegates.selection import Selection
-from edgesegd.core.delegates.spec import DelegateSpec
 from edgesegd.core.errors import DelegateFailed
+from edgesegd.delegates.selection import Selection
+from edgesegd.delegates.spec import DelegateSpec
 from edgesegd.probe import upkeep as module
 from edgesegd.probe.memory import Remembered
 from edgesegd.probe.upkeep import (

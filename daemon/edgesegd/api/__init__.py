@@ -1,0 +1,1 @@
+"""What clients reach: addresses, calls and their limits."""

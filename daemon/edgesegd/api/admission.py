@@ -1,0 +1,231 @@
+"""Which calls are let in, whatever they are for, and who has them open."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+import grpc
+import grpc.aio
+from google.protobuf.message import DecodeError
+
+from edgesegd.api.first_message import FirstMessages, Requests
+from edgesegd.api.open_call import OpenCall
+from edgesegd.api.peer import client_of
+from edgesegd.api.read_pace import ReadPace
+from edgesegd.api.refusal_pace import RefusalPace
+from edgesegd.api.status import abort_with
+from edgesegd.core.client import Client
+from edgesegd.core.errors import (
+    EdgesegError,
+    InternalFault,
+    InvalidFrame,
+    InvalidOptions,
+    Overloaded,
+    Unimplemented,
+    UnknownModel,
+)
+from edgesegd.scheduling.fair_limit import FairLimit
+
+log = logging.getLogger(__name__)
+
+Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Any]]
+Context = grpc.aio.ServicerContext[Any, Any]
+
+SLOWLY = (Overloaded, Unimplemented, InvalidOptions, UnknownModel)
+"""What a call is refused for in its own time: else who asks again at once takes as much of the
+front as by what was refused."""
+STATUS_SECONDS = 2.0
+MAX_SMALL_MESSAGE = 64 << 10
+"""Bytes of a message to another service than our own: a name, and no frame."""
+
+
+class Admission(grpc.aio.ServerInterceptor):
+    """Lets in as many calls as `limit` allows; `calls` are those that are open.
+
+    gRPC reads the one message of a unary call before anybody can ask whose it is, however long that
+    takes. So every call is served as if it were a stream, which is the same on the wire, and its
+    first message is read here. Messages of methods that begin with one of `large_messages` may hold
+    a frame. `on_call` is called when a call begins, whatever it is for: its message may be large,
+    and none of the contract.
+    """
+
+    def __init__(
+        self,
+        *,
+        limit: FairLimit,
+        first_messages: FirstMessages,
+        large_messages: tuple[str, ...],
+        on_call: Callable[[], None],
+    ) -> None:
+        self._limit = limit
+        self._large_messages = large_messages
+        self._first_messages = first_messages
+        self._on_call = on_call
+        self.calls: set[OpenCall] = set()
+        self._read_pace = ReadPace(self.calls)
+        self.refusal_pace = RefusalPace()
+
+    async def intercept_service(
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> Any:  # noqa: ANN401 # as the base, whose types differ from version to version
+        """The method's handler, within what is done here."""
+        self._on_call()
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return None
+        large = str(handler_call_details.method).startswith(self._large_messages)
+        served = _ServedCall(self, handler, math.inf if large else MAX_SMALL_MESSAGE)
+        return grpc.stream_stream_rpc_method_handler(
+            served.serve, served.deserialize, handler.response_serializer
+        )
+
+    @asynccontextmanager
+    async def admit(self, call: OpenCall) -> AsyncIterator[None]:
+        """Let a call in; raises Overloaded."""
+        await self._limit.take_soon(call.client, 1)
+        self.calls.add(call)
+        try:
+            with call.told_if_evicted():
+                yield
+        finally:
+            self.calls.discard(call)
+            self._limit.give_back(call.client, 1)
+
+    async def first_message(self, call: OpenCall, requests: Requests) -> tuple[Requests, Any]:
+        """The messages of a call, and the first of them; raises as `FirstMessages.read`."""
+        return await self._first_messages.read(call, requests)
+
+    async def pace(self, call: OpenCall, size: int) -> None:
+        """Wait until the next message may be read, after one of `size` bytes."""
+        await self._read_pace.after(call, size)
+
+
+class _ServedCall:
+    """One call of a method; `max_message` is the most that a message of it may have, bytes."""
+
+    def __init__(self, admission: Admission, handler: Any, max_message: float) -> None:  # noqa: ANN401 # gRPC's
+        self.admission = admission
+        self._handler = handler
+        self._max_message = max_message
+        self.message_size = 0
+        """Bytes of the last message that came."""
+
+    def deserialize(self, raw: bytes) -> Any:  # noqa: ANN401 # of any service
+        """The message, or what is wrong: raised in gRPC it would keep the bytes."""
+        self.message_size = len(raw)
+        try:
+            if len(raw) > self._max_message:
+                raise InvalidFrame(
+                    f"messages to this service have at most {MAX_SMALL_MESSAGE:,} bytes"
+                )
+            return self._handler.request_deserializer(raw)
+        except EdgesegError as error:
+            return error.without_history()
+        except DecodeError as error:
+            return InvalidFrame(f"the message is none of this method: {error}")
+
+    async def serve(self, requests: Requests, context: Context) -> None:
+        """Serve it; what goes wrong becomes its status, a bug a fixed text."""
+        call = OpenCall(client_of(context.peer()))
+        wrong: EdgesegError | None = None
+        try:
+            async with self.admission.admit(call):
+                await self._answer(call, requests, context)
+        except EdgesegError as error:
+            wrong = error.without_history()  # which keeps the messages
+        except _ClientGone:
+            return
+        except grpc.aio.AbortError:
+            raise
+        except Exception:
+            log.exception("a call failed by a fault of the daemon")
+            wrong = InternalFault()
+        if wrong is not None:
+            await self._refuse(context, call.client, wrong)
+
+    async def _answer(self, call: OpenCall, requests: Requests, context: Context) -> None:
+        """Send what the method answers, of whatever kind it is."""
+        handler, messages = self._handler, _Messages(call, requests, self)
+        request = messages if handler.request_streaming else await messages.only()
+        method = (
+            handler.unary_unary
+            or handler.unary_stream
+            or handler.stream_unary
+            or handler.stream_stream
+        )
+        answer = method(request, context)
+        del request
+        if hasattr(answer, "__aiter__"):
+            async with aclosing(answer):
+                async for response in answer:
+                    await _write(context, response)
+                    call.progress = time.monotonic()
+            return
+        response = await answer
+        if not handler.response_streaming:  # else it wrote them itself
+            await _write(context, response)
+
+    async def _refuse(self, context: Context, client: Client, error: EdgesegError) -> None:
+        if isinstance(error, SLOWLY):
+            pace = self.admission.refusal_pace
+            await asyncio.sleep(pace.seconds(client, self.message_size))
+        try:
+            async with asyncio.timeout(STATUS_SECONDS):
+                await abort_with(context, error)
+        except grpc.aio.AbortError:
+            raise
+        except Exception as told:  # noqa: BLE001 # the client does not read, or is gone
+            log.debug("a status could not be sent: %s", told)
+
+
+class _ClientGone(Exception):
+    """There is nobody to write to any more."""
+
+
+async def _write(context: Context, response: Any) -> None:  # noqa: ANN401 # of any service
+    """Send one response, once the client has read those before it."""
+    try:
+        await context.write(response)
+    except Exception as error:
+        if type(error).__module__.startswith("grpc."):  # of its core, which has no public type
+            raise _ClientGone from error
+        raise
+
+
+class _Messages:
+    """The messages of a call, each of which is progress; nothing here keeps them."""
+
+    def __init__(self, call: OpenCall, requests: Requests, served: _ServedCall) -> None:
+        self._call = call
+        self._requests = requests
+        self._served = served
+        self._begun = False
+
+    def __aiter__(self) -> _Messages:
+        return self
+
+    async def __anext__(self) -> Any:  # noqa: ANN401 # of any service
+        admission = self._served.admission
+        if self._begun:
+            await admission.pace(self._call, self._served.message_size)
+            request = await anext(self._requests)
+        else:
+            self._begun = True
+            self._requests, request = await admission.first_message(self._call, self._requests)
+        self._call.progress = time.monotonic()
+        if isinstance(request, EdgesegError):
+            raise request
+        return request
+
+    async def only(self) -> Any:  # noqa: ANN401 # as above
+        """The message of a call that has one."""
+        try:
+            return await anext(self)
+        except StopAsyncIteration:
+            raise InvalidFrame("the call ended before its message") from None

@@ -1,0 +1,129 @@
+"""Addresses that the gRPC server listens on."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import re
+import socket
+import sys
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import grpc.aio
+
+from edgesegd.api.binding import bind_one_port
+from edgesegd.api.unix_path import check_unix_path, encode_unix_path
+from edgesegd.core.errors import CannotListen, ConfigError
+
+UNIX = "unix:///"
+LARGEST_PORT = 65535
+NO_HOST = re.compile(r"[\s\0/\[\]]")
+
+
+class Endpoint(NamedTuple):
+    """A family of addresses, and an address of it as sockets take it, with a scope's number."""
+
+    family: socket.AddressFamily
+    sockaddr: tuple[Any, ...]
+
+    def __str__(self) -> str:
+        """As gRPC takes it: the percent sign of a scope is encoded."""
+        host, port, *_, scope = *self.sockaddr, 0, 0
+        if self.family != socket.AF_INET6:
+            return f"{host}:{port}"
+        scope = self.sockaddr[3]
+        return f"[{host}%25{scope}]:{port}" if scope else f"[{host}]:{port}"
+
+
+def listen(server: grpc.aio.Server, address: str) -> str:
+    """Bind `server` to "HOST:PORT" or "unix:///PATH"; the address with its real port.
+
+    A name is every address that it has here, all with one port. Raises ConfigError for a malformed
+    address, CannotListen, which says why.
+    """
+    if address.startswith(UNIX):
+        path = address.removeprefix("unix://")
+        check_unix_path(address, path)
+        _add(server, address, encode_unix_path(path))
+        return address
+    host, port = split_address(address)
+    with contextlib.ExitStack() as held:
+        bound = bind_one_port(address, resolve(host, port), held)
+        if sys.platform != "linux":  # elsewhere the port would be gRPC's own rival
+            held.close()
+        for endpoint in bound:
+            _add(server, address, str(endpoint))
+    return f"{host}:{bound[0].sockaddr[1]}"
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Host and port of "HOST:PORT"; raises ConfigError for anything else."""
+    host, _, port = address.rpartition(":")
+    if why := _why_none(address, host, port):
+        raise ConfigError(
+            f"{address!r} is no address: {why}; write HOST:PORT or unix:///PATH "
+            "(metrics: HOST:PORT only)"
+        )
+    return host, int(port)
+
+
+def resolve(host: str, port: int) -> list[Endpoint]:
+    """Every address that `host` has, IPv6 ones with their scope; as `split_address` gives it.
+
+    Raises CannotListen where it is not known, ConfigError where it is no name at all.
+    """
+    try:
+        found = socket.getaddrinfo(
+            host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except UnicodeError:
+        raise ConfigError(f"{host!r} is no name of a machine") from None
+    except OSError as error:
+        raise CannotListen(
+            f"cannot listen on {host}:{port}: {host} is not known here ({error.strerror}); "
+            "name an address of this machine"
+        ) from None
+    return list(dict.fromkeys(Endpoint(family, sockaddr) for family, *_, sockaddr in found))
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine can connect to `address`."""
+    if address.startswith(UNIX):
+        return True
+    host = address.rpartition(":")[0].strip("[]")
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _why_none(address: str, host: str, port: str) -> str:
+    """Why it is no HOST:PORT; empty where it is one."""
+    in_brackets = host.startswith("[") and host.endswith("]")
+    bare = host[1:-1] if in_brackets else host
+    scheme, separator, _ = address.partition("://")
+    reasons: Iterable[tuple[bool, str]] = (
+        (address.startswith("unix:"), "a path begins with a slash"),
+        (bool(separator), f"{scheme}:// does not belong there"),
+        (not bare, "there is no host, such as 127.0.0.1, in it"),
+        (bool(NO_HOST.search(bare)), "a host has no spaces, slashes or brackets"),
+        (":" in bare and not in_brackets, "an IPv6 address stands in brackets, as [::1]:8460"),
+        (not re.fullmatch("[0-9]{1,5}", port), f"{port!r} is no port"),
+        (port.isdecimal() and int(port[:9]) > LARGEST_PORT, f"ports end at {LARGEST_PORT}"),
+    )
+    return next((why for wrong, why in reasons if wrong), "")
+
+
+def _add(server: grpc.aio.Server, address: str, encoded: str) -> None:
+    """What was found to be free is gRPC's; it gives no reason where it fails nevertheless."""
+    try:
+        port = server.add_insecure_port(encoded)
+    except RuntimeError:
+        port = 0
+    if port == 0:
+        raise CannotListen(
+            f"cannot listen on {address}: gRPC refuses {encoded}; choose another with --listen"
+        )

@@ -1,0 +1,32 @@
+"""Who a client is, as far as a connection tells."""
+
+from __future__ import annotations
+
+import socket
+import struct
+
+from edgesegd.core.client import Client
+
+CREDENTIALS = struct.Struct("3i")
+"""`struct ucred` of unix(7): process, user and group id."""
+WITH_PORT = ("ipv4", "ipv6")
+
+
+def client_of(peer: str) -> Client:
+    """The client whose call is from `peer`, which is what gRPC calls it: "ipv4:10.0.0.7:41234".
+
+    Of a Unix socket it tells no more than that: all programs there are one client.
+    """
+    if peer.partition(":")[0] in WITH_PORT:
+        return peer.rpartition(":")[0], peer
+    return (peer,)
+
+
+def local_client(connection: socket.socket) -> Client:
+    """The client at the other end of a Unix socket: a process, where the system tells."""
+    try:
+        raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
+    except (AttributeError, OSError):  # not Linux, or it is gone
+        return ("unix:",)
+    process, _, _ = CREDENTIALS.unpack(raw)
+    return (f"process {process}",)

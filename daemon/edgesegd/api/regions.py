@@ -1,0 +1,130 @@
+"""A Unix socket where clients are lent memory: gRPC cannot carry a descriptor.
+
+A client sends one line of JSON, `{"bytes": N}`, and gets one back: `{"region": ID, "bytes": N}`
+with the region's descriptor, or `{"error": "…"}`, with `"retry_after"` in seconds where it may have
+one later. It has the region for as long as it stays connected.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import socket
+
+from edgesegd.api.mapped_regions import Regions
+from edgesegd.api.peer import local_client
+from edgesegd.api.unix_path import check_unix_path
+from edgesegd.core.errors import CannotListen, EdgesegError, InvalidFrame, Overloaded
+from edgesegd.ipc.region import Region
+from edgesegd.ipc.tasks import log_failure
+
+log = logging.getLogger(__name__)
+
+SUFFIX = ".memory"
+"""What stands behind the path of the gRPC socket."""
+LONGEST_REQUEST = 256
+REQUEST_SECONDS = 5.0
+MOST_CLIENTS = 64
+
+
+class Lending:
+    """Lends `regions` to whoever connects to `path`."""
+
+    def __init__(self, path: str, regions: Regions) -> None:
+        self.path = path
+        self._regions = regions
+        self._clients: set[asyncio.Task[None]] = set()
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._accepting: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Listen; raises CannotListen, also where anything lies that is not a left socket."""
+        check_unix_path(self.path, self.path)
+        try:
+            self._socket.setblocking(False)
+            self._socket.bind(self.path)
+            self._socket.listen()
+        except OSError as error:
+            self._socket.close()
+            raise CannotListen(f"cannot listen on {self.path}: {error.strerror}") from None
+        self._accepting = asyncio.create_task(self._accept())
+        self._accepting.add_done_callback(log_failure)
+
+    async def close(self) -> None:
+        """Take everything back."""
+        tasks = [task for task in (self._accepting, *self._clients) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._socket.close()
+        if tasks:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.path)  # noqa: PTH108 # as above
+
+    async def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = await asyncio.get_running_loop().sock_accept(self._socket)
+            except Exception as error:  # noqa: BLE001 # no descriptor is left, or no memory
+                log.warning("a client cannot be lent memory: %s", error)
+                await asyncio.sleep(1)
+                continue
+            task = asyncio.create_task(self._lend_to(client))
+            self._clients.add(task)
+            task.add_done_callback(self._clients.discard)
+            task.add_done_callback(log_failure)
+
+    async def _lend_to(self, client: socket.socket) -> None:
+        with client:
+            client.setblocking(False)
+            try:
+                size = await self._read_request(client)
+                region = self._regions.lend(size, local_client(client))
+            except (EdgesegError, OSError, TimeoutError) as error:
+                with contextlib.suppress(OSError):
+                    client.send(_refusal(error))
+                return
+            try:
+                _hand_over(client, region)
+                # Nothing more is to come, but its end.
+                while await asyncio.get_running_loop().sock_recv(client, LONGEST_REQUEST):
+                    pass
+            except OSError:  # it is gone
+                pass
+            finally:
+                self._regions.take_back(region)
+                del region  # the last reference, if no frame waits in it
+
+    async def _read_request(self, client: socket.socket) -> int:
+        """How many bytes are asked for."""
+        if len(self._clients) > MOST_CLIENTS:
+            raise Overloaded(f"{MOST_CLIENTS} clients have a region already", 1.0)
+        line = b""
+        async with asyncio.timeout(REQUEST_SECONDS):
+            while not line.endswith(b"\n") and len(line) < LONGEST_REQUEST:
+                more = await asyncio.get_running_loop().sock_recv(client, LONGEST_REQUEST)
+                line += more
+                if not more:
+                    break
+        try:
+            size = json.loads(line)["bytes"]
+        except (ValueError, LookupError, TypeError, RecursionError):
+            size = None
+        if type(size) is not int:
+            raise InvalidFrame('ask with one line of JSON: {"bytes": N}')
+        return size
+
+
+def _refusal(error: Exception) -> bytes:
+    answer: dict[str, object] = {"error": str(error)}
+    if isinstance(error, Overloaded):
+        answer["retry_after"] = error.retry_after
+    return json.dumps(answer).encode() + b"\n"
+
+
+def _hand_over(client: socket.socket, region: Region) -> None:
+    answer = {"region": region.number, "bytes": region.size}
+    socket.send_fds(client, [json.dumps(answer).encode() + b"\n"], [region.descriptor])

@@ -1,0 +1,53 @@
+"""The gRPC status that a call ends with where something goes wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from edgesegd.core import errors
+
+Code = grpc.StatusCode
+
+STATUS_KEY = "edgeseg-status"
+"""Of trailing metadata: with it a status is the daemon's own, and no proxy's."""
+
+STATUS_OF: dict[type[errors.EdgesegError], Code] = {
+    errors.InvalidFrame: Code.INVALID_ARGUMENT,
+    errors.InvalidOptions: Code.INVALID_ARGUMENT,
+    errors.Unimplemented: Code.UNIMPLEMENTED,
+    errors.UnknownModel: Code.NOT_FOUND,
+    errors.Superseded: Code.ABORTED,
+    errors.Expired: Code.DEADLINE_EXCEEDED,
+    errors.Overloaded: Code.RESOURCE_EXHAUSTED,
+    errors.EngineFailed: Code.FAILED_PRECONDITION,
+    errors.NoEngine: Code.UNAVAILABLE,
+    errors.Draining: Code.UNAVAILABLE,
+    errors.InternalFault: Code.INTERNAL,
+}
+
+
+def grpc_status(error: errors.EdgesegError) -> Code:
+    """The status of an RPC that met `error`."""
+    return STATUS_OF[type(error)]
+
+
+def trailing_metadata(error: errors.EdgesegError) -> tuple[tuple[str, str], ...]:
+    """What goes with the status of an RPC that met `error`.
+
+    That the status is the daemon's own, and no proxy's; and when to try again, as gRPC's own
+    retries honour it (gRFC A6).
+    """
+    own = (STATUS_KEY, error.outcome.upper())
+    if isinstance(error, errors.Overloaded):
+        return own, ("grpc-retry-pushback-ms", str(round(error.retry_after * 1000)))
+    return (own,)
+
+
+async def abort_with(
+    context: grpc.aio.ServicerContext[Any, Any], error: errors.EdgesegError
+) -> None:
+    """End the call with the status of what went wrong."""
+    await context.abort(grpc_status(error), str(error), trailing_metadata(error))

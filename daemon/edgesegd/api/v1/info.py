@@ -1,0 +1,50 @@
+"""What the daemon says of itself."""
+
+from __future__ import annotations
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.api.v1.requests import FORMATS, OUTPUTS
+from edgesegd.core.frame import DECODED, FrameLimits
+from edgesegd.core.options import NEEDS_SCORES, SERVED
+from edgesegd.ipc.messages import EngineReady
+from edgesegd.models.spec import ModelSpec
+from edgesegd.version import __version__
+
+
+def server_info(
+    model: ModelSpec, limits: FrameLimits, engine: EngineReady | None, memory_socket: str
+) -> pb.GetServerInfoResponse:
+    """The answer to GetServerInfo; `engine` is the one that is ready."""
+    return pb.GetServerInfoResponse(
+        version=__version__,
+        models=[describe(model, engine)],
+        formats=[number for number, known in FORMATS.items() if known in DECODED],
+        outputs=[
+            number
+            for number, known in OUTPUTS.items()
+            if known in SERVED and (model.has_scores or known not in NEEDS_SCORES)
+        ],
+        max_frame_bytes=limits.size,
+        max_frame_pixels=limits.pixels,
+        shared_memory_socket=memory_socket,
+    )
+
+
+def describe(model: ModelSpec, engine: EngineReady | None) -> pb.Model:
+    """One model."""
+    return pb.Model(
+        name=model.name,
+        version=model.version,
+        sha256=model.sha256,
+        input_width=model.input_size[0],
+        input_height=model.input_size[1],
+        output_width=model.output_size[0],
+        output_height=model.output_size[1],
+        classes=[
+            pb.ClassInfo(id=class_id, name=known.name, color=int.from_bytes(bytes(known.color)))
+            for class_id, known in enumerate(model.classes)
+        ],
+        has_scores=model.has_scores,
+        delegate="" if engine is None else engine.delegate,
+        runtime="" if engine is None else engine.runtime,
+    )

@@ -1,0 +1,253 @@
+"""Messages of `edgeseg.v1` to the values that the daemon works with, checked."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from google.protobuf.message import DecodeError
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.api.mapped_regions import Regions
+from edgesegd.core.errors import (
+    ClientError,
+    InvalidFrame,
+    InvalidOptions,
+    Unimplemented,
+    UnknownModel,
+)
+from edgesegd.core.frame import (
+    FrameFormat,
+    FrameLimits,
+    FrameSpec,
+    check_frame,
+    check_pixels,
+)
+from edgesegd.core.options import (
+    NEEDS_SCORES,
+    NO_CLASS,
+    SERVED,
+    Output,
+    ResizePolicy,
+    ResultOptions,
+    SizeMode,
+    check_result_size,
+)
+from edgesegd.ipc.region import LentFrame
+from edgesegd.models.spec import ModelSpec
+
+FORMATS = {
+    pb.FRAME_FORMAT_UNSPECIFIED: FrameFormat.AUTO,
+    pb.FRAME_FORMAT_JPEG: FrameFormat.JPEG,
+    pb.FRAME_FORMAT_PNG: FrameFormat.PNG,
+    pb.FRAME_FORMAT_WEBP: FrameFormat.WEBP,
+    pb.FRAME_FORMAT_BMP: FrameFormat.BMP,
+    pb.FRAME_FORMAT_RGB: FrameFormat.RGB,
+    pb.FRAME_FORMAT_BGR: FrameFormat.BGR,
+    pb.FRAME_FORMAT_RGBA: FrameFormat.RGBA,
+    pb.FRAME_FORMAT_GRAY8: FrameFormat.GRAY8,
+    pb.FRAME_FORMAT_NV12: FrameFormat.NV12,
+    pb.FRAME_FORMAT_I420: FrameFormat.I420,
+    pb.FRAME_FORMAT_YUYV: FrameFormat.YUYV,
+}
+OUTPUTS = {
+    pb.OUTPUT_LABELS: Output.LABELS,
+    pb.OUTPUT_LABELS_PNG: Output.LABELS_PNG,
+    pb.OUTPUT_RLE: Output.RLE,
+    pb.OUTPUT_POLYGONS: Output.POLYGONS,
+    pb.OUTPUT_STATISTICS: Output.STATISTICS,
+    pb.OUTPUT_CONFIDENCE: Output.CONFIDENCE,
+    pb.OUTPUT_CONFIDENCE_MAP: Output.CONFIDENCE_MAP,
+}
+SIZES = {
+    pb.OUTPUT_SIZE_MODE_MODEL: SizeMode.MODEL,
+    pb.OUTPUT_SIZE_MODE_FRAME: SizeMode.FRAME,
+    pb.OUTPUT_SIZE_MODE_CUSTOM: SizeMode.CUSTOM,
+}
+RESIZES = {
+    pb.RESIZE_POLICY_UNSPECIFIED: ResizePolicy.STRETCH,
+    pb.RESIZE_POLICY_STRETCH: ResizePolicy.STRETCH,
+    pb.RESIZE_POLICY_LETTERBOX: ResizePolicy.LETTERBOX,
+    pb.RESIZE_POLICY_CROP: ResizePolicy.CROP,
+}
+
+
+GZIP = b"\x1f\x8b"
+"""How its bytes begin, and no message does: gRPC leaves them so, for they may be a bomb."""
+MAX_NAME = 256
+"""Characters of a model's name: a file's name has no more."""
+MAX_OUTPUTS, MAX_CLASSES = 64, 1024
+"""Entries of a list, repetitions too: several times as many as there can be different ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameTag:
+    """What is kept of a frame's message for its response, without the bytes.
+
+    `received_unix_ns` and `received` are the same moment, the latter of `time.monotonic`: durations
+    are measured from it, for the other clock may be set meanwhile.
+    """
+
+    frame_id: int
+    captured_unix_ns: int
+    received_unix_ns: int
+    received: float
+
+    def seconds_since(self) -> float:
+        """How long ago the frame was received."""
+        return time.monotonic() - self.received
+
+
+@dataclass(frozen=True, slots=True)
+class FrameOptions:
+    """How frames are segmented; `max_age` is in seconds, None for no limit."""
+
+    result: ResultOptions
+    max_age: float | None
+
+
+def parse_stream_request(raw: bytes) -> pb.SegmentRequest:
+    """A message of a stream; raises a ClientError where the bytes are none."""
+    try:
+        return pb.SegmentRequest.FromString(raw)
+    except DecodeError as error:
+        raise _malformed(raw, "SegmentRequest", error) from None
+
+
+def parse_image_request(raw: bytes) -> pb.SegmentImageRequest:
+    """The message of a single image; raises a ClientError where the bytes are none."""
+    try:
+        return pb.SegmentImageRequest.FromString(raw)
+    except DecodeError as error:
+        raise _malformed(raw, "SegmentImageRequest", error) from None
+
+
+def _malformed(raw: bytes, kind: str, error: DecodeError) -> ClientError:
+    """What is wrong with bytes that are no message of that kind."""
+    if raw.startswith(GZIP):
+        return Unimplemented(
+            "compressed messages (gzip) are refused here; leave the compression out, or start the "
+            "daemon with --compression=accept"
+        )
+    return InvalidFrame(f"the message is no {kind}: {error}")
+
+
+def tag_frame(frame: pb.Frame) -> FrameTag:
+    """What to keep of a frame that was received now."""
+    return FrameTag(frame.id, frame.captured_unix_ns, time.time_ns(), time.monotonic())
+
+
+def deadline_of(
+    frame: pb.Frame, received: float, options: FrameOptions, call_deadline: float | None
+) -> float | None:
+    """After when a frame must not be invoked, on the clock of `received`; None for never.
+
+    The earlier of the call's own deadline and the frame's largest age.
+    """
+    if options.max_age is None:
+        return call_deadline
+    too_old = received - frame.age_us / 1e6 + options.max_age
+    return too_old if call_deadline is None else min(too_old, call_deadline)
+
+
+def parse_frame(
+    frame: pb.Frame, limits: FrameLimits, regions: Regions
+) -> tuple[FrameSpec, bytes | LentFrame]:
+    """The frame's description and its bytes, if they can be what it says; raises InvalidFrame."""
+    if frame.format not in FORMATS:
+        raise InvalidFrame(f"unknown frame format {frame.format}")
+    source = frame.WhichOneof("source")
+    if source is None:
+        raise InvalidFrame("the frame has no data")
+    spec = FrameSpec(FORMATS[frame.format], frame.width, frame.height, frame.stride)
+    if source == "shared_memory":
+        handle = frame.shared_memory
+        lent = regions.find(handle.region, handle.offset, handle.length)
+        return check_frame(spec, lent.view, limits), lent
+    data = frame.data  # a copy each time
+    return check_frame(spec, data, limits), data
+
+
+def parse_options(
+    options: pb.SegmentationOptions, model: ModelSpec, limits: FrameLimits
+) -> FrameOptions:
+    """What a client wants back from `model`.
+
+    Raises UnknownModel, InvalidOptions or Unimplemented.
+    """
+    _check_lengths(options)
+    if options.model not in ("", model.name):
+        raise UnknownModel(f"no model {options.model!r} is served; there is {model.name!r}")
+    outputs = _parse_outputs(options, model)
+    size, width, height = _parse_size(options.size, limits)
+    check_result_size(width, height, outputs, limits.size)
+    if options.resize not in RESIZES:
+        raise InvalidOptions(f"unknown resize policy {options.resize}")
+    return FrameOptions(
+        ResultOptions(
+            outputs=outputs,
+            size=size,
+            width=width,
+            height=height,
+            resize=RESIZES[options.resize],
+            classes=_parse_classes(options, model),
+        ),
+        max_age=options.max_age_ms / 1000 or None,
+    )
+
+
+def _check_lengths(options: pb.SegmentationOptions) -> None:
+    """Raise InvalidOptions before anybody looks at more entries than make sense."""
+    for name, found, most in (
+        ("characters in the model's name", len(options.model), MAX_NAME),
+        ("outputs", len(options.outputs), MAX_OUTPUTS),
+        ("classes", len(options.classes), MAX_CLASSES),
+    ):
+        if found > most:
+            raise InvalidOptions(f"there are {found:,} {name}; at most {most:,} are taken")
+
+
+def _parse_outputs(options: pb.SegmentationOptions, model: ModelSpec) -> frozenset[Output]:
+    unknown = [output for output in options.outputs if output not in OUTPUTS]
+    if unknown:
+        raise InvalidOptions(f"unknown output {unknown[0]}")
+    outputs = frozenset(OUTPUTS[output] for output in options.outputs) or {Output.LABELS}
+    for output in sorted(outputs.difference(SERVED)):
+        raise Unimplemented(f"this daemon does not give {output.value} yet")
+    if not model.has_scores and (wanted := outputs & NEEDS_SCORES):
+        raise InvalidOptions(
+            f"{' and '.join(sorted(wanted))} cannot be had: the model {model.name!r} "
+            "gives labels without scores"
+        )
+    return frozenset(outputs)
+
+
+def _parse_size(size: pb.OutputSize, limits: FrameLimits) -> tuple[SizeMode, int, int]:
+    given = size.width > 0 or size.height > 0
+    default = SizeMode.CUSTOM if given else SizeMode.MODEL
+    if size.mode not in SIZES and size.mode != pb.OUTPUT_SIZE_MODE_UNSPECIFIED:
+        raise InvalidOptions(f"unknown output size mode {size.mode}")
+    mode = SIZES.get(size.mode, default)
+    if mode is not SizeMode.CUSTOM:
+        if given:
+            raise InvalidOptions(
+                f"the options contradict: size {mode.value} has no width and height of its own; "
+                "leave them out or ask for size custom"
+            )
+        return mode, 0, 0
+    try:
+        check_pixels(size.width, size.height, limits.pixels)
+    except InvalidFrame as error:
+        raise InvalidOptions(f"the size asked for: {error}") from None
+    return mode, size.width, size.height
+
+
+def _parse_classes(options: pb.SegmentationOptions, model: ModelSpec) -> tuple[int, ...]:
+    # A model that gives labels may give more than there are names for.
+    count = len(model.classes) if model.has_scores else NO_CLASS
+    for class_id in options.classes:
+        if class_id >= count:
+            raise InvalidOptions(
+                f"class {class_id} is unknown: the model {model.name!r} has 0 to {count - 1}"
+            )
+    return tuple(sorted(set(options.classes)))

@@ -1,0 +1,197 @@
+"""The RPCs of `edgeseg.v1`: thin, for the desk and the sessions do the work."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, contextmanager
+from typing import Any
+
+import grpc.aio
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.api.peer import client_of
+from edgesegd.api.v1.image_lanes import ImageLanes
+from edgesegd.api.v1.names import SERVICE_NAME
+from edgesegd.api.v1.requests import (
+    FrameTag,
+    parse_image_request,
+    parse_stream_request,
+    tag_frame,
+)
+from edgesegd.api.v1.responses import segmentation, timing_until_now
+from edgesegd.api.v1.session import StreamSession
+from edgesegd.core.errors import Draining, EdgesegError
+from edgesegd.core.result import FrameResult
+from edgesegd.scheduling.fair_limit import FairLimit
+from edgesegd.scheduling.lane import Lane
+from edgesegd.serving.data_plane import Desk, held_size
+
+StreamContext = grpc.aio.ServicerContext[pb.SegmentRequest, pb.SegmentResponse]
+ImageContext = grpc.aio.ServicerContext[pb.SegmentImageRequest, pb.SegmentImageResponse]
+InfoContext = grpc.aio.ServicerContext[pb.GetServerInfoRequest, pb.GetServerInfoResponse]
+
+
+class SegmentationService:
+    """Serves streams, single images and questions about the daemon.
+
+    What goes wrong is raised: `Admission` tells it to the client.
+    """
+
+    def __init__(
+        self,
+        *,
+        desk: Desk,
+        unary_queue: int,
+        streams: FairLimit,
+        server_info: Callable[[], pb.GetServerInfoResponse],
+    ) -> None:
+        self._desk = desk
+        self._images = ImageLanes(desk.scheduler, unary_queue)
+        self._streams = streams
+        self._server_info = server_info
+        self._sessions: set[StreamSession] = set()
+        self._calls = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Serve `edgeseg.v1` on `server`.
+
+        By hand and not by the stubs, which leave it to gRPC to tell of messages that are none.
+        """
+        handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+            "Segment": grpc.stream_stream_rpc_method_handler(
+                self.Segment,
+                request_deserializer=parse_stream_request,
+                response_serializer=bytes,  # as they are
+            ),
+            "SegmentImage": grpc.unary_stream_rpc_method_handler(
+                self.SegmentImage,
+                request_deserializer=parse_image_request,
+                response_serializer=bytes,  # as above
+            ),
+            "GetServerInfo": grpc.unary_unary_rpc_method_handler(
+                self.GetServerInfo,
+                request_deserializer=lambda _: pb.GetServerInfoRequest(),
+                response_serializer=pb.GetServerInfoResponse.SerializeToString,
+            ),
+        }
+        server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(SERVICE_NAME, handlers),)
+        )
+
+    @property
+    def streams(self) -> int:
+        """How many streams are open."""
+        return len(self._sessions)
+
+    def drain(self) -> None:
+        """Take no more frames; answer those that were taken and end the streams."""
+        self._desk.scheduler.drain()
+        for session in self._sessions:
+            session.drain()
+
+    async def idle(self) -> None:
+        """Wait until no call for frames is open."""
+        await self._idle.wait()
+
+    @contextmanager
+    def _call(self) -> Iterator[None]:
+        """A call for frames: counted while it is open."""
+        self._calls += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._calls -= 1
+            if self._calls == 0:
+                self._idle.set()
+
+    async def Segment(  # noqa: N802 # named by the contract
+        self, request_iterator: AsyncIterator[pb.SegmentRequest], context: StreamContext
+    ) -> AsyncGenerator[bytes, None]:
+        """Answer each frame of a stream once; the responses as they go over the wire.
+
+        So none is kept beside its bytes while the client does not read.
+        """
+        client = client_of(context.peer())
+        with self._call():
+            if self._desk.scheduler.draining:
+                raise Draining("the daemon is stopping; connect again")
+            await self._streams.take_soon(client, 1)
+            # Sent before any answer, so that a client may wait to know whether it is welcome.
+            session = StreamSession(
+                self._desk,
+                client,
+                _deadline(context),
+                lambda: context.send_initial_metadata(()),
+            )
+            self._sessions.add(session)
+            try:
+                async with aclosing(session.responses(request_iterator)) as responses:
+                    async for response in responses:
+                        message = response.SerializeToString()
+                        del response
+                        yield message
+            finally:
+                self._sessions.discard(session)
+                self._streams.give_back(client, 1)
+
+    async def SegmentImage(  # noqa: N802 # named by the contract
+        self, request: pb.SegmentImageRequest, context: ImageContext
+    ) -> AsyncGenerator[bytes, None]:
+        """Segment one image; one response as above, which is counted until it is read."""
+        client = client_of(context.peer())
+        with self._call():
+            tag, deadline = tag_frame(request.frame), _deadline(context)
+            with self._images.of(client) as lane:
+                result, timing = await self._segment_image(lane, tag, request, deadline)
+            size = held_size(result)
+            self._desk.hold_result(client, size)
+            try:
+                message = pb.SegmentImageResponse(
+                    frame_id=tag.frame_id,
+                    captured_unix_ns=tag.captured_unix_ns,
+                    segmentation=segmentation(result, self._desk.model),
+                    timing=timing,
+                ).SerializeToString()
+                del request, result
+                yield message
+            finally:
+                self._desk.let_go_of_results(client, size)
+
+    async def GetServerInfo(  # noqa: N802 # named by the contract
+        self, request: pb.GetServerInfoRequest, context: InfoContext
+    ) -> pb.GetServerInfoResponse:
+        """What this daemon is, serves and accepts."""
+        del request, context
+        return self._server_info()
+
+    async def _segment_image(
+        self,
+        lane: Lane,
+        tag: FrameTag,
+        request: pb.SegmentImageRequest,
+        deadline: float | None,
+    ) -> tuple[FrameResult, pb.Timing]:
+        queued = 0.0
+        try:
+            options = self._desk.options(request.options)
+            job = self._desk.submit(lane, tag, request.frame, options, deadline)
+            result = await job.answer
+            queued = job.queued_seconds
+        except EdgesegError as error:
+            self._desk.count(tag, error, queued)
+            raise
+        except asyncio.CancelledError:
+            self._desk.count_abandoned(1)
+            raise
+        return result, timing_until_now(tag, self._desk.count(tag, result, queued))
+
+
+def _deadline(context: StreamContext | ImageContext) -> float | None:
+    """The call's deadline on the clock of `time.monotonic`."""
+    remaining = context.time_remaining()
+    return None if remaining is None else time.monotonic() + remaining

@@ -1,0 +1,1 @@
+"""What the machine gives: cores, memory, descriptors, and who else uses it."""

@@ -1,0 +1,1 @@
+"""Delegates: what there are, how they are named and where they lie."""

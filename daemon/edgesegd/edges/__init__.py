@@ -1,1 +1,0 @@
-"""What the world sees of the daemon: gRPC, health, metrics, systemd."""

@@ -1,0 +1,1 @@
+"""What keeps an engine from giving wrong results, hanging, or outliving the front."""

@@ -1,0 +1,35 @@
+"""Clients' memory as an engine reads it, in place."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import socket
+
+from edgesegd.ipc.region import receive_region
+
+
+class BorrowedRegions:
+    """Regions of clients, mapped when the first frame in them comes.
+
+    The front sends their descriptors over the socket `front`, each before its first frame.
+    """
+
+    def __init__(self, front: socket.socket) -> None:
+        front.setblocking(False)
+        self._front = front
+        self._mapped: dict[int, mmap.mmap] = {}
+
+    def view(self, number: int, offset: int, length: int) -> memoryview:
+        """So many bytes of a region; raises OSError where it was never sent."""
+        while number not in self._mapped:
+            received, memory = receive_region(self._front)
+            self._mapped[received] = memory
+        return memoryview(self._mapped[number])[offset : offset + length]
+
+    def forget(self, number: int) -> None:
+        """Unmap a region, if it ever was mapped."""
+        memory = self._mapped.pop(number, None)
+        if memory is not None:
+            with contextlib.suppress(BufferError):  # a view is held, and unmaps when it goes
+                memory.close()

@@ -1,0 +1,1 @@
+"""What runs a model: the interpreters, and their delegates."""

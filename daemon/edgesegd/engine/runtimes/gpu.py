@@ -1,0 +1,108 @@
+"""ai-edge-litert's own GPU path: its CompiledModel, on Vulkan.
+
+CompiledModel holds Python's lock while it runs, so it lives in engines and trials only, and the CPU
+never runs through it. Which adapter it took, and why it found none, it says on stderr only.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from edgesegd.core.errors import DelegateFailed, DelegateMissing, InvokeFailed
+from edgesegd.engine.runtimes.captured_stderr import overhear_stderr
+from edgesegd.engine.runtimes.runtime import Runtime
+from edgesegd.imaging.labels import OutputTensor
+from edgesegd.imaging.preprocess import InputTensor
+from edgesegd.models.content import content_to_run
+from edgesegd.models.spec import ModelSpec
+
+ADAPTER = re.compile(r"Selected adapter: (?P<name>.*?), arch=.*adapterType=(?P<kind>.*)")
+REASON = re.compile(
+    r"Couldn't load Vulkan: [^\n:]+|No adapters found|Vulkan \S+ required|[^\n:]*not accelerated"
+)
+"""What tells why, among much that does not."""
+NO_GPU = "No adapters found"
+SIGNATURE = 0
+
+
+class GpuModel:
+    """A model compiled for the GPU, with the face of a LoadedModel.
+
+    `adapter` is the GPU and its kind, as Dawn names them. `delegated` and `operators` are 0, for it
+    does not tell; a model that it cannot run as a whole it refuses.
+    """
+
+    delegated = operators = 0
+
+    def __init__(
+        self,
+        compiled: Any,  # noqa: ANN401 # untyped package
+        model: ModelSpec,
+        content: bytes,
+        adapter: str,
+    ) -> None:
+        self.adapter = adapter
+        self._content = content  # `compiled` reads it in place
+        self._compiled = compiled
+        self._inputs = compiled.create_input_buffers(SIGNATURE)
+        self._outputs = compiled.create_output_buffers(SIGNATURE)
+        names = compiled.get_signature_by_index(SIGNATURE)["outputs"]
+        output = model.run_output
+        position = names.index(output.name) if output.name in names else model.output_position
+        self._output_buffer = self._outputs[position]
+        self._input = np.zeros(model.input.shape, model.input.dtype)
+        self._output: OutputTensor = np.zeros(output.shape, output.dtype)
+
+    def input(self) -> InputTensor:
+        """The tensor that frames are written into."""
+        return self._input
+
+    def invoke(self) -> None:
+        """Run the model and wait for its output, which comes when it is read."""
+        try:
+            self._inputs[0].write(self._input)
+            self._compiled.run_by_index(SIGNATURE, self._inputs, self._outputs)
+            self._output = self._read()
+        except (RuntimeError, ValueError) as error:
+            raise InvokeFailed(f"invoke failed: {error}") from error
+
+    def output(self) -> OutputTensor:
+        """The result of the last `invoke`."""
+        return self._output
+
+    def _read(self) -> OutputTensor:
+        like = self._output
+        # It does not know 64-bit integers, but their halves.
+        plain = np.dtype(np.int32) if like.itemsize == np.dtype(np.int64).itemsize else like.dtype
+        values = self._output_buffer.read(like.nbytes // plain.itemsize, plain.type)
+        return np.asarray(values).view(like.dtype).reshape(like.shape)
+
+
+def load_on_gpu(runtime: Runtime, model: ModelSpec) -> GpuModel:
+    """The model on the GPU.
+
+    Raises DelegateMissing where the runtime has no such thing, DelegateFailed where there is no
+    adapter, or the model has operators that it cannot run.
+    """
+    compiled_model = runtime.compiled_model()
+    options = compiled_model.Options(
+        hardware_accelerators=compiled_model.HardwareAccelerator.GPU,
+    )
+    content = content_to_run(model)
+    failure: Exception | None = None
+    with overhear_stderr() as heard:
+        try:
+            compiled = compiled_model.CompiledModel.from_buffer(content, options=options)
+        except (RuntimeError, ValueError) as error:
+            failure = error
+    if failure is not None:
+        reasons = "; ".join(dict.fromkeys(REASON.findall(heard.text))) or str(failure)
+        if NO_GPU in heard.text:
+            raise DelegateMissing(f"no GPU: {reasons}") from failure
+        raise DelegateFailed(f"gpu refuses {model.name}: {reasons}") from failure
+    adapter = ADAPTER.search(heard.text)
+    told = f"{adapter['name']} ({adapter['kind'].strip()})" if adapter else "unknown adapter"
+    return GpuModel(compiled, model, content, told)

@@ -1,0 +1,66 @@
+"""A model, loaded by whatever is to run it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from edgesegd.delegates.spec import DelegateSpec
+from edgesegd.engine.runtimes.gpu import load_on_gpu
+from edgesegd.engine.runtimes.interpreter import apply_library, load_library, load_on_cpu
+from edgesegd.engine.runtimes.runtime import Runtime
+from edgesegd.imaging.labels import OutputTensor
+from edgesegd.imaging.preprocess import InputTensor
+from edgesegd.models.spec import ModelSpec
+
+
+class Loaded(Protocol):
+    """A model that is ready to be invoked, whatever runs it.
+
+    `delegated` of the model's `operators` are run by the delegate; both are 0 on the CPU and where
+    it is not told. `adapter` is the GPU that runs it, where one does.
+    """
+
+    @property
+    def delegated(self) -> int:
+        """How many operators of the model the delegate runs."""
+
+    @property
+    def operators(self) -> int:
+        """How many there are."""
+
+    @property
+    def adapter(self) -> str:
+        """The GPU."""
+
+    def input(self) -> InputTensor:
+        """The tensor that frames are written into."""
+
+    def invoke(self) -> None:
+        """Run the model; raises InvokeFailed, and then what it holds may be stale."""
+
+    def output(self) -> OutputTensor:
+        """The result of the last `invoke`, good until the next."""
+
+
+def load_model(
+    runtime: Runtime,
+    model: ModelSpec,
+    delegate: DelegateSpec,
+    threads: int,
+    *,
+    enter: Callable[[str], None] = lambda _stage: None,
+) -> Loaded:
+    """The model, ready to be invoked; tells `enter` each stage before it begins.
+
+    Raises DelegateMissing where there is no library, DelegateFailed where it cannot be loaded,
+    refuses the model or takes nothing of it, ModelUnsupported where the CPU cannot run it.
+    """
+    enter("create")
+    if delegate.is_cpu:
+        return load_on_cpu(runtime, model, threads)
+    if delegate.built_in:
+        return load_on_gpu(runtime, model)
+    library = load_library(runtime, delegate)
+    enter("prepare")
+    return apply_library(runtime, model, delegate, library, threads)

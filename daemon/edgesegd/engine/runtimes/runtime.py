@@ -1,0 +1,74 @@
+"""The best TFLite runtime that is installed."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+from edgesegd.board.threads import thread_cap
+from edgesegd.core.errors import DelegateMissing, RuntimeMissing
+from edgesegd.engine.runtimes.xnnpack import QuantizedXnnpack, quantized_xnnpack
+
+MODULES = {
+    "ai-edge-litert": "ai_edge_litert.interpreter",
+    "tflite-runtime": "tflite_runtime.interpreter",
+}
+"""Distributions in the order of preference, and where their Interpreter is."""
+
+COMPILING = "ai-edge-litert"
+
+XNNPACK_OFF_BY_DEFAULT = "tflite-runtime 2.14."
+XNNPACK_LIBRARY = "tflite_runtime._pywrap_tensorflow_interpreter_wrapper"
+"""For quantized models; and the extension of that runtime which exports it nevertheless."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """An installed runtime: its distribution, its version and its two entry points."""
+
+    name: str
+    version: str
+    interpreter: Any
+    load_delegate: Any
+
+    def __str__(self) -> str:
+        """Name and version."""
+        return f"{self.name} {self.version}"
+
+    def cpu_delegates(self, threads: int) -> list[QuantizedXnnpack]:
+        """What makes the CPU as fast as it can be; needed by one runtime."""
+        if not str(self).startswith(XNNPACK_OFF_BY_DEFAULT):
+            return []
+        xnnpack = quantized_xnnpack(importlib.import_module(XNNPACK_LIBRARY).__file__, threads)
+        return [] if xnnpack is None else [xnnpack]
+
+    def compiled_model(self) -> Any:  # noqa: ANN401 # untyped package
+        """The module that compiles models for GPUs; raises DelegateMissing."""
+        if self.name != COMPILING:
+            raise DelegateMissing(f"{self} cannot use a GPU by itself; {COMPILING} can")
+        return importlib.import_module("ai_edge_litert.compiled_model")
+
+    def default_threads(self) -> int:
+        """How many threads to serve with where nothing was measured."""
+        return thread_cap(self.name)
+
+
+def load_runtime(wanted: str) -> Runtime:
+    """The runtime `wanted`, or with "auto" the first that can be imported.
+
+    Raises RuntimeMissing, which says what to install.
+    """
+    failures = []
+    for name in MODULES if wanted == "auto" else [wanted]:
+        try:
+            module = importlib.import_module(MODULES[name])
+            version = metadata.version(name)
+            return Runtime(name, version, module.Interpreter, module.load_delegate)
+        except (ImportError, OSError, AttributeError) as error:  # numpy 2 under tflite-runtime
+            failures.append(f"{name}: {error}")
+    raise RuntimeMissing(
+        f"no TFLite runtime can be imported ({'; '.join(failures)}); "
+        "install one: pip install 'edgeseg[daemon]' or 'edgeseg[daemon-tflite]'"
+    )

@@ -1,0 +1,1 @@
+"""Bytes to tensor, and tensor to mask; only the engine may know it."""

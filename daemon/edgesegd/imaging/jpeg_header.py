@@ -1,0 +1,89 @@
+"""A JPEG without what its decoder does not need: ISO/IEC 10918-1, annex B."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from edgesegd.core.errors import InvalidFrame
+from edgesegd.imaging.exif import PREFIX, UPRIGHT, read_orientation
+
+MARKER = re.compile(rb"\xff[\x01-\xfe]")
+"""Any. Other bytes between segments and repeated 0xFF are left out: libjpeg skips them, and Pillow
+would need a step of Python for each."""
+SOI_SIZE = 2
+APP0, APP1, APP14, APP15, COM = 0xE0, 0xE1, 0xEE, 0xEF, 0xFE
+START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+FIRST_ARITHMETIC = 0xC9
+START_OF_SCAN = 0xDA
+WITHOUT_LENGTH = frozenset(range(0xD0, 0xDA))
+"""Restarts, and the start and the end of a picture: one that holds only tables may come first."""
+KNOWN = (frozenset(range(0xC0, 0xF0)) - {0xC8}) | {COM}
+"""All that libjpeg reads, and some that it refuses by itself."""
+DROPPED = (frozenset(range(APP0, APP15 + 1)) | {COM}) - {APP0, APP14}
+"""Facts about a picture. APP0 and APP14 say which colours its components are."""
+MAX_SEGMENTS = 10_000
+"""Before the first scan. A colour profile has at most 255, 16 MB of extended XMP as many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Jpeg:
+    """A JPEG for the decoder: `data` is the file without the segments that are not needed.
+
+    With `one_scan` all of the picture is in its first scan, so that no other is read. An
+    `arithmetic` one must be decoded in one go.
+    """
+
+    data: bytes
+    orientation: int
+    one_scan: bool
+    arithmetic: bool
+
+
+def read_jpeg(data: memoryview) -> Jpeg:
+    """Copy a JPEG, once, without the segments that no decoder needs.
+
+    What is not as it should be is left to the decoder, which refuses it or not. Raises InvalidFrame
+    where the segments before the first scan are too many, or cannot be told apart.
+    """
+    kept: list[memoryview] = []
+    kept_from, end = 0, SOI_SIZE
+    exif: memoryview | None = None
+    frame = components = scanned = 0
+    for _ in range(MAX_SEGMENTS):
+        if (found := MARKER.search(data, end)) is None:
+            break
+        if found.start() > end:
+            kept.append(data[kept_from:end])
+            kept_from = found.start()
+        at, code = found.end(), data[found.end() - 1]
+        if code not in KNOWN:
+            raise InvalidFrame(f"the JPEG is damaged: no header has a marker 0x{code:02x}")
+        end = at + (0 if code in WITHOUT_LENGTH else max(2, _number(data[at : at + 2])))
+        if code == START_OF_SCAN:
+            scanned = _number(data[at + 2 : at + 3])
+            break
+        if code in START_OF_FRAME:
+            frame, components = code, _number(data[at + 7 : at + 8])
+        if code == APP1 and exif is None and data[at + 2 : at + 2 + len(PREFIX)] == PREFIX:
+            exif = data[at + 2 : end]
+        if code in DROPPED:
+            kept.append(data[kept_from : found.start()])
+            kept_from = end
+    else:
+        raise InvalidFrame(
+            f"the JPEG has more than {MAX_SEGMENTS:,} segments before its first scan"
+        )
+    kept.append(data[kept_from:])
+    return Jpeg(
+        data=b"".join(kept),
+        orientation=UPRIGHT if exif is None else read_orientation(exif),
+        one_scan=frame not in PROGRESSIVE and 0 < components == scanned,
+        arithmetic=frame >= FIRST_ARITHMETIC,
+    )
+
+
+def _number(field: memoryview) -> int:
+    """0 where the file ends before it."""
+    return int.from_bytes(field)

@@ -1,0 +1,180 @@
+"""The output tensor to the mask that a client asks for, whichever way the model's graph allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from edgesegd.core.options import NEEDS_SCORES, NO_CLASS, ResultOptions
+from edgesegd.imaging.axis import Resize
+from edgesegd.imaging.geometry import Fit
+from edgesegd.imaging.labels import (
+    Labels,
+    OutputTensor,
+    RealValues,
+    Scores,
+    real_values,
+    to_labels,
+    to_scores,
+)
+from edgesegd.imaging.resample import Places, find_places
+from edgesegd.imaging.upsample import SmallScores, upsample_labels, upsample_scores
+from edgesegd.models.spec import ModelSpec, OutputKind, Upsampling
+
+LARGEST_LOGIT = 2.0**126
+"""Twice as much is still a float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """Class ids and, where they were asked for, their scores; both H x W.
+
+    A score is that of the nearest pixel at the model's size.
+    """
+
+    labels: Labels
+    scores: Scores | None
+
+
+class MaskReader(Protocol):
+    """Reads the output tensor of one model."""
+
+    def own_labels(self, tensor: OutputTensor) -> Labels:
+        """The class of each pixel at the model's output size."""
+
+    def own_values(self, tensor: OutputTensor) -> RealValues:
+        """The real values of the output, H x W x C, at its own size."""
+
+    def labels(self, tensor: OutputTensor, rows: Places, columns: Places) -> Labels:
+        """The class at every crossing of `rows` and `columns`."""
+
+
+def mask_reader(model: ModelSpec) -> MaskReader:
+    """The way that the model's graph allows."""
+    if model.upsampling is None:
+        return PlainReader(model)
+    return UpsamplingReader(model, model.upsampling)
+
+
+def read_mask(
+    model: ModelSpec, reader: MaskReader, tensor: OutputTensor, placed: Fit, options: ResultOptions
+) -> Mask:
+    """The mask that `options` ask for, 255 where the model saw no frame."""
+    columns, rows = find_places(placed, model.output_size, options)
+    labels = reader.labels(tensor, rows, columns)
+    labels[~rows.seen], labels[:, ~columns.seen] = NO_CLASS, NO_CLASS
+    if options.outputs.isdisjoint(NEEDS_SCORES):
+        return Mask(labels, None)
+    own = to_scores(model, reader.own_values(tensor))
+    scores = own.take(rows.nearest, axis=0).take(columns.nearest, axis=1)
+    scores[~rows.seen], scores[:, ~columns.seen] = 0, 0
+    return Mask(labels, scores)
+
+
+class PlainReader:
+    """The output is the mask, as large as it is; other sizes are picked from it."""
+
+    def __init__(self, model: ModelSpec) -> None:
+        self._model = model
+
+    def own_labels(self, tensor: OutputTensor) -> Labels:
+        """The class of each pixel at the model's output size."""
+        return to_labels(self._model, tensor)
+
+    def own_values(self, tensor: OutputTensor) -> RealValues:
+        """The real values of the output, H x W x C."""
+        values = real_values(self._model.output, tensor[0])
+        return values if values.ndim == 3 else values[..., None]
+
+    def labels(self, tensor: OutputTensor, rows: Places, columns: Places) -> Labels:
+        """The class of the output pixel under each crossing."""
+        own = self.own_labels(tensor)
+        if rows.own and columns.own:
+            return own
+        picked: Labels = own.take(columns.nearest, axis=1).take(rows.nearest, axis=0)
+        return picked
+
+
+class UpsamplingReader:
+    """The output is small scores; labels of any size are made of them directly."""
+
+    def __init__(self, model: ModelSpec, upsampling: Upsampling) -> None:
+        self._model = model
+        self._upsampling = upsampling
+        _, height, width, _ = upsampling.scores.shape
+        flags = upsampling.align_corners, upsampling.half_pixel_centers
+        large_width, large_height = model.output_size
+        self._down = Resize(height, large_height, *flags)
+        self._across = Resize(width, large_width, *flags)
+        self._own_rows, self._own_columns = self._down.axis(), self._across.axis()
+        self._binary = model.output_kind is OutputKind.PROBABILITY
+        self._border = border_of(model, upsampling) if self._binary else 0
+
+    def own_labels(self, tensor: OutputTensor) -> Labels:
+        """The class of each pixel at the model's output size."""
+        return self._best(upsample_labels(self._stored(tensor), self._own_rows, self._own_columns))
+
+    def own_values(self, tensor: OutputTensor) -> RealValues:
+        """The real values of the output that the whole graph would give, H x W x C."""
+        small = real_values(self._upsampling.scores, tensor[0])
+        values = upsample_scores(small, self._own_rows, self._own_columns)
+        return sigmoid(values) if self._upsampling.sigmoid else values
+
+    def labels(self, tensor: OutputTensor, rows: Places, columns: Places) -> Labels:
+        """The best class at each crossing."""
+        if rows.own and columns.own:
+            return self.own_labels(tensor)
+        down, across = (
+            self._down.axis_through(rows.centres),
+            self._across.axis_through(columns.centres),
+        )
+        return self._best(upsample_labels(self._stored(tensor), down, across))
+
+    def _stored(self, tensor: OutputTensor) -> SmallScores:
+        """The scores as they are stored, which are in the order of the real ones.
+
+        One class competes with the border between it and the background, and wins where equal.
+        """
+        scores: SmallScores = (
+            tensor[0] if tensor.dtype == np.float32 else tensor[0].astype(np.int32)
+        )
+        if not self._binary:
+            return scores
+        against: SmallScores = np.concatenate([scores, np.full_like(scores, self._border)], axis=-1)
+        return against
+
+    def _best(self, labels: Labels) -> Labels:
+        """Class 1 stands before the border, which is class 0."""
+        return np.bitwise_xor(labels, 1, dtype=np.uint8) if self._binary else labels
+
+
+def border_of(model: ModelSpec, upsampling: Upsampling) -> float:
+    """The lowest stored score of one class that is taken for it."""
+    scores = upsampling.scores
+    if scores.scale != 0:
+        every = np.arange(-129, 256, dtype=np.int32)
+        return int(every[real_values(scores, every) >= model.threshold].min(initial=256))
+    return lowest_logit(model.threshold) if upsampling.sigmoid else model.threshold
+
+
+def lowest_logit(threshold: float) -> float:
+    """The lowest float32 whose probability, rounded as a runtime rounds it, reaches `threshold`.
+
+    Found by halving, for the inverse of the sigmoid does not know how the sigmoid was rounded.
+    """
+    low, high = -LARGEST_LOGIT, LARGEST_LOGIT
+    while low < (middle := float(np.float32((low + high) / 2))) < high:
+        if sigmoid(np.full(1, middle, np.float32))[0] >= np.float32(threshold):
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def sigmoid(values: RealValues) -> RealValues:
+    """1 / (1 + e^-x), in the steps of XNNPACK's kernels: of -|x|, and 1 minus that for the rest."""
+    powers: RealValues = np.exp(-np.abs(values))
+    lower: RealValues = np.divide(powers, powers + 1, dtype=np.float32)
+    return np.where(values > 0, 1 - lower, lower)

@@ -1,0 +1,91 @@
+"""A picture to the model's input tensor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from edgesegd.imaging.codec import Picture
+from edgesegd.imaging.geometry import Fit, Size
+from edgesegd.imaging.reduced_scale import reduced_scale_for
+from edgesegd.imaging.yuv import to_rgb
+from edgesegd.models.spec import ModelSpec
+
+InputTensor = npt.NDArray[Any]
+"""1 x H x W x 3, float32, uint8 or int8."""
+Pixels = npt.NDArray[np.uint8]
+"""H x W x 3, red, green, blue."""
+LookupTable = npt.NDArray[Any]
+"""256 x 3 in the tensor's dtype: what each pixel value becomes."""
+
+PADDING = 127
+"""The grey that letterbox puts around the frame: the middle of what models are trained on."""
+
+
+class Preprocessor:
+    """Writes pixels into the input of one model."""
+
+    def __init__(self, model: ModelSpec) -> None:
+        table = lookup_table(model)
+        self._uniform = bool((table == table[:, :1]).all())
+        self._table = table
+
+    def to_tensor(self, pixels: Pixels, tensor: InputTensor) -> None:
+        """Fill `tensor` with `pixels`, which are of its size."""
+        if self._uniform:
+            np.take(self._table[:, 0], pixels, out=tensor[0], mode="clip")
+            return
+        for channel in range(3):
+            column = self._table[:, channel]
+            np.take(column, pixels[..., channel], out=tensor[0, ..., channel], mode="clip")
+
+
+def lookup_table(model: ModelSpec) -> LookupTable:
+    """What each of the 256 values of red, green and blue becomes in the model's input.
+
+    real = (pixel - mean) / std; quantized = real / scale + zero_point, rounded and clipped.
+    """
+    values = np.arange(256, dtype=np.float64)[:, None].repeat(3, axis=1)
+    dtype = np.dtype(model.input.dtype)
+    if model.mean is None or model.std is None:
+        stored = values - (128 if dtype == np.int8 else 0)
+    else:
+        stored = (values - np.array(model.mean)) / np.array(model.std)
+        if dtype.kind != "f":
+            limits = np.iinfo(dtype)
+            quantized = np.rint(stored / model.input.scale + model.input.zero_point)
+            stored = quantized.clip(limits.min, limits.max)
+    table: LookupTable = stored.astype(dtype)
+    return table
+
+
+def resize_picture(picture: Picture, placed: Fit) -> Pixels:
+    """The picture at the model's input size, bilinear with antialiasing, padded where needed."""
+    resized = _resize(picture.pixels, picture.size, placed)
+    if picture.chroma is not None:
+        u, v = (_resize(plane, picture.size, placed) for plane in picture.chroma)
+        resized = to_rgb((resized, u, v))
+    elif resized.mode != "RGB":
+        resized = resized.convert("RGB")
+    if placed.target_size != placed.input:
+        canvas = Image.new("RGB", placed.input, (PADDING, PADDING, PADDING))
+        canvas.paste(resized, (int(placed.target.left), int(placed.target.top)))
+        resized = canvas
+    return np.asarray(resized)
+
+
+def _resize(plane: Image.Image, frame: Size, placed: Fit) -> Image.Image:
+    """The part of a frame that is seen, of one of its planes, at the size that it is seen at."""
+    scale_x, scale_y = plane.width / frame[0], plane.height / frame[1]
+    source = placed.source
+    box = (
+        source.left * scale_x,
+        source.top * scale_y,
+        min((source.left + source.width) * scale_x, plane.width),
+        min((source.top + source.height) * scale_y, plane.height),
+    )
+    gap = reduced_scale_for(placed.input).gap
+    return plane.resize(placed.target_size, Image.Resampling.BILINEAR, box, reducing_gap=gap)

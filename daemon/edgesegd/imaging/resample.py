@@ -1,0 +1,73 @@
+"""Where the pixels that a client asks for lie in the model's output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edgesegd.core.options import ResultOptions, SizeMode
+from edgesegd.imaging.axis import Indices, Positions
+from edgesegd.imaging.geometry import Box, Fit, Size
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The pixels asked for in one direction, among `count` of the model's output.
+
+    `edges` says where the centre of each lies, counted in output pixels from the first one's edge;
+    `seen` where the model saw the frame there. `own` is whether they are the output's own pixels.
+    """
+
+    count: int
+    edges: Positions
+    seen: npt.NDArray[np.bool_]
+    own: bool
+
+    @property
+    def centres(self) -> Positions:
+        """The same, counted from the centre of the first output pixel."""
+        return self.edges - 0.5
+
+    @property
+    def nearest(self) -> Indices:
+        """The output pixel that holds each one's centre."""
+        return np.floor(self.edges).astype(np.intp).clip(0, self.count - 1)
+
+
+def find_places(placed: Fit, output: Size, options: ResultOptions) -> tuple[Places, Places]:
+    """Columns and rows of the mask that `options` ask for, of a frame that was `placed`."""
+    match options.size:
+        case SizeMode.MODEL:
+            return _own_pixels(placed, output, 0), _own_pixels(placed, output, 1)
+        case SizeMode.FRAME:
+            wanted = placed.frame
+        case SizeMode.CUSTOM:
+            wanted = (options.width, options.height)
+    return _through_frame(placed, output, wanted, 0), _through_frame(placed, output, wanted, 1)
+
+
+def _own_pixels(placed: Fit, output: Size, direction: int) -> Places:
+    """The model's own pixels, of which those in the padding see nothing."""
+    count = output[direction]
+    edges = np.arange(count) + 0.5
+    start, length = _span(placed.target, direction)
+    in_target = (edges * placed.input[direction] / count - start) / length
+    return Places(count, edges, (in_target >= 0) & (in_target < 1), own=True)
+
+
+def _through_frame(placed: Fit, output: Size, wanted: Size, direction: int) -> Places:
+    """Pixels that span the frame."""
+    count, frame = output[direction], placed.frame[direction]
+    in_frame = (np.arange(wanted[direction]) + 0.5) * frame / wanted[direction]
+    start, length = _span(placed.source, direction)
+    in_source = (in_frame - start) / length
+    start, length = _span(placed.target, direction)
+    in_input = start + in_source * length
+    edges = in_input * count / placed.input[direction]
+    return Places(count, edges, (in_source >= 0) & (in_source < 1), own=False)
+
+
+def _span(box: Box, direction: int) -> tuple[float, float]:
+    return (box.top, box.height) if direction else (box.left, box.width)

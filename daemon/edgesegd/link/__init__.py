@@ -1,1 +1,0 @@
-"""The front's side of the engines: starting them, feeding them, replacing them."""

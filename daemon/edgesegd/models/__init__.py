@@ -1,0 +1,1 @@
+"""What a model is, as its file and what stands beside it say."""

@@ -1,0 +1,77 @@
+"""Where models live: the built-in one, those that were pulled, and files given by path."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+
+from edgesegd.core.errors import ConfigError, ModelMissing
+from edgesegd.models.catalogue.published import downloads
+
+BUILTIN: Final = "builtin"
+_BUILTIN_FILE: Final = Path(__file__).parents[2] / "builtin" / "scenes.tflite"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredModel:
+    """A model that has a name; `path` is None where it is published but not pulled yet."""
+
+    name: str
+    path: Path | None
+
+
+def default_data_dir(environ: Mapping[str, str]) -> Path:
+    """The data folder: `EDGESEG_DATA_DIR`, else `edgeseg` in the XDG data folder.
+
+    As the XDG Base Directory Specification has it, that is `XDG_DATA_HOME` where it is an
+    absolute path, else `~/.local/share`. Raises `ConfigError` where there is no home either.
+    """
+    if given := environ.get("EDGESEG_DATA_DIR"):
+        return Path(given)
+    if Path(xdg := environ.get("XDG_DATA_HOME", "")).is_absolute():
+        return Path(xdg) / "edgeseg"
+    if Path(home := environ.get("HOME", "")).is_absolute():
+        return Path(home) / ".local" / "share" / "edgeseg"
+    raise ConfigError("there is no home folder to keep models in; set EDGESEG_DATA_DIR")
+
+
+def stored_path(name: str, data_dir: Path) -> Path:
+    """Where the model of that name is kept, whether it is there or not."""
+    return data_dir / "models" / f"{name}.tflite"
+
+
+def resolve_model(name_or_path: str, data_dir: Path) -> Path:
+    """The file that is meant: "" and "builtin", a name in the data folder, or a path.
+
+    A path is what has a separator in it or ends in `.tflite`; nothing is looked up for it. Raises
+    `ModelMissing` for a name that is not there, with what to do about it.
+    """
+    if name_or_path in {"", BUILTIN}:
+        return _BUILTIN_FILE
+    if os.sep in name_or_path or name_or_path.endswith(".tflite"):
+        return Path(name_or_path)
+    known = {each.name: each.path for each in list_models(data_dir)}
+    if path := known.get(name_or_path):
+        return path
+    if name_or_path in known:
+        raise ModelMissing(
+            f"the model {name_or_path} is not on this machine; run `edgesegd models pull "
+            f"{name_or_path}`"
+        )
+    close = get_close_matches(name_or_path, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else "`edgesegd models list` shows them"
+    raise ModelMissing(f"there is no model called {name_or_path}; {hint}")
+
+
+def list_models(data_dir: Path) -> tuple[StoredModel, ...]:
+    """All models with a name: the built-in one, then those kept or published, by name."""
+    kept = {path.stem: path for path in (data_dir / "models").glob("*.tflite")}
+    names = sorted({*kept, *downloads()} - {BUILTIN})
+    return (
+        StoredModel(BUILTIN, _BUILTIN_FILE),
+        *(StoredModel(name, kept.get(name)) for name in names),
+    )

@@ -1,0 +1,133 @@
+"""What is known about a model, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from edgesegd.models.palette import Color, voc_color
+
+
+class OutputKind(StrEnum):
+    """What the numbers of the output tensor mean."""
+
+    LOGITS = "logits"
+    """One unnormalised score per class, shape (1, H, W, C), C >= 2."""
+    PROBABILITIES = "probabilities"
+    """One probability per class, summing to 1, shape (1, H, W, C), C >= 2."""
+    LABELS = "labels"
+    """The class id itself, integer, shape (1, H, W) or (1, H, W, 1)."""
+    PROBABILITY = "probability"
+    """The probability of the one foreground class, shape (1, H, W) or (1, H, W, 1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """One tensor of a model's file.
+
+    `dtype` is numpy's name. `scale` is 0.0 where the tensor is not quantized; otherwise
+    real = scale * (stored - zero_point).
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float = 0.0
+    zero_point: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ClassSpec:
+    """One class: its name and its colour."""
+
+    name: str
+    color: Color
+
+
+@dataclass(frozen=True, slots=True)
+class Upsampling:
+    """The end of a graph that only makes a small map large, and that need not be run.
+
+    `scores` is what the graph gives without it, (1, h, w, C), the tensor at `position`;
+    `left_out` are the positions of the operators that are its end: a bilinear resize that has the
+    flags `align_corners` and `half_pixel_centers` of TFLite, and what follows it. `sigmoid` is
+    whether the large scores of one class become probabilities only then.
+    """
+
+    scores: TensorSpec
+    position: int
+    left_out: tuple[int, ...]
+    align_corners: bool
+    half_pixel_centers: bool
+    sigmoid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A single-image segmentation model, ready to be loaded.
+
+    `input` is (1, H, W, 3); what it is fed is (pixel - mean) / std for each of red, green and
+    blue, then quantized where `input.scale` is not 0. `mean` and `std` are None where a quantized
+    input takes pixels as they are (int8: minus 128). `output_position` counts the subgraph's
+    outputs. `threshold` splits PROBABILITY into the classes 0 and 1. `classes` are all of them
+    in order of their ids, but for LABELS only those that have a name or a colour; `class_spec`
+    knows every one. `cpu_twin` is the same model for the CPU, where the file is compiled for an
+    Edge TPU and the sidecar names one. With an `upsampling` the graph is run without its end, and
+    the labels are those that the end would give.
+
+    `sources` says where "normalization", "output", "threshold", "names" and "palette" came from:
+    "file", "metadata", "sidecar", "preset" or "default".
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    input: TensorSpec
+    output: TensorSpec
+    output_position: int
+    output_kind: OutputKind
+    mean: tuple[float, float, float] | None
+    std: tuple[float, float, float] | None
+    threshold: float
+    classes: tuple[ClassSpec, ...]
+    custom_ops: tuple[str, ...]
+    cpu_twin: Path | None
+    sources: dict[str, str]
+    upsampling: Upsampling | None = None
+
+    @property
+    def run_output(self) -> TensorSpec:
+        """What the graph gives as it is run: `output`, or the small scores that it is made of."""
+        return self.output if self.upsampling is None else self.upsampling.scores
+
+    @property
+    def version(self) -> str:
+        """The first 12 digits of the file's SHA-256."""
+        return self.sha256[:12]
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Width and height of the input, pixels."""
+        return self.input.shape[2], self.input.shape[1]
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """Width and height of the output, pixels."""
+        return self.output.shape[2], self.output.shape[1]
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether the output tells how sure the model is."""
+        return self.output_kind is not OutputKind.LABELS
+
+    def class_spec(self, class_id: int) -> ClassSpec:
+        """The class of an id, 0 to 255; one that nothing is known of is called "class N"."""
+        if class_id < len(self.classes):
+            return self.classes[class_id]
+        return unnamed_class(class_id)
+
+
+def unnamed_class(class_id: int) -> ClassSpec:
+    """A class that comes without a name and without a colour."""
+    return ClassSpec(f"class {class_id}", voc_color(class_id))

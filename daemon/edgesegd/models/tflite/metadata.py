@@ -1,0 +1,69 @@
+"""TFLite Metadata: what the maker of a model wrote into its file for those who use it.
+
+Field numbers are those of `metadata_schema.fbs` of TFLite Support: ModelMetadata,
+SubGraphMetadata, TensorMetadata, ProcessUnit, NormalizationOptions and AssociatedFile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from edgesegd.models.label_text import parse_labels
+from edgesegd.models.normalization import Normalization
+from edgesegd.models.tflite.appended_files import read_appended_text
+from edgesegd.models.tflite.flatbuffer import INT8, UINT8, FlatBuffer, Table
+
+_BUFFER_NAME: Final = "TFLITE_METADATA"
+_IDENTIFIER: Final = b"M001"
+_NORMALIZATION_OPTIONS: Final = 1
+_LABEL_FILE_TYPES: Final = (2, 3)  # TENSOR_AXIS_LABELS, TENSOR_VALUE_LABELS
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What is known from the metadata; None and empty where they say nothing."""
+
+    normalization: Normalization | None = None
+    class_names: tuple[str, ...] = ()
+
+
+def read_metadata(pieces: dict[str, memoryview], model: bytes, output_position: int) -> Metadata:
+    """What the metadata say of the first input and of one output.
+
+    `pieces` are the named metadata of the file, `model` is all of it. Raises `Malformed` where
+    they are damaged, or name a label file that is not there; unknown metadata are passed over.
+    """
+    if _BUFFER_NAME not in pieces:
+        return Metadata()
+    buffer = FlatBuffer(pieces[_BUFFER_NAME])
+    if buffer.identifier != _IDENTIFIER:
+        return Metadata()
+    graphs = buffer.root().tables(3)
+    if not graphs:
+        return Metadata()
+    inputs, outputs = graphs[0].tables(2), graphs[0].tables(3)
+    return Metadata(
+        normalization=_normalization(inputs[0]) if inputs else None,
+        class_names=(
+            _class_names(outputs[output_position], model) if output_position < len(outputs) else ()
+        ),
+    )
+
+
+def _normalization(tensor: Table) -> Normalization | None:
+    for unit in tensor.tables(4):
+        options = unit.table(1)
+        if options and unit.integer(0, UINT8) == _NORMALIZATION_OPTIONS:
+            try:
+                return Normalization.of(options.floats(0), options.floats(1))
+            except ValueError:
+                return None
+    return None
+
+
+def _class_names(tensor: Table, model: bytes) -> tuple[str, ...]:
+    """The names in the first label file, those without a locale before translated ones."""
+    files = [each for each in tensor.tables(6) if each.integer(2, INT8) in _LABEL_FILE_TYPES]
+    files.sort(key=lambda each: each.text(3) != "")
+    return parse_labels(read_appended_text(model, files[0].text(0))) if files else ()

@@ -1,0 +1,55 @@
+"""A `.tflite` file without the end of its graph, edited in memory.
+
+Field numbers are those of the tables Model, SubGraph, SignatureDef and TensorMap in TFLite's
+`schema.fbs`.
+"""
+
+from __future__ import annotations
+
+from edgesegd.models.spec import Upsampling
+from edgesegd.models.tflite.flatbuffer import INT32, UINT32, FlatBuffer, Table
+
+Edits = dict[int, bytes]
+"""What is written, by where."""
+
+
+def shorten_graph(data: bytes, upsampling: Upsampling) -> bytes:
+    """The file whose graph ends where `upsampling` begins; `data` is the whole one, and checked.
+
+    Nothing moves: operators are taken out of the list of them, and the output is another tensor.
+    What nobody refers to any more stays in the file and costs the runtime nothing.
+    """
+    model = FlatBuffer(data).root()
+    graph = model.tables(2)[0]
+    edits = _without_operators(data, graph, upsampling)
+    last = graph.tables(3)[upsampling.left_out[0]]
+    full = last.integers(2, INT32)[0]
+    start, count = graph.vector(2, INT32.size)
+    outputs = list(range(start, start + count * INT32.size, INT32.size))
+    for signature in model.tables(7):
+        places = (output.place(1, UINT32.size) for output in signature.tables(1))
+        outputs += [at for at in places if at is not None]
+    position = INT32.pack(upsampling.position)
+    edits |= {at: position for at in outputs if INT32.unpack_from(data, at)[0] == full}
+    return _edit(data, edits)
+
+
+def _without_operators(data: bytes, graph: Table, upsampling: Upsampling) -> Edits:
+    """Close the gaps in the list of operators."""
+    start, count = graph.vector(3, UINT32.size)
+    places = [start + each * UINT32.size for each in range(count)]
+    kept = [at for each, at in enumerate(places) if each not in upsampling.left_out]
+    edits = {start - UINT32.size: UINT32.pack(len(kept))}
+    for to, at in zip(places, kept, strict=False):
+        # An offset counts from where it stands.
+        edits[to] = UINT32.pack(at + UINT32.unpack_from(data, at)[0] - to)
+    return edits
+
+
+def _edit(data: bytes, edits: Edits) -> bytes:
+    """`data` with other numbers, in one copy: a model may be large."""
+    view, pieces, end = memoryview(data), list[bytes | memoryview](), 0
+    for at in sorted(edits):
+        pieces += [view[end:at], edits[at]]
+        end = at + len(edits[at])
+    return b"".join([*pieces, view[end:]])

@@ -1,0 +1,114 @@
+"""Graphs that end in a resize, which only makes their scores large."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from edgesegd.models.mask_output import MOST_CLASSES, MaskOutput
+from edgesegd.models.spec import OutputKind, TensorSpec, Upsampling
+from edgesegd.models.tflite.flatbuffer import INT32
+from edgesegd.models.tflite.graph import Graph, Operator
+
+ALIGN_CORNERS, HALF_PIXEL_CENTERS = 2, 3
+"""Fields of ResizeBilinearOptions in TFLite's `schema.fbs`."""
+SCORE_TYPES: Final = ("float32", "uint8", "int8")
+LAST_AXIS: Final = (-1, 3)
+
+
+def find_upsampling(graph: Graph, mask: MaskOutput) -> Upsampling | None:
+    """The end of the graph that makes `mask` of smaller scores; None where it ends otherwise.
+
+    Known is: scores, resizes that change nothing, a bilinear resize, and then ARG_MAX or, for one
+    class, LOGISTIC. Nothing else may need what lies between.
+    """
+    end = _End(graph, graph.outputs[mask.position])
+    sigmoid = False
+    if mask.kind is OutputKind.LABELS:
+        if not end.step("ARG_MAX") or _axis(graph, end.last) not in LAST_AXIS:
+            return None
+    elif mask.kind is OutputKind.PROBABILITY and mask.tensor.scale == 0:
+        sigmoid = end.step("LOGISTIC")
+    large = end.spec
+    if not end.step("RESIZE_BILINEAR") or end.last.options is None:
+        return None
+    resize = end.last.options
+    small = end.spec
+    if not _can_be_upsampled(small, large):
+        return None
+    while _changes_nothing(graph, graph.producer(end.tensor)) and end.step("RESIZE_BILINEAR"):
+        pass
+    return Upsampling(
+        scores=end.spec,
+        position=end.tensor,
+        left_out=tuple(end.left_out),
+        align_corners=resize.flag(ALIGN_CORNERS),
+        half_pixel_centers=resize.flag(HALF_PIXEL_CENTERS),
+        sigmoid=sigmoid,
+    )
+
+
+class _End:
+    """Walks backwards from an output; `tensor` is where it is, `left_out` what it came past."""
+
+    def __init__(self, graph: Graph, output: int) -> None:
+        self._graph = graph
+        self.tensor = output
+        self.left_out: list[int] = []
+
+    @property
+    def spec(self) -> TensorSpec:
+        """The tensor where it is."""
+        return self._graph.tensors[self.tensor].spec
+
+    @property
+    def last(self) -> Operator:
+        """The operator that it came past last."""
+        return self._graph.operators[self.left_out[-1]]
+
+    def step(self, name: str) -> bool:
+        """Step over the operator of that name, if it made this tensor of one that it alone uses."""
+        graph = self._graph
+        for at, operator in enumerate(graph.operators):
+            if self.tensor in operator.outputs:
+                source = operator.inputs[0] if operator.inputs else -1
+                if operator.name != name or len(operator.outputs) != 1 or source < 0:
+                    return False
+                users = sum(source in each.inputs for each in graph.operators)
+                if users != 1 or source in graph.outputs or source in graph.inputs:
+                    return False
+                self.left_out.append(at)
+                self.tensor = source
+                return True
+        return False
+
+
+def _can_be_upsampled(small: TensorSpec, large: TensorSpec) -> bool:
+    match small.shape, large.shape:
+        case (1, height, width, classes), (1, large_height, large_width, large_classes):
+            return (
+                small.dtype in SCORE_TYPES
+                and (small.dtype, small.scale, small.zero_point)
+                == (large.dtype, large.scale, large.zero_point)
+                and classes == large_classes <= MOST_CLASSES
+                and 2 <= height < large_height
+                and 2 <= width < large_width
+            )
+    return False
+
+
+def _changes_nothing(graph: Graph, operator: Operator | None) -> bool:
+    """Whether it is a resize to the same size."""
+    if operator is None or operator.name != "RESIZE_BILINEAR" or not operator.inputs:
+        return False
+    source, result = graph.tensors[operator.inputs[0]].spec, graph.tensors[operator.outputs[0]].spec
+    return (source.shape, source.dtype, source.scale) == (result.shape, result.dtype, result.scale)
+
+
+def _axis(graph: Graph, operator: Operator) -> int | None:
+    """The constant axis of an ARG_MAX."""
+    if len(operator.inputs) != 2 or operator.inputs[1] < 0:
+        return None
+    axis = graph.tensors[operator.inputs[1]]
+    if axis.spec.dtype != "int32" or len(axis.content) < INT32.size:
+        return None
+    return int(INT32.unpack_from(axis.content)[0])

@@ -1,0 +1,95 @@
+"""How the engines fare, told to health and metrics."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+from edgesegd.ipc.messages import EngineReady
+from edgesegd.ipc.tasks import log_failure
+from edgesegd.observability.health import Health
+from edgesegd.observability.metrics import Metrics
+from edgesegd.supervision.engine_process import EngineLink
+
+
+class EngineState:
+    """What is known of all engines; `delegate` is that of the one that was ready last."""
+
+    def __init__(self, metrics: Metrics, health: Health) -> None:
+        self.delegate = ""
+        self._metrics = metrics
+        self._health = health
+        self._watches: list[EngineWatch] = []
+        self._telling: set[asyncio.Task[None]] = set()
+
+    def watch(self) -> EngineWatch:
+        """The observer of one more engine and of those that replace it."""
+        self._watches.append(EngineWatch(self))
+        return self._watches[-1]
+
+    @property
+    def ready(self) -> EngineReady | None:
+        """What the first engine that is ready said of itself; None where there is none."""
+        return next(self._ready(), None)
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of that engine."""
+        return next((each.link.pid for each in self._watches if each.link), None)
+
+    def give_back_memory(self) -> None:
+        """Let all engines go of what frames left in shared memory."""
+        for each in self._watches:
+            if each.link is not None:
+                each.link.give_back_memory()
+
+    def engine_ready(self, link: EngineLink) -> None:
+        """An engine is ready."""
+        self.delegate = link.ready.delegate
+        self._tell()
+
+    def engine_lost(self, cause: str) -> None:
+        """An engine is gone, or could not be started."""
+        self._metrics.engine_lost(cause)
+        self._tell()
+
+    def forget(self, watch: EngineWatch) -> None:
+        """Nothing more comes of an engine, nor of one in its place."""
+        self._watches.remove(watch)
+        self._tell()
+
+    def _ready(self) -> Iterator[EngineReady]:
+        return (each.link.ready for each in self._watches if each.link)
+
+    def _tell(self) -> None:
+        ready = list(self._ready())
+        degraded = any(each.degraded for each in self._watches)
+        self._metrics.engines(ready, degraded=degraded)
+        task = asyncio.create_task(self._health.set_serving(bool(ready), degraded=degraded))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+        task.add_done_callback(log_failure)
+
+
+class EngineWatch:
+    """The observer of a `Succession` or of a replica; `link` is None while it has no engine."""
+
+    def __init__(self, state: EngineState) -> None:
+        self.link: EngineLink | None = None
+        self.degraded = False
+        self._state = state
+
+    def engine_ready(self, link: EngineLink, *, degraded: bool) -> None:
+        """An engine is ready; `degraded` where a better delegate is not well."""
+        self.link, self.degraded = link, degraded
+        self._state.engine_ready(link)
+
+    def engine_lost(self, cause: str) -> None:
+        """The engine is gone."""
+        self.link, self.degraded = None, True
+        self._state.engine_lost(cause)
+
+    def engine_closed(self) -> None:
+        """No engine is to come any more."""
+        self.link = None
+        self._state.forget(self)

@@ -1,0 +1,134 @@
+"""The page that Prometheus scrapes."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from socketserver import TCPServer, ThreadingMixIn
+from typing import TYPE_CHECKING, Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+
+from edgesegd.api.listening import resolve
+from edgesegd.core.errors import CannotListen
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+log = logging.getLogger(__name__)
+
+MAX_CONNECTIONS = 8
+"""One more ends the oldest: who connects and says nothing keeps nobody out."""
+RETRY_SECONDS = 0.1
+SILENT_SECONDS = 10.0
+"""How long a connection may be silent."""
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """A thread for each of at most MAX_CONNECTIONS connections."""
+
+    daemon_threads = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 # as the base
+        self._connections: list[socket.socket] = []
+        self._lock = threading.Lock()
+        super().__init__(*args, **kwargs)
+
+    def get_request(self) -> tuple[Any, Any]:
+        """As the base; where no descriptor is left it is not tried again at once."""
+        try:
+            return super().get_request()
+        except OSError:
+            time.sleep(RETRY_SECONDS)
+            raise
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 # as the base
+        """As the base, when there is room."""
+        with self._lock:
+            if len(self._connections) >= MAX_CONNECTIONS:
+                with contextlib.suppress(OSError):  # it has ended just now
+                    self._connections.pop(0).shutdown(socket.SHUT_RDWR)
+            self._connections.append(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 # as the base
+        """As the base; it is called for each connection at its end."""
+        with self._lock:
+            if request in self._connections:
+                self._connections.remove(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 # as the base
+        """In a line: it is the client's fault, or nobody's."""
+        del request
+        log.debug("a request of %s for metrics failed: %s", client_address[0], sys.exception())
+
+    def server_bind(self) -> None:
+        """As the base, but without asking a name server who we are."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+        self.setup_environ()
+
+
+class _ServerV6(_Server):
+    address_family = socket.AF_INET6
+
+
+class _Silent(WSGIRequestHandler):
+    timeout = SILENT_SECONDS
+
+    def get_stderr(self) -> io.StringIO:
+        """Where wsgiref writes its tracebacks."""
+        return io.StringIO()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # named by the base
+        """Scrapes are not news."""
+
+
+def _refusing(page: WSGIApplication) -> WSGIApplication:
+    """The same page, which refuses a request that it fails of, such as one with an odd header."""
+
+    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            return page(environ, start_response)
+        except Exception as error:  # noqa: BLE001 # whatever it makes of the client's bytes
+            log.debug("a request for metrics cannot be served: %s", error)
+            start_response("400 Bad Request", [("Content-Type", "text/plain")])
+            return [b"this request cannot be served; ask for /metrics without an Accept header\n"]
+
+    return serve
+
+
+class MetricsServer:
+    """Serves `registry` over HTTP in a thread of its own; `address` is where."""
+
+    def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
+        endpoints = resolve(host, port)
+        # Of a name's addresses one will do: scrapes come to the one that was announced.
+        family, where = min(endpoints, key=lambda each: each.family != socket.AF_INET)
+        try:
+            self._server = (_ServerV6 if family == socket.AF_INET6 else _Server)(where, _Silent)
+        except OSError as error:
+            raise CannotListen(
+                f"cannot serve metrics on {host}:{port}: {error.strerror}; "
+                "choose another address with --metrics-listen"
+            ) from None
+        self._server.set_app(_refusing(make_wsgi_app(registry)))
+        self.address = f"{host}:{self._server.server_port}"
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, name="metrics", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()

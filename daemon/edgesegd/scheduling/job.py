@@ -1,0 +1,58 @@
+"""One frame that waits for an engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from edgesegd.core.errors import EdgesegError
+from edgesegd.core.frame import FrameSpec
+from edgesegd.core.options import ResultOptions
+from edgesegd.core.result import FrameResult
+from edgesegd.ipc.region import LentFrame
+from edgesegd.scheduling.answer import Answer
+
+if TYPE_CHECKING:
+    from edgesegd.scheduling.lane import Lane
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A checked frame, its bytes and the answer it will get.
+
+    `received`, `deadline` and `taken` are times of `time.monotonic`: when the frame came, after
+    when it must not be invoked, when an engine took it. `losses` names the delegate of each engine
+    that was lost with the frame in it, `spent` is how many seconds they were about it. `lane` is
+    where it waited. `may_start` says whether an engine may have it now, when a result of `expected`
+    bytes is to come; where it does not, its client is held. `answer` is settled exactly once; who
+    is no longer interested cancels it.
+    """
+
+    frame: FrameSpec
+    data: bytes | LentFrame
+    options: ResultOptions
+    answer: Answer
+    deadline: float | None = None
+    received: float = field(default_factory=time.monotonic)
+    taken: float | None = None
+    lane: Lane | None = None
+    spent: float = 0.0
+    expected: int = 0
+    may_start: Callable[[Job], bool] = lambda _: True
+    losses: list[object] = field(default_factory=list)
+
+    def settle(self, outcome: FrameResult | EdgesegError) -> None:
+        """Give the answer, and let go of the frame's bytes."""
+        self.data = b""
+        self.answer.settle(outcome)
+
+    @property
+    def queued_seconds(self) -> float:
+        """How long the frame waited for an engine; 0 where it never came to one."""
+        return 0.0 if self.taken is None else self.taken - self.received
+
+    def expired(self) -> bool:
+        """Whether the frame must not be invoked any more."""
+        return self.deadline is not None and time.monotonic() > self.deadline

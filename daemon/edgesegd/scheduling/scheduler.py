@@ -1,0 +1,317 @@
+"""Frames that wait for an engine: one from each client in turn, and from each of its streams."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from edgesegd.core.errors import Draining, EdgesegError, Expired, InternalFault
+from edgesegd.scheduling.demand import Demand
+from edgesegd.scheduling.job import Job
+from edgesegd.scheduling.lane import Lane
+from edgesegd.scheduling.rest import Rests
+from edgesegd.scheduling.turns import Group, Member, Moment
+
+LATEST_TIME = 0.1
+"""What the newest of a kind of time counts in the usual one, a moving average."""
+
+OUTLIER = 4.0
+"""Times the usual engine time that a frame's may count in the usual one."""
+
+
+class Scheduler:
+    """Holds the waiting frames of all clients and hands them out.
+
+    Fair: clients are served in turn, and the lanes of each in turn, by their weights; so a fast
+    camera cannot starve a slow one, nor a client with many streams one with a single one. A turn is
+    the usual time that an engine needs for a frame: who needs more has fewer turns, and who needs
+    much more rests (see `Rests`). A frame whose deadline passes while it waits is answered at once
+    and never handed out.
+
+    An engine that is still busy is given no frame that may yet give way to a newer one, unless it
+    will `soon` be free: a newer one would be the better one when the engine comes to it. `clock`
+    tells the time as the jobs do. `demand` is whether there was work for several engines lately,
+    `frames` how many were handed out.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.demand = Demand(clock=clock)
+        self._clock = clock
+        self._lanes: set[Lane] = set()
+        self._all = Group()
+        self._groups: dict[tuple[str, ...], Group] = {}
+        self._rests = Rests(clock, self._rested)
+        self._last_taken: float | None = None
+        self._usual = 0.0
+        self._usual_work = 0.0
+        self._again: deque[Job] = deque()
+        self._watchers: list[Callable[[], None]] = []
+        self._draining = False
+        self.frames = 0
+        self._in_engines = 0
+        self._last_use = clock()
+        self._exclusive = 0
+        self._engines_idle = asyncio.Event()
+        self._engines_idle.set()
+
+    @property
+    def depth(self) -> int:
+        """How many frames wait; may be asked by another thread."""
+        return sum(map(len, tuple(self._lanes))) + len(self._again)
+
+    @property
+    def draining(self) -> bool:
+        """Whether no more frames are taken."""
+        return self._draining
+
+    @asynccontextmanager
+    async def exclusive(self) -> AsyncIterator[None]:
+        """While no engine has a frame and none is handed out: those that come wait meanwhile."""
+        self._exclusive += 1
+        try:
+            await self._engines_idle.wait()
+            yield
+        finally:
+            self._exclusive -= 1
+            self.wake()
+
+    async def unused(self, seconds: float) -> None:
+        """Until no frame came, waited or was in an engine for so long."""
+        while True:
+            used = self._clock() if self._in_engines or self.depth else self._last_use
+            left = used + seconds - self._clock()
+            if left <= 0:
+                return
+            await asyncio.sleep(left)
+
+    def watch(self, on_work: Callable[[], None]) -> Callable[[], None]:
+        """Call `on_work` whenever there may be a frame to take; what ends that.
+
+        It is called in the midst of what brought the frame, and may take it at once.
+        """
+        self._watchers.append(on_work)
+        return lambda: self._watchers.remove(on_work)
+
+    def wake(self) -> None:
+        """There may be a frame to take, or somebody new to take it."""
+        for on_work in tuple(self._watchers):
+            on_work()
+
+    def open(self, lane: Lane, client: tuple[str, ...] = ()) -> None:
+        """Serve a new lane of `client`, as if it had just had a turn.
+
+        A client is named from the general to the particular, as by address and connection: turns go
+        by the first name first.
+        """
+        lane.client = client
+        self._group(client).join(lane, lane.weight)
+        self._lanes.add(lane)
+
+    def close(self, lane: Lane) -> None:
+        """Forget a lane whose client left, and the frames that it has waiting."""
+        self._lanes.discard(lane)
+        for job in list(lane):
+            job.answer.cancel()
+        lane.closed = True
+        self._leave(lane)
+        self._part(lane)
+
+    def submit(self, lane: Lane, job: Job) -> None:
+        """Let a frame wait its turn; raises Draining, Expired or Overloaded."""
+        if self._draining:
+            raise Draining("the daemon is stopping")
+        if job.expired():
+            raise Expired("too old when it came")
+        lane.put(job)
+        job.lane = lane
+        self.demand.add(lane)
+        timer = None if job.deadline is None else self._expire_at(job.deadline, job)
+        # However it is settled, by time, by its client's leaving or by an engine: it waits no more.
+        job.answer.on_done(lambda: self._remove(lane, job, timer))
+        for group, member in lane.path:
+            group.note(member, job.received)
+        self._enter(lane)
+
+    def pause(self, lane: Lane) -> None:
+        """Hand out nothing from `lane` until it is resumed."""
+        lane.paused = True
+        self._leave(lane)
+
+    def resume(self, lane: Lane) -> None:
+        """Hand out frames from `lane` again."""
+        lane.paused = False
+        self._enter(lane)
+
+    def hold(self, client: tuple[str, ...]) -> None:
+        """Hand out nothing of a client until it is released; it must have lanes."""
+        group = self._group(client)
+        group.held = True
+        if group.group is not None:
+            group.group.leave(group)
+
+    def release(self, client: tuple[str, ...]) -> None:
+        """Hand out frames of a client again."""
+        group = self._groups.get(client)
+        if group is not None and group.group is not None:
+            group.held = False
+            group.group.enter(group)
+            self._forget_empty(group)
+            self.wake()
+
+    def take(self, *, busy: bool = False, soon: bool = False) -> Job | None:
+        """The next frame; None where there is none, or none for an engine that is still `busy`.
+
+        A busy engine is not given the frame of somebody whose turn comes later: it gets none.
+        """
+        if self._exclusive or (self._again and busy):
+            job = None
+        elif self._again:
+            job = self._taken(self._again.popleft())
+        else:
+            job = self._next_in_turn(busy, soon)
+        if job is None and (self._exclusive or not busy):
+            self._last_taken = None  # what comes next is not told by how fast frames are taken
+        return job
+
+    def _next_in_turn(self, busy: bool, soon: bool) -> Job | None:
+        while self._all.ready:
+            lane = self._all.pick(Moment(self._clock(), self._usual))
+            if busy and lane.grows_stale and not soon:
+                return None
+            if not lane.oldest.may_start(lane.oldest):
+                continue  # its client is held now
+            job = lane.pop()
+            lane.taken += 1
+            try:
+                for group, member in lane.path:
+                    group.serve(member, 1 / lane.weight)
+                return self._taken(job)
+            except BaseException:
+                job.settle(InternalFault())
+                raise
+        return None
+
+    def finish(self, job: Job, seconds: float) -> None:
+        """Nothing more becomes of a frame that was taken; engines needed `seconds` for it."""
+        if job.lane is None:
+            return
+        lane, job.lane = job.lane, None
+        self._left_engine(job)
+        if seconds > 0:
+            self._charge(lane, seconds)
+        lane.taken -= 1
+        self._part(lane)
+
+    def give_back(self, job: Job) -> None:
+        """`job` was taken, but nothing came of it: it is the next one to be taken, or expires."""
+        if job.expired():
+            job.settle(Expired("too old before another engine could have it"))
+        if job.answer.done:
+            self.finish(job, job.spent)
+            return
+        self._left_engine(job)
+        job.taken = None
+        self._again.append(job)
+        job.answer.on_done(lambda: self._forget(job))
+        self.wake()
+
+    def drain(self) -> None:
+        """Take no more frames; those that wait are still served."""
+        self._draining = True
+
+    def fail_waiting(self, make_error: Callable[[Job], EdgesegError]) -> None:
+        """Answer every waiting frame with its error."""
+        for job in list(self._again):
+            job.settle(make_error(job))
+        for lane in list(self._lanes):
+            for job in list(lane):
+                job.settle(make_error(job))
+
+    def _charge(self, lane: Lane, seconds: float) -> None:
+        """Count what was needed beside the usual, which was counted when the frame was taken."""
+        usual = self._usual_work or seconds
+        self._usual_work = usual + LATEST_TIME * (min(seconds, OUTLIER * usual) - usual)
+        for group, member in lane.path:
+            group.charge(member, (seconds / usual - 1) / lane.weight)
+        self._rests.impose(lane, seconds, OUTLIER * usual)
+
+    def _group(self, client: tuple[str, ...]) -> Group:
+        """The group of a client's lanes, within those of the names before its last."""
+        if not client:
+            return self._all
+        group = self._groups.get(client)
+        if group is None:
+            group = self._groups[client] = Group(client)
+            self._group(client[:-1]).join(group, 1.0)
+        return group
+
+    def _part(self, lane: Lane) -> None:
+        """Forget a closed lane once no engine has a frame of it, and groups that have no lane."""
+        if lane.closed and not lane.taken and lane.group is not None:
+            lane.group.part(lane)
+            self._forget_empty(lane.group)
+
+    def _forget_empty(self, member: Member) -> None:
+        """Not while it rests or is held: a client would only have to come again."""
+        while isinstance(member, Group) and member.empty and not (member.resting or member.held):
+            if member.group is None:
+                return
+            self._groups.pop(member.name, None)
+            member.group.part(member)
+            member = member.group
+
+    def _taken(self, job: Job) -> Job:
+        now = self._clock()
+        if self._last_taken is not None:
+            took = now - self._last_taken
+            self._usual += LATEST_TIME * (took - self._usual) if self._usual else took
+        job.taken = self._last_taken = now
+        self.frames += 1
+        self._in_engines += 1
+        self._engines_idle.clear()
+        return job
+
+    def _left_engine(self, job: Job) -> None:
+        self._last_use = self._clock()
+        if job.taken is not None:
+            self._in_engines -= 1
+            if not self._in_engines:
+                self._engines_idle.set()
+
+    def _remove(self, lane: Lane, job: Job, timer: asyncio.TimerHandle | None) -> None:
+        if timer is not None:
+            timer.cancel()
+        self.demand.remove(lane)
+        lane.remove(job)
+        if not lane.ready:
+            self._leave(lane)
+
+    def _forget(self, job: Job) -> None:
+        if job in self._again:
+            self._again.remove(job)
+            self.finish(job, 0.0)
+
+    def _enter(self, lane: Lane) -> None:
+        if lane.group is not None:
+            lane.group.enter(lane)
+        if lane.ready:
+            self.wake()
+
+    def _leave(self, lane: Lane) -> None:
+        if lane.group is not None:
+            lane.group.leave(lane)
+
+    def _rested(self, member: Member) -> None:
+        self._forget_empty(member)
+        self.wake()
+
+    def _expire_at(self, deadline: float, job: Job) -> asyncio.TimerHandle:
+        def expire() -> None:
+            if job.taken is None:
+                job.settle(Expired("too old before its turn came"))
+
+        # The loop's clock is time.monotonic, as is the deadline.
+        return asyncio.get_running_loop().call_at(deadline, expire)

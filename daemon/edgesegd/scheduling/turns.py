@@ -1,0 +1,229 @@
+"""Whose turn it is, among lanes and among groups of them.
+
+The turns are those of stride scheduling (Waldspurger and Weihl, 1995): a member's next turn is
+1 / weight after its last one. Who is next is known in the logarithm of the members' number.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edgesegd.scheduling.lane import Lane
+
+MAX_LAG = 8.0
+"""Turns (of weight 1) that a member can be behind the one that was served last. More is forgiven:
+what cameras miss for want of a fresh frame they are not owed for ever."""
+
+SAVED_TURNS = 4.0
+"""Turns (of weight 1) that a member may be behind the others when it comes back with a frame."""
+
+TURNS_OF_AGE = 4.0
+"""What the age of a camera's frame counts against it beside others, in turns, when it is the usual
+time from one taken frame to the next. It grows with the square of the age: who is taken among fresh
+frames is a matter of turns, but an old one is hardly taken."""
+
+MAX_COMPARED = 32
+"""Members that are looked at for the freshest frame, in the order of their turns."""
+
+STALE_ENTRIES = 64
+"""Entries of a group's queue that may be out of date, beside as many as are not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The time `now`, and the `usual` time from one taken frame to the next; seconds."""
+
+    now: float
+    usual: float
+
+    def turns_of_age(self, lane: Lane) -> float:
+        """What the age of the frame that waits in a camera's lane counts."""
+        age = (self.now - lane.newest) / self.usual
+        return TURNS_OF_AGE * age * age
+
+
+class Member:
+    """Takes turns within its `group`; `turn` is when its next one is, in turns of weight 1.
+
+    `path` is its group with itself, the group's own group with the group, and so on. `entry` is the
+    number of its entry in the group's queue, 0 while it has none. While it is `resting` or `held`
+    it gets none.
+    """
+
+    def __init__(self) -> None:
+        self.group: Group | None = None
+        self.path: tuple[tuple[Group, Member], ...] = ()
+        self.turn = 0.0
+        self.entry = 0
+        self.resting = False
+        self.held = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether a frame can be taken."""
+        raise NotImplementedError
+
+    def front(self, moment: Moment, among: int) -> tuple[Lane, bool]:
+        """The lane whose turn it is here, and whether a newer frame will come before its own turn.
+
+        `among` is how many members wait for a turn, with this one.
+        """
+        raise NotImplementedError
+
+    def pick(self, moment: Moment, among: int) -> Lane:
+        """The lane to take a frame from."""
+        raise NotImplementedError
+
+
+class Group(Member):
+    """Members that are served in turn.
+
+    Fresh: those whose waiting frames are superseded before their turn comes are taken for cameras.
+    By turns alone their frames would wait as long as they wait for a turn: with many cameras, many
+    invokes. So among the cameras that are due before any other member, age counts beside turns.
+    """
+
+    def __init__(self, name: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self.name = name
+        self._waiting = 0
+        self._queue: list[tuple[float, int, Member]] = []
+        self._numbers = itertools.count(1)
+        self._behind = 0.0
+        self._last_turn = 0.0
+        self._members = 0
+        self._newest: Member | None = None
+        self._newest_time = -math.inf
+        self._other_time = -math.inf
+
+    @property
+    def ready(self) -> bool:
+        """Whether a frame can be taken from any member."""
+        return self._waiting > 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether it has no members."""
+        return self._members == 0
+
+    def join(self, member: Member, weight: float) -> None:
+        """Serve a new member, as if it had just had a turn.
+
+        So who opens a stream for each frame gains nothing by it.
+        """
+        self._members += 1
+        member.group = self
+        member.path = ((self, member), *self.path)
+        member.turn = self._last_turn + 1 / weight
+
+    def part(self, member: Member) -> None:
+        """Forget a member."""
+        self.leave(member)
+        self._members -= 1
+
+    def note(self, member: Member, now: float) -> None:
+        """It has a new frame."""
+        if self._newest is not member:
+            self._newest, self._other_time = member, self._newest_time
+        self._newest_time = now
+
+    def others_active(self, member: Member, since: float) -> bool:
+        """Whether other members had new frames since then."""
+        newest = self._other_time if self._newest is member else self._newest_time
+        return newest >= since
+
+    def enter(self, member: Member) -> None:
+        """Let a member wait for its turn, if it has a frame and does not wait already."""
+        if member.entry or member.resting or member.held or not member.ready:
+            return
+        member.turn = max(member.turn, self._behind - SAVED_TURNS)
+        self._waiting += 1
+        self._put(member)
+        if self.group is not None:
+            self.group.enter(self)
+
+    def leave(self, member: Member) -> None:
+        """Wait for it no more: it has no frame, or rests."""
+        if not member.entry:
+            return
+        member.entry = 0
+        self._waiting -= 1
+        if self.group is not None and not self.ready:
+            self.group.leave(self)
+
+    def serve(self, member: Member, turns: float) -> None:
+        """It is served, which costs it so many turns."""
+        self._last_turn = self._turn(member)
+        member.turn = self._last_turn + turns
+        if not member.entry:
+            return
+        if member.ready:
+            self._put(member)
+        else:
+            self.leave(member)
+
+    def charge(self, member: Member, turns: float) -> None:
+        """What it got was more than was counted, or less."""
+        member.turn += turns
+        if member.entry:
+            self._put(member)
+
+    def front(self, moment: Moment, among: int) -> tuple[Lane, bool]:
+        """As the base says."""
+        return self._first()[2].front(moment, among * self._waiting)
+
+    def pick(self, moment: Moment, among: int = 1) -> Lane:
+        """The lane to take a frame from; there must be one."""
+        among *= self._waiting
+        member = self._first()[2]
+        self._behind = max(self._behind, member.turn)
+        if self._waiting > 1:
+            member = self._freshest(moment, among)
+        return member.pick(moment, among)
+
+    def _freshest(self, moment: Moment, among: int) -> Member:
+        """The first member, or the camera before it that has the best of turn and age together."""
+        compared = list[tuple[float, int, Member]]()
+        cameras = list[tuple[float, int, Member]]()
+        first: Member | None = None
+        while self._waiting > len(compared) and len(compared) < MAX_COMPARED:
+            entry = self._first()
+            member, turn = entry[2], self._turn(entry[2])
+            if cameras and turn > min(cameras)[0]:
+                break  # its frame may be as fresh as it likes
+            lane, is_camera = member.front(moment, among)
+            if not is_camera:
+                first = member
+                break
+            compared.append(heapq.heappop(self._queue))
+            cameras.append((turn + moment.turns_of_age(lane), entry[1], member))
+        for entry in compared:
+            heapq.heappush(self._queue, entry)
+        before = math.inf if first is None else self._turn(first)
+        due = [camera for camera in cameras if self._turn(camera[2]) < before]
+        if due:
+            return min(due)[2]
+        return first or min(cameras)[2]
+
+    def _turn(self, member: Member) -> float:
+        """When it is its turn."""
+        return max(member.turn, self._last_turn - MAX_LAG)
+
+    def _put(self, member: Member) -> None:
+        """An entry of its own; one that it had is out of date."""
+        member.entry = next(self._numbers)
+        heapq.heappush(self._queue, (member.turn, member.entry, member))
+        if len(self._queue) > 2 * self._waiting + STALE_ENTRIES:
+            self._queue = [entry for entry in self._queue if entry[1] == entry[2].entry]
+            heapq.heapify(self._queue)
+
+    def _first(self) -> tuple[float, int, Member]:
+        """The entry of whose turn is first; there must be one."""
+        while self._queue[0][1] != self._queue[0][2].entry:
+            heapq.heappop(self._queue)
+        return self._queue[0]

@@ -1,0 +1,1 @@
+"""A frame in, a result out, whatever the protocol."""

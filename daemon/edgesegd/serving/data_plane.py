@@ -1,0 +1,179 @@
+"""Where frames come in and answers go out, whatever the RPC."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.api.mapped_regions import Regions
+from edgesegd.api.v1.requests import (
+    FrameOptions,
+    FrameTag,
+    deadline_of,
+    parse_frame,
+    parse_options,
+)
+from edgesegd.core.client import Client
+from edgesegd.core.errors import EdgesegError
+from edgesegd.core.frame import FrameLimits
+from edgesegd.core.options import ONE_BYTE_A_PIXEL, ResultOptions, SizeMode
+from edgesegd.core.result import FrameResult, Stage
+from edgesegd.ipc.region import LentFrame
+from edgesegd.models.spec import ModelSpec
+from edgesegd.observability.metrics import Metrics
+from edgesegd.scheduling.answer import Answer
+from edgesegd.scheduling.fair_limit import FairLimit
+from edgesegd.scheduling.job import Job
+from edgesegd.scheduling.lane import Lane
+from edgesegd.scheduling.scheduler import Scheduler
+
+COPIES = 2
+"""Of a result that is not read: its bytes, and those in gRPC."""
+MESSAGE_BYTES = 1024
+"""Of what is in a response beside masks."""
+
+
+def largest_result(options: ResultOptions, model: ModelSpec, limits: FrameLimits) -> int:
+    """Bytes of the largest result that a frame with these options can have."""
+    planes = max(1, len(options.outputs & ONE_BYTE_A_PIXEL))
+    match options.size:
+        case SizeMode.MODEL:
+            width, height = model.output_size
+        case SizeMode.CUSTOM:
+            width, height = options.width, options.height
+        case SizeMode.FRAME:
+            return limits.size
+    return min(planes * width * height, limits.size)
+
+
+def held_size(outcome: FrameResult | EdgesegError | None) -> int:
+    """Bytes that a result takes until its client has read it; 0 where there is none."""
+    return COPIES * (outcome.size + MESSAGE_BYTES) if isinstance(outcome, FrameResult) else 0
+
+
+class Desk:
+    """Turns messages into jobs of one model, and counts what becomes of them.
+
+    `frames` and `results` limit the bytes of those that wait: frames for an engine, results for
+    their clients. `memory_used` is called whenever a frame is done with.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: ModelSpec,
+        limits: FrameLimits,
+        scheduler: Scheduler,
+        regions: Regions,
+        metrics: Metrics,
+        frames: FairLimit,
+        results: FairLimit,
+        delegate: Callable[[], str],
+        memory_used: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.model = model
+        self.limits = limits
+        self.scheduler = scheduler
+        self.metrics = metrics
+        self._regions = regions
+        self._frames = frames
+        self._results = results
+        self._held: dict[Client, int] = {}
+        self._delegate = delegate
+        self._memory_used = memory_used
+
+    def options(self, options: pb.SegmentationOptions) -> FrameOptions:
+        """What a client wants; raises a ClientError."""
+        return parse_options(options, self.model, self.limits)
+
+    def submit(
+        self,
+        lane: Lane,
+        tag: FrameTag,
+        frame: pb.Frame,
+        options: FrameOptions,
+        call_deadline: float | None,
+    ) -> Job:
+        """Queue a frame; raises a ClientError or a NotAnswered where that cannot be."""
+        spec, data = parse_frame(frame, self.limits, self._regions)
+        job = Job(
+            frame=spec,
+            data=data,
+            options=options.result,
+            answer=Answer(),
+            deadline=deadline_of(frame, tag.received, options, call_deadline),
+            received=tag.received,
+            may_start=partial(self._expect_result, lane),
+        )
+        client, size = lane.client, 0 if isinstance(data, LentFrame) else len(data)
+        lane.frame_size = size
+        self._frames.take(client, size)
+        job.answer.on_done(partial(self._answered, lane, job, size))
+        try:
+            self.scheduler.submit(lane, job)
+        except BaseException:
+            job.answer.cancel()
+            raise
+        return job
+
+    def _expect_result(self, lane: Lane, job: Job) -> bool:
+        """Whether there is room for the result of a frame, which an engine is to have.
+
+        It will be as large as the last one of the lane; of the first the largest possible one is
+        expected. Where there is no room its client is held until there is. But whose address holds
+        none is given it: what others hold is not its fault.
+        """
+        if job.expected:  # by an engine that was lost
+            return True
+        expected = lane.result_size or COPIES * largest_result(job.options, self.model, self.limits)
+        if self._has_room(lane.client, expected):
+            job.expected = expected
+            self._results.force(lane.client, expected)
+            return True
+        if lane.client not in self._held:
+            self.metrics.limit_met("results")
+            self.scheduler.hold(lane.client)
+        self._held[lane.client] = expected
+        return False
+
+    def _has_room(self, client: Client, size: int) -> bool:
+        return size <= self._results.room(client) or not self._results.held_by(client[:1])
+
+    def _answered(self, lane: Lane, job: Job, size: int) -> None:
+        self._frames.give_back(lane.client, size)
+        self.let_go_of_results(lane.client, job.expected)
+        if size_of_result := held_size(job.answer.outcome):
+            lane.result_size = size_of_result
+
+    async def room_for_frame(self, client: Client, size: int) -> None:
+        """Until a frame of so many bytes could be taken; not where none will ever be."""
+        await self._frames.wait_for_room(client, size)
+
+    def hold_result(self, client: Client, size: int) -> None:
+        """Count a result that the client has not read."""
+        self._results.force(client, size)
+
+    def let_go_of_results(self, client: Client, size: int) -> None:
+        """They were read, or will never be."""
+        self._results.give_back(client, size)
+        for held, needed in tuple(self._held.items()):
+            if self._has_room(held, needed):
+                del self._held[held]
+                self.scheduler.release(held)
+
+    def count_abandoned(self, count: int) -> None:
+        """Account for frames whose client left before the answer."""
+        self.metrics.frames_abandoned(count, self._delegate())
+        self._memory_used()
+
+    def count(
+        self, tag: FrameTag, outcome: FrameResult | EdgesegError, queued: float
+    ) -> dict[Stage, float]:
+        """Account for a frame that is answered now; the seconds of its stages."""
+        seconds, delegate = {Stage.QUEUED: queued}, self._delegate()
+        if isinstance(outcome, FrameResult):
+            seconds, delegate = seconds | outcome.seconds, outcome.delegate
+        self.metrics.frame_answered(outcome, seconds, tag.seconds_since(), delegate)
+        self._memory_used()
+        return seconds

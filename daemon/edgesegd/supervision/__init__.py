@@ -1,0 +1,1 @@
+"""Engine processes as the front sees them."""

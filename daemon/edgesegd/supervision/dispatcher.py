@@ -1,0 +1,206 @@
+"""Keeps one engine supplied with frames."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from edgesegd.core.errors import Draining, EdgesegError, EngineFailed, Expired, InternalFault
+from edgesegd.core.result import FrameResult
+from edgesegd.scheduling.job import Job
+from edgesegd.scheduling.scheduler import Scheduler
+from edgesegd.supervision.answer_timeout import AnswerBound
+from edgesegd.supervision.engine_process import EngineLink, EngineLost
+from edgesegd.supervision.prefetch import Pace
+
+log = logging.getLogger(__name__)
+
+MAX_TRIES = 3
+"""Engines that may be lost with one frame in them: a delegate, the same again, and the CPU."""
+
+
+class Dispatcher:
+    """Keeps the slots of one engine full: one frame is invoked while the next is decoded.
+
+    Frames are taken at once where one comes, and where one is answered. A frame that may yet be
+    superseded is given to it when its pace says so (`foresee` and `in_turn` are the Pace's).
+    Frames are taken while `may_take` says so; the scheduler's `wake` is to be called when that
+    changes. `name` is what is noted of a frame that the engine is lost with; `clear` is called with
+    these notes where the frame was found to be the cause, `on_result` after each result.
+    `answer_seconds` is how long the engine may take for a frame; 0 derives it from what it takes.
+    """
+
+    def __init__(
+        self,
+        link: EngineLink,
+        scheduler: Scheduler,
+        *,
+        name: object,
+        clear: Callable[[Iterable[object], bool], None],
+        on_result: Callable[[FrameResult], None] = lambda _: None,
+        may_take: Callable[[], bool] = lambda: True,
+        answer_seconds: float = 0.0,
+        foresee: bool = False,
+        in_turn: bool = False,
+    ) -> None:
+        self._link = link
+        self._scheduler = scheduler
+        self._name = name
+        self._clear = clear
+        self._on_result = on_result
+        self._may_take = may_take
+        self._bound = AnswerBound(fixed=answer_seconds, usual=link.ready.invoke_seconds)
+        self._pace = Pace(foresee=foresee, in_turn=in_turn)
+        self._jobs: dict[Job, float] = {}
+        self._answered = 0.0
+        self._loss: EngineLost | None = None
+        self._is_open = False
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._idle = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def run(self, until: asyncio.Event) -> None:
+        """Serve until `until` is set and the last frame is answered; raises EngineLost."""
+        unwatch = self._scheduler.watch(self._fill_slots)
+        ending = asyncio.create_task(until.wait())
+        try:
+            self._is_open = True
+            self._fill_slots()
+            ends: set[asyncio.Future[Any]] = {ending, self._link.lost, self._failed}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            self._is_open = False
+            if self._jobs:
+                self._idle.clear()
+                await self._idle.wait()
+        finally:
+            self._is_open = False
+            unwatch()
+            ending.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
+            while self._jobs:
+                job, _ = self._jobs.popitem()
+                job.settle(Draining("the daemon stopped before the frame was segmented"))
+                self._scheduler.finish(job, 0.0)
+        if self._loss is not None or self._link.lost.done():
+            raise self._loss or EngineLost("crash", "it ended while it had nothing to do")
+
+    def _fill_slots(self) -> None:
+        while (
+            self._is_open
+            and len(self._jobs) < self._link.slots
+            and self._may_take()
+            and not self._link.lost.done()
+            and (job := self._next())
+        ):
+            self._give(job)
+
+    def _look_again(self) -> None:
+        """When the engine wants a frame though it is busy."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if math.isfinite(self._pace.next_at):
+            # The loop's clock is time.monotonic.
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_at(self._pace.next_at, self._fill_slots)
+
+    def _next(self) -> Job | None:
+        """A frame that engines were lost with runs alone: it may be its fault."""
+        if any(job.losses for job in self._jobs):
+            return None
+        busy, soon = bool(self._jobs), time.monotonic() >= self._pace.next_at
+        while (job := self._scheduler.take(busy=busy, soon=soon)) and job.expired():
+            job.settle(Expired("too old before it was invoked"))
+            self._scheduler.finish(job, 0.0)
+        return job
+
+    def _give(self, job: Job) -> None:
+        now = time.monotonic()
+        self._jobs[job] = now
+        self._pace.given(now)
+        self._look_again()
+        # One that waits behind another in the engine may take the time of both.
+        seconds = self._bound.seconds * len(self._jobs)
+        on_outcome = partial(self._on_outcome, job)
+        try:
+            self._link.segment(job, answer_seconds=seconds, on_outcome=on_outcome)
+        except Exception as error:  # noqa: BLE001 # it is told from the others there
+            on_outcome(error)
+
+    def _on_outcome(self, job: Job, outcome: FrameResult | Exception) -> None:
+        """Answer a frame or give it back, whatever went wrong."""
+        begun = self._jobs.pop(job, None)
+        if begun is None:  # it was answered when this ended
+            return
+        try:
+            self._answer_or_give_back(job, outcome, self._took(begun))
+        except Exception:
+            log.exception("a frame failed by a fault of the daemon")
+            job.settle(InternalFault())
+            self._scheduler.finish(job, 0.0)
+        self._pace.answered(time.monotonic(), more=bool(self._jobs))
+        self._look_again()
+        if not self._jobs:
+            self._idle.set()
+        self._fill_slots()
+
+    def _answer_or_give_back(self, job: Job, outcome: FrameResult | Exception, took: float) -> None:
+        if isinstance(outcome, FrameResult):
+            job.settle(outcome)
+            self._bound.observe(took)
+            self._scheduler.finish(job, took)
+            self._pace.learn(outcome)
+            self._on_result(outcome)
+            if len(job.losses) > 1:  # another delegate was lost by this frame again and again
+                self._clear(job.losses, False)
+        elif isinstance(outcome, EngineLost):
+            self._lose(outcome)
+            job.spent += took
+            self._give_back(job, outcome)
+        elif isinstance(outcome, EdgesegError):
+            job.settle(outcome)
+            self._scheduler.finish(job, took)
+        else:
+            log.error("a frame failed by a fault of the daemon", exc_info=outcome)
+            # What is still to come from the engine may belong to another frame.
+            self._lose(EngineLost("fault", "a fault of the daemon; its log says more"))
+            job.settle(InternalFault())
+            self._scheduler.finish(job, 0.0)
+
+    def _took(self, begun: float) -> float:
+        """How long the engine was about a frame that is answered now, in seconds.
+
+        One that was given to it behind another has its time from the other's answer on.
+        """
+        now = time.monotonic()
+        took, self._answered = now - max(begun, self._answered), now
+        return took
+
+    def _lose(self, lost: EngineLost) -> None:
+        self._loss = self._loss or lost
+        self._is_open = False
+        if not self._failed.done():
+            self._failed.set_result(None)
+        self._link.kill()  # another frame may be in it, which is not to wait
+
+    def _give_back(self, job: Job, lost: EngineLost) -> None:
+        """Let the next engine try the frame, unless all were lost with it: then it is the cause."""
+        job.losses.append(self._name)
+        if len(job.losses) < MAX_TRIES:
+            self._scheduler.give_back(job)
+            return
+        self._clear(job.losses, True)
+        job.settle(failed_with(job, str(lost)))
+        self._scheduler.finish(job, job.spent)
+
+
+def failed_with(job: Job, last: str) -> EngineFailed:
+    """What a frame is answered that engines were lost with, again and again."""
+    often = f"{len(job.losses)} engines failed with this frame in them"
+    return EngineFailed(f"{often}, the last: {last}; do not send it again")

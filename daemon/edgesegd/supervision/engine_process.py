@@ -1,0 +1,334 @@
+"""One engine process and the way to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import weakref
+from collections import deque
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+
+from edgesegd.board.descriptors import DescriptorReserve
+from edgesegd.core.errors import EdgesegError, EngineStartFailed, EngineUnfit, StartupError
+from edgesegd.core.result import FrameResult
+from edgesegd.ipc.arena import Arena
+from edgesegd.ipc.awake import done_within
+from edgesegd.ipc.child import Child, ending
+from edgesegd.ipc.messages import (
+    LONGEST_LINE,
+    WARM_UP,
+    WARM_UPS,
+    EngineReady,
+    EngineSetup,
+    ForgetRegion,
+    FrameJob,
+    Message,
+    WarmedUp,
+    from_line,
+    read_result,
+    to_line,
+)
+from edgesegd.ipc.region import LentFrame, Region, send_region
+from edgesegd.scheduling.job import Job
+from edgesegd.supervision.answer_watch import AnswerWatch
+from edgesegd.supervision.lines import LineProtocol
+
+log = logging.getLogger(__name__)
+
+LAST_WORDS = 20
+"""Lines of the engine's output that are kept to explain its end."""
+CHATTER = ("INFO:", "I0000")
+"""How lines begin that runtimes say whenever they start."""
+CLOSE_SECONDS = 2.0
+"""How long an engine may take to leave once its socket is closed."""
+LAST_ANSWERS_SECONDS = 0.2
+"""For what an engine wrote right before its end to be read."""
+
+
+class EngineLost(Exception):
+    """The engine ended, hung or failed.
+
+    `cause` is "crash", "hang", "fault" (the front lost track of it), or that of an EngineUnfit.
+    """
+
+    def __init__(self, cause: str, message: str) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
+OnAnswer = Callable[[Message | EngineLost], None]
+"""Is called with the answer to a message, or why there will be none."""
+OnOutcome = Callable[[FrameResult | Exception], None]
+"""Is called with what became of a frame: a result, or what the engine found wrong with it, or
+EngineLost; any other error is a fault of the daemon."""
+
+
+class EngineLink:
+    """A running engine with its model loaded.
+
+    Its sockets, its shared memory and its process live and die together. `ready` is what it said
+    of itself, `pid` its process id. `lost` ends when the engine is gone.
+    """
+
+    def __init__(self, arena: Arena, descriptors: socket.socket) -> None:
+        self.ready = EngineReady("", "", 0, 0, 0, 0.0)
+        self._arena = arena
+        self._lines = LineProtocol(
+            longest=LONGEST_LINE, on_line=self._on_line, on_end=self._on_hung_up
+        )
+        self._hung_up = asyncio.Event()
+        self._ending: asyncio.Task[None] | None = None
+        self._watch = AnswerWatch(self._on_overdue)
+        self._descriptors = descriptors
+        self._shared: dict[int, weakref.finalize[..., Region]] = {}
+        self._free = list(range(arena.slots))
+        self._pending: deque[OnAnswer] = deque()
+        self._last_words: deque[str] = deque(maxlen=LAST_WORDS)
+        self._hung_after: float | None = None
+        self._child: Child
+        self.lost: asyncio.Task[None]
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._child.pid
+
+    @property
+    def slots(self) -> int:
+        """How many frames it can be given at a time."""
+        return self._arena.slots
+
+    @classmethod
+    async def start(
+        cls, setup: EngineSetup, *, start_seconds: float, reserve: DescriptorReserve | None = None
+    ) -> EngineLink:
+        """A new engine that is ready to segment; its process may use the `reserve`.
+
+        Loading the model and each warm-up may take `start_seconds`. Raises a StartupError: what
+        the engine said, or EngineStartFailed where it ended or took longer.
+        """
+        with nullcontext() if reserve is None else reserve.used():
+            link = await cls._spawn(setup)
+        try:
+            await link._load(setup, start_seconds)  # noqa: SLF001 # its own class
+        except BaseException:
+            link.kill()
+            await link.close()
+            raise
+        return link
+
+    @classmethod
+    async def _spawn(cls, setup: EngineSetup) -> EngineLink:
+        with contextlib.ExitStack() as on_failure:
+            try:
+                arena = Arena.create(slots=setup.slots, slot_size=setup.slot_size)
+                on_failure.callback(arena.close)
+                descriptors, receiving = socket.socketpair(type=socket.SOCK_DGRAM)
+                on_failure.callback(descriptors.close)
+                descriptors.setblocking(False)
+                ours, theirs = socket.socketpair()
+                with theirs, receiving:
+                    link = cls(arena, descriptors)
+                    on_failure.callback(link._watch.close)
+                    await asyncio.get_running_loop().create_unix_connection(
+                        lambda: link._lines, sock=ours
+                    )
+                    on_failure.callback(link._lines.close)
+                    link._child = await Child.start(  # its own class
+                        "edgesegd.engine",
+                        (theirs.fileno(), receiving.fileno(), arena.fd),
+                        tell=link._on_output,
+                    )
+            except OSError as error:
+                raise EngineStartFailed(f"no engine process: {error}") from error
+            on_failure.pop_all()
+        link.lost = asyncio.create_task(link._follow())  # its own class
+        return link
+
+    async def _load(self, setup: EngineSetup, start_seconds: float) -> None:
+        async def step(name: str, message: Message) -> Message:
+            answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+            self._ask(message, partial(_settle, answer))
+            if not await done_within(start_seconds, answer):
+                raise EngineStartFailed(f"the engine did not {name} in {start_seconds:g} s")
+            return answer.result()
+
+        try:
+            ready = EngineReady.from_message(await step("load the model", setup.to_message()))
+            for _ in range(WARM_UPS):
+                warm = WarmedUp.from_message(await step("run the model", WARM_UP))
+            self.ready = replace(ready, invoke_seconds=warm.seconds)
+        except EngineLost as lost:
+            raise EngineStartFailed(f"the engine did not start: {lost}") from None
+        except StartupError:
+            raise
+        except (EdgesegError, LookupError, TypeError) as error:  # an engine of another version
+            raise EngineStartFailed(
+                f"the engine cannot be understood ({type(error).__name__}: {error}); was the "
+                "package replaced while the daemon runs? Restart it"
+            ) from None
+
+    def segment(self, job: Job, *, answer_seconds: float, on_outcome: OnOutcome) -> None:
+        """Segment one frame; `on_outcome` is called once, and not before this returns.
+
+        There must be a free slot. An engine that does not answer in `answer_seconds` is killed: a
+        hung driver cannot be interrupted otherwise. Raises EngineLost where it is gone already.
+        """
+        number = self._free[-1]
+        slot, data = self._arena.slot(number), job.data
+        if isinstance(data, LentFrame):
+            self._share(data.region)
+            where: tuple[int | None, int] = data.region.number, data.offset
+        else:
+            slot[: len(data)] = data
+            where = None, 0
+        request = FrameJob(number, len(data), job.deadline, job.frame, job.options, *where)
+        self._ask(request.to_message(), partial(self._on_answer, number, slot, on_outcome))
+        self._free.pop()
+        self._watch.asked(answer_seconds)
+
+    def _on_answer(
+        self, number: int, slot: memoryview, on_outcome: OnOutcome, answer: Message | EngineLost
+    ) -> None:
+        outcome: FrameResult | Exception
+        if isinstance(answer, EngineLost):
+            outcome = answer
+        else:
+            self._watch.answered()
+            try:
+                outcome = read_result(answer, slot, delegate=self.ready.delegate)
+            except EngineUnfit as unfit:
+                outcome = EngineLost(unfit.cause, str(unfit))
+            except Exception as error:  # noqa: BLE001 # it is handed on
+                outcome = error
+        slot.release()
+        self._free.append(number)
+        on_outcome(outcome)
+
+    def give_back_memory(self) -> None:
+        """Let go of what frames and results left in the slots that are free."""
+        for number in self._free:
+            self._arena.give_back(number)
+
+    def kill(self) -> None:
+        """End the engine at once, whatever it does; `close` must follow."""
+        self._child.kill()
+
+    async def close(self) -> None:
+        """Let the engine finish what it does and leave; kill it if it stays. Once only.
+
+        One that is stuck in a driver of the kernel cannot even be killed. It is left behind.
+        """
+        for finalizer in self._shared.values():
+            finalizer.detach()
+        self._descriptors.close()
+        self._lines.close()
+        if not await self._child.ends_in(CLOSE_SECONDS):
+            self.kill()
+            if not await self._child.ends_in(CLOSE_SECONDS):
+                log.error("engine %d cannot be killed: a driver holds it in the kernel", self.pid)
+                self._child.forget()
+        await asyncio.gather(self.lost, return_exceptions=True)
+        self._arena.close()
+
+    def _share(self, region: Region) -> None:
+        """Let the engine read a region, until nobody refers to it any more."""
+        if region.number in self._shared:
+            return
+        with contextlib.suppress(OSError):  # the engine is gone, as will be found at once
+            send_region(self._descriptors, region)
+        loop = asyncio.get_running_loop()
+        # It may be found unused in any thread.
+        forget = partial(self._forget, region.number)
+        finalizer = weakref.finalize(region, loop.call_soon_threadsafe, forget)
+        finalizer.atexit = False
+        self._shared[region.number] = finalizer
+
+    def _forget(self, number: int) -> None:
+        if self._shared.pop(number, None) is not None:
+            self._lines.write(to_line(ForgetRegion(number).to_message()))
+
+    def _ask(self, message: Message, on_answer: OnAnswer) -> None:
+        """Send a message that is answered; raises EngineLost."""
+        if self.lost.done():
+            raise self._loss()
+        self._lines.write(to_line(message))
+        self._pending.append(on_answer)
+
+    async def _follow(self) -> None:
+        """Until the engine's end; then tell all who still wait."""
+        try:
+            with contextlib.suppress(asyncio.CancelledError):  # it was left behind
+                await self._child.ended
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_ANSWERS_SECONDS):
+                    await self._hung_up.wait()
+        finally:
+            self._lines.abort()
+            if self._ending is not None:
+                self._ending.cancel()
+            self._fail_pending()
+
+    def _fail_pending(self) -> None:
+        self._watch.close()
+        while self._pending:
+            self._pending.popleft()(self._loss())
+
+    def _on_line(self, line: bytes) -> None:
+        """The answer to what was asked first; one that sends no sense is to end."""
+        try:
+            message = from_line(line)
+            on_answer = self._pending.popleft()
+        except (ValueError, IndexError) as error:
+            log.debug("engine %d sends no sense: %s", self.pid, error)
+            self._lines.abort()
+        else:
+            on_answer(message)
+
+    def _on_hung_up(self) -> None:
+        """Nothing more comes: it is to end, and its end is followed."""
+        self._hung_up.set()
+        if self._pending:
+            self._ending = asyncio.create_task(self._end_soon())
+
+    async def _end_soon(self) -> None:
+        if not await self._child.ends_in(CLOSE_SECONDS):
+            self.kill()
+
+    def _on_overdue(self, seconds: float) -> None:
+        self._hung_after = seconds
+        self.kill()
+        self._fail_pending()
+
+    def _on_output(self, line: str) -> None:
+        if not line.startswith(CHATTER):
+            self._last_words.append(line)
+        # What keeps an engine from starting is told by the error that comes of it.
+        quiet = line.startswith(CHATTER) or not self.ready.runtime
+        log.log(logging.DEBUG if quiet else logging.WARNING, "engine %d: %s", self.pid, line)
+
+    def _loss(self) -> EngineLost:
+        if self._hung_after is not None:
+            return EngineLost("hang", f"no answer in {self._hung_after:.1f} s")
+        ended = self._child.ended
+        status = ended.result() if ended.done() and not ended.cancelled() else None
+        if status == -signal.SIGALRM:
+            return EngineLost("hang", "an invoke took many times as long as usual")
+        how = f"{'killed by' if status and status < 0 else 'exited with'} {ending(status)}"
+        return EngineLost("crash", f"{how}: {self._last_words[-1]}" if self._last_words else how)
+
+
+def _settle(answer: asyncio.Future[Message], came: Message | EngineLost) -> None:
+    """Give a future what was waited for, if it is still waited for."""
+    if answer.done():
+        return
+    if isinstance(came, EngineLost):
+        answer.set_exception(came)
+    else:
+        answer.set_result(came)

@@ -1,0 +1,36 @@
+"""Who a client is."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+
+import pytest
+
+from edgesegd.api.peer import client_of, local_client
+
+
+@pytest.mark.parametrize(
+    ("peer", "client"),
+    [
+        ("ipv4:10.0.0.7:41234", ("ipv4:10.0.0.7", "ipv4:10.0.0.7:41234")),
+        ("ipv6:[fe80::1%2]:41234", ("ipv6:[fe80::1%2]", "ipv6:[fe80::1%2]:41234")),
+        ("ipv6:%5B::1%5D:41234", ("ipv6:%5B::1%5D", "ipv6:%5B::1%5D:41234")),
+        ("unix:", ("unix:",)),
+        ("unix:/run/x:y", ("unix:/run/x:y",)),
+        ("", ("",)),
+    ],
+)
+def test_a_client_is_an_address_and_one_of_its_connections(
+    peer: str, client: tuple[str, ...]
+) -> None:
+    assert client_of(peer) == client
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
+def test_at_a_unix_socket_of_our_own_a_client_is_a_process() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert local_client(ours) == (f"process {os.getpid()}",)
+    assert local_client(ours) == ("unix:",), "it is gone"

@@ -1,0 +1,34 @@
+"""A file can be read until its time is over."""
+
+from __future__ import annotations
+
+import itertools
+import time
+
+import pytest
+
+from edgesegd.imaging.timed_file import TimedFile, TimeIsOver
+
+
+@pytest.fixture
+def ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock goes on by a second whenever it is looked at."""
+    clock = itertools.count()
+    monkeypatch.setattr(time, "thread_time", lambda: float(next(clock)))
+
+
+@pytest.mark.usefixtures("ticks")
+def test_a_file_is_read_until_its_time_is_over() -> None:
+    file = TimedFile(b"abcdef", 3)
+    assert [file.read(2), file.read(1), file.read()] == [b"ab", b"c", b"def"]
+    with pytest.raises(TimeIsOver):
+        file.read(1)
+
+
+def test_no_read_goes_beyond_the_next_stop() -> None:
+    file = TimedFile(memoryview(b"0123456789"), 60)
+    file.stop_reads_at([2, 3, 7])
+    assert [file.read(4) for _ in range(5)] == [b"01", b"2", b"3456", b"789", b""]
+    file.seek(0)
+    assert [file.read(1), file.read(1), file.read(1)] == [b"0", b"1", b"2"]
+    assert file.read() == b"3456789"

@@ -1,0 +1,207 @@
+"""The page that Prometheus gets."""
+
+from __future__ import annotations
+
+import os
+from itertools import pairwise
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from edgesegd.core.errors import EngineFailed, Overloaded, Superseded
+from edgesegd.core.result import FrameResult, Stage
+from edgesegd.ipc.messages import EngineReady
+from edgesegd.observability.metrics import BUCKETS, Metrics
+from edgesegd.version import __version__
+from support.model_specs import model_spec
+
+GOLDEN = {
+    "edgeseg_build_info": ("gauge", {"version", "python"}),
+    "edgeseg_degraded": ("gauge", {"model"}),
+    "edgeseg_delegate_info": ("gauge", {"model", "delegate", "runtime", "threads"}),
+    "edgeseg_calls": ("gauge", set()),
+    "edgeseg_engine_ready": ("gauge", {"model"}),
+    "edgeseg_engine_restarts": ("counter", {"model", "cause"}),
+    "edgeseg_frame_seconds": ("histogram", {"model", "delegate"}),
+    "edgeseg_frames": ("counter", {"model", "delegate", "outcome"}),
+    "edgeseg_held_bytes": ("gauge", set()),
+    "edgeseg_limits_met": ("counter", {"limit"}),
+    "edgeseg_model_info": ("gauge", {"model", "version", "input", "output"}),
+    "edgeseg_queue_depth": ("gauge", {"model"}),
+    "edgeseg_shared_memory_bytes": ("gauge", set()),
+    "edgeseg_stage_seconds": ("histogram", {"model", "delegate", "stage"}),
+    "edgeseg_streams": ("gauge", {"model"}),
+}
+"""Each family of the page after a busy day, its type and its labels."""
+
+OK = FrameResult(1, 1, (1, 1))
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics(CollectorRegistry(), model_spec())
+
+
+def samples(metrics: Metrics) -> list[Sample]:
+    page = generate_latest(metrics.registry).decode()
+    return [each for family in text_string_to_metric_families(page) for each in family.samples]
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    """The one sample of that name that carries these labels; None where there is none."""
+    found = [
+        each.value
+        for each in samples(metrics)
+        if each.name == name and labels.items() <= each.labels.items()
+    ]
+    assert len(found) <= 1, "ambiguous"
+    return found[0] if found else None
+
+
+def ready(delegate: str, runtime: str, threads: int) -> EngineReady:
+    return EngineReady(runtime, delegate, 0, 0, threads, 0.01)
+
+
+def watch(metrics: Metrics, engine_pid: int | None = None) -> None:
+    metrics.watch(
+        queue_depth=lambda: 3,
+        calls=lambda: 5,
+        streams=lambda: 2,
+        held=lambda: 1000,
+        engine_pid=lambda: engine_pid,
+        shared_memory=lambda: 4096,
+    )
+
+
+def test_the_metrics_page_of_a_busy_daemon_has_the_golden_families(metrics: Metrics) -> None:
+    watch(metrics)
+    metrics.engines([ready("cpu", "ai-edge-litert 2.1", 4)], degraded=False)
+    metrics.frame_answered(OK, dict.fromkeys(Stage, 0.001), 0.01, "cpu")
+    metrics.frame_answered(Superseded("newer"), {}, 0.01, "cpu")
+    metrics.engine_lost("crash")
+    families = {
+        family.name: family
+        for family in text_string_to_metric_families(generate_latest(metrics.registry).decode())
+        if family.name.startswith("edgeseg_") and "_process_" not in family.name
+    }
+    found = {
+        name: (
+            family.type,
+            {label for each in family.samples for label in each.labels} - {"le"},
+        )
+        for name, family in families.items()
+    }
+    # prometheus_client tells when each counter and histogram began.
+    assert {name: each for name, each in found.items() if not name.endswith("_created")} == GOLDEN
+    for family in families.values():
+        assert family.documentation.endswith((".", "_created"))
+
+
+def test_metrics_that_alerts_watch_are_there_from_the_start(metrics: Metrics) -> None:
+    assert value(metrics, "edgeseg_engine_ready", model="rooms") == 0
+    for cause in ("crash", "hang", "invoke", "start"):
+        assert value(metrics, "edgeseg_engine_restarts_total", model="rooms", cause=cause) == 0
+    assert value(metrics, "edgeseg_build_info", version=__version__) == 1
+    described = {"model": "rooms", "version": "0123456789ab", "input": "8x8"}
+    assert value(metrics, "edgeseg_model_info", **described, output="6x4 logits") == 1
+
+
+def test_a_segmented_frame_is_counted_and_timed(metrics: Metrics) -> None:
+    seconds = {stage: 0.25 * number for number, stage in enumerate(Stage, 1)}
+    for _ in range(2):
+        metrics.frame_answered(OK, seconds, 3.0, "cpu")
+    who = {"model": "rooms", "delegate": "cpu"}
+    assert value(metrics, "edgeseg_frames_total", **who, outcome="ok") == 2
+    assert value(metrics, "edgeseg_frame_seconds_count", **who) == 2
+    assert value(metrics, "edgeseg_frame_seconds_sum", **who) == 6
+    for stage in Stage:
+        summed = value(metrics, "edgeseg_stage_seconds_sum", **who, stage=stage.value)
+        assert summed == 2 * seconds[stage]
+
+
+def test_frames_without_a_result_are_counted_by_why_and_not_timed(metrics: Metrics) -> None:
+    outcomes = {
+        "superseded": Superseded("newer"),
+        "overloaded": Overloaded("full", 0.1),
+        "engine_failed": EngineFailed("crashed"),
+    }
+    for error in outcomes.values():
+        metrics.frame_answered(error, {Stage.QUEUED: 1.0}, 1.0, "cpu")
+    for outcome in outcomes:
+        assert value(metrics, "edgeseg_frames_total", delegate="cpu", outcome=outcome) == 1
+    assert value(metrics, "edgeseg_frame_seconds_count") is None
+    assert value(metrics, "edgeseg_stage_seconds_count") is None
+
+
+def test_frames_whose_clients_left_are_cancelled(metrics: Metrics) -> None:
+    metrics.frames_abandoned(3, "cpu")
+    metrics.frames_abandoned(0, "cpu")
+    assert value(metrics, "edgeseg_frames_total", outcome="cancelled") == 3
+
+
+def test_metrics_show_the_engines_that_are_ready(metrics: Metrics) -> None:
+    metrics.engines([ready("cpu", "ai-edge-litert 2.1", 4)], degraded=False)
+    assert value(metrics, "edgeseg_engine_ready") == 1
+    assert value(metrics, "edgeseg_degraded") == 0
+    metrics.engine_lost("hang")
+    metrics.engines([], degraded=True)
+    assert value(metrics, "edgeseg_engine_ready") == 0
+    assert value(metrics, "edgeseg_degraded") == 1
+    assert value(metrics, "edgeseg_engine_restarts_total", cause="hang") == 1
+    assert value(metrics, "edgeseg_engine_restarts_total", cause="crash") == 0
+    both = [
+        ready("cpu", "tflite-runtime 2.14", 1),
+        ready("edgetpu:usb:0", "tflite-runtime 2.14", 1),
+    ]
+    metrics.engines(both, degraded=False)
+    assert value(metrics, "edgeseg_engine_ready") == 1
+    assert value(metrics, "edgeseg_delegate_info", delegate="edgetpu:usb:0") == 1
+    metrics.engines(both[:1], degraded=True)
+    assert value(metrics, "edgeseg_delegate_info", runtime="tflite-runtime 2.14", threads="1") == 1
+    assert value(metrics, "edgeseg_delegate_info") == 1
+
+
+def test_watched_values_are_read_when_the_metrics_page_is(metrics: Metrics) -> None:
+    depth = 3
+    metrics.watch(
+        queue_depth=lambda: depth,
+        calls=lambda: 5,
+        streams=lambda: 2,
+        held=lambda: 1000,
+        engine_pid=lambda: None,
+        shared_memory=lambda: 0,
+    )
+    assert value(metrics, "edgeseg_queue_depth") == 3
+    assert value(metrics, "edgeseg_streams") == 2
+    depth = 9
+    assert value(metrics, "edgeseg_queue_depth") == 9
+
+
+def test_the_memory_of_front_and_engine_are_metrics_of_their_own(metrics: Metrics) -> None:
+    watch(metrics, engine_pid=os.getpid())
+    for name in ("process_resident_memory_bytes", "edgeseg_engine_process_resident_memory_bytes"):
+        memory = value(metrics, name)
+        assert memory is not None, name
+        assert memory > 1 << 20, name
+
+
+def test_the_metrics_page_comes_without_an_engine(metrics: Metrics) -> None:
+    watch(metrics, engine_pid=None)
+    assert value(metrics, "edgeseg_engine_process_resident_memory_bytes") is None
+    assert value(metrics, "process_resident_memory_bytes")
+
+
+def test_histogram_buckets_rise_by_a_constant_factor_over_the_times_of_boards() -> None:
+    assert all(one < other for one, other in pairwise(BUCKETS))
+    assert BUCKETS[0] <= 0.0001
+    assert 5 < BUCKETS[-1] < 10
+    for one, other in pairwise(BUCKETS):
+        assert other / one == pytest.approx(1.8, rel=0.01)
+
+
+def test_metrics_of_two_daemons_in_one_process_are_apart() -> None:
+    one, other = (Metrics(CollectorRegistry(), model_spec()) for _ in range(2))
+    one.frames_abandoned(1, "cpu")
+    assert value(other, "edgeseg_frames_total", outcome="cancelled") is None

@@ -1,0 +1,37 @@
+"""How many engines work side by side."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgesegd.delegates.spec import DelegateSpec
+from edgesegd.supervision.replicas import plan_replicas
+
+MB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("cores", "threads", "level", "budget", "planned"),
+    [
+        (1, 0, 4.0, 1000 * MB, []),
+        (2, 0, 4.0, 1000 * MB, [1, 1]),
+        (2, 0, 1.2, 1000 * MB, [1, 1]),
+        (4, 0, 9.0, 1000 * MB, [1, 1, 1, 1]),
+        (4, 0, 2.4, 1000 * MB, [2, 2]),
+        (4, 0, 9.0, 149 * MB, [2, 2]),
+        (4, 0, 9.0, 150 * MB, [1, 1, 1]),
+        (16, 0, 3.9, 1000 * MB, [4, 4, 4, 4]),
+        (16, 0, 2.0, 1000 * MB, [4, 4]),
+        (16, 0, 8.0, 1000 * MB, [2] * 8),
+        (4, 2, 9.0, 1000 * MB, [2, 2]),
+        (16, 1, 3.0, 1000 * MB, [1, 1, 1]),
+        (2, 2, 9.0, 1000 * MB, []),
+        (2, 0, 9.0, 99 * MB, []),
+        (2, 0, 9.0, 0, []),
+    ],
+)
+def test_engines_are_for_the_frames_fill_the_cores_and_fit_in_memory(
+    cores: int, threads: int, level: float, budget: int, planned: list[int]
+) -> None:
+    choices = plan_replicas(cores=cores, threads=threads, level=level, budget=budget, each=50 * MB)
+    assert choices == [(DelegateSpec(), count) for count in planned]

@@ -1,0 +1,244 @@
+"""When engines side by side serve, with engines that only take their time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from edgesegd.core.errors import EngineStartFailed
+from edgesegd.core.frame import FrameFormat, FrameSpec
+from edgesegd.core.options import ResultOptions
+from edgesegd.core.result import FrameResult
+from edgesegd.delegates.spec import Choice, DelegateSpec
+from edgesegd.scheduling import demand
+from edgesegd.scheduling.answer import Answer
+from edgesegd.scheduling.job import Job
+from edgesegd.scheduling.lane import Lane, Overflow
+from edgesegd.scheduling.scheduler import Scheduler
+from edgesegd.supervision import replicas as module
+from edgesegd.supervision.engine_process import EngineLink, EngineLost
+from edgesegd.supervision.replicas import Replicas
+
+ONE_SECONDS = 0.010
+"""Of a frame in the first engine."""
+
+
+class Link:
+    """An engine that was started; nothing more of it is used here."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class Side(Replicas):
+    """Replicas that take so many seconds for a frame, in place of real engines."""
+
+    seconds = ONE_SECONDS
+    lost: asyncio.Event | None = None
+
+    async def _serve(self, link: EngineLink, note: object, until: asyncio.Event) -> None:
+        del link, note
+        while not until.is_set():
+            if self.lost is not None and self.lost.is_set():
+                raise EngineLost("crash", "as the test wants it")
+            if not await serve_one(self._scheduler, lambda: self.active, self.seconds):
+                await asyncio.sleep(0.001)
+
+
+async def result_of(answer: Answer) -> FrameResult:
+    return await answer
+
+
+async def serve_one(scheduler: Scheduler, may_take: Callable[[], bool], seconds: float) -> bool:
+    job = scheduler.take() if may_take() else None
+    if job is None:
+        return False
+    await asyncio.sleep(seconds)
+    job.settle(FrameResult(1, 1, (1, 1)))
+    scheduler.finish(job, seconds)
+    return True
+
+
+class Board:
+    """A first engine, replicas, and a client that keeps `in_flight` frames on their way."""
+
+    def __init__(self, replicas_seconds: float) -> None:
+        self.scheduler = Scheduler()
+        self.lane = Lane(64, Overflow.REJECT)
+        self.scheduler.open(self.lane, ("client",))
+        self.in_flight = 1
+        self.links: list[Link] = []
+        self.planned: list[int] = []
+        self.events: list[str] = []
+        self.unborn = False
+        self.side = Side(
+            scheduler=self.scheduler,
+            afford=self._afford,
+            start_engine=self._start,  # type: ignore[arg-type]
+            observe=lambda: self,
+            clear=lambda _notes, _certain: None,
+            answer_seconds=0.0,
+        )
+        self.side.seconds = replicas_seconds
+
+    def engine_ready(self, link: EngineLink, *, degraded: bool) -> None:
+        del link
+        assert not degraded
+        self.events.append("ready")
+
+    def engine_lost(self, cause: str) -> None:
+        self.events.append(cause)
+
+    def engine_closed(self) -> None:
+        self.events.append("closed")
+
+    def _afford(self, level: float) -> Sequence[Choice]:
+        count = min(4, round(level))
+        self.planned.append(count)
+        return [(DelegateSpec(), 1)] * count
+
+    async def _start(self, _choice: Choice) -> Link:
+        if self.unborn:
+            raise EngineStartFailed("not this time")
+        self.links.append(Link())
+        return self.links[-1]
+
+    async def _first_engine(self) -> None:
+        while True:
+            if not await serve_one(self.scheduler, lambda: not self.side.active, ONE_SECONDS):
+                await asyncio.sleep(0.001)
+
+    async def _client(self) -> None:
+        answers: set[asyncio.Task[FrameResult]] = set()
+        while True:
+            while len(answers) < self.in_flight:
+                answer = Answer()
+                self.scheduler.submit(
+                    self.lane, Job(FrameSpec(FrameFormat.JPEG), b"", ResultOptions(), answer)
+                )
+                answers.add(asyncio.create_task(result_of(answer)))
+            done, answers = await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
+            assert all(each.result() for each in done)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        tasks = [
+            asyncio.create_task(work())
+            for work in (self._first_engine, self._client, self.side.run)
+        ]
+        try:
+            yield
+            assert not any(task.done() for task in tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(link.closed for link in self.links)
+        assert self.events.count("closed") == len(self.links)
+
+    async def until(self, met: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not met():
+                await asyncio.sleep(0.005)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demand, "MEMORY_SECONDS", 0.05)
+    for name, seconds in {
+        "RATE_SECONDS": 0.2,
+        "SETTLE_SECONDS": 0.05,
+        "PROOF_SECONDS": 0.3,
+        "REPLAN_SECONDS": 0.1,
+        "LINGER_SECONDS": 0.3,
+        "FIRST_PAUSE": 0.2,
+    }.items():
+        monkeypatch.setattr(module, name, seconds)
+
+
+async def test_one_frame_at_a_time_needs_no_replicas() -> None:
+    board = Board(ONE_SECONDS)
+    async with board.running():
+        await asyncio.sleep(0.5)
+    assert board.links == []
+
+
+async def test_replicas_serve_while_there_are_several_frames_and_end_a_while_after() -> None:
+    board = Board(ONE_SECONDS)
+    async with board.running():
+        board.in_flight = 2
+        await board.until(lambda: board.side.active)
+        assert len(board.links) == 2
+        board.in_flight = 1
+        await board.until(lambda: not board.side.active)
+        assert not board.links[0].closed, "they stay for a while"
+        await board.until(lambda: all(link.closed for link in board.links))
+        board.in_flight = 2
+        await board.until(lambda: board.side.active)
+        assert len(board.links) == 4
+
+
+async def test_replicas_that_do_fewer_frames_than_one_engine_end_and_are_tried_again_later() -> (
+    None
+):
+    """As where each of few little cores has one."""
+    board = Board(8 * ONE_SECONDS)
+    async with board.running():
+        board.in_flight = 2
+        await board.until(lambda: len(board.links) == 2)
+        await board.until(lambda: all(link.closed for link in board.links))
+        board.side.seconds = ONE_SECONDS
+        await board.until(lambda: len(board.links) == 4 and board.side.active)
+        await asyncio.sleep(1.0)
+        assert board.side.active, "these are faster"
+    assert board.events.count("crash") == 0
+
+
+async def test_there_are_more_replicas_when_there_are_many_more_frames() -> None:
+    board = Board(ONE_SECONDS)
+    async with board.running():
+        board.in_flight = 2
+        await board.until(lambda: board.side.active)
+        board.in_flight = 12
+        await board.until(lambda: len(board.links) == 6 and board.side.active)
+        assert [link.closed for link in board.links] == [True] * 2 + [False] * 4
+
+
+async def test_all_replicas_end_when_one_is_lost_and_come_back() -> None:
+    board = Board(ONE_SECONDS)
+    board.side.lost = asyncio.Event()
+    async with board.running():
+        board.in_flight = 2
+        await board.until(lambda: board.side.active)
+        board.side.lost.set()
+        await board.until(lambda: not board.side.active and all(e.closed for e in board.links))
+        board.side.lost.clear()
+        await board.until(lambda: board.side.active)
+    assert "crash" in board.events
+
+
+async def test_where_replicas_cannot_be_started_one_engine_serves() -> None:
+    board = Board(ONE_SECONDS)
+    board.unborn = True
+    async with board.running():
+        board.in_flight = 2
+        await board.until(lambda: len(board.planned) > 1)
+        assert not board.side.active
+        board.unborn = False
+        await board.until(lambda: board.side.active)
+
+
+async def test_beside_an_accelerator_there_are_none() -> None:
+    board = Board(ONE_SECONDS)
+    async with board.running():
+        board.in_flight = 2
+        await board.until(lambda: board.side.active)
+        board.side.set_of_use(False)
+        await board.until(lambda: not board.side.active)
+        await board.until(lambda: all(link.closed for link in board.links))
