@@ -23,6 +23,7 @@ from edgesegd.api.memory_guard import MemoryGuard
 from edgesegd.api.regions import SUFFIX, Lending
 from edgesegd.api.v1.info import server_info
 from edgesegd.api.v1.names import SERVICE_NAME
+from edgesegd.api.v1.request_reader import RequestReader
 from edgesegd.api.v1.service import SegmentationService
 from edgesegd.board.allocator import HeapTrimmer
 from edgesegd.board.descriptors import DescriptorReserve
@@ -47,6 +48,7 @@ from edgesegd.models.catalogue.store import resolve_model
 from edgesegd.models.pair import find_pair
 from edgesegd.models.reading import read_model
 from edgesegd.observability.engine_state import EngineState
+from edgesegd.observability.frame_metrics import FrameMetrics
 from edgesegd.observability.health import Health
 from edgesegd.observability.metrics import Metrics
 from edgesegd.observability.metrics_server import MetricsServer
@@ -55,7 +57,7 @@ from edgesegd.probe.choice import Chooser
 from edgesegd.probe.upkeep import ChoiceUpkeep
 from edgesegd.scheduling.fair_limit import FairLimit
 from edgesegd.scheduling.scheduler import Scheduler
-from edgesegd.serving.data_plane import Desk
+from edgesegd.serving.data_plane import DataPlane
 from edgesegd.supervision.delegate_ranking import Ladder
 from edgesegd.supervision.engine_pool import Fleet
 from edgesegd.supervision.engine_process import EngineLink
@@ -152,16 +154,14 @@ class Daemon:
         )
         self._notifier = Notifier(os.environ)
         self._service = SegmentationService(
-            desk=Desk(
+            reader=RequestReader(self._model, self._limits, self._regions),
+            data_plane=DataPlane(
                 model=self._model,
                 limits=self._limits,
                 scheduler=self._scheduler,
-                regions=self._regions,
-                metrics=self._metrics,
                 frames=frames,
                 results=results,
-                delegate=lambda: self._engine.delegate,
-                memory_used=self._heap.used,
+                observer=FrameMetrics(self._metrics, self._engine, memory_used=self._heap.used),
             ),
             unary_queue=config.unary_queue,
             streams=streams,

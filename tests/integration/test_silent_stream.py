@@ -4,39 +4,39 @@ from __future__ import annotations
 
 import grpc
 import pytest
-from prometheus_client import CollectorRegistry
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.api.admission import Admission
 from edgesegd.api.first_message import FirstMessages
 from edgesegd.api.mapped_regions import Regions
+from edgesegd.api.v1.request_reader import RequestReader
 from edgesegd.api.v1.service import SegmentationService
 from edgesegd.core.frame import FrameLimits
 from edgesegd.models.catalogue.store import BUILTIN, resolve_model
 from edgesegd.models.reading import read_model
-from edgesegd.observability.metrics import Metrics
 from edgesegd.scheduling.fair_limit import FairLimit
 from edgesegd.scheduling.scheduler import Scheduler
-from edgesegd.serving.data_plane import Desk
+from edgesegd.serving.data_plane import DataPlane
 from support.calls import stub
+from support.counted import Counted
 
 
 async def test_a_stream_without_a_first_message_ends_with_deadline_exceeded(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = read_model(resolve_model(BUILTIN, tmp_path_factory.mktemp("data")))
-    desk = Desk(
+    limits = FrameLimits(1000, 1000)
+    data_plane = DataPlane(
         model=model,
-        limits=FrameLimits(1000, 1000),
+        limits=limits,
         scheduler=Scheduler(),
-        regions=Regions(FairLimit(0, "bytes")),
-        metrics=Metrics(CollectorRegistry(), model),
         frames=FairLimit(1000, "bytes"),
         results=FairLimit(1000, "bytes"),
-        delegate=lambda: "cpu",
+        observer=Counted(),
     )
     service = SegmentationService(
-        desk=desk,
+        reader=RequestReader(model, limits, Regions(FairLimit(0, "bytes"))),
+        data_plane=data_plane,
         unary_queue=1,
         streams=FairLimit(1, "streams"),
         server_info=pb.GetServerInfoResponse,

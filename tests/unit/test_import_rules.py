@@ -28,9 +28,9 @@ LAYERS = {
     "probe": {"models", "delegates", "ipc", "board", "files", "core"},
     "scheduling": {"ipc", "core"},
     "supervision": {"scheduling", "delegates", "ipc", "board", "core"},
-    "serving": {"scheduling", "ipc", "models", "core", "api", "observability"},
+    "serving": {"scheduling", "ipc", "models", "core"},
     "api": {"serving", "scheduling", "models", "ipc", "board", "core", "version"},
-    "observability": {"api", "supervision", "models", "ipc", "core", "version"},
+    "observability": {"api", "serving", "supervision", "models", "ipc", "core", "version"},
     "bench": {"engine", "models", "board", "core"},
     "config": {"models", "delegates", "files", "board", "core"},
     "daemon": {
@@ -66,7 +66,6 @@ PACKAGES = {
     "engine.guard": {"numpy"},
     "engine.runtimes": {"numpy"},
     "imaging": {"numpy", "PIL"},
-    "serving": {"edgeseg"},
     "observability": {"grpc", "grpc_health", "prometheus_client"},
 }
 """Each folder of the daemon, and what it may import that is not Python's own."""

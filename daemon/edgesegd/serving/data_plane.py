@@ -1,19 +1,9 @@
-"""Where frames come in and answers go out, whatever the RPC."""
+"""Where frames come in and results go out, whatever the protocol."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
-from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.api.mapped_regions import Regions
-from edgesegd.api.v1.requests import (
-    FrameOptions,
-    FrameTag,
-    deadline_of,
-    parse_frame,
-    parse_options,
-)
 from edgesegd.core.client import Client
 from edgesegd.core.errors import EdgesegError
 from edgesegd.core.frame import FrameLimits
@@ -21,12 +11,13 @@ from edgesegd.core.options import ONE_BYTE_A_PIXEL, ResultOptions, SizeMode
 from edgesegd.core.result import FrameResult, Stage
 from edgesegd.ipc.region import LentFrame
 from edgesegd.models.spec import ModelSpec
-from edgesegd.observability.metrics import Metrics
 from edgesegd.scheduling.answer import Answer
 from edgesegd.scheduling.fair_limit import FairLimit
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane
 from edgesegd.scheduling.scheduler import Scheduler
+from edgesegd.serving.observer import FrameObserver
+from edgesegd.serving.received_frame import FrameTag, ReceivedFrame
 
 COPIES = 2
 """Of a result that is not read: its bytes, and those in gRPC."""
@@ -52,11 +43,11 @@ def held_size(outcome: FrameResult | EdgesegError | None) -> int:
     return COPIES * (outcome.size + MESSAGE_BYTES) if isinstance(outcome, FrameResult) else 0
 
 
-class Desk:
-    """Turns messages into jobs of one model, and counts what becomes of them.
+class DataPlane:
+    """Takes the frames of one model, and gives their results.
 
     `frames` and `results` limit the bytes of those that wait: frames for an engine, results for
-    their clients. `memory_used` is called whenever a frame is done with.
+    their clients. The `observer` is told what becomes of each frame.
     """
 
     def __init__(
@@ -65,48 +56,30 @@ class Desk:
         model: ModelSpec,
         limits: FrameLimits,
         scheduler: Scheduler,
-        regions: Regions,
-        metrics: Metrics,
         frames: FairLimit,
         results: FairLimit,
-        delegate: Callable[[], str],
-        memory_used: Callable[[], None] = lambda: None,
+        observer: FrameObserver,
     ) -> None:
         self.model = model
         self.limits = limits
         self.scheduler = scheduler
-        self.metrics = metrics
-        self._regions = regions
         self._frames = frames
         self._results = results
         self._held: dict[Client, int] = {}
-        self._delegate = delegate
-        self._memory_used = memory_used
+        self._observer = observer
 
-    def options(self, options: pb.SegmentationOptions) -> FrameOptions:
-        """What a client wants; raises a ClientError."""
-        return parse_options(options, self.model, self.limits)
-
-    def submit(
-        self,
-        lane: Lane,
-        tag: FrameTag,
-        frame: pb.Frame,
-        options: FrameOptions,
-        call_deadline: float | None,
-    ) -> Job:
-        """Queue a frame; raises a ClientError or a NotAnswered where that cannot be."""
-        spec, data = parse_frame(frame, self.limits, self._regions)
+    def submit(self, lane: Lane, frame: ReceivedFrame) -> Job:
+        """Let a frame wait for an engine; raises a NotAnswered where that cannot be."""
         job = Job(
-            frame=spec,
-            data=data,
-            options=options.result,
+            frame=frame.spec,
+            data=frame.data,
+            options=frame.options,
             answer=Answer(),
-            deadline=deadline_of(frame, tag.received, options, call_deadline),
-            received=tag.received,
+            deadline=frame.deadline,
+            received=frame.tag.received,
             may_start=partial(self._expect_result, lane),
         )
-        client, size = lane.client, 0 if isinstance(data, LentFrame) else len(data)
+        client, size = lane.client, 0 if isinstance(frame.data, LentFrame) else len(frame.data)
         lane.frame_size = size
         self._frames.take(client, size)
         job.answer.on_done(partial(self._answered, lane, job, size))
@@ -132,7 +105,7 @@ class Desk:
             self._results.force(lane.client, expected)
             return True
         if lane.client not in self._held:
-            self.metrics.limit_met("results")
+            self._observer.limit_met("results")
             self.scheduler.hold(lane.client)
         self._held[lane.client] = expected
         return False
@@ -164,16 +137,14 @@ class Desk:
 
     def count_abandoned(self, count: int) -> None:
         """Account for frames whose client left before the answer."""
-        self.metrics.frames_abandoned(count, self._delegate())
-        self._memory_used()
+        self._observer.frames_abandoned(count)
 
     def count(
         self, tag: FrameTag, outcome: FrameResult | EdgesegError, queued: float
     ) -> dict[Stage, float]:
         """Account for a frame that is answered now; the seconds of its stages."""
-        seconds, delegate = {Stage.QUEUED: queued}, self._delegate()
+        seconds = {Stage.QUEUED: queued}
         if isinstance(outcome, FrameResult):
-            seconds, delegate = seconds | outcome.seconds, outcome.delegate
-        self.metrics.frame_answered(outcome, seconds, tag.seconds_since(), delegate)
-        self._memory_used()
+            seconds |= outcome.seconds
+        self._observer.frame_answered(outcome, seconds, tag.seconds_since())
         return seconds

@@ -8,7 +8,6 @@ from array import array
 import pytest
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.api.v1.requests import FrameTag
 from edgesegd.api.v1.responses import (
     answer_error,
     answer_result,
@@ -18,6 +17,7 @@ from edgesegd.api.v1.responses import (
 from edgesegd.core.errors import InvalidFrame, Superseded
 from edgesegd.core.options import Output
 from edgesegd.core.result import FrameResult, SegmentResult, Stage
+from edgesegd.serving.received_frame import FrameTag
 from support.model_specs import model_spec
 
 TAG = FrameTag(frame_id=42, captured_unix_ns=7, received_unix_ns=1_000, received=time.monotonic())

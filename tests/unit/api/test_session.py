@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.api.mapped_regions import Regions
+from edgesegd.api.v1.request_reader import RequestReader
 from edgesegd.api.v1.session import WINDOW, StreamSession
 from edgesegd.core.errors import (
     Draining,
@@ -26,12 +26,12 @@ from edgesegd.core.errors import (
 )
 from edgesegd.core.frame import FrameLimits
 from edgesegd.core.result import FrameResult
-from edgesegd.observability.metrics import Metrics
 from edgesegd.scheduling.fair_limit import FairLimit
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane
 from edgesegd.scheduling.scheduler import Scheduler
-from edgesegd.serving.data_plane import Desk
+from edgesegd.serving.data_plane import DataPlane
+from support.counted import Counted
 from support.model_specs import model_spec
 
 FRAME_BYTES = 1 << 20
@@ -44,21 +44,21 @@ Outcome = FrameResult | EdgesegError
 
 
 class Board:
-    """A desk, and an engine that settles each frame with what `outcome` makes."""
+    """A data plane, and an engine that settles each frame with what `outcome` makes."""
 
     def __init__(self) -> None:
         model = model_spec()
-        self.registry = CollectorRegistry()
+        self.seen = Counted()
         self.scheduler = Scheduler()
-        self.desk = Desk(
+        limits = FrameLimits(2 * FRAME_BYTES, 10**6)
+        self.reader = RequestReader(model, limits, Regions(FairLimit(1 << 20, "bytes")))
+        self.data_plane = DataPlane(
             model=model,
-            limits=FrameLimits(2 * FRAME_BYTES, 10**6),
+            limits=limits,
             scheduler=self.scheduler,
-            regions=Regions(FairLimit(1 << 20, "bytes")),
-            metrics=Metrics(self.registry, model),
             frames=FairLimit(1 << 30, "bytes"),
             results=FairLimit(1 << 30, "bytes"),
-            delegate=lambda: "cpu",
+            observer=self.seen,
         )
 
     @contextmanager
@@ -81,12 +81,7 @@ class Board:
         async def accepted() -> None:
             pass
 
-        return StreamSession(self.desk, ("test",), None, accepted)
-
-    def counted(self, outcome: str) -> float:
-        """Frames of that outcome, as the metrics have it."""
-        labels = {"model": "rooms", "delegate": "cpu", "outcome": outcome}
-        return self.registry.get_sample_value("edgeseg_frames_total", labels) or 0.0
+        return StreamSession(self.reader, self.data_plane, ("test",), None, accepted)
 
 
 def resident() -> int:
@@ -203,7 +198,7 @@ async def test_a_frame_that_waits_for_its_window_is_answered_when_the_daemon_sto
         **dict.fromkeys(range(window), pb.FRAME_STATUS_OK),
         window: pb.FRAME_STATUS_UNAVAILABLE,
     }
-    assert (board.counted("ok"), board.counted("unavailable")) == (window, 1)
+    assert (board.seen.outcomes["ok"], board.seen.outcomes["unavailable"]) == (window, 1)
 
 
 async def test_a_frame_that_waits_for_its_window_is_counted_when_its_client_leaves() -> None:
@@ -215,8 +210,8 @@ async def test_a_frame_that_waits_for_its_window_is_counted_when_its_client_leav
             await asyncio.sleep(0)
         await responses.aclose()
         await asyncio.sleep(0)
-    assert board.counted("ok") == 1
-    assert board.counted("cancelled") >= window
+    assert board.seen.outcomes["ok"] == 1
+    assert board.seen.outcomes["cancelled"] >= window
 
 
 async def test_the_clock_of_the_board_may_jump_while_a_frame_is_on_its_way(
@@ -234,10 +229,7 @@ async def test_the_clock_of_the_board_may_jump_while_a_frame_is_on_its_way(
             timing = response.timing
             assert timing.received_unix_ns > 10**18
             assert 0 < timing.sent_unix_ns - timing.received_unix_ns < 60 * 10**9
-    labels = {"model": "rooms", "delegate": "cpu"}
-    assert board.registry.get_sample_value("edgeseg_frame_seconds_count", labels) == 1
-    total = board.registry.get_sample_value("edgeseg_frame_seconds_sum", labels)
-    assert total is not None
+    (total,) = board.seen.totals
     assert 0 < total < 60
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
@@ -35,6 +34,7 @@ from edgesegd.core.options import (
 )
 from edgesegd.ipc.region import LentFrame
 from edgesegd.models.spec import ModelSpec
+from edgesegd.serving.received_frame import FrameTag
 
 FORMATS = {
     pb.FRAME_FORMAT_UNSPECIFIED: FrameFormat.AUTO,
@@ -81,24 +81,6 @@ MAX_OUTPUTS, MAX_CLASSES = 64, 1024
 
 
 @dataclass(frozen=True, slots=True)
-class FrameTag:
-    """What is kept of a frame's message for its response, without the bytes.
-
-    `received_unix_ns` and `received` are the same moment, the latter of `time.monotonic`: durations
-    are measured from it, for the other clock may be set meanwhile.
-    """
-
-    frame_id: int
-    captured_unix_ns: int
-    received_unix_ns: int
-    received: float
-
-    def seconds_since(self) -> float:
-        """How long ago the frame was received."""
-        return time.monotonic() - self.received
-
-
-@dataclass(frozen=True, slots=True)
 class FrameOptions:
     """How frames are segmented; `max_age` is in seconds, None for no limit."""
 
@@ -134,7 +116,7 @@ def _malformed(raw: bytes, kind: str, error: DecodeError) -> ClientError:
 
 def tag_frame(frame: pb.Frame) -> FrameTag:
     """What to keep of a frame that was received now."""
-    return FrameTag(frame.id, frame.captured_unix_ns, time.time_ns(), time.monotonic())
+    return FrameTag.now(frame.id, frame.captured_unix_ns)
 
 
 def deadline_of(

@@ -6,12 +6,12 @@ from array import array
 from collections.abc import Mapping
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.api.v1.requests import FrameTag
 from edgesegd.api.v1.status import frame_status
 from edgesegd.core.errors import EdgesegError
 from edgesegd.core.options import Output
 from edgesegd.core.result import FrameResult, SegmentResult, Stage
 from edgesegd.models.spec import ModelSpec
+from edgesegd.serving.received_frame import FrameTag
 
 
 def answer_result(

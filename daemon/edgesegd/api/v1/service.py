@@ -1,4 +1,4 @@
-"""The RPCs of `edgeseg.v1`: thin, for the desk and the sessions do the work."""
+"""The RPCs of `edgeseg.v1`: thin, for the data plane and the sessions do the work."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.api.peer import client_of
 from edgesegd.api.v1.image_lanes import ImageLanes
 from edgesegd.api.v1.names import SERVICE_NAME
+from edgesegd.api.v1.request_reader import RequestReader
 from edgesegd.api.v1.requests import (
-    FrameTag,
     parse_image_request,
     parse_stream_request,
     tag_frame,
@@ -26,7 +26,8 @@ from edgesegd.core.errors import Draining, EdgesegError
 from edgesegd.core.result import FrameResult
 from edgesegd.scheduling.fair_limit import FairLimit
 from edgesegd.scheduling.lane import Lane
-from edgesegd.serving.data_plane import Desk, held_size
+from edgesegd.serving.data_plane import DataPlane, held_size
+from edgesegd.serving.received_frame import FrameTag
 
 StreamContext = grpc.aio.ServicerContext[pb.SegmentRequest, pb.SegmentResponse]
 ImageContext = grpc.aio.ServicerContext[pb.SegmentImageRequest, pb.SegmentImageResponse]
@@ -42,13 +43,15 @@ class SegmentationService:
     def __init__(
         self,
         *,
-        desk: Desk,
+        reader: RequestReader,
+        data_plane: DataPlane,
         unary_queue: int,
         streams: FairLimit,
         server_info: Callable[[], pb.GetServerInfoResponse],
     ) -> None:
-        self._desk = desk
-        self._images = ImageLanes(desk.scheduler, unary_queue)
+        self._reader = reader
+        self._data_plane = data_plane
+        self._images = ImageLanes(data_plane.scheduler, unary_queue)
         self._streams = streams
         self._server_info = server_info
         self._sessions: set[StreamSession] = set()
@@ -89,7 +92,7 @@ class SegmentationService:
 
     def drain(self) -> None:
         """Take no more frames; answer those that were taken and end the streams."""
-        self._desk.scheduler.drain()
+        self._data_plane.scheduler.drain()
         for session in self._sessions:
             session.drain()
 
@@ -118,12 +121,13 @@ class SegmentationService:
         """
         client = client_of(context.peer())
         with self._call():
-            if self._desk.scheduler.draining:
+            if self._data_plane.scheduler.draining:
                 raise Draining("the daemon is stopping; connect again")
             await self._streams.take_soon(client, 1)
             # Sent before any answer, so that a client may wait to know whether it is welcome.
             session = StreamSession(
-                self._desk,
+                self._reader,
+                self._data_plane,
                 client,
                 _deadline(context),
                 lambda: context.send_initial_metadata(()),
@@ -149,18 +153,18 @@ class SegmentationService:
             with self._images.of(client) as lane:
                 result, timing = await self._segment_image(lane, tag, request, deadline)
             size = held_size(result)
-            self._desk.hold_result(client, size)
+            self._data_plane.hold_result(client, size)
             try:
                 message = pb.SegmentImageResponse(
                     frame_id=tag.frame_id,
                     captured_unix_ns=tag.captured_unix_ns,
-                    segmentation=segmentation(result, self._desk.model),
+                    segmentation=segmentation(result, self._data_plane.model),
                     timing=timing,
                 ).SerializeToString()
                 del request, result
                 yield message
             finally:
-                self._desk.let_go_of_results(client, size)
+                self._data_plane.let_go_of_results(client, size)
 
     async def GetServerInfo(  # noqa: N802 # named by the contract
         self, request: pb.GetServerInfoRequest, context: InfoContext
@@ -178,17 +182,18 @@ class SegmentationService:
     ) -> tuple[FrameResult, pb.Timing]:
         queued = 0.0
         try:
-            options = self._desk.options(request.options)
-            job = self._desk.submit(lane, tag, request.frame, options, deadline)
+            options = self._reader.read_options(request.options)
+            frame = self._reader.receive(tag, request.frame, options, deadline)
+            job = self._data_plane.submit(lane, frame)
             result = await job.answer
             queued = job.queued_seconds
         except EdgesegError as error:
-            self._desk.count(tag, error, queued)
+            self._data_plane.count(tag, error, queued)
             raise
         except asyncio.CancelledError:
-            self._desk.count_abandoned(1)
+            self._data_plane.count_abandoned(1)
             raise
-        return result, timing_until_now(tag, self._desk.count(tag, result, queued))
+        return result, timing_until_now(tag, self._data_plane.count(tag, result, queued))
 
 
 def _deadline(context: StreamContext | ImageContext) -> float | None:

@@ -11,7 +11,8 @@ from functools import partial
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.api.v1.answer_order import AnswerOrder
-from edgesegd.api.v1.requests import FrameTag, tag_frame
+from edgesegd.api.v1.request_reader import RequestReader
+from edgesegd.api.v1.requests import tag_frame
 from edgesegd.api.v1.responses import answer_error, answer_result, timing_until_now
 from edgesegd.board.threads import count_cores
 from edgesegd.core.client import Client
@@ -26,7 +27,8 @@ from edgesegd.core.errors import (
 from edgesegd.core.result import FrameResult
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane, Overflow
-from edgesegd.serving.data_plane import Desk, held_size
+from edgesegd.serving.data_plane import DataPlane, held_size
+from edgesegd.serving.received_frame import FrameTag
 
 log = logging.getLogger(__name__)
 
@@ -65,21 +67,23 @@ class StreamSession:
 
     With LATEST one frame waits and a newer one supersedes it; with EVERY all wait, and the answers
     go out in the order of the frames. Memory is bounded by WINDOW and UNREAD_RESULTS whatever the
-    client does, and by the limits of the desk for all streams together.
+    client does, and by the limits of the data plane for all streams together.
     """
 
     def __init__(
         self,
-        desk: Desk,
+        reader: RequestReader,
+        data_plane: DataPlane,
         client: Client,
         call_deadline: float | None,
         on_accepted: Callable[[], Awaitable[None]],
     ) -> None:
-        self._desk = desk
+        self._requests = reader
+        self._data_plane = data_plane
         self._client = client
         self._on_accepted = on_accepted
         self._call_deadline = call_deadline
-        self._options = desk.options(pb.SegmentationOptions())
+        self._options = reader.read_options(pb.SegmentationOptions())
         self._unimplemented = ""
         self._lane = Lane(1, Overflow.SUPERSEDE)
         self._window = asyncio.Semaphore(WINDOW[pb.QUEUE_POLICY_LATEST])
@@ -130,10 +134,10 @@ class StreamSession:
         self._ended = True
         self._order.close()
         self._outbox = asyncio.Queue()
-        self._desk.let_go_of_results(self._client, sum(self._held))
+        self._data_plane.let_go_of_results(self._client, sum(self._held))
         self._held.clear()
-        self._desk.scheduler.close(self._lane)
-        self._desk.count_abandoned(self._unanswered)
+        self._data_plane.scheduler.close(self._lane)
+        self._data_plane.count_abandoned(self._unanswered)
 
     def drain(self) -> None:
         """Read no more; what was read is still answered."""
@@ -158,7 +162,7 @@ class StreamSession:
         del first
         while True:
             # A sender that is not read is held back by HTTP/2.
-            await self._desk.room_for_frame(self._client, self._lane.frame_size)
+            await self._data_plane.room_for_frame(self._client, self._lane.frame_size)
             request = await anext(requests, None)
             if request is None:
                 return
@@ -173,7 +177,7 @@ class StreamSession:
         if priority not in WEIGHTS:
             raise InvalidOptions(f"unknown stream priority {options.priority}")
         try:
-            self._options = self._desk.options(options.segmentation)
+            self._options = self._requests.read_options(options.segmentation)
         except Unimplemented as error:  # told by frame: the stream itself is fine
             self._unimplemented = str(error)
         self._window = asyncio.Semaphore(WINDOW[policy])
@@ -181,7 +185,7 @@ class StreamSession:
             self._lane = Lane(WINDOW[policy], Overflow.REJECT)
         self._order = AnswerOrder(self._send, as_sent=policy == pb.QUEUE_POLICY_EVERY)
         self._lane.weight = WEIGHTS[priority]
-        self._desk.scheduler.open(self._lane, self._client)
+        self._data_plane.scheduler.open(self._lane, self._client)
 
     async def _take(self, request: pb.SegmentRequest) -> None:
         if request.WhichOneof("message") == "options":
@@ -208,15 +212,15 @@ class StreamSession:
             error = Draining("the daemon is stopping; send the frame to another, or later")
             self._expect_answer()(Answered(tag_frame(request.frame), error))
         else:
-            self._desk.count_abandoned(1)
+            self._data_plane.count_abandoned(1)
 
     def _submit(self, tag: FrameTag, request: pb.SegmentRequest) -> Job:
         if self._unimplemented:
             raise Unimplemented(self._unimplemented)
         if request.WhichOneof("message") is None:
             raise InvalidFrame("the message holds neither options nor a frame")
-        frame, options = request.frame, self._options
-        return self._desk.submit(self._lane, tag, frame, options, self._call_deadline)
+        frame = self._requests.receive(tag, request.frame, self._options, self._call_deadline)
+        return self._data_plane.submit(self._lane, frame)
 
     def _expect_answer(self) -> Callable[[Answered], None]:
         """A frame was read; what is returned is to be called with its answer."""
@@ -229,7 +233,7 @@ class StreamSession:
             return
         if held := held_size(outcome):
             self._held.append(held)
-            self._desk.hold_result(self._client, held)
+            self._data_plane.hold_result(self._client, held)
         answer(Answered(tag, outcome, job.queued_seconds, held))
 
     def _send(self, answered: Answered) -> None:
@@ -237,13 +241,13 @@ class StreamSession:
         self._outbox.put_nowait(answered)
         self._unread += answered.held > 0
         if self._unread >= UNREAD_RESULTS:
-            self._desk.scheduler.pause(self._lane)
+            self._data_plane.scheduler.pause(self._lane)
 
     def _respond(self, answered: Answered) -> pb.SegmentResponse:
         tag, outcome = answered.tag, answered.outcome
-        timing = timing_until_now(tag, self._desk.count(tag, outcome, answered.queued))
+        timing = timing_until_now(tag, self._data_plane.count(tag, outcome, answered.queued))
         if isinstance(outcome, FrameResult):
-            return answer_result(tag, outcome, timing, self._desk.model)
+            return answer_result(tag, outcome, timing, self._data_plane.model)
         return answer_error(tag, outcome, timing)
 
     def _delivered(self, held: int) -> None:
@@ -252,6 +256,6 @@ class StreamSession:
         if held:
             self._held.remove(held)
             self._unread -= 1
-            self._desk.let_go_of_results(self._client, held)
+            self._data_plane.let_go_of_results(self._client, held)
             if self._lane.paused and self._unread < UNREAD_RESULTS:
-                self._desk.scheduler.resume(self._lane)
+                self._data_plane.scheduler.resume(self._lane)

@@ -1,0 +1,41 @@
+"""What becomes of frames, in the metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from edgesegd.core.errors import EdgesegError
+from edgesegd.core.result import FrameResult, Stage
+from edgesegd.observability.engine_state import EngineState
+from edgesegd.observability.metrics import Metrics
+
+
+class FrameMetrics:
+    """Counts frames by the delegate that ran them; of those that none ran, by the one in use.
+
+    `memory_used` is called whenever a frame is done with.
+    """
+
+    def __init__(
+        self, metrics: Metrics, engine: EngineState, *, memory_used: Callable[[], None]
+    ) -> None:
+        self._metrics = metrics
+        self._engine = engine
+        self._memory_used = memory_used
+
+    def frame_answered(
+        self, outcome: FrameResult | EdgesegError, seconds: Mapping[Stage, float], total: float
+    ) -> None:
+        """A frame's response is sent."""
+        delegate = outcome.delegate if isinstance(outcome, FrameResult) else self._engine.delegate
+        self._metrics.frame_answered(outcome, seconds, total, delegate)
+        self._memory_used()
+
+    def frames_abandoned(self, count: int) -> None:
+        """Clients left."""
+        self._metrics.frames_abandoned(count, self._engine.delegate)
+        self._memory_used()
+
+    def limit_met(self, limit: str) -> None:
+        """Something has to wait."""
+        self._metrics.limit_met(limit)
