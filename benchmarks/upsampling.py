@@ -26,7 +26,7 @@ from edgesegd.imaging.preprocess import Preprocessor, resize_picture
 from edgesegd.models.spec import ModelSpec
 
 
-class Way:
+class FramePipeline:
     """One way from pixels to labels."""
 
     def __init__(self, model: ModelSpec, jpeg: bytes) -> None:
@@ -62,8 +62,8 @@ def main() -> None:
     inputs = load_inputs()
     if inputs.model.upsampling is None:
         raise SystemExit("this model's graph has no end to leave out")
-    small = Way(inputs.model, inputs.jpeg)
-    whole = Way(dataclasses.replace(inputs.model, upsampling=None), inputs.jpeg)
+    small = FramePipeline(inputs.model, inputs.jpeg)
+    whole = FramePipeline(dataclasses.replace(inputs.model, upsampling=None), inputs.jpeg)
     same = np.mean(small.labels() == whole.labels())
     found = sorted(
         small.seconds(args.frames) / whole.seconds(args.frames) for _ in range(args.rounds)

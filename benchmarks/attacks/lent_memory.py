@@ -11,7 +11,7 @@ from edgeseg_client.shared_memory import Ring, borrow
 SUFFIX = ".memory"
 """Of the socket where memory is lent; see SharedMemoryHandle in the contract."""
 SIZES = (32 << 20, 1 << 20, 4096)
-MOST_REGIONS = 1000
+MAX_REGIONS = 1000
 EVERY_SECONDS = 1.0
 
 
@@ -28,7 +28,7 @@ def lent_memory(target: Target, until: float, seen: Seen) -> None:
 
 
 def _borrow_all(target: Target, size: int, held: list[Ring], until: float, seen: Seen) -> None:
-    while len(held) < MOST_REGIONS and time.monotonic() < until:
+    while len(held) < MAX_REGIONS and time.monotonic() < until:
         try:
             held.append(borrow(target.socket + SUFFIX, size))
             seen[f"regions of {size:,} bytes"] += 1

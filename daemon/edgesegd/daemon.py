@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import grpc.aio
@@ -20,7 +21,7 @@ from edgesegd.api.first_message import FirstMessages
 from edgesegd.api.listening import UNIX, is_loopback, listen, split_address
 from edgesegd.api.mapped_regions import Regions
 from edgesegd.api.memory_guard import MemoryGuard
-from edgesegd.api.regions import SUFFIX, Lending
+from edgesegd.api.regions import SUFFIX, RegionServer
 from edgesegd.api.v1.info import server_info
 from edgesegd.api.v1.names import SERVICE_NAME
 from edgesegd.api.v1.request_reader import RequestReader
@@ -58,10 +59,11 @@ from edgesegd.probe.upkeep import ChoiceUpkeep
 from edgesegd.scheduling.fair_limit import FairLimit
 from edgesegd.scheduling.scheduler import Scheduler
 from edgesegd.serving.data_plane import DataPlane
-from edgesegd.supervision.delegate_ranking import Ladder
-from edgesegd.supervision.engine_pool import Fleet
-from edgesegd.supervision.engine_process import EngineLink
-from edgesegd.supervision.failover import Succession
+from edgesegd.supervision.delegate_ranking import DelegateRanking
+from edgesegd.supervision.device_leases import DeviceLeases
+from edgesegd.supervision.engine_pool import EnginePool, GiveUp
+from edgesegd.supervision.engine_process import EngineProcess
+from edgesegd.supervision.failover import Failover
 from edgesegd.supervision.replicas import Replicas, plan_replicas
 from edgesegd.supervision.supervisor import Supervisor
 from edgesegd.version import __version__
@@ -129,8 +131,9 @@ class Daemon:
         self._regions = Regions(
             self._limit("shared_memory", config.shared_memory_bytes, "bytes of lent memory")
         )
-        self._lending: list[Lending] = []
+        self._lending: list[RegionServer] = []
         self._reserve = DescriptorReserve()
+        self._leases = DeviceLeases()
         self._many = config.optimize == "throughput"
         self._scheduler = Scheduler()
         self._metrics = Metrics(CollectorRegistry(), self._model)
@@ -195,9 +198,10 @@ class Daemon:
             clear=self._clear,
             answer_seconds=config.engine_answer_seconds,
         )
-        self._fleet = Fleet(
+        self._fleet = EnginePool(
             self._optimized(remembered.selection if remembered else self._given()),
             supervise=self._supervise,
+            scheduler=self._scheduler,
             replicas=self._replicas if config.optimize == "auto" else None,
         )
         self._metrics.watch(
@@ -313,19 +317,19 @@ class Daemon:
             return selection
         return selection.spread(count_cores(), self._config.threads or 1)
 
-    def _supervise(self, choices: list[Choice], alone: bool) -> Supervisor:
-        succession = Succession(
-            ladder=Ladder(choices, rest_seconds=self._config.delegate_rest_seconds),
-            start_engine=self._start_link,
+    def _supervise(self, choices: list[Choice], give_up: GiveUp) -> Supervisor:
+        failover = Failover(
+            ranking=DelegateRanking(choices, cool_down=self._config.delegate_rest_seconds),
+            start_engine=self._start_engine_with,
             start_seconds=self._config.engine_start_seconds,
             prove=self._chooser.prove,
             observer=self._engine.watch(),
         )
         return Supervisor(
-            succession=succession,
+            failover=failover,
             scheduler=self._scheduler,
             answer_seconds=self._config.engine_answer_seconds,
-            alone=alone,
+            give_up=give_up,
             in_turn=self._many and choices[0][0].is_cpu,
             may_take=lambda: not self._replicas.active,
             on_invoke=self._upkeep.observe,
@@ -346,12 +350,14 @@ class Daemon:
     def _clear(self, notes: Iterable[object], certain: bool) -> None:
         self._fleet.clear(notes, certain)
 
-    async def _start_replica(self, choice: Choice) -> EngineLink:
-        return await self._start_link(choice, self._config.engine_start_seconds, replica=True)
+    async def _start_replica(self, choice: Choice) -> EngineProcess:
+        return await self._start_engine_with(
+            choice, self._config.engine_start_seconds, replica=True
+        )
 
-    async def _start_link(
+    async def _start_engine_with(
         self, choice: Choice, seconds: float, *, replica: bool = False
-    ) -> EngineLink:
+    ) -> EngineProcess:
         delegate, threads = choice
         model, plain = self._pair.for_delegate(delegate), self._pair.plain
         setup = EngineSetup(
@@ -371,7 +377,11 @@ class Daemon:
             # Engines on all cores have none to spare for another frame.
             overlap=not ((self._many or replica) and delegate.is_cpu),
         )
-        return await EngineLink.start(setup, start_seconds=seconds, reserve=self._reserve)
+        return await self._leases.start(
+            delegate,
+            seconds,
+            partial(EngineProcess.start, setup, start_seconds=seconds, reserve=self._reserve),
+        )
 
     def _add_services(self, server: grpc.aio.Server) -> list[str]:
         self._service.add_to(server)
@@ -393,7 +403,7 @@ class Daemon:
             log.warning("clients on this board are lent no memory: %s", why)
             return
         for path in sockets:
-            lending = Lending(path + SUFFIX, self._regions)
+            lending = RegionServer(path + SUFFIX, self._regions)
             lending.start()
             self._lending.append(lending)
 

@@ -19,10 +19,10 @@ from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane, Overflow
 from edgesegd.scheduling.scheduler import Scheduler
 from edgesegd.supervision import delegate_ranking as ladder
-from edgesegd.supervision.delegate_ranking import Ladder
+from edgesegd.supervision.delegate_ranking import DelegateRanking
 from edgesegd.supervision.dispatcher import MAX_TRIES
-from edgesegd.supervision.engine_process import EngineLink, OnOutcome
-from edgesegd.supervision.failover import Succession
+from edgesegd.supervision.engine_process import EngineProcess, OnOutcome
+from edgesegd.supervision.failover import Failover
 from edgesegd.supervision.supervisor import Supervisor
 from support.builtin_engine import builtin_setup
 
@@ -39,18 +39,19 @@ def _any_start_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
 class Board:
     """Engines of two choices; `on_frame` is called with each frame that an engine is given."""
 
-    def __init__(self, on_frame: Callable[[EngineLink, Job], None]) -> None:
+    def __init__(self, on_frame: Callable[[EngineProcess, Job], None]) -> None:
         self._on_frame = on_frame
         self.scheduler, self.lane = Scheduler(), Lane(8, Overflow.REJECT)
         self.scheduler.open(self.lane)
         self.causes: list[str] = []
         self.lost = asyncio.Event()
+        self.degraded: list[bool] = []
         self.threads: asyncio.Queue[int] = asyncio.Queue()
         self.proven: list[Choice] = []
 
-    async def start(self, choice: Choice, seconds: float) -> EngineLink:
+    async def start(self, choice: Choice, seconds: float) -> EngineProcess:
         setup = builtin_setup(choice, slots=2)
-        link = await EngineLink.start(setup, start_seconds=30 * seconds)
+        link = await EngineProcess.start(setup, start_seconds=30 * seconds)
         segment = link.segment
 
         def watched(job: Job, *, answer_seconds: float, on_outcome: OnOutcome) -> None:
@@ -63,9 +64,15 @@ class Board:
     async def prove(self, choice: Choice) -> None:
         self.proven.append(choice)
 
-    def engine_ready(self, link: EngineLink, *, degraded: bool) -> None:
+    def engine_ready(self, link: EngineProcess, *, degraded: bool) -> None:
         assert degraded == (link.ready.threads != BEST)
         self.threads.put_nowait(link.ready.threads)
+
+    def engine_degraded(self, degraded: bool) -> None:
+        self.degraded.append(degraded)
+
+    def engine_closed(self) -> None:
+        raise AssertionError("no engine is retired")
 
     def engine_lost(self, cause: str) -> None:
         self.causes.append(cause)
@@ -87,18 +94,21 @@ class Board:
 
 
 @asynccontextmanager
-async def serving(on_frame: Callable[[EngineLink, Job], None]) -> AsyncIterator[Board]:
+async def serving(on_frame: Callable[[EngineProcess, Job], None]) -> AsyncIterator[Board]:
     board = Board(on_frame)
     cpu = DelegateSpec()
-    succession = Succession(
-        ladder=Ladder([(cpu, BEST), (cpu, LAST)], rest_seconds=3600),
+    failover = Failover(
+        ranking=DelegateRanking([(cpu, BEST), (cpu, LAST)], cool_down=3600),
         start_engine=board.start,
         start_seconds=30,
         prove=board.prove,
         observer=board,
     )
     supervisor = Supervisor(
-        succession=succession, scheduler=board.scheduler, answer_seconds=60, alone=True
+        failover=failover,
+        scheduler=board.scheduler,
+        answer_seconds=60,
+        give_up=lambda error: pytest.fail(str(error)),
     )
     await supervisor.start()
     running = asyncio.create_task(supervisor.run())
@@ -122,7 +132,7 @@ async def test_a_frame_that_kills_every_engine_is_refused_and_costs_no_delegate_
 ) -> None:
     poison = jpeg + b"poison"
 
-    def kill(link: EngineLink, job: Job) -> None:
+    def kill(link: EngineProcess, job: Job) -> None:
         if job.data == poison:
             os.kill(link.pid, signal.SIGKILL)
 
@@ -143,7 +153,7 @@ async def test_a_frame_that_kills_one_delegate_is_segmented_by_the_next_and_cost
 ) -> None:
     poison = jpeg + b"poison"
 
-    def kill(link: EngineLink, job: Job) -> None:
+    def kill(link: EngineProcess, job: Job) -> None:
         if job.data == poison and link.ready.threads == BEST:
             os.kill(link.pid, signal.SIGKILL)
 
@@ -158,7 +168,7 @@ async def test_a_frame_that_kills_one_delegate_is_segmented_by_the_next_and_cost
 
 
 async def test_a_delegate_that_kills_its_engine_with_any_frame_rests(jpeg: bytes) -> None:
-    def kill(link: EngineLink, job: Job) -> None:
+    def kill(link: EngineProcess, job: Job) -> None:
         del job
         if link.ready.threads == BEST:
             os.kill(link.pid, signal.SIGKILL)
@@ -175,7 +185,7 @@ async def test_a_frame_is_answered_whatever_goes_wrong_on_the_way_to_its_engine(
 ) -> None:
     failures = 1
 
-    def fail(link: EngineLink, job: Job) -> None:
+    def fail(link: EngineProcess, job: Job) -> None:
         nonlocal failures
         del link, job
         if failures:
@@ -195,7 +205,7 @@ async def test_a_frame_is_answered_whatever_goes_wrong_once_its_engine_is_done(
 ) -> None:
     poison, failures = jpeg + b"poison", 1
 
-    def kill(link: EngineLink, job: Job) -> None:
+    def kill(link: EngineProcess, job: Job) -> None:
         if job.data == poison:
             os.kill(link.pid, signal.SIGKILL)
 
@@ -225,7 +235,7 @@ async def test_poisonous_frames_in_a_row_are_each_told_and_keep_good_ones_waitin
     """The pause before an engine's start is for those that fail by themselves."""
     poison = jpeg + b"poison"
 
-    def kill(link: EngineLink, job: Job) -> None:
+    def kill(link: EngineProcess, job: Job) -> None:
         if job.data == poison:
             os.kill(link.pid, signal.SIGKILL)
 

@@ -11,7 +11,7 @@ import pytest
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.config import Config
 from edgesegd.daemon import EXIT_FAILED, Daemon
-from edgesegd.supervision.engine_pool import Fleet
+from edgesegd.supervision.engine_pool import EnginePool
 from support.calls import every, frames, stub
 
 
@@ -31,11 +31,11 @@ def failure(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """Engines are fed by nobody; once it is set, that ends by a fault."""
     failing = asyncio.Event()
 
-    async def run(_fleet: Fleet) -> None:
+    async def run(_fleet: EnginePool) -> None:
         await failing.wait()
         raise MemoryError
 
-    monkeypatch.setattr(Fleet, "run", run)
+    monkeypatch.setattr(EnginePool, "run", run)
     return failing
 
 

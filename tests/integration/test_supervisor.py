@@ -14,16 +14,18 @@ import pytest
 from edgesegd.core.errors import EngineFailed, EngineStartFailed, Expired, NoEngine
 from edgesegd.core.frame import FrameFormat, FrameSpec
 from edgesegd.core.options import ResultOptions
+from edgesegd.delegates.selection import Selection
 from edgesegd.delegates.spec import Choice, DelegateSpec
 from edgesegd.ipc.child import Child
 from edgesegd.scheduling.answer import Answer
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane, Overflow
 from edgesegd.scheduling.scheduler import Scheduler
-from edgesegd.supervision.delegate_ranking import Ladder
+from edgesegd.supervision.delegate_ranking import DelegateRanking
 from edgesegd.supervision.dispatcher import MAX_TRIES
-from edgesegd.supervision.engine_process import EngineLink
-from edgesegd.supervision.failover import GIVE_UP_AFTER, Succession
+from edgesegd.supervision.engine_pool import EnginePool, GiveUp
+from edgesegd.supervision.engine_process import EngineProcess
+from edgesegd.supervision.failover import GIVE_UP_AFTER, Failover
 from edgesegd.supervision.supervisor import Supervisor
 from support.builtin_engine import builtin_setup
 
@@ -35,14 +37,14 @@ class Fate:
         self.doomed = doomed
         self.unborn = unborn
         self.causes: list[str] = []
-        self.links: list[EngineLink] = []
+        self.links: list[EngineProcess] = []
 
-    async def start(self, choice: Choice, seconds: float) -> EngineLink:
+    async def start(self, choice: Choice, seconds: float) -> EngineProcess:
         if self.links and self.unborn:
             self.unborn -= 1
             raise EngineStartFailed("not this time")
         setup = builtin_setup(choice, slots=1)
-        link = await EngineLink.start(setup, start_seconds=seconds)
+        link = await EngineProcess.start(setup, start_seconds=seconds)
         self.links.append(link)
         if len(self.links) <= self.doomed:
             os.kill(link.pid, signal.SIGSTOP)
@@ -51,8 +53,14 @@ class Fate:
     async def prove(self, choice: Choice) -> None:
         raise AssertionError(f"{choice} is above all doubt")
 
-    def engine_ready(self, link: EngineLink, *, degraded: bool) -> None:
+    def engine_ready(self, link: EngineProcess, *, degraded: bool) -> None:
         assert (link.ready.threads, degraded) == (1, False)
+
+    def engine_degraded(self, degraded: bool) -> None:
+        raise AssertionError(f"{degraded}, while the same engine serves")
+
+    def engine_closed(self) -> None:
+        raise AssertionError("no engine is retired")
 
     def engine_lost(self, cause: str) -> None:
         self.causes.append(cause)
@@ -62,15 +70,22 @@ class Fate:
 async def supervised(fate: Fate) -> AsyncIterator[tuple[Scheduler, Lane]]:
     scheduler, lane = Scheduler(), Lane(8, Overflow.REJECT)
     scheduler.open(lane)
-    succession = Succession(
-        ladder=Ladder([(DelegateSpec(), 1)], rest_seconds=30),
+    failover = Failover(
+        ranking=DelegateRanking([(DelegateSpec(), 1)], cool_down=30),
         start_engine=fate.start,
         start_seconds=30,
         prove=fate.prove,
         observer=fate,
     )
-    supervisor = Supervisor(
-        succession=succession, scheduler=scheduler, answer_seconds=1.0, alone=True
+
+    def supervise(choices: list[Choice], give_up: GiveUp) -> Supervisor:
+        assert choices == [(DelegateSpec(), 1)]
+        return Supervisor(
+            failover=failover, scheduler=scheduler, answer_seconds=1.0, give_up=give_up
+        )
+
+    supervisor = EnginePool(
+        Selection(((DelegateSpec(), 1),)), supervise=supervise, scheduler=scheduler
     )
     try:
         await supervisor.start()

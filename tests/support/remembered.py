@@ -29,8 +29,8 @@ def remember(
     )
     ladder = [*map(parse_delegate, delegates), DelegateSpec()]
     selection = Selection(
-        ladder=tuple((delegate, 1) for delegate in ladder),
-        beside=tuple((parse_delegate(text), 1) for text in beside),
+        ranking=tuple((delegate, 1) for delegate in ladder),
+        extra=tuple((parse_delegate(text), 1) for text in beside),
     )
     chooser.memory.keep(Remembered(selection, "", 0.0), [])
     return (

@@ -25,12 +25,12 @@ log = logging.getLogger(__name__)
 
 SUFFIX = ".memory"
 """What stands behind the path of the gRPC socket."""
-LONGEST_REQUEST = 256
+MAX_REQUEST = 256
 REQUEST_SECONDS = 5.0
-MOST_CLIENTS = 64
+MAX_CLIENTS = 64
 
 
-class Lending:
+class RegionServer:
     """Lends `regions` to whoever connects to `path`."""
 
     def __init__(self, path: str, regions: Regions) -> None:
@@ -90,7 +90,7 @@ class Lending:
             try:
                 _hand_over(client, region)
                 # Nothing more is to come, but its end.
-                while await asyncio.get_running_loop().sock_recv(client, LONGEST_REQUEST):
+                while await asyncio.get_running_loop().sock_recv(client, MAX_REQUEST):
                     pass
             except OSError:  # it is gone
                 pass
@@ -100,12 +100,12 @@ class Lending:
 
     async def _read_request(self, client: socket.socket) -> int:
         """How many bytes are asked for."""
-        if len(self._clients) > MOST_CLIENTS:
-            raise Overloaded(f"{MOST_CLIENTS} clients have a region already", 1.0)
+        if len(self._clients) > MAX_CLIENTS:
+            raise Overloaded(f"{MAX_CLIENTS} clients have a region already", 1.0)
         line = b""
         async with asyncio.timeout(REQUEST_SECONDS):
-            while not line.endswith(b"\n") and len(line) < LONGEST_REQUEST:
-                more = await asyncio.get_running_loop().sock_recv(client, LONGEST_REQUEST)
+            while not line.endswith(b"\n") and len(line) < MAX_REQUEST:
+                more = await asyncio.get_running_loop().sock_recv(client, MAX_REQUEST)
                 line += more
                 if not more:
                     break

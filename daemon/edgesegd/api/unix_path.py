@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from edgesegd.core.errors import CannotListen, ConfigError
 
-LONGEST_PATH = 107
+MAX_PATH = 107
 """Bytes; `sun_path` of unix(7) has one more, for the zero at its end."""
 ANSWER_SECONDS = 1.0
 
@@ -38,8 +38,8 @@ def check_unix_path(address: str, path: str) -> None:
         raise ConfigError(f"{address!r} is not UTF-8; choose another path with --listen") from None
     if "\0" in path:
         raise ConfigError(f"{address!r} holds a NUL character, which no path has")
-    if size > LONGEST_PATH:
-        why = f"its path has {size} bytes, and a socket's has at most {LONGEST_PATH}"
+    if size > MAX_PATH:
+        why = f"its path has {size} bytes, and a socket's has at most {MAX_PATH}"
     else:
         try:
             why = _why_taken(path)

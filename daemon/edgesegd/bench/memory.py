@@ -17,7 +17,7 @@ from edgesegd.bench.inputs import LARGE, Inputs
 from edgesegd.bench.streams import NO_LIMIT, OneInFlight
 
 PAGE = 4096
-LONGEST_ANSWER = 4096
+MAX_ANSWER = 4096
 
 
 def resident(pid: int | None) -> int:
@@ -30,7 +30,7 @@ def borrow(path: str, size: int) -> tuple[socket.socket, int, mmap.mmap]:
     lease = socket.socket(socket.AF_UNIX)
     lease.connect(path)
     lease.sendall(json.dumps({"bytes": size}).encode() + b"\n")
-    line, (descriptor,), _, _ = socket.recv_fds(lease, LONGEST_ANSWER, 1)
+    line, (descriptor,), _, _ = socket.recv_fds(lease, MAX_ANSWER, 1)
     memory = mmap.mmap(descriptor, size)
     os.close(descriptor)
     return lease, json.loads(line)["region"], memory

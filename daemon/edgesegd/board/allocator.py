@@ -19,7 +19,7 @@ TRIM_BYTES = 8 << 20
 """Over the least that the process ever had; less is not worth it."""
 STATM = "/proc/self/statm"
 """Of proc(5): the second of its numbers are the pages that are in memory."""
-LONGEST_STATM = 256
+MAX_STATM = 256
 
 
 def use_one_arena() -> None:
@@ -87,7 +87,7 @@ class HeapTrimmer:
 
 def resident_bytes() -> int:
     """The memory that this process has now; Linux only. Raises OSError."""
-    pages = os.pread(_statm(), LONGEST_STATM, 0).split()[1]
+    pages = os.pread(_statm(), MAX_STATM, 0).split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 
-MOST_THREADS = 4
+MAX_THREADS = 4
 """More brought nothing on small models; boards with more cores have slow ones among them."""
 
 LARGEST_THREADS = 256
 """More than that are a slip."""
 
-LEAST_CORES_TO_SPARE_ONE = 3
+MIN_CORES_TO_SPARE_ONE = 3
 """With fewer, a core for the front alone would cost the model half of what there is."""
 
 USES_ALL_OF_FEW_CORES = "ai-edge-litert"
@@ -25,8 +25,8 @@ def thread_cap(runtime: str) -> int:
     not known is treated like that too.
     """
     cores = count_cores()
-    shares = runtime.startswith(USES_ALL_OF_FEW_CORES) and cores < LEAST_CORES_TO_SPARE_ONE
-    return max(1, min(MOST_THREADS, cores if shares else cores - 1))
+    shares = runtime.startswith(USES_ALL_OF_FEW_CORES) and cores < MIN_CORES_TO_SPARE_ONE
+    return max(1, min(MAX_THREADS, cores if shares else cores - 1))
 
 
 def count_cores() -> int:

@@ -42,7 +42,7 @@ WITH_CHROMA = SUBSAMPLED | {FrameFormat.YUYV}
 DECODED = (*sorted(ENCODED), *BYTES_PER_PIXEL)
 """The formats that this daemon decodes."""
 
-LONGEST_SIDE = 65_535
+MAX_SIDE = 65_535
 """Pixels; JPEG has no longer one. What is made on the way grows with a side times the model's."""
 
 MAGIC = {
@@ -54,7 +54,7 @@ MAGIC = {
 """How the files begin; a WebP has its own name at byte 8 too."""
 
 
-LONGEST_MAGIC = 12
+MAX_MAGIC = 12
 
 Bytes = bytes | memoryview
 
@@ -93,9 +93,9 @@ def check_frame(spec: FrameSpec, data: Bytes, limits: FrameLimits) -> FrameSpec:
             f"the frame has {len(data):,} bytes, more than the {limits.size:,} taken here"
         )
     if spec.format is FrameFormat.AUTO:
-        return FrameSpec(recognise(bytes(data[:LONGEST_MAGIC])))
+        return FrameSpec(recognise(bytes(data[:MAX_MAGIC])))
     if spec.format in ENCODED:
-        _check_magic(spec.format, bytes(data[:LONGEST_MAGIC]))
+        _check_magic(spec.format, bytes(data[:MAX_MAGIC]))
         return FrameSpec(spec.format)
     return _check_raw(spec, len(data), limits)
 
@@ -170,7 +170,7 @@ def check_pixels(width: int, height: int, largest: int) -> None:
         raise InvalidFrame(
             f"the picture has {width}x{height} pixels, more than the {largest:,} taken here"
         )
-    if max(width, height) > LONGEST_SIDE:
+    if max(width, height) > MAX_SIDE:
         raise InvalidFrame(
-            f"the picture has {width}x{height} pixels; no side may have more than {LONGEST_SIDE:,}"
+            f"the picture has {width}x{height} pixels; no side may have more than {MAX_SIDE:,}"
         )

@@ -9,10 +9,10 @@ from edgesegd.delegates.spec import Choice
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """`ladder` is for one engine, best first, the CPU last; each of `beside` has one of its own."""
+    """`ranking` is for one engine, best first, the CPU last; each of `extra` has one of its own."""
 
-    ladder: tuple[Choice, ...]
-    beside: tuple[Choice, ...] = ()
+    ranking: tuple[Choice, ...]
+    extra: tuple[Choice, ...] = ()
 
     def spread(self, cores: int, threads: int) -> Selection:
         """The same for many frames a second, in the place of the next one soon.
@@ -21,7 +21,7 @@ class Selection:
         with all threads does, for nobody waits for the others at the end of an operator. An
         accelerator is filled by one engine.
         """
-        if not self.ladder[0][0].is_cpu or self.beside:
+        if not self.ranking[0][0].is_cpu or self.extra:
             return self
-        choice = (self.ladder[0][0], threads)
+        choice = (self.ranking[0][0], threads)
         return Selection((choice,), (choice,) * (cores // threads - 1))

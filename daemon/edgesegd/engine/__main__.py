@@ -15,8 +15,8 @@ from edgesegd.core.errors import EdgesegError
 from edgesegd.engine.engine import Engine
 from edgesegd.engine.guard.oom import be_the_victim
 from edgesegd.engine.guard.parent_death import die_with_parent
-from edgesegd.engine.mapped_regions import BorrowedRegions
-from edgesegd.engine.pipeline import Way, reply
+from edgesegd.engine.mapped_regions import MappedRegions
+from edgesegd.engine.pipeline import FramePipeline, reply
 from edgesegd.engine.runtimes.runtime import load_runtime
 from edgesegd.engine.serve import serve_in_turn, serve_overlapped
 from edgesegd.ipc.arena import Arena
@@ -46,7 +46,7 @@ def main(socket_fd: int, descriptors_fd: int, arena_fd: int) -> None:
         except EdgesegError as error:
             reply(answers, error_message(error))
             return
-        way = Way(engine, arena, BorrowedRegions(front), orders, answers)
+        way = FramePipeline(engine, arena, MappedRegions(front), orders, answers)
         (serve_overlapped if setup.overlap else serve_in_turn)(way)
 
 

@@ -14,7 +14,7 @@ from edgesegd.core.result import FrameResult, Stage
 from edgesegd.delegates.spec import DelegateSpec
 from edgesegd.engine.clock import StageClock
 from edgesegd.engine.guard.drift import DriftCheck
-from edgesegd.engine.guard.output_guard import DelegateDoubt, Doubt, NoDoubt
+from edgesegd.engine.guard.output_guard import CheckedOutput, OutputGuard, TrustedOutput
 from edgesegd.engine.guard.watchdog import InvokeWatchdog
 from edgesegd.engine.runtimes.interpreter import load_on_cpu
 from edgesegd.engine.runtimes.load import load_model
@@ -189,13 +189,13 @@ class Engine:
         self._doubt.look(prepared.pixels, output)
         return read_mask(self._model, self._reader, output, prepared.placed, job.options)
 
-    def _make_doubt(self, reference: ModelSpec | None, check_every: int) -> Doubt:
+    def _make_doubt(self, reference: ModelSpec | None, check_every: int) -> OutputGuard:
         if self._delegate.is_cpu:
-            return NoDoubt()
+            return TrustedOutput()
         if reference is None or check_every == 0:
-            return DelegateDoubt(self._model, None)
+            return CheckedOutput(self._model, None)
         load = partial(load_on_cpu, self._runtime, reference, 1)
-        return DelegateDoubt(
+        return CheckedOutput(
             self._model, DriftCheck(self._model, reference, load, every=check_every)
         )
 

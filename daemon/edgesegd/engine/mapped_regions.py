@@ -9,7 +9,7 @@ import socket
 from edgesegd.ipc.region import receive_region
 
 
-class BorrowedRegions:
+class MappedRegions:
     """Regions of clients, mapped when the first frame in them comes.
 
     The front sends their descriptors over the socket `front`, each before its first frame.

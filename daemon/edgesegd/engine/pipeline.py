@@ -8,7 +8,7 @@ from typing import BinaryIO, TypeVar
 
 from edgesegd.core.errors import EdgesegError, EngineUnfit, InternalFault
 from edgesegd.engine.engine import Engine, Invoked, Prepared
-from edgesegd.engine.mapped_regions import BorrowedRegions
+from edgesegd.engine.mapped_regions import MappedRegions
 from edgesegd.ipc.arena import Arena
 from edgesegd.ipc.messages import (
     ForgetRegion,
@@ -29,7 +29,7 @@ Step = tuple[FrameJob, Done | Message]
 """A frame with what is done of it, or with what it is to be answered."""
 
 
-class Way:
+class FramePipeline:
     """The parts of a frame's way, each of which takes what the one before it gave.
 
     One frame's fault costs neither another frame nor the engine: it is passed on as the answer.
@@ -41,7 +41,7 @@ class Way:
         self,
         engine: Engine,
         arena: Arena,
-        regions: BorrowedRegions,
+        regions: MappedRegions,
         orders: BinaryIO,
         answers: BinaryIO,
     ) -> None:

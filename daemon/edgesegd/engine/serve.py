@@ -10,10 +10,10 @@ from queue import SimpleQueue
 from threading import Thread
 
 from edgesegd.engine.engine import Invoked, Prepared
-from edgesegd.engine.pipeline import FRONT_GONE, Step, Way
+from edgesegd.engine.pipeline import FRONT_GONE, FramePipeline, Step
 
 
-def serve_in_turn(way: Way) -> None:
+def serve_in_turn(way: FramePipeline) -> None:
     """One frame is answered before the next is begun.
 
     Where every core has an engine of its own this is 4 % quicker: nobody takes a core from an
@@ -27,7 +27,7 @@ def serve_in_turn(way: Way) -> None:
         wait_for_the_front(way)
 
 
-def serve_overlapped(way: Way) -> None:
+def serve_overlapped(way: FramePipeline) -> None:
     """One thread decodes, this one invokes and another makes masks.
 
     So all that the CPU does for one frame hides behind an accelerator's work for another. The front
@@ -53,7 +53,7 @@ def serve_overlapped(way: Way) -> None:
     preparing.join()  # until the front hangs up, as below
 
 
-def wait_for_the_front(way: Way) -> None:
+def wait_for_the_front(way: FramePipeline) -> None:
     """Until it hangs up: a socket that is closed with orders unread takes back what it said."""
     for _ in way.jobs():
         pass

@@ -19,7 +19,7 @@ from edgesegd.imaging.labels import (
     to_labels,
     to_scores,
 )
-from edgesegd.imaging.resample import Places, find_places
+from edgesegd.imaging.resample import SampleGrid, find_places
 from edgesegd.imaging.upsample import SmallScores, upsample_labels, upsample_scores
 from edgesegd.models.spec import ModelSpec, OutputKind, Upsampling
 
@@ -47,7 +47,7 @@ class MaskReader(Protocol):
     def own_values(self, tensor: OutputTensor) -> RealValues:
         """The real values of the output, H x W x C, at its own size."""
 
-    def labels(self, tensor: OutputTensor, rows: Places, columns: Places) -> Labels:
+    def labels(self, tensor: OutputTensor, rows: SampleGrid, columns: SampleGrid) -> Labels:
         """The class at every crossing of `rows` and `columns`."""
 
 
@@ -88,7 +88,7 @@ class PlainReader:
         values = real_values(self._model.output, tensor[0])
         return values if values.ndim == 3 else values[..., None]
 
-    def labels(self, tensor: OutputTensor, rows: Places, columns: Places) -> Labels:
+    def labels(self, tensor: OutputTensor, rows: SampleGrid, columns: SampleGrid) -> Labels:
         """The class of the output pixel under each crossing."""
         own = self.own_labels(tensor)
         if rows.own and columns.own:
@@ -122,7 +122,7 @@ class UpsamplingReader:
         values = upsample_scores(small, self._own_rows, self._own_columns)
         return sigmoid(values) if self._upsampling.sigmoid else values
 
-    def labels(self, tensor: OutputTensor, rows: Places, columns: Places) -> Labels:
+    def labels(self, tensor: OutputTensor, rows: SampleGrid, columns: SampleGrid) -> Labels:
         """The best class at each crossing."""
         if rows.own and columns.own:
             return self.own_labels(tensor)

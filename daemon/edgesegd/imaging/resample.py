@@ -13,7 +13,7 @@ from edgesegd.imaging.geometry import Box, Fit, Size
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class SampleGrid:
     """The pixels asked for in one direction, among `count` of the model's output.
 
     `edges` says where the centre of each lies, counted in output pixels from the first one's edge;
@@ -36,7 +36,7 @@ class Places:
         return np.floor(self.edges).astype(np.intp).clip(0, self.count - 1)
 
 
-def find_places(placed: Fit, output: Size, options: ResultOptions) -> tuple[Places, Places]:
+def find_places(placed: Fit, output: Size, options: ResultOptions) -> tuple[SampleGrid, SampleGrid]:
     """Columns and rows of the mask that `options` ask for, of a frame that was `placed`."""
     match options.size:
         case SizeMode.MODEL:
@@ -48,16 +48,16 @@ def find_places(placed: Fit, output: Size, options: ResultOptions) -> tuple[Plac
     return _through_frame(placed, output, wanted, 0), _through_frame(placed, output, wanted, 1)
 
 
-def _own_pixels(placed: Fit, output: Size, direction: int) -> Places:
+def _own_pixels(placed: Fit, output: Size, direction: int) -> SampleGrid:
     """The model's own pixels, of which those in the padding see nothing."""
     count = output[direction]
     edges = np.arange(count) + 0.5
     start, length = _span(placed.target, direction)
     in_target = (edges * placed.input[direction] / count - start) / length
-    return Places(count, edges, (in_target >= 0) & (in_target < 1), own=True)
+    return SampleGrid(count, edges, (in_target >= 0) & (in_target < 1), own=True)
 
 
-def _through_frame(placed: Fit, output: Size, wanted: Size, direction: int) -> Places:
+def _through_frame(placed: Fit, output: Size, wanted: Size, direction: int) -> SampleGrid:
     """Pixels that span the frame."""
     count, frame = output[direction], placed.frame[direction]
     in_frame = (np.arange(wanted[direction]) + 0.5) * frame / wanted[direction]
@@ -66,7 +66,7 @@ def _through_frame(placed: Fit, output: Size, wanted: Size, direction: int) -> P
     start, length = _span(placed.target, direction)
     in_input = start + in_source * length
     edges = in_input * count / placed.input[direction]
-    return Places(count, edges, (in_source >= 0) & (in_source < 1), own=False)
+    return SampleGrid(count, edges, (in_source >= 0) & (in_source < 1), own=False)
 
 
 def _span(box: Box, direction: int) -> tuple[float, float]:

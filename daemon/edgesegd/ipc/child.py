@@ -17,7 +17,7 @@ LEFT_BEHIND: list[int] = []
 """Processes that could not be killed. They may yet end, and are reaped before the next starts."""
 OPEN = Path("/dev/fd")
 """The descriptors of this process."""
-LONGEST_LINE = 4096
+MAX_LINE = 4096
 """Bytes of output that are told as one line; of a longer one the last."""
 
 
@@ -230,8 +230,8 @@ class _Output:
             asyncio.get_running_loop().remove_reader(self._source)
             return False
         *lines, self._line = (self._line + chunk).split(b"\n")
-        if len(self._line) > LONGEST_LINE:
+        if len(self._line) > MAX_LINE:
             lines, self._line = [*lines, self._line], b""
         for line in lines:
-            self._tell(line[-LONGEST_LINE:].decode(errors="replace").rstrip())
+            self._tell(line[-MAX_LINE:].decode(errors="replace").rstrip())
         return True

@@ -17,7 +17,7 @@ from edgesegd.core.result import FrameResult, SegmentResult, Stage
 from edgesegd.delegates.spec import DelegateSpec
 
 Message = dict[str, Any]
-LONGEST_LINE = 1 << 20
+MAX_LINE = 1 << 20
 """Bytes; a message names at most 255 classes and stays far below."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edgesegd.core.errors import ConfigError
-from edgesegd.models.mask_output import MOST_CLASSES, MaskOutput
+from edgesegd.models.mask_output import MAX_CLASSES, MaskOutput
 from edgesegd.models.sidecar import Sidecar
 from edgesegd.models.spec import ClassSpec, OutputKind, unnamed_class
 from edgesegd.models.tensor_meaning import channel_count
@@ -38,7 +38,7 @@ def choose_classes(
     if output.kind is OutputKind.PROBABILITY and len(names) == 1:
         names = ("background", *names)
     palette = sidecar.palette or ()
-    total = min(max(len(names), len(palette)), MOST_CLASSES) if count is None else count
+    total = min(max(len(names), len(palette)), MAX_CLASSES) if count is None else count
     defaults = [unnamed_class(class_id) for class_id in range(total)]
     return Classes(
         specs=tuple(
@@ -71,7 +71,7 @@ def _check_sidecar(sidecar: Sidecar, count: int | None) -> None:
     ):
         if found is None:
             continue
-        limit = MOST_CLASSES if count is None else count
+        limit = MAX_CLASSES if count is None else count
         too_many = len(found) > limit and not may_exceed
         too_few = count is not None and len(found) < count
         if too_many or too_few:

@@ -6,7 +6,7 @@ from typing import Final
 
 from edgesegd.core.errors import ModelInvalid
 from edgesegd.models.spec import TensorSpec
-from edgesegd.models.tensor_meaning import LONGEST_SIDE
+from edgesegd.models.tensor_meaning import MAX_SIDE
 from edgesegd.models.tflite.graph import Graph
 
 _DTYPES: Final = ("float32", "uint8", "int8")
@@ -22,9 +22,7 @@ def find_image_input(graph: Graph) -> TensorSpec:
         raise ModelInvalid(f"the model's input {tensor} has no fixed size; convert it with one")
     match tensor.spec.shape:
         case (1, height, width, 3) if (
-            2 <= height <= LONGEST_SIDE
-            and 2 <= width <= LONGEST_SIDE
-            and tensor.spec.dtype in _DTYPES
+            2 <= height <= MAX_SIDE and 2 <= width <= MAX_SIDE and tensor.spec.dtype in _DTYPES
         ):
             return tensor.spec
         case (1, 3, _, _):

@@ -17,7 +17,7 @@ from edgesegd.models.tensor_meaning import (
 )
 from edgesegd.models.tflite.graph import Graph, Tensor
 
-MOST_CLASSES: Final = 255
+MAX_CLASSES: Final = 255
 """Ids are 0 to 254, for 255 is "no class" in a mask."""
 
 
@@ -76,8 +76,8 @@ def _describe(outputs: Sequence[Tensor]) -> str:
 
 
 def _check_class_count(mask: TensorSpec) -> None:
-    if channel_count(mask) > MOST_CLASSES:
+    if channel_count(mask) > MAX_CLASSES:
         raise ModelInvalid(
-            f"the model has {channel_count(mask)} classes; at most {MOST_CLASSES} can be told "
+            f"the model has {channel_count(mask)} classes; at most {MAX_CLASSES} can be told "
             'apart, for 255 stands for "no class"'
         )

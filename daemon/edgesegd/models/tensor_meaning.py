@@ -7,7 +7,7 @@ from typing import Final
 from edgesegd.models.spec import OutputKind, TensorSpec
 from edgesegd.models.tflite.graph import Graph
 
-LONGEST_SIDE: Final = 8192
+MAX_SIDE: Final = 8192
 
 _REAL: Final = {"float32", "uint8", "int8"}
 _INTEGER: Final = {"int64", "int32", "uint8"}
@@ -84,7 +84,7 @@ def channel_count(mask: TensorSpec) -> int:
 def _is_map(mask: TensorSpec) -> bool:
     match mask.shape:
         case (1, height, width) | (1, height, width, _):
-            return 2 <= height <= LONGEST_SIDE and 2 <= width <= LONGEST_SIDE
+            return 2 <= height <= MAX_SIDE and 2 <= width <= MAX_SIDE
         case _:
             return False
 

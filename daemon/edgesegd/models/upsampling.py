@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from edgesegd.models.mask_output import MOST_CLASSES, MaskOutput
+from edgesegd.models.mask_output import MAX_CLASSES, MaskOutput
 from edgesegd.models.spec import OutputKind, TensorSpec, Upsampling
 from edgesegd.models.tflite.flatbuffer import INT32
 from edgesegd.models.tflite.graph import Graph, Operator
@@ -89,7 +89,7 @@ def _can_be_upsampled(small: TensorSpec, large: TensorSpec) -> bool:
                 small.dtype in SCORE_TYPES
                 and (small.dtype, small.scale, small.zero_point)
                 == (large.dtype, large.scale, large.zero_point)
-                and classes == large_classes <= MOST_CLASSES
+                and classes == large_classes <= MAX_CLASSES
                 and 2 <= height < large_height
                 and 2 <= width < large_width
             )

@@ -9,7 +9,7 @@ from edgesegd.ipc.messages import EngineReady
 from edgesegd.ipc.tasks import log_failure
 from edgesegd.observability.health import Health
 from edgesegd.observability.metrics import Metrics
-from edgesegd.supervision.engine_process import EngineLink
+from edgesegd.supervision.engine_process import EngineProcess
 
 
 class EngineState:
@@ -35,33 +35,34 @@ class EngineState:
     @property
     def pid(self) -> int | None:
         """The process id of that engine."""
-        return next((each.link.pid for each in self._watches if each.link), None)
+        return next((each.engine.pid for each in self._watches if each.engine), None)
 
     def give_back_memory(self) -> None:
         """Let all engines go of what frames left in shared memory."""
         for each in self._watches:
-            if each.link is not None:
-                each.link.give_back_memory()
+            if each.engine is not None:
+                each.engine.give_back_memory()
 
-    def engine_ready(self, link: EngineLink) -> None:
+    def engine_ready(self, engine: EngineProcess) -> None:
         """An engine is ready."""
-        self.delegate = link.ready.delegate
-        self._tell()
+        self.delegate = engine.ready.delegate
+        self.report()
 
     def engine_lost(self, cause: str) -> None:
         """An engine is gone, or could not be started."""
         self._metrics.engine_lost(cause)
-        self._tell()
+        self.report()
 
     def forget(self, watch: EngineWatch) -> None:
         """Nothing more comes of an engine, nor of one in its place."""
         self._watches.remove(watch)
-        self._tell()
+        self.report()
 
     def _ready(self) -> Iterator[EngineReady]:
-        return (each.link.ready for each in self._watches if each.link)
+        return (each.engine.ready for each in self._watches if each.engine)
 
-    def _tell(self) -> None:
+    def report(self) -> None:
+        """Tell metrics and health how the engines fare now."""
         ready = list(self._ready())
         degraded = any(each.degraded for each in self._watches)
         self._metrics.engines(ready, degraded=degraded)
@@ -72,24 +73,29 @@ class EngineState:
 
 
 class EngineWatch:
-    """The observer of a `Succession` or of a replica; `link` is None while it has no engine."""
+    """The observer of a `Failover` or of a replica; `engine` is None while it has no engine."""
 
     def __init__(self, state: EngineState) -> None:
-        self.link: EngineLink | None = None
+        self.engine: EngineProcess | None = None
         self.degraded = False
         self._state = state
 
-    def engine_ready(self, link: EngineLink, *, degraded: bool) -> None:
-        """An engine is ready; `degraded` where a better delegate is not well."""
-        self.link, self.degraded = link, degraded
-        self._state.engine_ready(link)
+    def engine_ready(self, engine: EngineProcess, *, degraded: bool) -> None:
+        """An engine is ready; `degraded` while a better delegate failed."""
+        self.engine, self.degraded = engine, degraded
+        self._state.engine_ready(engine)
+
+    def engine_degraded(self, degraded: bool) -> None:
+        """Whether a better delegate failed changed, while the same engine serves."""
+        self.degraded = degraded
+        self._state.report()
 
     def engine_lost(self, cause: str) -> None:
         """The engine is gone."""
-        self.link, self.degraded = None, True
+        self.engine, self.degraded = None, True
         self._state.engine_lost(cause)
 
     def engine_closed(self) -> None:
         """No engine is to come any more."""
-        self.link = None
+        self.engine = None
         self._state.forget(self)

@@ -71,7 +71,7 @@ class Chooser:
         if found is None:
             return None
         known = [each.spec for each in self._candidates if not each.absent]
-        for delegate, _ in (*found.selection.ladder, *found.selection.beside):
+        for delegate, _ in (*found.selection.ranking, *found.selection.extra):
             if delegate not in known:
                 self.memory.gap = (
                     f"{self.memory.path} names {delegate.name}, which is no candidate here"

@@ -111,8 +111,8 @@ class ChoiceMemory:
             "facts": self._facts,
             "disturbed": chosen.disturbed,
             "invoke_seconds": chosen.invoke_seconds,
-            "ladder": _plain(chosen.selection.ladder),
-            "beside": _plain(chosen.selection.beside),
+            "ladder": _plain(chosen.selection.ranking),
+            "beside": _plain(chosen.selection.extra),
             "findings": [finding.to_json() for finding in findings],
         }
         try:

@@ -11,7 +11,7 @@ from edgesegd.board.threads import LARGEST_THREADS
 from edgesegd.delegates.selection import Selection
 from edgesegd.delegates.spec import Choice, DelegateSpec
 
-LONGEST_SECONDS = 1e6
+MAX_SECONDS = 1e6
 
 Plain = Any
 """As JSON has it."""
@@ -23,8 +23,8 @@ def parse_selection(ladder: Plain, beside: Plain) -> Selection:
     The CPU is the last of the ladder and stands nowhere else.
     """
     selection = Selection(_choices(ladder), _choices(beside))
-    *better, last = (delegate for delegate, _ in selection.ladder)
-    others = [*better, *(delegate for delegate, _ in selection.beside)]
+    *better, last = (delegate for delegate, _ in selection.ranking)
+    others = [*better, *(delegate for delegate, _ in selection.extra)]
     if not last.is_cpu or any(delegate.is_cpu for delegate in others):
         raise ValueError("the CPU is not the last choice")
     return selection
@@ -39,7 +39,7 @@ def parse_reason(plain: Plain) -> str:
 
 def parse_seconds(plain: Plain) -> float:
     """A duration; raises ValueError."""
-    if type(plain) not in (int, float) or not 0 <= plain < LONGEST_SECONDS:
+    if type(plain) not in (int, float) or not 0 <= plain < MAX_SECONDS:
         raise ValueError(f"an invoke takes seconds, not {plain!r}")
     return float(plain)
 

@@ -10,7 +10,7 @@ from typing import Any
 from edgesegd.delegates.spec import DelegateSpec
 from edgesegd.ipc.trial_messages import LARGEST_DEVIATION, SOFTWARE_ADAPTER, Measured
 
-LEAST_AGREEMENT = 0.99
+MIN_AGREEMENT = 0.99
 """Share of pixels whose class must be the CPU's."""
 
 WORTH_MORE_THREADS = 1.1
@@ -72,8 +72,8 @@ def judge(delegate: DelegateSpec, title: str, measured: Measured) -> Finding:
         return Finding(delegate, title, Verdict.SOFTWARE, reason, measured)
     if not measured.finite:
         reason = "gives values that are no numbers"
-    elif measured.agreement < LEAST_AGREEMENT:
-        reason = f"agrees on {measured.agreement:.2%} of pixels, {LEAST_AGREEMENT:.0%} needed"
+    elif measured.agreement < MIN_AGREEMENT:
+        reason = f"agrees on {measured.agreement:.2%} of pixels, {MIN_AGREEMENT:.0%} needed"
     elif measured.deviation is not None and measured.deviation > LARGEST_DEVIATION:
         reason = (
             f"values are off by {measured.deviation:.2f} standard deviations, "

@@ -12,7 +12,7 @@ from edgesegd.probe.trial import Trial, TrialFailed
 MIN_TIMED, ENOUGH_TIMED, MAX_TIMED = 2, 5, 30
 TIMED_SECONDS = 2.0
 """Warm invokes are timed until enough are and this time is reached, or the most."""
-LONGEST_TIMED_SECONDS = 10.0
+MAX_TIMED_SECONDS = 10.0
 """Where an invoke takes seconds the least are enough, if one more would take longer than that."""
 
 Turn = Callable[[], AbstractAsyncContextManager[None]]
@@ -113,6 +113,6 @@ def is_enough(seconds: Sequence[float]) -> bool:
     count, total = len(seconds), sum(seconds)
     if count < MIN_TIMED:
         return False
-    if count >= MAX_TIMED or total + seconds[-1] > LONGEST_TIMED_SECONDS:
+    if count >= MAX_TIMED or total + seconds[-1] > MAX_TIMED_SECONDS:
         return True
     return count >= ENOUGH_TIMED and total >= TIMED_SECONDS

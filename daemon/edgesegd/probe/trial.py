@@ -17,7 +17,7 @@ from edgesegd.probe.step_timeout import StepTimeout
 
 log = logging.getLogger(__name__)
 
-LONGEST_MESSAGE = 1 << 20
+MAX_MESSAGE = 1 << 20
 """Bytes; what the child says is far below."""
 LAST_WORDS_SECONDS = 0.5
 """For what the child said right before its end to be read."""
@@ -72,7 +72,7 @@ class Trial:
         """
         ours, theirs = socket.socketpair()
         with theirs:
-            reader, writer = await asyncio.open_unix_connection(sock=ours, limit=LONGEST_MESSAGE)
+            reader, writer = await asyncio.open_unix_connection(sock=ours, limit=MAX_MESSAGE)
             try:
                 child = await Child.start(
                     "edgesegd.engine.trial", (theirs.fileno(), order.reference)

@@ -23,7 +23,7 @@ LOOK_SECONDS, LOOK_AGAIN_SECONDS = 2.0, 30.0
 """How long the use of the board by other programs is looked at, and how long after it was busy."""
 PATIENCE_SECONDS = 60.0
 """A choice that is in doubt is measured anew after that, though frames come all the time."""
-FIRST_PAUSE, LONGEST_PAUSE = 60.0, 86400.0
+FIRST_PAUSE, MAX_PAUSE = 60.0, 86400.0
 """Seconds until the next probe, doubled each time: a board may be slow for good."""
 SLOW_FACTOR = 1.5
 """Times the remembered duration: then invokes are slow."""
@@ -93,7 +93,7 @@ class ChoiceUpkeep:
 
     def observe(self, choice: Choice, seconds: float) -> None:
         """An invoke of a frame took so long, with this delegate and threads."""
-        if self._chosen is not None and choice == self._chosen.selection.ladder[0]:
+        if self._chosen is not None and choice == self._chosen.selection.ranking[0]:
             self._watch.observe(seconds)
 
     async def run(self) -> None:
@@ -109,7 +109,7 @@ class ChoiceUpkeep:
             await self._reason(self._chosen)
             await self._choose()
             await asyncio.sleep(self._pause)
-            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+            self._pause = min(2 * self._pause, MAX_PAUSE)
 
     async def _reason(self, chosen: Remembered) -> None:
         """Until there is reason to choose again, and it can be done."""

@@ -18,7 +18,7 @@ def start_bound(usual: float, *, most: float) -> float:
     return min(most, max(START_FLOOR_SECONDS, START_FACTOR * usual)) if usual else most
 
 
-class AnswerBound:
+class AnswerTimeout:
     """A bound for one engine, derived from measured latency.
 
     `usual` is what its warm invoke took, seconds, which is all that is known before its first

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edgesegd.delegates.spec import Choice, DelegateSpec
+from edgesegd.supervision.delegate_health import TRANSITIONS, DelegateEvent, DelegateHealth
 
 PROVEN_SECONDS = 60.0
 """A delegate that ran this long has made good for the failures before."""
@@ -14,35 +15,36 @@ QUICK_START_SECONDS = 0.4
 """A delegate that starts in less is started again after a loss without another to stand in."""
 MAX_CLEARED = 3
 """One odd picture is the picture's fault, many are the delegate's."""
-LONGEST_REST = 120
-"""In first rests: an hour where the first is 30 s."""
+MAX_COOL_DOWN = 120
+"""In first cool-downs: an hour where the first takes 30 s."""
 
 
 @dataclass(slots=True, eq=False)
-class Rung:
-    """A delegate on the ladder, and how it fared.
+class RankedDelegate:
+    """A delegate, its rank among others apart, and how it fared.
 
-    `away` is whether a lesser one stands in for it; from `rested` on it may come back, where it is
-    `doubted` after it proved itself. `rest` is how long it rests when it fails next, `started` when
-    it began to run, `start_seconds` how long it took to start last, 0 before. All in seconds.
-    `wrong` is whether it gave wrong masks when it failed last, `worked` whether it segmented a
-    frame since it was `cleared`: so many times its failures were found to be a frame's fault.
+    While its `health` is OPEN it may be tried from `cooled` on; where it `needs_proof` it must
+    prove itself first. `cool_down` is how long that takes when it fails next, `serving_since` when
+    an engine with it began to serve, None while none does, `start_seconds` how long it took to
+    start last, 0 before. All in seconds. `wrong` is whether it gave wrong masks when it failed
+    last, `worked` whether it segmented a frame since it was `cleared`: so many times its failures
+    were found to be a frame's fault.
     """
 
     choice: Choice
-    rest: float
+    cool_down: float
+    health: DelegateHealth = DelegateHealth.CLOSED
     failures: int = 0
-    started: float = 0.0
-    rested: float = 0.0
-    away: bool = False
-    doubted: bool = False
+    serving_since: float | None = None
+    cooled: float = 0.0
+    needs_proof: bool = False
     start_seconds: float = 0.0
     wrong: bool = False
     worked: bool = False
     cleared: int = 0
 
     def __str__(self) -> str:
-        """Its name in the log; the CPU may be on the ladder with other numbers of threads."""
+        """Its name in the log; the CPU may be ranked with several numbers of threads."""
         if not self.delegate.is_cpu or not self.threads:
             return self.delegate.name
         return f"{self.delegate.name} with {self.threads} thread{'s' * (self.threads > 1)}"
@@ -57,104 +59,135 @@ class Rung:
         """Of the interpreter; 0 for the engine's own choice."""
         return self.choice[1]
 
+    def happens(self, event: DelegateEvent) -> None:
+        """Change its health as the table says."""
+        self.health = TRANSITIONS[self.health, event]
 
-class Ladder:
+
+class DelegateRanking:
     """The delegates of one engine, best first; the last is always at hand.
 
-    One that fails is tried once more: at once where that is a matter of a moment, else beside a
-    lesser one. Where it fails again before it ran PROVEN_SECONDS, or gave wrong masks, it rests:
-    `rest_seconds` at first, twice as long each time; then it must prove itself. Nothing is below
-    the last: it is tried again and again. Times are of `clock`, seconds.
+    One that fails is tried once more: at once where that is a matter of a moment, else while a
+    lesser one serves. Where it fails again before it ran PROVEN_SECONDS, or gave wrong masks, it
+    cools down: `cool_down` seconds at first, twice as long each time; then it must prove itself.
+    Nothing is below the last: it is tried again and again. Times are of `clock`, seconds.
     """
 
     def __init__(
         self,
         choices: Sequence[Choice],
         *,
-        rest_seconds: float,
+        cool_down: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._first_rest = rest_seconds
+        self._first_cool_down = cool_down
         self._clock = clock
-        self._rungs = [Rung(choice, rest_seconds) for choice in choices]
+        self._delegates = [RankedDelegate(choice, cool_down) for choice in choices]
 
     @property
-    def top(self) -> Rung:
+    def top(self) -> RankedDelegate:
         """The best."""
-        return self._rungs[0]
+        return self._delegates[0]
 
     @property
-    def last(self) -> Rung:
+    def last(self) -> RankedDelegate:
         """The one that is always at hand."""
-        return self._rungs[-1]
+        return self._delegates[-1]
 
     @property
     def slowest_start(self) -> float:
         """How long the slowest of them took to start last, seconds; 0 before any did."""
-        return max(rung.start_seconds for rung in self._rungs)
+        return max(ranked.start_seconds for ranked in self._delegates)
 
     def reorder(self, choices: Sequence[Choice]) -> None:
         """Use these from now on; what is known of how they fared stays."""
-        self._rungs = [self._known(choice) or Rung(choice, self._first_rest) for choice in choices]
+        self._delegates = [
+            self._known(choice) or RankedDelegate(choice, self._first_cool_down)
+            for choice in choices
+        ]
 
-    def usable(self) -> Rung:
-        """The best that nothing stands in for; else the last."""
-        return next((rung for rung in self._rungs[:-1] if not rung.away), self.last)
+    def usable(self) -> RankedDelegate:
+        """The best that may run now; else the last."""
+        closed = DelegateHealth.CLOSED
+        return next((each for each in self._delegates[:-1] if each.health is closed), self.last)
 
-    def better_than(self, current: Rung) -> tuple[Rung, float] | None:
-        """What to climb to next from `current`, and the seconds until then; None at the top.
+    def better_than(self, current: RankedDelegate) -> tuple[RankedDelegate, float] | None:
+        """What to try next in the place of `current`, and the seconds until then; None for none.
 
-        The one whose rest is over first; of several the best. All are better than one that is on
-        the ladder no more.
+        The one that has cooled down first; of several the best. All are better than one that is not
+        ranked any more.
         """
-        place = self._rungs.index(current) if current in self._rungs else len(self._rungs)
-        above = self._rungs[:place]
+        above = self._above(current)
         if not above:
             return None
-        rung = min(above, key=self._wait)
-        return rung, self._wait(rung)
+        ranked = min(above, key=self._wait)
+        return ranked, self._wait(ranked)
 
-    def start(self, rung: Rung) -> None:
-        """`rung` runs from now on."""
-        rung.away = rung.doubted = rung.wrong = False
-        rung.started = self._clock()
+    def is_degraded(self, current: RankedDelegate) -> bool:
+        """Whether a better one than `current` ought to serve, and failed."""
+        return any(each.health is not DelegateHealth.CLOSED for each in self._above(current))
 
-    def fail(self, rung: Rung, *, wrong: bool = False, stuck: bool = False) -> None:
-        """`rung` failed while it ran or was started; gave wrong masks, or hung."""
-        if not wrong and self._clock() - rung.started >= PROVEN_SECONDS:
-            rung.failures, rung.cleared, rung.rest = 0, 0, self._first_rest
-        rung.failures += 1
-        rung.wrong = wrong
-        if wrong or (rung.failures > 1 and rung is not self.last):
-            self.rest(rung)
-        elif stuck or rung.start_seconds > QUICK_START_SECONDS:
-            rung.away, rung.rested = True, self._clock()
+    def try_again(self, ranked: RankedDelegate) -> None:
+        """An engine with it is being started in the place of a lesser one."""
+        ranked.happens(DelegateEvent.TRIED)
 
-    def clear(self, rung: Rung, *, certain: bool) -> None:
-        """`rung` failed by a frame's fault and not its own: it may run again at once.
+    def start(self, ranked: RankedDelegate) -> None:
+        """It serves from now on."""
+        ranked.happens(DelegateEvent.SERVES)
+        ranked.needs_proof = ranked.wrong = False
+        ranked.serving_since = self._clock()
+
+    def fail(self, ranked: RankedDelegate, *, wrong: bool = False, stuck: bool = False) -> None:
+        """It failed while it served or was started; gave wrong masks, or hung."""
+        now, since = self._clock(), ranked.serving_since
+        if not wrong and since is not None and now - since >= PROVEN_SECONDS:
+            ranked.failures, ranked.cleared, ranked.cool_down = 0, 0, self._first_cool_down
+        ranked.serving_since = None
+        ranked.failures += 1
+        ranked.wrong = wrong
+        if wrong or (ranked.failures > 1 and ranked is not self.last):
+            self.cool_down(ranked)
+        elif stuck or ranked.start_seconds > QUICK_START_SECONDS:
+            ranked.happens(DelegateEvent.FAILED)
+            ranked.cooled = now
+        else:
+            ranked.happens(DelegateEvent.FORGIVEN)
+
+    def stop(self, ranked: RankedDelegate) -> None:
+        """No engine with it serves any more, for a better one does."""
+        ranked.serving_since = None
+
+    def clear(self, ranked: RankedDelegate, *, certain: bool) -> None:
+        """It failed by a frame's fault and not its own: it may run again at once.
 
         That is `certain` where not even the last one got through the frame. Else it is believed of
         a delegate that segmented another frame since it was cleared before, MAX_CLEARED times until
         it runs for PROVEN_SECONDS; never of one that gave wrong masks.
         """
-        believed = certain or (rung.worked and rung.cleared < MAX_CLEARED)
-        if rung.wrong or not believed:
+        believed = certain or (ranked.worked and ranked.cleared < MAX_CLEARED)
+        if ranked.wrong or not believed:
             return
-        if rung.doubted:
-            rung.rest = max(self._first_rest, rung.rest / 2)
-        rung.cleared += not certain
-        rung.failures = 0
-        rung.away = rung.doubted = rung.worked = False
-        rung.rested = self._clock()
+        if ranked.needs_proof:
+            ranked.cool_down = max(self._first_cool_down, ranked.cool_down / 2)
+        ranked.cleared += not certain
+        ranked.failures = 0
+        ranked.happens(DelegateEvent.CLEARED)
+        ranked.needs_proof = ranked.worked = False
+        ranked.cooled = self._clock()
 
-    def rest(self, rung: Rung) -> None:
-        """Leave `rung` alone for a while that grows."""
-        rung.away = rung.doubted = True
-        rung.rested = self._clock() + rung.rest
-        rung.rest = min(2 * rung.rest, LONGEST_REST * self._first_rest)
+    def cool_down(self, ranked: RankedDelegate) -> None:
+        """Leave it alone for a while that grows."""
+        ranked.happens(DelegateEvent.FAILED)
+        ranked.needs_proof = True
+        ranked.cooled = self._clock() + ranked.cool_down
+        ranked.cool_down = min(2 * ranked.cool_down, MAX_COOL_DOWN * self._first_cool_down)
 
-    def _known(self, choice: Choice) -> Rung | None:
-        return next((rung for rung in self._rungs if rung.choice == choice), None)
+    def _above(self, current: RankedDelegate) -> list[RankedDelegate]:
+        ranked = current in self._delegates
+        return self._delegates[: self._delegates.index(current)] if ranked else self._delegates
 
-    def _wait(self, rung: Rung) -> float:
-        return max(0.0, rung.rested - self._clock())
+    def _known(self, choice: Choice) -> RankedDelegate | None:
+        return next((ranked for ranked in self._delegates if ranked.choice == choice), None)
+
+    def _wait(self, ranked: RankedDelegate) -> float:
+        return max(0.0, ranked.cooled - self._clock())

@@ -14,9 +14,9 @@ from edgesegd.core.errors import Draining, EdgesegError, EngineFailed, Expired, 
 from edgesegd.core.result import FrameResult
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.scheduler import Scheduler
-from edgesegd.supervision.answer_timeout import AnswerBound
-from edgesegd.supervision.engine_process import EngineLink, EngineLost
-from edgesegd.supervision.prefetch import Pace
+from edgesegd.supervision.answer_timeout import AnswerTimeout
+from edgesegd.supervision.engine_process import EngineLost, EngineProcess
+from edgesegd.supervision.prefetch import PrefetchTimer
 
 log = logging.getLogger(__name__)
 
@@ -27,17 +27,17 @@ MAX_TRIES = 3
 class Dispatcher:
     """Keeps the slots of one engine full: one frame is invoked while the next is decoded.
 
-    Frames are taken at once where one comes, and where one is answered. A frame that may yet be
-    superseded is given to it when its pace says so (`foresee` and `in_turn` are the Pace's).
-    Frames are taken while `may_take` says so; the scheduler's `wake` is to be called when that
-    changes. `name` is what is noted of a frame that the engine is lost with; `clear` is called with
-    these notes where the frame was found to be the cause, `on_result` after each result.
-    `answer_seconds` is how long the engine may take for a frame; 0 derives it from what it takes.
+    Frames are taken at once where one comes, and where one is answered, while `may_take` says so;
+    the scheduler's `wake` is to be called when that changes. A frame that may yet be superseded is
+    given to it when its timer says so (`foresee` and `in_turn` are the PrefetchTimer's). `name` is
+    what is noted of a frame that the engine is lost with; `clear` is called with these notes where
+    the frame was found to be the cause, `on_result` after each result. `answer_seconds` is how long
+    the engine may take for a frame; 0 derives it from what it takes.
     """
 
     def __init__(
         self,
-        link: EngineLink,
+        engine: EngineProcess,
         scheduler: Scheduler,
         *,
         name: object,
@@ -48,14 +48,14 @@ class Dispatcher:
         foresee: bool = False,
         in_turn: bool = False,
     ) -> None:
-        self._link = link
+        self._engine = engine
         self._scheduler = scheduler
         self._name = name
         self._clear = clear
         self._on_result = on_result
         self._may_take = may_take
-        self._bound = AnswerBound(fixed=answer_seconds, usual=link.ready.invoke_seconds)
-        self._pace = Pace(foresee=foresee, in_turn=in_turn)
+        self._bound = AnswerTimeout(fixed=answer_seconds, usual=engine.ready.invoke_seconds)
+        self._prefetch = PrefetchTimer(foresee=foresee, in_turn=in_turn)
         self._jobs: dict[Job, float] = {}
         self._answered = 0.0
         self._loss: EngineLost | None = None
@@ -71,7 +71,7 @@ class Dispatcher:
         try:
             self._is_open = True
             self._fill_slots()
-            ends: set[asyncio.Future[Any]] = {ending, self._link.lost, self._failed}
+            ends: set[asyncio.Future[Any]] = {ending, self._engine.lost, self._failed}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             self._is_open = False
             if self._jobs:
@@ -87,34 +87,34 @@ class Dispatcher:
                 job, _ = self._jobs.popitem()
                 job.settle(Draining("the daemon stopped before the frame was segmented"))
                 self._scheduler.finish(job, 0.0)
-        if self._loss is not None or self._link.lost.done():
+        if self._loss is not None or self._engine.lost.done():
             raise self._loss or EngineLost("crash", "it ended while it had nothing to do")
 
     def _fill_slots(self) -> None:
         while (
             self._is_open
-            and len(self._jobs) < self._link.slots
+            and len(self._jobs) < self._engine.slots
             and self._may_take()
-            and not self._link.lost.done()
+            and not self._engine.lost.done()
             and (job := self._next())
         ):
             self._give(job)
 
-    def _look_again(self) -> None:
+    def _arm_prefetch(self) -> None:
         """When the engine wants a frame though it is busy."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if math.isfinite(self._pace.next_at):
+        if math.isfinite(self._prefetch.next_at):
             # The loop's clock is time.monotonic.
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_at(self._pace.next_at, self._fill_slots)
+            self._timer = loop.call_at(self._prefetch.next_at, self._fill_slots)
 
     def _next(self) -> Job | None:
         """A frame that engines were lost with runs alone: it may be its fault."""
         if any(job.losses for job in self._jobs):
             return None
-        busy, soon = bool(self._jobs), time.monotonic() >= self._pace.next_at
+        busy, soon = bool(self._jobs), time.monotonic() >= self._prefetch.next_at
         while (job := self._scheduler.take(busy=busy, soon=soon)) and job.expired():
             job.settle(Expired("too old before it was invoked"))
             self._scheduler.finish(job, 0.0)
@@ -123,13 +123,13 @@ class Dispatcher:
     def _give(self, job: Job) -> None:
         now = time.monotonic()
         self._jobs[job] = now
-        self._pace.given(now)
-        self._look_again()
+        self._prefetch.given(now)
+        self._arm_prefetch()
         # One that waits behind another in the engine may take the time of both.
         seconds = self._bound.seconds * len(self._jobs)
         on_outcome = partial(self._on_outcome, job)
         try:
-            self._link.segment(job, answer_seconds=seconds, on_outcome=on_outcome)
+            self._engine.segment(job, answer_seconds=seconds, on_outcome=on_outcome)
         except Exception as error:  # noqa: BLE001 # it is told from the others there
             on_outcome(error)
 
@@ -144,8 +144,8 @@ class Dispatcher:
             log.exception("a frame failed by a fault of the daemon")
             job.settle(InternalFault())
             self._scheduler.finish(job, 0.0)
-        self._pace.answered(time.monotonic(), more=bool(self._jobs))
-        self._look_again()
+        self._prefetch.answered(time.monotonic(), more=bool(self._jobs))
+        self._arm_prefetch()
         if not self._jobs:
             self._idle.set()
         self._fill_slots()
@@ -155,7 +155,7 @@ class Dispatcher:
             job.settle(outcome)
             self._bound.observe(took)
             self._scheduler.finish(job, took)
-            self._pace.learn(outcome)
+            self._prefetch.learn(outcome)
             self._on_result(outcome)
             if len(job.losses) > 1:  # another delegate was lost by this frame again and again
                 self._clear(job.losses, False)
@@ -187,7 +187,7 @@ class Dispatcher:
         self._is_open = False
         if not self._failed.done():
             self._failed.set_result(None)
-        self._link.kill()  # another frame may be in it, which is not to wait
+        self._engine.kill()  # another frame may be in it, which is not to wait
 
     def _give_back(self, job: Job, lost: EngineLost) -> None:
         """Let the next engine try the frame, unless all were lost with it: then it is the cause."""

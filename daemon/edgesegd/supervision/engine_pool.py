@@ -3,35 +3,57 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
+from edgesegd.core.errors import EngineFailed, NoEngine
 from edgesegd.delegates.selection import Selection
 from edgesegd.delegates.spec import Choice
+from edgesegd.scheduling.job import Job
+from edgesegd.scheduling.scheduler import Scheduler
+from edgesegd.supervision.dispatcher import failed_with
 from edgesegd.supervision.replicas import Replicas
 from edgesegd.supervision.supervisor import Supervisor
 
+log = logging.getLogger(__name__)
 
-class Fleet:
-    """One engine that climbs the ladder of delegates, and one for each device beside it.
+GiveUp = Callable[[NoEngine], None]
+
+
+@dataclass(slots=True, eq=False)
+class _Extra:
+    """An engine beside the first one, and the task that runs it; `retired` where it is to end."""
+
+    choice: Choice
+    supervisor: Supervisor
+    task: asyncio.Task[None] | None = None
+    retired: bool = False
+
+
+class EnginePool:
+    """One engine with the best delegate that is healthy, and one for each extra device.
 
     All take frames from one scheduler, whoever is free. `supervise` makes the supervisor of some
-    choices, best first, and is told whether frames wait for that one alone. Where the CPU is the
-    best, `replicas` may take the frames in place of the first engine.
+    choices, best first, which calls what it is given where it has no engine for a while. Where the
+    CPU is the best, `replicas` may take the frames in place of the first engine.
     """
 
     def __init__(
         self,
         selection: Selection,
         *,
-        supervise: Callable[[list[Choice], bool], Supervisor],
+        supervise: Callable[[list[Choice], GiveUp], Supervisor],
+        scheduler: Scheduler,
         replicas: Replicas | None = None,
     ) -> None:
         self._supervise = supervise
+        self._scheduler = scheduler
         self._replicas = replicas
-        self._first = supervise(list(selection.ladder), True)
-        self._beside: list[tuple[Choice, Supervisor]] = []
+        self._first = supervise(list(selection.ranking), self._give_up)
+        self._extras: list[_Extra] = []
         self._running: asyncio.TaskGroup | None = None
-        self._wanted = selection.beside
+        self._wanted = selection.extra
         self._consider_replicas(selection)
 
     async def start(self) -> None:
@@ -45,34 +67,75 @@ class Fleet:
             group.create_task(self._first.run())
             if self._replicas is not None:
                 group.create_task(self._replicas.run())
-            self._add_wanted()
+            self._match_extras()
 
     def select(self, selection: Selection) -> None:
-        """Use these delegates from now on; a device that serves already goes on."""
+        """Use these delegates from now on.
+
+        A device that serves already goes on; an extra engine that is not wanted any more answers
+        the frames that it has, and ends.
+        """
         self._consider_replicas(selection)
-        self._first.reorder(list(selection.ladder))
-        self._wanted = selection.beside
-        self._add_wanted()
+        self._wanted = selection.extra
+        self._match_extras()
+        self._first.reorder(list(selection.ranking))
 
     def clear(self, notes: Iterable[object], certain: bool) -> None:
-        """Engines were lost by a frame's fault, as `Succession.clear` has it."""
+        """Engines were lost by a frame's fault, as `Failover.clear` has it."""
         self._first.clear(notes, certain)
 
     async def close(self) -> None:
         """End the engines that `run` does not."""
-        for supervisor in (self._first, *(supervisor for _, supervisor in self._beside)):
-            await supervisor.close()
+        await self._first.close()
+
+    def _give_up(self, error: NoEngine) -> None:
+        """Answer what waits where no engine at all serves.
+
+        A frame that engines were lost with alone is not to come again.
+        """
+
+        def answer(job: Job) -> NoEngine | EngineFailed:
+            return failed_with(job, str(error)) if len(job.losses) > 1 else NoEngine(str(error))
+
+        if not any(supervisor.is_serving for supervisor in self._supervisors()):
+            self._scheduler.fail_waiting(answer)
+
+    def _supervisors(self) -> Iterator[Supervisor]:
+        yield self._first
+        yield from (extra.supervisor for extra in self._extras)
 
     def _consider_replicas(self, selection: Selection) -> None:
         """An accelerator is filled by one engine."""
         if self._replicas is not None:
-            best, _ = selection.ladder[0]
-            self._replicas.set_of_use(best.is_cpu and not selection.beside)
+            best, _ = selection.ranking[0]
+            self._replicas.set_of_use(best.is_cpu and not selection.extra)
 
-    def _add_wanted(self) -> None:
-        known = [choice for choice, _ in self._beside]
+    def _match_extras(self) -> None:
+        """Start those that are wanted and not there, retire those that are there and not wanted."""
+        if self._running is None:
+            return
+        unwanted = [extra for extra in self._extras if not extra.retired]
         for choice in self._wanted:
-            if self._running is not None and choice not in known:
-                supervisor = self._supervise([choice], False)
-                self._beside.append((choice, supervisor))
-                self._running.create_task(supervisor.run())
+            kept = next((extra for extra in unwanted if extra.choice == choice), None)
+            if kept is not None:
+                unwanted.remove(kept)
+                continue
+            extra = _Extra(choice, self._supervise([choice], self._give_up))
+            extra.task = self._running.create_task(self._run_extra(extra))
+            self._extras.append(extra)
+        for extra in unwanted:
+            log.info("an extra engine (%s) is not needed any more", extra.choice[0].name)
+            extra.retired = True
+            if extra.supervisor.is_serving:
+                extra.supervisor.retire()
+            elif extra.task is not None:
+                extra.task.cancel()
+
+    async def _run_extra(self, extra: _Extra) -> None:
+        try:
+            await extra.supervisor.run()
+        finally:
+            self._extras.remove(extra)
+            await extra.supervisor.close()
+            if extra.retired:
+                extra.supervisor.forget()

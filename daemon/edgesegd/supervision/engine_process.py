@@ -21,7 +21,7 @@ from edgesegd.ipc.arena import Arena
 from edgesegd.ipc.awake import done_within
 from edgesegd.ipc.child import Child, ending
 from edgesegd.ipc.messages import (
-    LONGEST_LINE,
+    MAX_LINE,
     WARM_UP,
     WARM_UPS,
     EngineReady,
@@ -69,7 +69,7 @@ OnOutcome = Callable[[FrameResult | Exception], None]
 EngineLost; any other error is a fault of the daemon."""
 
 
-class EngineLink:
+class EngineProcess:
     """A running engine with its model loaded.
 
     Its sockets, its shared memory and its process live and die together. `ready` is what it said
@@ -79,9 +79,7 @@ class EngineLink:
     def __init__(self, arena: Arena, descriptors: socket.socket) -> None:
         self.ready = EngineReady("", "", 0, 0, 0, 0.0)
         self._arena = arena
-        self._lines = LineProtocol(
-            longest=LONGEST_LINE, on_line=self._on_line, on_end=self._on_hung_up
-        )
+        self._lines = LineProtocol(longest=MAX_LINE, on_line=self._on_line, on_end=self._on_hung_up)
         self._hung_up = asyncio.Event()
         self._ending: asyncio.Task[None] | None = None
         self._watch = AnswerWatch(self._on_overdue)
@@ -107,24 +105,24 @@ class EngineLink:
     @classmethod
     async def start(
         cls, setup: EngineSetup, *, start_seconds: float, reserve: DescriptorReserve | None = None
-    ) -> EngineLink:
+    ) -> EngineProcess:
         """A new engine that is ready to segment; its process may use the `reserve`.
 
         Loading the model and each warm-up may take `start_seconds`. Raises a StartupError: what
         the engine said, or EngineStartFailed where it ended or took longer.
         """
         with nullcontext() if reserve is None else reserve.used():
-            link = await cls._spawn(setup)
+            engine = await cls._spawn(setup)
         try:
-            await link._load(setup, start_seconds)  # noqa: SLF001 # its own class
+            await engine._load(setup, start_seconds)  # noqa: SLF001 # its own class
         except BaseException:
-            link.kill()
-            await link.close()
+            engine.kill()
+            await engine.close()
             raise
-        return link
+        return engine
 
     @classmethod
-    async def _spawn(cls, setup: EngineSetup) -> EngineLink:
+    async def _spawn(cls, setup: EngineSetup) -> EngineProcess:
         with contextlib.ExitStack() as on_failure:
             try:
                 arena = Arena.create(slots=setup.slots, slot_size=setup.slot_size)
@@ -134,22 +132,22 @@ class EngineLink:
                 descriptors.setblocking(False)
                 ours, theirs = socket.socketpair()
                 with theirs, receiving:
-                    link = cls(arena, descriptors)
-                    on_failure.callback(link._watch.close)
+                    engine = cls(arena, descriptors)
+                    on_failure.callback(engine._watch.close)
                     await asyncio.get_running_loop().create_unix_connection(
-                        lambda: link._lines, sock=ours
+                        lambda: engine._lines, sock=ours
                     )
-                    on_failure.callback(link._lines.close)
-                    link._child = await Child.start(  # its own class
+                    on_failure.callback(engine._lines.close)
+                    engine._child = await Child.start(  # its own class
                         "edgesegd.engine",
                         (theirs.fileno(), receiving.fileno(), arena.fd),
-                        tell=link._on_output,
+                        tell=engine._on_output,
                     )
             except OSError as error:
                 raise EngineStartFailed(f"no engine process: {error}") from error
             on_failure.pop_all()
-        link.lost = asyncio.create_task(link._follow())  # its own class
-        return link
+        engine.lost = asyncio.create_task(engine._follow())  # its own class
+        return engine
 
     async def _load(self, setup: EngineSetup, start_seconds: float) -> None:
         async def step(name: str, message: Message) -> Message:

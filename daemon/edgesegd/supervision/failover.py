@@ -1,4 +1,4 @@
-"""Which engine follows which: the same delegate once, the next best, and back up again."""
+"""Which engine follows which: the same delegate once, the next best, and the better one again."""
 
 from __future__ import annotations
 
@@ -13,14 +13,19 @@ from typing import Protocol
 
 from edgesegd.core.errors import NoEngine, StartupError
 from edgesegd.delegates.spec import Choice
+from edgesegd.ipc.tasks import log_failure
 from edgesegd.supervision.answer_timeout import start_bound
 from edgesegd.supervision.backoff import Backoff
-from edgesegd.supervision.delegate_ranking import QUICK_START_SECONDS, Ladder, Rung
-from edgesegd.supervision.engine_process import EngineLink, EngineLost
+from edgesegd.supervision.delegate_ranking import (
+    QUICK_START_SECONDS,
+    DelegateRanking,
+    RankedDelegate,
+)
+from edgesegd.supervision.engine_process import EngineLost, EngineProcess
 
 log = logging.getLogger(__name__)
 
-RESTART_FIRST, RESTART_LONGEST = 0.1, 5.0
+FIRST_RESTART, MAX_RESTART = 0.1, 5.0
 """Seconds between tries to start an engine; the first replacement starts at once."""
 GIVE_UP_AFTER = 3
 """Failed starts in a row; then the frames that wait are answered, and no longer kept waiting."""
@@ -28,7 +33,7 @@ GIVE_UP_SECONDS, GIVE_UP_FACTOR = 2.0, 3.0
 """Nor longer than that, or so many times what the slowest delegate took to start."""
 FIRST_START_SECONDS = 2.0
 """How long all wait for a delegate's first start, where a lesser one can serve meanwhile."""
-PATIENCE = 1.5
+RESTART_FACTOR = 1.5
 """Times QUICK_START_SECONDS that frames wait for a delegate to come back at once."""
 WRONG = ("nan", "constant", "drift")
 """Causes of a loss where masks were wrong."""
@@ -39,22 +44,28 @@ STUCK = ("hang", "start")
 class EngineObserver(Protocol):
     """Who wants to know how the engine fares."""
 
-    def engine_ready(self, link: EngineLink, *, degraded: bool) -> None:
-        """An engine is ready; `degraded` where there is a better delegate, were it well."""
+    def engine_ready(self, engine: EngineProcess, *, degraded: bool) -> None:
+        """An engine is ready; `degraded` while a better delegate failed."""
+
+    def engine_degraded(self, degraded: bool) -> None:
+        """A better delegate than that of the engine that serves failed, or none did any more."""
 
     def engine_lost(self, cause: str) -> None:
         """It is gone, by one of EngineLost's causes, or could not be had: "start"."""
 
+    def engine_closed(self) -> None:
+        """It is not needed any more, and nothing follows it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """An engine that is ready, and what it stands on."""
+    """An engine that is ready, and its delegate."""
 
-    link: EngineLink
-    rung: Rung
+    engine: EngineProcess
+    ranked: RankedDelegate
 
 
-class Succession:
+class Failover:
     """Starts one engine after another, each with the best delegate that can be trusted.
 
     `start_engine` is given a choice and the seconds that it may take, `prove` tries a delegate
@@ -64,20 +75,21 @@ class Succession:
     def __init__(
         self,
         *,
-        ladder: Ladder,
-        start_engine: Callable[[Choice, float], Awaitable[EngineLink]],
+        ranking: DelegateRanking,
+        start_engine: Callable[[Choice, float], Awaitable[EngineProcess]],
         start_seconds: float,
         prove: Callable[[Choice], Awaitable[None]],
         observer: EngineObserver,
     ) -> None:
-        self._ladder = ladder
+        self._ranking = ranking
         self._start_engine = start_engine
         self._start_seconds = start_seconds
         self._prove = prove
         self._observer = observer
-        self._backoff = Backoff(first=RESTART_FIRST, longest=RESTART_LONGEST)
+        self._backoff = Backoff(first=FIRST_RESTART, longest=MAX_RESTART)
         self._current: Running | None = None
         self._why = ""
+        self._is_degraded = False
         self._changed = asyncio.Event()
         self._better: Running | None = None
         self.better_ready = asyncio.Event()
@@ -85,27 +97,31 @@ class Succession:
     async def first(self) -> Running:
         """The first engine; raises the StartupError of the last delegate."""
         while True:
-            rung = self._ladder.usable()
-            others = rung is not self._ladder.last
+            ranked = self._ranking.usable()
+            others = ranked is not self._ranking.last
             seconds = FIRST_START_SECONDS if others else self._start_seconds
             try:
-                return self._step_onto(await self._start(rung, min(seconds, self._start_seconds)))
+                return self._serve_with(
+                    await self._start(ranked, min(seconds, self._start_seconds))
+                )
             except StartupError as error:
                 if not others:
                     raise
-                self._ladder.fail(rung, stuck=True)
-                self._log_loss(rung, f"does not start: {error}")
+                self._ranking.fail(ranked, stuck=True)
+                self._log_loss(ranked, f"does not start: {error}")
 
     async def replacement(self, give_up: Callable[[NoEngine], None]) -> Running:
         """The engine after one that was lost; tells `give_up` where none comes for a while."""
-        async with asyncio.TaskGroup() as group:
-            giving_up = group.create_task(self._give_up_again_and_again(give_up))
-            running = await self._start_until_ready(give_up)
+        giving_up = asyncio.create_task(self._give_up_again_and_again(give_up))
+        giving_up.add_done_callback(log_failure)
+        try:
+            # Nothing is awaited once there is an engine: who is cancelled then would lose it.
+            return await self._start_until_ready(give_up)
+        finally:
             giving_up.cancel()
-        return running
 
     async def _give_up_again_and_again(self, give_up: Callable[[NoEngine], None]) -> None:
-        patience = max(GIVE_UP_SECONDS, GIVE_UP_FACTOR * self._ladder.slowest_start)
+        patience = max(GIVE_UP_SECONDS, GIVE_UP_FACTOR * self._ranking.slowest_start)
         while True:
             await asyncio.sleep(patience)
             give_up(NoEngine(f"no engine was ready in {patience:.1f} s: {self._why}"))
@@ -114,12 +130,12 @@ class Succession:
         for failures in itertools.count(1):
             await asyncio.sleep(self._backoff.next())
             if self._better is not None:
-                return self.climbed()
-            rung = self._ladder.usable()
+                return self.upgraded()
+            ranked = self._ranking.usable()
             try:
-                return self._step_onto(await self._start(rung, self._patience(rung)))
+                return self._serve_with(await self._start(ranked, self._start_timeout(ranked)))
             except StartupError as error:
-                self._failed(rung, "start", str(error))
+                self._failed(ranked, "start", str(error))
                 if failures >= GIVE_UP_AFTER:
                     give_up(NoEngine(f"no engine can be started: {error}"))
         raise AssertionError("counting has no end")
@@ -127,94 +143,117 @@ class Succession:
     def lost(self, running: Running, loss: EngineLost) -> None:
         """An engine that ran is gone."""
         self._current, self._why = None, str(loss)
-        self._failed(running.rung, loss.cause, str(loss))
+        self._failed(running.ranked, loss.cause, str(loss))
 
-    def clear(self, rungs: Iterable[object], certain: bool) -> None:
-        """Engines on these were lost by a frame's fault, as `Ladder.clear` has it."""
-        for rung in set(rungs):
-            if isinstance(rung, Rung):
-                self._ladder.clear(rung, certain=certain)
+    def clear(self, delegates: Iterable[object], certain: bool) -> None:
+        """Engines on these were lost by a frame's fault, as `DelegateRanking.clear` has it."""
+        for ranked in set(delegates):
+            if isinstance(ranked, RankedDelegate):
+                self._ranking.clear(ranked, certain=certain)
         self._backoff.reset()
         self._changed.set()
+        self._report_degraded()
 
     def worked(self) -> None:
         """A frame was segmented: the next loss is a first one."""
         self._backoff.reset()
         if self._current is not None:
-            self._current.rung.worked = True
+            self._current.ranked.worked = True
 
     def reorder(self, choices: Sequence[Choice]) -> None:
         """Use these delegates from now on, best first."""
-        self._ladder.reorder(choices)
+        self._ranking.reorder(choices)
         self._changed.set()
+        self._report_degraded()
 
-    async def climb(self) -> None:
-        """Start a better engine beside the one that runs, whenever there is hope; without end."""
+    async def upgrade(self) -> None:
+        """Start an engine with a better delegate whenever one may be tried; without end.
+
+        The engine that serves goes on meanwhile.
+        """
         while True:
             self._changed.clear()
-            step = self._ladder.better_than(self._current.rung) if self._current else None
+            step = self._ranking.better_than(self._current.ranked) if self._current else None
             if step is None or self._better is not None:
                 await self._changed.wait()
                 continue
-            rung, seconds = step
+            ranked, seconds = step
             with contextlib.suppress(TimeoutError):
                 if seconds > 0:
                     async with asyncio.timeout(seconds):
                         await self._changed.wait()
                     continue
+            self._ranking.try_again(ranked)
             try:
-                seconds = start_bound(rung.start_seconds, most=self._start_seconds)
-                self._better = await self._start(rung, seconds)
+                seconds = start_bound(ranked.start_seconds, most=self._start_seconds)
+                self._better = await self._start(ranked, seconds)
             except StartupError as error:
-                self._ladder.rest(rung)
-                log.warning("%s is not well yet: %s", rung, error)
+                self._ranking.cool_down(ranked)
+                log.warning("%s is still unhealthy: %s", ranked, error)
+                self._report_degraded()
             else:
                 self.better_ready.set()
 
-    def climbed(self) -> Running:
+    def upgraded(self) -> Running:
         """The better engine, once it is ready: it is the one that runs from now on."""
         running, self._better = self._better, None
         if running is None:
             raise AssertionError("there is no better engine")
         self.better_ready.clear()
-        log.info("%s takes over", running.rung)
-        return self._step_onto(running)
+        log.info("%s takes over", running.ranked)
+        return self._serve_with(running)
+
+    def retired(self) -> None:
+        """The engine that served was not lost, and none follows it."""
+        self._current = None
+        self._observer.engine_closed()
 
     async def close(self) -> None:
         """End the better engine that nobody came to use."""
         if self._better is not None:
-            await self._better.link.close()
+            await self._better.engine.close()
             self._better = None
 
-    def _patience(self, rung: Rung) -> float:
+    def _start_timeout(self, ranked: RankedDelegate) -> float:
         """How long a replacement may take to start while frames wait, seconds."""
-        if rung is self._ladder.last:
+        if ranked is self._ranking.last:
             return self._start_seconds
-        return min(self._start_seconds, PATIENCE * QUICK_START_SECONDS)
+        return min(self._start_seconds, RESTART_FACTOR * QUICK_START_SECONDS)
 
-    async def _start(self, rung: Rung, seconds: float) -> Running:
-        if rung.doubted:
-            await self._prove(rung.choice)
+    async def _start(self, ranked: RankedDelegate, seconds: float) -> Running:
+        if ranked.needs_proof:
+            await self._prove(ranked.choice)
         started = time.monotonic()
-        link = await self._start_engine(rung.choice, seconds)
-        rung.start_seconds = time.monotonic() - started
-        rung.choice = (rung.delegate, link.ready.threads)  # 0 was the engine's own choice
-        return Running(link, rung)
+        engine = await self._start_engine(ranked.choice, seconds)
+        ranked.start_seconds = time.monotonic() - started
+        ranked.choice = (ranked.delegate, engine.ready.threads)  # 0 was the engine's own choice
+        return Running(engine, ranked)
 
-    def _step_onto(self, running: Running) -> Running:
-        self._ladder.start(running.rung)
+    def _serve_with(self, running: Running) -> Running:
+        if self._current is not None:
+            self._ranking.stop(self._current.ranked)
+        self._ranking.start(running.ranked)
         self._current = running
         self._changed.set()
-        degraded = self._ladder.better_than(running.rung) is not None
-        self._observer.engine_ready(running.link, degraded=degraded)
+        self._is_degraded = self._ranking.is_degraded(running.ranked)
+        self._observer.engine_ready(running.engine, degraded=self._is_degraded)
         return running
 
-    def _failed(self, rung: Rung, cause: str, why: str) -> None:
-        self._ladder.fail(rung, wrong=cause in WRONG, stuck=cause in STUCK)
-        self._log_loss(rung, f"failed ({cause}): {why}")
+    def _report_degraded(self) -> None:
+        """Where that changed while the same engine serves."""
+        if self._current is None:
+            return
+        degraded = self._ranking.is_degraded(self._current.ranked)
+        if degraded is not self._is_degraded:
+            self._is_degraded = degraded
+            self._observer.engine_degraded(degraded)
+
+    def _failed(self, ranked: RankedDelegate, cause: str, why: str) -> None:
+        self._ranking.fail(ranked, wrong=cause in WRONG, stuck=cause in STUCK)
+        self._log_loss(ranked, f"failed ({cause}): {why}")
         self._observer.engine_lost(cause)
 
-    def _log_loss(self, rung: Rung, what: str) -> None:
-        follower = self._ladder.usable()
-        then = "starting it again" if follower is rung else f"{follower} takes over"
-        log.warning("%s %s; %s", rung, what, then)
+    def _log_loss(self, ranked: RankedDelegate, what: str) -> None:
+        follower = self._ranking.usable()
+        then = "starting it again" if follower is ranked else f"{follower} takes over"
+        log.warning("%s %s; %s", ranked, what, then)

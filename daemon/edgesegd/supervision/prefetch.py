@@ -12,7 +12,7 @@ NEWEST = 0.1
 """What the newest frame counts in the usual times, moving averages."""
 
 
-class Pace:
+class PrefetchTimer:
     """Foresees when an engine's invoke ends, from how long decoding and invokes usually take.
 
     A frame that an engine gets as much before that as decoding takes is decoded just in time. Later

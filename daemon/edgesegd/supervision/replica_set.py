@@ -10,7 +10,7 @@ from typing import Protocol, Self
 
 from edgesegd.core.errors import StartupError
 from edgesegd.delegates.spec import Choice
-from edgesegd.supervision.engine_process import EngineLink, EngineLost
+from edgesegd.supervision.engine_process import EngineLost, EngineProcess
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 class ReplicaObserver(Protocol):
     """Who wants to know of one replica."""
 
-    def engine_ready(self, link: EngineLink, *, degraded: bool) -> None:
+    def engine_ready(self, engine: EngineProcess, *, degraded: bool) -> None:
         """It is ready."""
 
     def engine_lost(self, cause: str) -> None:
@@ -28,7 +28,7 @@ class ReplicaObserver(Protocol):
         """Nothing more comes of it: it was lost, or is not needed any more."""
 
 
-Serve = Callable[[EngineLink, object, asyncio.Event], Awaitable[None]]
+Serve = Callable[[EngineProcess, object, asyncio.Event], Awaitable[None]]
 """Supplies an engine with frames until the event is set; notes the object with those that it is
 lost with, and raises EngineLost."""
 
@@ -44,7 +44,7 @@ class ReplicaSet:
         self,
         choices: Sequence[Choice],
         *,
-        start_engine: Callable[[Choice], Awaitable[EngineLink]],
+        start_engine: Callable[[Choice], Awaitable[EngineProcess]],
         observe: Callable[[], ReplicaObserver],
         serve: Serve,
         on_change: Callable[[], None],
@@ -90,20 +90,20 @@ class ReplicaSet:
 
     async def _run_one(self, choice: Choice) -> None:
         try:
-            link = await self._start_engine(choice)
+            engine = await self._start_engine(choice)
         except StartupError as error:
             self.fail(f"one does not start: {error}")
             return
         observer = self._observe()
-        observer.engine_ready(link, degraded=False)
+        observer.engine_ready(engine, degraded=False)
         self._ready += 1
         self._on_change()
         try:
-            await self._serve(link, observer, self._enough)
+            await self._serve(engine, observer, self._enough)
         except EngineLost as loss:
             observer.engine_lost(loss.cause)
             self.fail(f"one failed ({loss.cause}): {loss}")
         finally:
             self._ready -= 1
             observer.engine_closed()
-            await link.close()
+            await engine.close()

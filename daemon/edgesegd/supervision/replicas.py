@@ -11,12 +11,12 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from edgesegd.board.threads import MOST_THREADS
+from edgesegd.board.threads import MAX_THREADS
 from edgesegd.delegates.spec import Choice, DelegateSpec
 from edgesegd.scheduling.scheduler import Scheduler
 from edgesegd.supervision.backoff import Backoff
 from edgesegd.supervision.dispatcher import Dispatcher
-from edgesegd.supervision.engine_process import EngineLink
+from edgesegd.supervision.engine_process import EngineProcess
 from edgesegd.supervision.replica_set import ReplicaObserver, ReplicaSet
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 MIN_REPLICAS = 2
 LINGER_SECONDS = 60.0
 """Replicas that have nothing to do are kept for so long: starting them takes a second of a core."""
-FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
+FIRST_PAUSE, MAX_PAUSE = 5.0, 300.0
 """Seconds without replicas after they could not be started, were lost or slower than the first
 engine alone; doubled each time."""
 RATE_SECONDS = 1.0
@@ -57,7 +57,7 @@ def plan_replicas(
         )
         return []
     count = min(useful, affordable, max(MIN_REPLICAS, round(level)))
-    return [(DelegateSpec(), threads or min(cores // count, MOST_THREADS))] * count
+    return [(DelegateSpec(), threads or min(cores // count, MAX_THREADS))] * count
 
 
 class Replicas:
@@ -75,7 +75,7 @@ class Replicas:
         *,
         scheduler: Scheduler,
         afford: Callable[[float], Sequence[Choice]],
-        start_engine: Callable[[Choice], Awaitable[EngineLink]],
+        start_engine: Callable[[Choice], Awaitable[EngineProcess]],
         observe: Callable[[], ReplicaObserver],
         clear: Callable[[Iterable[object], bool], None],
         answer_seconds: float,
@@ -86,7 +86,7 @@ class Replicas:
         self._observe = observe
         self._clear = clear
         self._answer_seconds = answer_seconds
-        self._pause = Backoff(first=FIRST_PAUSE, longest=LONGEST_PAUSE)
+        self._pause = Backoff(first=FIRST_PAUSE, longest=MAX_PAUSE)
         self._of_use = True
         self._changed = asyncio.Event()
         self._activated = asyncio.Event()
@@ -149,9 +149,9 @@ class Replicas:
                 self._set_active(None)
         return not replicas.failed
 
-    async def _serve(self, link: EngineLink, note: object, until: asyncio.Event) -> None:
+    async def _serve(self, engine: EngineProcess, note: object, until: asyncio.Event) -> None:
         dispatcher = Dispatcher(
-            link,
+            engine,
             self._scheduler,
             name=note,
             clear=self._clear,

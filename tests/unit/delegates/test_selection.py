@@ -17,8 +17,8 @@ def test_for_throughput_several_engines_fill_the_cpu(
     cores: int, threads: int, engines: int
 ) -> None:
     spread = Selection(((CPU, 4),)).spread(cores, threads)
-    assert spread.ladder == ((CPU, threads),)
-    assert spread.beside == ((CPU, threads),) * (engines - 1)
+    assert spread.ranking == ((CPU, threads),)
+    assert spread.extra == ((CPU, threads),) * (engines - 1)
 
 
 def test_for_throughput_one_engine_fills_an_accelerator() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edgesegd.ipc.child import LEFT_BEHIND, LONGEST_LINE, Child, ending
+from edgesegd.ipc.child import LEFT_BEHIND, MAX_LINE, Child, ending
 
 SCRIPTS = {
     "chatty": "import os; os.write(1, b'x' * 3_000_000); os.write(2, b'last words')",
@@ -71,8 +71,8 @@ async def test_the_end_of_a_child_is_known_whatever_it_does(name: str, status: i
             while living(child.pid):  # what it left behind was killed, and is no child of ours
                 await asyncio.sleep(0.01)
     if name == "chatty":
-        assert sum(map(len, lines)) > LONGEST_LINE
-        assert max(map(len, lines)) <= LONGEST_LINE
+        assert sum(map(len, lines)) > MAX_LINE
+        assert max(map(len, lines)) <= MAX_LINE
         assert lines[-1].endswith("last words")
 
 

@@ -22,7 +22,7 @@ from edgesegd.core.result import FrameResult, SegmentResult, Stage
 from edgesegd.delegates.spec import DelegateSpec
 from edgesegd.ipc.arena import Arena
 from edgesegd.ipc.messages import (
-    LONGEST_LINE,
+    MAX_LINE,
     SENT_ERRORS,
     EngineReady,
     EngineSetup,
@@ -133,7 +133,7 @@ def test_a_result_of_every_class_fits_in_the_longest_line(arena: Arena) -> None:
         SegmentResult(each, number, (number,) * 4, 1 / 3, bytes(16)) for each in range(255)
     )
     result = FrameResult(number, number, (number, number), {}, segments)
-    assert len(to_line(write_result(result, arena.slot(0)))) < LONGEST_LINE / 10
+    assert len(to_line(write_result(result, arena.slot(0)))) < MAX_LINE / 10
 
 
 def test_a_result_may_fill_the_slot_but_not_exceed_it(arena: Arena) -> None:

@@ -19,8 +19,8 @@ from edgesegd.probe.memory import ChoiceMemory, Remembered, library_facts, machi
 
 CHOICES = Remembered(
     Selection(
-        ladder=((parse_delegate("/opt/libnpu.so:cores=2"), 1), (DelegateSpec(), 4)),
-        beside=((parse_delegate("edgetpu:usb:1"), 2),),
+        ranking=((parse_delegate("/opt/libnpu.so:cores=2"), 1), (DelegateSpec(), 4)),
+        extra=((parse_delegate("edgetpu:usb:1"), 2),),
     ),
     "frames were served meanwhile",
     0.0125,

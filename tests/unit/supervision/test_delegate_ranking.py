@@ -6,11 +6,11 @@ import pytest
 
 from edgesegd.delegates.spec import Choice, DelegateSpec
 from edgesegd.supervision.delegate_ranking import (
-    LONGEST_REST,
     MAX_CLEARED,
+    MAX_COOL_DOWN,
     PROVEN_SECONDS,
-    Ladder,
-    Rung,
+    DelegateRanking,
+    RankedDelegate,
 )
 
 TPU: Choice = (DelegateSpec("tpu", ("libtpu.so",)), 1)
@@ -35,196 +35,243 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def ladder(clock: Clock) -> Ladder:
-    return Ladder([TPU, GPU, CPU], rest_seconds=REST, clock=clock)
+def ranking(clock: Clock) -> DelegateRanking:
+    return DelegateRanking([TPU, GPU, CPU], cool_down=REST, clock=clock)
 
 
-def started(ladder: Ladder) -> Rung:
-    rung = ladder.usable()
-    ladder.start(rung)
-    return rung
+def started(ranking: DelegateRanking) -> RankedDelegate:
+    ranked = ranking.usable()
+    ranking.start(ranked)
+    return ranked
 
 
-def test_the_best_delegate_runs_first(ladder: Ladder) -> None:
-    rung = started(ladder)
-    assert rung.choice == TPU
-    assert ladder.better_than(rung) is None
+def test_the_best_delegate_runs_first(ranking: DelegateRanking) -> None:
+    ranked = started(ranking)
+    assert ranked.choice == TPU
+    assert ranking.better_than(ranked) is None
 
 
-def test_a_delegate_that_failed_once_is_started_again(ladder: Ladder) -> None:
-    rung = started(ladder)
-    ladder.fail(rung)
-    assert ladder.usable() is rung
-    assert not rung.doubted
+def test_a_delegate_that_failed_once_is_started_again(ranking: DelegateRanking) -> None:
+    ranked = started(ranking)
+    ranking.fail(ranked)
+    assert ranking.usable() is ranked
+    assert not ranked.needs_proof
 
 
 def test_two_failures_within_a_minute_replace_a_delegate_by_the_next(
-    ladder: Ladder, clock: Clock
+    ranking: DelegateRanking, clock: Clock
 ) -> None:
-    rung = started(ladder)
-    ladder.fail(rung)
-    ladder.fail(rung)
-    below = started(ladder)
+    ranked = started(ranking)
+    ranking.fail(ranked)
+    ranking.fail(ranked)
+    below = started(ranking)
     assert below.choice == GPU
-    assert ladder.better_than(below) == (rung, REST)
+    assert ranking.better_than(below) == (ranked, REST)
     clock.now += REST
-    assert ladder.better_than(below) == (rung, 0)
-    assert rung.doubted
+    assert ranking.better_than(below) == (ranked, 0)
+    assert ranked.needs_proof
 
 
-def test_wrong_masks_replace_a_delegate_by_the_next_at_once(ladder: Ladder) -> None:
-    rung = started(ladder)
-    ladder.fail(rung, wrong=True)
-    assert ladder.usable().choice == GPU
-    assert rung.doubted
+def test_wrong_masks_replace_a_delegate_by_the_next_at_once(ranking: DelegateRanking) -> None:
+    ranked = started(ranking)
+    ranking.fail(ranked, wrong=True)
+    assert ranking.usable().choice == GPU
+    assert ranked.needs_proof
 
 
-def test_a_delegate_that_hung_is_started_again_while_the_next_serves(ladder: Ladder) -> None:
-    rung = started(ladder)
-    ladder.fail(rung, stuck=True)
-    below = started(ladder)
+def test_a_delegate_that_hung_is_started_again_while_the_next_serves(
+    ranking: DelegateRanking,
+) -> None:
+    ranked = started(ranking)
+    ranking.fail(ranked, stuck=True)
+    below = started(ranking)
     assert below.choice == GPU
-    assert ladder.better_than(below) == (rung, 0)
-    assert not rung.doubted, "it failed only once"
+    assert ranking.better_than(below) == (ranked, 0)
+    assert not ranked.needs_proof, "it failed only once"
 
 
 def test_a_failed_delegate_that_starts_slowly_is_started_again_while_the_next_serves(
-    ladder: Ladder,
+    ranking: DelegateRanking,
 ) -> None:
-    rung = started(ladder)
-    rung.start_seconds = 3
-    ladder.fail(rung)
-    assert ladder.usable().choice == GPU
-    assert not rung.doubted
+    ranked = started(ranking)
+    ranked.start_seconds = 3
+    ranking.fail(ranked)
+    assert ranking.usable().choice == GPU
+    assert not ranked.needs_proof
 
 
-def test_a_delegate_that_ran_for_a_minute_may_fail_once_more(ladder: Ladder, clock: Clock) -> None:
-    rung = started(ladder)
+def test_a_delegate_that_ran_for_a_minute_may_fail_once_more(
+    ranking: DelegateRanking, clock: Clock
+) -> None:
+    ranked = started(ranking)
     for _ in range(5):
-        ladder.fail(rung)
-        assert ladder.usable() is rung
-        ladder.start(rung)
+        ranking.fail(ranked)
+        assert ranking.usable() is ranked
+        ranking.start(ranked)
         clock.now += PROVEN_SECONDS
-    ladder.fail(rung, wrong=True)
-    assert ladder.usable() is not rung
+    ranking.fail(ranked, wrong=True)
+    assert ranking.usable() is not ranked
 
 
-def test_the_cool_down_of_a_delegate_doubles_up_to_a_limit(ladder: Ladder, clock: Clock) -> None:
-    rung, waits = started(ladder), []
+def test_the_cool_down_of_a_delegate_doubles_up_to_a_limit(
+    ranking: DelegateRanking, clock: Clock
+) -> None:
+    ranked, waits = started(ranking), []
     for _ in range(10):
-        ladder.fail(rung, wrong=True)
-        step = ladder.better_than(started(ladder))
+        ranking.fail(ranked, wrong=True)
+        step = ranking.better_than(started(ranking))
         assert step is not None
         waits.append(step[1])
         clock.now += step[1]
-        ladder.start(rung)
+        ranking.start(ranked)
     assert waits[:3] == [REST, 2 * REST, 4 * REST]
-    assert waits[-2:] == [LONGEST_REST * REST] * 2
+    assert waits[-2:] == [MAX_COOL_DOWN * REST] * 2
 
 
-def test_the_last_delegate_is_started_again_however_often_it_fails(ladder: Ladder) -> None:
+def test_the_last_delegate_is_started_again_however_often_it_fails(
+    ranking: DelegateRanking,
+) -> None:
     for _ in range(2):
-        ladder.fail(started(ladder), wrong=True)
-    last = started(ladder)
+        ranking.fail(started(ranking), wrong=True)
+    last = started(ranking)
     assert last.choice == CPU
     for _ in range(5):
-        ladder.fail(last)
-        assert ladder.usable() is last
-    assert not last.doubted
+        ranking.fail(last)
+        assert ranking.usable() is last
+    assert not last.needs_proof
 
 
 def test_the_delegate_whose_cool_down_ends_first_comes_back_first(
-    ladder: Ladder, clock: Clock
+    ranking: DelegateRanking, clock: Clock
 ) -> None:
-    top = started(ladder)
-    ladder.fail(top, wrong=True)
+    top = started(ranking)
+    ranking.fail(top, wrong=True)
     clock.now += REST / 2
-    middle = started(ladder)
-    ladder.fail(middle, stuck=True)
-    last = started(ladder)
-    assert ladder.better_than(last) == (middle, 0)
-    ladder.start(middle)
-    assert ladder.better_than(middle) == (top, REST / 2)
+    middle = started(ranking)
+    ranking.fail(middle, stuck=True)
+    last = started(ranking)
+    assert ranking.better_than(last) == (middle, 0)
+    ranking.start(middle)
+    assert ranking.better_than(middle) == (top, REST / 2)
 
 
 def test_a_forced_delegate_is_started_again_and_never_replaced(clock: Clock) -> None:
-    ladder = Ladder([TPU], rest_seconds=REST, clock=clock)
-    rung = started(ladder)
-    ladder.fail(rung)
-    ladder.fail(rung)
-    assert ladder.usable() is rung
-    assert not rung.doubted
-    ladder.fail(rung, wrong=True)
-    assert ladder.usable() is rung
-    assert rung.doubted, "it must prove itself"
+    ranking = DelegateRanking([TPU], cool_down=REST, clock=clock)
+    ranked = started(ranking)
+    ranking.fail(ranked)
+    ranking.fail(ranked)
+    assert ranking.usable() is ranked
+    assert not ranked.needs_proof
+    ranking.fail(ranked, wrong=True)
+    assert ranking.usable() is ranked
+    assert ranked.needs_proof, "it must prove itself"
 
 
-def test_a_new_order_of_delegates_keeps_how_they_fared(ladder: Ladder) -> None:
-    rung = started(ladder)
-    ladder.fail(rung, wrong=True)
-    ladder.reorder([GPU, TPU, CPU])
-    assert ladder.usable().choice == GPU
-    ladder.reorder([TPU, CPU])
-    assert ladder.usable().choice == CPU
+def test_a_new_order_of_delegates_keeps_how_they_fared(ranking: DelegateRanking) -> None:
+    ranked = started(ranking)
+    ranking.fail(ranked, wrong=True)
+    ranking.reorder([GPU, TPU, CPU])
+    assert ranking.usable().choice == GPU
+    ranking.reorder([TPU, CPU])
+    assert ranking.usable().choice == CPU
 
 
-def test_every_delegate_is_better_than_one_that_is_no_candidate_any_more(ladder: Ladder) -> None:
-    rung = started(ladder)
-    ladder.reorder([GPU, CPU])
-    step = ladder.better_than(rung)
+def test_every_delegate_is_better_than_one_that_is_no_candidate_any_more(
+    ranking: DelegateRanking,
+) -> None:
+    ranked = started(ranking)
+    ranking.reorder([GPU, CPU])
+    step = ranking.better_than(ranked)
     assert step is not None
     assert (step[0].choice, step[1]) == (GPU, 0)
 
 
-def rested(ladder: Ladder) -> Rung:
+def rested(ranking: DelegateRanking) -> RankedDelegate:
     """The best one, which worked, failed twice and rests."""
-    rung = started(ladder)
-    rung.worked = True
+    ranked = started(ranking)
+    ranked.worked = True
     for _ in range(2):
-        ladder.fail(rung)
-    assert ladder.usable() is not rung
-    return rung
+        ranking.fail(ranked)
+    assert ranking.usable() is not ranked
+    return ranked
 
 
-def test_a_delegate_whose_losses_were_a_frames_fault_runs_again_at_once(ladder: Ladder) -> None:
-    rung = rested(ladder)
-    ladder.clear(rung, certain=True)
-    assert ladder.usable() is rung
-    assert not rung.doubted
-    assert ladder.better_than(ladder.last) == (rung, 0)
-    ladder.fail(rung)
-    assert ladder.usable() is rung, "its failures count anew"
-    ladder.fail(rung)
-    assert ladder.better_than(started(ladder)) == (rung, REST), "and so does its rest"
+def test_a_delegate_whose_losses_were_a_frames_fault_runs_again_at_once(
+    ranking: DelegateRanking,
+) -> None:
+    ranked = rested(ranking)
+    ranking.clear(ranked, certain=True)
+    assert ranking.usable() is ranked
+    assert not ranked.needs_proof
+    assert ranking.better_than(ranking.last) == (ranked, 0)
+    ranking.fail(ranked)
+    assert ranking.usable() is ranked, "its failures count anew"
+    ranking.fail(ranked)
+    assert ranking.better_than(started(ranking)) == (ranked, REST), "and so does its rest"
 
 
 def test_a_delegate_that_segments_other_frames_is_cleared_a_few_times_only(
-    ladder: Ladder,
+    ranking: DelegateRanking,
 ) -> None:
     for _ in range(MAX_CLEARED):
-        rung = rested(ladder)
-        ladder.clear(rung, certain=False)
-        assert ladder.usable() is rung
-    rung = rested(ladder)
-    ladder.clear(rung, certain=False)
-    assert ladder.usable() is not rung
-    ladder.clear(rung, certain=True)
-    assert ladder.usable() is rung
+        ranked = rested(ranking)
+        ranking.clear(ranked, certain=False)
+        assert ranking.usable() is ranked
+    ranked = rested(ranking)
+    ranking.clear(ranked, certain=False)
+    assert ranking.usable() is not ranked
+    ranking.clear(ranked, certain=True)
+    assert ranking.usable() is ranked
 
 
-def test_a_delegate_that_segmented_nothing_since_it_was_cleared_rests(ladder: Ladder) -> None:
-    rung = rested(ladder)
-    ladder.clear(rung, certain=False)
+def test_a_delegate_that_segmented_nothing_since_it_was_cleared_rests(
+    ranking: DelegateRanking,
+) -> None:
+    ranked = rested(ranking)
+    ranking.clear(ranked, certain=False)
     for _ in range(2):
-        ladder.fail(started(ladder))
-    ladder.clear(rung, certain=False)
-    assert ladder.usable() is not rung
+        ranking.fail(started(ranking))
+    ranking.clear(ranked, certain=False)
+    assert ranking.usable() is not ranked
 
 
 @pytest.mark.parametrize("certain", [True, False])
-def test_wrong_masks_are_never_a_frames_fault(ladder: Ladder, certain: bool) -> None:
-    rung = started(ladder)
-    rung.worked = True
-    ladder.fail(rung, wrong=True)
-    ladder.clear(rung, certain=certain)
-    assert ladder.usable() is not rung
+def test_wrong_masks_are_never_a_frames_fault(ranking: DelegateRanking, certain: bool) -> None:
+    ranked = started(ranking)
+    ranked.worked = True
+    ranking.fail(ranked, wrong=True)
+    ranking.clear(ranked, certain=certain)
+    assert ranking.usable() is not ranked
+
+
+def test_a_start_that_fails_long_after_a_long_run_is_a_failure_as_any_other(
+    ranking: DelegateRanking, clock: Clock
+) -> None:
+    """The run before made good for what was before it, once."""
+    ranked = started(ranking)
+    clock.now += 10 * PROVEN_SECONDS
+    ranking.fail(ranked)
+    assert ranking.usable() is ranked
+    ranking.fail(ranked)
+    assert ranking.usable() is not ranked
+    assert ranked.needs_proof
+
+
+def test_service_is_degraded_while_a_better_delegate_failed_and_not_before(
+    ranking: DelegateRanking,
+) -> None:
+    top = started(ranking)
+    assert not ranking.is_degraded(top)
+    ranking.fail(top, wrong=True)
+    below = started(ranking)
+    assert ranking.is_degraded(below)
+    ranking.try_again(top)
+    assert ranking.is_degraded(below), "it is only being started"
+    ranking.start(top)
+    assert not ranking.is_degraded(top)
+
+
+def test_a_better_delegate_that_is_about_to_be_tried_for_the_first_time_degrades_nothing(
+    ranking: DelegateRanking,
+) -> None:
+    assert not ranking.is_degraded(ranking.last)

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from edgesegd.core.result import FrameResult, Stage
-from edgesegd.supervision.prefetch import HAND_OVER_SECONDS, Pace
+from edgesegd.supervision.prefetch import HAND_OVER_SECONDS, PrefetchTimer
 
 DECODE, INVOKE = 3.0, 20.0
 
@@ -17,9 +17,9 @@ def result(decode: float = DECODE, invoke: float = INVOKE) -> FrameResult:
     return FrameResult(1, 1, (1, 1), seconds=seconds)
 
 
-def known() -> Pace:
+def known() -> PrefetchTimer:
     """Of an engine that did one frame and is free since 100."""
-    pace = Pace(foresee=True)
+    pace = PrefetchTimer(foresee=True)
     pace.given(70.0)
     pace.learn(result())
     pace.answered(100.0, more=False)
@@ -27,7 +27,7 @@ def known() -> Pace:
 
 
 def test_before_the_first_answer_no_frame_is_prefetched() -> None:
-    pace = Pace(foresee=True)
+    pace = PrefetchTimer(foresee=True)
     assert pace.next_at == math.inf
     pace.given(1.0)
     assert pace.next_at == math.inf
@@ -73,7 +73,7 @@ def test_frames_that_fail_do_not_move_the_time_to_prefetch() -> None:
 
 
 def test_for_the_cpu_no_frame_is_prefetched() -> None:
-    pace = Pace(foresee=False)
+    pace = PrefetchTimer(foresee=False)
     pace.given(0.0)
     pace.learn(result())
     pace.answered(23.0, more=False)
@@ -84,7 +84,7 @@ def test_for_the_cpu_no_frame_is_prefetched() -> None:
 def test_an_engine_that_does_one_frame_after_another_is_given_the_next_right_before_its_end() -> (
     None
 ):
-    pace = Pace(foresee=True, in_turn=True)
+    pace = PrefetchTimer(foresee=True, in_turn=True)
     pace.given(70.0)
     pace.learn(result())
     pace.answered(100.0, more=False)

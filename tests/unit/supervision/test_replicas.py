@@ -19,7 +19,7 @@ from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane, Overflow
 from edgesegd.scheduling.scheduler import Scheduler
 from edgesegd.supervision import replicas as module
-from edgesegd.supervision.engine_process import EngineLink, EngineLost
+from edgesegd.supervision.engine_process import EngineLost, EngineProcess
 from edgesegd.supervision.replicas import Replicas
 
 ONE_SECONDS = 0.010
@@ -42,7 +42,7 @@ class Side(Replicas):
     seconds = ONE_SECONDS
     lost: asyncio.Event | None = None
 
-    async def _serve(self, link: EngineLink, note: object, until: asyncio.Event) -> None:
+    async def _serve(self, link: EngineProcess, note: object, until: asyncio.Event) -> None:
         del link, note
         while not until.is_set():
             if self.lost is not None and self.lost.is_set():
@@ -87,7 +87,7 @@ class Board:
         )
         self.side.seconds = replicas_seconds
 
-    def engine_ready(self, link: EngineLink, *, degraded: bool) -> None:
+    def engine_ready(self, link: EngineProcess, *, degraded: bool) -> None:
         del link
         assert not degraded
         self.events.append("ready")

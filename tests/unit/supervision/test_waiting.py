@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgesegd.ipc.awake import done_within
-from edgesegd.supervision.answer_timeout import FACTOR, FLOOR_SECONDS, AnswerBound
+from edgesegd.supervision.answer_timeout import FACTOR, FLOOR_SECONDS, AnswerTimeout
 from edgesegd.supervision.backoff import Backoff
 
 
@@ -41,27 +41,27 @@ def test_delays_of_restarts_never_shrink_nor_exceed_the_longest(
 
 
 def test_a_fixed_bound_of_answers_stays() -> None:
-    bound = AnswerBound(fixed=1.5, usual=9)
+    bound = AnswerTimeout(fixed=1.5, usual=9)
     bound.observe(100)
     assert bound.seconds == 1.5
 
 
 def test_the_bound_of_answers_is_the_floor_before_the_first_frame_and_for_fast_engines() -> None:
-    bound = AnswerBound(fixed=0, usual=0.01)
+    bound = AnswerTimeout(fixed=0, usual=0.01)
     assert bound.seconds == FLOOR_SECONDS
     bound.observe(0.01)
     assert bound.seconds == FLOOR_SECONDS
 
 
 def test_the_bound_of_answers_of_a_slow_engine_is_a_multiple_of_its_usual_time() -> None:
-    bound = AnswerBound(fixed=0, usual=3)
+    bound = AnswerTimeout(fixed=0, usual=3)
     for _ in range(5):
         bound.observe(3)
     assert bound.seconds == pytest.approx(FACTOR * 3)
 
 
 def test_one_slow_frame_moves_the_bound_of_answers_little_and_many_move_it() -> None:
-    bound = AnswerBound(fixed=0, usual=2)
+    bound = AnswerTimeout(fixed=0, usual=2)
     for _ in range(10):
         bound.observe(2)
     bound.observe(4)
@@ -77,7 +77,7 @@ def test_one_slow_frame_moves_the_bound_of_answers_little_and_many_move_it() -> 
 @pytest.mark.parametrize("usual", [2.5, 17.2487])
 def test_the_bound_of_an_engine_begins_with_what_its_warm_invoke_took(usual: float) -> None:
     """A slow board is slow, and not broken."""
-    assert AnswerBound(fixed=0, usual=usual).seconds == pytest.approx(FACTOR * usual)
+    assert AnswerTimeout(fixed=0, usual=usual).seconds == pytest.approx(FACTOR * usual)
 
 
 async def test_what_is_done_in_time_is_told_and_what_is_not_is_cancelled() -> None:

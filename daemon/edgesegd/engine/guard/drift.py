@@ -20,7 +20,7 @@ from edgesegd.imaging.preprocess import Pixels, Preprocessor
 from edgesegd.ipc.trial_messages import LARGEST_DEVIATION
 from edgesegd.models.spec import ModelSpec
 
-LEAST_AGREEMENT = 0.95
+MIN_AGREEMENT = 0.95
 """Share of a frame's pixels; less than a probe asks, for quantized kernels that are right agree on
 97 to 99 % of a crowded picture. Half of what one wrong pixel in ten costs."""
 CONFIRMED, NEWEST = 2, 3
@@ -115,8 +115,8 @@ class DriftCheck:
         """What is wrong; empty where nothing is."""
         masks, right = Masks.of(self._model, output), Masks.of(self._reference, expected)
         share = agreement(masks, right)
-        if share < LEAST_AGREEMENT:
-            return f"agrees with the CPU on {share:.1%} of pixels, {LEAST_AGREEMENT:.0%} needed"
+        if share < MIN_AGREEMENT:
+            return f"agrees with the CPU on {share:.1%} of pixels, {MIN_AGREEMENT:.0%} needed"
         deviation = compare_values(masks, right)["deviation"]
         if deviation is not None and deviation > LARGEST_DEVIATION:
             return f"values are off by {deviation:.2f} standard deviations"

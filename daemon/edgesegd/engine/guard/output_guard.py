@@ -1,4 +1,4 @@
-"""Doubt in what a delegate gives: the CPU is trusted, everything else is looked at."""
+"""OutputGuard in what a delegate gives: the CPU is trusted, everything else is looked at."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edgesegd.imaging.preprocess import Pixels
 from edgesegd.models.spec import ModelSpec
 
 
-class Doubt(Protocol):
+class OutputGuard(Protocol):
     """Asked about every frame; both raise EngineUnfit."""
 
     def look(self, pixels: Pixels, output: OutputTensor) -> None:
@@ -21,7 +21,7 @@ class Doubt(Protocol):
         """The frame's result is about to be delivered."""
 
 
-class NoDoubt:
+class TrustedOutput:
     """For the CPU, which all others are compared with."""
 
     def look(self, pixels: Pixels, output: OutputTensor) -> None:
@@ -31,7 +31,7 @@ class NoDoubt:
         """It is right."""
 
 
-class DelegateDoubt:
+class CheckedOutput:
     """Looks at the values of every frame; `drift`, where there is one, at some more closely."""
 
     def __init__(self, model: ModelSpec, drift: DriftCheck | None) -> None:

@@ -16,7 +16,7 @@ class Overheard:
 
 
 @contextmanager
-def overhear_stderr() -> Iterator[Overheard]:
+def capture_stderr() -> Iterator[Overheard]:
     """Collects what this process writes to file descriptor 2, C libraries included.
 
     It is written to the real one at the end. Where the process crashes meanwhile it is lost.

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from edgesegd.core.errors import DelegateFailed, DelegateMissing, InvokeFailed
-from edgesegd.engine.runtimes.captured_stderr import overhear_stderr
+from edgesegd.engine.runtimes.captured_stderr import capture_stderr
 from edgesegd.engine.runtimes.runtime import Runtime
 from edgesegd.imaging.labels import OutputTensor
 from edgesegd.imaging.preprocess import InputTensor
@@ -93,7 +93,7 @@ def load_on_gpu(runtime: Runtime, model: ModelSpec) -> GpuModel:
     )
     content = content_to_run(model)
     failure: Exception | None = None
-    with overhear_stderr() as heard:
+    with capture_stderr() as heard:
         try:
             compiled = compiled_model.CompiledModel.from_buffer(content, options=options)
         except (RuntimeError, ValueError) as error:

@@ -1,0 +1,50 @@
+"""Devices that one process at a time can have."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from edgesegd.core.errors import EngineStartFailed
+from edgesegd.delegates.spec import DelegateSpec
+from edgesegd.supervision.engine_process import EngineProcess
+
+
+class DeviceLeases:
+    """At most one engine on each accelerator, from its start until its process has ended.
+
+    A driver that is asked for a device that another process still has fails, or waits in the
+    kernel. Whether a delegate's device can be shared is not known of most, so none is: engines on
+    the CPU need no lease. Two of one kind are different devices where their names say so.
+    """
+
+    def __init__(self) -> None:
+        self._leases: dict[str, asyncio.Lock] = {}
+
+    async def start(
+        self,
+        delegate: DelegateSpec,
+        seconds: float,
+        start_engine: Callable[[], Awaitable[EngineProcess]],
+    ) -> EngineProcess:
+        """A new engine that has its device, for which it waits at most `seconds`.
+
+        Raises EngineStartFailed where another engine keeps it, else what `start_engine` raises.
+        """
+        if delegate.is_cpu:
+            return await start_engine()
+        lease = self._leases.setdefault(delegate.name, asyncio.Lock())
+        try:
+            async with asyncio.timeout(seconds):
+                await lease.acquire()
+        except TimeoutError:
+            raise EngineStartFailed(
+                f"another engine still has the device of {delegate.name}, after {seconds:g} s"
+            ) from None
+        try:
+            engine = await start_engine()
+        except BaseException:
+            lease.release()
+            raise
+        engine.lost.add_done_callback(lambda _: lease.release())
+        return engine

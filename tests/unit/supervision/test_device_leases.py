@@ -1,0 +1,65 @@
+"""One engine at a time on each accelerator."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+import pytest
+
+from edgesegd.core.errors import DelegateFailed, EngineStartFailed
+from edgesegd.delegates.spec import DelegateSpec
+from edgesegd.supervision.device_leases import DeviceLeases
+from edgesegd.supervision.engine_process import EngineProcess
+
+STICK = DelegateSpec("edgetpu:usb:0", ("libedgetpu.so.1",))
+OTHER = DelegateSpec("edgetpu:usb:1", ("libedgetpu.so.1",))
+
+
+class Engine:
+    """What a lease needs of an engine: its end."""
+
+    def __init__(self) -> None:
+        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+
+def starting(engine: Engine) -> Callable[[], Awaitable[EngineProcess]]:
+    async def start() -> EngineProcess:
+        return cast(EngineProcess, engine)
+
+    return start
+
+
+async def failing() -> EngineProcess:
+    raise DelegateFailed("no such device")
+
+
+async def test_a_second_engine_on_a_device_waits_until_the_first_has_ended() -> None:
+    leases, first, second = DeviceLeases(), Engine(), Engine()
+    assert (await leases.start(STICK, 1.0, starting(first))).lost is first.lost
+    waiting = asyncio.create_task(leases.start(STICK, 10.0, starting(second)))
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    first.lost.set_result(None)
+    assert (await waiting).lost is second.lost
+
+
+async def test_a_device_that_another_engine_keeps_is_an_error_that_names_it() -> None:
+    leases = DeviceLeases()
+    await leases.start(STICK, 1.0, starting(Engine()))
+    with pytest.raises(EngineStartFailed, match=r"device of edgetpu:usb:0, after 0.01 s"):
+        await leases.start(STICK, 0.01, starting(Engine()))
+
+
+async def test_other_devices_and_the_cpu_wait_for_nobody() -> None:
+    leases = DeviceLeases()
+    for delegate in (STICK, OTHER, DelegateSpec(), DelegateSpec()):
+        await leases.start(delegate, 0.01, starting(Engine()))
+
+
+async def test_an_engine_that_did_not_start_keeps_no_device() -> None:
+    leases = DeviceLeases()
+    with pytest.raises(DelegateFailed):
+        await leases.start(STICK, 0.01, failing)
+    await leases.start(STICK, 0.01, starting(Engine()))

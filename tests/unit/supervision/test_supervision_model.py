@@ -1,0 +1,330 @@
+"""Supervision under random events, in virtual time, with engines that do as they are told.
+
+Only the processes are stood in for, for real ones take a second each; how engines start, fail,
+follow each other and are given frames is the daemon's own code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Callable
+from typing import Any, cast
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from edgesegd.core.errors import EdgesegError, EngineFailed, EngineStartFailed, NoEngine
+from edgesegd.core.frame import FrameFormat, FrameSpec
+from edgesegd.core.options import ResultOptions
+from edgesegd.core.result import FrameResult
+from edgesegd.delegates.selection import Selection
+from edgesegd.delegates.spec import Choice, DelegateSpec
+from edgesegd.ipc.messages import EngineReady
+from edgesegd.scheduling.answer import Answer
+from edgesegd.scheduling.job import Job
+from edgesegd.scheduling.lane import Lane, Overflow
+from edgesegd.scheduling.scheduler import Scheduler
+from edgesegd.supervision.delegate_ranking import DelegateRanking
+from edgesegd.supervision.device_leases import DeviceLeases
+from edgesegd.supervision.engine_pool import EnginePool, GiveUp
+from edgesegd.supervision.engine_process import EngineLost, EngineProcess, OnOutcome
+from edgesegd.supervision.failover import Failover
+from edgesegd.supervision.supervisor import Supervisor
+
+BEST: Choice = (DelegateSpec("stick:0", ("libstick.so",)), 1)
+OTHER: Choice = (DelegateSpec("stick:1", ("libstick.so",)), 1)
+CPU: Choice = (DelegateSpec(), 1)
+COOL_DOWN = 10.0
+END_SECONDS = 1.0
+"""What a process takes to end."""
+LONG = 3600.0
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock jumps to whatever is due next."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        super().__init__(_Jumping(self))
+
+    def time(self) -> float:
+        return self.now
+
+
+class _Jumping(selectors.SelectSelector):
+    def __init__(self, loop: VirtualLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        if timeout:
+            self._loop.now += timeout
+        return super().select(0)
+
+
+class Engine:
+    """Stands in for an EngineProcess; `end` is what happens to its process."""
+
+    slots = 2
+
+    def __init__(self, board: Board, choice: Choice) -> None:
+        self.choice = choice
+        self.ready = EngineReady("fake", choice[0].name, 0, 0, choice[1], 0.01)
+        self.frames: list[OnOutcome] = []
+        self.lost: asyncio.Task[None] = asyncio.create_task(self._live())
+        self._ended = asyncio.Event()
+        self._board = board
+        self._loss = EngineLost("crash", "as it was told")
+        self.dead = False
+
+    async def _live(self) -> None:
+        await self._ended.wait()
+        await asyncio.sleep(END_SECONDS)
+        self._board.alive.remove(self)
+
+    def segment(self, job: Job, *, answer_seconds: float, on_outcome: OnOutcome) -> None:
+        del answer_seconds
+        if self.dead:
+            raise self._loss
+        assert len(self.frames) < self.slots
+        assert not job.answer.done
+        self.frames.append(on_outcome)
+
+    def answer(self, outcome: FrameResult | Exception) -> None:
+        self.frames.pop(0)(outcome)
+
+    def kill(self) -> None:
+        self._die()
+
+    async def close(self) -> None:
+        self._die()
+        await self.lost
+
+    def crash(self, cause: str) -> None:
+        self._loss = EngineLost(cause, "as it was told")
+        self._die()
+        while self.frames:
+            self.answer(self._loss)
+
+    def _die(self) -> None:
+        self.dead = True
+        self._ended.set()
+
+
+class Board:
+    """A pool of such engines, what was told of it, and what became of frames."""
+
+    def __init__(self) -> None:
+        self.scheduler = Scheduler(clock=asyncio.get_running_loop().time)
+        self.lane = Lane(1000, Overflow.REJECT)
+        self.scheduler.open(self.lane)
+        self.alive: list[Engine] = []
+        self.refused: set[str] = set()
+        self.serving: dict[Watch, Engine | None] = {}
+        self.answers: dict[Job, int] = {}
+        self.without_engine: list[bool] = []
+        leases = DeviceLeases()
+
+        async def start(choice: Choice, seconds: float) -> EngineProcess:
+            async def begin() -> EngineProcess:
+                await asyncio.sleep(0.1)
+                if choice[0].name in self.refused:
+                    raise EngineStartFailed("as it was told")
+                self.alive.append(Engine(self, choice))
+                return cast(EngineProcess, self.alive[-1])
+
+            return await leases.start(choice[0], seconds, begin)
+
+        async def prove(choice: Choice) -> None:
+            if choice[0].name in self.refused:
+                raise EngineStartFailed("as it was told")
+
+        def supervise(choices: list[Choice], give_up: GiveUp) -> Supervisor:
+            watch = Watch(self)
+            failover = Failover(
+                ranking=DelegateRanking(
+                    choices, cool_down=COOL_DOWN, clock=asyncio.get_running_loop().time
+                ),
+                start_engine=start,
+                start_seconds=5.0,
+                prove=prove,
+                observer=watch,
+            )
+            return Supervisor(
+                failover=failover, scheduler=self.scheduler, answer_seconds=1.0, give_up=give_up
+            )
+
+        self.pool = EnginePool(
+            Selection((BEST, CPU)), supervise=supervise, scheduler=self.scheduler
+        )
+
+    def submit(self) -> None:
+        job = Job(FrameSpec(FrameFormat.JPEG), b"x", ResultOptions(), Answer())
+        self.answers[job] = 0
+        job.answer.on_done(lambda: self._answered(job))
+        self.scheduler.submit(self.lane, job)
+
+    def _answered(self, job: Job) -> None:
+        self.answers[job] += 1
+        if isinstance(job.answer.outcome, NoEngine):
+            self.without_engine.append(not any(self.usable()))
+
+    def usable(self) -> list[Engine]:
+        """Engines that serve and are well."""
+        return [engine for engine in self.serving.values() if engine and not engine.dead]
+
+
+class Watch:
+    """An EngineObserver."""
+
+    def __init__(self, board: Board) -> None:
+        self.degraded = False
+        self._board = board
+        board.serving[self] = None
+
+    def engine_ready(self, engine: EngineProcess, *, degraded: bool) -> None:
+        self._board.serving[self] = cast(Engine, engine)
+        self.degraded = degraded
+
+    def engine_degraded(self, degraded: bool) -> None:
+        assert degraded is not self.degraded, "told when it changes"
+        self.degraded = degraded
+
+    def engine_lost(self, cause: str) -> None:
+        del cause
+        self._board.serving[self] = None
+
+    def engine_closed(self) -> None:
+        del self._board.serving[self]
+
+
+class Supervision(RuleBasedStateMachine):
+    """Whatever happens, in whatever order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = VirtualLoop()
+        self.loop.run_until_complete(self._begin())
+
+    async def _begin(self) -> None:
+        self.board = Board()
+        await self.board.pool.start()
+        self.running = asyncio.create_task(self.board.pool.run())
+
+    def at_once(self, action: Callable[[], object]) -> None:
+        """Do something in the loop, and let everything happen that can happen now."""
+
+        async def act() -> None:
+            action()
+            for _ in range(30):
+                await asyncio.sleep(0)
+
+        self.loop.run_until_complete(act())
+
+    @rule(count=st.integers(1, 4))
+    def frames_come(self, count: int) -> None:
+        for _ in range(count):
+            self.at_once(self.board.submit)
+
+    @precondition(lambda self: any(engine.frames for engine in self.board.usable()))
+    @rule(data=st.data())
+    def a_frame_is_answered(self, data: st.DataObject) -> None:
+        engine = self._one(data, lambda each: bool(each.frames))
+        self.at_once(lambda: engine.answer(FrameResult(1, 1, (1, 1), delegate="fake")))
+
+    @precondition(lambda self: bool(self.board.usable()))
+    @rule(data=st.data(), cause=st.sampled_from(["crash", "hang", "drift"]))
+    def an_engine_is_lost(self, data: st.DataObject, cause: str) -> None:
+        engine = self._one(data, lambda _: True)
+        self.at_once(lambda: engine.crash(cause))
+
+    @rule(name=st.sampled_from([BEST[0].name, OTHER[0].name, "cpu"]))
+    def a_delegate_breaks(self, name: str) -> None:
+        self.board.refused.add(name)
+
+    @rule(name=st.sampled_from([BEST[0].name, OTHER[0].name, "cpu"]))
+    def a_delegate_is_mended(self, name: str) -> None:
+        self.board.refused.discard(name)
+
+    @rule(
+        selection=st.sampled_from(
+            [
+                Selection((BEST, CPU)),
+                Selection((CPU,)),
+                Selection((BEST, CPU), (OTHER,)),
+                Selection((OTHER, BEST, CPU)),
+                Selection((CPU,), (CPU, CPU)),
+            ]
+        )
+    )
+    def others_are_chosen(self, selection: Selection) -> None:
+        self.at_once(lambda: self.board.pool.select(selection))
+
+    @rule(seconds=st.sampled_from([0.05, 0.5, 3.0, 30.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.loop.run_until_complete(asyncio.sleep(seconds))
+
+    @invariant()
+    def supervision_goes_on(self) -> None:
+        assert not self.running.done()
+
+    @invariant()
+    def at_most_one_engine_is_on_a_device(self) -> None:
+        devices = [each.choice[0].name for each in self.board.alive if not each.choice[0].is_cpu]
+        assert len(devices) == len(set(devices))
+
+    @invariant()
+    def no_frame_is_answered_twice_and_none_fails_while_an_engine_serves(self) -> None:
+        assert set(self.board.answers.values()) <= {0, 1}
+        assert all(self.board.without_engine)
+        for job in self.board.answers:
+            outcome = job.answer.outcome
+            if isinstance(outcome, EdgesegError):
+                assert isinstance(outcome, NoEngine | EngineFailed)
+                assert not isinstance(outcome, EngineFailed) or len(job.losses) > 1
+
+    def teardown(self) -> None:
+        self.loop.run_until_complete(self._end())
+        self.loop.close()
+
+    async def _end(self) -> None:
+        """The best cannot be had for a while; then all are well for a long time."""
+        board = self.board
+        board.refused = {BEST[0].name}
+        board.pool.select(Selection((BEST, CPU)))
+        for _ in range(3):  # one may be ready, and about to take over
+            for engine in board.usable():
+                if engine.choice == BEST:
+                    engine.crash("crash")
+            await self._serve_for(40.0)
+        assert [engine.choice for engine in board.usable()] == [CPU]
+        assert [watch.degraded for watch in board.serving] == [True]
+        board.refused.clear()
+        board.submit()
+        await self._serve_for(LONG)
+        assert set(board.answers.values()) == {1}
+        assert [engine.choice for engine in board.usable()] == [BEST]
+        assert [watch.degraded for watch in board.serving] == [False]
+        assert [engine.choice for engine in board.alive] == [BEST], "and no other is kept"
+        self.running.cancel()
+        await asyncio.gather(self.running, return_exceptions=True)
+        await board.pool.close()
+        assert not board.alive
+
+    async def _serve_for(self, seconds: float) -> None:
+        """So long, with each frame answered within a second."""
+        for _ in range(int(seconds)):
+            await asyncio.sleep(1.0)
+            for engine in self.board.usable():
+                while engine.frames:
+                    engine.answer(FrameResult(1, 1, (1, 1), delegate="fake"))
+
+    def _one(self, data: st.DataObject, wanted: Callable[[Engine], bool]) -> Engine:
+        found = [engine for engine in self.board.usable() if wanted(engine)]
+        return data.draw(st.sampled_from(range(len(found))).map(found.__getitem__))
+
+
+Supervision.TestCase.settings = settings(max_examples=60, stateful_step_count=25)
+TestSupervision = Supervision.TestCase
