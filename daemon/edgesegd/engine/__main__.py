@@ -46,8 +46,8 @@ def main(socket_fd: int, descriptors_fd: int, arena_fd: int) -> None:
         except EdgesegError as error:
             reply(answers, error_message(error))
             return
-        way = FramePipeline(engine, arena, MappedRegions(front), orders, answers)
-        (serve_overlapped if setup.overlap else serve_in_turn)(way)
+        pipeline = FramePipeline(engine, arena, MappedRegions(front), orders, answers)
+        (serve_overlapped if setup.overlap else serve_in_turn)(pipeline)
 
 
 def load_engine(setup: EngineSetup) -> Engine:

@@ -95,7 +95,7 @@ class Engine:
         self._reader = mask_reader(model)
         self._encoder = Encoder(model)
         self._watchdog: AbstractContextManager[None] = nullcontext()
-        self._doubt = self._make_doubt(reference, check_every)
+        self._guard = self._make_guard(reference, check_every)
 
     def describe(self) -> EngineReady:
         """What was loaded."""
@@ -182,14 +182,14 @@ class Engine:
         clock.end(Stage.LABELS)
         result = self._encoder.encode_mask(mask, job.options, prepared.frame_size)
         clock.end(Stage.ENCODE)
-        self._doubt.settle()
+        self._guard.raise_if_rejected()
         return dataclasses.replace(result, seconds=clock.seconds)
 
     def _read_mask(self, job: FrameJob, prepared: Prepared, output: OutputTensor) -> Mask:
-        self._doubt.look(prepared.pixels, output)
+        self._guard.inspect(prepared.pixels, output)
         return read_mask(self._model, self._reader, output, prepared.placed, job.options)
 
-    def _make_doubt(self, reference: ModelSpec | None, check_every: int) -> OutputGuard:
+    def _make_guard(self, reference: ModelSpec | None, check_every: int) -> OutputGuard:
         if self._delegate.is_cpu:
             return TrustedOutput()
         if reference is None or check_every == 0:

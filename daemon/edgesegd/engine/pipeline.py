@@ -24,8 +24,8 @@ from edgesegd.ipc.messages import (
 FRONT_GONE = (BrokenPipeError, ConnectionResetError)
 """What reading its orders or answering raises when it hung up; then this process is to end."""
 
-Done = TypeVar("Done", Prepared, Invoked)
-Step = tuple[FrameJob, Done | Message]
+Staged = TypeVar("Staged", Prepared, Invoked)
+StageOutput = tuple[FrameJob, Staged | Message]
 """A frame with what is done of it, or with what it is to be answered."""
 
 
@@ -61,14 +61,14 @@ class FramePipeline:
             else:
                 yield order
 
-    def prepare(self, job: FrameJob) -> Step[Prepared]:
+    def prepare(self, job: FrameJob) -> StageOutput[Prepared]:
         """Decode and resize."""
         try:
             return job, self._engine.prepare(job, self._bytes_of(job))
         except Exception as error:  # noqa: BLE001 # one frame's fault must not cost the engine
             return job, fault_message(error)
 
-    def invoke(self, step: Step[Prepared]) -> Step[Invoked]:
+    def invoke(self, step: StageOutput[Prepared]) -> StageOutput[Invoked]:
         """Run the model."""
         job, frame = step
         if not isinstance(frame, Prepared):
@@ -83,7 +83,7 @@ class FramePipeline:
         except Exception as error:  # noqa: BLE001 # as above
             return job, fault_message(error)
 
-    def answer(self, step: Step[Invoked]) -> None:
+    def answer(self, step: StageOutput[Invoked]) -> None:
         """Make the mask and tell the front."""
         job, frame = step
         if isinstance(frame, Invoked):

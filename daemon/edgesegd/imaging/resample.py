@@ -16,24 +16,24 @@ from edgesegd.imaging.geometry import Box, Fit, Size
 class SampleGrid:
     """The pixels asked for in one direction, among `count` of the model's output.
 
-    `edges` says where the centre of each lies, counted in output pixels from the first one's edge;
+    `positions` says where the centre of each lies, in output pixels from the first one's edge;
     `seen` where the model saw the frame there. `own` is whether they are the output's own pixels.
     """
 
     count: int
-    edges: Positions
+    positions: Positions
     seen: npt.NDArray[np.bool_]
     own: bool
 
     @property
     def centres(self) -> Positions:
         """The same, counted from the centre of the first output pixel."""
-        return self.edges - 0.5
+        return self.positions - 0.5
 
     @property
     def nearest(self) -> Indices:
         """The output pixel that holds each one's centre."""
-        return np.floor(self.edges).astype(np.intp).clip(0, self.count - 1)
+        return np.floor(self.positions).astype(np.intp).clip(0, self.count - 1)
 
 
 def find_places(placed: Fit, output: Size, options: ResultOptions) -> tuple[SampleGrid, SampleGrid]:
@@ -51,10 +51,10 @@ def find_places(placed: Fit, output: Size, options: ResultOptions) -> tuple[Samp
 def _own_pixels(placed: Fit, output: Size, direction: int) -> SampleGrid:
     """The model's own pixels, of which those in the padding see nothing."""
     count = output[direction]
-    edges = np.arange(count) + 0.5
+    positions = np.arange(count) + 0.5
     start, length = _span(placed.target, direction)
-    in_target = (edges * placed.input[direction] / count - start) / length
-    return SampleGrid(count, edges, (in_target >= 0) & (in_target < 1), own=True)
+    in_target = (positions * placed.input[direction] / count - start) / length
+    return SampleGrid(count, positions, (in_target >= 0) & (in_target < 1), own=True)
 
 
 def _through_frame(placed: Fit, output: Size, wanted: Size, direction: int) -> SampleGrid:
@@ -65,8 +65,8 @@ def _through_frame(placed: Fit, output: Size, wanted: Size, direction: int) -> S
     in_source = (in_frame - start) / length
     start, length = _span(placed.target, direction)
     in_input = start + in_source * length
-    edges = in_input * count / placed.input[direction]
-    return SampleGrid(count, edges, (in_source >= 0) & (in_source < 1), own=False)
+    positions = in_input * count / placed.input[direction]
+    return SampleGrid(count, positions, (in_source >= 0) & (in_source < 1), own=False)
 
 
 def _span(box: Box, direction: int) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""OutputGuard in what a delegate gives: the CPU is trusted, everything else is looked at."""
+"""What a delegate gives is looked at, and the CPU is trusted."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from edgesegd.models.spec import ModelSpec
 class OutputGuard(Protocol):
     """Asked about every frame; both raise EngineUnfit."""
 
-    def look(self, pixels: Pixels, output: OutputTensor) -> None:
+    def inspect(self, pixels: Pixels, output: OutputTensor) -> None:
         """The model gave `output` for `pixels`."""
 
-    def settle(self) -> None:
+    def raise_if_rejected(self) -> None:
         """The frame's result is about to be delivered."""
 
 
 class TrustedOutput:
     """For the CPU, which all others are compared with."""
 
-    def look(self, pixels: Pixels, output: OutputTensor) -> None:
+    def inspect(self, pixels: Pixels, output: OutputTensor) -> None:
         """It is right."""
 
-    def settle(self) -> None:
+    def raise_if_rejected(self) -> None:
         """It is right."""
 
 
@@ -38,13 +38,13 @@ class CheckedOutput:
         self._model = model
         self._drift = drift
 
-    def look(self, pixels: Pixels, output: OutputTensor) -> None:
+    def inspect(self, pixels: Pixels, output: OutputTensor) -> None:
         """Raises OutputNotFinite or OutputConstant."""
         check_output(self._model, output)
         if self._drift is not None:
             self._drift.look(pixels, output)
 
-    def settle(self) -> None:
+    def raise_if_rejected(self) -> None:
         """Raises EngineUnfit where frames were found to be wrong by now, or cannot be checked."""
         if self._drift is not None:
             self._drift.raise_if_found()
