@@ -60,7 +60,7 @@ def wait_for_the_front(pipeline: FramePipeline) -> None:
 
 
 def start(part: Callable[[], None]) -> Thread:
-    """A thread for a part of the pipeline; if it fails the engine ends: half of one answers nobody."""
+    """A thread for a part of the pipeline. If it fails the engine ends: half of it is of no use."""
 
     def run() -> None:
         try:
