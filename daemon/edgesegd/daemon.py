@@ -8,8 +8,7 @@ import faulthandler
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc.aio
@@ -18,10 +17,11 @@ from prometheus_client import CollectorRegistry
 
 from edgesegd.api.admission import Admission
 from edgesegd.api.first_message import FirstMessages
-from edgesegd.api.listening import UNIX, is_loopback, listen, split_address
+from edgesegd.api.listening import is_loopback, listen, split_address
 from edgesegd.api.mapped_regions import Regions
 from edgesegd.api.memory_guard import MemoryGuard
-from edgesegd.api.regions import SUFFIX, RegionServer
+from edgesegd.api.regions import RegionServer, start_region_servers
+from edgesegd.api.server_options import server_options
 from edgesegd.api.v1.info import server_info
 from edgesegd.api.v1.names import SERVICE_NAME
 from edgesegd.api.v1.request_reader import RequestReader
@@ -33,17 +33,12 @@ from edgesegd.board.memory import (
     default_frame_bytes,
     default_frame_pixels,
     default_held_bytes,
-    free_memory,
-    private_memory,
 )
-from edgesegd.board.threads import count_cores
 from edgesegd.config import Config
 from edgesegd.core.errors import EngineStartFailed, InternalFault
 from edgesegd.core.frame import FrameLimits
 from edgesegd.delegates.selection import Selection
-from edgesegd.delegates.spec import Choice, DelegateSpec
-from edgesegd.ipc.messages import EngineSetup
-from edgesegd.ipc.region import why_not_available
+from edgesegd.delegates.spec import DelegateSpec
 from edgesegd.ipc.trial_messages import SOFTWARE_ADAPTER
 from edgesegd.models.catalogue.store import resolve_model
 from edgesegd.models.pair import find_pair
@@ -59,58 +54,18 @@ from edgesegd.probe.upkeep import ChoiceUpkeep
 from edgesegd.scheduling.fair_limit import FairLimit
 from edgesegd.scheduling.scheduler import Scheduler
 from edgesegd.serving.data_plane import DataPlane
-from edgesegd.supervision.delegate_ranking import DelegateRanking
+from edgesegd.serving.served_model import EngineSettings, ServedModel
 from edgesegd.supervision.device_leases import DeviceLeases
-from edgesegd.supervision.engine_pool import EnginePool, GiveUp
-from edgesegd.supervision.engine_process import EngineProcess
-from edgesegd.supervision.failover import Failover
-from edgesegd.supervision.replicas import Replicas, plan_replicas
-from edgesegd.supervision.supervisor import Supervisor
 from edgesegd.version import __version__
 
 log = logging.getLogger(__name__)
 
-ENGINE_SLOTS = 2
-"""Frames that an engine may hold: one is invoked while the next is decoded."""
-UNREAD_BYTES = 256 << 10
-"""Of a stream: more than a JPEG of most cameras."""
-MIN_STREAMS = 100
-"""Of a connection, as RFC 9113 recommends."""
 UNCOUNTED_BYTES = 32 << 20
 """By which the front may grow beside what it counts: messages that are not all here, connections,
 and what frames and results leave in the memory that it shares with engines."""
-HANDSHAKE_MS = 10_000
-"""From a connection's beginning to its first sign of HTTP/2."""
 EXIT_FAILED = 1
-SERVING_FACTOR = 3.0
-"""How long frames are served after an invoke of a probe, in terms of that: it takes a quarter."""
 LAST_WORDS_SECONDS = 0.5
 """For the statuses of calls that have ended to be sent."""
-
-
-def server_options(config: Config, limits: FrameLimits) -> list[tuple[str, int]]:
-    """How gRPC serves: a frame over the limit is refused by itself, not with its whole stream."""
-    return [
-        # Of a connection; others wait at the client's, and cost nothing here.
-        ("grpc.max_concurrent_streams", max(MIN_STREAMS, config.max_calls // 4)),
-        ("grpc.max_allowed_incoming_connections", config.max_connections),
-        ("grpc.max_connection_idle_ms", round(config.idle_seconds * 1000)),
-        ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
-        # Otherwise a compressed message is none of the contract, as we tell its sender. gRPC would
-        # refuse it too, as fast as it can be asked, with what it may have inflated by then.
-        ("grpc.per_message_decompression", int(config.compression == "accept")),
-        ("grpc.max_receive_message_length", 2 * limits.size),
-        ("grpc.max_send_message_length", -1),
-        # What a client may send before it is read, of each stream. gRPC would estimate it, and on a
-        # busy board was seen to come to 100 MB.
-        ("grpc.http2.bdp_probe", 0),
-        ("grpc.http2.lookahead_bytes", UNREAD_BYTES),
-        ("grpc.so_reuseport", 0),  # a second daemon on the port must fail, not share it
-        ("grpc.keepalive_time_ms", 30_000),
-        ("grpc.keepalive_timeout_ms", 10_000),
-        ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-        ("grpc.keepalive_permit_without_calls", 1),
-    ]
 
 
 class Daemon:
@@ -133,8 +88,6 @@ class Daemon:
         )
         self._lending: list[RegionServer] = []
         self._reserve = DescriptorReserve()
-        self._leases = DeviceLeases()
-        self._many = config.optimize == "throughput"
         self._scheduler = Scheduler()
         self._metrics = Metrics(CollectorRegistry(), self._model)
         self._health = Health(SERVICE_NAME, self._model.name)
@@ -178,7 +131,7 @@ class Daemon:
             threads=config.threads,
             also=config.candidates,
             folder=Path(config.data_dir),
-            turn=self._turn,
+            turn=lambda: self._served.moment_without_frames(),  # noqa: PLW0108 # made below
             frames=lambda: self._scheduler.frames,
         )
         if self._pair.ignored:
@@ -187,22 +140,31 @@ class Daemon:
         self._upkeep = ChoiceUpkeep(
             self._chooser,
             remembered,
-            select=lambda selection: self._fleet.select(self._optimized(selection)),
+            select=lambda selection: self._served.select(selection),  # noqa: PLW0108 # as above
             unused=self._scheduler.unused,
         )
-        self._replicas = Replicas(
+        self._served = ServedModel(
+            self._pair,
+            remembered.selection if remembered else self._given(),
             scheduler=self._scheduler,
-            afford=self._afford_replicas,
-            start_engine=self._start_replica,
+            limits=self._limits,
+            settings=EngineSettings(
+                runtime=config.runtime,
+                threads=config.threads,
+                decode_seconds=config.decode_seconds,
+                check_every=config.check_every,
+                start_seconds=config.engine_start_seconds,
+                answer_seconds=config.engine_answer_seconds,
+                cool_down=config.delegate_rest_seconds,
+                optimize=config.optimize,
+                replica_bytes=config.replica_bytes,
+            ),
+            leases=DeviceLeases(),
+            reserve=self._reserve,
             observe=self._engine.watch,
-            clear=self._clear,
-            answer_seconds=config.engine_answer_seconds,
-        )
-        self._fleet = EnginePool(
-            self._optimized(remembered.selection if remembered else self._given()),
-            supervise=self._supervise,
-            scheduler=self._scheduler,
-            replicas=self._replicas if config.optimize == "auto" else None,
+            engine_pid=lambda: self._engine.pid,
+            prove=self._chooser.prove,
+            on_invoke=self._upkeep.observe,
         )
         self._metrics.watch(
             queue_depth=lambda: self._scheduler.depth,
@@ -220,14 +182,21 @@ class Daemon:
         metrics_server = self._serve_metrics()
         server = grpc.aio.server(
             interceptors=[self._admission],
-            options=server_options(self._config, self._limits),
+            options=server_options(
+                max_calls=self._config.max_calls,
+                max_connections=self._config.max_connections,
+                idle_seconds=self._config.idle_seconds,
+                decompress=self._config.compression == "accept",
+                max_frame_bytes=self._limits.size,
+            ),
         )
         try:
             addresses = self._add_services(server)
             if not await self._start_engine():
                 return 0
             await server.start()
-            self._lend_memory(addresses)
+            if self._config.shared_memory_bytes:
+                self._lending = start_region_servers(addresses, self._regions)
             serving = asyncio.create_task(self._serve())
             self._say_ready(addresses, metrics_server)
             return await self._main_loop(server, serving)
@@ -235,14 +204,14 @@ class Daemon:
             await server.stop(None)
             for lending in self._lending:
                 await lending.close()
-            await self._fleet.close()
+            await self._served.close()
             self._reserve.close()
             if metrics_server is not None:
                 metrics_server.close()
 
     async def _start_engine(self) -> bool:
         """Start the first engine, unless a signal comes first; raises a StartupError."""
-        starting = asyncio.create_task(self._fleet.start())
+        starting = asyncio.create_task(self._served.start())
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -286,22 +255,11 @@ class Daemon:
     async def _serve(self) -> None:
         """Feed the engines, and keep the choice of delegates right."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._fleet.run())
+            group.create_task(self._served.run())
             group.create_task(self._heap.run())
             group.create_task(self._guard.run())
             if self._config.forced_delegate is None:
                 group.create_task(self._upkeep.run())
-
-    @contextlib.asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        """A moment in which no frame is in an engine; then frames have some time."""
-        loop = asyncio.get_running_loop()
-        async with self._scheduler.exclusive():
-            begun = loop.time()
-            yield
-            held = loop.time() - begun
-        if self._scheduler.depth:
-            await asyncio.sleep(SERVING_FACTOR * held)
 
     def _limit(self, name: str, most: int, what: str) -> FairLimit:
         return FairLimit(most, what, on_refused=lambda: self._metrics.limit_met(name))
@@ -310,78 +268,6 @@ class Daemon:
         """The delegate that is forced, else the CPU."""
         delegate = self._config.forced_delegate or DelegateSpec()
         return Selection(((delegate, self._config.threads),))
-
-    def _optimized(self, selection: Selection) -> Selection:
-        """With what the operator wants from it."""
-        if not self._many:
-            return selection
-        return selection.spread(count_cores(), self._config.threads or 1)
-
-    def _supervise(self, choices: list[Choice], give_up: GiveUp) -> Supervisor:
-        failover = Failover(
-            ranking=DelegateRanking(choices, cool_down=self._config.delegate_rest_seconds),
-            start_engine=self._start_engine_with,
-            start_seconds=self._config.engine_start_seconds,
-            prove=self._chooser.prove,
-            observer=self._engine.watch(),
-        )
-        return Supervisor(
-            failover=failover,
-            scheduler=self._scheduler,
-            answer_seconds=self._config.engine_answer_seconds,
-            give_up=give_up,
-            in_turn=self._many and choices[0][0].is_cpu,
-            may_take=lambda: not self._replicas.active,
-            on_invoke=self._upkeep.observe,
-        )
-
-    def _afford_replicas(self, level: float) -> list[Choice]:
-        """Engines for so many frames at a time that the board has cores and memory for."""
-        if self._engine.pid is None:
-            return []
-        return plan_replicas(
-            cores=count_cores(),
-            threads=self._config.threads,
-            level=level,
-            budget=self._config.replica_bytes or free_memory() // 2,
-            each=private_memory(self._engine.pid),
-        )
-
-    def _clear(self, notes: Iterable[object], certain: bool) -> None:
-        self._fleet.clear(notes, certain)
-
-    async def _start_replica(self, choice: Choice) -> EngineProcess:
-        return await self._start_engine_with(
-            choice, self._config.engine_start_seconds, replica=True
-        )
-
-    async def _start_engine_with(
-        self, choice: Choice, seconds: float, *, replica: bool = False
-    ) -> EngineProcess:
-        delegate, threads = choice
-        model, plain = self._pair.for_delegate(delegate), self._pair.plain
-        setup = EngineSetup(
-            model_path=str(model.path),
-            model_name=self._model.name,
-            model_sha256=model.sha256,
-            runtime=self._config.runtime,
-            delegate=delegate,
-            threads=threads,
-            max_pixels=self._limits.pixels,
-            decode_seconds=self._config.decode_seconds,
-            slots=ENGINE_SLOTS,
-            slot_size=self._limits.size,
-            reference_path="" if plain is None else str(plain.path),
-            reference_sha256="" if plain is None else plain.sha256,
-            check_every=self._config.check_every,
-            # Engines on all cores have none to spare for another frame.
-            overlap=not ((self._many or replica) and delegate.is_cpu),
-        )
-        return await self._leases.start(
-            delegate,
-            seconds,
-            partial(EngineProcess.start, setup, start_seconds=seconds, reserve=self._reserve),
-        )
 
     def _add_services(self, server: grpc.aio.Server) -> list[str]:
         self._service.add_to(server)
@@ -393,19 +279,6 @@ class Daemon:
     @property
     def _memory_socket(self) -> str:
         return self._lending[0].path if self._lending else ""
-
-    def _lend_memory(self, addresses: list[str]) -> None:
-        """Lend memory beside each Unix socket."""
-        sockets = [each.removeprefix("unix://") for each in addresses if each.startswith(UNIX)]
-        if not (sockets and self._config.shared_memory_bytes):
-            return
-        if why := why_not_available():
-            log.warning("clients on this board are lent no memory: %s", why)
-            return
-        for path in sockets:
-            lending = RegionServer(path + SUFFIX, self._regions)
-            lending.start()
-            self._lending.append(lending)
 
     def _serve_metrics(self) -> MetricsServer | None:
         address = self._config.metrics_listen

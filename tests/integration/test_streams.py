@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.daemon import UNREAD_BYTES
+from edgesegd.api.server_options import UNREAD_BYTES
 from support.calls import every, frames, segment, stub
 from support.running_daemon import RunningDaemon
 

@@ -28,7 +28,7 @@ LAYERS = {
     "probe": {"models", "delegates", "ipc", "board", "files", "core"},
     "scheduling": {"ipc", "core"},
     "supervision": {"scheduling", "delegates", "ipc", "board", "core"},
-    "serving": {"scheduling", "ipc", "models", "core"},
+    "serving": {"scheduling", "supervision", "models", "delegates", "ipc", "board", "core"},
     "api": {"serving", "scheduling", "models", "ipc", "board", "core", "version"},
     "observability": {"api", "serving", "supervision", "models", "ipc", "core", "version"},
     "bench": {"engine", "models", "board", "core"},

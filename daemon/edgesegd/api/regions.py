@@ -14,11 +14,12 @@ import logging
 import os
 import socket
 
+from edgesegd.api.listening import UNIX
 from edgesegd.api.mapped_regions import Regions
 from edgesegd.api.peer import local_client
 from edgesegd.api.unix_path import check_unix_path
 from edgesegd.core.errors import CannotListen, EdgesegError, InvalidFrame, Overloaded
-from edgesegd.ipc.region import Region
+from edgesegd.ipc.region import Region, why_not_available
 from edgesegd.ipc.tasks import log_failure
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,21 @@ SUFFIX = ".memory"
 MAX_REQUEST = 256
 REQUEST_SECONDS = 5.0
 MAX_CLIENTS = 64
+
+
+def start_region_servers(addresses: list[str], regions: Regions) -> list[RegionServer]:
+    """One beside each Unix socket among `addresses`; none where memory cannot be shared here.
+
+    Raises CannotListen.
+    """
+    sockets = [each.removeprefix("unix://") for each in addresses if each.startswith(UNIX)]
+    if sockets and (why := why_not_available()):
+        log.warning("clients on this board are lent no memory: %s", why)
+        return []
+    servers = [RegionServer(path + SUFFIX, regions) for path in sockets]
+    for server in servers:
+        server.start()
+    return servers
 
 
 class RegionServer:

@@ -114,10 +114,10 @@ class DataPlane:
         return size <= self._results.room(client) or not self._results.held_by(client[:1])
 
     def _answered(self, lane: Lane, job: Job, size: int) -> None:
-        self._frames.give_back(lane.client, size)
-        self.let_go_of_results(lane.client, job.expected)
         if size_of_result := held_size(job.answer.outcome):
             lane.result_size = size_of_result
+        self._frames.give_back(lane.client, size)
+        self.let_go_of_results(lane.client, job.expected)
 
     async def room_for_frame(self, client: Client, size: int) -> None:
         """Until a frame of so many bytes could be taken; not where none will ever be."""
@@ -131,8 +131,8 @@ class DataPlane:
         """They were read, or will never be."""
         self._results.give_back(client, size)
         for held, needed in tuple(self._held.items()):
-            if self._has_room(held, needed):
-                del self._held[held]
+            # One may have been released by what came of the release of another.
+            if self._has_room(held, needed) and self._held.pop(held, None) is not None:
                 self.scheduler.release(held)
 
     def count_abandoned(self, count: int) -> None:

@@ -3,6 +3,8 @@
 CLOSED ── fails ──▶ OPEN ── cool-down over, tried ──▶ HALF_OPEN ── serves ──▶ CLOSED
    ▲                 │ ▲                                  │
    └──── cleared ────┘ └────────────── fails ─────────────┘
+
+One that is chosen while a lesser one serves goes from CLOSED to HALF_OPEN.
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ class DelegateEvent(Enum):
 TRANSITIONS: dict[tuple[DelegateHealth, DelegateEvent], DelegateHealth] = {
     (DelegateHealth.CLOSED, DelegateEvent.FORGIVEN): DelegateHealth.CLOSED,
     (DelegateHealth.CLOSED, DelegateEvent.FAILED): DelegateHealth.OPEN,
-    (DelegateHealth.CLOSED, DelegateEvent.TRIED): DelegateHealth.CLOSED,
+    # Chosen, and not started yet: nobody else is to start it meanwhile.
+    (DelegateHealth.CLOSED, DelegateEvent.TRIED): DelegateHealth.HALF_OPEN,
     (DelegateHealth.CLOSED, DelegateEvent.SERVES): DelegateHealth.CLOSED,
     (DelegateHealth.CLOSED, DelegateEvent.CLEARED): DelegateHealth.CLOSED,
     (DelegateHealth.OPEN, DelegateEvent.FORGIVEN): DelegateHealth.OPEN,

@@ -125,7 +125,10 @@ class DelegateRanking:
 
     def is_degraded(self, current: RankedDelegate) -> bool:
         """Whether a better one than `current` ought to serve, and failed."""
-        return any(each.health is not DelegateHealth.CLOSED for each in self._above(current))
+        return any(
+            each.health is not DelegateHealth.CLOSED and (each.failures or each.needs_proof)
+            for each in self._above(current)
+        )
 
     def try_again(self, ranked: RankedDelegate) -> None:
         """An engine with it is being started in the place of a lesser one."""
@@ -187,7 +190,12 @@ class DelegateRanking:
         return self._delegates[: self._delegates.index(current)] if ranked else self._delegates
 
     def _known(self, choice: Choice) -> RankedDelegate | None:
-        return next((ranked for ranked in self._delegates if ranked.choice == choice), None)
+        """What is known of it; an accelerator's threads are a detail that costs it no restart."""
+        delegate, _ = choice
+        for ranked in self._delegates:
+            if ranked.choice == choice or (ranked.delegate == delegate and not delegate.is_cpu):
+                return ranked
+        return None
 
     def _wait(self, ranked: RankedDelegate) -> float:
         return max(0.0, ranked.cooled - self._clock())

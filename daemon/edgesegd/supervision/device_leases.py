@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 from edgesegd.core.errors import EngineStartFailed
 from edgesegd.delegates.spec import DelegateSpec
@@ -15,11 +16,11 @@ class DeviceLeases:
 
     A driver that is asked for a device that another process still has fails, or waits in the
     kernel. Whether a delegate's device can be shared is not known of most, so none is: engines on
-    the CPU need no lease. Two of one kind are different devices where their names say so.
+    the CPU need no lease. Two of one kind are different devices where their options say so.
     """
 
     def __init__(self) -> None:
-        self._leases: dict[str, asyncio.Lock] = {}
+        self._leases: dict[tuple[str, tuple[tuple[str, str], ...]], asyncio.Lock] = {}
 
     async def start(
         self,
@@ -33,14 +34,7 @@ class DeviceLeases:
         """
         if delegate.is_cpu:
             return await start_engine()
-        lease = self._leases.setdefault(delegate.name, asyncio.Lock())
-        try:
-            async with asyncio.timeout(seconds):
-                await lease.acquire()
-        except TimeoutError:
-            raise EngineStartFailed(
-                f"another engine still has the device of {delegate.name}, after {seconds:g} s"
-            ) from None
+        lease = await self._acquire(delegate, seconds)
         try:
             engine = await start_engine()
         except BaseException:
@@ -48,3 +42,27 @@ class DeviceLeases:
             raise
         engine.lost.add_done_callback(lambda _: lease.release())
         return engine
+
+    @asynccontextmanager
+    async def held(self, delegate: DelegateSpec, seconds: float) -> AsyncIterator[None]:
+        """While no engine has the device, as for a trial; raises EngineStartFailed as `start`."""
+        if delegate.is_cpu:
+            yield
+            return
+        lease = await self._acquire(delegate, seconds)
+        try:
+            yield
+        finally:
+            lease.release()
+
+    async def _acquire(self, delegate: DelegateSpec, seconds: float) -> asyncio.Lock:
+        key = delegate.name, tuple(sorted(delegate.options.items()))
+        lease = self._leases.setdefault(key, asyncio.Lock())
+        try:
+            async with asyncio.timeout(seconds):
+                await lease.acquire()
+        except TimeoutError:
+            raise EngineStartFailed(
+                f"another engine still has the device of {delegate.name}, after {seconds:g} s"
+            ) from None
+        return lease

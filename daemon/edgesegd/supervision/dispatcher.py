@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import sys
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -59,14 +60,14 @@ class Dispatcher:
         self._jobs: dict[Job, float] = {}
         self._answered = 0.0
         self._loss: EngineLost | None = None
-        self._is_open = False
+        self._is_open = self._is_filling = False
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._idle = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
 
     async def run(self, until: asyncio.Event) -> None:
         """Serve until `until` is set and the last frame is answered; raises EngineLost."""
-        unwatch = self._scheduler.watch(self._fill_slots)
+        unwatch = self._scheduler.watch(self._on_work)
         ending = asyncio.create_task(until.wait())
         try:
             self._is_open = True
@@ -90,15 +91,31 @@ class Dispatcher:
         if self._loss is not None or self._engine.lost.done():
             raise self._loss or EngineLost("crash", "it ended while it had nothing to do")
 
-    def _fill_slots(self) -> None:
-        while (
-            self._is_open
-            and len(self._jobs) < self._engine.slots
-            and self._may_take()
-            and not self._engine.lost.done()
-            and (job := self._next())
-        ):
-            self._give(job)
+    def _on_work(self) -> None:
+        """There may be a frame: for an engine without one first, then for those that have some."""
+        if not self._jobs:
+            self._fill_slots(1)
+        asyncio.get_running_loop().call_soon(self._fill_slots)
+
+    def _fill_slots(self, slots: int = sys.maxsize) -> None:
+        """Give the engine frames, to fill at most so many of its slots.
+
+        What a frame that is taken brings about may bring another: it is taken in its turn.
+        """
+        if self._is_filling:
+            return
+        self._is_filling = True
+        try:
+            while (
+                self._is_open
+                and len(self._jobs) < min(slots, self._engine.slots)
+                and self._may_take()
+                and not self._engine.is_lost
+                and (job := self._next())
+            ):
+                self._give(job)
+        finally:
+            self._is_filling = False
 
     def _arm_prefetch(self) -> None:
         """When the engine wants a frame though it is busy."""

@@ -97,7 +97,8 @@ class EnginePool:
         def answer(job: Job) -> NoEngine | EngineFailed:
             return failed_with(job, str(error)) if len(job.losses) > 1 else NoEngine(str(error))
 
-        if not any(supervisor.is_serving for supervisor in self._supervisors()):
+        by_replicas = self._replicas is not None and self._replicas.active
+        if not (by_replicas or any(each.is_serving for each in self._supervisors())):
             self._scheduler.fail_waiting(answer)
 
     def _supervisors(self) -> Iterator[Supervisor]:

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import signal
 import socket
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -73,11 +74,13 @@ class EngineProcess:
     """A running engine with its model loaded.
 
     Its sockets, its shared memory and its process live and die together. `ready` is what it said
-    of itself, `pid` its process id. `lost` ends when the engine is gone.
+    of itself, `pid` its process id, `start_seconds` what its start took. `lost` ends when the
+    engine is gone.
     """
 
     def __init__(self, arena: Arena, descriptors: socket.socket) -> None:
         self.ready = EngineReady("", "", 0, 0, 0, 0.0)
+        self.start_seconds = 0.0
         self._arena = arena
         self._lines = LineProtocol(longest=MAX_LINE, on_line=self._on_line, on_end=self._on_hung_up)
         self._hung_up = asyncio.Event()
@@ -98,6 +101,11 @@ class EngineProcess:
         return self._child.pid
 
     @property
+    def is_lost(self) -> bool:
+        """Whether it can be asked nothing any more, for it is gone or about to."""
+        return self.lost.done() or self._hung_up.is_set()
+
+    @property
     def slots(self) -> int:
         """How many frames it can be given at a time."""
         return self._arena.slots
@@ -111,6 +119,7 @@ class EngineProcess:
         Loading the model and each warm-up may take `start_seconds`. Raises a StartupError: what
         the engine said, or EngineStartFailed where it ended or took longer.
         """
+        begun = time.monotonic()
         with nullcontext() if reserve is None else reserve.used():
             engine = await cls._spawn(setup)
         try:
@@ -119,6 +128,7 @@ class EngineProcess:
             engine.kill()
             await engine.close()
             raise
+        engine.start_seconds = time.monotonic() - begun
         return engine
 
     @classmethod
@@ -254,7 +264,7 @@ class EngineProcess:
 
     def _ask(self, message: Message, on_answer: OnAnswer) -> None:
         """Send a message that is answered; raises EngineLost."""
-        if self.lost.done():
+        if self.is_lost:
             raise self._loss()
         self._lines.write(to_line(message))
         self._pending.append(on_answer)
@@ -292,8 +302,9 @@ class EngineProcess:
     def _on_hung_up(self) -> None:
         """Nothing more comes: it is to end, and its end is followed."""
         self._hung_up.set()
-        if self._pending:
-            self._ending = asyncio.create_task(self._end_soon())
+        if self._child.ended.done():
+            return
+        self._ending = asyncio.create_task(self._end_soon())
 
     async def _end_soon(self) -> None:
         if not await self._child.ends_in(CLOSE_SECONDS):
@@ -315,7 +326,9 @@ class EngineProcess:
         if self._hung_after is not None:
             return EngineLost("hang", f"no answer in {self._hung_after:.1f} s")
         ended = self._child.ended
-        status = ended.result() if ended.done() and not ended.cancelled() else None
+        if not ended.done():
+            return EngineLost("crash", "it hung up")
+        status = None if ended.cancelled() else ended.result()
         if status == -signal.SIGALRM:
             return EngineLost("hang", "an invoke took many times as long as usual")
         how = f"{'killed by' if status and status < 0 else 'exited with'} {ending(status)}"

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import itertools
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -223,9 +222,8 @@ class Failover:
     async def _start(self, ranked: RankedDelegate, seconds: float) -> Running:
         if ranked.needs_proof:
             await self._prove(ranked.choice)
-        started = time.monotonic()
         engine = await self._start_engine(ranked.choice, seconds)
-        ranked.start_seconds = time.monotonic() - started
+        ranked.start_seconds = engine.start_seconds
         ranked.choice = (ranked.delegate, engine.ready.threads)  # 0 was the engine's own choice
         return Running(engine, ranked)
 

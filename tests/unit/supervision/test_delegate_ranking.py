@@ -275,3 +275,19 @@ def test_a_better_delegate_that_is_about_to_be_tried_for_the_first_time_degrades
     ranking: DelegateRanking,
 ) -> None:
     assert not ranking.is_degraded(ranking.last)
+
+
+def test_an_accelerator_that_is_chosen_with_other_threads_goes_on(ranking: DelegateRanking) -> None:
+    """They are a detail of it; a second engine on its device could not even be started."""
+    top = started(ranking)
+    ranking.reorder([(TPU[0], 3), (CPU[0], 3)])
+    assert ranking.better_than(top) is None
+    assert ranking.last.choice == (CPU[0], 3)
+
+
+def test_a_delegate_that_is_being_started_is_not_started_twice(ranking: DelegateRanking) -> None:
+    below = ranking.last
+    ranking.start(below)
+    ranking.try_again(ranking.top)
+    assert ranking.usable() is not ranking.top
+    assert not ranking.is_degraded(below), "it has not failed"

@@ -68,6 +68,7 @@ class Engine:
     """Stands in for an EngineProcess; `end` is what happens to its process."""
 
     slots = 2
+    start_seconds = 0.1
 
     def __init__(self, board: Board, choice: Choice) -> None:
         self.choice = choice
@@ -78,6 +79,10 @@ class Engine:
         self._board = board
         self._loss = EngineLost("crash", "as it was told")
         self.dead = False
+
+    @property
+    def is_lost(self) -> bool:
+        return self.dead
 
     async def _live(self) -> None:
         await self._ended.wait()
@@ -255,6 +260,7 @@ class Supervision(RuleBasedStateMachine):
                 Selection((CPU,)),
                 Selection((BEST, CPU), (OTHER,)),
                 Selection((OTHER, BEST, CPU)),
+                Selection(((BEST[0], 3), (CPU[0], 3))),
                 Selection((CPU,), (CPU, CPU)),
             ]
         )
@@ -296,18 +302,18 @@ class Supervision(RuleBasedStateMachine):
         board.pool.select(Selection((BEST, CPU)))
         for _ in range(3):  # one may be ready, and about to take over
             for engine in board.usable():
-                if engine.choice == BEST:
+                if engine.choice[0] == BEST[0]:
                     engine.crash("crash")
             await self._serve_for(40.0)
-        assert [engine.choice for engine in board.usable()] == [CPU]
+        assert [engine.choice[0] for engine in board.usable()] == [CPU[0]]
         assert [watch.degraded for watch in board.serving] == [True]
         board.refused.clear()
         board.submit()
         await self._serve_for(LONG)
         assert set(board.answers.values()) == {1}
-        assert [engine.choice for engine in board.usable()] == [BEST]
+        assert [engine.choice[0] for engine in board.usable()] == [BEST[0]]
         assert [watch.degraded for watch in board.serving] == [False]
-        assert [engine.choice for engine in board.alive] == [BEST], "and no other is kept"
+        assert board.alive == board.usable(), "and no other is kept"
         self.running.cancel()
         await asyncio.gather(self.running, return_exceptions=True)
         await board.pool.close()

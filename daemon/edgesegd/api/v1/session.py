@@ -134,9 +134,9 @@ class StreamSession:
         self._ended = True
         self._order.close()
         self._outbox = asyncio.Queue()
+        self._data_plane.scheduler.close(self._lane)
         self._data_plane.let_go_of_results(self._client, sum(self._held))
         self._held.clear()
-        self._data_plane.scheduler.close(self._lane)
         self._data_plane.count_abandoned(self._unanswered)
 
     def drain(self) -> None:

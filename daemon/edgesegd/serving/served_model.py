@@ -1,0 +1,207 @@
+"""One model and the engines that run it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from edgesegd.board.descriptors import DescriptorReserve
+from edgesegd.board.memory import free_memory, private_memory
+from edgesegd.board.threads import count_cores
+from edgesegd.core.frame import FrameLimits
+from edgesegd.delegates.selection import Selection
+from edgesegd.delegates.spec import Choice
+from edgesegd.ipc.messages import EngineSetup
+from edgesegd.models.pair import ModelPair
+from edgesegd.scheduling.scheduler import Scheduler
+from edgesegd.supervision.delegate_ranking import DelegateRanking
+from edgesegd.supervision.device_leases import DeviceLeases
+from edgesegd.supervision.engine_pool import EnginePool, GiveUp
+from edgesegd.supervision.engine_process import EngineProcess
+from edgesegd.supervision.failover import EngineObserver, Failover
+from edgesegd.supervision.replica_set import ReplicaObserver
+from edgesegd.supervision.replicas import Replicas, plan_replicas
+from edgesegd.supervision.supervisor import Supervisor
+
+ENGINE_SLOTS = 2
+"""Frames that an engine may hold: one is invoked while the next is decoded."""
+SERVING_FACTOR = 3.0
+"""How long frames are served after a moment without them, in terms of that."""
+
+
+class ModelObserver(EngineObserver, ReplicaObserver, Protocol):
+    """Who is told how an engine fares."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """How engines are run, whatever the delegate; names and units are those of the options.
+
+    `optimize` is "auto", "latency" or "throughput".
+    """
+
+    runtime: str
+    threads: int
+    decode_seconds: float
+    check_every: int
+    start_seconds: float
+    answer_seconds: float
+    cool_down: float
+    optimize: str
+    replica_bytes: int
+
+
+class ServedModel:
+    """Serves the frames of `scheduler` with the engines of `selection`, until others are selected.
+
+    `observe` makes the observer of one more engine, `engine_pid` is the process id of one that is
+    ready. `prove` tries a delegate that failed before, `on_invoke` is told of each invoke what ran
+    it and how many seconds it took.
+    """
+
+    def __init__(
+        self,
+        pair: ModelPair,
+        selection: Selection,
+        *,
+        scheduler: Scheduler,
+        limits: FrameLimits,
+        settings: EngineSettings,
+        leases: DeviceLeases,
+        reserve: DescriptorReserve,
+        observe: Callable[[], ModelObserver],
+        engine_pid: Callable[[], int | None],
+        prove: Callable[[Choice], Awaitable[None]],
+        on_invoke: Callable[[Choice, float], None],
+    ) -> None:
+        self._pair = pair
+        self._scheduler = scheduler
+        self._limits = limits
+        self._settings = settings
+        self._leases = leases
+        self._reserve = reserve
+        self._observe = observe
+        self._engine_pid = engine_pid
+        self._prove = prove
+        self._on_invoke = on_invoke
+        self._spreads = settings.optimize == "throughput"
+        self._replicas = Replicas(
+            scheduler=scheduler,
+            afford=self._afford_replicas,
+            start_engine=partial(
+                self._start_engine, seconds=settings.start_seconds, is_replica=True
+            ),
+            observe=observe,
+            clear=self._clear,
+            answer_seconds=settings.answer_seconds,
+        )
+        self._pool = EnginePool(
+            self._optimized(selection),
+            supervise=self._supervise,
+            scheduler=scheduler,
+            replicas=self._replicas if settings.optimize == "auto" else None,
+        )
+
+    async def start(self) -> None:
+        """Start the first engine; raises a StartupError that the operator can act on."""
+        await self._pool.start()
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        await self._pool.run()
+
+    async def close(self) -> None:
+        """End all engines."""
+        await self._pool.close()
+
+    def select(self, selection: Selection) -> None:
+        """Use these delegates from now on, between two frames."""
+        self._pool.select(self._optimized(selection))
+
+    @contextlib.asynccontextmanager
+    async def moment_without_frames(self) -> AsyncIterator[None]:
+        """While no engine has a frame; then frames have some time."""
+        loop = asyncio.get_running_loop()
+        async with self._scheduler.exclusive():
+            begun = loop.time()
+            yield
+            held = loop.time() - begun
+        if self._scheduler.depth:
+            await asyncio.sleep(SERVING_FACTOR * held)
+
+    def _optimized(self, selection: Selection) -> Selection:
+        """With what the operator wants from it."""
+        if not self._spreads:
+            return selection
+        return selection.spread(count_cores(), self._settings.threads or 1)
+
+    def _supervise(self, choices: list[Choice], give_up: GiveUp) -> Supervisor:
+        settings = self._settings
+        failover = Failover(
+            ranking=DelegateRanking(choices, cool_down=settings.cool_down),
+            start_engine=self._start_engine,
+            start_seconds=settings.start_seconds,
+            prove=self._prove_alone,
+            observer=self._observe(),
+        )
+        return Supervisor(
+            failover=failover,
+            scheduler=self._scheduler,
+            answer_seconds=settings.answer_seconds,
+            give_up=give_up,
+            in_turn=self._spreads and choices[0][0].is_cpu,
+            may_take=lambda: not self._replicas.active,
+            on_invoke=self._on_invoke,
+        )
+
+    async def _prove_alone(self, choice: Choice) -> None:
+        """Prove a delegate while no engine has its device."""
+        async with self._leases.held(choice[0], self._settings.start_seconds):
+            await self._prove(choice)
+
+    def _afford_replicas(self, level: float) -> list[Choice]:
+        """Engines for so many frames at a time that the board has cores and memory for."""
+        pid = self._engine_pid()
+        if pid is None:
+            return []
+        return plan_replicas(
+            cores=count_cores(),
+            threads=self._settings.threads,
+            level=level,
+            budget=self._settings.replica_bytes or free_memory() // 2,
+            each=private_memory(pid),
+        )
+
+    def _clear(self, notes: Iterable[object], certain: bool) -> None:
+        self._pool.clear(notes, certain)
+
+    async def _start_engine(
+        self, choice: Choice, seconds: float, *, is_replica: bool = False
+    ) -> EngineProcess:
+        """An engine with a delegate, which may take `seconds` for each step of its start."""
+        delegate, threads = choice
+        settings, plain = self._settings, self._pair.plain
+        model = self._pair.for_delegate(delegate)
+        setup = EngineSetup(
+            model_path=str(model.path),
+            model_name=self._pair.served.name,
+            model_sha256=model.sha256,
+            runtime=settings.runtime,
+            delegate=delegate,
+            threads=threads,
+            max_pixels=self._limits.pixels,
+            decode_seconds=settings.decode_seconds,
+            slots=ENGINE_SLOTS,
+            slot_size=self._limits.size,
+            reference_path="" if plain is None else str(plain.path),
+            reference_sha256="" if plain is None else plain.sha256,
+            check_every=settings.check_every,
+            # Engines on all cores have none to spare for another frame.
+            overlap=not ((self._spreads or is_replica) and delegate.is_cpu),
+        )
+        start = partial(EngineProcess.start, setup, start_seconds=seconds, reserve=self._reserve)
+        return await self._leases.start(delegate, seconds, start)
