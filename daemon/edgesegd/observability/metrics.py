@@ -88,7 +88,7 @@ class Metrics:
         )
         self._degraded = Gauge(
             "edgeseg_degraded",
-            "1 while a delegate that is better, or one beside it, is not well.",
+            "1 while a better delegate, or that of an extra engine, is unhealthy.",
             ["model"],
             registry=registry,
         )

@@ -25,10 +25,10 @@ class RankedDelegate:
 
     While its `health` is OPEN it may be tried from `cooled` on; where it `needs_proof` it must
     prove itself first. `cool_down` is how long that takes when it fails next, `serving_since` when
-    an engine with it began to serve, None while none does, `start_seconds` how long it took to
-    start last, 0 before. All in seconds. `wrong` is whether it gave wrong masks when it failed
-    last, `worked` whether it segmented a frame since it was `cleared`: so many times its failures
-    were found to be a frame's fault.
+    an engine with it began to serve, None while none does; `has_served` is whether any ever did.
+    `start_seconds` is how long it took to start last, 0 before. All in seconds. `wrong` is whether
+    it gave wrong masks when it failed last, `worked` whether it segmented a frame since it was
+    `cleared`: so many times its failures were found to be a frame's fault.
     """
 
     choice: Choice
@@ -36,6 +36,7 @@ class RankedDelegate:
     health: DelegateHealth = DelegateHealth.CLOSED
     failures: int = 0
     serving_since: float | None = None
+    has_served: bool = False
     cooled: float = 0.0
     needs_proof: bool = False
     start_seconds: float = 0.0
@@ -124,10 +125,9 @@ class DelegateRanking:
         return ranked, self._wait(ranked)
 
     def is_degraded(self, current: RankedDelegate) -> bool:
-        """Whether a better one than `current` ought to serve, and failed."""
+        """Whether a better one than `current` ought to serve, and failed or served before."""
         return any(
-            each.health is not DelegateHealth.CLOSED and (each.failures or each.needs_proof)
-            for each in self._above(current)
+            each.failures or each.needs_proof or each.has_served for each in self._above(current)
         )
 
     def try_again(self, ranked: RankedDelegate) -> None:
@@ -138,7 +138,7 @@ class DelegateRanking:
         """It serves from now on."""
         ranked.happens(DelegateEvent.SERVES)
         ranked.needs_proof = ranked.wrong = False
-        ranked.serving_since = self._clock()
+        ranked.serving_since, ranked.has_served = self._clock(), True
 
     def fail(self, ranked: RankedDelegate, *, wrong: bool = False, stuck: bool = False) -> None:
         """It failed while it served or was started; gave wrong masks, or hung."""

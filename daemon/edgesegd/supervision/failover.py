@@ -188,7 +188,7 @@ class Failover:
                 self._better = await self._start(ranked, seconds)
             except StartupError as error:
                 self._ranking.cool_down(ranked)
-                log.warning("%s is still unhealthy: %s", ranked, error)
+                log.warning("%s does not start: %s; it is tried again later", ranked, error)
                 self._report_degraded()
             else:
                 self.better_ready.set()
