@@ -34,8 +34,8 @@ def chosen(folder: Path) -> str:
     if not files:
         return "nothing chosen yet"
     state = json.loads(files[0].read_text())
-    ladder = [f"{each['delegate']['name']} x {each['threads']}" for each in state["ladder"]]
-    return f"{', '.join(ladder)}; {state['disturbed'] or 'undisturbed'}"
+    ranking = [f"{each['delegate']['name']} x {each['threads']}" for each in state["ranking"]]
+    return f"{', '.join(ranking)}; {state['disturbed'] or 'undisturbed'}"
 
 
 def median_under(address: str, jpeg: Path, clients: int, seconds: float) -> float:

@@ -87,8 +87,8 @@ def remember(inputs: Inputs, folder: Path, delegate: str) -> list[str]:
     chooser = Chooser(
         find_pair(inputs.model), runtime="auto", threads=1, also=(delegate,), folder=folder
     )
-    ladder = ((parse_delegate(delegate), 1), (DelegateSpec(), 1))
-    chooser.memory.keep(Remembered(Selection(ladder), "", 0.0), [])
+    ranking = ((parse_delegate(delegate), 1), (DelegateSpec(), 1))
+    chooser.memory.keep(Remembered(Selection(ranking), "", 0.0), [])
     flags = (f"--model={inputs.model.path}", f"--data-dir={folder}", "--threads=1")
     return [*flags, f"--candidates={delegate}"]
 

@@ -18,7 +18,7 @@ from edgesegd.scheduling.answer import Answer
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane, Overflow
 from edgesegd.scheduling.scheduler import Scheduler
-from edgesegd.supervision import delegate_ranking as ladder
+from edgesegd.supervision import delegate_ranking
 from edgesegd.supervision.delegate_ranking import DelegateRanking
 from edgesegd.supervision.dispatcher import MAX_TRIES
 from edgesegd.supervision.engine_process import EngineProcess, OnOutcome
@@ -33,7 +33,7 @@ BEST, LAST = 2, 1
 @pytest.fixture(autouse=True)
 def _any_start_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a busy machine decides which delegate is started again."""
-    monkeypatch.setattr(ladder, "QUICK_START_SECONDS", 30.0)
+    monkeypatch.setattr(delegate_ranking, "QUICK_START_SECONDS", 30.0)
 
 
 class Board:

@@ -186,7 +186,7 @@ async def test_what_a_probe_remembers_a_daemon_starts_with_until_it_is_forgotten
     report = json.loads(done.stdout)
     chosen = [each for each in report["findings"] if each["verdict"] == "chosen"]
     (state,) = (tmp_path / "state").iterdir()
-    assert json.loads(state.read_text())["ladder"][0]["threads"] == chosen[0]["threads"]
+    assert json.loads(state.read_text())["ranking"][0]["threads"] == chosen[0]["threads"]
     assert json.loads(state.read_text())["disturbed"] == report["disturbed"]
     with RunningDaemon(folder) as running:
         answers = await segment(running.address, [every(), *frames([jpeg])])

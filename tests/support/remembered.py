@@ -27,9 +27,9 @@ def remember(
         also=(*delegates, *beside),
         folder=folder,
     )
-    ladder = [*map(parse_delegate, delegates), DelegateSpec()]
+    ranking = [*map(parse_delegate, delegates), DelegateSpec()]
     selection = Selection(
-        ranking=tuple((delegate, 1) for delegate in ladder),
+        ranking=tuple((delegate, 1) for delegate in ranking),
         extra=tuple((parse_delegate(text), 1) for text in beside),
     )
     chooser.memory.keep(Remembered(selection, "", 0.0), [])

@@ -112,13 +112,13 @@ class Chooser:
 
     def keep(self, findings: Sequence[Finding], disturbed: str) -> Remembered:
         """Remember what is best of these."""
-        ranked = ranking(findings)
-        beside = [each for each in ranked if each.verdict is Verdict.ALSO]
-        ladder = [each for each in ranked if each.verdict is not Verdict.ALSO]
-        on_cpu = any(each.delegate.is_cpu for each in ladder)
+        best_first = ranking(findings)
+        extra = [each for each in best_first if each.verdict is Verdict.ALSO]
+        ranked = [each for each in best_first if each.verdict is not Verdict.ALSO]
+        on_cpu = any(each.delegate.is_cpu for each in ranked)
         last = () if on_cpu else ((DelegateSpec(), self._threads),)
-        selection = Selection((*_choices(ladder), *last), _choices(beside))
-        measured = ladder[0].measured if ladder else None
+        selection = Selection((*_choices(ranked), *last), _choices(extra))
+        measured = ranked[0].measured if ranked else None
         seconds = 0.0 if measured is None else measured.seconds_p50
         chosen = Remembered(selection, disturbed, seconds)
         self.memory.keep(chosen, findings)

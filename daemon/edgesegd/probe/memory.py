@@ -23,7 +23,7 @@ from edgesegd.probe.report import Finding
 
 log = logging.getLogger(__name__)
 
-SCHEMA = 2
+SCHEMA = 3
 LARGEST_FILE = 1 << 20
 """Bytes; what a probe finds is far below."""
 RUNTIMES = ("ai-edge-litert", "tflite-runtime")
@@ -89,7 +89,7 @@ class ChoiceMemory:
                 return None
             facts = dict(saved["facts"])
             remembered = Remembered(
-                parse_selection(saved["ladder"], saved["beside"]),
+                parse_selection(saved["ranking"], saved["extra"]),
                 parse_reason(saved["disturbed"]),
                 parse_seconds(saved["invoke_seconds"]),
             )
@@ -111,8 +111,8 @@ class ChoiceMemory:
             "facts": self._facts,
             "disturbed": chosen.disturbed,
             "invoke_seconds": chosen.invoke_seconds,
-            "ladder": _plain(chosen.selection.ranking),
-            "beside": _plain(chosen.selection.extra),
+            "ranking": _plain(chosen.selection.ranking),
+            "extra": _plain(chosen.selection.extra),
             "findings": [finding.to_json() for finding in findings],
         }
         try:

@@ -17,12 +17,12 @@ Plain = Any
 """As JSON has it."""
 
 
-def parse_selection(ladder: Plain, beside: Plain) -> Selection:
+def parse_selection(ranking: Plain, extra: Plain) -> Selection:
     """The selection; raises ValueError, which says what is wrong, LookupError or TypeError.
 
-    The CPU is the last of the ladder and stands nowhere else.
+    The CPU is the last of the ranking and stands nowhere else.
     """
-    selection = Selection(_choices(ladder), _choices(beside))
+    selection = Selection(_choices(ranking), _choices(extra))
     *better, last = (delegate for delegate, _ in selection.ranking)
     others = [*better, *(delegate for delegate, _ in selection.extra)]
     if not last.is_cpu or any(delegate.is_cpu for delegate in others):

@@ -56,10 +56,10 @@ def test_a_kept_choice_is_not_recalled_where_a_fact_changed(tmp_path: Path) -> N
         "",
         "[]",
         "{}",
-        '{"facts": {}, "schema": 2, "ladder": [1], "beside": []}',
+        '{"facts": {}, "schema": 3, "ranking": [1], "extra": []}',
         '{"facts": 1}',
-        '{"facts": [], "schema": 2, "ladder": [], "beside": []}',
-        '{"facts": {}, "schema": 2, "ladder": [{"delegate": [], "threads": 1}], "beside": []}',
+        '{"facts": [], "schema": 3, "ranking": [], "extra": []}',
+        '{"facts": {}, "schema": 3, "ranking": [{"delegate": [], "threads": 1}], "extra": []}',
         "[" * 100_000,
         "\0",
     ],
@@ -80,7 +80,7 @@ def npu(**changed: object) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("ladder", "beside"),
+    ("ranking", "extra"),
     [
         *(([CPU_SAVED | {"threads": each}], []) for each in (-5, 257, True, "2", 1.0, None)),
         ([CPU_SAVED | {"threads": 10**400}], []),
@@ -90,7 +90,7 @@ def npu(**changed: object) -> dict[str, object]:
         ([CPU_SAVED, CPU_SAVED], []),
         ([CPU_SAVED], [CPU_SAVED]),
         ({"0": CPU_SAVED}, []),
-        ("ladder", []),
+        ("ranking", []),
         ([CPU_SAVED], None),
         *(
             ([npu(**changed), CPU_SAVED], [])
@@ -110,11 +110,11 @@ def npu(**changed: object) -> dict[str, object]:
     ],
 )
 def test_what_no_daemon_could_serve_with_is_as_good_as_none(
-    tmp_path: Path, ladder: object, beside: object
+    tmp_path: Path, ranking: object, extra: object
 ) -> None:
     kept = memory(tmp_path)
     kept.keep(CHOICES, [])
-    saved = json.loads(kept.path.read_text()) | {"ladder": ladder, "beside": beside}
+    saved = json.loads(kept.path.read_text()) | {"ranking": ranking, "extra": extra}
     kept.path.write_text(json.dumps(saved))
     assert kept.recall() is None
     assert "cannot be used" in kept.gap
