@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
+from edgesegd.core.client import Client
 from edgesegd.scheduling.lane import Lane
 
 MEMORY_SECONDS = 0.7
@@ -51,7 +52,7 @@ class Demand:
         self.on_change: Callable[[], None] = lambda: None
         self.several = False
         self._count = 0
-        self._clients = Counter[tuple[str, ...]]()
+        self._clients = Counter[Client]()
         self._wide = False
         self._mean = self._share = 0.0
         self._since = clock()

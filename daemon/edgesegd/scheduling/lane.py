@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from enum import Enum, auto
 
+from edgesegd.core.client import Client
 from edgesegd.core.errors import Overloaded, Superseded
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.turns import Member, Moment
@@ -47,7 +48,7 @@ class Lane(Member):
         self._retry_after = retry_after
         self.weight = weight
         self.paused = False
-        self.client: tuple[str, ...] = ()
+        self.client: Client = ()
         self.frame_size = 0
         self.result_size = 0
         self.closed = False

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from edgesegd.core.client import Client
 from edgesegd.core.errors import Draining, EdgesegError, Expired, InternalFault
 from edgesegd.scheduling.demand import Demand
 from edgesegd.scheduling.job import Job
@@ -42,7 +43,7 @@ class Scheduler:
         self._clock = clock
         self._lanes: set[Lane] = set()
         self._all = Group()
-        self._groups: dict[tuple[str, ...], Group] = {}
+        self._groups: dict[Client, Group] = {}
         self._rests = Rests(clock, self._rested)
         self._last_taken: float | None = None
         self._usual = 0.0
@@ -100,7 +101,7 @@ class Scheduler:
         for on_work in tuple(self._watchers):
             on_work()
 
-    def open(self, lane: Lane, client: tuple[str, ...] = ()) -> None:
+    def open(self, lane: Lane, client: Client = ()) -> None:
         """Serve a new lane of `client`, as if it had just had a turn.
 
         A client is named from the general to the particular, as by address and connection: turns go
@@ -145,14 +146,14 @@ class Scheduler:
         lane.paused = False
         self._enter(lane)
 
-    def hold(self, client: tuple[str, ...]) -> None:
+    def hold(self, client: Client) -> None:
         """Hand out nothing of a client until it is released; it must have lanes."""
         group = self._group(client)
         group.held = True
         if group.group is not None:
             group.group.leave(group)
 
-    def release(self, client: tuple[str, ...]) -> None:
+    def release(self, client: Client) -> None:
         """Hand out frames of a client again."""
         group = self._groups.get(client)
         if group is not None and group.group is not None:
@@ -238,7 +239,7 @@ class Scheduler:
             group.charge(member, (seconds / usual - 1) / lane.weight)
         self._rests.impose(lane, seconds, OUTLIER * usual)
 
-    def _group(self, client: tuple[str, ...]) -> Group:
+    def _group(self, client: Client) -> Group:
         """The group of a client's lanes, within those of the names before its last."""
         if not client:
             return self._all

@@ -12,6 +12,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edgesegd.core.client import Client
+
 if TYPE_CHECKING:
     from edgesegd.scheduling.lane import Lane
 
@@ -88,7 +90,7 @@ class Group(Member):
     invokes. So among the cameras that are due before any other member, age counts beside turns.
     """
 
-    def __init__(self, name: tuple[str, ...] = ()) -> None:
+    def __init__(self, name: Client = ()) -> None:
         super().__init__()
         self.name = name
         self._waiting = 0

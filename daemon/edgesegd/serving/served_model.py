@@ -7,7 +7,6 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 from edgesegd.board.descriptors import DescriptorReserve
 from edgesegd.board.memory import free_memory, private_memory
@@ -23,7 +22,6 @@ from edgesegd.supervision.device_leases import DeviceLeases
 from edgesegd.supervision.engine_pool import EnginePool, GiveUp
 from edgesegd.supervision.engine_process import EngineProcess
 from edgesegd.supervision.failover import EngineObserver, Failover
-from edgesegd.supervision.replica_set import ReplicaObserver
 from edgesegd.supervision.replicas import Replicas, plan_replicas
 from edgesegd.supervision.supervisor import Supervisor
 
@@ -31,10 +29,6 @@ ENGINE_SLOTS = 2
 """Frames that an engine may hold: one is invoked while the next is decoded."""
 SERVING_FACTOR = 3.0
 """How long frames are served after a moment without them, in terms of that."""
-
-
-class ModelObserver(EngineObserver, ReplicaObserver, Protocol):
-    """Who is told how an engine fares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +67,7 @@ class ServedModel:
         settings: EngineSettings,
         leases: DeviceLeases,
         reserve: DescriptorReserve,
-        observe: Callable[[], ModelObserver],
+        observe: Callable[[], EngineObserver],
         engine_pid: Callable[[], int | None],
         prove: Callable[[Choice], Awaitable[None]],
         on_invoke: Callable[[Choice, float], None],

@@ -86,11 +86,6 @@ class DelegateRanking:
         self._delegates = [RankedDelegate(choice, cool_down) for choice in choices]
 
     @property
-    def top(self) -> RankedDelegate:
-        """The best."""
-        return self._delegates[0]
-
-    @property
     def last(self) -> RankedDelegate:
         """The one that is always at hand."""
         return self._delegates[-1]
