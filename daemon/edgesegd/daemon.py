@@ -54,7 +54,7 @@ from edgesegd.probe.upkeep import ChoiceUpkeep
 from edgesegd.scheduling.fair_limit import FairLimit
 from edgesegd.scheduling.scheduler import Scheduler
 from edgesegd.serving.data_plane import DataPlane
-from edgesegd.serving.served_model import EngineSettings, ServedModel
+from edgesegd.serving.version_engines import EngineSettings, VersionEngines
 from edgesegd.supervision.device_leases import DeviceLeases
 from edgesegd.version import __version__
 
@@ -143,7 +143,7 @@ class Daemon:
             select=lambda selection: self._served.select(selection),  # noqa: PLW0108 # as above
             unused=self._scheduler.unused,
         )
-        self._served = ServedModel(
+        self._served = VersionEngines(
             self._pair,
             remembered.selection if remembered else self._given(),
             scheduler=self._scheduler,

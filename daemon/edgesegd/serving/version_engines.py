@@ -1,4 +1,4 @@
-"""One model and the engines that run it."""
+"""The engines that run one version of a model."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class EngineSettings:
     replica_bytes: int
 
 
-class ServedModel:
+class VersionEngines:
     """Serves the frames of `scheduler` with the engines of `selection`, until others are selected.
 
     `observe` makes the observer of one more engine, `engine_pid` is the process id of one that is
