@@ -14,7 +14,7 @@ from edgesegd.board.threads import LARGEST_THREADS
 from edgesegd.core.errors import ConfigError
 from edgesegd.delegates.spec import DelegateSpec, parse_delegate
 from edgesegd.files.regular import read_regular_file, say_why
-from edgesegd.models.catalogue.store import default_data_dir
+from edgesegd.models.catalogue.store import BUILTIN, default_data_dir
 
 ENV_PREFIX = "EDGESEG_"
 NOT_OPTIONS = ("CONFIG", "SERVER", "TOKEN", "CA", "SHARED", "SWIFTSHADER")
@@ -59,7 +59,38 @@ def option(default: Value, text: str, **more: Any) -> Any:  # noqa: ANN401 # as 
 class Config:
     """Everything that can be set; checked when it is built, raises ConfigError."""
 
-    model: str = option("builtin", "model to serve: builtin, a pulled model's name, or a file")
+    model: tuple[str, ...] = option(
+        (),
+        "model to serve: builtin (the default), a pulled model's name, or a file; NAME=MODEL "
+        "serves it by that name, and the option may be repeated (; between several)",
+        separator=";",
+        metavar="[NAME=]MODEL",
+    )
+    models: str = option(
+        "",
+        "folder whose models are served: NAME.tflite, or NAME/VERSION/model.tflite with a number "
+        "for the version, of which the highest serves",
+        metavar="FOLDER",
+    )
+    default_model: str = option(
+        "", "model for clients that name none; empty for the first --model, or the only one"
+    )
+    watch_models: float = option(
+        0.0,
+        "how often the folder of models is looked at for new versions, seconds; 0 for never (then "
+        "`edgesegd models reload` or SIGHUP loads them)",
+    )
+    idle_unload: float = option(
+        0.0,
+        "after so many seconds without a frame a model's engine is ended, and started again with "
+        "the next; 0 for never",
+    )
+    control: str = option(
+        "",
+        "Unix socket on which `edgesegd models load` and the like ask the daemon; empty for "
+        "control.sock in the data folder",
+        metavar="PATH",
+    )
     listen: tuple[str, ...] = option(
         (DEFAULT_LISTEN,), "where to serve gRPC: HOST:PORT or unix:///PATH; port 0 picks a free one"
     )
@@ -165,6 +196,11 @@ class Config:
             raise ConfigError("listen needs an address")
         for text in (*self.candidates, *((self.delegate,) if self.delegate != AUTO else ())):
             parse_delegate(text)
+
+    @property
+    def named_models(self) -> tuple[str, ...]:
+        """The models that are named one by one: the built-in one where there is no other."""
+        return self.model or (() if self.models else (BUILTIN,))
 
     @property
     def forced_delegate(self) -> DelegateSpec | None:

@@ -12,30 +12,26 @@ from edgesegd.api.mapped_regions import Regions
 from edgesegd.api.v1.request_reader import RequestReader
 from edgesegd.api.v1.service import SegmentationService
 from edgesegd.core.frame import FrameLimits
-from edgesegd.models.catalogue.store import BUILTIN, resolve_model
-from edgesegd.models.reading import read_model
 from edgesegd.scheduling.fair_limit import FairLimit
-from edgesegd.scheduling.scheduler import Scheduler
 from edgesegd.serving.data_plane import DataPlane
 from support.calls import stub
 from support.counted import Counted
+from support.model_specs import model_spec
+from support.served import registry_of, served
 
 
-async def test_a_stream_without_a_first_message_ends_with_deadline_exceeded(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = read_model(resolve_model(BUILTIN, tmp_path_factory.mktemp("data")))
+async def test_a_stream_without_a_first_message_ends_with_deadline_exceeded() -> None:
+    models = registry_of(served(model_spec()))
     limits = FrameLimits(1000, 1000)
     data_plane = DataPlane(
-        model=model,
+        models=models,
         limits=limits,
-        scheduler=Scheduler(),
         frames=FairLimit(1000, "bytes"),
         results=FairLimit(1000, "bytes"),
-        observer=Counted(),
+        without_model=Counted(),
     )
     service = SegmentationService(
-        reader=RequestReader(model, limits, Regions(FairLimit(0, "bytes"))),
+        reader=RequestReader(models, limits, Regions(FairLimit(0, "bytes"))),
         data_plane=data_plane,
         unary_queue=1,
         streams=FairLimit(1, "streams"),
@@ -59,4 +55,4 @@ async def test_a_stream_without_a_first_message_ends_with_deadline_exceeded(
         await server.stop(None)
     assert failure.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
     assert "no message came in 0.05 s" in (failure.value.details() or "")
-    assert service.streams == 0
+    assert service.streams(models.find()) == 0

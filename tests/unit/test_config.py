@@ -31,7 +31,12 @@ from edgesegd.core.errors import ConfigError
 HOME = {"HOME": "/home/someone"}
 NAMES = [setting.name for setting in fields(Config)]
 OTHER_VALUES: dict[str, tuple[str, object]] = {
-    "model": ("rooms", "rooms"),
+    "model": ("rooms; b=file.tflite", ("rooms", "b=file.tflite")),
+    "models": ("/models", "/models"),
+    "default_model": ("rooms", "rooms"),
+    "watch_models": ("1.5", 1.5),
+    "idle_unload": ("90", 90.0),
+    "control": ("/run/c.sock", "/run/c.sock"),
     "listen": ("0.0.0.0:1, unix:///run/edgesegd", ("0.0.0.0:1", "unix:///run/edgesegd")),
     "metrics_listen": ("", ""),
     "delegate": ("cpu", "cpu"),
@@ -194,7 +199,7 @@ def test_what_a_container_platform_adds_is_no_slip(name: str) -> None:
         ("threads = true", "threads is a whole number, not True"),
         ("drain_seconds = 'long'", "drain_seconds is a number, not 'long'"),
         ("drain_seconds = false", "drain_seconds is a number, not False"),
-        ("model = 3", "model is a string, not 3"),
+        ("delegate = 3", "delegate is a string, not 3"),
         ("listen = 8460", "listen is a list of strings, not 8460"),
         ("listen = ['a:1', 2]", "listen is a list of strings"),
         ("threads = ", "is not TOML"),
@@ -321,7 +326,7 @@ def test_what_the_config_command_prints_names_the_source_of_each_value(
     monkeypatch.setenv("EDGESEG_UNARY_QUEUE", "3")
     file.write_text("threads = 1")
     lines = printed_by(capsys, "--config", str(file), "--model", "rooms").splitlines()
-    assert 'model = "rooms"  # flag' in lines
+    assert 'model = ["rooms"]  # flag' in lines
     assert f"threads = 1  # {file}" in lines
     assert "unary_queue = 3  # environment" in lines
     assert 'log_level = "info"  # default' in lines

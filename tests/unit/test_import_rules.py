@@ -33,9 +33,17 @@ LAYERS = {
     "observability": {"api", "serving", "supervision", "models", "ipc", "core", "version"},
     "bench": {"engine", "models", "board", "core"},
     "config": {"models", "delegates", "files", "board", "core"},
+    "budgets": {"api", "scheduling", "board", "core", "config"},
+    "model_factory": {
+        *("observability", "serving", "scheduling", "supervision", "probe", "models"),
+        *("delegates", "board", "core", "config"),
+    },
+    "startup": {
+        *("api", "observability", "serving", "models", "ipc", "core", "config", "version"),
+    },
     "daemon": {
-        *("api", "observability", "serving", "scheduling", "supervision", "probe", "models"),
-        *("delegates", "ipc", "board", "core", "config", "version"),
+        *("budgets", "model_factory", "startup"),
+        *("api", "observability", "serving", "board", "core", "config"),
     },
     "cli": {
         *("daemon", "bench", "probe", "config", "models", "delegates", "observability", "board"),

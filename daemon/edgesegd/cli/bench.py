@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgesegd.cli.exit_codes import FAILED
-from edgesegd.cli.options import add_options, effective_config
+from edgesegd.cli.options import add_options, effective_config, only_model
 from edgesegd.core.errors import ConfigError
-from edgesegd.models.catalogue.store import resolve_model
-from edgesegd.models.reading import read_model
+from edgesegd.models.catalogue.repository import parse_source
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -49,7 +48,7 @@ def _count(text: str) -> int:
 def run(args: argparse.Namespace) -> int:
     """Measure and print."""
     config = effective_config(args).config
-    model = read_model(resolve_model(config.model, Path(config.data_dir)))
+    model = parse_source(only_model(config), Path(config.data_dir)).read().served
     # Imported here, so that the other commands need none of it.
     from edgesegd.bench.board import (  # noqa: PLC0415
         as_json,

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgesegd.cli.model_info import facts_as_json, facts_as_table
-from edgesegd.cli.options import add_options, effective_config
+from edgesegd.cli.options import add_options, effective_config, only_model
 from edgesegd.models.catalogue.published import downloads
-from edgesegd.models.catalogue.store import list_models, resolve_model
-from edgesegd.models.reading import read_model
+from edgesegd.models.catalogue.repository import parse_source
+from edgesegd.models.catalogue.store import list_models
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -50,7 +50,7 @@ def run(args: Namespace) -> int:
         case "pull":
             _pull(args.name, data_dir, args.source)
         case "info":
-            _info(config.model, data_dir, as_json=args.json)
+            _info(only_model(config), data_dir, as_json=args.json)
         case _:
             _list(data_dir)
     return 0
@@ -89,7 +89,7 @@ def _pull(name: str, data_dir: Path, source: str | None) -> None:
 
 
 def _info(model: str, data_dir: Path, *, as_json: bool) -> None:
-    spec = read_model(resolve_model(model, data_dir))
+    spec = parse_source(model, data_dir).read().served
     if as_json:
         print(facts_as_json(spec))
         return

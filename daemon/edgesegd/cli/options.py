@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import get_type_hints
 
 from edgesegd.config import ENV_PREFIX, Config, Effective, Value, load_config, parse
+from edgesegd.core.errors import ConfigError
 
 ALL = tuple(setting.name for setting in fields(Config))
 
@@ -62,6 +63,8 @@ def effective_config(args: argparse.Namespace) -> Effective:
         given = getattr(args, setting.name, None)
         if isinstance(given, list):
             flags[setting.name] = tuple(given)
+        elif given is not None and kinds[setting.name] not in (str, int, float):
+            flags[setting.name] = (given,)
         elif given is not None:
             flag = "--" + setting.name.replace("_", "-")
             flags[setting.name] = parse(flag, given, kinds[setting.name])
@@ -69,6 +72,14 @@ def effective_config(args: argparse.Namespace) -> Effective:
     if effective.ignored:
         print(f"edgesegd: no options, so ignored: {', '.join(effective.ignored)}", file=sys.stderr)
     return effective
+
+
+def only_model(config: Config) -> str:
+    """The model of a command that works on one; raises ConfigError where several are named."""
+    names = config.named_models or (config.default_model,)
+    if len(names) > 1:
+        raise ConfigError(f"this command works on one model; name it with --model: {names}")
+    return names[0]
 
 
 def _config_file(args: argparse.Namespace) -> Path | None:

@@ -11,13 +11,11 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgesegd.cli.options import add_options, effective_config
+from edgesegd.cli.options import add_options, effective_config, only_model
 from edgesegd.core.errors import ConfigError
 from edgesegd.delegates.spec import DelegateSpec
 from edgesegd.delegates.table import KNOWN
-from edgesegd.models.catalogue.store import resolve_model
-from edgesegd.models.pair import find_pair
-from edgesegd.models.reading import read_model
+from edgesegd.models.catalogue.repository import parse_source
 from edgesegd.models.spec import ModelSpec
 from edgesegd.probe.candidates import Candidate
 from edgesegd.probe.choice import STEP_SECONDS, Chooser
@@ -80,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
             "what is remembered is what a daemon would choose among: name a delegate by "
             "--candidates, for the daemon too, and force none"
         )
-    pair = find_pair(read_model(resolve_model(config.model, Path(config.data_dir))))
+    pair = parse_source(only_model(config), Path(config.data_dir)).read()
     if pair.ignored:
         print(f"edgesegd: not taken for the other file of a pair: {pair.ignored}", file=sys.stderr)
     forced = () if config.forced_delegate is None else (config.delegate,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from edgesegd.core.model import NO_MODEL, ModelIdentity
 from edgesegd.core.options import Output
 
 
@@ -40,7 +41,7 @@ class FrameResult:
 
     `width` x `height` is the size of every mask, `frame_size` that of the decoded frame, all in
     pixels. `planes` holds the outputs that are bytes. `seconds` is the time of each stage,
-    `delegate` what ran the model.
+    `delegate` what ran the `model`: the front knows both.
     """
 
     width: int
@@ -50,6 +51,7 @@ class FrameResult:
     segments: tuple[SegmentResult, ...] = ()
     seconds: dict[Stage, float] = field(default_factory=dict)
     delegate: str = ""
+    model: ModelIdentity = NO_MODEL
 
     @property
     def size(self) -> int:

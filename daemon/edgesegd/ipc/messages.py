@@ -12,6 +12,7 @@ from typing import Any
 from edgesegd.core import errors
 from edgesegd.core.errors import EdgesegError, InternalFault, InvalidOptions
 from edgesegd.core.frame import FrameFormat, FrameSpec
+from edgesegd.core.model import NO_MODEL, ModelIdentity
 from edgesegd.core.options import Output, ResizePolicy, ResultOptions, SizeMode
 from edgesegd.core.result import FrameResult, SegmentResult, Stage
 from edgesegd.delegates.spec import DelegateSpec
@@ -224,8 +225,10 @@ def write_result(result: FrameResult, slot: memoryview) -> Message:
     }
 
 
-def read_result(message: Message, slot: memoryview, *, delegate: str = "") -> FrameResult:
-    """The result that `write_result` left in `slot`, made by `delegate`.
+def read_result(
+    message: Message, slot: memoryview, *, delegate: str = "", model: ModelIdentity = NO_MODEL
+) -> FrameResult:
+    """The result that `write_result` left in `slot`, made by `delegate` with `model`.
 
     Raises the error that came instead.
     """
@@ -246,7 +249,7 @@ def read_result(message: Message, slot: memoryview, *, delegate: str = "") -> Fr
     seconds = {Stage(stage): value for stage, value in message["seconds"].items()}
     width, height = message["size"]
     frame_size = tuple(message["frame"])
-    return FrameResult(width, height, frame_size, planes, segments, seconds, delegate)
+    return FrameResult(width, height, frame_size, planes, segments, seconds, delegate, model)
 
 
 SENT_ERRORS: dict[str, type[EdgesegError]] = {

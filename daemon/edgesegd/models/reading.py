@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,8 +23,10 @@ from edgesegd.models.upsampling import find_upsampling
 DEFAULT_THRESHOLD = 0.5
 
 
-def read_model(path: Path, name: str | None = None) -> ModelSpec:
+def read_model(path: Path, name: str | None = None, version: str = "") -> ModelSpec:
     """Read a model's file and what lies beside it; `name` is the file's own where left out.
+
+    `version` is the number of its folder, "" where it is in none of a version's own.
 
     The name is text, for clients and metrics: bytes of the file's own that are not UTF-8 are
     escaped in it.
@@ -36,7 +39,8 @@ def read_model(path: Path, name: str | None = None) -> ModelSpec:
     data = read_model_bytes(path)
     sidecar = read_sidecar(sidecar_path(path))
     try:
-        return _assemble(path, name or _name_of(path), data, sidecar)
+        spec = _assemble(path, name or _name_of(path), data, sidecar)
+        return replace(spec, version_number=version)
     except ModelInvalid as fault:
         raise ModelInvalid(f"{path}: {fault}") from fault
     except ConfigError as fault:

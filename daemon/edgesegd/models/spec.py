@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from edgesegd.core.model import ModelIdentity, unnamed_class_name
 from edgesegd.models.palette import Color, voc_color
 
 
@@ -74,7 +75,8 @@ class ModelSpec:
     in order of their ids, but for LABELS only those that have a name or a colour; `class_spec`
     knows every one. `cpu_twin` is the same model for the CPU, where the file is compiled for an
     Edge TPU and the sidecar names one. With an `upsampling` the graph is run without its end, and
-    the labels are those that the end would give.
+    the labels are those that the end would give. `version_number` is its folder's, "" where its
+    versions have none.
 
     `sources` says where "normalization", "output", "threshold", "names" and "palette" came from:
     "file", "metadata", "sidecar", "preset" or "default".
@@ -95,6 +97,7 @@ class ModelSpec:
     cpu_twin: Path | None
     sources: dict[str, str]
     upsampling: Upsampling | None = None
+    version_number: str = ""
 
     @property
     def run_output(self) -> TensorSpec:
@@ -103,8 +106,13 @@ class ModelSpec:
 
     @property
     def version(self) -> str:
-        """The first 12 digits of the file's SHA-256."""
-        return self.sha256[:12]
+        """The number of the folder that it is in, else the first 12 digits of its SHA-256."""
+        return self.version_number or self.sha256[:12]
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """What a result refers to."""
+        return ModelIdentity(self.name, self.version, tuple(each.name for each in self.classes))
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -130,4 +138,4 @@ class ModelSpec:
 
 def unnamed_class(class_id: int) -> ClassSpec:
     """A class that comes without a name and without a colour."""
-    return ClassSpec(f"class {class_id}", voc_color(class_id))
+    return ClassSpec(unnamed_class_name(class_id), voc_color(class_id))

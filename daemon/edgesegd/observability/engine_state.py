@@ -1,4 +1,4 @@
-"""How the engines fare, told to health and metrics."""
+"""How the engines of a model fare, reported to health and metrics."""
 
 from __future__ import annotations
 
@@ -7,16 +7,23 @@ from collections.abc import Iterator
 
 from edgesegd.ipc.messages import EngineReady
 from edgesegd.ipc.tasks import log_failure
-from edgesegd.observability.health import Health
-from edgesegd.observability.metrics import Metrics
+from edgesegd.observability.health import Health, ModelHealth
+from edgesegd.observability.model_metrics import ModelMetrics
 from edgesegd.supervision.engine_process import EngineProcess
 
 
 class EngineState:
-    """What is known of all engines; `delegate` is that of the one that was ready last."""
+    """What is known of a model's engines; `delegate` is that of the one that was ready last.
 
-    def __init__(self, metrics: Metrics, health: Health) -> None:
+    `version` is that of the model which serves. While it is `asleep` no engine is to be ready: the
+    next frame brings one.
+    """
+
+    def __init__(self, name: str, metrics: ModelMetrics, health: Health) -> None:
         self.delegate = ""
+        self.version = ""
+        self.asleep = False
+        self._name = name
         self._metrics = metrics
         self._health = health
         self._watches: list[EngineWatch] = []
@@ -62,11 +69,13 @@ class EngineState:
         return (each.engine.ready for each in self._watches if each.engine)
 
     def report(self) -> None:
-        """Tell metrics and health how the engines fare now."""
+        """Report how the engines fare now."""
         ready = list(self._ready())
         degraded = any(each.degraded for each in self._watches)
         self._metrics.engines(ready, degraded=degraded)
-        task = asyncio.create_task(self._health.set_serving(bool(ready), degraded=degraded))
+        serves = bool(ready) or self.asleep
+        health = ModelHealth(self.version, serves, degraded and not self.asleep)
+        task = asyncio.create_task(self._health.set_model(self._name, health))
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
         task.add_done_callback(log_failure)

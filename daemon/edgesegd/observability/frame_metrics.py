@@ -6,36 +6,42 @@ from collections.abc import Callable, Mapping
 
 from edgesegd.core.errors import EdgesegError
 from edgesegd.core.result import FrameResult, Stage
-from edgesegd.observability.engine_state import EngineState
-from edgesegd.observability.metrics import Metrics
+from edgesegd.observability.model_metrics import ModelMetrics
 
 
 class FrameMetrics:
     """Counts frames by the delegate that ran them; of those that none ran, by the one in use.
 
-    `memory_used` is called whenever a frame is done with.
+    `memory_used` is called whenever a frame is done with, `limit_met` with the name of a limit
+    where something has to wait.
     """
 
     def __init__(
-        self, metrics: Metrics, engine: EngineState, *, memory_used: Callable[[], None]
+        self,
+        metrics: ModelMetrics,
+        *,
+        delegate: Callable[[], str],
+        memory_used: Callable[[], None],
+        limit_met: Callable[[str], None],
     ) -> None:
         self._metrics = metrics
-        self._engine = engine
+        self._delegate = delegate
         self._memory_used = memory_used
+        self._limit_met = limit_met
 
     def frame_answered(
         self, outcome: FrameResult | EdgesegError, seconds: Mapping[Stage, float], total: float
     ) -> None:
         """A frame's response is sent."""
-        delegate = outcome.delegate if isinstance(outcome, FrameResult) else self._engine.delegate
+        delegate = outcome.delegate if isinstance(outcome, FrameResult) else self._delegate()
         self._metrics.frame_answered(outcome, seconds, total, delegate)
         self._memory_used()
 
     def frames_abandoned(self, count: int) -> None:
         """Clients left."""
-        self._metrics.frames_abandoned(count, self._engine.delegate)
+        self._metrics.frames_abandoned(count, self._delegate())
         self._memory_used()
 
     def limit_met(self, limit: str) -> None:
         """Something has to wait."""
-        self._metrics.limit_met(limit)
+        self._limit_met(limit)

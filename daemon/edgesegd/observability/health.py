@@ -1,44 +1,87 @@
-"""The standard health service: for the daemon, for its service and for each model."""
+"""The standard health service: for the daemon, for its services and for each model."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 
+Status = health_pb2.HealthCheckResponse
 
-class Health:
-    """Says SERVING while an engine is ready and the daemon is not stopping.
 
-    Names: "" for the daemon, the full name of its `service`, and "model/NAME". The name
-    "model/NAME/delegate" is SERVING only while the best delegate runs the model: it tells of
-    degraded service.
+@dataclass(frozen=True, slots=True)
+class ModelHealth:
+    """Whether a model can segment frames, in which version, and with less than the best delegate.
+
+    One whose engine is given back while it has no frames `serves` too: the next frame brings it.
     """
 
-    def __init__(self, service: str, model: str) -> None:
+    version: str
+    serves: bool
+    degraded: bool
+
+
+class Health:
+    """Says SERVING while the default model serves and the daemon is not stopping.
+
+    So "" for the daemon and the full names of its `services`. Each model has three names of its
+    own: "model/NAME", "model/NAME/VERSION" of the version that serves now, and
+    "model/NAME/delegate", which is SERVING only while the best delegate runs it: it tells of
+    degraded service. A model or version that is not served any more is SERVICE_UNKNOWN.
+    """
+
+    def __init__(self, services: Sequence[str], default: str) -> None:
         self._servicer: Any = health_aio.HealthServicer()
-        self._names = ("", service, f"model/{model}")
-        self._delegate_name = f"model/{model}/delegate"
+        self._services = ("", *services)
+        self._default = default
+        self._models: dict[str, ModelHealth] = {}
         self._draining = False
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Serve `grpc.health.v1` on `server`."""
         health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
 
-    async def set_serving(self, serving: bool, *, degraded: bool) -> None:
-        """Tell all who check or watch."""
-        for name in self._names:
-            await self._set(name, serving)
-        await self._set(self._delegate_name, serving and not degraded)
+    async def set_model(self, name: str, health: ModelHealth) -> None:
+        """Tell all who check or watch how a model fares."""
+        before, self._models[name] = self._models.get(name), health
+        if before is not None and before.version != health.version:
+            await self._servicer.set(f"model/{name}/{before.version}", Status.SERVICE_UNKNOWN)
+        await self._publish(name)
+
+    async def remove_model(self, name: str) -> None:
+        """It is not served any more."""
+        health = self._models.pop(name, None)
+        if health is not None:
+            for suffix in ("", f"/{health.version}", "/delegate"):
+                await self._servicer.set(f"model/{name}{suffix}", Status.SERVICE_UNKNOWN)
+            await self._publish_services()
 
     async def drain(self) -> None:
-        """NOT_SERVING from now on, whatever the engine does."""
+        """NOT_SERVING from now on, whatever the engines do."""
         self._draining = True
-        await self.set_serving(False, degraded=True)
+        await self._publish_services()
+        for name in tuple(self._models):
+            await self._publish(name)
 
-    async def _set(self, name: str, well: bool) -> None:
-        status = health_pb2.HealthCheckResponse
-        value = status.SERVING if well and not self._draining else status.NOT_SERVING
+    async def _publish(self, name: str) -> None:
+        """What is known of a model by the time that it is told: reports may overtake each other."""
+        if (health := self._models.get(name)) is not None:
+            await self._set(f"model/{name}", health.serves)
+        if (health := self._models.get(name)) is not None:
+            await self._set(f"model/{name}/{health.version}", health.serves)
+        if (health := self._models.get(name)) is not None:
+            await self._set(f"model/{name}/delegate", health.serves and not health.degraded)
+        await self._publish_services()
+
+    async def _publish_services(self) -> None:
+        for name in self._services:
+            default = self._models.get(self._default)
+            await self._set(name, default is not None and default.serves)
+
+    async def _set(self, name: str, serves: bool) -> None:
+        value = Status.SERVING if serves and not self._draining else Status.NOT_SERVING
         await self._servicer.set(name, value)

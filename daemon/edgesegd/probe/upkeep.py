@@ -73,7 +73,8 @@ class ChoiceUpkeep:
 
     That is where a choice was measured while frames were served or other programs used the board,
     and where invokes are slower than they were then. It waits for a quiet moment: `unused` ends
-    when no frame came for so many seconds. `select` is given each choice.
+    when no frame came for so many seconds. `select` is given each choice. Models that share `probes`
+    are probed one after another: a probe would slow what another one times.
     """
 
     def __init__(
@@ -83,11 +84,13 @@ class ChoiceUpkeep:
         *,
         select: Callable[[Selection], None],
         unused: Callable[[float], Awaitable[None]],
+        probes: asyncio.Lock | None = None,
     ) -> None:
         self._chooser = chooser
         self._chosen = remembered
         self._select = select
         self._unused = unused
+        self._probes = probes or asyncio.Lock()
         self._watch = InvokeWatch()
         self._pause = FIRST_PAUSE
 
@@ -133,7 +136,8 @@ class ChoiceUpkeep:
 
     async def _choose(self) -> None:
         try:
-            self._chosen = await self._chooser.choose()
+            async with self._probes:
+                self._chosen = await self._chooser.choose()
             self._select(self._chosen.selection)
         except StartupError as error:
             log.warning("no delegate can be chosen, what served before goes on: %s", error)

@@ -23,6 +23,10 @@ OUTLIER = 4.0
 """Times the usual engine time that a frame's may count in the usual one."""
 
 
+def _stopping() -> EdgesegError:
+    return Draining("the daemon is stopping")
+
+
 class Scheduler:
     """Holds the waiting frames of all clients and hands them out.
 
@@ -50,7 +54,7 @@ class Scheduler:
         self._usual_work = 0.0
         self._again: deque[Job] = deque()
         self._watchers: list[Callable[[], None]] = []
-        self._draining = False
+        self._refuse: Callable[[], EdgesegError] | None = None
         self.frames = 0
         self._in_engines = 0
         self._last_use = clock()
@@ -62,11 +66,6 @@ class Scheduler:
     def depth(self) -> int:
         """How many frames wait; may be asked by another thread."""
         return sum(map(len, tuple(self._lanes))) + len(self._again)
-
-    @property
-    def draining(self) -> bool:
-        """Whether no more frames are taken."""
-        return self._draining
 
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator[None]:
@@ -87,6 +86,17 @@ class Scheduler:
             if left <= 0:
                 return
             await asyncio.sleep(left)
+
+    async def work(self) -> None:
+        """Until a frame waits."""
+        came = asyncio.Event()
+        unwatch = self.watch(came.set)
+        try:
+            while not self.depth:
+                came.clear()
+                await came.wait()
+        finally:
+            unwatch()
 
     def watch(self, on_work: Callable[[], None]) -> Callable[[], None]:
         """Call `on_work` whenever there may be a frame to take; what ends that.
@@ -121,9 +131,9 @@ class Scheduler:
         self._part(lane)
 
     def submit(self, lane: Lane, job: Job) -> None:
-        """Let a frame wait its turn; raises Draining, Expired or Overloaded."""
-        if self._draining:
-            raise Draining("the daemon is stopping")
+        """Let a frame wait its turn; raises Expired, Overloaded or what `drain` was given."""
+        if self._refuse is not None:
+            raise self._refuse()
         if job.expired():
             raise Expired("too old when it came")
         lane.put(job)
@@ -219,9 +229,9 @@ class Scheduler:
         job.answer.on_done(lambda: self._forget(job))
         self.wake()
 
-    def drain(self) -> None:
-        """Take no more frames; those that wait are still served."""
-        self._draining = True
+    def drain(self, refuse: Callable[[], EdgesegError] = _stopping) -> None:
+        """Take no more frames, which are refused with this error; those that wait are served."""
+        self._refuse = refuse
 
     def fail_waiting(self, make_error: Callable[[Job], EdgesegError]) -> None:
         """Answer every waiting frame with its error."""

@@ -15,9 +15,10 @@ from edgesegd.scheduling.answer import Answer
 from edgesegd.scheduling.fair_limit import FairLimit
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane
-from edgesegd.scheduling.scheduler import Scheduler
 from edgesegd.serving.observer import FrameObserver
 from edgesegd.serving.received_frame import FrameTag, ReceivedFrame
+from edgesegd.serving.registry import ModelRegistry
+from edgesegd.serving.served_model import ServedModel
 
 COPIES = 2
 """Of a result that is not read: its bytes, and those in gRPC."""
@@ -44,32 +45,38 @@ def held_size(outcome: FrameResult | EdgesegError | None) -> int:
 
 
 class DataPlane:
-    """Takes the frames of one model, and gives their results.
+    """Takes the frames of all `models`, and gives their results.
 
     `frames` and `results` limit the bytes of those that wait: frames for an engine, results for
-    their clients. The `observer` is told what becomes of each frame.
+    their clients. Each model's observer is told what becomes of its frames, and `without_model`
+    what becomes of those that name no model that is served.
     """
 
     def __init__(
         self,
         *,
-        model: ModelSpec,
+        models: ModelRegistry,
         limits: FrameLimits,
-        scheduler: Scheduler,
         frames: FairLimit,
         results: FairLimit,
-        observer: FrameObserver,
+        without_model: FrameObserver,
     ) -> None:
-        self.model = model
         self.limits = limits
-        self.scheduler = scheduler
+        self.draining = False
+        self._models = models
         self._frames = frames
         self._results = results
-        self._held: dict[Client, int] = {}
-        self._observer = observer
+        self._held: dict[tuple[ServedModel, Client], int] = {}
+        self._without_model = without_model
 
-    def submit(self, lane: Lane, frame: ReceivedFrame) -> Job:
-        """Let a frame wait for an engine; raises a NotAnswered where that cannot be."""
+    def drain(self) -> None:
+        """Take no more frames; those that wait are still served."""
+        self.draining = True
+        for model in self._models:
+            model.scheduler.drain()
+
+    def submit(self, model: ServedModel, lane: Lane, frame: ReceivedFrame) -> Job:
+        """Let a frame wait for an engine; raises an EdgesegError where that cannot be."""
         job = Job(
             frame=frame.spec,
             data=frame.data,
@@ -77,20 +84,20 @@ class DataPlane:
             answer=Answer(),
             deadline=frame.deadline,
             received=frame.tag.received,
-            may_start=partial(self._expect_result, lane),
+            may_start=partial(self._expect_result, model, lane),
         )
         client, size = lane.client, 0 if isinstance(frame.data, LentFrame) else len(frame.data)
         lane.frame_size = size
         self._frames.take(client, size)
         job.answer.on_done(partial(self._answered, lane, job, size))
         try:
-            self.scheduler.submit(lane, job)
+            model.scheduler.submit(lane, job)
         except BaseException:
             job.answer.cancel()
             raise
         return job
 
-    def _expect_result(self, lane: Lane, job: Job) -> bool:
+    def _expect_result(self, model: ServedModel, lane: Lane, job: Job) -> bool:
         """Whether there is room for the result of a frame, which an engine is to have.
 
         It will be as large as the last one of the lane; of the first the largest possible one is
@@ -99,15 +106,16 @@ class DataPlane:
         """
         if job.expected:  # by an engine that was lost
             return True
-        expected = lane.result_size or COPIES * largest_result(job.options, self.model, self.limits)
+        expected = lane.result_size or COPIES * largest_result(job.options, model.spec, self.limits)
         if self._has_room(lane.client, expected):
             job.expected = expected
             self._results.force(lane.client, expected)
             return True
-        if lane.client not in self._held:
-            self._observer.limit_met("results")
-            self.scheduler.hold(lane.client)
-        self._held[lane.client] = expected
+        held = model, lane.client
+        if held not in self._held:
+            model.observer.limit_met("results")
+            model.scheduler.hold(lane.client)
+        self._held[held] = expected
         return False
 
     def _has_room(self, client: Client, size: int) -> bool:
@@ -132,19 +140,30 @@ class DataPlane:
         self._results.give_back(client, size)
         for held, needed in tuple(self._held.items()):
             # One may have been released by what came of the release of another.
-            if self._has_room(held, needed) and self._held.pop(held, None) is not None:
-                self.scheduler.release(held)
+            if self._has_room(held[1], needed) and self._held.pop(held, None) is not None:
+                model, held_client = held
+                model.scheduler.release(held_client)
 
-    def count_abandoned(self, count: int) -> None:
+    def count_abandoned(self, model: ServedModel | None, count: int) -> None:
         """Account for frames whose client left before the answer."""
-        self._observer.frames_abandoned(count)
+        self._observer(model).frames_abandoned(count)
 
     def count(
-        self, tag: FrameTag, outcome: FrameResult | EdgesegError, queued: float
+        self,
+        model: ServedModel | None,
+        tag: FrameTag,
+        outcome: FrameResult | EdgesegError,
+        queued: float,
     ) -> dict[Stage, float]:
-        """Account for a frame that is answered now; the seconds of its stages."""
+        """Account for a frame that is answered now; the seconds of its stages.
+
+        `model` is None for one that named no model that is served.
+        """
         seconds = {Stage.QUEUED: queued}
         if isinstance(outcome, FrameResult):
             seconds |= outcome.seconds
-        self._observer.frame_answered(outcome, seconds, tag.seconds_since())
+        self._observer(model).frame_answered(outcome, seconds, tag.seconds_since())
         return seconds
+
+    def _observer(self, model: ServedModel | None) -> FrameObserver:
+        return self._without_model if model is None else model.observer

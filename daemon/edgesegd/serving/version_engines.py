@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -27,8 +26,6 @@ from edgesegd.supervision.supervisor import Supervisor
 
 ENGINE_SLOTS = 2
 """Frames that an engine may hold: one is invoked while the next is decoded."""
-SERVING_FACTOR = 3.0
-"""How long frames are served after a moment without them, in terms of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +49,10 @@ class EngineSettings:
 class VersionEngines:
     """Serves the frames of `scheduler` with the engines of `selection`, until others are selected.
 
-    `observe` makes the observer of one more engine, `engine_pid` is the process id of one that is
-    ready. `prove` tries a delegate that failed before, `on_invoke` is told of each invoke what ran
-    it and how many seconds it took.
+    `pair` is the version. `observe` makes the observer of one more engine, `engine_pid` is the
+    process id of one that is ready. `prove` tries a delegate that failed before, `on_invoke` is
+    told of each invoke what ran it and how many seconds it took. `keep_choice` keeps the selection
+    right for as long as the version serves; None where it is forced.
     """
 
     def __init__(
@@ -71,8 +69,11 @@ class VersionEngines:
         engine_pid: Callable[[], int | None],
         prove: Callable[[Choice], Awaitable[None]],
         on_invoke: Callable[[Choice, float], None],
+        keep_choice: Callable[[], Coroutine[object, object, None]] | None,
     ) -> None:
-        self._pair = pair
+        self.pair = pair
+        self._model = pair.served.identity
+        self._keep_choice = keep_choice
         self._scheduler = scheduler
         self._limits = limits
         self._settings = settings
@@ -106,26 +107,22 @@ class VersionEngines:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        await self._pool.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._pool.run())
+            if self._keep_choice is not None:
+                group.create_task(self._keep_choice())
+
+    async def retire(self) -> None:
+        """Take no more frames; until those that engines have are answered."""
+        await self._pool.retire()
 
     async def close(self) -> None:
-        """End all engines."""
+        """End all engines that `run` does not."""
         await self._pool.close()
 
     def select(self, selection: Selection) -> None:
         """Use these delegates from now on, between two frames."""
         self._pool.select(self._optimized(selection))
-
-    @contextlib.asynccontextmanager
-    async def moment_without_frames(self) -> AsyncIterator[None]:
-        """While no engine has a frame; then frames have some time."""
-        loop = asyncio.get_running_loop()
-        async with self._scheduler.exclusive():
-            begun = loop.time()
-            yield
-            held = loop.time() - begun
-        if self._scheduler.depth:
-            await asyncio.sleep(SERVING_FACTOR * held)
 
     def _optimized(self, selection: Selection) -> Selection:
         """With what the operator wants from it."""
@@ -178,11 +175,11 @@ class VersionEngines:
     ) -> EngineProcess:
         """An engine with a delegate, which may take `seconds` for each step of its start."""
         delegate, threads = choice
-        settings, plain = self._settings, self._pair.plain
-        model = self._pair.for_delegate(delegate)
+        settings, plain = self._settings, self.pair.plain
+        model = self.pair.for_delegate(delegate)
         setup = EngineSetup(
             model_path=str(model.path),
-            model_name=self._pair.served.name,
+            model_name=self.pair.served.name,
             model_sha256=model.sha256,
             runtime=settings.runtime,
             delegate=delegate,
@@ -197,5 +194,11 @@ class VersionEngines:
             # Engines on all cores have none to spare for another frame.
             overlap=not ((self._spreads or is_replica) and delegate.is_cpu),
         )
-        start = partial(EngineProcess.start, setup, start_seconds=seconds, reserve=self._reserve)
+        start = partial(
+            EngineProcess.start,
+            setup,
+            start_seconds=seconds,
+            reserve=self._reserve,
+            model=self._model,
+        )
         return await self._leases.start(delegate, seconds, start)

@@ -53,6 +53,7 @@ class EnginePool:
         self._first = supervise(list(selection.ranking), self._give_up)
         self._extras: list[_Extra] = []
         self._running: asyncio.TaskGroup | None = None
+        self._first_task: asyncio.Task[None] | None = None
         self._wanted = selection.extra
         self._consider_replicas(selection)
 
@@ -64,10 +65,22 @@ class EnginePool:
         """Serve until cancelled."""
         async with asyncio.TaskGroup() as group:
             self._running = group
-            group.create_task(self._first.run())
+            self._first_task = group.create_task(self._first.run())
             if self._replicas is not None:
                 group.create_task(self._replicas.run())
             self._match_extras()
+
+    async def retire(self) -> None:
+        """Take no more frames; until those that engines have are answered."""
+        self._wanted = ()
+        self._match_extras()
+        tasks = [extra.task for extra in self._extras]
+        if self._first_task is not None:
+            self._first.end(self._first_task)
+            tasks.append(self._first_task)
+        if self._replicas is not None:
+            await self._replicas.retire()
+        await asyncio.gather(*filter(None, tasks), return_exceptions=True)
 
     def select(self, selection: Selection) -> None:
         """Use these delegates from now on.
@@ -85,8 +98,9 @@ class EnginePool:
         self._first.clear(notes, certain)
 
     async def close(self) -> None:
-        """End the engines that `run` does not."""
+        """End the engines that `run` does not; nothing more comes of them."""
         await self._first.close()
+        self._first.forget()
 
     def _give_up(self, error: NoEngine) -> None:
         """Answer what waits where no engine at all serves.
@@ -127,10 +141,8 @@ class EnginePool:
         for extra in unwanted:
             log.info("an extra engine (%s) is not needed any more", extra.choice[0].name)
             extra.retired = True
-            if extra.supervisor.is_serving:
-                extra.supervisor.retire()
-            elif extra.task is not None:
-                extra.task.cancel()
+            if extra.task is not None:
+                extra.supervisor.end(extra.task)
 
     async def _run_extra(self, extra: _Extra) -> None:
         try:

@@ -17,6 +17,7 @@ from functools import partial
 
 from edgesegd.board.descriptors import DescriptorReserve
 from edgesegd.core.errors import EdgesegError, EngineStartFailed, EngineUnfit, StartupError
+from edgesegd.core.model import NO_MODEL, ModelIdentity
 from edgesegd.core.result import FrameResult
 from edgesegd.ipc.arena import Arena
 from edgesegd.ipc.awake import done_within
@@ -73,12 +74,14 @@ EngineLost; any other error is a fault of the daemon."""
 class EngineProcess:
     """A running engine with its model loaded.
 
-    Its sockets, its shared memory and its process live and die together. `ready` is what it said
+    Its sockets, its shared memory and its process live and die together. Its results name `model`
+    as what made them. `ready` is what it said
     of itself, `pid` its process id, `start_seconds` what its start took. `lost` ends when the
     engine is gone.
     """
 
-    def __init__(self, arena: Arena, descriptors: socket.socket) -> None:
+    def __init__(self, arena: Arena, descriptors: socket.socket, model: ModelIdentity) -> None:
+        self._model = model
         self.ready = EngineReady("", "", 0, 0, 0, 0.0)
         self.start_seconds = 0.0
         self._arena = arena
@@ -112,7 +115,12 @@ class EngineProcess:
 
     @classmethod
     async def start(
-        cls, setup: EngineSetup, *, start_seconds: float, reserve: DescriptorReserve | None = None
+        cls,
+        setup: EngineSetup,
+        *,
+        start_seconds: float,
+        reserve: DescriptorReserve | None = None,
+        model: ModelIdentity = NO_MODEL,
     ) -> EngineProcess:
         """A new engine that is ready to segment; its process may use the `reserve`.
 
@@ -121,7 +129,7 @@ class EngineProcess:
         """
         begun = time.monotonic()
         with nullcontext() if reserve is None else reserve.used():
-            engine = await cls._spawn(setup)
+            engine = await cls._spawn(setup, model)
         try:
             await engine._load(setup, start_seconds)  # noqa: SLF001 # its own class
         except BaseException:
@@ -132,7 +140,7 @@ class EngineProcess:
         return engine
 
     @classmethod
-    async def _spawn(cls, setup: EngineSetup) -> EngineProcess:
+    async def _spawn(cls, setup: EngineSetup, model: ModelIdentity) -> EngineProcess:
         with contextlib.ExitStack() as on_failure:
             try:
                 arena = Arena.create(slots=setup.slots, slot_size=setup.slot_size)
@@ -142,7 +150,7 @@ class EngineProcess:
                 descriptors.setblocking(False)
                 ours, theirs = socket.socketpair()
                 with theirs, receiving:
-                    engine = cls(arena, descriptors)
+                    engine = cls(arena, descriptors, model)
                     on_failure.callback(engine._watch.close)
                     await asyncio.get_running_loop().create_unix_connection(
                         lambda: engine._lines, sock=ours
@@ -210,7 +218,8 @@ class EngineProcess:
         else:
             self._watch.answered()
             try:
-                outcome = read_result(answer, slot, delegate=self.ready.delegate)
+                delegate = self.ready.delegate
+                outcome = read_result(answer, slot, delegate=delegate, model=self._model)
             except EngineUnfit as unfit:
                 outcome = EngineLost(unfit.cause, str(unfit))
             except Exception as error:  # noqa: BLE001 # it is handed on

@@ -91,7 +91,9 @@ class Replicas:
         self._changed = asyncio.Event()
         self._activated = asyncio.Event()
         self._activations = 0
-        scheduler.demand.on_change = self._changed.set
+        self._is_retired = False
+        self._is_serving = False
+        self._ended = asyncio.Event()
 
     @property
     def active(self) -> bool:
@@ -103,8 +105,16 @@ class Replicas:
         self._of_use = of_use
         self._changed.set()
 
+    async def retire(self) -> None:
+        """Start no more; until those that there are have answered the frames that they have."""
+        self._is_retired = True
+        self._changed.set()
+        if self._is_serving:
+            await self._ended.wait()
+
     async def run(self) -> None:
         """Serve until cancelled."""
+        self._scheduler.demand.on_change = self._changed.set
         while True:
             while not self._is_needed():
                 await self._change_within(None)
@@ -118,7 +128,7 @@ class Replicas:
                 await asyncio.sleep(self._pause.next() or self._pause.next())
 
     def _is_needed(self) -> bool:
-        return self._of_use and self._scheduler.demand.several
+        return self._of_use and self._scheduler.demand.several and not self._is_retired
 
     async def _serve_with(self, choices: Sequence[Choice], alone: float) -> bool:
         """Until they were not needed for a while, or more are, or they failed; whether not that.
@@ -132,10 +142,20 @@ class Replicas:
             serve=self._serve,
             on_change=self._changed.set,
         )
+        self._is_serving = True
+        try:
+            await self._manage(replicas, alone)
+        finally:
+            self._is_serving = False
+            self._ended.set()
+        return not replicas.failed
+
+    async def _manage(self, replicas: ReplicaSet, alone: float) -> None:
+        """Have them take the frames while they are needed."""
         async with replicas, asyncio.TaskGroup() as group:
             proof = group.create_task(self._prove(replicas, alone))
             try:
-                while not replicas.failed and not self._more_would_serve(replicas):
+                while not (replicas.failed or self._is_retired or self._more_would_serve(replicas)):
                     needed = self._is_needed()
                     self._set_active(replicas if needed and replicas.all_ready else None)
                     changed = await self._change_within(
@@ -147,7 +167,6 @@ class Replicas:
             finally:
                 proof.cancel()
                 self._set_active(None)
-        return not replicas.failed
 
     async def _serve(self, engine: EngineProcess, note: object, until: asyncio.Event) -> None:
         dispatcher = Dispatcher(

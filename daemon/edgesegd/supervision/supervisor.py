@@ -59,10 +59,13 @@ class Supervisor:
             await self._feed()
             upgrading.cancel()
 
-    def retire(self) -> None:
-        """Answer the frames that its engine has, then end it; for good."""
+    def end(self, running: asyncio.Task[None]) -> None:
+        """Answer the frames that its engine has, then end it and `running`, which is `run`."""
         self._retired = True
-        self._failover.better_ready.set()
+        if self.is_serving:
+            self._failover.better_ready.set()
+        else:
+            running.cancel()
 
     def reorder(self, choices: list[Choice]) -> None:
         """Use these delegates from now on, best first."""

@@ -30,6 +30,7 @@ from edgesegd.models.spec import ModelSpec, OutputKind, TensorSpec
 from edgesegd.scheduling.fair_limit import FairLimit
 from support.model_specs import model_spec
 from support.pictures import file_of, gradient
+from support.served import registry_of, served
 
 LIMITS = FrameLimits(size=10_000, pixels=5_000)
 REGIONS = Regions(FairLimit(1 << 20, "bytes"))
@@ -39,8 +40,8 @@ LABELLED = model_spec(
 )
 
 
-def parse(served: ModelSpec = SCORED, **options: Any) -> FrameOptions:  # noqa: ANN401 # as the message
-    return parse_options(pb.SegmentationOptions(**options), served, LIMITS)
+def parse(spec: ModelSpec = SCORED, /, **options: Any) -> FrameOptions:  # noqa: ANN401 # as the message
+    return parse_options(pb.SegmentationOptions(**options), registry_of(served(spec)), LIMITS)
 
 
 def size(**size: int) -> ResultOptions:
@@ -67,7 +68,9 @@ def test_every_value_of_the_contract_means_something(
 
 
 def test_without_options_labels_are_given_at_the_models_size() -> None:
-    assert parse() == FrameOptions(ResultOptions(frozenset({Output.LABELS})), max_age=None)
+    options = parse()
+    assert options.model.name == "rooms"
+    assert (options.result, options.max_age) == (ResultOptions(frozenset({Output.LABELS})), None)
 
 
 def test_all_options_of_a_request_are_parsed() -> None:

@@ -21,14 +21,14 @@ from edgesegd.serving.received_frame import FrameTag
 from support.model_specs import model_spec
 
 TAG = FrameTag(frame_id=42, captured_unix_ns=7, received_unix_ns=1_000, received=time.monotonic())
-MODEL = model_spec()
+MODEL = model_spec().identity
 
 
 def test_a_result_carries_what_was_asked_for_and_who_gave_it() -> None:
     planes = {Output.LABELS: b"labels", Output.LABELS_PNG: b"png", Output.CONFIDENCE_MAP: b"map"}
-    result = FrameResult(5, 3, (640, 480), planes, delegate="cpu")
+    result = FrameResult(5, 3, (640, 480), planes, delegate="cpu", model=MODEL)
     timing = pb.Timing(invoke_us=9)
-    response = answer_result(TAG, result, timing, MODEL)
+    response = answer_result(TAG, result, timing)
     assert response == pb.SegmentResponse(
         frame_id=42,
         captured_unix_ns=7,
@@ -55,7 +55,7 @@ def test_each_segment_has_its_name_and_only_what_was_asked_for() -> None:
         SegmentResult(9, rle=b""),
         SegmentResult(2),
     )
-    full, odd, bare = segmentation(FrameResult(1, 1, (1, 1), {}, found), MODEL).segments
+    full, odd, bare = segmentation(FrameResult(1, 1, (1, 1), {}, found, model=MODEL)).segments
     assert full == pb.Segment(
         class_id=1,
         class_name="sky",
@@ -72,7 +72,7 @@ def test_each_segment_has_its_name_and_only_what_was_asked_for() -> None:
 
 def test_a_confidence_of_zero_is_a_confidence() -> None:
     found = (SegmentResult(1, mean_confidence=0.0),)
-    [segment] = segmentation(FrameResult(1, 1, (1, 1), {}, found), MODEL).segments
+    [segment] = segmentation(FrameResult(1, 1, (1, 1), {}, found, model=MODEL)).segments
     assert segment.HasField("mean_confidence")
 
 

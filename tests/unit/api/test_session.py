@@ -29,10 +29,10 @@ from edgesegd.core.result import FrameResult
 from edgesegd.scheduling.fair_limit import FairLimit
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane
-from edgesegd.scheduling.scheduler import Scheduler
 from edgesegd.serving.data_plane import DataPlane
 from support.counted import Counted
 from support.model_specs import model_spec
+from support.served import registry_of, served
 
 FRAME_BYTES = 1 << 20
 FRAMES = 200
@@ -47,18 +47,18 @@ class Board:
     """A data plane, and an engine that settles each frame with what `outcome` makes."""
 
     def __init__(self) -> None:
-        model = model_spec()
         self.seen = Counted()
-        self.scheduler = Scheduler()
+        self.model = served(model_spec(), self.seen)
+        self.scheduler = self.model.scheduler
+        models = registry_of(self.model)
         limits = FrameLimits(2 * FRAME_BYTES, 10**6)
-        self.reader = RequestReader(model, limits, Regions(FairLimit(1 << 20, "bytes")))
+        self.reader = RequestReader(models, limits, Regions(FairLimit(1 << 20, "bytes")))
         self.data_plane = DataPlane(
-            model=model,
+            models=models,
             limits=limits,
-            scheduler=self.scheduler,
             frames=FairLimit(1 << 30, "bytes"),
             results=FairLimit(1 << 30, "bytes"),
-            observer=self.seen,
+            without_model=Counted(),
         )
 
     @contextmanager

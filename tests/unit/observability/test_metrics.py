@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -13,7 +14,8 @@ from prometheus_client.samples import Sample
 from edgesegd.core.errors import EngineFailed, Overloaded, Superseded
 from edgesegd.core.result import FrameResult, Stage
 from edgesegd.ipc.messages import EngineReady
-from edgesegd.observability.metrics import BUCKETS, Metrics
+from edgesegd.observability.metrics import Metrics
+from edgesegd.observability.model_metrics import BUCKETS, ModelFamilies, ModelMetrics
 from edgesegd.version import __version__
 from support.model_specs import model_spec
 
@@ -29,6 +31,7 @@ GOLDEN = {
     "edgeseg_held_bytes": ("gauge", set()),
     "edgeseg_limits_met": ("counter", {"limit"}),
     "edgeseg_model_info": ("gauge", {"model", "version", "input", "output"}),
+    "edgeseg_model_swaps": ("counter", {"model", "result"}),
     "edgeseg_queue_depth": ("gauge", {"model"}),
     "edgeseg_shared_memory_bytes": ("gauge", set()),
     "edgeseg_stage_seconds": ("histogram", {"model", "delegate", "stage"}),
@@ -39,17 +42,42 @@ GOLDEN = {
 OK = FrameResult(1, 1, (1, 1))
 
 
+class Page:
+    """The metrics of a daemon that serves the model "rooms"."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.daemon = Metrics(self.registry)
+        self.families = ModelFamilies(self.registry)
+        self.depth = 3
+        self.rooms = self.model("rooms")
+        self.rooms.serves(model_spec())
+
+    def model(self, name: str) -> ModelMetrics:
+        metrics = ModelMetrics(self.families, name)
+        metrics.expose(queue_depth=lambda: self.depth, streams=lambda: 2)
+        return metrics
+
+    def watch(self, engine_pid: int | None = None) -> None:
+        self.daemon.watch(
+            calls=lambda: 5,
+            held=lambda: 1000,
+            engine_pid=lambda: engine_pid,
+            shared_memory=lambda: 4096,
+        )
+
+
 @pytest.fixture
-def metrics() -> Metrics:
-    return Metrics(CollectorRegistry(), model_spec())
+def metrics() -> Page:
+    return Page()
 
 
-def samples(metrics: Metrics) -> list[Sample]:
+def samples(metrics: Page) -> list[Sample]:
     page = generate_latest(metrics.registry).decode()
     return [each for family in text_string_to_metric_families(page) for each in family.samples]
 
 
-def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+def value(metrics: Page, name: str, **labels: str) -> float | None:
     """The one sample of that name that carries these labels; None where there is none."""
     found = [
         each.value
@@ -64,23 +92,12 @@ def ready(delegate: str, runtime: str, threads: int) -> EngineReady:
     return EngineReady(runtime, delegate, 0, 0, threads, 0.01)
 
 
-def watch(metrics: Metrics, engine_pid: int | None = None) -> None:
-    metrics.watch(
-        queue_depth=lambda: 3,
-        calls=lambda: 5,
-        streams=lambda: 2,
-        held=lambda: 1000,
-        engine_pid=lambda: engine_pid,
-        shared_memory=lambda: 4096,
-    )
-
-
-def test_the_metrics_page_of_a_busy_daemon_has_the_golden_families(metrics: Metrics) -> None:
-    watch(metrics)
-    metrics.engines([ready("cpu", "ai-edge-litert 2.1", 4)], degraded=False)
-    metrics.frame_answered(OK, dict.fromkeys(Stage, 0.001), 0.01, "cpu")
-    metrics.frame_answered(Superseded("newer"), {}, 0.01, "cpu")
-    metrics.engine_lost("crash")
+def test_the_metrics_page_of_a_busy_daemon_has_the_golden_families(metrics: Page) -> None:
+    metrics.watch()
+    metrics.rooms.engines([ready("cpu", "ai-edge-litert 2.1", 4)], degraded=False)
+    metrics.rooms.frame_answered(OK, dict.fromkeys(Stage, 0.001), 0.01, "cpu")
+    metrics.rooms.frame_answered(Superseded("newer"), {}, 0.01, "cpu")
+    metrics.rooms.engine_lost("crash")
     families = {
         family.name: family
         for family in text_string_to_metric_families(generate_latest(metrics.registry).decode())
@@ -99,7 +116,7 @@ def test_the_metrics_page_of_a_busy_daemon_has_the_golden_families(metrics: Metr
         assert family.documentation.endswith((".", "_created"))
 
 
-def test_metrics_that_alerts_watch_are_there_from_the_start(metrics: Metrics) -> None:
+def test_metrics_that_alerts_watch_are_there_from_the_start(metrics: Page) -> None:
     assert value(metrics, "edgeseg_engine_ready", model="rooms") == 0
     for cause in ("crash", "hang", "invoke", "start"):
         assert value(metrics, "edgeseg_engine_restarts_total", model="rooms", cause=cause) == 0
@@ -108,10 +125,10 @@ def test_metrics_that_alerts_watch_are_there_from_the_start(metrics: Metrics) ->
     assert value(metrics, "edgeseg_model_info", **described, output="6x4 logits") == 1
 
 
-def test_a_segmented_frame_is_counted_and_timed(metrics: Metrics) -> None:
+def test_a_segmented_frame_is_counted_and_timed(metrics: Page) -> None:
     seconds = {stage: 0.25 * number for number, stage in enumerate(Stage, 1)}
     for _ in range(2):
-        metrics.frame_answered(OK, seconds, 3.0, "cpu")
+        metrics.rooms.frame_answered(OK, seconds, 3.0, "cpu")
     who = {"model": "rooms", "delegate": "cpu"}
     assert value(metrics, "edgeseg_frames_total", **who, outcome="ok") == 2
     assert value(metrics, "edgeseg_frame_seconds_count", **who) == 2
@@ -121,32 +138,32 @@ def test_a_segmented_frame_is_counted_and_timed(metrics: Metrics) -> None:
         assert summed == 2 * seconds[stage]
 
 
-def test_frames_without_a_result_are_counted_by_why_and_not_timed(metrics: Metrics) -> None:
+def test_frames_without_a_result_are_counted_by_why_and_not_timed(metrics: Page) -> None:
     outcomes = {
         "superseded": Superseded("newer"),
         "overloaded": Overloaded("full", 0.1),
         "engine_failed": EngineFailed("crashed"),
     }
     for error in outcomes.values():
-        metrics.frame_answered(error, {Stage.QUEUED: 1.0}, 1.0, "cpu")
+        metrics.rooms.frame_answered(error, {Stage.QUEUED: 1.0}, 1.0, "cpu")
     for outcome in outcomes:
         assert value(metrics, "edgeseg_frames_total", delegate="cpu", outcome=outcome) == 1
     assert value(metrics, "edgeseg_frame_seconds_count") is None
     assert value(metrics, "edgeseg_stage_seconds_count") is None
 
 
-def test_frames_whose_clients_left_are_cancelled(metrics: Metrics) -> None:
-    metrics.frames_abandoned(3, "cpu")
-    metrics.frames_abandoned(0, "cpu")
+def test_frames_whose_clients_left_are_cancelled(metrics: Page) -> None:
+    metrics.rooms.frames_abandoned(3, "cpu")
+    metrics.rooms.frames_abandoned(0, "cpu")
     assert value(metrics, "edgeseg_frames_total", outcome="cancelled") == 3
 
 
-def test_metrics_show_the_engines_that_are_ready(metrics: Metrics) -> None:
-    metrics.engines([ready("cpu", "ai-edge-litert 2.1", 4)], degraded=False)
+def test_metrics_show_the_engines_that_are_ready(metrics: Page) -> None:
+    metrics.rooms.engines([ready("cpu", "ai-edge-litert 2.1", 4)], degraded=False)
     assert value(metrics, "edgeseg_engine_ready") == 1
     assert value(metrics, "edgeseg_degraded") == 0
-    metrics.engine_lost("hang")
-    metrics.engines([], degraded=True)
+    metrics.rooms.engine_lost("hang")
+    metrics.rooms.engines([], degraded=True)
     assert value(metrics, "edgeseg_engine_ready") == 0
     assert value(metrics, "edgeseg_degraded") == 1
     assert value(metrics, "edgeseg_engine_restarts_total", cause="hang") == 1
@@ -155,40 +172,31 @@ def test_metrics_show_the_engines_that_are_ready(metrics: Metrics) -> None:
         ready("cpu", "tflite-runtime 2.14", 1),
         ready("edgetpu:usb:0", "tflite-runtime 2.14", 1),
     ]
-    metrics.engines(both, degraded=False)
+    metrics.rooms.engines(both, degraded=False)
     assert value(metrics, "edgeseg_engine_ready") == 1
     assert value(metrics, "edgeseg_delegate_info", delegate="edgetpu:usb:0") == 1
-    metrics.engines(both[:1], degraded=True)
+    metrics.rooms.engines(both[:1], degraded=True)
     assert value(metrics, "edgeseg_delegate_info", runtime="tflite-runtime 2.14", threads="1") == 1
     assert value(metrics, "edgeseg_delegate_info") == 1
 
 
-def test_watched_values_are_read_when_the_metrics_page_is(metrics: Metrics) -> None:
-    depth = 3
-    metrics.watch(
-        queue_depth=lambda: depth,
-        calls=lambda: 5,
-        streams=lambda: 2,
-        held=lambda: 1000,
-        engine_pid=lambda: None,
-        shared_memory=lambda: 0,
-    )
+def test_watched_values_are_read_when_the_metrics_page_is(metrics: Page) -> None:
     assert value(metrics, "edgeseg_queue_depth") == 3
     assert value(metrics, "edgeseg_streams") == 2
-    depth = 9
+    metrics.depth = 9
     assert value(metrics, "edgeseg_queue_depth") == 9
 
 
-def test_the_memory_of_front_and_engine_are_metrics_of_their_own(metrics: Metrics) -> None:
-    watch(metrics, engine_pid=os.getpid())
+def test_the_memory_of_front_and_engine_are_metrics_of_their_own(metrics: Page) -> None:
+    metrics.watch(engine_pid=os.getpid())
     for name in ("process_resident_memory_bytes", "edgeseg_engine_process_resident_memory_bytes"):
         memory = value(metrics, name)
         assert memory is not None, name
         assert memory > 1 << 20, name
 
 
-def test_the_metrics_page_comes_without_an_engine(metrics: Metrics) -> None:
-    watch(metrics, engine_pid=None)
+def test_the_metrics_page_comes_without_an_engine(metrics: Page) -> None:
+    metrics.watch(engine_pid=None)
     assert value(metrics, "edgeseg_engine_process_resident_memory_bytes") is None
     assert value(metrics, "process_resident_memory_bytes")
 
@@ -202,6 +210,31 @@ def test_histogram_buckets_rise_by_a_constant_factor_over_the_times_of_boards() 
 
 
 def test_metrics_of_two_daemons_in_one_process_are_apart() -> None:
-    one, other = (Metrics(CollectorRegistry(), model_spec()) for _ in range(2))
-    one.frames_abandoned(1, "cpu")
+    one, other = Page(), Page()
+    one.rooms.frames_abandoned(1, "cpu")
     assert value(other, "edgeseg_frames_total", outcome="cancelled") is None
+
+
+def test_each_model_has_series_of_its_own_which_end_with_it(metrics: Page) -> None:
+    garden = metrics.model("garden")
+    for model in (metrics.rooms, garden, garden):
+        model.frame_answered(OK, dict.fromkeys(Stage, 0.25), 1.0, "cpu")
+    garden.engines([ready("cpu", "ai-edge-litert 2.1", 4)], degraded=False)
+    assert value(metrics, "edgeseg_frames_total", model="rooms") == 1
+    assert value(metrics, "edgeseg_frames_total", model="garden") == 2
+    garden.forget()
+    assert {each.labels["model"] for each in samples(metrics) if "model" in each.labels} == {
+        "rooms"
+    }
+    again = metrics.model("garden")
+    again.frame_answered(OK, {}, 1.0, "cpu")
+    assert value(metrics, "edgeseg_frames_total", model="garden") == 1
+
+
+def test_the_version_that_serves_is_the_only_one_that_is_shown(metrics: Page) -> None:
+    metrics.rooms.serves(replace(model_spec(), sha256="fedcba9876543210" * 4))
+    metrics.rooms.swapped(well=True)
+    assert value(metrics, "edgeseg_model_info", model="rooms", version="fedcba987654") == 1
+    assert value(metrics, "edgeseg_model_info", version="0123456789ab") is None
+    assert value(metrics, "edgeseg_model_swaps_total", model="rooms", result="ok") == 1
+    assert value(metrics, "edgeseg_model_swaps_total", model="rooms", result="failed") == 0

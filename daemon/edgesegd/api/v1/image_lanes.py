@@ -1,4 +1,4 @@
-"""Where single images wait: each client's in a lane of its own."""
+"""Where single images wait: those of each client for a model in a lane of their own."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from contextlib import contextmanager
 
 from edgesegd.core.client import Client
 from edgesegd.scheduling.lane import Lane, Overflow
-from edgesegd.scheduling.scheduler import Scheduler
+from edgesegd.serving.served_model import ServedModel
 
 
 class ImageLanes:
-    """A lane for each client that has calls open; `limit` images may wait in it."""
+    """A lane for each client and model that has calls open; `limit` images may wait in it."""
 
-    def __init__(self, scheduler: Scheduler, limit: int) -> None:
-        self._scheduler = scheduler
+    def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._lanes: dict[Client, Lane] = {}
-        self._calls: Counter[Client] = Counter()
+        self._lanes: dict[tuple[ServedModel, Client], Lane] = {}
+        self._calls: Counter[tuple[ServedModel, Client]] = Counter()
 
     @contextmanager
-    def of(self, client: Client) -> Iterator[Lane]:
-        """The client's lane, for one call."""
-        if client not in self._lanes:
-            self._lanes[client] = Lane(self._limit, Overflow.REJECT)
-            self._scheduler.open(self._lanes[client], client)
-        self._calls[client] += 1
+    def of(self, model: ServedModel, client: Client) -> Iterator[Lane]:
+        """The lane for a client's images for `model`, for one call."""
+        key = model, client
+        if key not in self._lanes:
+            self._lanes[key] = Lane(self._limit, Overflow.REJECT)
+            model.scheduler.open(self._lanes[key], client)
+        self._calls[key] += 1
         try:
-            yield self._lanes[client]
+            yield self._lanes[key]
         finally:
-            self._calls[client] -= 1
-            if not self._calls[client]:
-                del self._calls[client]
-                self._scheduler.close(self._lanes.pop(client))
+            self._calls[key] -= 1
+            if not self._calls[key]:
+                del self._calls[key]
+                model.scheduler.close(self._lanes.pop(key))

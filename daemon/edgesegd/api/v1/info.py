@@ -6,23 +6,24 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.api.v1.requests import FORMATS, OUTPUTS
 from edgesegd.core.frame import DECODED, FrameLimits
 from edgesegd.core.options import NEEDS_SCORES, SERVED
-from edgesegd.ipc.messages import EngineReady
-from edgesegd.models.spec import ModelSpec
+from edgesegd.serving.registry import ModelRegistry
+from edgesegd.serving.served_model import ServedModel
 from edgesegd.version import __version__
 
 
 def server_info(
-    model: ModelSpec, limits: FrameLimits, engine: EngineReady | None, memory_socket: str
+    models: ModelRegistry, limits: FrameLimits, memory_socket: str
 ) -> pb.GetServerInfoResponse:
-    """The answer to GetServerInfo; `engine` is the one that is ready."""
+    """The answer to GetServerInfo."""
+    has_scores = any(model.spec.has_scores for model in models)
     return pb.GetServerInfoResponse(
         version=__version__,
-        models=[describe(model, engine)],
+        models=[describe(model) for model in models],
         formats=[number for number, known in FORMATS.items() if known in DECODED],
         outputs=[
             number
             for number, known in OUTPUTS.items()
-            if known in SERVED and (model.has_scores or known not in NEEDS_SCORES)
+            if known in SERVED and (has_scores or known not in NEEDS_SCORES)
         ],
         max_frame_bytes=limits.size,
         max_frame_pixels=limits.pixels,
@@ -30,8 +31,9 @@ def server_info(
     )
 
 
-def describe(model: ModelSpec, engine: EngineReady | None) -> pb.Model:
-    """One model."""
+def describe(served: ServedModel) -> pb.Model:
+    """One model, in the version that serves now."""
+    model, engine = served.spec, served.ready()
     return pb.Model(
         name=model.name,
         version=model.version,

@@ -4,23 +4,35 @@ from __future__ import annotations
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.api.mapped_regions import Regions
-from edgesegd.api.v1.requests import FrameOptions, deadline_of, parse_frame, parse_options
+from edgesegd.api.v1.requests import (
+    FrameOptions,
+    check_lengths,
+    deadline_of,
+    parse_frame,
+    parse_options,
+)
 from edgesegd.core.frame import FrameLimits
-from edgesegd.models.spec import ModelSpec
 from edgesegd.serving.received_frame import FrameTag, ReceivedFrame
+from edgesegd.serving.registry import ModelRegistry
+from edgesegd.serving.served_model import ServedModel
 
 
 class RequestReader:
-    """Reads options and frames for one model, within `limits`; `regions` are what is lent."""
+    """Reads options and frames for `models`, within `limits`; `regions` are what is lent."""
 
-    def __init__(self, model: ModelSpec, limits: FrameLimits, regions: Regions) -> None:
-        self._model = model
+    def __init__(self, models: ModelRegistry, limits: FrameLimits, regions: Regions) -> None:
+        self._models = models
         self._limits = limits
         self._regions = regions
 
+    def find_model(self, options: pb.SegmentationOptions) -> ServedModel:
+        """The model that a client wants; raises UnknownModel."""
+        check_lengths(options)
+        return self._models.find(options.model)
+
     def read_options(self, options: pb.SegmentationOptions) -> FrameOptions:
         """What a client wants; raises UnknownModel, InvalidOptions or Unimplemented."""
-        return parse_options(options, self._model, self._limits)
+        return parse_options(options, self._models, self._limits)
 
     def receive(
         self, tag: FrameTag, frame: pb.Frame, options: FrameOptions, call_deadline: float | None

@@ -13,7 +13,6 @@ from edgesegd.core.errors import (
     InvalidFrame,
     InvalidOptions,
     Unimplemented,
-    UnknownModel,
 )
 from edgesegd.core.frame import (
     FrameFormat,
@@ -35,6 +34,8 @@ from edgesegd.core.options import (
 from edgesegd.ipc.region import LentFrame
 from edgesegd.models.spec import ModelSpec
 from edgesegd.serving.received_frame import FrameTag
+from edgesegd.serving.registry import ModelRegistry
+from edgesegd.serving.served_model import ServedModel
 
 FORMATS = {
     pb.FRAME_FORMAT_UNSPECIFIED: FrameFormat.AUTO,
@@ -82,8 +83,9 @@ MAX_OUTPUTS, MAX_CLASSES = 64, 1024
 
 @dataclass(frozen=True, slots=True)
 class FrameOptions:
-    """How frames are segmented; `max_age` is in seconds, None for no limit."""
+    """How frames are segmented, by which model; `max_age` is in seconds, None for no limit."""
 
+    model: ServedModel
     result: ResultOptions
     max_age: float | None
 
@@ -151,21 +153,22 @@ def parse_frame(
 
 
 def parse_options(
-    options: pb.SegmentationOptions, model: ModelSpec, limits: FrameLimits
+    options: pb.SegmentationOptions, models: ModelRegistry, limits: FrameLimits
 ) -> FrameOptions:
-    """What a client wants back from `model`.
+    """What a client wants back, and from which of `models`.
 
     Raises UnknownModel, InvalidOptions or Unimplemented.
     """
-    _check_lengths(options)
-    if options.model not in ("", model.name):
-        raise UnknownModel(f"no model {options.model!r} is served; there is {model.name!r}")
+    check_lengths(options)
+    served = models.find(options.model)
+    model = served.spec
     outputs = _parse_outputs(options, model)
     size, width, height = _parse_size(options.size, limits)
     check_result_size(width, height, outputs, limits.size)
     if options.resize not in RESIZES:
         raise InvalidOptions(f"unknown resize policy {options.resize}")
     return FrameOptions(
+        served,
         ResultOptions(
             outputs=outputs,
             size=size,
@@ -178,7 +181,7 @@ def parse_options(
     )
 
 
-def _check_lengths(options: pb.SegmentationOptions) -> None:
+def check_lengths(options: pb.SegmentationOptions) -> None:
     """Raise InvalidOptions before anybody looks at more entries than make sense."""
     for name, found, most in (
         ("characters in the model's name", len(options.model), MAX_NAME),

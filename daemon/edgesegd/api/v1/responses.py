@@ -8,21 +8,19 @@ from collections.abc import Mapping
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.api.v1.status import frame_status
 from edgesegd.core.errors import EdgesegError
+from edgesegd.core.model import ModelIdentity
 from edgesegd.core.options import Output
 from edgesegd.core.result import FrameResult, SegmentResult, Stage
-from edgesegd.models.spec import ModelSpec
 from edgesegd.serving.received_frame import FrameTag
 
 
-def answer_result(
-    tag: FrameTag, result: FrameResult, timing: pb.Timing, model: ModelSpec
-) -> pb.SegmentResponse:
+def answer_result(tag: FrameTag, result: FrameResult, timing: pb.Timing) -> pb.SegmentResponse:
     """The response to a segmented frame."""
     return pb.SegmentResponse(
         frame_id=tag.frame_id,
         captured_unix_ns=tag.captured_unix_ns,
         status=pb.FRAME_STATUS_OK,
-        segmentation=segmentation(result, model),
+        segmentation=segmentation(result),
         timing=timing,
     )
 
@@ -38,9 +36,9 @@ def answer_error(tag: FrameTag, error: EdgesegError, timing: pb.Timing) -> pb.Se
     )
 
 
-def segmentation(result: FrameResult, model: ModelSpec) -> pb.Segmentation:
+def segmentation(result: FrameResult) -> pb.Segmentation:
     """A result as it goes over the wire."""
-    planes = result.planes
+    planes, model = result.planes, result.model
     return pb.Segmentation(
         width=result.width,
         height=result.height,
@@ -56,11 +54,11 @@ def segmentation(result: FrameResult, model: ModelSpec) -> pb.Segmentation:
     )
 
 
-def _segment(found: SegmentResult, model: ModelSpec) -> pb.Segment:
+def _segment(found: SegmentResult, model: ModelIdentity) -> pb.Segment:
     x, y, width, height = found.box
     return pb.Segment(
         class_id=found.class_id,
-        class_name=model.class_spec(found.class_id).name,
+        class_name=model.class_name(found.class_id),
         area=found.area,
         box=pb.BoundingBox(x=x, y=y, width=width, height=height) if width else None,
         mean_confidence=found.mean_confidence,

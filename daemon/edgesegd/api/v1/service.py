@@ -22,12 +22,13 @@ from edgesegd.api.v1.requests import (
 )
 from edgesegd.api.v1.responses import segmentation, timing_until_now
 from edgesegd.api.v1.session import StreamSession
+from edgesegd.core.client import Client
 from edgesegd.core.errors import Draining, EdgesegError
 from edgesegd.core.result import FrameResult
 from edgesegd.scheduling.fair_limit import FairLimit
-from edgesegd.scheduling.lane import Lane
 from edgesegd.serving.data_plane import DataPlane, held_size
 from edgesegd.serving.received_frame import FrameTag
+from edgesegd.serving.served_model import ServedModel
 
 StreamContext = grpc.aio.ServicerContext[pb.SegmentRequest, pb.SegmentResponse]
 ImageContext = grpc.aio.ServicerContext[pb.SegmentImageRequest, pb.SegmentImageResponse]
@@ -51,7 +52,7 @@ class SegmentationService:
     ) -> None:
         self._reader = reader
         self._data_plane = data_plane
-        self._images = ImageLanes(data_plane.scheduler, unary_queue)
+        self._images = ImageLanes(unary_queue)
         self._streams = streams
         self._server_info = server_info
         self._sessions: set[StreamSession] = set()
@@ -85,14 +86,13 @@ class SegmentationService:
             (grpc.method_handlers_generic_handler(SERVICE_NAME, handlers),)
         )
 
-    @property
-    def streams(self) -> int:
-        """How many streams are open."""
-        return len(self._sessions)
+    def streams(self, model: ServedModel) -> int:
+        """How many streams to a model are open; may be asked by another thread."""
+        return sum(session.model is model for session in tuple(self._sessions))
 
     def drain(self) -> None:
         """Take no more frames; answer those that were taken and end the streams."""
-        self._data_plane.scheduler.drain()
+        self._data_plane.drain()
         for session in self._sessions:
             session.drain()
 
@@ -121,7 +121,7 @@ class SegmentationService:
         """
         client = client_of(context.peer())
         with self._call():
-            if self._data_plane.scheduler.draining:
+            if self._data_plane.draining:
                 raise Draining("the daemon is stopping; connect again")
             await self._streams.take_soon(client, 1)
             # Sent before any answer, so that a client may wait to know whether it is welcome.
@@ -150,15 +150,14 @@ class SegmentationService:
         client = client_of(context.peer())
         with self._call():
             tag, deadline = tag_frame(request.frame), _deadline(context)
-            with self._images.of(client) as lane:
-                result, timing = await self._segment_image(lane, tag, request, deadline)
+            result, timing = await self._segment_image(client, tag, request, deadline)
             size = held_size(result)
             self._data_plane.hold_result(client, size)
             try:
                 message = pb.SegmentImageResponse(
                     frame_id=tag.frame_id,
                     captured_unix_ns=tag.captured_unix_ns,
-                    segmentation=segmentation(result, self._data_plane.model),
+                    segmentation=segmentation(result),
                     timing=timing,
                 ).SerializeToString()
                 del request, result
@@ -175,25 +174,27 @@ class SegmentationService:
 
     async def _segment_image(
         self,
-        lane: Lane,
+        client: Client,
         tag: FrameTag,
         request: pb.SegmentImageRequest,
         deadline: float | None,
     ) -> tuple[FrameResult, pb.Timing]:
-        queued = 0.0
+        model, queued = None, 0.0
         try:
             options = self._reader.read_options(request.options)
+            model = options.model
             frame = self._reader.receive(tag, request.frame, options, deadline)
-            job = self._data_plane.submit(lane, frame)
-            result = await job.answer
+            with self._images.of(model, client) as lane:
+                job = self._data_plane.submit(model, lane, frame)
+                result = await job.answer
             queued = job.queued_seconds
         except EdgesegError as error:
-            self._data_plane.count(tag, error, queued)
+            self._data_plane.count(model, tag, error, queued)
             raise
         except asyncio.CancelledError:
-            self._data_plane.count_abandoned(1)
+            self._data_plane.count_abandoned(model, 1)
             raise
-        return result, timing_until_now(tag, self._data_plane.count(tag, result, queued))
+        return result, timing_until_now(tag, self._data_plane.count(model, tag, result, queued))
 
 
 def _deadline(context: StreamContext | ImageContext) -> float | None:

@@ -12,7 +12,7 @@ from functools import partial
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.api.v1.answer_order import AnswerOrder
 from edgesegd.api.v1.request_reader import RequestReader
-from edgesegd.api.v1.requests import tag_frame
+from edgesegd.api.v1.requests import FrameOptions, tag_frame
 from edgesegd.api.v1.responses import answer_error, answer_result, timing_until_now
 from edgesegd.board.threads import count_cores
 from edgesegd.core.client import Client
@@ -29,6 +29,7 @@ from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane, Overflow
 from edgesegd.serving.data_plane import DataPlane, held_size
 from edgesegd.serving.received_frame import FrameTag
+from edgesegd.serving.served_model import ServedModel
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,8 @@ class Answered:
 class StreamSession:
     """Serves one `Segment` call of `client`.
 
-    It awaits `on_accepted` when the options are known to be good.
+    It awaits `on_accepted` when the options are known to be good. `model` is what they name, None
+    until they have come.
 
     With LATEST one frame waits and a newer one supersedes it; with EVERY all wait, and the answers
     go out in the order of the frames. Memory is bounded by WINDOW and UNREAD_RESULTS whatever the
@@ -83,7 +85,8 @@ class StreamSession:
         self._client = client
         self._on_accepted = on_accepted
         self._call_deadline = call_deadline
-        self._options = reader.read_options(pb.SegmentationOptions())
+        self.model: ServedModel | None = None
+        self._options: FrameOptions | None = None
         self._unimplemented = ""
         self._lane = Lane(1, Overflow.SUPERSEDE)
         self._window = asyncio.Semaphore(WINDOW[pb.QUEUE_POLICY_LATEST])
@@ -134,10 +137,11 @@ class StreamSession:
         self._ended = True
         self._order.close()
         self._outbox = asyncio.Queue()
-        self._data_plane.scheduler.close(self._lane)
+        if self.model is not None:
+            self.model.scheduler.close(self._lane)
         self._data_plane.let_go_of_results(self._client, sum(self._held))
         self._held.clear()
-        self._data_plane.count_abandoned(self._unanswered)
+        self._data_plane.count_abandoned(self.model, self._unanswered)
 
     def drain(self) -> None:
         """Read no more; what was read is still answered."""
@@ -176,6 +180,7 @@ class StreamSession:
         priority = options.priority or pb.STREAM_PRIORITY_NORMAL
         if priority not in WEIGHTS:
             raise InvalidOptions(f"unknown stream priority {options.priority}")
+        self.model = self._requests.find_model(options.segmentation)
         try:
             self._options = self._requests.read_options(options.segmentation)
         except Unimplemented as error:  # told by frame: the stream itself is fine
@@ -185,7 +190,7 @@ class StreamSession:
             self._lane = Lane(WINDOW[policy], Overflow.REJECT)
         self._order = AnswerOrder(self._send, as_sent=policy == pb.QUEUE_POLICY_EVERY)
         self._lane.weight = WEIGHTS[priority]
-        self._data_plane.scheduler.open(self._lane, self._client)
+        self.model.scheduler.open(self._lane, self._client)
 
     async def _take(self, request: pb.SegmentRequest) -> None:
         if request.WhichOneof("message") == "options":
@@ -212,15 +217,15 @@ class StreamSession:
             error = Draining("the daemon is stopping; send the frame to another, or later")
             self._expect_answer()(Answered(tag_frame(request.frame), error))
         else:
-            self._data_plane.count_abandoned(1)
+            self._data_plane.count_abandoned(self.model, 1)
 
     def _submit(self, tag: FrameTag, request: pb.SegmentRequest) -> Job:
-        if self._unimplemented:
+        if self.model is None or self._options is None:
             raise Unimplemented(self._unimplemented)
         if request.WhichOneof("message") is None:
             raise InvalidFrame("the message holds neither options nor a frame")
         frame = self._requests.receive(tag, request.frame, self._options, self._call_deadline)
-        return self._data_plane.submit(self._lane, frame)
+        return self._data_plane.submit(self.model, self._lane, frame)
 
     def _expect_answer(self) -> Callable[[Answered], None]:
         """A frame was read; what is returned is to be called with its answer."""
@@ -240,14 +245,15 @@ class StreamSession:
         """It is the turn of an answer."""
         self._outbox.put_nowait(answered)
         self._unread += answered.held > 0
-        if self._unread >= UNREAD_RESULTS:
-            self._data_plane.scheduler.pause(self._lane)
+        if self.model is not None and self._unread >= UNREAD_RESULTS:
+            self.model.scheduler.pause(self._lane)
 
     def _respond(self, answered: Answered) -> pb.SegmentResponse:
         tag, outcome = answered.tag, answered.outcome
-        timing = timing_until_now(tag, self._data_plane.count(tag, outcome, answered.queued))
+        seconds = self._data_plane.count(self.model, tag, outcome, answered.queued)
+        timing = timing_until_now(tag, seconds)
         if isinstance(outcome, FrameResult):
-            return answer_result(tag, outcome, timing, self._data_plane.model)
+            return answer_result(tag, outcome, timing)
         return answer_error(tag, outcome, timing)
 
     def _delivered(self, held: int) -> None:
@@ -257,5 +263,5 @@ class StreamSession:
             self._held.remove(held)
             self._unread -= 1
             self._data_plane.let_go_of_results(self._client, held)
-            if self._lane.paused and self._unread < UNREAD_RESULTS:
-                self._data_plane.scheduler.resume(self._lane)
+            if self.model is not None and self._lane.paused and self._unread < UNREAD_RESULTS:
+                self.model.scheduler.resume(self._lane)

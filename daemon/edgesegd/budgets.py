@@ -1,0 +1,76 @@
+"""What clients share: memory, calls, streams. Each has a bound that is shared out among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from edgesegd.api.admission import Admission
+from edgesegd.api.first_message import FirstMessages
+from edgesegd.api.mapped_regions import Regions
+from edgesegd.api.memory_guard import MemoryGuard
+from edgesegd.board.memory import (
+    board_memory,
+    default_frame_bytes,
+    default_frame_pixels,
+    default_held_bytes,
+)
+from edgesegd.config import Config
+from edgesegd.core.frame import FrameLimits
+from edgesegd.scheduling.fair_limit import FairLimit
+
+UNCOUNTED_BYTES = 32 << 20
+"""By which the front may grow beside what it counts: messages that are not all here, connections,
+and what frames and results leave in the memory that it shares with engines."""
+
+
+class Budgets:
+    """The bounds of one daemon, from its options and the board's memory.
+
+    `limits` are those of a frame, `frames` and `results` count bytes that wait, `streams` streams
+    that are open, `regions` memory that is lent. `large_messages` are the services that take
+    frames, by the beginnings of their methods' names. `on_limit` is called with the name of a limit
+    that was met, `on_use` for each call.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        large_messages: Sequence[str],
+        on_limit: Callable[[str], None],
+        on_use: Callable[[], None],
+        give_back: Callable[[], None],
+    ) -> None:
+        memory = board_memory()
+        self.limits = FrameLimits(
+            config.max_frame_bytes or default_frame_bytes(memory),
+            config.max_frame_pixels or default_frame_pixels(memory),
+        )
+        held = config.max_held_bytes or default_held_bytes(memory, self.limits.size)
+
+        def limit(name: str, most: int, what: str) -> FairLimit:
+            return FairLimit(most, what, on_refused=lambda: on_limit(name))
+
+        self.frames = limit("frames", held // 2, "bytes of frames that wait")
+        self.results = FairLimit(held // 2, "bytes of results that are not read")
+        self.streams = limit("streams", config.max_streams, "streams")
+        self.regions = Regions(
+            limit("shared_memory", config.shared_memory_bytes, "bytes of lent memory")
+        )
+        self.admission = Admission(
+            limit=limit("calls", config.max_calls, "calls"),
+            first_messages=FirstMessages(config.message_seconds),
+            large_messages=tuple(large_messages),
+            on_call=on_use,
+        )
+        self.guard = MemoryGuard(
+            self.admission.calls,
+            growth=held + UNCOUNTED_BYTES,
+            give_back=give_back,
+            on_evicted=lambda: on_limit("memory"),
+        )
+
+    @property
+    def held(self) -> int:
+        """Bytes of frames that wait and of results that are not read."""
+        return self.frames.total + self.results.total

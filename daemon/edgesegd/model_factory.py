@@ -1,0 +1,182 @@
+"""Builds what one model needs: engines, the choice of its delegates, and what is seen of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from edgesegd.board.descriptors import DescriptorReserve
+from edgesegd.config import Config
+from edgesegd.core.frame import FrameLimits
+from edgesegd.delegates.selection import Selection
+from edgesegd.delegates.spec import DelegateSpec
+from edgesegd.models.pair import ModelPair
+from edgesegd.models.spec import ModelSpec
+from edgesegd.observability.engine_state import EngineState
+from edgesegd.observability.frame_metrics import FrameMetrics
+from edgesegd.observability.health import Health
+from edgesegd.observability.model_metrics import ModelFamilies, ModelMetrics
+from edgesegd.probe.choice import Chooser
+from edgesegd.probe.upkeep import ChoiceUpkeep
+from edgesegd.scheduling.scheduler import Scheduler
+from edgesegd.serving.model_runner import ModelRunner
+from edgesegd.serving.registry import ModelRegistry
+from edgesegd.serving.served_model import ServedModel
+from edgesegd.serving.version_engines import EngineSettings, VersionEngines
+from edgesegd.supervision.device_leases import DeviceLeases
+
+log = logging.getLogger(__name__)
+
+
+class ModelFactory:
+    """Makes the runner of a model, within what all models of the daemon share.
+
+    `on_use` is called whenever memory was used, `on_limit` with the name of a limit that was met,
+    `streams` counts those that are open to a model.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        registry: ModelRegistry,
+        limits: FrameLimits,
+        reserve: DescriptorReserve,
+        families: ModelFamilies,
+        health: Health,
+        on_use: Callable[[], None],
+        on_limit: Callable[[str], None],
+        streams: Callable[[ServedModel], int],
+    ) -> None:
+        self._config = config
+        self._registry = registry
+        self._limits = limits
+        self._reserve = reserve
+        self._families = families
+        self._health = health
+        self._on_use = on_use
+        self._on_limit = on_limit
+        self._streams = streams
+        self._leases = DeviceLeases()
+        self._probes = asyncio.Lock()
+        self._watched: dict[str, _Watched] = {}
+        self._settings = EngineSettings(
+            runtime=config.runtime,
+            threads=config.threads,
+            decode_seconds=config.decode_seconds,
+            check_every=config.check_every,
+            start_seconds=config.engine_start_seconds,
+            answer_seconds=config.engine_answer_seconds,
+            cool_down=config.delegate_rest_seconds,
+            optimize=config.optimize,
+            replica_bytes=config.replica_bytes,
+        )
+
+    def make_runner(self, pair: ModelPair) -> ModelRunner:
+        """What runs a model; nothing of it is started."""
+        name = pair.served.name
+        metrics = ModelMetrics(self._families, name)
+        engines = EngineState(name, metrics, self._health)
+        scheduler = Scheduler()
+        model = ServedModel(
+            pair.served,
+            scheduler,
+            FrameMetrics(
+                metrics,
+                delegate=lambda: engines.delegate,
+                memory_used=self._on_use,
+                limit_met=self._on_limit,
+            ),
+            ready=lambda: engines.ready,
+        )
+        metrics.expose(queue_depth=lambda: scheduler.depth, streams=lambda: self._streams(model))
+        self._watched[name] = watched = _Watched(metrics, engines)
+        return ModelRunner(
+            model,
+            pair,
+            make_version=lambda version: self._make_version(version, scheduler, engines),
+            observer=watched,
+            idle_seconds=self._config.idle_unload,
+        )
+
+    async def forget(self, name: str) -> None:
+        """The model of that name is served no more."""
+        watched = self._watched.pop(name)
+        watched.metrics.forget()
+        await self._health.remove_model(name)
+
+    def give_back_memory(self) -> None:
+        """Let all engines go of what frames left in shared memory."""
+        for watched in self._watched.values():
+            watched.engines.give_back_memory()
+
+    def engine_pid(self) -> int | None:
+        """The process id of an engine of the default model."""
+        watched = self._watched.get(self._registry.default)
+        return None if watched is None else watched.engines.pid
+
+    def _make_version(
+        self, pair: ModelPair, scheduler: Scheduler, engines: EngineState
+    ) -> VersionEngines:
+        if pair.ignored:
+            log.info("not taken for the other file of a pair: %s", pair.ignored)
+        config = self._config
+        chooser = Chooser(
+            pair,
+            runtime=config.runtime,
+            threads=config.threads,
+            also=config.candidates,
+            folder=Path(config.data_dir),
+            turn=self._registry.moment_without_frames,
+            frames=lambda: self._registry.frames,
+        )
+        forced = config.forced_delegate
+        remembered = None if forced else chooser.remembered()
+        upkeep = ChoiceUpkeep(
+            chooser,
+            remembered,
+            select=lambda selection: version.select(selection),  # noqa: PLW0108 # made below
+            unused=scheduler.unused,
+            probes=self._probes,
+        )
+        given = Selection(((forced or DelegateSpec(), config.threads),))
+        version = VersionEngines(
+            pair,
+            remembered.selection if remembered else given,
+            scheduler=scheduler,
+            limits=self._limits,
+            settings=self._settings,
+            leases=self._leases,
+            reserve=self._reserve,
+            observe=engines.watch,
+            engine_pid=lambda: engines.pid,
+            prove=chooser.prove,
+            on_invoke=upkeep.observe,
+            keep_choice=None if forced else upkeep.run,
+        )
+        return version
+
+
+class _Watched:
+    """What is seen of one model: a RunnerObserver."""
+
+    def __init__(self, metrics: ModelMetrics, engines: EngineState) -> None:
+        self.metrics = metrics
+        self.engines = engines
+
+    def serves(self, model: ModelSpec) -> None:
+        """It serves from now on."""
+        self.engines.version = model.version
+        self.metrics.serves(model)
+        self.engines.report()
+
+    def sleeps(self, asleep: bool) -> None:
+        """Whether the model has no engine, for it has no frames."""
+        self.engines.asleep = asleep
+        self.engines.report()
+
+    def swapped(self, *, well: bool) -> None:
+        """A version was to serve in place of another."""
+        self.metrics.swapped(well=well)

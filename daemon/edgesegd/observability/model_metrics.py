@@ -1,0 +1,177 @@
+"""What Prometheus sees of each model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from edgesegd.core.errors import EdgesegError
+from edgesegd.core.result import FrameResult, Stage
+from edgesegd.ipc.messages import EngineReady
+from edgesegd.models.spec import ModelSpec
+
+BUCKETS = tuple(round(0.0001 * 1.8**n, 7) for n in range(20))
+"""100 microseconds to 7 seconds, each 1.8 times the one before, as TensorFlow Serving's."""
+LOSSES = ("crash", "hang", "invoke", "nan", "constant", "drift", "check", "start", "fault")
+"""Why engines are replaced."""
+SWAPS = ("ok", "failed")
+"""What becomes of a version that is to serve in place of another."""
+OK = "ok"
+CANCELLED = "cancelled"
+
+BY_MODEL = ("model", "delegate")
+
+
+class ModelFamilies:
+    """The metrics that have series for each model, in `registry`; each carries its model's name.
+
+    All series of a model whose name is "" are of frames that named no model that is served.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"edgeseg_{name}", text, labels, registry=registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"edgeseg_{name}", text, labels, registry=registry)
+
+        def histogram(name: str, text: str, *labels: str) -> Histogram:
+            return Histogram(f"edgeseg_{name}", text, labels, buckets=BUCKETS, registry=registry)
+
+        self.frames = counter("frames", "Frames by what became of them.", *BY_MODEL, "outcome")
+        self.stages = histogram(
+            "stage_seconds",
+            "Time that segmented frames spent in each stage of their way.",
+            *(*BY_MODEL, "stage"),
+        )
+        self.latency = histogram(
+            "frame_seconds",
+            "Time from a frame's reception to its response, of segmented frames.",
+            *BY_MODEL,
+        )
+        self.restarts = counter(
+            "engine_restarts",
+            "Engines that were lost or did not start, by cause; each is replaced.",
+            *("model", "cause"),
+        )
+        self.swaps = counter(
+            "model_swaps",
+            "Versions that were to serve in place of another, by what became of it.",
+            *("model", "result"),
+        )
+        self.engine_ready = gauge("engine_ready", "1 while an engine is ready to segment.", "model")
+        self.degraded = gauge(
+            "degraded",
+            "1 while a better delegate, or that of an extra engine, is unhealthy.",
+            "model",
+        )
+        self.delegate_info = gauge(
+            "delegate_info",
+            "Delegate and runtime of each engine that is ready.",
+            *(*BY_MODEL, "runtime", "threads"),
+        )
+        self.model_info = gauge(
+            "model_info", "The models that are served.", "model", "version", "input", "output"
+        )
+        self.queue_depth = gauge("queue_depth", "Frames that wait for an engine.", "model")
+        self.streams = gauge("streams", "Streams that are open.", "model")
+
+
+class Series(dict[tuple[str, ...], Any]):
+    """The series of one metric and model by their other labels; finding one costs nothing."""
+
+    def __init__(self, metric: Any, model: str) -> None:  # noqa: ANN401 # any kind of metric
+        super().__init__()
+        self._metric = metric
+        self._model = model
+
+    def __missing__(self, labels: tuple[str, ...]) -> Any:  # noqa: ANN401 # as above
+        self[labels] = series = self._metric.labels(self._model, *labels)
+        return series
+
+    def remove_all(self) -> None:
+        """Show none of them any more."""
+        for labels in self:
+            self._metric.remove(self._model, *labels)
+        self.clear()
+
+
+class ModelMetrics:
+    """The series of the model called `name`."""
+
+    def __init__(self, families: ModelFamilies, name: str) -> None:
+        self._frames = Series(families.frames, name)
+        self._stages = Series(families.stages, name)
+        self._latency = Series(families.latency, name)
+        self._restarts = Series(families.restarts, name)
+        self._swaps = Series(families.swaps, name)
+        self._engine_ready = Series(families.engine_ready, name)
+        self._degraded = Series(families.degraded, name)
+        self._delegate_info = Series(families.delegate_info, name)
+        self._model_info = Series(families.model_info, name)
+        self._queue_depth = Series(families.queue_depth, name)
+        self._streams = Series(families.streams, name)
+
+    def expose(self, *, queue_depth: Callable[[], int], streams: Callable[[], int]) -> None:
+        """Show that the model is served: series that alerts watch exist before the first event.
+
+        The two are read whenever the page is asked for.
+        """
+        self._engine_ready[()].set(0)
+        self._degraded[()].set(0)
+        for cause in LOSSES:
+            self._restarts[(cause,)].inc(0)
+        for result in SWAPS:
+            self._swaps[(result,)].inc(0)
+        self._queue_depth[()].set_function(queue_depth)
+        self._streams[()].set_function(streams)
+
+    def serves(self, model: ModelSpec) -> None:
+        """It serves from now on."""
+        self._model_info.remove_all()
+        width, height = model.output_size
+        output = f"{width}x{height} {model.output_kind.value}"
+        self._model_info[model.version, "{}x{}".format(*model.input_size), output].set(1)
+
+    def forget(self) -> None:
+        """The model is served no more: its series end."""
+        for series in vars(self).values():
+            series.remove_all()
+
+    def swapped(self, *, well: bool) -> None:
+        """A version was to serve in place of another."""
+        self._swaps[(SWAPS[not well],)].inc()
+
+    def frame_answered(
+        self,
+        outcome: FrameResult | EdgesegError,
+        seconds: Mapping[Stage, float],
+        total: float,
+        delegate: str,
+    ) -> None:
+        """A frame's response is sent; `total` is its whole time in seconds."""
+        if isinstance(outcome, EdgesegError):
+            self._frames[delegate, outcome.outcome].inc()
+            return
+        self._frames[delegate, OK].inc()
+        self._latency[(delegate,)].observe(total)
+        for stage, spent in seconds.items():
+            self._stages[delegate, stage.value].observe(spent)
+
+    def frames_abandoned(self, count: int, delegate: str) -> None:
+        """Clients left before the answers to `count` frames."""
+        self._frames[delegate, CANCELLED].inc(count)
+
+    def engines(self, ready: Sequence[EngineReady], *, degraded: bool) -> None:
+        """The engines that are ready now, and whether they are less than there could be."""
+        self._engine_ready[()].set(bool(ready))
+        self._degraded[()].set(degraded)
+        self._delegate_info.remove_all()
+        for each in ready:
+            self._delegate_info[each.delegate, each.runtime, str(each.threads)].set(1)
+
+    def engine_lost(self, cause: str) -> None:
+        """An engine is gone."""
+        self._restarts[(cause,)].inc()

@@ -1,0 +1,214 @@
+"""Runs one model: the version that serves, and the way from one version to the next."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from edgesegd.core.errors import ModelInvalid, NoEngine, StartupError
+from edgesegd.ipc.tasks import log_failure
+from edgesegd.models.pair import ModelPair
+from edgesegd.models.spec import ModelSpec
+from edgesegd.serving.served_model import ServedModel
+from edgesegd.serving.version_engines import VersionEngines
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 1.0
+"""After which an engine that was given back is started again for frames, where that failed."""
+
+
+class RunnerObserver(Protocol):
+    """Who wants to know which version serves."""
+
+    def serves(self, model: ModelSpec) -> None:
+        """It serves from now on."""
+
+    def sleeps(self, asleep: bool) -> None:
+        """Whether the model has no engine, for it has no frames, or has one again."""
+
+    def swapped(self, *, well: bool) -> None:
+        """A version was to serve in place of another."""
+
+
+class ModelRunner:
+    """Keeps one version of `model` serving, from `start` to the end of `run`.
+
+    `make_version` makes the engines of a version, none of which is started yet. After
+    `idle_seconds` without a frame the engines are given back, and started again with the next; 0
+    keeps them. `previous` is the version that served before, which `replace` can have serve again.
+    """
+
+    def __init__(
+        self,
+        model: ServedModel,
+        pair: ModelPair,
+        *,
+        make_version: Callable[[ModelPair], VersionEngines],
+        observer: RunnerObserver,
+        idle_seconds: float = 0.0,
+    ) -> None:
+        self.model = model
+        self.pair = pair
+        self.previous: ModelPair | None = None
+        self._make_version = make_version
+        self._observer = observer
+        self._idle_seconds = idle_seconds
+        self._version: VersionEngines | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self._group: asyncio.TaskGroup | None = None
+        self._changing = asyncio.Lock()
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.model.name
+
+    @property
+    def is_asleep(self) -> bool:
+        """Whether it has no engine, for it has no frames."""
+        return self._version is None
+
+    def rest(self) -> None:
+        """Have no engine until the first frame comes; in place of `start`."""
+        self._observer.serves(self.pair.served)
+        self._observer.sleeps(True)
+
+    async def start(self) -> None:
+        """Start the first engine; raises a StartupError that the operator can act on."""
+        self._version = await self._started(self.pair)
+        self._observer.serves(self.pair.served)
+
+    async def run(self) -> None:
+        """Serve until cancelled; ends only where something fails by a fault of the daemon."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            self._run_version()
+            if self._idle_seconds or self.is_asleep:
+                group.create_task(self._sleep_and_wake())
+            await asyncio.get_running_loop().create_future()
+
+    async def replace(self, pair: ModelPair) -> None:
+        """Have another version serve from now on, between two frames.
+
+        It is started beside the one that serves, which then answers the frames that it has. Raises
+        a StartupError where it cannot serve, and ModelInvalid where it is none of the same model
+        for clients: then the other goes on.
+        """
+        async with self._changing:
+            try:
+                require_exchangeable(self.pair.served, pair.served)
+                version = await self._started(pair)
+            except StartupError:
+                self._observer.swapped(well=False)
+                raise
+            await self._stop_version()
+            self._version, self.previous, self.pair = version, self.pair, pair
+            self.model.spec = pair.served
+            self._observer.serves(pair.served)
+            self._observer.sleeps(False)
+            self._run_version()
+            self._observer.swapped(well=True)
+            log.info("model %s: version %s serves", self.name, pair.served.version)
+
+    async def retire(self) -> None:
+        """Take no more frames; until those that engines have are answered."""
+        async with self._changing:
+            await self._stop_version()
+
+    async def close(self) -> None:
+        """End all engines."""
+        if self._version is not None:
+            await self._version.close()
+            self._version = None
+        while self._closing:
+            await asyncio.gather(*self._closing, return_exceptions=True)
+
+    async def _started(self, pair: ModelPair) -> VersionEngines:
+        version = self._make_version(pair)
+        try:
+            await version.start()
+        except BaseException:
+            await version.close()
+            raise
+        return version
+
+    def _run_version(self) -> None:
+        if self._group is not None and self._version is not None:
+            self._serving = self._group.create_task(self._version.run())
+
+    async def _stop_version(self) -> None:
+        """Until no engine of the version has a frame; the engines end in a task of their own."""
+        version, serving = self._version, self._serving
+        self._version = self._serving = None
+        if version is None:
+            return
+        await version.retire()
+        if serving is not None:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+        closing = asyncio.create_task(version.close())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        closing.add_done_callback(log_failure)
+
+    async def _sleep_and_wake(self) -> None:
+        scheduler = self.model.scheduler
+        while True:
+            if not self.is_asleep:
+                await scheduler.unused(self._idle_seconds)
+                async with self._changing:
+                    await self._stop_version()
+                log.info("model %s: no frames, so its engines are given back", self.name)
+                self._observer.sleeps(True)
+            await scheduler.work()
+            if not await self._wake():
+                await asyncio.sleep(RETRY_SECONDS)
+            elif not self._idle_seconds:
+                return
+
+    async def _wake(self) -> bool:
+        """Start the engines again for frames that wait; whether there are some now."""
+        async with self._changing:
+            if not self.is_asleep:  # another version was started meanwhile
+                return True
+            try:
+                self._version = await self._started(self.pair)
+            except StartupError as error:
+                log.warning("model %s cannot be started again: %s", self.name, error)
+                failure = NoEngine(f"the model {self.name!r} cannot be started: {error}")
+                self.model.scheduler.fail_waiting(lambda _job: failure)
+                return False
+            self._observer.sleeps(False)
+            self._run_version()
+            return True
+
+
+def require_exchangeable(old: ModelSpec, new: ModelSpec) -> None:
+    """Raise ModelInvalid where clients that ask the one could not go on with the other.
+
+    A stream that is open was told the size of its masks, which classes there are and whether there
+    are scores.
+    """
+    for what, before, after, is_kept in (
+        ("masks", *map(_size, (old, new)), old.output_size == new.output_size),
+        ("classes", len(old.classes), len(new.classes), len(new.classes) >= len(old.classes)),
+        ("scores", *map(_scores, (old, new)), new.has_scores or not old.has_scores),
+    ):
+        if not is_kept:
+            raise ModelInvalid(
+                f"{new.path} cannot take the place of version {old.version} of {old.name!r} while "
+                f"streams are open: its {what} are {after}, those of the other {before}; serve it "
+                f"by a name of its own, or unload {old.name!r} first"
+            )
+
+
+def _size(model: ModelSpec) -> str:
+    return "{}x{}".format(*model.output_size)
+
+
+def _scores(model: ModelSpec) -> str:
+    return "given" if model.has_scores else "not given"

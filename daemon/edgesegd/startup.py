@@ -1,0 +1,97 @@
+"""Which models a daemon is to serve, and what it says once it serves them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from edgesegd.api.listening import is_loopback
+from edgesegd.config import Config
+from edgesegd.core.errors import ConfigError, EngineStartFailed, ModelMissing, StartupError
+from edgesegd.ipc.messages import EngineReady
+from edgesegd.ipc.trial_messages import SOFTWARE_ADAPTER
+from edgesegd.models.catalogue.repository import ModelRepository, parse_source
+from edgesegd.models.pair import ModelPair
+from edgesegd.observability.metrics_server import MetricsServer
+from edgesegd.serving.registry import ModelRegistry
+from edgesegd.version import __version__
+
+log = logging.getLogger(__name__)
+
+
+def find_models(config: Config) -> tuple[ModelRepository, list[ModelPair]]:
+    """Where the models are, and each of them, the default one first.
+
+    Raises a StartupError for one that is named and cannot be read, and where it is not clear which
+    is the default. One of a folder that cannot be read is logged.
+    """
+    data_dir = Path(config.data_dir)
+    given = [parse_source(text, data_dir) for text in config.named_models]
+    repository = ModelRepository(given, Path(config.models) if config.models else None)
+    pairs: dict[str, ModelPair] = {}
+    for source in repository.sources():
+        try:
+            pair = source.read()
+        except StartupError as error:
+            if source in given or source.name == config.default_model:
+                raise
+            log.warning("a model of %s is not served: %s", config.models, error)
+            continue
+        name = pair.served.name
+        if name in pairs:
+            raise ConfigError(
+                f"two models are called {name}: {pairs[name].served.path} and {source.path}; "
+                "name one otherwise: --model NAME=PATH"
+            )
+        pairs[name] = pair
+    if not pairs:
+        raise ModelMissing(f"there is no model to serve in {config.models}")
+    default = config.default_model or next(iter(pairs))
+    if default not in pairs:
+        raise ConfigError(f"default_model is {default!r}; there are {', '.join(pairs)}")
+    if not (config.default_model or config.model) and len(pairs) > 1:
+        raise ConfigError(
+            f"{config.models} holds several models: say which one serves clients that name none, "
+            f"with --default-model: {', '.join(pairs)}"
+        )
+    return repository, [pairs.pop(default), *pairs.values()]
+
+
+def ready_lines(
+    models: ModelRegistry, addresses: Sequence[str], metrics: MetricsServer | None
+) -> Iterator[str]:
+    """What is said once clients can come; raises EngineStartFailed."""
+    default, *others = models
+    ready = default.ready()
+    if ready is None:
+        raise EngineStartFailed("the engine was lost before the daemon was ready")
+    for address in addresses:
+        if not is_loopback(address):
+            log.warning(
+                "%s is open to the network without TLS or a token: "
+                "everyone who reaches it can use it",
+                address,
+            )
+        yield f"listening on {address}"
+    if metrics is not None:
+        yield f"metrics on http://{metrics.address}/metrics"
+    for model in others:
+        engine = model.ready()
+        state = "starts with its first frame" if engine is None else _describe(engine)
+        yield f"model {model.name} {model.spec.version}, {state}"
+    if SOFTWARE_ADAPTER in ready.adapter.lower():
+        log.warning("there is no GPU: %s plays it, which is slower than the CPU", ready.adapter)
+    yield (
+        f"edgesegd {__version__} ready: model {default.name} {default.spec.version}, "
+        f"{_describe(ready)}"
+    )
+
+
+def _describe(ready: EngineReady) -> str:
+    runs = f"{ready.delegate} on {ready.adapter}" if ready.adapter else ready.delegate
+    ops = f" ({ready.delegated} of {ready.operators} ops)" if ready.operators else ""
+    return (
+        f"{ready.runtime}, delegate {runs}{ops}, {ready.threads} threads, "
+        f"{ready.invoke_seconds * 1000:.1f} ms an invoke"
+    )
