@@ -20,6 +20,8 @@ from edgesegd.observability.health import Health
 from edgesegd.observability.model_metrics import ModelFamilies, ModelMetrics
 from edgesegd.probe.choice import Chooser
 from edgesegd.probe.upkeep import ChoiceUpkeep
+from edgesegd.scheduling.accounts import Accounts
+from edgesegd.scheduling.cores import Cores
 from edgesegd.scheduling.scheduler import Scheduler
 from edgesegd.serving.model_runner import ModelRunner
 from edgesegd.serving.registry import ModelRegistry
@@ -60,6 +62,8 @@ class ModelFactory:
         self._on_limit = on_limit
         self._streams = streams
         self._leases = DeviceLeases()
+        self._cores = Cores()
+        self._accounts = Accounts()
         self._probes = asyncio.Lock()
         self._watched: dict[str, _Watched] = {}
         self._settings = EngineSettings(
@@ -79,7 +83,7 @@ class ModelFactory:
         name = pair.served.name
         metrics = ModelMetrics(self._families, name)
         engines = EngineState(name, metrics, self._health)
-        scheduler = Scheduler()
+        scheduler = Scheduler(self._accounts)
         model = ServedModel(
             pair.served,
             scheduler,
@@ -149,6 +153,7 @@ class ModelFactory:
             limits=self._limits,
             settings=self._settings,
             leases=self._leases,
+            cores=self._cores,
             reserve=self._reserve,
             observe=engines.watch,
             engine_pid=lambda: engines.pid,

@@ -73,8 +73,8 @@ class ChoiceUpkeep:
 
     That is where a choice was measured while frames were served or other programs used the board,
     and where invokes are slower than they were then. It waits for a quiet moment: `unused` ends
-    when no frame came for so many seconds. `select` is given each choice. Models that share `probes`
-    are probed one after another: a probe would slow what another one times.
+    when no frame came for so many seconds. `select` is given each choice. Models that share
+    `probes` are probed one after another: a probe would slow what another one times.
     """
 
     def __init__(

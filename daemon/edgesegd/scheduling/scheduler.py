@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 from edgesegd.core.client import Client
 from edgesegd.core.errors import Draining, EdgesegError, Expired, InternalFault
+from edgesegd.scheduling.accounts import Accounts, UsualWork
 from edgesegd.scheduling.demand import Demand
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane
@@ -33,7 +34,8 @@ class Scheduler:
     Fair: clients are served in turn, and the lanes of each in turn, by their weights; so a fast
     camera cannot starve a slow one, nor a client with many streams one with a single one. A turn is
     the usual time that an engine needs for a frame: who needs more has fewer turns, and who needs
-    much more rests (see `Rests`). A frame whose deadline passes while it waits is answered at once
+    much more rests (see `Rests`). Schedulers of several models that share `accounts` share out one
+    time. A frame whose deadline passes while it waits is answered at once
     and never handed out.
 
     An engine that is still busy is given no frame that may yet give way to a newer one, unless it
@@ -42,16 +44,19 @@ class Scheduler:
     `frames` how many were handed out.
     """
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, accounts: Accounts | None = None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.demand = Demand(clock=clock)
+        self._accounts = accounts or Accounts()
+        self._work = UsualWork(self._accounts)
         self._clock = clock
         self._lanes: set[Lane] = set()
-        self._all = Group()
+        self._all = Group(self._accounts, self._work)
         self._groups: dict[Client, Group] = {}
         self._rests = Rests(clock, self._rested)
         self._last_taken: float | None = None
         self._usual = 0.0
-        self._usual_work = 0.0
         self._again: deque[Job] = deque()
         self._watchers: list[Callable[[], None]] = []
         self._refuse: Callable[[], EdgesegError] | None = None
@@ -172,6 +177,15 @@ class Scheduler:
             self._forget_empty(group)
             self.wake()
 
+    @property
+    def next_turn(self) -> tuple[float, ...] | None:
+        """When the turn is of the frame that is next, by the accounts; None where there is none."""
+        if self._exclusive:
+            return None
+        if self._again:
+            return ()
+        return self._all.turns if self._all.ready else None
+
     def take(self, *, busy: bool = False, soon: bool = False) -> Job | None:
         """The next frame; None where there is none, or none for an engine that is still `busy`.
 
@@ -189,16 +203,17 @@ class Scheduler:
 
     def _next_in_turn(self, busy: bool, soon: bool) -> Job | None:
         while self._all.ready:
-            lane = self._all.pick(Moment(self._clock(), self._usual))
+            lane = self._all.pick(Moment(self._clock(), self._usual, self._work.turn))
             if busy and lane.grows_stale and not soon:
                 return None
             if not lane.oldest.may_start(lane.oldest):
                 continue  # its client is held now
             job = lane.pop()
             lane.taken += 1
+            job.charged = self._work.turn
             try:
                 for group, member in lane.path:
-                    group.serve(member, 1 / lane.weight)
+                    group.serve(member, job.charged / lane.weight)
                 return self._taken(job)
             except BaseException:
                 job.settle(InternalFault())
@@ -212,7 +227,7 @@ class Scheduler:
         lane, job.lane = job.lane, None
         self._left_engine(job)
         if seconds > 0:
-            self._charge(lane, seconds)
+            self._charge(lane, seconds, job.charged)
         lane.taken -= 1
         self._part(lane)
 
@@ -241,12 +256,11 @@ class Scheduler:
             for job in list(lane):
                 job.settle(make_error(job))
 
-    def _charge(self, lane: Lane, seconds: float) -> None:
-        """Count what was needed beside the usual, which was counted when the frame was taken."""
-        usual = self._usual_work or seconds
-        self._usual_work = usual + LATEST_TIME * (min(seconds, OUTLIER * usual) - usual)
+    def _charge(self, lane: Lane, seconds: float, charged: float) -> None:
+        """Count what was needed beside what was counted when the frame was taken."""
+        usual = self._work.observe(seconds, weight=LATEST_TIME, outlier=OUTLIER)
         for group, member in lane.path:
-            group.charge(member, (seconds / usual - 1) / lane.weight)
+            group.charge(member, (seconds - charged) / lane.weight)
         self._rests.impose(lane, seconds, OUTLIER * usual)
 
     def _group(self, client: Client) -> Group:
@@ -255,7 +269,7 @@ class Scheduler:
             return self._all
         group = self._groups.get(client)
         if group is None:
-            group = self._groups[client] = Group(client)
+            group = self._groups[client] = Group(self._accounts, self._work, client)
             self._group(client[:-1]).join(group, 1.0)
         return group
 
@@ -270,7 +284,8 @@ class Scheduler:
         while isinstance(member, Group) and member.empty and not (member.resting or member.held):
             if member.group is None:
                 return
-            self._groups.pop(member.name, None)
+            if self._groups.pop(member.name, None) is not None:
+                self._accounts.close(member.name, member)
             member.group.part(member)
             member = member.group
 

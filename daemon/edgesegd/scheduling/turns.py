@@ -1,7 +1,9 @@
 """Whose turn it is, among lanes and among groups of them.
 
-The turns are those of stride scheduling (Waldspurger and Weihl, 1995): a member's next turn is
-1 / weight after its last one. Who is next is known in the logarithm of the members' number.
+The turns are those of stride scheduling (Waldspurger and Weihl, 1995): a member's next turn is as
+long after its last one as that took of an engine's time, divided by its weight. Who is next is
+known in the logarithm of the members' number. Members of several models take turns by the same
+accounts, each in a tree of its own model.
 """
 
 from __future__ import annotations
@@ -13,13 +15,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgesegd.core.client import Client
+from edgesegd.scheduling.accounts import Account, Accounts, UsualWork
 
 if TYPE_CHECKING:
     from edgesegd.scheduling.lane import Lane
 
 MAX_LAG = 8.0
-"""Turns (of weight 1) that a member can be behind the one that was served last. More is forgiven:
-what cameras miss for want of a fresh frame they are not owed for ever."""
+"""Turns (of weight 1: the usual time of a frame) that a member can be behind the one that was
+served last. More is forgiven: what cameras miss for want of a fresh frame they are not owed for
+ever."""
 
 SAVED_TURNS = 4.0
 """Turns (of weight 1) that a member may be behind the others when it comes back with a frame."""
@@ -38,29 +42,33 @@ STALE_ENTRIES = 64
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The time `now`, and the `usual` time from one taken frame to the next; seconds."""
+    """The time `now`, the `usual` time from one taken frame to the next, and that of a `turn`.
+
+    All in seconds.
+    """
 
     now: float
     usual: float
+    turn: float
 
-    def turns_of_age(self, lane: Lane) -> float:
-        """What the age of the frame that waits in a camera's lane counts."""
+    def cost_of_age(self, lane: Lane) -> float:
+        """What the age of the frame that waits in a camera's lane counts, in engine time."""
         age = (self.now - lane.newest) / self.usual
-        return TURNS_OF_AGE * age * age
+        return TURNS_OF_AGE * age * age * self.turn
 
 
 class Member:
-    """Takes turns within its `group`; `turn` is when its next one is, in turns of weight 1.
+    """Takes turns within its `group`; its `account` says when its next one is.
 
     `path` is its group with itself, the group's own group with the group, and so on. `entry` is the
     number of its entry in the group's queue, 0 while it has none. While it is `resting` or `held`
     it gets none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, account: Account | None = None) -> None:
         self.group: Group | None = None
         self.path: tuple[tuple[Group, Member], ...] = ()
-        self.turn = 0.0
+        self.account = account or Account(members=[self])
         self.entry = 0
         self.resting = False
         self.held = False
@@ -69,6 +77,11 @@ class Member:
     def ready(self) -> bool:
         """Whether a frame can be taken."""
         raise NotImplementedError
+
+    @property
+    def turns(self) -> tuple[float, ...]:
+        """When the turns are of those that are next here, from itself inwards; it must be ready."""
+        return (self.account.turn,)
 
     def front(self, moment: Moment, among: int) -> tuple[Lane, bool]:
         """The lane whose turn it is here, and whether a newer frame will come before its own turn.
@@ -88,16 +101,18 @@ class Group(Member):
     Fresh: those whose waiting frames are superseded before their turn comes are taken for cameras.
     By turns alone their frames would wait as long as they wait for a turn: with many cameras, many
     invokes. So among the cameras that are due before any other member, age counts beside turns.
+
+    `work` is what a turn takes. The group of a client refers to its account, which groups of other
+    models may refer to as well.
     """
 
-    def __init__(self, name: Client = ()) -> None:
-        super().__init__()
+    def __init__(self, accounts: Accounts, work: UsualWork, name: Client = ()) -> None:
+        super().__init__(accounts.open(name, self) if name else accounts.all)
         self.name = name
+        self._work = work
         self._waiting = 0
         self._queue: list[tuple[float, int, Member]] = []
         self._numbers = itertools.count(1)
-        self._behind = 0.0
-        self._last_turn = 0.0
         self._members = 0
         self._newest: Member | None = None
         self._newest_time = -math.inf
@@ -121,7 +136,8 @@ class Group(Member):
         self._members += 1
         member.group = self
         member.path = ((self, member), *self.path)
-        member.turn = self._last_turn + 1 / weight
+        if len(member.account.members) == 1:  # else it takes turns already, for another model
+            member.account.turn = self.account.last_turn + self._work.turn / weight
 
     def part(self, member: Member) -> None:
         """Forget a member."""
@@ -143,9 +159,10 @@ class Group(Member):
         """Let a member wait for its turn, if it has a frame and does not wait already."""
         if member.entry or member.resting or member.held or not member.ready:
             return
-        member.turn = max(member.turn, self._behind - SAVED_TURNS)
+        saved = SAVED_TURNS * self._work.turn
+        member.account.turn = max(member.account.turn, self.account.behind - saved)
         self._waiting += 1
-        self._put(member)
+        self.put(member)
         if self.group is not None:
             self.group.enter(self)
 
@@ -158,22 +175,23 @@ class Group(Member):
         if self.group is not None and not self.ready:
             self.group.leave(self)
 
-    def serve(self, member: Member, turns: float) -> None:
-        """It is served, which costs it so many turns."""
-        self._last_turn = self._turn(member)
-        member.turn = self._last_turn + turns
-        if not member.entry:
-            return
-        if member.ready:
-            self._put(member)
-        else:
+    def serve(self, member: Member, seconds: float) -> None:
+        """It is served, which takes so much engine time."""
+        self.account.last_turn = self._turn(member)
+        member.account.turn = self.account.last_turn + seconds
+        if member.entry and not member.ready:
             self.leave(member)
+        _put_again(member.account)
 
-    def charge(self, member: Member, turns: float) -> None:
-        """What it got was more than was counted, or less."""
-        member.turn += turns
-        if member.entry:
-            self._put(member)
+    def charge(self, member: Member, seconds: float) -> None:
+        """What it got was so much more than was counted, or less."""
+        member.account.turn += seconds
+        _put_again(member.account)
+
+    @property
+    def turns(self) -> tuple[float, ...]:
+        """As the base says."""
+        return (self.account.turn, *self._first()[2].turns)
 
     def front(self, moment: Moment, among: int) -> tuple[Lane, bool]:
         """As the base says."""
@@ -183,7 +201,7 @@ class Group(Member):
         """The lane to take a frame from; there must be one."""
         among *= self._waiting
         member = self._first()[2]
-        self._behind = max(self._behind, member.turn)
+        self.account.behind = max(self.account.behind, member.account.turn)
         if self._waiting > 1:
             member = self._freshest(moment, among)
         return member.pick(moment, among)
@@ -203,7 +221,7 @@ class Group(Member):
                 first = member
                 break
             compared.append(heapq.heappop(self._queue))
-            cameras.append((turn + moment.turns_of_age(lane), entry[1], member))
+            cameras.append((turn + moment.cost_of_age(lane), entry[1], member))
         for entry in compared:
             heapq.heappush(self._queue, entry)
         before = math.inf if first is None else self._turn(first)
@@ -214,12 +232,12 @@ class Group(Member):
 
     def _turn(self, member: Member) -> float:
         """When it is its turn."""
-        return max(member.turn, self._last_turn - MAX_LAG)
+        return max(member.account.turn, self.account.last_turn - MAX_LAG * self._work.turn)
 
-    def _put(self, member: Member) -> None:
+    def put(self, member: Member) -> None:
         """An entry of its own; one that it had is out of date."""
         member.entry = next(self._numbers)
-        heapq.heappush(self._queue, (member.turn, member.entry, member))
+        heapq.heappush(self._queue, (member.account.turn, member.entry, member))
         if len(self._queue) > 2 * self._waiting + STALE_ENTRIES:
             self._queue = [entry for entry in self._queue if entry[1] == entry[2].entry]
             heapq.heapify(self._queue)
@@ -229,3 +247,10 @@ class Group(Member):
         while self._queue[0][1] != self._queue[0][2].entry:
             heapq.heappop(self._queue)
         return self._queue[0]
+
+
+def _put_again(account: Account) -> None:
+    """Its turn is another now, in the queue of each model where it waits."""
+    for member in account.members:
+        if member.entry and member.group is not None:
+            member.group.put(member)

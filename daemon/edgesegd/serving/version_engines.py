@@ -15,6 +15,7 @@ from edgesegd.delegates.selection import Selection
 from edgesegd.delegates.spec import Choice
 from edgesegd.ipc.messages import EngineSetup
 from edgesegd.models.pair import ModelPair
+from edgesegd.scheduling.cores import Cores
 from edgesegd.scheduling.scheduler import Scheduler
 from edgesegd.supervision.delegate_ranking import DelegateRanking
 from edgesegd.supervision.device_leases import DeviceLeases
@@ -64,6 +65,7 @@ class VersionEngines:
         limits: FrameLimits,
         settings: EngineSettings,
         leases: DeviceLeases,
+        cores: Cores,
         reserve: DescriptorReserve,
         observe: Callable[[], EngineObserver],
         engine_pid: Callable[[], int | None],
@@ -78,6 +80,7 @@ class VersionEngines:
         self._limits = limits
         self._settings = settings
         self._leases = leases
+        self._cores = cores
         self._reserve = reserve
         self._observe = observe
         self._engine_pid = engine_pid
@@ -93,6 +96,7 @@ class VersionEngines:
             observe=observe,
             clear=self._clear,
             answer_seconds=settings.answer_seconds,
+            cores=cores,
         )
         self._pool = EnginePool(
             self._optimized(selection),
@@ -147,6 +151,7 @@ class VersionEngines:
             in_turn=self._spreads and choices[0][0].is_cpu,
             may_take=lambda: not self._replicas.active,
             on_invoke=self._on_invoke,
+            cores=self._cores,
         )
 
     async def _prove_alone(self, choice: Choice) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from edgesegd.core.errors import Draining, EdgesegError, EngineFailed, Expired, InternalFault
 from edgesegd.core.result import FrameResult
+from edgesegd.scheduling.cores import Cores
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.scheduler import Scheduler
 from edgesegd.supervision.answer_timeout import AnswerTimeout
@@ -33,7 +34,8 @@ class Dispatcher:
     given to it when its timer says so (`foresee` and `in_turn` are the PrefetchTimer's). `name` is
     what is noted of a frame that the engine is lost with; `clear` is called with these notes where
     the frame was found to be the cause, `on_result` after each result. `answer_seconds` is how long
-    the engine may take for a frame; 0 derives it from what it takes.
+    the engine may take for a frame; 0 derives it from what it takes. An engine on the CPU takes
+    frames when its model may have the `cores`; None for an engine that has a device of its own.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Dispatcher:
         answer_seconds: float = 0.0,
         foresee: bool = False,
         in_turn: bool = False,
+        cores: Cores | None = None,
     ) -> None:
         self._engine = engine
         self._scheduler = scheduler
@@ -57,6 +60,7 @@ class Dispatcher:
         self._may_take = may_take
         self._bound = AnswerTimeout(fixed=answer_seconds, usual=engine.ready.invoke_seconds)
         self._prefetch = PrefetchTimer(foresee=foresee, in_turn=in_turn)
+        self._cores = cores or Cores()
         self._jobs: dict[Job, float] = {}
         self._answered = 0.0
         self._loss: EngineLost | None = None
@@ -68,6 +72,7 @@ class Dispatcher:
     async def run(self, until: asyncio.Event) -> None:
         """Serve until `until` is set and the last frame is answered; raises EngineLost."""
         unwatch = self._scheduler.watch(self._on_work)
+        self._cores.join(self._scheduler)
         ending = asyncio.create_task(until.wait())
         try:
             self._is_open = True
@@ -81,6 +86,7 @@ class Dispatcher:
         finally:
             self._is_open = False
             unwatch()
+            self._cores.leave(self._scheduler)
             ending.cancel()
             if self._timer is not None:
                 self._timer.cancel()
@@ -88,6 +94,7 @@ class Dispatcher:
                 job, _ = self._jobs.popitem()
                 job.settle(Draining("the daemon stopped before the frame was segmented"))
                 self._scheduler.finish(job, 0.0)
+                self._cores.end()
         if self._loss is not None or self._engine.lost.done():
             raise self._loss or EngineLost("crash", "it ended while it had nothing to do")
 
@@ -111,6 +118,7 @@ class Dispatcher:
                 and len(self._jobs) < min(slots, self._engine.slots)
                 and self._may_take()
                 and not self._engine.is_lost
+                and self._cores.may_take(self._scheduler, busy=bool(self._jobs))
                 and (job := self._next())
             ):
                 self._give(job)
@@ -140,6 +148,7 @@ class Dispatcher:
     def _give(self, job: Job) -> None:
         now = time.monotonic()
         self._jobs[job] = now
+        self._cores.begin(self._scheduler)
         self._prefetch.given(now)
         self._arm_prefetch()
         # One that waits behind another in the engine may take the time of both.
@@ -165,6 +174,7 @@ class Dispatcher:
         self._arm_prefetch()
         if not self._jobs:
             self._idle.set()
+        self._cores.end()
         self._fill_slots()
 
     def _answer_or_give_back(self, job: Job, outcome: FrameResult | Exception, took: float) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from edgesegd.board.threads import MAX_THREADS
 from edgesegd.delegates.spec import Choice, DelegateSpec
+from edgesegd.scheduling.cores import Cores
 from edgesegd.scheduling.scheduler import Scheduler
 from edgesegd.supervision.backoff import Backoff
 from edgesegd.supervision.dispatcher import Dispatcher
@@ -67,7 +68,9 @@ class Replicas:
     are needed, and end when they were not for a while. When one is lost, or they do fewer frames a
     second than the first engine alone, all end and that takes over at once. `afford` gives the
     choices to start them with for so many frames at a time: fewer than two where there is no memory
-    for more, or they would bring nothing. `clear` and `answer_seconds` are the Dispatcher's.
+    for more, or they would bring nothing. `clear`, `answer_seconds` and `cores` are
+    the Dispatcher's: while another model uses the cores too, none are started, and those that there
+    are take no frames.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class Replicas:
         observe: Callable[[], ReplicaObserver],
         clear: Callable[[Iterable[object], bool], None],
         answer_seconds: float,
+        cores: Cores | None = None,
     ) -> None:
         self._scheduler = scheduler
         self._afford = afford
@@ -86,6 +90,7 @@ class Replicas:
         self._observe = observe
         self._clear = clear
         self._answer_seconds = answer_seconds
+        self._cores = cores or Cores()
         self._pause = Backoff(first=FIRST_PAUSE, longest=MAX_PAUSE)
         self._of_use = True
         self._changed = asyncio.Event()
@@ -115,9 +120,17 @@ class Replicas:
     async def run(self) -> None:
         """Serve until cancelled."""
         self._scheduler.demand.on_change = self._changed.set
+        unwatch = self._cores.watch(self._scheduler, self._changed.set)
+        try:
+            await self._start_when_needed()
+        finally:
+            unwatch()
+
+    async def _start_when_needed(self) -> None:
         while True:
             while not self._is_needed():
-                await self._change_within(None)
+                wants = self._of_use and self._scheduler.demand.several
+                await self._change_within(REPLAN_SECONDS if wants else None)
             alone = await self._frames_a_second(RATE_SECONDS)
             if not self._is_needed():
                 continue
@@ -128,7 +141,12 @@ class Replicas:
                 await asyncio.sleep(self._pause.next() or self._pause.next())
 
     def _is_needed(self) -> bool:
-        return self._of_use and self._scheduler.demand.several and not self._is_retired
+        return (
+            self._of_use
+            and self._scheduler.demand.several
+            and not self._is_retired
+            and not self._cores.is_shared_by(self._scheduler)
+        )
 
     async def _serve_with(self, choices: Sequence[Choice], alone: float) -> bool:
         """Until they were not needed for a while, or more are, or they failed; whether not that.
@@ -178,6 +196,7 @@ class Replicas:
             answer_seconds=self._answer_seconds,
             foresee=True,
             in_turn=True,
+            cores=self._cores,
         )
         await dispatcher.run(until)
 

@@ -9,6 +9,7 @@ from functools import partial
 from edgesegd.core.errors import NoEngine
 from edgesegd.core.result import FrameResult, Stage
 from edgesegd.delegates.spec import Choice
+from edgesegd.scheduling.cores import Cores
 from edgesegd.scheduling.scheduler import Scheduler
 from edgesegd.supervision.dispatcher import Dispatcher
 from edgesegd.supervision.engine_process import EngineLost
@@ -21,8 +22,8 @@ class Supervisor:
 
     The frames that were in a lost engine are given back, to be run first if their deadlines allow.
     `give_up` is called where no engine can be had for a while, again and again. `answer_seconds`,
-    `in_turn` and `may_take` are the Dispatcher's; `on_invoke` is told of each how many seconds it
-    took, and what ran it. `is_serving` is whether it has an engine that takes frames.
+    `in_turn`, `may_take` and `cores` are the Dispatcher's; `on_invoke` is told of each how many
+    seconds it took, and what ran it. `is_serving` is whether it has an engine that takes frames.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Supervisor:
         in_turn: bool = False,
         may_take: Callable[[], bool] = lambda: True,
         on_invoke: Callable[[Choice, float], None] = lambda _choice, _seconds: None,
+        cores: Cores | None = None,
     ) -> None:
         self._failover = failover
         self._scheduler = scheduler
@@ -43,6 +45,7 @@ class Supervisor:
         self._in_turn = in_turn
         self._may_take = may_take
         self._on_invoke = on_invoke
+        self._cores = cores
         self._running: Running | None = None
         self._reaper = Reaper()
         self._retired = False
@@ -101,6 +104,7 @@ class Supervisor:
                 answer_seconds=self._answer_seconds,
                 foresee=self._in_turn or not running.ranked.delegate.is_cpu,
                 in_turn=self._in_turn,
+                cores=self._cores if running.ranked.delegate.is_cpu else None,
             )
             self.is_serving = True
             try:
