@@ -15,16 +15,15 @@ from edgeseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
 from edgeseg_client import retry
 from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.backoff import Backoff
-from edgeseg_client.carried_exit import CarriedExit, run_in_daemon_thread, run_in_thread
 from edgeseg_client.channel import open_channel
 from edgeseg_client.decode import read_result
 from edgeseg_client.errors import ClientClosed, Expired, InvalidRequest, Unavailable
 from edgeseg_client.fork_guard import FORK
 from edgeseg_client.frame import Frame, ImageLike, RawFormat
+from edgeseg_client.frame_encoder import Given, Intake, age_of, bring_along, write_frame
+from edgeseg_client.handshake import Call, offer
 from edgeseg_client.in_flight import InFlight
 from edgeseg_client.info import ServerInfo, read_info
-from edgeseg_client.intake import Given, Intake, age_of, bring_along, write_frame
-from edgeseg_client.opening import Call, offer
 from edgeseg_client.options import (
     Options,
     Policy,
@@ -39,6 +38,7 @@ from edgeseg_client.shared_memory import FrameBuffer, Ring, lease_of
 from edgeseg_client.source import pull
 from edgeseg_client.status import answer_of, call_errors
 from edgeseg_client.stream import Connection, FrameStream
+from edgeseg_client.wrapped_exit import CarriedExit, run_in_daemon_thread, run_in_thread
 
 if TYPE_CHECKING:
     from edgeseg.v1.segmentation_pb2_grpc import SegmentationServiceAsyncStub

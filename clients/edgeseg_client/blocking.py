@@ -11,8 +11,8 @@ import grpc
 from edgeseg_client.aio import DEFAULT_ADDRESS, AsyncClient
 from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.frame import RawFormat
+from edgeseg_client.frame_encoder import Given
 from edgeseg_client.info import ServerInfo
-from edgeseg_client.intake import Given
 from edgeseg_client.options import Options, Policy, Priority
 from edgeseg_client.result import Result
 from edgeseg_client.shared_loop import SharedLoop

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from edgeseg_client.intake import Pending
+from edgeseg_client.frame_encoder import Pending
 
 
 class InFlight:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from typing import Any, Generic, TypeVar
 
-from edgeseg_client.carried_exit import is_cancelled
 from edgeseg_client.errors import ClientClosed
 from edgeseg_client.fork_guard import FORK
+from edgeseg_client.wrapped_exit import is_cancelled
 
 _Returned = TypeVar("_Returned")
 

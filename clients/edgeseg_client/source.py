@@ -20,7 +20,7 @@ from itertools import islice
 from queue import SimpleQueue
 from typing import NoReturn, TypeVar
 
-from edgeseg_client.carried_exit import CarriedExit, carry_exits, run_in_daemon_thread
+from edgeseg_client.wrapped_exit import CarriedExit, carry_exits, run_in_daemon_thread
 
 _Item = TypeVar("_Item")
 _Taken = TypeVar("_Taken")

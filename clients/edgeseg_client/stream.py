@@ -12,14 +12,14 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.answer_order import AnswerOrder
 from edgeseg_client.backoff import Backoff
-from edgeseg_client.carried_exit import CarriedExit
 from edgeseg_client.decode import read_result, read_timing
 from edgeseg_client.errors import Overloaded, Unavailable, WrongAddress
+from edgeseg_client.frame_encoder import Pending
+from edgeseg_client.handshake import Call
 from edgeseg_client.in_flight import InFlight, Window
-from edgeseg_client.intake import Pending
-from edgeseg_client.opening import Call
 from edgeseg_client.shared_memory import Ring
 from edgeseg_client.status import Status, call_errors, status_of
+from edgeseg_client.wrapped_exit import CarriedExit
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.age import FrameAge
+from edgeseg_client.frame_encoder import Pending
 from edgeseg_client.in_flight import InFlight, Window
-from edgeseg_client.intake import Pending
 
 
 def frame(key: int) -> Pending:
