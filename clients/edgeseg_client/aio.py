@@ -18,10 +18,16 @@ from edgeseg_client.backoff import Backoff
 from edgeseg_client.channel import open_channel
 from edgeseg_client.decode import read_result
 from edgeseg_client.errors import ClientClosed, Expired, InvalidRequest, Unavailable
-from edgeseg_client.fork_guard import FORK
+from edgeseg_client.fork_guard import FORK_GUARD
 from edgeseg_client.frame import Frame, ImageLike, RawFormat
-from edgeseg_client.frame_encoder import Given, Intake, age_of, bring_along, write_frame
-from edgeseg_client.handshake import Call, offer
+from edgeseg_client.frame_encoder import (
+    FrameEncoder,
+    FrameInput,
+    age_of,
+    copy_into_message,
+    write_frame,
+)
+from edgeseg_client.handshake import StreamCall, perform_handshake
 from edgeseg_client.in_flight import InFlight
 from edgeseg_client.info import ServerInfo, read_info
 from edgeseg_client.options import (
@@ -34,11 +40,11 @@ from edgeseg_client.options import (
     stream_message,
 )
 from edgeseg_client.result import Result
-from edgeseg_client.shared_memory import FrameBuffer, Ring, lease_of
+from edgeseg_client.shared_memory import FrameBuffer, Region, lease_for
 from edgeseg_client.source import pull
-from edgeseg_client.status import answer_of, call_errors
+from edgeseg_client.status import call_errors, require_response
 from edgeseg_client.stream import Connection, FrameStream
-from edgeseg_client.wrapped_exit import CarriedExit, run_in_daemon_thread, run_in_thread
+from edgeseg_client.wrapped_exit import WrappedExit, run_in_daemon_thread, run_in_thread
 
 if TYPE_CHECKING:
     from edgeseg.v1.segmentation_pb2_grpc import SegmentationServiceAsyncStub
@@ -47,7 +53,7 @@ DEFAULT_ADDRESS: Final = "127.0.0.1:8460"
 """Where a daemon listens that was told nothing else."""
 
 # Frames of a stream taken from the source whose answers were not taken yet.
-_IN_FLIGHT: Final[dict[Policy, int]] = {"every": 8, "latest": 64}
+_MAX_IN_FLIGHT: Final[dict[Policy, int]] = {"every": 8, "latest": 64}
 
 
 class AsyncClient:
@@ -75,16 +81,16 @@ class AsyncClient:
         retry_for: float = 30.0,
         shared_memory: bool | int = False,
     ) -> None:
-        FORK.check()
+        FORK_GUARD.check()
         self.address = address
-        self._lease = lease_of(shared_memory)
+        self._lease = lease_for(shared_memory)
         self._credentials = credentials
         self._metadata = _authorization(token)
         self._timeout = timeout
         self._retry_for = retry_for
         self._channel: grpc.aio.Channel | None = None
-        self._streams: set[Call] = set()
-        self._opening = asyncio.Lock()
+        self._streams: set[StreamCall] = set()
+        self._channel_lock = asyncio.Lock()
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -101,11 +107,11 @@ class AsyncClient:
     async def close(self) -> None:
         """Ends every call; the client is of no use afterwards. May be called twice."""
         self._closed = True
-        if FORK.forked:  # the calls and the channel are the parent's
+        if FORK_GUARD.forked:  # the calls and the channel are the parent's
             return
         for call in tuple(self._streams):  # older grpcio leaves them be when its channel closes
             call.cancel()
-        async with self._opening:
+        async with self._channel_lock:
             if self._channel is not None:
                 await self._channel.close()
         if self._lease is not None:
@@ -114,7 +120,9 @@ class AsyncClient:
     # `timeout` is gRPC's deadline, of which the daemon learns; asyncio's would only cancel.
     async def info(self, *, timeout: float | None = None) -> ServerInfo:  # noqa: ASYNC109
         """What the daemon is, serves and accepts."""
-        return await retry.call(self._ask_info, self._within(timeout), self._backoff())
+        return await retry.call(
+            self._fetch_info, self._timeout_or_default(timeout), self._new_backoff()
+        )
 
     async def segment(
         self,
@@ -124,30 +132,35 @@ class AsyncClient:
         **options: Unpack[Options],
     ) -> Result:
         """Segments one image; `timeout` replaces that of the client, in seconds."""
-        FORK.check()
+        FORK_GUARD.check()
         frame = image if isinstance(image, Frame) else Frame(image)
         age = age_of(frame)
         checked = check_options(options)
         info = await self.info(timeout=timeout) if needs_info(checked) else None
         request = pb.SegmentImageRequest(options=options_message(checked, info))
-        pixel_format, ring = checked.get("pixel_format", "rgb"), await self._ring(timeout)
+        pixel_format, region = (
+            checked.get("pixel_format", "rgb"),
+            await self._leased_region(timeout),
+        )
         # Files are read and pixels copied beside the event loop.
         run = run_in_daemon_thread if isinstance(frame.image, str | PathLike) else run_in_thread
         try:
-            slot = await run(write_frame, request.frame, frame, age, pixel_format, ring)
-        except CarriedExit as carried:
-            raise carried.raised from carried.raised.__cause__
+            slot = await run(write_frame, request.frame, frame, age, pixel_format, region)
+        except WrappedExit as wrapped:
+            raise wrapped.original from wrapped.original.__cause__
 
         async def attempt(left: float | None) -> pb.SegmentImageResponse:
-            if slot is not None and not slot.ring.alive:
-                bring_along(request.frame, slot)
+            if slot is not None and not slot.region.alive:
+                copy_into_message(request.frame, slot)
             request.frame.age_us = age.microseconds()
             stub = await self._stub()
             call = stub.SegmentImage(request, timeout=left, metadata=self._metadata)
-            return answer_of(await call)
+            return require_response(await call)
 
         try:
-            return read_result(await retry.call(attempt, self._within(timeout), self._backoff()))
+            return read_result(
+                await retry.call(attempt, self._timeout_or_default(timeout), self._new_backoff())
+            )
         finally:
             if slot is not None:
                 slot.release()
@@ -156,11 +169,11 @@ class AsyncClient:
         self, width: int, height: int, pixel_format: RawFormat = "rgb"
     ) -> FrameBuffer:
         """A raw frame to fill in place and to send once, in shared memory where there is room."""
-        return FrameBuffer(width, height, pixel_format, await self._ring(None))
+        return FrameBuffer(width, height, pixel_format, await self._leased_region(None))
 
     def stream(
         self,
-        frames: Iterable[Given] | AsyncIterable[Given],
+        frames: Iterable[FrameInput] | AsyncIterable[FrameInput],
         *,
         policy: Policy = "latest",
         priority: Priority = "normal",
@@ -186,16 +199,19 @@ class AsyncClient:
             raise InvalidRequest("give the frames in a list or another iterable")
         message = stream_message(policy, priority)
         checked = check_options(options)
-        limit = _IN_FLIGHT[policy] if in_flight is None else in_flight
+        limit = _MAX_IN_FLIGHT[policy] if in_flight is None else in_flight
         if limit < 1:
             raise InvalidRequest(f"with {limit} frames in flight nothing could be sent")
         return FrameStream(
             connect=lambda: self._connect(message, checked),
-            frames=pull(frames, Intake(checked.get("pixel_format", "rgb"), self._ring_now).take),
+            frames=pull(
+                frames,
+                FrameEncoder(checked.get("pixel_format", "rgb"), self._current_region).encode,
+            ),
             in_flight=InFlight(newest_only=policy == "latest"),
             limit=limit,
-            as_sent=policy == "every",
-            backoff=self._backoff(),
+            in_order=policy == "every",
+            backoff=self._new_backoff(),
         ).answers()
 
     async def _connect(self, message: pb.StreamOptions, options: Options) -> Connection:
@@ -203,55 +219,55 @@ class AsyncClient:
 
         Asks the daemon what it is each time, for after a lost connection it may be another.
         """
-        info = await self._ask_info(self._timeout)
-        ring = None
+        info = await self._fetch_info(self._timeout)
+        region = None
         if self._lease is not None:
-            ring = await self._lease.renew(info.shared_memory_socket)
+            region = await self._lease.renew(info.shared_memory_socket)
         message.segmentation.CopyFrom(options_message(options, info))
         call = (await self._stub()).Segment(metadata=self._metadata)
         self._streams.add(call)
         call.add_done_callback(self._streams.discard)
-        await offer(call, message, self._timeout)
-        return Connection(call, info.max_frame_bytes, ring)
+        await perform_handshake(call, message, self._timeout)
+        return Connection(call, info.max_frame_bytes, region)
 
-    async def _ring(self, timeout: float | None) -> Ring | None:  # noqa: ASYNC109 # as `info`
+    async def _leased_region(self, timeout: float | None) -> Region | None:  # noqa: ASYNC109 # as `info`
         """The memory that frames are written to, where this client wants any."""
-        FORK.check()
+        FORK_GUARD.check()
         if self._lease is None:
             return None
-        if not self._lease.usable:
+        if self._lease.needs_renewal:
             info = await self.info(timeout=timeout)
             return await self._lease.renew(info.shared_memory_socket)
-        return self._lease.ring
+        return self._lease.region
 
-    def _ring_now(self) -> Ring | None:
-        return None if self._lease is None else self._lease.ring
+    def _current_region(self) -> Region | None:
+        return None if self._lease is None else self._lease.region
 
-    async def _ask_info(self, left: float | None) -> ServerInfo:
+    async def _fetch_info(self, left: float | None) -> ServerInfo:
         stub = await self._stub()
         try:
             with call_errors():
                 call = stub.GetServerInfo(
                     pb.GetServerInfoRequest(), timeout=left, metadata=self._metadata
                 )
-                return read_info(answer_of(await call))
+                return read_info(require_response(await call))
         except Expired as error:  # it takes no time but the network's
             raise Unavailable(f"no answer from {self.address}: {error}") from error
 
     async def _stub(self) -> SegmentationServiceAsyncStub:
-        FORK.use()
-        async with self._opening:
+        FORK_GUARD.mark_used()
+        async with self._channel_lock:
             if self._closed:
                 raise ClientClosed("the client is closed")
             if self._channel is None:
                 self._channel = await open_channel(self.address, self._credentials)
-                FORK.keep_in_parent(self._channel)
+                FORK_GUARD.keep_in_parent(self._channel)
             return SegmentationServiceStub(self._channel)  # type: ignore[return-value]  # one class for both
 
-    def _within(self, timeout: float | None) -> float | None:
+    def _timeout_or_default(self, timeout: float | None) -> float | None:
         return self._timeout if timeout is None else timeout
 
-    def _backoff(self) -> Backoff:
+    def _new_backoff(self) -> Backoff:
         return Backoff(self._retry_for)
 
 

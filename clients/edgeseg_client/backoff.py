@@ -11,7 +11,8 @@ class Backoff:
 
     Delays grow from `initial` by `factor` to `maximum` seconds; each is multiplied by a random
     number between 0.5 and 1, so that many clients do not come back at once. The budget counts from
-    the first failure after the last success; a connection that held for `settled` seconds was one.
+    the first failure after the last success; a connection that held for `stable_after` seconds
+    was one.
     """
 
     def __init__(
@@ -21,14 +22,14 @@ class Backoff:
         initial: float = 0.1,
         factor: float = 2.0,
         maximum: float = 2.0,
-        settled: float = 5.0,
+        stable_after: float = 5.0,
         randomness: Callable[[], float] = random.random,
     ) -> None:
         self.budget = budget
         self._initial = initial
         self._factor = factor
         self._maximum = maximum
-        self._settled = settled
+        self._stable_after = stable_after
         self._randomness = randomness
         self._failures = 0
         self._failing_since: float | None = None
@@ -41,7 +42,7 @@ class Backoff:
         `at_least` is what the other side asked for, in seconds; where that is more than is left of
         the budget, there is no further attempt.
         """
-        if self._connected_since is not None and now - self._connected_since >= self._settled:
+        if self._connected_since is not None and now - self._connected_since >= self._stable_after:
             self.reset()
         self._connected_since = None
         if self._failing_since is None:

@@ -11,7 +11,7 @@ import grpc
 from edgeseg_client.aio import DEFAULT_ADDRESS, AsyncClient
 from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.frame import RawFormat
-from edgeseg_client.frame_encoder import Given
+from edgeseg_client.frame_encoder import FrameInput
 from edgeseg_client.info import ServerInfo
 from edgeseg_client.options import Options, Policy, Priority
 from edgeseg_client.result import Result
@@ -73,7 +73,7 @@ class Client:
 
     def segment(
         self,
-        image: Given,
+        image: FrameInput,
         *,
         timeout: float | None = None,
         **options: Unpack[Options],
@@ -87,7 +87,7 @@ class Client:
 
     def stream(
         self,
-        frames: Iterable[Given] | AsyncIterable[Given],
+        frames: Iterable[FrameInput] | AsyncIterable[FrameInput],
         *,
         policy: Policy = "latest",
         priority: Priority = "normal",
@@ -98,13 +98,13 @@ class Client:
 
         `frames` is pulled in another thread than the caller's.
         """
-        return self._follow(
+        return self._iterate(
             self._client.stream(
                 frames, policy=policy, priority=priority, in_flight=in_flight, **options
             )
         )
 
-    def _follow(
+    def _iterate(
         self, answers: AsyncGenerator[FrameAnswer, None]
     ) -> Generator[FrameAnswer, None, None]:
         async def following() -> FrameAnswer | None:
@@ -117,4 +117,4 @@ class Client:
             while (answer := self._loop.run(following())) is not None:
                 yield answer
         finally:
-            self._loop.finish(closing())
+            self._loop.run_cleanup(closing())

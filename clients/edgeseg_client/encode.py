@@ -14,7 +14,7 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.errors import InvalidRequest
 from edgeseg_client.frame import ImageLike, RawFormat, RawImage
 from edgeseg_client.names import FORMATS
-from edgeseg_client.shared_memory import FrameBuffer, Ring, Slot
+from edgeseg_client.shared_memory import FrameBuffer, Region, Slot
 
 PixelFormat: TypeAlias = Literal["rgb", "bgr"]
 """The order of an array's channels; OpenCV's is `bgr`."""
@@ -26,9 +26,9 @@ def write_image(
     message: pb.Frame,
     image: ImageLike | FrameBuffer,
     pixel_format: PixelFormat = "rgb",
-    ring: Ring | None = None,
+    region: Region | None = None,
 ) -> Slot | None:
-    """Fills in format, size, stride and bytes, these in a slot of `ring` where it has room.
+    """Fills in format, size, stride and bytes, these in a slot of `region` where it has room.
 
     Encoded pictures are sent as they are. The EXIF orientation of a Pillow image is applied, so
     that it looks to the daemon like the file that it came from. Returns the slot that was used.
@@ -41,7 +41,7 @@ def write_image(
         payload = _describe(message, image, pixel_format)
         if not len(payload):
             raise InvalidRequest("the picture is empty")
-        slot = ring.take(len(payload)) if ring is not None else None
+        slot = region.allocate(len(payload)) if region is not None else None
         if slot is None:
             message.data = bytes(payload)
         else:

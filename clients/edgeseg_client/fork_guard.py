@@ -30,7 +30,7 @@ class ForkGuard:
         self._channels: WeakSet[grpc.aio.Channel] = WeakSet()
         self._sockets: WeakSet[socket.socket] = WeakSet()
         if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-            os.register_at_fork(before=self._warn, after_in_child=self._cut_off)
+            os.register_at_fork(before=self._before_fork, after_in_child=self._after_fork_in_child)
 
     def check(self) -> None:
         """Raises `ForkedProcess` where gRPC cannot be used in this process."""
@@ -41,19 +41,19 @@ class ForkGuard:
                 ' --preload or in post_fork; multiprocessing: with the start method "spawn")'
             )
 
-    def use(self) -> None:
+    def mark_used(self) -> None:
         """Notes that gRPC is used from now on; raises as `check`."""
         self.check()
         self._used = True
 
-    def keep_in_parent(self, thing: grpc.aio.Channel | socket.socket) -> None:
+    def keep_in_parent(self, resource: grpc.aio.Channel | socket.socket) -> None:
         """Notes a channel that no child may let go of, or a socket that no child may keep."""
-        if isinstance(thing, socket.socket):
-            self._sockets.add(thing)
+        if isinstance(resource, socket.socket):
+            self._sockets.add(resource)
         else:
-            self._channels.add(thing)
+            self._channels.add(resource)
 
-    def _warn(self) -> None:
+    def _before_fork(self) -> None:
         """In the parent, before it forks: the child may crash whatever it does."""
         if self._used and fork_handlers_are_on():
             warnings.warn(
@@ -64,7 +64,7 @@ class ForkGuard:
                 stacklevel=2,
             )
 
-    def _cut_off(self) -> None:
+    def _after_fork_in_child(self) -> None:
         """In the child; nothing here may wait for what a thread of the parent holds."""
         self.forked = self.forked or self._used
         if not self.forked:
@@ -77,5 +77,5 @@ class ForkGuard:
         self._sockets.clear()
 
 
-FORK: Final = ForkGuard()
+FORK_GUARD: Final = ForkGuard()
 """The one of the process."""

@@ -12,10 +12,12 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.errors import Unavailable
 from edgeseg_client.status import call_errors
 
-Call: TypeAlias = grpc.aio.StreamStreamCall[pb.SegmentRequest, pb.SegmentResponse]
+StreamCall: TypeAlias = grpc.aio.StreamStreamCall[pb.SegmentRequest, pb.SegmentResponse]
 
 
-async def offer(call: Call, options: pb.StreamOptions, within: float | None) -> None:
+async def perform_handshake(
+    call: StreamCall, options: pb.StreamOptions, within: float | None
+) -> None:
     """Sends the options and waits until the daemon has accepted them.
 
     It says so with its initial metadata. A frame that was written meanwhile would hide a refusal,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from edgeseg_client.frame_encoder import Pending
+from edgeseg_client.frame_encoder import PendingFrame
 
 
 class InFlight:
@@ -17,8 +17,8 @@ class InFlight:
 
     def __init__(self, *, newest_only: bool) -> None:
         self._newest_only = newest_only
-        self._unsent: deque[Pending] = deque()
-        self._sent: dict[int, Pending] = {}
+        self._unsent: deque[PendingFrame] = deque()
+        self._sent: dict[int, PendingFrame] = {}
 
     @property
     def sent(self) -> int:
@@ -28,13 +28,13 @@ class InFlight:
     def __len__(self) -> int:
         return len(self._unsent) + len(self._sent)
 
-    def add(self, pending: Pending) -> Pending | None:
+    def add(self, pending: PendingFrame) -> PendingFrame | None:
         """Lets a frame wait to be sent; the frame that it supersedes is returned and forgotten."""
         superseded = self._unsent.popleft() if self._newest_only and self._unsent else None
         self._unsent.append(pending)
         return superseded
 
-    def next_unsent(self) -> Pending | None:
+    def next_unsent(self) -> PendingFrame | None:
         """The oldest frame that waits to be sent; it counts as sent from here on."""
         if not self._unsent:
             return None
@@ -42,18 +42,18 @@ class InFlight:
         self._sent[pending.key] = pending
         return pending
 
-    def answered(self, key: int) -> Pending | None:
+    def pop_answered(self, key: int) -> PendingFrame | None:
         """The sent frame of that key, which is forgotten; None where it has its answer already."""
         return self._sent.pop(key, None)
 
-    def forget(self) -> list[Pending]:
+    def clear(self) -> list[PendingFrame]:
         """All frames; nobody waits for their answers any more."""
         pending = [*self._sent.values(), *self._unsent]
         self._sent.clear()
         self._unsent.clear()
         return pending
 
-    def connection_lost(self) -> list[Pending]:
+    def connection_lost(self) -> list[PendingFrame]:
         """The frames that were lost for good; the others are to be sent again, in their order."""
         sent = list(self._sent.values())
         self._sent.clear()
@@ -63,7 +63,7 @@ class InFlight:
         return []
 
 
-class Window:
+class SendWindow:
     """How many frames may be sent without an answer: all that there are, as long as all is well.
 
     Half as many as before after a connection that broke before its first answer, down to one, and
@@ -71,16 +71,16 @@ class Window:
     the same frames again and again.
     """
 
-    def __init__(self, largest: int) -> None:
-        self.size = self._largest = largest
+    def __init__(self, maximum: int) -> None:
+        self.size = self._maximum = maximum
         self._any_answer = False
 
-    def answered(self) -> None:
+    def on_answer(self) -> None:
         """A frame was answered."""
         self._any_answer = True
-        self.size = min(self._largest, self.size + 1)
+        self.size = min(self._maximum, self.size + 1)
 
-    def lost(self, sent: int) -> None:
+    def on_connection_lost(self, sent: int) -> None:
         """The connection broke, and so many frames had no answer."""
         if sent and not self._any_answer:
             self.size = max(1, min(self.size, sent) // 2)

@@ -11,7 +11,7 @@ from concurrent.futures import CancelledError, Future
 from typing import Any, Generic, TypeVar
 
 from edgeseg_client.errors import ClientClosed
-from edgeseg_client.fork_guard import FORK
+from edgeseg_client.fork_guard import FORK_GUARD
 from edgeseg_client.wrapped_exit import is_cancelled
 
 _Returned = TypeVar("_Returned")
@@ -25,7 +25,7 @@ class LoopThread:
     """
 
     def __init__(self) -> None:
-        FORK.use()
+        FORK_GUARD.mark_used()
         self._loop = _Loop()
         self._calls: set[Call[Any]] = set()
         self.ended = False
@@ -49,7 +49,7 @@ class LoopThread:
         try:
             self._call_soon(call.start)
             if self.ended:
-                call.drop()
+                call.discard()
             return call.outcome.result()
         except BaseException as error:
             if not call.outcome.done():
@@ -68,13 +68,13 @@ class LoopThread:
         for call in tuple(calls):
             self._call_soon(call.cancel)
 
-    def finish(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def run_cleanup(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Like `run`, but does not wait on the loop's own thread.
 
         There the garbage collector may end what a caller left. It may also do so after the loop was
         stopped, which ended everything, or in a process forked from this.
         """
-        if FORK.forked or self.ended:
+        if FORK_GUARD.forked or self.ended:
             coroutine.close()
         elif threading.current_thread() is self._thread:
             self._call_soon(lambda: self._loop.create_task(coroutine))
@@ -85,7 +85,7 @@ class LoopThread:
     def stop(self) -> None:
         """Cancels what runs, ends the thread and closes the loop; at Python's end at the latest."""
         atexit.unregister(self.stop)
-        if not FORK.forked:
+        if not FORK_GUARD.forked:
             self._call_soon(self._loop.stop)
             self._thread.join()
 
@@ -102,7 +102,7 @@ class LoopThread:
     def _serve(self) -> None:
         # Each step is done whatever the one before it raised; the last one here comes first.
         with contextlib.ExitStack() as end:
-            end.callback(self._let_go)
+            end.callback(self._release_callers)
             end.callback(self._loop.close)
             end.callback(self._complete, self._loop.shutdown_default_executor)
             end.callback(self._complete, self._loop.shutdown_asyncgens)
@@ -122,10 +122,10 @@ class LoopThread:
         with contextlib.suppress(RuntimeError):
             self._loop.run_until_complete(shutdown())
 
-    def _let_go(self) -> None:
+    def _release_callers(self) -> None:
         """Ends the wait of every caller that is left."""
         for call in tuple(self._calls):
-            call.drop()
+            call.discard()
             call.outcome.cancel()
 
 
@@ -133,7 +133,7 @@ class _Loop(asyncio.SelectorEventLoop):
     """In a forked process it counts as closed, for its descriptors are the parent's loop's too."""
 
     def is_closed(self) -> bool:
-        return FORK.forked or super().is_closed()
+        return FORK_GUARD.forked or super().is_closed()
 
 
 class Call(Generic[_Returned]):
@@ -152,22 +152,22 @@ class Call(Generic[_Returned]):
 
     def start(self) -> None:
         """Runs the coroutine."""
-        self._task = self._loop.create_task(self._settle())
+        self._task = self._loop.create_task(self._run())
         self._task.add_done_callback(self._ended)
 
     def cancel(self) -> None:
         """Cancels the coroutine; the outcome comes once it has ended."""
         if self._task is None:  # it was never to be started
-            self.drop()
+            self.discard()
         else:
             self._task.cancel()
 
-    def drop(self) -> None:
+    def discard(self) -> None:
         """Lets a coroutine go that has not been started."""
         if self._task is None and self.outcome.cancel():
             self._coroutine.close()
 
-    async def _settle(self) -> None:
+    async def _run(self) -> None:
         """Has the outcome of the coroutine, an exit too; only a cancelled task raises."""
         try:
             returned = await self._coroutine

@@ -60,18 +60,18 @@ def check_options(options: Options) -> Options:
             advice = f"did you mean {close[0]!r}?" if close else ", ".join(Options.__annotations__)
             raise InvalidRequest(f"there is no option {name!r}; {advice}")
     checked = options.copy()
-    checked["outputs"] = _several("outputs", options.get("outputs", ()))
-    checked["classes"] = _several("classes", options.get("classes", ()))
+    checked["outputs"] = _as_tuple("outputs", options.get("outputs", ()))
+    checked["classes"] = _as_tuple("classes", options.get("classes", ()))
     if (pixel_format := options.get("pixel_format", "rgb")) not in get_args(PixelFormat):
         known = ", ".join(get_args(PixelFormat))
         raise InvalidRequest(f"there is no pixel_format {pixel_format!r}; there are: {known}")
     if not isinstance(model := options.get("model", ""), str):
         raise InvalidRequest(f"a model is given by its name, not as {model!r}")
-    if not _is_text(model):
+    if not _is_utf8(model):
         raise InvalidRequest(f"{model!r} can be no model's name: it is no text in UTF-8")
     for wanted in checked["classes"]:
         if not isinstance(wanted, str):
-            _whole("a class", wanted, 0, NO_CLASS - 1)
+            _check_integer("a class", wanted, 0, NO_CLASS - 1)
     options_message({**checked, "classes": ()})
     return checked
 
@@ -90,9 +90,9 @@ def options_message(options: Options, info: ServerInfo | None = None) -> pb.Segm
     model = options.get("model", "")
     message = pb.SegmentationOptions(
         model=model,
-        outputs=[_choose("output", one, OUTPUTS) for one in options.get("outputs", ())],
+        outputs=[_look_up("output", one, OUTPUTS) for one in options.get("outputs", ())],
         size=_size_message(options.get("size", "model")),
-        resize=_choose("resize", options.get("resize", "stretch"), RESIZES),
+        resize=_look_up("resize", options.get("resize", "stretch"), RESIZES),
         max_age_ms=_milliseconds(options.get("max_age")),
     )
     wanted = options.get("classes", ())
@@ -104,12 +104,12 @@ def options_message(options: Options, info: ServerInfo | None = None) -> pb.Segm
 def stream_message(policy: Policy, priority: Priority) -> pb.StreamOptions:
     """The options of a stream; raises `InvalidRequest` for a name that is not in the contract."""
     return pb.StreamOptions(
-        policy=_choose("policy", policy, POLICIES),
-        priority=_choose("priority", priority, PRIORITIES),
+        policy=_look_up("policy", policy, POLICIES),
+        priority=_look_up("priority", priority, PRIORITIES),
     )
 
 
-def _choose(what: str, name: str, table: dict[str, _Value]) -> _Value:
+def _look_up(what: str, name: str, table: dict[str, _Value]) -> _Value:
     if not isinstance(name, str) or name not in table:
         raise InvalidRequest(f"there is no {what} {name!r}; there are: {', '.join(table)}")
     return table[name]
@@ -117,13 +117,13 @@ def _choose(what: str, name: str, table: dict[str, _Value]) -> _Value:
 
 def _size_message(size: Size) -> pb.OutputSize:
     if isinstance(size, str):
-        return pb.OutputSize(mode=_choose("size", size, SIZES))
+        return pb.OutputSize(mode=_look_up("size", size, SIZES))
     if not isinstance(size, Sequence) or len(size) != 2:
         raise InvalidRequest(f"{size!r} is no size; give 'model', 'frame' or (width, height)")
     return pb.OutputSize(
         mode=pb.OUTPUT_SIZE_MODE_CUSTOM,
-        width=_whole("a width", size[0], 1, _MAX_UINT32),
-        height=_whole("a height", size[1], 1, _MAX_UINT32),
+        width=_check_integer("a width", size[0], 1, _MAX_UINT32),
+        height=_check_integer("a height", size[1], 1, _MAX_UINT32),
     )
 
 
@@ -141,13 +141,13 @@ def _milliseconds(seconds: float | None) -> int:
     return max(1, int(seconds * 1000 + 0.5))
 
 
-def _several(name: str, given: Iterable[_Value]) -> tuple[_Value, ...]:
+def _as_tuple(name: str, given: Iterable[_Value]) -> tuple[_Value, ...]:
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         raise InvalidRequest(f"{name} is a list, not {given!r}; write {name}=[{given!r}]")
     return tuple(given)
 
 
-def _whole(what: str, given: Any, lowest: int, highest: int) -> int:  # noqa: ANN401  # a caller's
+def _check_integer(what: str, given: Any, lowest: int, highest: int) -> int:  # noqa: ANN401  # a caller's
     """`given` as an int; raises `InvalidRequest` where it is none or not in the range."""
     try:
         value = index(given)
@@ -158,7 +158,7 @@ def _whole(what: str, given: Any, lowest: int, highest: int) -> int:  # noqa: AN
     return value
 
 
-def _is_text(given: str) -> bool:
+def _is_utf8(given: str) -> bool:
     """Whether the contract can carry it: Python's strings may hold parts of characters."""
     try:
         given.encode()

@@ -19,7 +19,7 @@ from edgeseg_client.labels_image import palette
 from edgeseg_client.legend import Entry, add_legend
 from edgeseg_client.result import NO_CLASS, LabelMap, Result
 
-_CLEAR: Final = (0, 0, 0)
+_UNTINTED: Final = (0, 0, 0)
 """A class of this colour, such as VOC's background, is left as it is."""
 
 Picture = str | os.PathLike[str] | bytes | Image.Image | PixelArray
@@ -47,7 +47,7 @@ def overlay(
     labels = _scale(result.labels, picture.size)
     colors = np.array(palette(classes), np.uint8).reshape(-1, 3)
     shown = np.zeros(len(colors), np.bool_)
-    shown[[one.id for one in classes if one.color != _CLEAR]] = True
+    shown[[one.id for one in classes if one.color != _UNTINTED]] = True
 
     flat = Image.fromarray(colors[labels])
     blend = np.asarray(Image.blend(picture, flat, alpha))

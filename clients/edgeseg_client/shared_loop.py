@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
 from edgeseg_client.errors import ClientClosed
-from edgeseg_client.fork_guard import FORK
+from edgeseg_client.fork_guard import FORK_GUARD
 from edgeseg_client.loop_thread import Call, LoopThread
 
 _Returned = TypeVar("_Returned")
@@ -39,12 +39,12 @@ class SharedLoop:
             raise
         return thread.run(coroutine, self._calls)
 
-    def finish(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Runs the end of what was run here, from any thread; see `LoopThread.finish`."""
+    def run_cleanup(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Runs the end of what was run here, from any thread; see `LoopThread.run_cleanup`."""
         if self._thread is None:
             coroutine.close()
         else:
-            self._thread.finish(coroutine)
+            self._thread.run_cleanup(coroutine)
 
     def close(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Runs what is `last`, unless nothing was run before, and cancels what still runs.
@@ -53,14 +53,14 @@ class SharedLoop:
         """
         with _LOCK:
             closed, self._closed = self._closed, True
-        if closed or self._thread is None or FORK.forked:
+        if closed or self._thread is None or FORK_GUARD.forked:
             return
         with contextlib.suppress(ClientClosed):
             self._thread.run(last(), set())
         self._thread.cancel(self._calls)
 
     def _start(self) -> LoopThread:
-        FORK.check()
+        FORK_GUARD.check()
         with _LOCK:
             if self._closed:
                 raise ClientClosed("the client is closed")

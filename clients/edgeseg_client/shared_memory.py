@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.errors import InvalidRequest, Overloaded, Unavailable
-from edgeseg_client.fork_guard import FORK
+from edgeseg_client.fork_guard import FORK_GUARD
 from edgeseg_client.frame import RawFormat, RawImage
 
 DEFAULT_BYTES: Final = 32 << 20
@@ -29,9 +29,9 @@ RETRY_SECONDS: Final = 1.0
 
 log = logging.getLogger(__name__)
 
-_LONGEST_ANSWER: Final = 4096
-_SECONDS: Final = 10.0
-_BYTES_A_ROW: Final[dict[RawFormat, tuple[int, int, int]]] = {
+_MAX_ANSWER_BYTES: Final = 4096
+_TIMEOUT_SECONDS: Final = 10.0
+_LAYOUTS: Final[dict[RawFormat, tuple[int, int, int]]] = {
     # Bytes of a pixel of the first plane, and all rows as a share of the height.
     "rgb": (3, 1, 1),
     "bgr": (3, 1, 1),
@@ -48,8 +48,8 @@ _HALF_HEIGHT: Final = ("nv12", "i420")
 class Slot:
     """Room for one frame, until it is released or forgotten; `view` are its bytes."""
 
-    def __init__(self, ring: Ring, number: int, view: memoryview) -> None:
-        self.ring = ring
+    def __init__(self, region: Region, number: int, view: memoryview) -> None:
+        self.region = region
         self.view = view
         self._number = number
         self._held = True
@@ -59,77 +59,77 @@ class Slot:
 
     def handle(self, length: int) -> pb.SharedMemoryHandle:
         """What the daemon is told of the first `length` bytes."""
-        offset = self._number * self.ring.slot_size
-        return pb.SharedMemoryHandle(region=self.ring.region, offset=offset, length=length)
+        offset = self._number * self.region.slot_size
+        return pb.SharedMemoryHandle(region=self.region.number, offset=offset, length=length)
 
     def release(self) -> None:
         """Let another frame use it. May be called twice."""
         if self._held:
             self._held = False
-            self.ring.put_back(self._number)
+            self.region.release(self._number)
 
 
-class Ring:
+class Region:
     """A region that is lent, cut into SLOTS slots of `slot_size` bytes. For several threads.
 
-    `region` is its name. It is this client's for as long as `lease` is connected; the memory itself
+    `number` is its name. It is this client's for as long as `connection` is open; the memory itself
     stays for as long as somebody uses it.
     """
 
-    def __init__(self, lease: socket.socket, region: int, size: int, descriptor: int) -> None:
-        self.region = region
+    def __init__(self, connection: socket.socket, number: int, size: int, descriptor: int) -> None:
+        self.number = number
         self.slot_size = size // SLOTS
-        self._lease = lease
-        FORK.keep_in_parent(lease)
-        lease.setblocking(False)
+        self._connection = connection
+        FORK_GUARD.keep_in_parent(connection)
+        connection.setblocking(False)
         self._memory = memoryview(mmap.mmap(descriptor, size))
         # No lock, which a fork might find held: a set's own steps cannot be divided.
-        self._free = set(range(SLOTS))
+        self._free_slots = set(range(SLOTS))
 
     @property
     def alive(self) -> bool:
         """Whether the daemon that lent it is still there."""
-        if self._lease.fileno() < 0:
+        if self._connection.fileno() < 0:
             return False
         try:
-            return bool(self._lease.recv(1, socket.MSG_PEEK))
+            return bool(self._connection.recv(1, socket.MSG_PEEK))
         except BlockingIOError:
             return True
         except OSError:
             return False
 
-    def take(self, size: int) -> Slot | None:
+    def allocate(self, size: int) -> Slot | None:
         """Room for `size` bytes; None where there is none."""
         if size > self.slot_size:
             return None
         try:
-            number = self._free.pop()
+            number = self._free_slots.pop()
         except KeyError:
             return None
         start = number * self.slot_size
         return Slot(self, number, self._memory[start : start + self.slot_size])
 
-    def put_back(self, number: int) -> None:
+    def release(self, number: int) -> None:
         """The frame that was there is answered."""
-        self._free.add(number)
+        self._free_slots.add(number)
 
     def close(self) -> None:
         """Give the region back."""
-        self._lease.close()
+        self._connection.close()
 
 
-def borrow(path: str, size: int) -> Ring:
+def lease_region(path: str, size: int) -> Region:
     """A region of `size` bytes from the daemon that lends at `path`.
 
     Raises `Unavailable` where nobody does, `InvalidRequest` where it never will, `Overloaded` where
     others have it all.
     """
-    lease = socket.socket(socket.AF_UNIX)
+    connection = socket.socket(socket.AF_UNIX)
     try:
-        lease.settimeout(_SECONDS)
-        lease.connect(path)
-        lease.sendall(json.dumps({"bytes": size}).encode() + b"\n")
-        line, descriptors, _, _ = socket.recv_fds(lease, _LONGEST_ANSWER, 1)
+        connection.settimeout(_TIMEOUT_SECONDS)
+        connection.connect(path)
+        connection.sendall(json.dumps({"bytes": size}).encode() + b"\n")
+        line, descriptors, _, _ = socket.recv_fds(connection, _MAX_ANSWER_BYTES, 1)
         try:
             answer = json.loads(line)
             if not descriptors:
@@ -137,22 +137,22 @@ def borrow(path: str, size: int) -> Ring:
                 if "retry_after" in answer:
                     raise Overloaded(error, float(answer["retry_after"]))
                 raise InvalidRequest(error)
-            return Ring(lease, answer["region"], answer["bytes"], descriptors[0])
+            return Region(connection, answer["region"], answer["bytes"], descriptors[0])
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
     except (OSError, ValueError, LookupError) as error:
-        lease.close()
+        connection.close()
         raise Unavailable(f"no memory can be borrowed at {path}: {error}") from error
     except BaseException:
-        lease.close()
+        connection.close()
         raise
 
 
-class Lease:
-    """Sees to it that there is a ring, a new one after each loss of the daemon.
+class RegionLease:
+    """Sees to it that there is a region, a new one after each loss of the daemon.
 
-    `ring` is the one there is now. Where the daemon has lent all that it has there is none for a
+    `region` is the one there is now. Where the daemon has lent all that it has there is none for a
     while, and frames travel in their messages.
     """
 
@@ -160,17 +160,19 @@ class Lease:
         self._size = size
         self._renewing = asyncio.Lock()
         self._refused_until = 0.0
-        self.ring: Ring | None = None
+        self.region: Region | None = None
 
     @property
-    def usable(self) -> bool:
-        """Whether there is a ring, or none can be had for now."""
-        return (self.ring is not None and self.ring.alive) or time.monotonic() < self._refused_until
+    def needs_renewal(self) -> bool:
+        """Whether to ask for a region now: there is none, and no refusal says to wait."""
+        if self.region is not None and self.region.alive:
+            return False
+        return time.monotonic() >= self._refused_until
 
-    async def renew(self, path: str) -> Ring | None:
-        """The ring, from the daemon that lends at `path`; None where it has none for now.
+    async def renew(self, path: str) -> Region | None:
+        """The region, from the daemon that lends at `path`; None where it has none for now.
 
-        Raises as `borrow` does otherwise.
+        Raises as `lease_region` does otherwise.
         """
         if not path:
             raise InvalidRequest(
@@ -178,30 +180,30 @@ class Lease:
                 "with shared_memory_bytes above 0; leave shared_memory out otherwise"
             )
         async with self._renewing:
-            if not self.usable:
+            if self.needs_renewal:
                 self.close()
                 try:
-                    self.ring = await asyncio.to_thread(borrow, path, self._size)
+                    self.region = await asyncio.to_thread(lease_region, path, self._size)
                 except Overloaded as refused:
                     self._refused_until = time.monotonic() + (refused.retry_after or RETRY_SECONDS)
                     log.warning("%s; frames travel in their messages meanwhile", refused)
-            return self.ring
+            return self.region
 
     def close(self) -> None:
         """Give back what there is."""
-        if self.ring is not None:
-            self.ring.close()
-            self.ring = None
+        if self.region is not None:
+            self.region.close()
+            self.region = None
 
 
-def lease_of(shared_memory: bool | int) -> Lease | None:
+def lease_for(shared_memory: bool | int) -> RegionLease | None:
     """The lease that a client's argument means; raises `InvalidRequest` for a silly size."""
     if shared_memory is False:
         return None
     size = DEFAULT_BYTES if shared_memory is True else shared_memory
     if not isinstance(size, int) or size < SLOTS:
         raise InvalidRequest(f"shared_memory is True or a number of bytes, not {shared_memory!r}")
-    return Lease(size)
+    return RegionLease(size)
 
 
 class FrameBuffer:
@@ -212,10 +214,12 @@ class FrameBuffer:
     room for it, else in ordinary memory; then it travels in its message.
     """
 
-    def __init__(self, width: int, height: int, pixel_format: RawFormat, ring: Ring | None) -> None:
-        if pixel_format not in _BYTES_A_ROW:
+    def __init__(
+        self, width: int, height: int, pixel_format: RawFormat, region: Region | None
+    ) -> None:
+        if pixel_format not in _LAYOUTS:
             raise InvalidRequest(
-                f"there is no format {pixel_format!r}; there are: {', '.join(_BYTES_A_ROW)}"
+                f"there is no format {pixel_format!r}; there are: {', '.join(_LAYOUTS)}"
             )
         if width < 1 or height < 1:
             raise InvalidRequest(f"a picture of {width}x{height} pixels is empty")
@@ -223,10 +227,10 @@ class FrameBuffer:
             raise InvalidRequest(f"{pixel_format} frames have an even width, not {width}")
         if pixel_format in _HALF_HEIGHT and height % 2:
             raise InvalidRequest(f"{pixel_format} frames have an even height, not {height}")
-        channels, rows, per = _BYTES_A_ROW[pixel_format]
+        channels, rows, per = _LAYOUTS[pixel_format]
         size = width * channels * height * rows // per
-        self._gone = False
-        self.slot = ring.take(size) if ring is not None else None
+        self._used = False
+        self.slot = region.allocate(size) if region is not None else None
         whole = memoryview(bytearray(size)) if self.slot is None else self.slot.view
         self.data = whole[:size]
         self.image = RawImage(self.data, pixel_format, width, height)
@@ -238,17 +242,17 @@ class FrameBuffer:
 
         Once it is answered another frame may lie there.
         """
-        if self._gone:
+        if self._used:
             raise InvalidRequest(
                 "a frame buffer is sent once, or discarded; ask for another with frame_buffer()"
             )
-        self._gone = True
+        self._used = True
         slot, self.slot = self.slot, None
         return slot
 
     def discard(self) -> None:
         """Give its room back, where it is not to be sent."""
-        self._gone = True
+        self._used = True
         if self.slot is not None:
             self.slot.release()
             self.slot = None

@@ -69,7 +69,7 @@ _CALL_ERRORS: Final[dict[grpc.StatusCode, type[EdgesegClientError]]] = {
     grpc.StatusCode.UNIMPLEMENTED: Unsupported,
 }
 
-_FAILURES: Final = {status.name: status for status in _FRAME_ERRORS}
+_FAILED_STATUSES: Final = {status.name: status for status in _FRAME_ERRORS}
 
 _STATUSES: Final = {value: Status(name) for name, value in STATUSES.items()}
 
@@ -83,7 +83,7 @@ _TOO_LARGE_FOR_PROXY: Final = "status: 413"
 # What gRPC says of a server that answers in another protocol, such as HTTP/1.
 _NOT_GRPC: Final = "Failed parsing HTTP/2"
 # A daemon's own INTERNAL, from one that does not say its status yet.
-_DAEMONS_FAULT: Final = "a fault of the daemon; its log says more"
+_OLDER_DAEMON_INTERNAL: Final = "a fault of the daemon; its log says more"
 
 
 def status_of(value: pb.FrameStatus.ValueType) -> Status:
@@ -103,7 +103,7 @@ def call_error(error: grpc.aio.AioRpcError) -> EdgesegClientError:
     proxy ended the call, or an older daemon.
     """
     details = error.details() or "no reason was given"
-    status = _daemons_status(error)
+    status = _status_from_daemon(error)
     if status is Status.OVERLOADED:
         return Overloaded(details, _pushback(error))
     if status is not None:
@@ -123,7 +123,7 @@ def _error_without_status(code: grpc.StatusCode, details: str) -> EdgesegClientE
                 "what answers there does not speak gRPC without TLS: is it the port of the daemon's"
                 f" metrics, or does the daemon want TLS (credentials=, or --ca)? ({details})"
             )
-        case grpc.StatusCode.INTERNAL if details == _DAEMONS_FAULT:
+        case grpc.StatusCode.INTERNAL if details == _OLDER_DAEMON_INTERNAL:
             return ServerFault(details)
         case grpc.StatusCode.UNKNOWN if _TOO_LARGE_FOR_PROXY in details:
             return InvalidRequest(
@@ -141,11 +141,11 @@ def _error_without_status(code: grpc.StatusCode, details: str) -> EdgesegClientE
             return _CALL_ERRORS.get(code, ServerFault)(details)
 
 
-def _daemons_status(error: grpc.aio.AioRpcError) -> Status | None:
+def _status_from_daemon(error: grpc.aio.AioRpcError) -> Status | None:
     """What the daemon says became of the call; None where it does not, or this client is older."""
     for key, value in error.trailing_metadata() or ():
         if key == _STATUS_KEY:
-            return _FAILURES.get(str(value))
+            return _FAILED_STATUSES.get(str(value))
     return None
 
 
@@ -157,7 +157,7 @@ def _pushback(error: grpc.aio.AioRpcError) -> float | None:
     return None
 
 
-def answer_of(message: Message | None) -> Message:
+def require_response(message: Message | None) -> Message:
     """The message of a call that ended well; raises `ServerFault` where there is none."""
     if message is None:  # gRPC's types do not say that it may be
         raise ServerFault("the server ended the call well, but without an answer")

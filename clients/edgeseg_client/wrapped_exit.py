@@ -17,17 +17,17 @@ _Arguments = ParamSpec("_Arguments")
 _Returned = TypeVar("_Returned")
 
 
-class CarriedExit(Exception):
-    """Carries `raised`, which is no `Exception`, to where the caller iterates."""
+class WrappedExit(Exception):
+    """Carries `original`, which is no `Exception`, to where the caller iterates."""
 
-    def __init__(self, raised: BaseException) -> None:
-        super().__init__(f"the caller's code raised {raised!r}")
-        self.raised = raised
+    def __init__(self, original: BaseException) -> None:
+        super().__init__(f"the caller's code raised {original!r}")
+        self.original = original
 
 
 @contextmanager
-def carry_exits() -> Iterator[None]:
-    """Raises `CarriedExit` for what is no `Exception`, but lets a task's own cancellation be."""
+def wrap_exits() -> Iterator[None]:
+    """Raises `WrappedExit` for what is no `Exception`, but lets a task's own cancellation be."""
     try:
         yield
     except Exception:
@@ -35,9 +35,9 @@ def carry_exits() -> Iterator[None]:
     except asyncio.CancelledError as error:
         if is_cancelled():
             raise
-        raise CarriedExit(error) from error
+        raise WrappedExit(error) from error
     except BaseException as error:
-        raise CarriedExit(error) from error
+        raise WrappedExit(error) from error
 
 
 async def run_in_thread(
@@ -45,10 +45,10 @@ async def run_in_thread(
     *arguments: _Arguments.args,
     **options: _Arguments.kwargs,
 ) -> _Returned:
-    """What the function returns, called in a thread; raises its exits as `CarriedExit`."""
+    """What the function returns, called in a thread; raises its exits as `WrappedExit`."""
 
     def call() -> _Returned:
-        with carry_exits():
+        with wrap_exits():
             return function(*arguments, **options)
 
     return await asyncio.to_thread(call)
@@ -66,7 +66,7 @@ async def run_in_daemon_thread(
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[_Returned] = loop.create_future()
 
-    def settle(returned: list[_Returned], error: Exception | None) -> None:
+    def set_outcome(returned: list[_Returned], error: Exception | None) -> None:
         if outcome.done():  # nobody waits any more
             return
         if error is not None:
@@ -78,12 +78,12 @@ async def run_in_daemon_thread(
         returned: list[_Returned] = []
         failed: Exception | None = None
         try:
-            with carry_exits():
+            with wrap_exits():
                 returned.append(function(*arguments, **options))
         except Exception as error:  # noqa: BLE001  # it is raised where the outcome is awaited
             failed = error
         with suppress(RuntimeError):  # the loop was closed meanwhile
-            loop.call_soon_threadsafe(settle, returned, failed)
+            loop.call_soon_threadsafe(set_outcome, returned, failed)
 
     threading.Thread(target=call, name="edgeseg-file", daemon=True).start()
     return await outcome

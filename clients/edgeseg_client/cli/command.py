@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from edgeseg_client.cli import info, segment, stream
 from edgeseg_client.cli.exit_codes import ExitCode, UsageError
 from edgeseg_client.cli.parser import build_parser
-from edgeseg_client.cli.standard_streams import lasting_streams
+from edgeseg_client.cli.standard_streams import fault_tolerant_streams
 from edgeseg_client.errors import (
     AccessDenied,
     EdgesegClientError,
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     What cannot be printed stops nothing. That it could not is told at the end, and is the exit
     status unless there is a worse one.
     """
-    with lasting_streams() as printed:
+    with fault_tolerant_streams() as printed:
         try:
             code: int = _run(argv)
         except SystemExit as ended:  # help was printed, or what is wrong with the arguments

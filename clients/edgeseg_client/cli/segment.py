@@ -32,7 +32,7 @@ def run(arguments: Namespace) -> ExitCode:
         for answer in _show_progress(answers, len(pictures)):
             picture, name = pictures[answer.frame_id], names[answer.frame_id]
             try:
-                print(_finish(answer, picture, name, arguments.out, classes))
+                print(_write_and_describe(answer, picture, name, arguments.out, classes))
             except FrameError as error:
                 print(f"edgeseg: {picture}: {error}", file=sys.stderr)
                 code = ExitCode.FRAMES_FAILED
@@ -47,7 +47,7 @@ def _show_progress(answers: Iterable[FrameAnswer], total: int) -> Iterable[Frame
     return track(answers, "Segmenting", total=total, console=screen, transient=True)
 
 
-def _finish(
+def _write_and_describe(
     answer: FrameAnswer, picture: Path, name: str, folder: Path, classes: Sequence[ClassInfo]
 ) -> str:
     """Writes the result and tells it in a line; raises what the frame failed of."""

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 from edgeseg_client.descriptors import open_standard_descriptors
 
 
-class Sink(io.RawIOBase):
+class FaultTolerantWriter(io.RawIOBase):
     """Writes to a descriptor until that fails; what comes later is dropped.
 
     `failure` is why it failed; None as long as it did not.
@@ -47,21 +47,21 @@ class Sink(io.RawIOBase):
         return len(data)
 
 
-class Printed:
-    """What is printed on standard output while `lasting_streams` lasts."""
+class StandardOutput:
+    """What is printed on standard output while `fault_tolerant_streams` lasts."""
 
-    def __init__(self, stream: TextIO, sink: Sink | None) -> None:
+    def __init__(self, stream: TextIO, writer: FaultTolerantWriter | None) -> None:
         self._stream = stream
-        self._sink = sink
+        self._writer = writer
 
     def flush(self) -> OSError | None:
         """Writes what waits; why some of it could not be written, None where all was."""
         self._stream.flush()
-        return None if self._sink is None else self._sink.failure
+        return None if self._writer is None else self._writer.failure
 
 
 @contextmanager
-def lasting_streams() -> Iterator[Printed]:
+def fault_tolerant_streams() -> Iterator[StandardOutput]:
     """Has all that is printed go through sinks, and what the encoding cannot say escaped.
 
     Streams that were closed lead to the null device. Those that are no files, as under a test, stay
@@ -69,18 +69,20 @@ def lasting_streams() -> Iterator[Printed]:
     """
     open_standard_descriptors()
     before = sys.stdout, sys.stderr
-    sys.stdout, sink = _lasting(sys.stdout, 1)
-    sys.stderr, _ = _lasting(sys.stderr, 2)
-    lasting = sys.stdout, sys.stderr
+    sys.stdout, writer = _fault_tolerant(sys.stdout, 1)
+    sys.stderr, _ = _fault_tolerant(sys.stderr, 2)
+    tolerant = sys.stdout, sys.stderr
     try:
-        yield Printed(sys.stdout, sink)
+        yield StandardOutput(sys.stdout, writer)
     finally:
         sys.stdout, sys.stderr = before
-        for stream in lasting:
+        for stream in tolerant:
             stream.flush()
 
 
-def _lasting(stream: TextIO | None, descriptor: int) -> tuple[TextIO, Sink | None]:
+def _fault_tolerant(
+    stream: TextIO | None, descriptor: int
+) -> tuple[TextIO, FaultTolerantWriter | None]:
     encoding, lines = "utf-8", descriptor == 2
     if stream is not None:  # Python has none for a descriptor that is closed as it starts
         try:
@@ -88,8 +90,8 @@ def _lasting(stream: TextIO | None, descriptor: int) -> tuple[TextIO, Sink | Non
         except (OSError, ValueError):
             return stream, None
         encoding, lines = stream.encoding, lines or stream.isatty()
-    sink = Sink(descriptor)
-    lasting = io.TextIOWrapper(
-        io.BufferedWriter(sink), encoding, errors="backslashreplace", line_buffering=lines
+    writer = FaultTolerantWriter(descriptor)
+    tolerant = io.TextIOWrapper(
+        io.BufferedWriter(writer), encoding, errors="backslashreplace", line_buffering=lines
     )
-    return lasting, sink
+    return tolerant, writer

@@ -28,7 +28,7 @@ def run(arguments: Namespace) -> ExitCode:
     summary = Summary()
     try:
         # asyncio turns Ctrl-C into a cancellation: it cannot hit between two statements.
-        asyncio.run(_follow(pictures, arguments, summary))
+        asyncio.run(_run_stream(pictures, arguments, summary))
         code = ExitCode.FRAMES_FAILED if summary.failed else ExitCode.OK
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
@@ -39,7 +39,7 @@ def run(arguments: Namespace) -> ExitCode:
     return code
 
 
-async def _follow(pictures: list[Path], arguments: Namespace, summary: Summary) -> None:
+async def _run_stream(pictures: list[Path], arguments: Namespace, summary: Summary) -> None:
     """Streams to the end; every answer is in the summary."""
     screen = Console(stderr=True)
     live = Live(

@@ -167,9 +167,9 @@ def test_closed_descriptors_are_nobody_elses() -> None:
     program = """
 import os, sys
 import edgeseg_client
-from edgeseg_client.cli.standard_streams import lasting_streams
+from edgeseg_client.cli.standard_streams import fault_tolerant_streams
 imported = [os.path.lexists(f"/proc/self/fd/{number}") for number in range(3)]
-with lasting_streams():
+with fault_tolerant_streams():
     opened = [os.readlink(f"/proc/self/fd/{number}") for number in range(3)]
     os.write(int(sys.argv[1]), repr((imported, opened)).encode())
 """
