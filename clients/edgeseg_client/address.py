@@ -1,4 +1,4 @@
-"""What can be written as a daemon's address, checked before gRPC tries for long to reach it."""
+"""Checks a daemon's address, so that a wrong one is an error at once and gRPC does not retry it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from urllib.parse import quote
 
 from edgeseg_client.errors import InvalidRequest, Unavailable, WrongAddress
 
-# gRPC's own ways to write targets; their hosts are its affair.
+# gRPC's own schemes for targets; it checks the host in them itself.
 _GRPC_SCHEMES: Final = ("dns:", "ipv4:", "ipv6:")
 _HOST: Final = re.compile(r"\[[^\[\]]+\]|[^\[\]:/@]+")
 _MAX_PORT: Final = 65535
-# Bytes of sockaddr_un.sun_path on Linux, less the NUL at its end.
+# Bytes of sockaddr_un.sun_path on Linux without the NUL at its end.
 _MAX_UNIX_PATH: Final = 107
 
 
 def split_address(address: str) -> tuple[str, str]:
-    """The host and the port of `HOST:PORT`; raises `InvalidRequest` for what is none."""
+    """The host and the port of `HOST:PORT`; raises `InvalidRequest` if it is not valid."""
     if any(not character.isprintable() or character.isspace() for character in address):
         raise InvalidRequest(
             f"the address {address!r} has a space or a character in it that no address has"
@@ -36,7 +36,7 @@ def split_address(address: str) -> tuple[str, str]:
         raise InvalidRequest(
             f"the address {address!r} has no port; write HOST:PORT or unix:///PATH"
         )
-    # A long number is not read at all: Python refuses to.
+    # The length is checked first, because Python refuses to convert very long numbers.
     if len(port) > len(str(_MAX_PORT)) or not 0 < int(port) <= _MAX_PORT:
         raise InvalidRequest(f"the address {address!r} has no port from 1 to {_MAX_PORT}")
     if not address.startswith(_GRPC_SCHEMES) and not _HOST.fullmatch(host):
@@ -46,10 +46,10 @@ def split_address(address: str) -> tuple[str, str]:
 
 
 def find_socket(address: str) -> str:
-    """The target of `unix:///PATH` for gRPC, which decodes its targets as URIs.
+    """The gRPC target for `unix:///PATH`; it is percent-encoded, because gRPC decodes it as a URI.
 
-    Raises `InvalidRequest` for a path that cannot be one, `Unavailable` where nothing is yet, and
-    `WrongAddress` where something else is.
+    Raises `InvalidRequest` if the path is not valid, `Unavailable` if nothing exists there yet, and
+    `WrongAddress` if it is not a socket, or this user may not use it.
     """
     path = address.removeprefix("unix:")
     if path.startswith("//"):

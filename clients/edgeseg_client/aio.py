@@ -1,4 +1,4 @@
-"""The client for asyncio; `blocking` is the same for everyone else."""
+"""The client for asyncio; `blocking` has the same for code without asyncio."""
 
 from __future__ import annotations
 
@@ -50,25 +50,25 @@ if TYPE_CHECKING:
     from edgeseg.v1.segmentation_pb2_grpc import SegmentationServiceAsyncStub
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:8460"
-"""Where a daemon listens that was told nothing else."""
+"""The address at which a daemon listens by default."""
 
-# Frames of a stream taken from the source whose answers were not taken yet.
+# How many frames a stream takes from its source before their answers are taken.
 _MAX_IN_FLIGHT: Final[dict[Policy, int]] = {"every": 8, "latest": 64}
 
 
 class AsyncClient:
     """Segments images with the daemon at `address`, `HOST:PORT` or `unix:///PATH`.
 
-    `token` is sent with every call; `credentials` (from `grpc.ssl_channel_credentials`) turn TLS
-    on. `timeout` bounds each call, of a stream its opening; `retry_for` how long a daemon that is
-    not there, or for a call has too much work, is tried again; both in seconds. What is no
-    socket, and another server than a daemon, are `WrongAddress` at once. With
-    `shared_memory` frames cross no socket, but lie in memory that a daemon on this board lends
-    (True: 32 MiB, or a number of bytes). Connects with the first call; to be used and closed on one
-    event loop, at best with `async with`.
+    `token` is sent with every call. `credentials` (from `grpc.ssl_channel_credentials`) turn TLS
+    on. `timeout` limits each call, and the handshake of a stream, in seconds. While the daemon is
+    unavailable, or has too much work for a call, the client tries again for `retry_for` seconds. If
+    the path is not a socket, or another server answers, `WrongAddress` is raised at once.
 
-    Every call raises errors of `edgeseg_client.errors` only: `InvalidRequest`, `Unavailable`,
-    `Overloaded` and the others there.
+    With `shared_memory` the client writes frames into memory that it shares with a daemon on the
+    same board, and not into messages. Its value is True for 32 MiB, or a number of bytes.
+
+    The client connects with the first call. Use and close it on one event loop, best with
+    `async with`. All errors that calls raise are in `edgeseg_client.errors`.
     """
 
     def __init__(
@@ -105,11 +105,11 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Ends every call; the client is of no use afterwards. May be called twice."""
+        """Ends every call and closes the client for good. May be called twice."""
         self._closed = True
-        if FORK_GUARD.forked:  # the calls and the channel are the parent's
+        if FORK_GUARD.forked:  # the calls and the channel belong to the parent
             return
-        for call in tuple(self._streams):  # older grpcio leaves them be when its channel closes
+        for call in tuple(self._streams):  # older grpcio does not end them with the channel
             call.cancel()
         async with self._channel_lock:
             if self._channel is not None:
@@ -117,7 +117,7 @@ class AsyncClient:
         if self._lease is not None:
             self._lease.close()
 
-    # `timeout` is gRPC's deadline, of which the daemon learns; asyncio's would only cancel.
+    # `timeout` becomes gRPC's deadline, which is sent to the daemon; asyncio's is not.
     async def info(self, *, timeout: float | None = None) -> ServerInfo:  # noqa: ASYNC109
         """What the daemon is, serves and accepts."""
         return await retry.call(
@@ -131,18 +131,16 @@ class AsyncClient:
         timeout: float | None = None,  # noqa: ASYNC109
         **options: Unpack[Options],
     ) -> Result:
-        """Segments one image; `timeout` replaces that of the client, in seconds."""
+        """Segments one image; `timeout`, in seconds, replaces the client's."""
         FORK_GUARD.check()
         frame = image if isinstance(image, Frame) else Frame(image)
         age = age_of(frame)
         checked = check_options(options)
         info = await self.info(timeout=timeout) if needs_info(checked) else None
         request = pb.SegmentImageRequest(options=options_message(checked, info))
-        pixel_format, region = (
-            checked.get("pixel_format", "rgb"),
-            await self._leased_region(timeout),
-        )
-        # Files are read and pixels copied beside the event loop.
+        pixel_format = checked.get("pixel_format", "rgb")
+        region = await self._leased_region(timeout)
+        # Files are read and pixels are copied in a thread, so that the event loop is not blocked.
         run = run_in_daemon_thread if isinstance(frame.image, str | PathLike) else run_in_thread
         try:
             slot = await run(write_frame, request.frame, frame, age, pixel_format, region)
@@ -168,7 +166,7 @@ class AsyncClient:
     async def frame_buffer(
         self, width: int, height: int, pixel_format: RawFormat = "rgb"
     ) -> FrameBuffer:
-        """A raw frame to fill in place and to send once, in shared memory where there is room."""
+        """A raw frame to fill in place and send once; in shared memory if a slot is free."""
         return FrameBuffer(width, height, pixel_format, await self._leased_region(None))
 
     def stream(
@@ -180,20 +178,21 @@ class AsyncClient:
         in_flight: int | None = None,
         **options: Unpack[Options],
     ) -> AsyncGenerator[FrameAnswer, None]:
-        """Segments frames as they come; each gets exactly one answer, matched by its id.
+        """Segments frames as they come; each gets exactly one answer, with the frame's id.
 
-        With the policy `latest` a waiting frame is superseded by a newer one, so that latency never
-        grows; with `every` nothing is dropped, and answers come in the order of the frames. A frame
-        that fails is an answer that is not `ok`, never an error here. While other streams wait too,
-        one of `high` priority has four turns for one of `normal`, and that four for one of `low`.
+        With the policy `latest` a newer frame supersedes a waiting one, so latency does not grow.
+        With `every` no frame is dropped, and answers come in the order of the frames. A frame that
+        fails gets an answer that is not `ok`; it does not raise an error here. While several
+        streams have frames waiting, one with `high` priority gets four turns for each turn of one
+        with `normal`, and that one four for each turn of one with `low`.
 
-        A lost connection is opened again: `every` sends the frames again that had no answer,
-        `latest` answers them `unavailable`. After `retry_for` seconds without a daemon
-        `Unavailable` is raised.
+        If the connection breaks, the client connects again. With `every` it sends the frames that
+        had no answer once more; with `latest` it answers them `unavailable`. If no daemon can be
+        reached for `retry_for` seconds, `Unavailable` is raised.
 
-        `frames` may have no end. It is pulled in a thread of its own (unless it is asynchronous),
-        at most `in_flight` frames (8; 64 for `latest`) ahead of the answers taken from here.
-        Closing the generator cancels the call.
+        `frames` may be endless. A thread iterates over it, or the event loop if it is asynchronous.
+        It is at most `in_flight` frames (8; 64 for `latest`) ahead of the answers that the caller
+        has taken. Closing the generator cancels the call.
         """
         if isinstance(frames, str | bytes | bytearray | memoryview):
             raise InvalidRequest("give the frames in a list or another iterable")
@@ -217,7 +216,8 @@ class AsyncClient:
     async def _connect(self, message: pb.StreamOptions, options: Options) -> Connection:
         """Opens a stream.
 
-        Asks the daemon what it is each time, for after a lost connection it may be another.
+        Asks for the server's info each time, because after a lost connection the daemon may be
+        another one.
         """
         info = await self._fetch_info(self._timeout)
         region = None
@@ -231,7 +231,7 @@ class AsyncClient:
         return Connection(call, info.max_frame_bytes, region)
 
     async def _leased_region(self, timeout: float | None) -> Region | None:  # noqa: ASYNC109 # as `info`
-        """The memory that frames are written to, where this client wants any."""
+        """The region that frames are written to; None without `shared_memory`, or if refused."""
         FORK_GUARD.check()
         if self._lease is None:
             return None
@@ -251,7 +251,7 @@ class AsyncClient:
                     pb.GetServerInfoRequest(), timeout=left, metadata=self._metadata
                 )
                 return read_info(require_response(await call))
-        except Expired as error:  # it takes no time but the network's
+        except Expired as error:  # the daemon answers this call at once, so it did not get it
             raise Unavailable(f"no answer from {self.address}: {error}") from error
 
     async def _stub(self) -> SegmentationServiceAsyncStub:
@@ -272,7 +272,7 @@ class AsyncClient:
 
 
 def _authorization(token: str | None) -> tuple[tuple[str, str], ...]:
-    """What is sent with every call; raises `InvalidRequest` for what cannot be sent so."""
+    """The metadata with the token; raises `InvalidRequest` if metadata cannot hold it."""
     if not token:
         return ()
     if not isinstance(token, str):

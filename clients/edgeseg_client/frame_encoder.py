@@ -1,4 +1,4 @@
-"""The caller's frames, made ready to be sent."""
+"""Turns the caller's frames into the messages that are sent."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from edgeseg_client.frame import Frame, ImageLike
 from edgeseg_client.shared_memory import FrameBuffer, Region, Slot
 
 FrameInput: TypeAlias = Frame | ImageLike | FrameBuffer
-"""What can be given to a stream."""
+"""What a caller may give to a stream."""
 
 
 @dataclass(frozen=True, slots=True)
 class PendingFrame:
-    """A frame without an answer yet.
+    """A frame that has no answer yet.
 
-    `key` is unique in its stream and travels as the frame's id, for the caller's `frame_id` may not
-    be. `received_at` is when the stream got the frame, by `time.perf_counter`; `age` counts from
-    its capture. `error` says why the frame cannot be sent at all; empty otherwise. `slot` is
-    where its bytes are, in shared memory.
+    `key` is unique in its stream. It is sent as the frame's id, because the caller's `frame_id` may
+    not be unique. `received_at` is when the stream got the frame, by `time.perf_counter`; `age`
+    counts from the frame's capture. `error` says why the frame cannot be sent; it is empty if it
+    can. `slot` holds the frame's bytes if they are in shared memory.
     """
 
     key: int
@@ -39,23 +39,26 @@ class PendingFrame:
 
     @property
     def size(self) -> int:
-        """Bytes of the frame."""
+        """The size of the frame in bytes."""
         frame = self.request.frame
         return len(frame.data) or frame.shared_memory.length
 
     def copy_unless_in(self, region: Region | None) -> None:
-        """Have the bytes in the message, unless they lie in `region`."""
+        """Copies the bytes into the message, unless they are in a slot of `region`."""
         if self.slot is not None and self.slot.region is not region:
             copy_into_message(self.request.frame, self.slot)
 
     def release_slot(self) -> None:
-        """The frame is answered: nobody reads its bytes any more."""
+        """Frees the slot for another frame; call it once the frame is answered."""
         if self.slot is not None:
             self.slot.release()
 
 
 class FrameEncoder:
-    """Numbers the frames of one stream and turns each into its message."""
+    """Numbers the frames of one stream and encodes each as a `SegmentRequest`.
+
+    `get_region` returns the region whose slots are used now, or None.
+    """
 
     def __init__(
         self, pixel_format: PixelFormat, get_region: Callable[[], Region | None] = lambda: None
@@ -65,9 +68,10 @@ class FrameEncoder:
         self._keys = count()
 
     def encode(self, image: FrameInput) -> PendingFrame:
-        """The next frame; to be called in a thread, for it reads files and copies pixels.
+        """The next frame of the stream, encoded.
 
-        A frame that cannot be read is no error here, but has an `error`.
+        Reads files and copies pixels, so call it in a thread. If the frame cannot be encoded, this
+        does not raise: the returned frame's `error` says why.
         """
         key, now = next(self._keys), time.perf_counter()
         frame = image if isinstance(image, Frame) else Frame(image)
@@ -84,13 +88,16 @@ class FrameEncoder:
 
 
 def copy_into_message(message: pb.Frame, slot: Slot) -> None:
-    """Have a frame's bytes in its message, for the daemon does not know their region."""
+    """Copies a frame's bytes from its slot into its message.
+
+    Needed when the daemon does not have the slot's region, for example after a restart.
+    """
     if message.WhichOneof("source") == "shared_memory":
         message.data = bytes(slot.view[: message.shared_memory.length])
 
 
 def age_of(frame: Frame) -> FrameAge:
-    """Counts from the frame's capture; raises `InvalidRequest` where that is no whole number."""
+    """The frame's age; raises `InvalidRequest` if the capture time is not a whole number."""
     try:
         return FrameAge(frame.captured_unix_ns)
     except TypeError as error:
@@ -104,9 +111,10 @@ def write_frame(
     pixel_format: PixelFormat,
     region: Region | None = None,
 ) -> Slot | None:
-    """Fills in everything but the age; the slot of `region` that the bytes are in, if they are.
+    """Fills in the message, all but the age.
 
-    Raises `InvalidRequest` where the image is none, or the id or the time is out of range.
+    Returns the slot of `region` that holds the bytes; None if they are in the message. Raises
+    `InvalidRequest` if the image cannot be sent, or if the id or the capture time is out of range.
     """
     try:
         message.id = frame.id or 0

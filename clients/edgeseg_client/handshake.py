@@ -1,4 +1,4 @@
-"""A stream's first exchange: the options, and whether the daemon takes them."""
+"""The handshake of a stream: the client sends the options, the daemon accepts or refuses them."""
 
 from __future__ import annotations
 
@@ -20,21 +20,22 @@ async def perform_handshake(
 ) -> None:
     """Sends the options and waits until the daemon has accepted them.
 
-    It says so with its initial metadata. A frame that was written meanwhile would hide a refusal,
-    for gRPC loses the status of a call that ends while a message is being written.
+    The daemon accepts by sending its initial metadata. Until then no frame may be written: gRPC
+    loses the status of a call that ends while a message is being written, so the reason of a
+    refusal would be lost.
 
-    Raises what the stream was refused with; `Unavailable` where the daemon says nothing for
-    `within` seconds. The call is cancelled then.
+    If the daemon refuses the options, raises the error of its status. If it does not answer
+    for `within` seconds, raises `Unavailable`. In both cases the call is cancelled.
     """
     try:
         async with asyncio.timeout(within):
             with call_errors():
-                # Writing to a call that has ended is an InvalidStateError; how is asked below.
+                # If the call has ended, a write raises InvalidStateError; the status is read below.
                 with contextlib.suppress(asyncio.InvalidStateError):
                     await call.write(pb.SegmentRequest(options=options))
                 await call.initial_metadata()
                 if call.done():
-                    await call.wait_for_connection()  # raises how it ended
+                    await call.wait_for_connection()  # raises the status of the call
     except TimeoutError:
         call.cancel()
         raise Unavailable(f"the daemon did not accept the stream within {within:g} s") from None

@@ -1,4 +1,4 @@
-"""A legend for a picture: colour, name and share of each class."""
+"""Draws a legend on a picture: colour, name and share of each class."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ _TEXT: Final = (255, 255, 255, 255)
 _FAINT: Final = (255, 255, 255, 170)
 _PANEL: Final = (16, 18, 22, 190)
 _OPAQUE_PANEL: Final = (16, 18, 22, 255)
-# More of a picture than this, in either direction, a legend over it may not hide.
+# A legend on the picture may take at most this share of its width and of its height.
 _MAX_SHARE_OF_PICTURE: Final = 0.5
-# Nor more of any one class, or an object would be missed; nor be on more colour than this.
+# It may hide at most this share of each class, so that no object is hidden, and at most this share
+# of it may cover coloured pixels.
 _MAX_HIDDEN_OF_CLASS: Final = 0.02
 _MAX_COLORED_OF_CORNER: Final = 0.01
-# Supersampling that keeps corners smooth, for Pillow draws without anti-aliasing.
+# Pillow draws without anti-aliasing; shapes are drawn this many times larger and scaled down.
 _SUPERSAMPLING: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line: a name, its colour, and its share of all pixels, 0.0 to 1.0."""
+    """One line of a legend: a class's name, its colour, and its share of all pixels, 0.0 to 1.0."""
 
     name: str
     color: tuple[int, int, int]
@@ -38,11 +39,12 @@ class Entry:
 
 
 def add_legend(picture: Image.Image, entries: Sequence[Entry], drawn: LabelMap) -> Image.Image:
-    """The picture with the entries in its freest corner, or below it where they would hide much.
+    """Adds a legend in the corner where it hides the least; below the picture if it hides too much.
 
-    `drawn` has the size of the picture: the class whose colour a pixel has, `NO_CLASS` for none.
-    The text grows with the picture; below 12 pixels it would not be legible. Without entries the
-    picture is returned as it is. Of many entries the first are shown, and how many more there are.
+    `drawn` has the size of the picture. It holds, for each pixel, the class in whose colour it is
+    drawn, `NO_CLASS` for none. The text grows with the picture and is at least 12 pixels high, to
+    be legible. Of more than 8 entries, the first 8 are shown, and the number of the others. Without
+    entries the picture is returned unchanged.
     """
     if not entries:
         return picture
@@ -66,7 +68,7 @@ def add_legend(picture: Image.Image, entries: Sequence[Entry], drawn: LabelMap) 
 
 
 def _find_corner(drawn: LabelMap, panel: tuple[int, int], margin: int) -> tuple[int, int] | None:
-    """Where a panel of (width, height) hides the least, as (left, top); None: nowhere."""
+    """The (left, top) of a panel of (width, height) where it hides the least; None if too much."""
     height, width = drawn.shape
     across, down = panel
     right, bottom = width - across - margin, height - down - margin
@@ -94,7 +96,7 @@ def _count(drawn: LabelMap) -> npt.NDArray[np.intp]:
 def _draw_panel(
     entries: Sequence[Entry], size: int, background: tuple[int, int, int, int]
 ) -> Image.Image:
-    """The legend on its own; `size` is that of the text, in pixels."""
+    """Draws the legend; `size` is the size of the text, in pixels."""
     font = _load_font(size)
     shown = entries[:_MAX_ENTRIES]
     names = [entry.name for entry in shown]
@@ -124,7 +126,7 @@ def _draw_panel(
 def _draw_swatch(
     panel: Image.Image, corner: tuple[int, int], size: int, color: tuple[int, int, int]
 ) -> None:
-    """A chip with a light rim, or dark colours would be lost on the panel."""
+    """Draws a square of the colour, with a light rim so that dark colours can be seen."""
     rim = max(1, size // 12)
     panel.alpha_composite(_rounded_rectangle((size, size), size // 4, _FAINT), corner)
     inner = _rounded_rectangle((size - 2 * rim, size - 2 * rim), size // 4 - rim, (*color, 255))
@@ -136,7 +138,7 @@ def _format_percent(share: float) -> str:
 
 
 def _load_font(size: int) -> Font:
-    """Pillow's own font from 10.1 on; before, a system's, or the small bitmap one."""
+    """Pillow's own font, scalable since 10.1; before that a system's, or the small bitmap font."""
     try:
         return ImageFont.load_default(size)
     except TypeError:
@@ -158,7 +160,7 @@ def _draw_text(
     font: Font,
     color: tuple[int, int, int, int],
 ) -> None:
-    """Centres capital letters on the line's middle, so that all lines sit alike."""
+    """Centres capital letters on the middle of the line, so that all lines are aligned alike."""
     _, top, _, bottom = font.getbbox("H")
     left, middle = left_middle
     draw.text((left, middle - (top + bottom) / 2), text, fill=color, font=font)

@@ -1,4 +1,4 @@
-"""How frames are segmented and what is returned: the keyword arguments of every call."""
+"""The options of a call: how frames are segmented and what is returned."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Resize: TypeAlias = Literal["stretch", "letterbox", "crop"]
 Policy: TypeAlias = Literal["latest", "every"]
 Priority: TypeAlias = Literal["low", "normal", "high"]
 Size: TypeAlias = Literal["model", "frame"] | tuple[int, int]
-"""The size of results: the model's, the frame's, or (width, height) in pixels."""
+"""The size of results: that of the model, of the frame, or (width, height) in pixels."""
 
 _Value = TypeVar("_Value")
 
@@ -31,28 +31,29 @@ _MAX_UINT32: Final = 2**32 - 1
 
 
 class Options(TypedDict, total=False):
-    """The options of a call; what is left out has the default written here."""
+    """The keyword arguments of a call; each docstring ends with the default."""
 
     outputs: Iterable[Output]
-    """What to return; `("labels",)`."""
+    """What to return; default `("labels",)`."""
     size: Size
-    """The size of masks, boxes, areas and maps; `"model"`."""
+    """The size of masks, boxes, areas and maps; default `"model"`."""
     resize: Resize
-    """How a frame of another aspect ratio is fitted into the model's input; `"stretch"`."""
+    """How a frame of another aspect ratio is fitted into the input; default `"stretch"`."""
     classes: Sequence[int | str]
-    """Ids or names of the classes wanted; all. Pixels of others are labelled 255."""
+    """Ids or names of the classes wanted; default all. Pixels of others are labelled 255."""
     model: str
-    """The model, as in `info()`; the daemon's default."""
+    """The name of the model, as in `info()`; default the daemon's default model."""
     max_age: float | None
-    """Seconds from the capture after which a frame is not worth segmenting; no limit."""
+    """Largest age of a frame since its capture, in seconds; default no limit."""
     pixel_format: PixelFormat
-    """The order of the channels of numpy arrays; `"rgb"`."""
+    """The order of the channels of numpy arrays; default `"rgb"`."""
 
 
 def check_options(options: Options) -> Options:
-    """The same options, to be read more than once: with tuples in place of iterators.
+    """Checks the options as far as that is possible without a daemon.
 
-    Raises `InvalidRequest` for a name that is no option, and for what is wrong with any daemon.
+    Returns a copy with tuples in place of iterators, so that it can be read more than once. Raises
+    `InvalidRequest` for an unknown option and for a value that is not valid.
     """
     for name in options:
         if name not in Options.__annotations__:
@@ -77,15 +78,15 @@ def check_options(options: Options) -> Options:
 
 
 def needs_info(options: Options) -> bool:
-    """Whether `options_message` needs to know the daemon's classes; `options` are checked."""
+    """Whether `options_message` needs the daemon's classes; `options` were checked before."""
     return any(isinstance(wanted, str) for wanted in options.get("classes", ()))
 
 
 def options_message(options: Options, info: ServerInfo | None = None) -> pb.SegmentationOptions:
-    """The options as the contract has them.
+    """The message for options that were checked before.
 
-    They are checked; `info` is needed where classes are given by name. Raises `InvalidRequest` for
-    a value that is not in the contract, and for a class that the model has not.
+    `info` is needed if classes are given by name. Raises `InvalidRequest` for a value that
+    `edgeseg.v1` does not have, and for a class that the model does not have.
     """
     model = options.get("model", "")
     message = pb.SegmentationOptions(
@@ -102,7 +103,7 @@ def options_message(options: Options, info: ServerInfo | None = None) -> pb.Segm
 
 
 def stream_message(policy: Policy, priority: Priority) -> pb.StreamOptions:
-    """The options of a stream; raises `InvalidRequest` for a name that is not in the contract."""
+    """The message for a stream; raises `InvalidRequest` for an unknown policy or priority."""
     return pb.StreamOptions(
         policy=_look_up("policy", policy, POLICIES),
         priority=_look_up("priority", priority, PRIORITIES),
@@ -128,7 +129,7 @@ def _size_message(size: Size) -> pb.OutputSize:
 
 
 def _milliseconds(seconds: float | None) -> int:
-    """Whole milliseconds, at least 1: in the contract 0 is no limit."""
+    """Whole milliseconds, at least 1, because 0 means no limit in the message."""
     if seconds is None:
         return 0
     if not isinstance(seconds, int | float | np.number):
@@ -147,8 +148,8 @@ def _as_tuple(name: str, given: Iterable[_Value]) -> tuple[_Value, ...]:
     return tuple(given)
 
 
-def _check_integer(what: str, given: Any, lowest: int, highest: int) -> int:  # noqa: ANN401  # a caller's
-    """`given` as an int; raises `InvalidRequest` where it is none or not in the range."""
+def _check_integer(what: str, given: Any, lowest: int, highest: int) -> int:  # noqa: ANN401  # from the caller
+    """`given` as an int; raises `InvalidRequest` if it is not a whole number in the range."""
     try:
         value = index(given)
     except TypeError:
@@ -159,7 +160,7 @@ def _check_integer(what: str, given: Any, lowest: int, highest: int) -> int:  # 
 
 
 def _is_utf8(given: str) -> bool:
-    """Whether the contract can carry it: Python's strings may hold parts of characters."""
+    """Whether a protobuf string can hold it: a Python string may contain lone surrogates."""
     try:
         given.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Memory that the daemon on this board lends for frames, so that their bytes cross no socket."""
+"""Memory that a daemon on the same board shares with the client, so frames need no messages."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ from edgeseg_client.fork_guard import FORK_GUARD
 from edgeseg_client.frame import RawFormat, RawImage
 
 DEFAULT_BYTES: Final = 32 << 20
-"""A region, where nothing else is said: four frames of 1080p at four bytes a pixel."""
+"""The default size of a region: four 1080p frames with four bytes per pixel."""
 SLOTS: Final = 4
-"""Frames that a region has room for; more of them travel in their messages."""
+"""How many frames a region holds at once; the bytes of others are sent in their messages."""
 
 RETRY_SECONDS: Final = 1.0
-"""After which memory is asked for again, where the daemon does not say."""
+"""The time after a refusal until the client asks for a region again, if the daemon gives none."""
 
 log = logging.getLogger(__name__)
 
 _MAX_ANSWER_BYTES: Final = 4096
 _TIMEOUT_SECONDS: Final = 10.0
 _LAYOUTS: Final[dict[RawFormat, tuple[int, int, int]]] = {
-    # Bytes of a pixel of the first plane, and all rows as a share of the height.
+    # Bytes per pixel of the first plane, then the rows of all planes as a fraction of the height:
+    # numerator and denominator.
     "rgb": (3, 1, 1),
     "bgr": (3, 1, 1),
     "rgba": (4, 1, 1),
@@ -46,7 +47,7 @@ _HALF_HEIGHT: Final = ("nv12", "i420")
 
 
 class Slot:
-    """Room for one frame, until it is released or forgotten; `view` are its bytes."""
+    """Space for one frame, until it is released or garbage-collected; `view` is its memory."""
 
     def __init__(self, region: Region, number: int, view: memoryview) -> None:
         self.region = region
@@ -58,22 +59,22 @@ class Slot:
         self.release()
 
     def handle(self, length: int) -> pb.SharedMemoryHandle:
-        """What the daemon is told of the first `length` bytes."""
+        """The handle of the first `length` bytes, as it is sent to the daemon."""
         offset = self._number * self.region.slot_size
         return pb.SharedMemoryHandle(region=self.region.number, offset=offset, length=length)
 
     def release(self) -> None:
-        """Let another frame use it. May be called twice."""
+        """Frees the slot for another frame. May be called twice."""
         if self._held:
             self._held = False
             self.region.release(self._number)
 
 
 class Region:
-    """A region that is lent, cut into SLOTS slots of `slot_size` bytes. For several threads.
+    """A leased region, divided into SLOTS slots of `slot_size` bytes. Thread-safe.
 
-    `number` is its name. It is this client's for as long as `connection` is open; the memory itself
-    stays for as long as somebody uses it.
+    `number` identifies it to the daemon. The lease lasts while `connection` is open. The memory
+    stays mapped while any slot or array refers to it.
     """
 
     def __init__(self, connection: socket.socket, number: int, size: int, descriptor: int) -> None:
@@ -83,12 +84,12 @@ class Region:
         FORK_GUARD.keep_in_parent(connection)
         connection.setblocking(False)
         self._memory = memoryview(mmap.mmap(descriptor, size))
-        # No lock, which a fork might find held: a set's own steps cannot be divided.
+        # Without a lock, which might be held during a fork: operations of a set are atomic.
         self._free_slots = set(range(SLOTS))
 
     @property
     def alive(self) -> bool:
-        """Whether the daemon that lent it is still there."""
+        """Whether the daemon still holds the connection open."""
         if self._connection.fileno() < 0:
             return False
         try:
@@ -99,7 +100,7 @@ class Region:
             return False
 
     def allocate(self, size: int) -> Slot | None:
-        """Room for `size` bytes; None where there is none."""
+        """A free slot for `size` bytes; None if all are in use, or too small."""
         if size > self.slot_size:
             return None
         try:
@@ -110,19 +111,19 @@ class Region:
         return Slot(self, number, self._memory[start : start + self.slot_size])
 
     def release(self, number: int) -> None:
-        """The frame that was there is answered."""
+        """Marks a slot as free; its frame was answered."""
         self._free_slots.add(number)
 
     def close(self) -> None:
-        """Give the region back."""
+        """Ends the lease."""
         self._connection.close()
 
 
 def lease_region(path: str, size: int) -> Region:
-    """A region of `size` bytes from the daemon that lends at `path`.
+    """Leases a region of `size` bytes from the daemon that listens at `path`.
 
-    Raises `Unavailable` where nobody does, `InvalidRequest` where it never will, `Overloaded` where
-    others have it all.
+    Raises `Unavailable` if no daemon answers, `InvalidRequest` if the daemon refuses such a region
+    for good, and `Overloaded` if it refuses it because other clients use the memory now.
     """
     connection = socket.socket(socket.AF_UNIX)
     try:
@@ -150,10 +151,10 @@ def lease_region(path: str, size: int) -> Region:
 
 
 class RegionLease:
-    """Sees to it that there is a region, a new one after each loss of the daemon.
+    """Holds a leased region, and leases a new one after the daemon was lost.
 
-    `region` is the one there is now. Where the daemon has lent all that it has there is none for a
-    while, and frames travel in their messages.
+    `region` is the current one. It is None before the first lease, and for a while after the daemon
+    refused one because its memory is in use; frames are sent in messages then.
     """
 
     def __init__(self, size: int) -> None:
@@ -164,15 +165,15 @@ class RegionLease:
 
     @property
     def needs_renewal(self) -> bool:
-        """Whether to ask for a region now: there is none, and no refusal says to wait."""
+        """Whether to lease a region now: none is alive, and the wait after a refusal is over."""
         if self.region is not None and self.region.alive:
             return False
         return time.monotonic() >= self._refused_until
 
     async def renew(self, path: str) -> Region | None:
-        """The region, from the daemon that lends at `path`; None where it has none for now.
+        """Leases a region from the daemon at `path`, if that is needed; returns the current one.
 
-        Raises as `lease_region` does otherwise.
+        Returns None if the daemon refuses it for now. Otherwise raises like `lease_region`.
         """
         if not path:
             raise InvalidRequest(
@@ -190,14 +191,14 @@ class RegionLease:
             return self.region
 
     def close(self) -> None:
-        """Give back what there is."""
+        """Ends the lease of the current region, if any."""
         if self.region is not None:
             self.region.close()
             self.region = None
 
 
 def lease_for(shared_memory: bool | int) -> RegionLease | None:
-    """The lease that a client's argument means; raises `InvalidRequest` for a silly size."""
+    """The lease for a client's `shared_memory`; raises `InvalidRequest` if that is not valid."""
     if shared_memory is False:
         return None
     size = DEFAULT_BYTES if shared_memory is True else shared_memory
@@ -207,11 +208,11 @@ def lease_for(shared_memory: bool | int) -> RegionLease | None:
 
 
 class FrameBuffer:
-    """A raw frame to be filled in place and sent once, best as soon as it is filled.
+    """A raw frame to fill in place and to send once, best as soon as it is filled.
 
-    `data` are its bytes, row by row without padding; `array` the same as (height, width, channels)
-    or, for formats of several planes, as (rows, width). It lies in shared memory where there is
-    room for it, else in ordinary memory; then it travels in its message.
+    `data` is its memory, row by row without padding. `array` is a view of it with shape (height,
+    width, channels) or, for formats of several planes, (rows, width). The memory is shared with the
+    daemon if a slot was free. Otherwise it is ordinary memory and sent in a message.
     """
 
     def __init__(
@@ -238,9 +239,10 @@ class FrameBuffer:
         self.array: npt.NDArray[np.uint8] = np.frombuffer(self.data, np.uint8).reshape(shape)
 
     def send(self) -> Slot | None:
-        """The slot that goes with it, now that it is sent; raises `InvalidRequest` the second time.
+        """Marks the buffer as sent and returns its slot, if it has one; the client calls this.
 
-        Once it is answered another frame may lie there.
+        Raises `InvalidRequest` if the buffer was sent or discarded before: another frame may use
+        the slot by then.
         """
         if self._used:
             raise InvalidRequest(
@@ -251,7 +253,7 @@ class FrameBuffer:
         return slot
 
     def discard(self) -> None:
-        """Give its room back, where it is not to be sent."""
+        """Frees the slot of a buffer that will not be sent."""
         self._used = True
         if self.slot is not None:
             self.slot.release()

@@ -1,4 +1,4 @@
-"""Iterables of every kind pulled one item at a time, without blocking the event loop."""
+"""Iterates over blocking and asynchronous iterables without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _Converted = TypeVar("_Converted")
 def pull(
     items: Iterable[_Item] | AsyncIterable[_Item], convert: Callable[[_Item], _Converted]
 ) -> AsyncGenerator[_Converted, None]:
-    """`convert(item)` of each item, pulled when it is asked for and never earlier.
+    """Yields `convert(item)` for each item; takes an item only when the next one is asked for.
 
-    `convert`, and a blocking iterable itself, run in a thread. What either raises is raised here;
-    what is no `Exception`, such as SystemExit, as a `WrappedExit`.
+    `convert` runs in a thread, and so does the iteration over `items` if it is blocking. What they
+    raise is raised here; what is not an `Exception`, such as SystemExit, as a `WrappedExit`.
     """
     if isinstance(items, AsyncIterable):
         return _pull_async(items, convert)
@@ -72,7 +72,7 @@ async def _pull_blocking(
             except RuntimeError:  # the loop was closed meanwhile
                 return
 
-    # A daemon thread: a source that blocks for ever holds up neither the loop nor the exit.
+    # A daemon thread: if the source blocks for ever, the event loop and Python's exit do not.
     threading.Thread(target=work, name="edgeseg-source", daemon=True).start()
     try:
         while True:
@@ -87,9 +87,10 @@ async def _pull_blocking(
 
 
 def _next_item(converted: Iterator[_Converted]) -> tuple[list[_Converted], Exception | None]:
-    """The next item in a list, or what was raised in its place; neither at the end.
+    """The next item in a list, or the error that was raised; neither at the end of the source.
 
-    Does not return in a process that the source forked: the loop and who waits are the parent's.
+    If the source forks the process, this does not return in the child: the event loop and the
+    waiting caller belong to the parent.
     """
     pid, items, failed = os.getpid(), list[_Converted](), None
     try:
@@ -103,7 +104,7 @@ def _next_item(converted: Iterator[_Converted]) -> tuple[list[_Converted], Excep
 
 
 def _end_process(error: Exception | None) -> NoReturn:
-    """Ends a process that the source forked, as Python ends one by an error, or by none."""
+    """Ends a child that the source forked, with the output and status that Python would give it."""
     raised = error.original if isinstance(error, WrappedExit) else error
     status = 0 if raised is None else 1
     if isinstance(raised, SystemExit) and isinstance(raised.code, int | None):
@@ -118,8 +119,8 @@ def _end_process(error: Exception | None) -> NoReturn:
 def _set_future(
     future: asyncio.Future[list[_Converted]], converted: list[_Converted], error: Exception | None
 ) -> None:
-    """Hands over what the thread has; `converted` is empty at the end of the source."""
-    if future.done():  # nobody waits any more
+    """Sets the future to the item or the error; `converted` is empty at the end of the source."""
+    if future.done():  # the stream was closed
         return
     if error is None:
         future.set_result(converted)

@@ -24,7 +24,7 @@ from edgeseg_client.wrapped_exit import WrappedExit
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A call whose options were accepted, the daemon's limit (0: none), and memory that it lent."""
+    """A call whose options were accepted; the largest frame, 0 for no limit; the leased region."""
 
     call: StreamCall
     max_frame_bytes: int
@@ -32,12 +32,13 @@ class Connection:
 
 
 class FrameStream:
-    """Sends and receives at the same time; answers every frame exactly once.
+    """Sends frames and receives answers at the same time; answers every frame exactly once.
 
-    `connect` opens a call and raises `Unavailable` where there is no daemon, `Overloaded` where it
-    has too many streams, `WrongAddress` where there can be none; nothing is taken from `frames`
-    before the first is open. `limit` is how many frames may be taken without their answers having
-    been taken from here. Answers come as they are made, or `in_order`, in the order of the frames.
+    `connect` opens a call. It raises `Unavailable` if no daemon answers, `Overloaded` if the daemon
+    has too many streams, and `WrongAddress` if the address is not a daemon's. The first frame is
+    taken from `frames` once a call is open. At most `limit` frames are taken whose answers the
+    caller has not taken. Answers are given as they arrive or, with `in_order`, in the order of the
+    frames.
     """
 
     def __init__(
@@ -62,9 +63,9 @@ class FrameStream:
         self._order = AnswerOrder(self._answers.put_nowait, in_order=in_order)
 
     async def answers(self) -> AsyncGenerator[FrameAnswer, None]:
-        """The answers as they come, then the error that ended the stream early, if any.
+        """Yields the answers, then raises the error that ended the stream early, if any.
 
-        An error or an exit of the source is raised after the frames before it are answered. Closing
+        If the source raises an error or an exit, the frames before it are answered first. Closing
         the generator cancels the call.
         """
         running = asyncio.create_task(self._run())
@@ -93,7 +94,7 @@ class FrameStream:
         return self._source_ended and not self._in_flight
 
     async def _run(self) -> None:
-        """Talks over one connection after another until every frame is answered."""
+        """Uses one connection after another until every frame is answered."""
         reading: asyncio.Task[None] | None = None
         try:
             while not self._finished:
@@ -103,7 +104,7 @@ class FrameStream:
                     reading = reading or asyncio.create_task(self._read_source())
                     await self._exchange(connection)
                 except (Unavailable, Overloaded) as error:
-                    # Where there was a daemon before, there may be one again.
+                    # If there was a daemon at this address before, it may come back.
                     if isinstance(error, WrongAddress) and reading is None:
                         raise
                     if not self._finished:
@@ -118,7 +119,7 @@ class FrameStream:
                 await _cancel_and_wait(reading)
 
     async def _read_source(self) -> None:
-        """Takes frames from the source while there are slots."""
+        """Takes frames from the source, as many as `limit` allows."""
         try:
             async with contextlib.aclosing(self._frames):
                 await self._permits.acquire()
@@ -141,7 +142,10 @@ class FrameStream:
         self._changed.set()
 
     async def _exchange(self, connection: Connection) -> None:
-        """Sends and receives until every frame is answered, or raises what ended the call."""
+        """Sends and receives over one connection until every frame is answered or the call ends.
+
+        If the call ends earlier, raises its error.
+        """
         tasks = [
             asyncio.create_task(self._send(connection)),
             asyncio.create_task(self._receive(connection.call)),
@@ -153,7 +157,7 @@ class FrameStream:
             await _cancel_and_wait(*tasks)
 
     async def _send(self, connection: Connection) -> None:
-        # Writing to a call that has ended is an InvalidStateError; the receiver knows how it ended.
+        # If the call has ended, a write raises InvalidStateError; `_receive` raises its status.
         with call_errors(), contextlib.suppress(asyncio.InvalidStateError):
             while (pending := await self._next_unsent()) is not None:
                 frame = pending.request.frame
@@ -172,7 +176,7 @@ class FrameStream:
             await connection.call.done_writing()
 
     async def _next_unsent(self) -> PendingFrame | None:
-        """The next frame to send, waiting for one; None once there will be no more."""
+        """Waits for the next frame that may be sent; None once the source has ended."""
         while True:
             if self._in_flight.sent < self._window.size:
                 pending = self._in_flight.next_unsent()
@@ -210,14 +214,17 @@ class FrameStream:
         )
 
     def _answer_locally(self, pending: PendingFrame, status: Status, message: str) -> None:
-        """Answers a frame without the daemon."""
+        """Answers a frame that the daemon has not answered."""
         pending.release_slot()
         latency = time.perf_counter() - pending.received_at
         answer = FrameAnswer(pending.frame_id, status, message, latency)
         self._order.answered(pending.key, answer)
 
     async def _recover(self, error: Unavailable | Overloaded) -> None:
-        """Settles what was sent, and waits until it makes sense to connect again."""
+        """Answers the frames that are lost, and waits before the next connection.
+
+        Raises `error` again if the time for retries is over.
+        """
         self._window.on_connection_lost(self._in_flight.sent)
         for lost in self._in_flight.connection_lost():
             self._answer_locally(lost, Status.UNAVAILABLE, str(error))
@@ -230,7 +237,7 @@ class FrameStream:
 
 
 def _raise_exit(reading: asyncio.Task[None]) -> None:
-    """Raises the source's exit, before any error that a lost daemon has brought about."""
+    """Raises the source's exit, if it raised one, in place of a connection's error."""
     if reading.done() and not reading.cancelled():
         error = reading.exception()
         if isinstance(error, WrappedExit):
@@ -238,7 +245,7 @@ def _raise_exit(reading: asyncio.Task[None]) -> None:
 
 
 async def _cancel_and_wait(*tasks: asyncio.Task[None]) -> None:
-    """Cancels and waits; what they raise was raised elsewhere or is of no interest any more."""
+    """Cancels the tasks and waits until they have ended; ignores what they raise."""
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,8 +1,9 @@
-"""Exits that the caller's code raises on its way through asyncio.
+"""Wraps exits that the caller's code raises, so that they can pass through asyncio.
 
-A task that raises SystemExit or KeyboardInterrupt ends the event loop under all the others, one
-that raises CancelledError looks cancelled, and a future with GeneratorExit closes those who await
-it. So what is no ordinary error travels in one.
+An exit is what is raised and is not an `Exception`. In a task SystemExit and KeyboardInterrupt stop
+the event loop, under all other tasks too. A task that raises CancelledError looks cancelled. A
+future that holds GeneratorExit closes the coroutines that await it. So an exit is wrapped in an
+ordinary error and unwrapped where the caller iterates or waits.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _Returned = TypeVar("_Returned")
 
 
 class WrappedExit(Exception):
-    """Carries `original`, which is no `Exception`, to where the caller iterates."""
+    """Holds `original`, an exit of the caller's code."""
 
     def __init__(self, original: BaseException) -> None:
         super().__init__(f"the caller's code raised {original!r}")
@@ -27,7 +28,7 @@ class WrappedExit(Exception):
 
 @contextmanager
 def wrap_exits() -> Iterator[None]:
-    """Raises `WrappedExit` for what is no `Exception`, but lets a task's own cancellation be."""
+    """Raises exits as `WrappedExit`, but the cancellation of the running task unchanged."""
     try:
         yield
     except Exception:
@@ -45,7 +46,7 @@ async def run_in_thread(
     *arguments: _Arguments.args,
     **options: _Arguments.kwargs,
 ) -> _Returned:
-    """What the function returns, called in a thread; raises its exits as `WrappedExit`."""
+    """Calls the function in a thread and returns its result; raises its exits as `WrappedExit`."""
 
     def call() -> _Returned:
         with wrap_exits():
@@ -59,15 +60,16 @@ async def run_in_daemon_thread(
     *arguments: _Arguments.args,
     **options: _Arguments.kwargs,
 ) -> _Returned:
-    """The same in a thread that nobody waits for at Python's end: reading a file may take for ever.
+    """The same in a new daemon thread, for functions that may block for ever, such as file reads.
 
-    Starting it takes longer than handing over to one that is there.
+    Python does not wait for daemon threads when it exits. Starting a thread takes longer than
+    `run_in_thread`, which uses those of a pool.
     """
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[_Returned] = loop.create_future()
 
     def set_outcome(returned: list[_Returned], error: Exception | None) -> None:
-        if outcome.done():  # nobody waits any more
+        if outcome.done():  # the caller was cancelled
             return
         if error is not None:
             outcome.set_exception(error)
@@ -90,7 +92,7 @@ async def run_in_daemon_thread(
 
 
 def is_cancelled() -> bool:
-    """Whether a CancelledError here is the running task's own, and not one that code raised."""
+    """Whether a CancelledError here cancels the running task; else other code has raised it."""
     try:
         task = asyncio.current_task()
     except RuntimeError:  # a thread without an event loop

@@ -1,4 +1,4 @@
-"""`edgeseg info`: what a daemon is, serves and accepts."""
+"""`edgeseg info`: shows what a daemon serves and accepts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgeseg_client.info import ModelInfo, ServerInfo
 
 
 def run(arguments: Namespace) -> ExitCode:
-    """Prints it for people, or as JSON."""
+    """Prints the info as text, or as JSON with `--json`."""
     with open_client(arguments, Client) as client:
         info = client.info()
     if arguments.json:

@@ -1,4 +1,4 @@
-"""The command line of `edgeseg`."""
+"""The command-line parser of `edgeseg`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ examples:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser; `command` of what it parses names the subcommand."""
+    """The parser; the attribute `command` of its result names the subcommand."""
     parser = argparse.ArgumentParser(
         prog="edgeseg", description="Segment pictures with an edgesegd daemon."
     )
