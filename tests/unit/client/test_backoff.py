@@ -1,4 +1,4 @@
-"""Delays between attempts, on a clock of the test's own."""
+"""Delays between attempts, on a simulated clock."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which frames wait, which are lost, which are sent again."""
+"""Which frames wait, which are lost and which are sent again."""
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.age import FrameAge
