@@ -23,13 +23,13 @@ def split_address(address: str) -> tuple[str, str]:
     """The host and the port of `HOST:PORT`; raises `InvalidRequest` if it is not valid."""
     if any(not character.isprintable() or character.isspace() for character in address):
         raise InvalidRequest(
-            f"the address {address!r} has a space or a character in it that no address has"
+            f"the address {address!r} contains white space or a character that is not printable"
         )
     scheme, mark, _ = address.partition("://")
     if mark and scheme != "dns":
         raise InvalidRequest(
-            f"the address {address!r} begins with {scheme}://; write HOST:PORT alone, and give"
-            " certificates where the daemon has TLS (credentials=, or --ca)"
+            f"the address {address!r} begins with {scheme}://; write only HOST:PORT, and give"
+            " certificates if the daemon uses TLS (credentials= or --ca)"
         )
     host, _, port = address.rpartition(":")
     if not (host and port.isascii() and port.isdecimal()):
@@ -41,7 +41,7 @@ def split_address(address: str) -> tuple[str, str]:
         raise InvalidRequest(f"the address {address!r} has no port from 1 to {_MAX_PORT}")
     if not address.startswith(_GRPC_SCHEMES) and not _HOST.fullmatch(host):
         advice = f"write [{host}]:{port}" if ":" in host else "write HOST:PORT"
-        raise InvalidRequest(f"the address {address!r} has no host in it; {advice}")
+        raise InvalidRequest(f"the address {address!r} has no valid host; {advice}")
     return host, port
 
 
@@ -61,19 +61,19 @@ def find_socket(address: str) -> str:
     encoded = os.fsencode(path)
     if len(encoded) > _MAX_UNIX_PATH:
         raise InvalidRequest(
-            f"the path of the socket has {len(encoded)} bytes, and may have {_MAX_UNIX_PATH}:"
-            f" {path!r}"
+            f"the path of the socket has {len(encoded)} bytes; at most {_MAX_UNIX_PATH} are"
+            f" possible: {path!r}"
         )
     try:
         mode = Path(path).stat().st_mode
     except (FileNotFoundError, NotADirectoryError) as error:
         raise Unavailable(
-            f"there is no socket {path!r}; the daemon makes it when it starts there"
+            f"there is no socket {path!r}; the daemon creates it when it starts"
         ) from error
     except OSError as error:
         raise WrongAddress(f"{path!r} cannot be reached: {error.strerror}") from error
     if not stat.S_ISSOCK(mode):
-        raise WrongAddress(f"{path!r} is no socket")
+        raise WrongAddress(f"{path!r} is not a socket")
     if not os.access(path, os.R_OK | os.W_OK):
         raise WrongAddress(f"this user may not use the socket {path!r}")
     return f"unix:{quote(encoded)}"

@@ -200,7 +200,7 @@ class AsyncClient:
         checked = check_options(options)
         limit = _MAX_IN_FLIGHT[policy] if in_flight is None else in_flight
         if limit < 1:
-            raise InvalidRequest(f"with {limit} frames in flight nothing could be sent")
+            raise InvalidRequest(f"in_flight is at least 1, not {limit}")
         return FrameStream(
             connect=lambda: self._connect(message, checked),
             frames=pull(
@@ -276,10 +276,10 @@ def _authorization(token: str | None) -> tuple[tuple[str, str], ...]:
     if not token:
         return ()
     if not isinstance(token, str):
-        raise InvalidRequest(f"a token is text, not {type(token).__name__}")
+        raise InvalidRequest(f"the token is a str, not {type(token).__name__}")
     if not (token.isascii() and token.isprintable()):
         raise InvalidRequest(
-            "the token has a line break or another character that is not printable ASCII, which no"
-            " call can carry; where it comes from a file, strip() it"
+            "the token has a line break or another character that is not printable ASCII, so it"
+            " cannot be sent; if it comes from a file, strip() it"
         )
     return (("authorization", f"Bearer {token}"),)

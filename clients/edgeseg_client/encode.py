@@ -82,8 +82,8 @@ def _describe(message: pb.Frame, image: ImageLike, pixel_format: PixelFormat) ->
             return read_picture(image)
         case _:
             raise InvalidRequest(
-                f"a {type(image).__name__} is no image; give a path, encoded bytes, a Pillow image,"
-                " a numpy array or a Frame"
+                f"an image cannot be of type {type(image).__name__}; give a path, encoded bytes, a"
+                " Pillow image, a numpy array or a Frame"
             )
 
 
@@ -129,7 +129,7 @@ def _from_array(array: npt.NDArray[np.generic], pixel_format: PixelFormat) -> Ra
     channels = 1 if array.ndim == 2 else array.shape[-1]
     if array.ndim not in {2, 3} or channels not in formats:
         raise InvalidRequest(
-            f"an array of shape {array.shape} is no picture; give (height, width)"
+            f"an array of shape {array.shape} is not a picture; give (height, width)"
             " or (height, width, 1, 3 or 4)"
         )
     if channels == 4 and pixel_format == "bgr":

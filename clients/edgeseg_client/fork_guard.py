@@ -57,9 +57,9 @@ class ForkGuard:
         """Runs in the parent; warns if gRPC's own fork handlers may crash the child."""
         if self._used and fork_handlers_are_on():
             warnings.warn(
-                "gRPC was imported before edgeseg_client, with its handlers of forks, which crash"
-                " forked processes once a client was used: import edgeseg_client first, or set"
-                " GRPC_ENABLE_FORK_SUPPORT=0",
+                "gRPC was imported before edgeseg_client and has its fork handlers on, which may"
+                " crash processes that are forked after a client was used: import edgeseg_client"
+                " first, or set GRPC_ENABLE_FORK_SUPPORT=0",
                 RuntimeWarning,
                 stacklevel=2,
             )

@@ -101,7 +101,7 @@ def age_of(frame: Frame) -> FrameAge:
     try:
         return FrameAge(frame.captured_unix_ns)
     except TypeError as error:
-        raise InvalidRequest(f"the frame's capture time is no whole number: {error}") from error
+        raise InvalidRequest(f"the frame's capture time is not a whole number: {error}") from error
 
 
 def write_frame(
@@ -121,6 +121,6 @@ def write_frame(
         message.captured_unix_ns = age.captured_unix_ns
     except (ValueError, TypeError) as error:
         raise InvalidRequest(
-            f"the frame's id or capture time is out of range or no whole number: {error}"
+            f"the frame's id or capture time is out of range or not a whole number: {error}"
         ) from error
     return write_image(message, frame.image, pixel_format, region)

@@ -22,9 +22,9 @@ async def resolve(host: str, port: str) -> str | None:
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
-        raise Unavailable(f"nothing on this network is called {host}: {error.strerror}") from error
+        raise Unavailable(f"no host on this network is called {host}: {error.strerror}") from error
     except UnicodeError as error:
-        raise InvalidRequest(f"{host!r} can be no name: {error}") from error
+        raise InvalidRequest(f"{host!r} is not a valid name: {error}") from error
     # A target has addresses of one family only; IPv4 is preferred.
     numbers = {family: where for family, _, _, _, where in reversed(found)}
     if socket.AF_INET in numbers:

@@ -69,7 +69,7 @@ def check_options(options: Options) -> Options:
     if not isinstance(model := options.get("model", ""), str):
         raise InvalidRequest(f"a model is given by its name, not as {model!r}")
     if not _is_utf8(model):
-        raise InvalidRequest(f"{model!r} can be no model's name: it is no text in UTF-8")
+        raise InvalidRequest(f"{model!r} cannot be the name of a model: UTF-8 cannot encode it")
     for wanted in checked["classes"]:
         if not isinstance(wanted, str):
             _check_integer("a class", wanted, 0, NO_CLASS - 1)
@@ -120,7 +120,7 @@ def _size_message(size: Size) -> pb.OutputSize:
     if isinstance(size, str):
         return pb.OutputSize(mode=_look_up("size", size, SIZES))
     if not isinstance(size, Sequence) or len(size) != 2:
-        raise InvalidRequest(f"{size!r} is no size; give 'model', 'frame' or (width, height)")
+        raise InvalidRequest(f"{size!r} is not a size; give 'model', 'frame' or (width, height)")
     return pb.OutputSize(
         mode=pb.OUTPUT_SIZE_MODE_CUSTOM,
         width=_check_integer("a width", size[0], 1, _MAX_UINT32),

@@ -63,7 +63,7 @@ class Segment:
         Raises `NotAsked` without the output `rle`.
         """
         if not self.rle:
-            raise NotAsked("the result has no run lengths; ask with outputs=('rle', …)")
+            raise NotAsked("the result has no run lengths; ask for them with outputs=('rle', …)")
         return decode_mask(self.rle, shape)
 
 
@@ -130,7 +130,7 @@ class Result:
             labels = np.array(Image.open(io.BytesIO(self.labels_png)), np.uint8)
             labels.flags.writeable = False
             return labels
-        raise NotAsked("the result has no labels; ask with outputs=('labels', …)")
+        raise NotAsked("the result has no labels; ask for them with outputs=('labels', …)")
 
     @property
     def confidence_map(self) -> ScoreMap:
@@ -139,7 +139,9 @@ class Result:
         Raises `NotAsked` without the output `confidence_map`.
         """
         if not self.raw_confidence_map:
-            raise NotAsked("the result has no confidence map; ask with outputs=('confidence_map',)")
+            raise NotAsked(
+                "the result has no confidence map; ask for it with outputs=('confidence_map',)"
+            )
         return np.frombuffer(self.raw_confidence_map, np.uint8).reshape(self.shape)
 
     @cached_property

@@ -134,7 +134,7 @@ def lease_region(path: str, size: int) -> Region:
         try:
             answer = json.loads(line)
             if not descriptors:
-                error = f"the daemon lends no memory: {answer['error']}"
+                error = f"the daemon refuses shared memory: {answer['error']}"
                 if "retry_after" in answer:
                     raise Overloaded(error, float(answer["retry_after"]))
                 raise InvalidRequest(error)
@@ -144,7 +144,7 @@ def lease_region(path: str, size: int) -> Region:
                 os.close(descriptor)
     except (OSError, ValueError, LookupError) as error:
         connection.close()
-        raise Unavailable(f"no memory can be borrowed at {path}: {error}") from error
+        raise Unavailable(f"shared memory is not available at {path}: {error}") from error
     except BaseException:
         connection.close()
         raise
@@ -177,8 +177,8 @@ class RegionLease:
         """
         if not path:
             raise InvalidRequest(
-                "this daemon lends no memory: it must listen on unix:///PATH on this machine, "
-                "with shared_memory_bytes above 0; leave shared_memory out otherwise"
+                "this daemon has no shared memory for clients: it must listen on unix:///PATH on"
+                " this machine, with shared_memory_bytes above 0; otherwise leave shared_memory out"
             )
         async with self._renewing:
             if self.needs_renewal:
@@ -187,7 +187,7 @@ class RegionLease:
                     self.region = await asyncio.to_thread(lease_region, path, self._size)
                 except Overloaded as refused:
                     self._refused_until = time.monotonic() + (refused.retry_after or RETRY_SECONDS)
-                    log.warning("%s; frames travel in their messages meanwhile", refused)
+                    log.warning("%s; until then frames are sent in messages", refused)
             return self.region
 
     def close(self) -> None:
@@ -246,7 +246,8 @@ class FrameBuffer:
         """
         if self._used:
             raise InvalidRequest(
-                "a frame buffer is sent once, or discarded; ask for another with frame_buffer()"
+                "a frame buffer can be sent once, and not after it was discarded; get another one"
+                " with frame_buffer()"
             )
         self._used = True
         slot, self.slot = self.slot, None

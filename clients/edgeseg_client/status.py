@@ -120,22 +120,22 @@ def _error_without_status(code: grpc.StatusCode, details: str) -> EdgesegClientE
             return InvalidRequest(f"the frame is larger than the daemon accepts: {details}")
         case grpc.StatusCode.UNAVAILABLE if _NOT_GRPC in details:
             return WrongAddress(
-                "what answers there does not speak gRPC without TLS: is it the port of the daemon's"
-                f" metrics, or does the daemon want TLS (credentials=, or --ca)? ({details})"
+                "the server does not speak gRPC without TLS: is it the port of the daemon's"
+                f" metrics, or does the daemon use TLS (credentials= or --ca)? ({details})"
             )
         case grpc.StatusCode.INTERNAL if details == _OLDER_DAEMON_INTERNAL:
             return ServerFault(details)
         case grpc.StatusCode.UNKNOWN if _TOO_LARGE_FOR_PROXY in details:
             return InvalidRequest(
-                "a proxy lets no call of so many bytes through; see its limit, such as nginx's"
+                "a proxy refuses calls of this size; see its limit, such as nginx's"
                 f" client_max_body_size ({details})"
             )
         case grpc.StatusCode.INTERNAL | grpc.StatusCode.UNKNOWN:
             # For example "Stream removed", "RST_STREAM" or an HTTP status; or "Internal error from
             # Core", if a message was being written when the call ended.
             return Unavailable(
-                f"the connection broke ({details}); if a proxy is between, see what it lets"
-                " through, such as nginx's client_max_body_size"
+                f"the connection broke ({details}); if there is a proxy, see its limits, such as"
+                " nginx's client_max_body_size"
             )
         case _:
             return _CALL_ERRORS.get(code, ServerFault)(details)
@@ -160,7 +160,7 @@ def _pushback(error: grpc.aio.AioRpcError) -> float | None:
 def require_response(message: Message | None) -> Message:
     """The response of a call that ended with OK; raises `ServerFault` if there is none."""
     if message is None:  # possible, although gRPC's types say otherwise
-        raise ServerFault("the server ended the call well, but without an answer")
+        raise ServerFault("the server ended the call with OK, but sent no response")
     return message
 
 

@@ -374,7 +374,7 @@ def test_a_client_with_shared_memory_goes_on_with_the_next_daemon(
 
 
 def test_shared_memory_without_a_daemon_is_unavailable(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match="no memory can be borrowed"):
+    with pytest.raises(Unavailable, match="shared memory is not available"):
         lease_region(str(tmp_path / "nobody"), 4096)
 
 

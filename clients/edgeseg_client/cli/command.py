@@ -66,7 +66,7 @@ def _explain(error: Exception, server: str) -> tuple[ExitCode, str]:
     """The exit status for an error, and a line that says what to do about it."""
     match error:
         case WrongAddress():
-            return ExitCode.UNREACHABLE, f"{server} is not where a daemon serves gRPC: {error}"
+            return ExitCode.UNREACHABLE, f"no daemon serves gRPC at {server}: {error}"
         case Unavailable():
             return ExitCode.UNREACHABLE, (
                 f"no daemon answers at {server} ({error}); start one with `edgesegd serve`,"

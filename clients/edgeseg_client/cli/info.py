@@ -29,7 +29,7 @@ def _describe(address: str, info: ServerInfo) -> list[str]:
         lines += _describe_model(model)
     lines.append(f"formats  {', '.join(info.formats)}")
     lines.append(f"outputs  {', '.join(info.outputs)}")
-    lines.append(f"limits   {info.max_frame_bytes} bytes, {info.max_frame_pixels} pixels a frame")
+    lines.append(f"limits   {info.max_frame_bytes} bytes, {info.max_frame_pixels} pixels per frame")
     return lines
 
 

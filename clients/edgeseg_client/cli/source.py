@@ -29,7 +29,7 @@ def open_folder(source: str) -> list[Path]:
             f"{source}: cameras and videos are not read yet; give a folder of pictures, or send the"
             " frames with edgeseg_client.Client.stream"
         )
-    raise UsageError(f"{source} is no folder; give a folder of pictures")
+    raise UsageError(f"{source} is not a folder; give a folder of pictures")
 
 
 def play(pictures: Sequence[Path], *, fps: float | None, rounds: int) -> Iterator[Frame]:

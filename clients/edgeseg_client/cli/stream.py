@@ -86,7 +86,7 @@ def _tabulate(summary: Summary) -> Table:
     table.add_row("frames", str(summary.frames))
     for status, count in sorted(summary.statuses.items()):
         table.add_row(f"  {status}", str(count))
-    table.add_row("results a second", f"{summary.results_per_second:.1f}")
+    table.add_row("results per second", f"{summary.results_per_second:.1f}")
     for percentile in (50, 99):
         latency = summary.latency(percentile)
         table.add_row(

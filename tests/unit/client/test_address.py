@@ -32,7 +32,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("http://board:8460", "begins with http://; write HOST:PORT"),
+        ("http://board:8460", "begins with http://; write only HOST:PORT"),
         ("https://board:8460", "give certificates"),
         ("grpc://board:8460", "begins with grpc://"),
         ("tcp://board:8460/", "begins with tcp://"),
@@ -41,21 +41,21 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ("board:" + "9" * 5000, "no port from 1 to 65535"),
         ("board:\uff18\uff14", "no port; write"),
         ("ipv4:127.0.0.1:70000", "no port from 1 to 65535"),
-        ("bo\0ard:8460", "has a space or a character"),
-        ("bo ard:8460", "has a space or a character"),
-        ("board:8460\n", "has a space or a character"),
-        ("\udcff:8460", "has a space or a character"),
+        ("bo\0ard:8460", "contains white space or a character"),
+        ("bo ard:8460", "contains white space or a character"),
+        ("board:8460\n", "contains white space or a character"),
+        ("\udcff:8460", "contains white space or a character"),
         ("::1:8460", r"write \[::1\]:8460"),
-        ("[::1:8460", "no host"),
-        ("me@board:8460", "no host"),
-        ("board/path:8460", "no host"),
-        ("a..local:8460", "can be no name"),
-        ("x" * 300 + ".local:8460", "can be no name"),
+        ("[::1:8460", "no valid host"),
+        ("me@board:8460", "no valid host"),
+        ("board/path:8460", "no valid host"),
+        ("a..local:8460", "is not a valid name"),
+        ("x" * 300 + ".local:8460", "is not a valid name"),
         ("unix:", "no path; write unix:///PATH"),
         ("unix://", "no path"),
         ("unix://host/path", "no path"),
         ("unix:///tmp/a\0b", "no path"),
-        ("unix:///tmp/" + "x" * 103, "has 108 bytes, and may have 107"),
+        ("unix:///tmp/" + "x" * 103, "has 108 bytes; at most 107"),
     ],
 )
 def test_an_address_that_is_not_valid_is_an_error_at_once(address: str, message: str) -> None:
@@ -80,7 +80,7 @@ def test_a_file_that_is_no_socket_is_an_error_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
         Client(f"unix://{tmp_path}/file") as client,
-        pytest.raises(WrongAddress, match="no socket"),
+        pytest.raises(WrongAddress, match="is not a socket"),
     ):
         client.info()
 
@@ -159,5 +159,5 @@ def test_a_token_that_cannot_be_sent_is_an_error_before_any_call(token: str) -> 
     with pytest.raises(InvalidRequest, match="token has a line break or another") as caught:
         Client("127.0.0.1:1", token=token)
     assert token not in str(caught.value)
-    with pytest.raises(InvalidRequest, match="a token is text, not bytes"):
+    with pytest.raises(InvalidRequest, match="the token is a str, not bytes"):
         Client("127.0.0.1:1", token=b"secret")  # type: ignore[arg-type]

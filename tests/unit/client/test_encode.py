@@ -63,7 +63,7 @@ def test_alpha_is_sent_as_it_is_and_dropped_if_there_is_no_format_with_it() -> N
         (np.zeros(7, np.uint8), "shape"),
         (np.zeros((0, 3, 3), np.uint8), "empty"),
         (b"", "empty"),
-        (3, "a int is no image"),
+        (3, "an image cannot be of type int"),
         (RawImage(b"1", "yv12", 1, 1), "no format 'yv12'"),  # type: ignore[arg-type]
         (RawImage("1", "rgb", 1, 1), "bytes, not str"),  # type: ignore[arg-type]
         (RawImage(b"1", "rgb", -1, 3), "width of -1 is empty"),

@@ -156,7 +156,7 @@ def test_raw_images_that_are_not_valid_are_answered_invalid(client: Client) -> N
 def test_options_are_checked_before_anything_is_sent(client: Client, script: Script) -> None:
     with pytest.raises(InvalidRequest, match="did you mean 'size'"):
         client.stream([GOOD], sizes="frame")  # type: ignore[call-arg]
-    with pytest.raises(InvalidRequest, match="0 frames in flight"):
+    with pytest.raises(InvalidRequest, match="in_flight is at least 1, not 0"):
         client.stream([GOOD], in_flight=0)
     assert script.options == []
 
