@@ -6,7 +6,7 @@ import time
 
 from attacks.target import Seen, Target, short
 from edgeseg_client import Client, EdgesegClientError
-from edgeseg_client.shared_memory import Ring, borrow
+from edgeseg_client.shared_memory import Region, lease_region
 
 SUFFIX = ".memory"
 """Of the socket where memory is lent; see SharedMemoryHandle in the contract."""
@@ -17,20 +17,20 @@ EVERY_SECONDS = 1.0
 
 def lent_memory(target: Target, until: float, seen: Seen) -> None:
     """Borrow and hold; look each second what a client is told that comes now."""
-    held: list[Ring] = []
+    held: list[Region] = []
     while time.monotonic() < until:
         for size in SIZES:
             _borrow_all(target, size, held, until, seen)
         _come_anew(target, until, seen)
         time.sleep(max(0.0, min(EVERY_SECONDS, until - time.monotonic())))
-    for ring in held:
-        ring.close()
+    for region in held:
+        region.close()
 
 
-def _borrow_all(target: Target, size: int, held: list[Ring], until: float, seen: Seen) -> None:
+def _borrow_all(target: Target, size: int, held: list[Region], until: float, seen: Seen) -> None:
     while len(held) < MAX_REGIONS and time.monotonic() < until:
         try:
-            held.append(borrow(target.socket + SUFFIX, size))
+            held.append(lease_region(target.socket + SUFFIX, size))
             seen[f"regions of {size:,} bytes"] += 1
         except EdgesegClientError as error:
             seen[short(f"refused {size:,} bytes: {error}")] += 1

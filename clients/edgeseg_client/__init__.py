@@ -1,11 +1,11 @@
-"""The client of edgeseg: images to a daemon, masks back.
+"""The client of edgeseg: sends images to a daemon and gets masks back.
 
     >>> with edgeseg_client.Client("127.0.0.1:8460") as client:
     ...     result = client.segment("street.jpg", size="frame")
     >>> result.labels.shape
     (720, 1280)
 
-`Client` blocks, `AsyncClient` is the same for asyncio.
+`Client` blocks; `AsyncClient` is the same for asyncio.
 """
 
 import edgeseg_client.grpc_import  # noqa: F401  # before anything imports gRPC

@@ -1,4 +1,4 @@
-"""What can be written as a daemon's address, checked before gRPC tries for long to reach it."""
+"""Checks a daemon's address, so that a wrong one is an error at once and gRPC does not retry it."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ from urllib.parse import quote
 
 from edgeseg_client.errors import InvalidRequest, Unavailable, WrongAddress
 
-# gRPC's own ways to write targets; their hosts are its affair.
+# gRPC's own schemes for targets; it checks the host in them itself.
 _GRPC_SCHEMES: Final = ("dns:", "ipv4:", "ipv6:")
 _HOST: Final = re.compile(r"\[[^\[\]]+\]|[^\[\]:/@]+")
 _MAX_PORT: Final = 65535
-# Bytes of sockaddr_un.sun_path on Linux, less the NUL at its end.
+# Bytes of sockaddr_un.sun_path on Linux without the NUL at its end.
 _MAX_UNIX_PATH: Final = 107
 
 
 def split_address(address: str) -> tuple[str, str]:
-    """The host and the port of `HOST:PORT`; raises `InvalidRequest` for what is none."""
+    """The host and the port of `HOST:PORT`; raises `InvalidRequest` if it is not valid."""
     if any(not character.isprintable() or character.isspace() for character in address):
         raise InvalidRequest(
-            f"the address {address!r} has a space or a character in it that no address has"
+            f"the address {address!r} contains white space or a character that is not printable"
         )
     scheme, mark, _ = address.partition("://")
     if mark and scheme != "dns":
         raise InvalidRequest(
-            f"the address {address!r} begins with {scheme}://; write HOST:PORT alone, and give"
-            " certificates where the daemon has TLS (credentials=, or --ca)"
+            f"the address {address!r} begins with {scheme}://; write only HOST:PORT, and give"
+            " certificates if the daemon uses TLS (credentials= or --ca)"
         )
     host, _, port = address.rpartition(":")
     if not (host and port.isascii() and port.isdecimal()):
         raise InvalidRequest(
             f"the address {address!r} has no port; write HOST:PORT or unix:///PATH"
         )
-    # A long number is not read at all: Python refuses to.
+    # The length is checked first, because Python refuses to convert very long numbers.
     if len(port) > len(str(_MAX_PORT)) or not 0 < int(port) <= _MAX_PORT:
         raise InvalidRequest(f"the address {address!r} has no port from 1 to {_MAX_PORT}")
     if not address.startswith(_GRPC_SCHEMES) and not _HOST.fullmatch(host):
         advice = f"write [{host}]:{port}" if ":" in host else "write HOST:PORT"
-        raise InvalidRequest(f"the address {address!r} has no host in it; {advice}")
+        raise InvalidRequest(f"the address {address!r} has no valid host; {advice}")
     return host, port
 
 
 def find_socket(address: str) -> str:
-    """The target of `unix:///PATH` for gRPC, which decodes its targets as URIs.
+    """The gRPC target for `unix:///PATH`; it is percent-encoded, because gRPC decodes it as a URI.
 
-    Raises `InvalidRequest` for a path that cannot be one, `Unavailable` where nothing is yet, and
-    `WrongAddress` where something else is.
+    Raises `InvalidRequest` if the path is not valid, `Unavailable` if nothing exists there yet, and
+    `WrongAddress` if it is not a socket, or this user may not use it.
     """
     path = address.removeprefix("unix:")
     if path.startswith("//"):
@@ -61,19 +61,19 @@ def find_socket(address: str) -> str:
     encoded = os.fsencode(path)
     if len(encoded) > _MAX_UNIX_PATH:
         raise InvalidRequest(
-            f"the path of the socket has {len(encoded)} bytes, and may have {_MAX_UNIX_PATH}:"
-            f" {path!r}"
+            f"the path of the socket has {len(encoded)} bytes; at most {_MAX_UNIX_PATH} are"
+            f" possible: {path!r}"
         )
     try:
         mode = Path(path).stat().st_mode
     except (FileNotFoundError, NotADirectoryError) as error:
         raise Unavailable(
-            f"there is no socket {path!r}; the daemon makes it when it starts there"
+            f"there is no socket {path!r}; the daemon creates it when it starts"
         ) from error
     except OSError as error:
         raise WrongAddress(f"{path!r} cannot be reached: {error.strerror}") from error
     if not stat.S_ISSOCK(mode):
-        raise WrongAddress(f"{path!r} is no socket")
+        raise WrongAddress(f"{path!r} is not a socket")
     if not os.access(path, os.R_OK | os.W_OK):
         raise WrongAddress(f"this user may not use the socket {path!r}")
     return f"unix:{quote(encoded)}"

@@ -1,4 +1,4 @@
-"""How old a frame is, whatever is done to the wall clock meanwhile."""
+"""How old a frame is, even if the wall clock is set in the meantime."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from operator import index
 
 
 class FrameAge:
-    """Counts from a capture; to be made when the client gets the frame.
+    """The time since a frame's capture; create it when the client gets the frame.
 
-    `captured_unix_ns` is the capture by the wall clock, in nanoseconds; None: now. It is compared
-    with that clock once, here. From then on a monotonic clock counts, for the other may be stepped
-    while the frame waits. Raises `TypeError` for what is no whole number.
+    `captured_unix_ns` is the capture time by the wall clock, in nanoseconds; None means now. The
+    constructor compares it with the wall clock. After that a monotonic clock counts, because the
+    wall clock may be set while the frame waits. Raises `TypeError` if it is not a whole number.
     """
 
     def __init__(self, captured_unix_ns: int | None = None) -> None:
         now = time.time_ns()
         self.captured_unix_ns = now if captured_unix_ns is None else index(captured_unix_ns)
-        """The capture by the wall clock."""
+        """The capture time by the wall clock, in nanoseconds."""
         before = max(0, now - self.captured_unix_ns)  # 0 for a capture in the future
         self._captured = time.monotonic_ns() - before
 

@@ -1,4 +1,4 @@
-"""What became of one frame of a stream."""
+"""The answer to one frame of a stream."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from edgeseg_client.status import Status, frame_error
 
 @dataclass(frozen=True)
 class FrameAnswer:
-    """The one answer to a frame.
+    """The answer to a frame: a result, or why there is none.
 
-    `frame_id` is the frame's own. `message` says why there is no result; empty when `ok`. `latency`
-    is the seconds from when the stream got the frame to the arrival of the answer. `timing` is None
-    where the daemon never had the frame.
+    `frame_id` is the id that the caller gave the frame. `message` says why there is no result; it
+    is empty if `ok`. `latency` is the time from when the stream got the frame to when the answer
+    arrived, in seconds. `timing` is None if the daemon did not get the frame.
     """
 
     frame_id: int
@@ -31,12 +31,15 @@ class FrameAnswer:
 
     @property
     def failed(self) -> bool:
-        """Whether something went wrong: neither a result nor dropped for a newer one or age."""
+        """Whether something went wrong.
+
+        A frame that was superseded or expired has no result, but did not fail.
+        """
         return self.status not in {Status.OK, Status.SUPERSEDED, Status.EXPIRED}
 
     @property
     def result(self) -> Result:
-        """The result; raises the `FrameError` of the frame's status where there is none."""
+        """The result; if there is none, raises the `FrameError` for the status."""
         if self.segmented is None:
             raise frame_error(self.status, self.message)
         return self.segmented

@@ -1,4 +1,4 @@
-"""In which order a stream's answers are given."""
+"""The order in which a stream's answers are delivered."""
 
 from __future__ import annotations
 
@@ -8,29 +8,32 @@ from edgeseg_client.answer import FrameAnswer
 
 
 class AnswerOrder:
-    """Calls `give` with each answer: as it comes, or `as_sent`, in the order of the frames.
+    """Calls `deliver` with each answer, as answers arrive or `in_order` of the frames.
 
-    In the order of the frames an answer is held back until all before it were given. Frames are
-    numbered from 0 by their keys.
+    With `in_order` an answer is held back until the answers to all frames before it were delivered.
+    Keys of frames count from 0.
     """
 
-    def __init__(self, give: Callable[[FrameAnswer], None], *, as_sent: bool) -> None:
-        self._give = give
-        self._as_sent = as_sent
+    def __init__(self, deliver: Callable[[FrameAnswer], None], *, in_order: bool) -> None:
+        self._deliver = deliver
+        self._in_order = in_order
         self._next = 0
-        self._early: dict[int, FrameAnswer] = {}
+        self._held_back: dict[int, FrameAnswer] = {}
 
     def answered(self, key: int, answer: FrameAnswer) -> None:
-        """The frame of that key has its answer, the only one."""
-        if not self._as_sent:
-            self._give(answer)
+        """Call it once for each frame, with the frame's key and its answer."""
+        if not self._in_order:
+            self._deliver(answer)
             return
-        self._early[key] = answer
-        while (turn := self._early.pop(self._next, None)) is not None:
+        self._held_back[key] = answer
+        while (due := self._held_back.pop(self._next, None)) is not None:
             self._next += 1
-            self._give(turn)
+            self._deliver(due)
 
     def end(self) -> None:
-        """The stream ended early: gives what was held back for frames that get no answer."""
-        for key in sorted(self._early):
-            self._give(self._early.pop(key))
+        """Delivers the answers that are held back.
+
+        Call it when the stream ends early: the frames that they wait for get no answer.
+        """
+        for key in sorted(self._held_back):
+            self._deliver(self._held_back.pop(key))

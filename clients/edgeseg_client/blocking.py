@@ -1,4 +1,4 @@
-"""The client for code without asyncio: `AsyncClient` on an event loop in the background."""
+"""The client for code without asyncio: `AsyncClient` on an event loop in a background thread."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import grpc
 from edgeseg_client.aio import DEFAULT_ADDRESS, AsyncClient
 from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.frame import RawFormat
+from edgeseg_client.frame_encoder import FrameInput
 from edgeseg_client.info import ServerInfo
-from edgeseg_client.intake import Given
 from edgeseg_client.options import Options, Policy, Priority
 from edgeseg_client.result import Result
 from edgeseg_client.shared_loop import SharedLoop
@@ -22,9 +22,9 @@ from edgeseg_client.shared_memory import FrameBuffer
 class Client:
     """`AsyncClient`, blocking: the same arguments, options, results and errors.
 
-    May be used from several threads at once; to be closed, at best with `with`. A process that is
-    forked after the first call, of whatever client, needs clients in the parent only:
-    `ForkedProcess` is raised in the child.
+    Several threads may use one client at once. Close it, best with `with`. After any client of a
+    process has made its first call, clients work only in that process: in a child that is forked
+    later their calls raise `ForkedProcess`.
     """
 
     def __init__(
@@ -60,11 +60,11 @@ class Client:
 
     @property
     def address(self) -> str:
-        """Where the daemon is."""
+        """The daemon's address."""
         return self._client.address
 
     def close(self) -> None:
-        """Ends every call; the client is of no use afterwards. May be called twice."""
+        """Ends every call and closes the client for good. May be called twice."""
         self._loop.close(self._client.close)
 
     def info(self, *, timeout: float | None = None) -> ServerInfo:
@@ -73,21 +73,21 @@ class Client:
 
     def segment(
         self,
-        image: Given,
+        image: FrameInput,
         *,
         timeout: float | None = None,
         **options: Unpack[Options],
     ) -> Result:
-        """Segments one image; `timeout` replaces that of the client, in seconds."""
+        """Segments one image; `timeout`, in seconds, replaces the client's."""
         return self._loop.run(self._client.segment(image, timeout=timeout, **options))
 
     def frame_buffer(self, width: int, height: int, pixel_format: RawFormat = "rgb") -> FrameBuffer:
-        """A raw frame to fill in place and to send once, in shared memory where there is room."""
+        """A raw frame to fill in place and send once; in shared memory if a slot is free."""
         return self._loop.run(self._client.frame_buffer(width, height, pixel_format))
 
     def stream(
         self,
-        frames: Iterable[Given] | AsyncIterable[Given],
+        frames: Iterable[FrameInput] | AsyncIterable[FrameInput],
         *,
         policy: Policy = "latest",
         priority: Priority = "normal",
@@ -96,15 +96,15 @@ class Client:
     ) -> Generator[FrameAnswer, None, None]:
         """Segments frames as they come; see `AsyncClient.stream`.
 
-        `frames` is pulled in another thread than the caller's.
+        `frames` is iterated over in another thread than the caller's.
         """
-        return self._follow(
+        return self._iterate(
             self._client.stream(
                 frames, policy=policy, priority=priority, in_flight=in_flight, **options
             )
         )
 
-    def _follow(
+    def _iterate(
         self, answers: AsyncGenerator[FrameAnswer, None]
     ) -> Generator[FrameAnswer, None, None]:
         async def following() -> FrameAnswer | None:
@@ -117,4 +117,4 @@ class Client:
             while (answer := self._loop.run(following())) is not None:
                 yield answer
         finally:
-            self._loop.finish(closing())
+            self._loop.run_cleanup(closing())

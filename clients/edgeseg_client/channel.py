@@ -11,18 +11,19 @@ from edgeseg_client.address import find_socket, split_address
 from edgeseg_client.local_names import resolve
 
 _OPTIONS: Final[tuple[tuple[str, Any], ...]] = (
-    # The daemon has the limits; GetServerInfo says them.
+    # The daemon has limits of its own; GetServerInfo returns them.
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
-    # Boards come back in a second, not in gRPC's two minutes.
+    # A board restarts quickly; by default gRPC waits up to two minutes before it tries again.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
-    # A peer that lost its power or its radio says nothing; without this it is missed for minutes.
-    # The daemon has to allow it (grpc.http2.min_ping_interval_without_data_ms), or it cuts streams
-    # that are idle for minutes, which then connect again.
+    # A daemon that lost its power or its network closes no connection; without these pings the
+    # client would notice after minutes. The daemon has to allow them with
+    # grpc.http2.min_ping_interval_without_data_ms. Otherwise it ends streams that are idle for
+    # minutes, and they have to connect again.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 5_000),
-    # The daemon is on the LAN; a proxy would lead away from it.
+    # The daemon is on the LAN; an HTTP proxy that is set in the environment is ignored.
     ("grpc.enable_http_proxy", 0),
 )
 
@@ -30,16 +31,16 @@ _OPTIONS: Final[tuple[tuple[str, Any], ...]] = (
 async def open_channel(
     address: str, credentials: grpc.ChannelCredentials | None
 ) -> grpc.aio.Channel:
-    """A channel to `HOST:PORT` or `unix:///PATH`, with TLS where there are credentials.
+    """A channel to `HOST:PORT` or `unix:///PATH`, with TLS if there are credentials.
 
-    Connects with the first call. Raises `InvalidRequest` for what is no address, `WrongAddress` for
-    a path where no socket is, and `Unavailable` for one where nothing is and for a name that the
-    network does not know.
+    It connects with the first call. Raises `InvalidRequest` if the address is not valid,
+    `WrongAddress` if the path is not a socket, and `Unavailable` if nothing exists at the path or
+    the name cannot be resolved.
     """
     if address.startswith("unix:"):
         return _open(find_socket(address), _OPTIONS, credentials)
     host, port = split_address(address)
-    # Certificates are for the name, even where it is resolved here.
+    # Certificates are checked against the name, also if it was resolved here.
     options = (*_OPTIONS, ("grpc.default_authority", address))
     return _open(await resolve(host, port) or address, options, credentials)
 

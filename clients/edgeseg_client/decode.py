@@ -1,4 +1,4 @@
-"""The daemon's answers as plain values."""
+"""Converts the daemon's responses to the classes of this package."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edgeseg_client.result import Box, Polygon, Result, Segment, Timing
 def read_result(
     message: pb.SegmentResponse | pb.SegmentImageResponse, frame_id: int | None = None
 ) -> Result:
-    """The segmentation in an answer; `frame_id` replaces the id that was sent."""
+    """The result in a response; `frame_id`, unless None, replaces the id in the message."""
     found = message.segmentation
     return Result(
         frame_id=message.frame_id if frame_id is None else frame_id,
@@ -29,7 +29,7 @@ def read_result(
 
 
 def read_timing(message: pb.Timing) -> Timing:
-    """The stages in seconds."""
+    """The durations of the stages, in seconds."""
     return Timing(
         queued=message.queued_us / 1e6,
         decode=message.decode_us / 1e6,

@@ -6,14 +6,15 @@ import os
 
 
 def open_standard_descriptors() -> list[int]:
-    """Opens those that are closed on the null device, or the next file would be taken for one.
+    """Opens the null device in place of each one that is closed; returns those that were closed.
 
-    Returns those that were.
+    Otherwise the next file or socket that is opened would get such a number and be used as a
+    standard stream.
     """
     opened = []
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
-            opened.append(os.open(os.devnull, os.O_RDWR))  # the lowest that is free, so this one
+            opened.append(os.open(os.devnull, os.O_RDWR))  # the lowest free number, so this one
     return opened

@@ -1,4 +1,4 @@
-"""Images of every accepted kind, written into the contract's frame message."""
+"""Writes images of every accepted kind into `Frame` messages."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.errors import InvalidRequest
 from edgeseg_client.frame import ImageLike, RawFormat, RawImage
 from edgeseg_client.names import FORMATS
-from edgeseg_client.shared_memory import FrameBuffer, Ring, Slot
+from edgeseg_client.shared_memory import FrameBuffer, Region, Slot
 
 PixelFormat: TypeAlias = Literal["rgb", "bgr"]
-"""The order of an array's channels; OpenCV's is `bgr`."""
+"""The order of an array's channels; OpenCV uses `bgr`."""
 Payload: TypeAlias = bytes | bytearray | memoryview
 """The bytes of a frame."""
 
@@ -26,14 +26,16 @@ def write_image(
     message: pb.Frame,
     image: ImageLike | FrameBuffer,
     pixel_format: PixelFormat = "rgb",
-    ring: Ring | None = None,
+    region: Region | None = None,
 ) -> Slot | None:
-    """Fills in format, size, stride and bytes, these in a slot of `ring` where it has room.
+    """Fills in format, size, stride and bytes.
 
-    Encoded pictures are sent as they are. The EXIF orientation of a Pillow image is applied, so
-    that it looks to the daemon like the file that it came from. Returns the slot that was used.
+    The bytes are written into a slot of `region` if one is free and large enough, else into the
+    message. Returns the slot that was used, or None.
 
-    Raises `InvalidRequest` where the file cannot be read, or the array is not a picture.
+    Encoded pictures are sent as they are. The EXIF orientation of a Pillow image is applied, so the
+    daemon gets the same picture as from its file. Raises `InvalidRequest` if a file cannot be read
+    or an array is not a picture.
     """
     try:
         if isinstance(image, FrameBuffer):
@@ -41,7 +43,7 @@ def write_image(
         payload = _describe(message, image, pixel_format)
         if not len(payload):
             raise InvalidRequest("the picture is empty")
-        slot = ring.take(len(payload)) if ring is not None else None
+        slot = region.allocate(len(payload)) if region is not None else None
         if slot is None:
             message.data = bytes(payload)
         else:
@@ -53,7 +55,7 @@ def write_image(
 
 
 def _write_buffer(message: pb.Frame, buffer: FrameBuffer) -> Slot | None:
-    """A frame that lies where it is to be."""
+    """Refers to the bytes in their slot; copies them only if the buffer has no slot."""
     slot = buffer.send()
     payload = _describe_raw(message, buffer.image)
     if slot is None:
@@ -64,7 +66,7 @@ def _write_buffer(message: pb.Frame, buffer: FrameBuffer) -> Slot | None:
 
 
 def _describe(message: pb.Frame, image: ImageLike, pixel_format: PixelFormat) -> Payload:
-    """Fills in what is known of the image; its bytes."""
+    """Fills in format, size and stride, where they are known; returns the bytes."""
     match image:
         case RawImage():
             return _describe_raw(message, image)
@@ -80,13 +82,13 @@ def _describe(message: pb.Frame, image: ImageLike, pixel_format: PixelFormat) ->
             return read_picture(image)
         case _:
             raise InvalidRequest(
-                f"a {type(image).__name__} is no image; give a path, encoded bytes, a Pillow image,"
-                " a numpy array or a Frame"
+                f"an image cannot be of type {type(image).__name__}; give a path, encoded bytes, a"
+                " Pillow image, a numpy array or a Frame"
             )
 
 
 def read_picture(path: str | os.PathLike[str]) -> bytes:
-    """The bytes of a file; raises `InvalidRequest` where it cannot be read."""
+    """The bytes of a file; raises `InvalidRequest` if it cannot be read."""
     try:
         return Path(path).read_bytes()
     except OSError as error:
@@ -127,10 +129,10 @@ def _from_array(array: npt.NDArray[np.generic], pixel_format: PixelFormat) -> Ra
     channels = 1 if array.ndim == 2 else array.shape[-1]
     if array.ndim not in {2, 3} or channels not in formats:
         raise InvalidRequest(
-            f"an array of shape {array.shape} is no picture; give (height, width)"
+            f"an array of shape {array.shape} is not a picture; give (height, width)"
             " or (height, width, 1, 3 or 4)"
         )
     if channels == 4 and pixel_format == "bgr":
-        array, channels = array[..., :3], 3  # there is no BGRA in the contract, and alpha is unused
+        array, channels = array[..., :3], 3  # FrameFormat has no BGRA, and the daemon ignores alpha
     pixels = np.ascontiguousarray(array).reshape(-1)
     return RawImage(pixels.data, formats[channels], array.shape[1], array.shape[0])

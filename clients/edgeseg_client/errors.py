@@ -1,40 +1,41 @@
-"""Everything that can go wrong, by whose fault it is.
+"""The errors of this package, by fault.
 
-`str(error)` is a sentence for the person who can mend it. Which gRPC status or frame status becomes
-which error stands in `status`.
+`str(error)` says what went wrong and what to do about it. The module `status` maps gRPC statuses
+and frame statuses to these errors.
 """
 
 from __future__ import annotations
 
 
 class EdgesegClientError(Exception):
-    """Base of all errors that this package raises on purpose."""
+    """The base class of all errors of this package."""
 
 
 class FrameError(EdgesegClientError):
-    """A frame got no result; the next one may."""
+    """A frame got no result; other frames may get one."""
 
 
 class InvalidRequest(FrameError):
-    """The image, an option, the address or the token is not what it has to be."""
+    """The image, an option, the address or the token is not valid."""
 
 
 class Unsupported(FrameError):
-    """In the contract, but not served by this daemon."""
+    """`edgeseg.v1` has it, but this daemon does not serve it."""
 
 
 class Superseded(FrameError):
-    """A newer frame of the same stream came while this one waited."""
+    """The frame waited, and a newer frame of the same stream came."""
 
 
 class Expired(FrameError):
-    """Too old, or past its deadline, before there was an answer."""
+    """The frame became too old, or its deadline passed, before it had a result."""
 
 
 class Overloaded(FrameError):
     """The daemon has more work than it can queue.
 
-    `retry_after` is when trying again makes sense, in seconds; None where the daemon did not say.
+    `retry_after` is how long to wait before the next attempt, in seconds; None if the daemon did
+    not say.
     """
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
@@ -43,27 +44,27 @@ class Overloaded(FrameError):
 
 
 class EngineFailed(FrameError):
-    """Engines crash, hang or fail with this frame in them: do not send it again."""
+    """Engines crashed, hung or failed while they segmented this frame; do not send it again."""
 
 
 class ServerFault(FrameError):
-    """A fault of the daemon itself; its log says more."""
+    """An internal error of the daemon; its log says more."""
 
 
 class Unavailable(FrameError):
-    """No daemon answers at the address, it has no engine now or stops, or the connection broke."""
+    """No daemon answers, its engine is not ready, it is stopping, or the connection broke."""
 
 
 class WrongAddress(Unavailable):
-    """No socket lies at the path, or another server than a daemon is there; not tried again."""
+    """The path is not a usable socket, or the server is not a daemon; the client does not retry."""
 
 
 class AccessDenied(EdgesegClientError):
-    """The daemon wants another token, or any."""
+    """The token is missing, or the daemon does not accept it."""
 
 
 class NotAsked(EdgesegClientError):
-    """The result lacks what was not asked for with `outputs=`."""
+    """The result does not have this, because `outputs=` did not ask for it."""
 
 
 class ClientClosed(EdgesegClientError):
@@ -71,4 +72,4 @@ class ClientClosed(EdgesegClientError):
 
 
 class ForkedProcess(EdgesegClientError):
-    """The process was forked from one that had used a client; gRPC works in the parent only."""
+    """The process was forked from one that had used a client; gRPC works only in the parent."""

@@ -1,8 +1,8 @@
-"""What a fork does to clients: once gRPC was used, they work in the parent only.
+"""Keeps forked processes from using gRPC: after its first use it works only in the parent.
 
-gRPC's asyncio side lives in a thread of its own, which no child of the process has. A child that
-makes a call waits for ever or crashes, and so does one that only lets go of a channel (grpcio 1.51
-and 1.85 alike). Before its first call gRPC has no such thread, and the child is as good as new.
+gRPC's asyncio API runs a thread of its own, which a forked child does not have. A child that makes
+a call hangs or crashes, and so does one that only destroys a channel (grpcio 1.51 and 1.85). Before
+the first call there is no such thread, and gRPC works in the child.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from edgeseg_client.grpc_import import fork_handlers_are_on
 
 
 class ForkGuard:
-    """Knows whether gRPC can be used in this process, and cuts a child off from its parent's."""
+    """Knows whether gRPC can be used in this process, and makes it unusable in a forked child."""
 
     def __init__(self) -> None:
         self.forked = False
@@ -30,10 +30,10 @@ class ForkGuard:
         self._channels: WeakSet[grpc.aio.Channel] = WeakSet()
         self._sockets: WeakSet[socket.socket] = WeakSet()
         if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-            os.register_at_fork(before=self._warn, after_in_child=self._cut_off)
+            os.register_at_fork(before=self._before_fork, after_in_child=self._after_fork_in_child)
 
     def check(self) -> None:
-        """Raises `ForkedProcess` where gRPC cannot be used in this process."""
+        """Raises `ForkedProcess` if gRPC cannot be used in this process."""
         if self.forked:
             raise ForkedProcess(
                 "this process was forked from one that had used an edgeseg client, and gRPC works"
@@ -41,41 +41,41 @@ class ForkGuard:
                 ' --preload or in post_fork; multiprocessing: with the start method "spawn")'
             )
 
-    def use(self) -> None:
-        """Notes that gRPC is used from now on; raises as `check`."""
+    def mark_used(self) -> None:
+        """Records that gRPC is used from now on; raises like `check`."""
         self.check()
         self._used = True
 
-    def keep_in_parent(self, thing: grpc.aio.Channel | socket.socket) -> None:
-        """Notes a channel that no child may let go of, or a socket that no child may keep."""
-        if isinstance(thing, socket.socket):
-            self._sockets.add(thing)
+    def keep_in_parent(self, resource: grpc.aio.Channel | socket.socket) -> None:
+        """Registers a channel that a child must not destroy, or a socket that it must close."""
+        if isinstance(resource, socket.socket):
+            self._sockets.add(resource)
         else:
-            self._channels.add(thing)
+            self._channels.add(resource)
 
-    def _warn(self) -> None:
-        """In the parent, before it forks: the child may crash whatever it does."""
+    def _before_fork(self) -> None:
+        """Runs in the parent; warns if gRPC's own fork handlers may crash the child."""
         if self._used and fork_handlers_are_on():
             warnings.warn(
-                "gRPC was imported before edgeseg_client, with its handlers of forks, which crash"
-                " forked processes once a client was used: import edgeseg_client first, or set"
-                " GRPC_ENABLE_FORK_SUPPORT=0",
+                "gRPC was imported before edgeseg_client and has its fork handlers on, which may"
+                " crash processes that are forked after a client was used: import edgeseg_client"
+                " first, or set GRPC_ENABLE_FORK_SUPPORT=0",
                 RuntimeWarning,
                 stacklevel=2,
             )
 
-    def _cut_off(self) -> None:
-        """In the child; nothing here may wait for what a thread of the parent holds."""
+    def _after_fork_in_child(self) -> None:
+        """Runs in the child; must not wait for a lock, which a thread of the parent may hold."""
         self.forked = self.forked or self._used
         if not self.forked:
             return
-        for channel in self._channels:  # a reference too many: it is never destroyed here
+        for channel in self._channels:  # one more reference, so that it is never destroyed here
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(channel))
-        for one in self._sockets:  # the daemon is to see when the parent is gone
+        for one in self._sockets:  # else the daemon does not see it when the parent ends
             one.close()
         self._channels.clear()
         self._sockets.clear()
 
 
-FORK: Final = ForkGuard()
-"""The one of the process."""
+FORK_GUARD: Final = ForkGuard()
+"""The guard of this process."""

@@ -1,4 +1,4 @@
-"""What can be segmented: the kinds of images, and a frame with an id and a capture time."""
+"""The kinds of images that can be segmented, and a frame with an id and a capture time."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from edgeseg_client.shared_memory import FrameBuffer
 
 PixelArray: TypeAlias = npt.NDArray[np.uint8]
-"""uint8 of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); strides do not matter."""
+"""uint8 of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), with any strides."""
 
 RawFormat: TypeAlias = Literal["rgb", "bgr", "rgba", "gray8", "nv12", "i420", "yuyv"]
 
 
 @dataclass(frozen=True, slots=True)
 class RawImage:
-    """Pixels as a camera gives them, sent as they are.
+    """Pixels in a camera's format, sent as they are.
 
-    `width` and `height` are in pixels; `stride` is the bytes from one row of the first plane to the
-    next, 0 where rows are packed.
+    `width` and `height` are in pixels. `stride` is the number of bytes from one row of the first
+    plane to the next; 0 means that rows are packed.
     """
 
     data: bytes | bytearray | memoryview
@@ -42,12 +42,12 @@ ImageLike: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """An image with what the client knows about it.
+    """An image with an id and a capture time.
 
-    `id` comes back with the answer; None: the frame's position in the stream, from 0.
-    `captured_unix_ns` is the capture in nanoseconds since the Unix epoch by this machine's clock;
-    None: the moment at which the client gets the frame. The largest age counts from it; setting the
-    clock after the client has the frame changes nothing.
+    `id` is returned with the answer; None means the frame's position in the stream, from 0.
+    `captured_unix_ns` is the capture time by this machine's clock, in nanoseconds since the Unix
+    epoch; None means the moment at which the client gets the frame. The option `max_age` counts
+    from it. If the clock is set after the client got the frame, that has no effect.
     """
 
     image: ImageLike | FrameBuffer

@@ -1,12 +1,13 @@
-"""Imports gRPC so that it harms nobody; to be imported before anything imports gRPC.
+"""Imports gRPC with two precautions; import this module before anything else imports gRPC.
 
-Its own handlers of forks, which newer ones have by default, are for its other side than asyncio's.
-With a call of asyncio's on its way they start threads in the child that read the parent's
-connections and crash, whatever the child does (grpcio 1.85). GRPC_ENABLE_FORK_SUPPORT says
-otherwise, and is read once, as gRPC is imported.
+Newer versions install fork handlers by default, which are made for gRPC's synchronous API. If a
+process forks during a call of the asyncio API, they start threads in the child, which read the
+parent's connections and crash the child (grpcio 1.85). So this module turns them off with
+GRPC_ENABLE_FORK_SUPPORT, unless the variable is set. gRPC reads it once, when it is imported.
 
-Older ones open a descriptor as they are imported (grpcio 1.51). In a process whose standard streams
-are closed it would be one of theirs, and what is written there would reach gRPC.
+Older versions open a descriptor when they are imported (grpcio 1.51). If a standard stream of the
+process is closed, gRPC would get its number, and what the program prints would be written to gRPC.
+So this module occupies the numbers of closed standard streams during the import.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def _without_fork_support() -> Iterator[None]:
     try:
         yield
     finally:
-        del os.environ[_VARIABLE]  # programs that this one starts may think otherwise
+        del os.environ[_VARIABLE]  # programs that this process starts are not affected
 
 
 @contextmanager
@@ -45,7 +46,7 @@ def _without_standard_descriptors() -> Iterator[None]:
 
 
 def fork_handlers_are_on() -> bool:
-    """Whether gRPC has its handlers of forks after all: somebody else imported it before."""
+    """Whether gRPC has its fork handlers, because other code imported it first."""
     return not _IMPORTED_HERE and os.environ.get(_VARIABLE, "1").lower() not in _OFF
 
 

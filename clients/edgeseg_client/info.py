@@ -1,4 +1,4 @@
-"""What a daemon is, serves and accepts."""
+"""What a daemon serves and accepts: its models, formats, outputs and limits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from edgeseg_client.names import FORMATS, OUTPUTS
 
 @dataclass(frozen=True, slots=True)
 class ClassInfo:
-    """A class of a model: the value of its pixels, its name, its colour as (red, green, blue)."""
+    """A class of a model.
+
+    `id` is the value of its pixels; `color` is (red, green, blue), each 0 to 255.
+    """
 
     id: int
     name: str
@@ -38,10 +41,10 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """A daemon; `formats` and `outputs` are named as in the options of this package.
+    """A daemon. `formats` and `outputs` have the names that this package's options use.
 
-    `max_frame_bytes` and `max_frame_pixels` are 0 where the daemon states no limit.
-    `shared_memory_socket` is the path where it lends memory to clients on its machine, or empty.
+    `max_frame_bytes` and `max_frame_pixels` are 0 if there is no limit. `shared_memory_socket` is
+    the path of the socket where clients on the daemon's machine get shared memory, or empty.
     """
 
     version: str
@@ -53,9 +56,9 @@ class ServerInfo:
     shared_memory_socket: str = ""
 
     def model(self, name: str = "") -> ModelInfo:
-        """The model of that name; without one, the daemon's default.
+        """The model with that name; without a name, the daemon's default model.
 
-        Raises `InvalidRequest` where there is none.
+        Raises `InvalidRequest` if the daemon does not serve such a model.
         """
         for model in self.models:
             if name in {"", model.name}:
@@ -65,7 +68,7 @@ class ServerInfo:
 
 
 def read_info(message: pb.GetServerInfoResponse) -> ServerInfo:
-    """The daemon's answer as plain values."""
+    """Converts the response of `GetServerInfo`."""
     return ServerInfo(
         version=message.version,
         models=tuple(_read_model(model) for model in message.models),

@@ -13,7 +13,7 @@ _NEUTRAL = (128, 128, 128)
 
 
 def palette(classes: Iterable[ClassInfo]) -> list[int]:
-    """256 colours as red, green, blue, …; an id without a class, 255 among them, is grey."""
+    """256 colours as red, green, blue, …; ids without a class, such as 255, are grey."""
     colors = [_NEUTRAL] * (NO_CLASS + 1)
     for one in classes:
         if one.id < NO_CLASS:
@@ -22,9 +22,9 @@ def palette(classes: Iterable[ClassInfo]) -> list[int]:
 
 
 def labels_image(result: Result, classes: Iterable[ClassInfo]) -> Image.Image:
-    """A picture of mode "P", of the result's size, whose pixel values are the labels.
+    """A picture of mode "P" and of the result's size, whose pixel values are the labels.
 
-    Raises `NotAsked` where the result has no labels.
+    Raises `NotAsked` if the result has no labels.
     """
     picture = Image.fromarray(result.labels)
     picture.putpalette(palette(classes))

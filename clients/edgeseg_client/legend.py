@@ -1,4 +1,4 @@
-"""A legend for a picture: colour, name and share of each class."""
+"""Draws a legend on a picture: colour, name and share of each class."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ from edgeseg_client.result import NO_CLASS, LabelMap
 
 Font: TypeAlias = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
-_MOST_ENTRIES: Final = 8
+_MAX_ENTRIES: Final = 8
 _TEXT: Final = (255, 255, 255, 255)
 _FAINT: Final = (255, 255, 255, 170)
 _PANEL: Final = (16, 18, 22, 190)
 _OPAQUE_PANEL: Final = (16, 18, 22, 255)
-# More of a picture than this, in either direction, a legend over it may not hide.
-_LARGEST_SHARE: Final = 0.5
-# Nor more of any one class, or an object would be missed; nor be on more colour than this.
-_MOST_OF_A_CLASS: Final = 0.02
-_MOST_OF_THE_CORNER: Final = 0.01
-# Supersampling that keeps corners smooth, for Pillow draws without anti-aliasing.
-_SMOOTH: Final = 3
+# A legend on the picture may take at most this share of its width and of its height.
+_MAX_SHARE_OF_PICTURE: Final = 0.5
+# It may hide at most this share of each class, so that no object is hidden, and at most this share
+# of it may cover coloured pixels.
+_MAX_HIDDEN_OF_CLASS: Final = 0.02
+_MAX_COLORED_OF_CORNER: Final = 0.01
+# Pillow draws without anti-aliasing; shapes are drawn this many times larger and scaled down.
+_SUPERSAMPLING: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line: a name, its colour, and its share of all pixels, 0.0 to 1.0."""
+    """One line of a legend: a class's name, its colour, and its share of all pixels, 0.0 to 1.0."""
 
     name: str
     color: tuple[int, int, int]
@@ -38,11 +39,12 @@ class Entry:
 
 
 def add_legend(picture: Image.Image, entries: Sequence[Entry], drawn: LabelMap) -> Image.Image:
-    """The picture with the entries in its freest corner, or below it where they would hide much.
+    """Adds a legend in the corner where it hides the least; below the picture if it hides too much.
 
-    `drawn` has the size of the picture: the class whose colour a pixel has, `NO_CLASS` for none.
-    The text grows with the picture; below 12 pixels it would not be legible. Without entries the
-    picture is returned as it is. Of many entries the first are shown, and how many more there are.
+    `drawn` has the size of the picture. It holds, for each pixel, the class in whose colour it is
+    drawn, `NO_CLASS` for none. The text grows with the picture and is at least 12 pixels high, to
+    be legible. Of more than 8 entries, the first 8 are shown, and the number of the others. Without
+    entries the picture is returned unchanged.
     """
     if not entries:
         return picture
@@ -66,20 +68,23 @@ def add_legend(picture: Image.Image, entries: Sequence[Entry], drawn: LabelMap) 
 
 
 def _find_corner(drawn: LabelMap, panel: tuple[int, int], margin: int) -> tuple[int, int] | None:
-    """Where a panel of (width, height) hides the least, as (left, top); None: nowhere."""
+    """The (left, top) of a panel of (width, height) where it hides the least; None if too much."""
     height, width = drawn.shape
     across, down = panel
     right, bottom = width - across - margin, height - down - margin
-    if across + 2 * margin > width * _LARGEST_SHARE or down + 2 * margin > height * _LARGEST_SHARE:
+    if (
+        across + 2 * margin > width * _MAX_SHARE_OF_PICTURE
+        or down + 2 * margin > height * _MAX_SHARE_OF_PICTURE
+    ):
         return None
     total = _count(drawn)
-    best, least = None, _MOST_OF_THE_CORNER * across * down
+    best, fewest = None, _MAX_COLORED_OF_CORNER * across * down
     for left, top in ((margin, bottom), (right, bottom), (margin, margin), (right, margin)):
         hidden = _count(drawn[top : top + down, left : left + across])
         colored = int(hidden.sum())
-        harmless = bool((hidden <= _MOST_OF_A_CLASS * total).all())
-        if harmless and (colored < least or (best is None and colored <= least)):
-            best, least = (left, top), colored
+        harmless = bool((hidden <= _MAX_HIDDEN_OF_CLASS * total).all())
+        if harmless and (colored < fewest or (best is None and colored <= fewest)):
+            best, fewest = (left, top), colored
     return best
 
 
@@ -91,14 +96,14 @@ def _count(drawn: LabelMap) -> npt.NDArray[np.intp]:
 def _draw_panel(
     entries: Sequence[Entry], size: int, background: tuple[int, int, int, int]
 ) -> Image.Image:
-    """The legend on its own; `size` is that of the text, in pixels."""
+    """Draws the legend; `size` is the size of the text, in pixels."""
     font = _load_font(size)
-    shown = entries[:_MOST_ENTRIES]
+    shown = entries[:_MAX_ENTRIES]
     names = [entry.name for entry in shown]
-    shares = [_percent(entry.share) for entry in shown]
+    shares = [_format_percent(entry.share) for entry in shown]
     if len(entries) > len(shown):
         names.append(f"{len(entries) - len(shown)} more")
-        shares.append(_percent(sum(entry.share for entry in entries[_MOST_ENTRIES:])))
+        shares.append(_format_percent(sum(entry.share for entry in entries[_MAX_ENTRIES:])))
 
     pad, row = round(size * 0.6), round(size * 1.5)
     swatch = round(size * 0.9)
@@ -106,34 +111,34 @@ def _draw_panel(
     share_right = name_left + _width(font, names) + 2 * pad + _width(font, shares)
     width, height = share_right + pad, pad + len(names) * row + pad // 2
 
-    panel = _rounded((width, height), size // 2, background)
+    panel = _rounded_rectangle((width, height), size // 2, background)
     draw = ImageDraw.Draw(panel)
     for line, (name, share) in enumerate(zip(names, shares, strict=True)):
         top = pad + line * row
         if line < len(shown):
             _draw_swatch(panel, (pad, top), swatch, shown[line].color)
-        _write(draw, (name_left, top + swatch // 2), name, font, _TEXT)
+        _draw_text(draw, (name_left, top + swatch // 2), name, font, _TEXT)
         left = share_right - _width(font, [share])
-        _write(draw, (left, top + swatch // 2), share, font, _FAINT)
+        _draw_text(draw, (left, top + swatch // 2), share, font, _FAINT)
     return panel
 
 
 def _draw_swatch(
     panel: Image.Image, corner: tuple[int, int], size: int, color: tuple[int, int, int]
 ) -> None:
-    """A chip with a light rim, or dark colours would be lost on the panel."""
+    """Draws a square of the colour, with a light rim so that dark colours can be seen."""
     rim = max(1, size // 12)
-    panel.alpha_composite(_rounded((size, size), size // 4, _FAINT), corner)
-    inner = _rounded((size - 2 * rim, size - 2 * rim), size // 4 - rim, (*color, 255))
+    panel.alpha_composite(_rounded_rectangle((size, size), size // 4, _FAINT), corner)
+    inner = _rounded_rectangle((size - 2 * rim, size - 2 * rim), size // 4 - rim, (*color, 255))
     panel.alpha_composite(inner, (corner[0] + rim, corner[1] + rim))
 
 
-def _percent(share: float) -> str:
+def _format_percent(share: float) -> str:
     return f"{share:.1%}" if share >= 0.001 else "< 0.1%"
 
 
 def _load_font(size: int) -> Font:
-    """Pillow's own font from 10.1 on; before, a system's, or the small bitmap one."""
+    """Pillow's own font, scalable since 10.1; before that a system's, or the small bitmap font."""
     try:
         return ImageFont.load_default(size)
     except TypeError:
@@ -148,24 +153,28 @@ def _width(font: Font, texts: Sequence[str]) -> int:
     return max(round(font.getbbox(text)[2]) for text in texts)
 
 
-def _write(
+def _draw_text(
     draw: ImageDraw.ImageDraw,
     left_middle: tuple[int, int],
     text: str,
     font: Font,
     color: tuple[int, int, int, int],
 ) -> None:
-    """Centres capital letters on the line's middle, so that all lines sit alike."""
+    """Centres capital letters on the middle of the line, so that all lines are aligned alike."""
     _, top, _, bottom = font.getbbox("H")
     left, middle = left_middle
     draw.text((left, middle - (top + bottom) / 2), text, fill=color, font=font)
 
 
-def _rounded(size: tuple[int, int], radius: int, color: tuple[int, int, int, int]) -> Image.Image:
+def _rounded_rectangle(
+    size: tuple[int, int], radius: int, color: tuple[int, int, int, int]
+) -> Image.Image:
     width, height = size
-    mask = Image.new("L", (width * _SMOOTH, height * _SMOOTH))
+    mask = Image.new("L", (width * _SUPERSAMPLING, height * _SUPERSAMPLING))
     ImageDraw.Draw(mask).rounded_rectangle(
-        (0, 0, width * _SMOOTH - 1, height * _SMOOTH - 1), radius * _SMOOTH, fill=color[3]
+        (0, 0, width * _SUPERSAMPLING - 1, height * _SUPERSAMPLING - 1),
+        radius * _SUPERSAMPLING,
+        fill=color[3],
     )
     shape = Image.new("RGBA", size, color[:3])
     shape.putalpha(mask.resize(size, Image.Resampling.BOX))

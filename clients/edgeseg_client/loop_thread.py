@@ -1,4 +1,4 @@
-"""An event loop in a background thread, for callers without one."""
+"""An event loop in a background thread, for callers without asyncio."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from typing import Any, Generic, TypeVar
 
-from edgeseg_client.carried_exit import is_cancelled
 from edgeseg_client.errors import ClientClosed
-from edgeseg_client.fork_guard import FORK
+from edgeseg_client.fork_guard import FORK_GUARD
+from edgeseg_client.wrapped_exit import is_cancelled
 
 _Returned = TypeVar("_Returned")
 
@@ -20,36 +20,36 @@ _Returned = TypeVar("_Returned")
 class LoopThread:
     """An event loop that runs coroutines for callers in other threads.
 
-    Nothing that a coroutine raises ends it, SystemExit and KeyboardInterrupt included: all is
-    raised where the coroutine's caller waits.
+    What a coroutine raises is raised in the thread of its caller. Nothing of it stops the loop, not
+    even SystemExit and KeyboardInterrupt.
     """
 
     def __init__(self) -> None:
-        FORK.use()
+        FORK_GUARD.mark_used()
         self._loop = _Loop()
         self._calls: set[Call[Any]] = set()
         self.ended = False
-        """Whether nothing is run any more."""
+        """Whether the loop has stopped running coroutines."""
         self._thread = threading.Thread(target=self._serve, name="edgeseg-client", daemon=True)
         self._thread.start()
-        # Python freezes daemon threads at its end; what then still waited for the loop would hang.
+        # At its exit Python freezes daemon threads; a caller that still waits would then hang.
         atexit.register(self.stop)
 
     def run(self, coroutine: Coroutine[Any, Any, _Returned], calls: set[Call[Any]]) -> _Returned:
-        """Waits for what the coroutine returns or raises; the call is in `calls` meanwhile.
+        """Runs the coroutine and waits for its result; meanwhile the call is in `calls`.
 
-        Raises `ClientClosed` where the loop has ended or ends meanwhile, or `cancel` ends the call.
-        Where the caller is interrupted, the coroutine is cancelled and has ended before
-        `KeyboardInterrupt` goes on.
+        Raises what the coroutine raises, and `ClientClosed` if the loop has ended, ends meanwhile,
+        or the call is cancelled with `cancel`. If the caller is interrupted, the coroutine is
+        cancelled, and `KeyboardInterrupt` is raised once it has ended.
         """
         call = Call(coroutine, self._loop)
-        # First added, then asked whether the loop ended; `_serve` ends it and then looks here.
+        # Add the call first, then check `ended`: `_serve` sets `ended` first, then reads the calls.
         self._calls.add(call)
         calls.add(call)
         try:
             self._call_soon(call.start)
             if self.ended:
-                call.drop()
+                call.discard()
             return call.outcome.result()
         except BaseException as error:
             if not call.outcome.done():
@@ -64,17 +64,18 @@ class LoopThread:
             calls.discard(call)
 
     def cancel(self, calls: set[Call[Any]]) -> None:
-        """Cancels the calls, without waiting for their ends."""
+        """Cancels the calls, and does not wait until they have ended."""
         for call in tuple(calls):
             self._call_soon(call.cancel)
 
-    def finish(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Like `run`, but does not wait on the loop's own thread.
+    def run_cleanup(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Runs the coroutine like `run`, but does not wait if called on the loop's own thread.
 
-        There the garbage collector may end what a caller left. It may also do so after the loop was
-        stopped, which ended everything, or in a process forked from this.
+        The garbage collector may close a generator that its caller abandoned, and calls this then.
+        That may happen on the loop's own thread, where waiting would deadlock; after the loop was
+        stopped; or in a forked process. In the last two cases the coroutine is closed unrun.
         """
-        if FORK.forked or self.ended:
+        if FORK_GUARD.forked or self.ended:
             coroutine.close()
         elif threading.current_thread() is self._thread:
             self._call_soon(lambda: self._loop.create_task(coroutine))
@@ -83,26 +84,26 @@ class LoopThread:
                 self.run(coroutine, set())
 
     def stop(self) -> None:
-        """Cancels what runs, ends the thread and closes the loop; at Python's end at the latest."""
+        """Cancels all coroutines, ends the thread and closes the loop; runs at exit, too."""
         atexit.unregister(self.stop)
-        if not FORK.forked:
+        if not FORK_GUARD.forked:
             self._call_soon(self._loop.stop)
             self._thread.join()
 
     def _call_soon(self, callback: Callable[[], object]) -> None:
-        """Has the loop call it, unless the loop has ended: a stop would cut the clean-up short."""
+        """Schedules the callback, unless the loop has ended: `stop` would abort its clean-up."""
 
         def call() -> None:
             if not self.ended:
                 callback()
 
-        with contextlib.suppress(RuntimeError):  # it is closed
+        with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(call)
 
     def _serve(self) -> None:
-        # Each step is done whatever the one before it raised; the last one here comes first.
+        # All steps run, whatever the others raise; they run in the reverse order of these lines.
         with contextlib.ExitStack() as end:
-            end.callback(self._let_go)
+            end.callback(self._release_callers)
             end.callback(self._loop.close)
             end.callback(self._complete, self._loop.shutdown_default_executor)
             end.callback(self._complete, self._loop.shutdown_asyncgens)
@@ -112,34 +113,35 @@ class LoopThread:
     def _cancel_all(self) -> None:
         self.ended = True
         while tasks := asyncio.all_tasks(self._loop):
-            # A task that answers its cancellation with an exit ends the wait for the others.
+            # A task may raise an exit when it is cancelled, which ends the wait for the others.
             with contextlib.suppress(SystemExit, KeyboardInterrupt):
                 self._loop.run_until_complete(_cancel(tasks))
 
     def _complete(self, shutdown: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        # At its end Python 3.12 starts no thread any more, which one of them needs; by then Python
-        # itself has waited for what it is to wait for.
+        # The shutdown of the executor starts a thread, which Python 3.12 refuses at its exit. By
+        # then Python has already joined the executor's threads itself.
         with contextlib.suppress(RuntimeError):
             self._loop.run_until_complete(shutdown())
 
-    def _let_go(self) -> None:
-        """Ends the wait of every caller that is left."""
+    def _release_callers(self) -> None:
+        """Cancels all outcomes that callers still wait for."""
         for call in tuple(self._calls):
-            call.drop()
+            call.discard()
             call.outcome.cancel()
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """In a forked process it counts as closed, for its descriptors are the parent's loop's too."""
+    """A loop that counts as closed in a forked process, where it shares its descriptors."""
 
     def is_closed(self) -> bool:
-        return FORK.forked or super().is_closed()
+        return FORK_GUARD.forked or super().is_closed()
 
 
 class Call(Generic[_Returned]):
-    """A coroutine for the loop, and what comes of it; cancelled where the loop lets it go.
+    """A coroutine that runs on the loop, and its outcome.
 
-    `start` and `cancel` are called on the loop.
+    The outcome is cancelled if the coroutine is discarded or cancelled. Call `start` and `cancel`
+    on the loop's thread.
     """
 
     def __init__(
@@ -151,24 +153,27 @@ class Call(Generic[_Returned]):
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Runs the coroutine."""
-        self._task = self._loop.create_task(self._settle())
+        """Starts the coroutine."""
+        self._task = self._loop.create_task(self._run())
         self._task.add_done_callback(self._ended)
 
     def cancel(self) -> None:
-        """Cancels the coroutine; the outcome comes once it has ended."""
-        if self._task is None:  # it was never to be started
-            self.drop()
+        """Cancels the coroutine; the outcome is set once it has ended."""
+        if self._task is None:  # it has not been started
+            self.discard()
         else:
             self._task.cancel()
 
-    def drop(self) -> None:
-        """Lets a coroutine go that has not been started."""
+    def discard(self) -> None:
+        """Closes the coroutine if it has not been started."""
         if self._task is None and self.outcome.cancel():
             self._coroutine.close()
 
-    async def _settle(self) -> None:
-        """Has the outcome of the coroutine, an exit too; only a cancelled task raises."""
+    async def _run(self) -> None:
+        """Sets the outcome to the coroutine's result or to what it raised, exits included.
+
+        Raises only if the task is cancelled.
+        """
         try:
             returned = await self._coroutine
         except asyncio.CancelledError as error:

@@ -1,4 +1,4 @@
-"""The contract's enumerations by the short names that this package gives them."""
+"""The enumerations of `edgeseg.v1` by the short names that this package uses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class _Enumeration(Protocol[_Value_co]):
 
 
 def _short(enumeration: _Enumeration[_Value_co], prefix: str) -> dict[str, _Value_co]:
-    """`PREFIX_SOME_NAME` as `some_name`, without the unspecified value 0."""
+    """Maps `some_name` to the value of `PREFIX_SOME_NAME`; leaves out the unspecified value 0."""
     return {
         name.removeprefix(prefix).lower(): value for name, value in enumeration.items() if value
     }

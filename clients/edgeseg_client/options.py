@@ -1,4 +1,4 @@
-"""How frames are segmented and what is returned: the keyword arguments of every call."""
+"""The options of a call: how frames are segmented and what is returned."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Resize: TypeAlias = Literal["stretch", "letterbox", "crop"]
 Policy: TypeAlias = Literal["latest", "every"]
 Priority: TypeAlias = Literal["low", "normal", "high"]
 Size: TypeAlias = Literal["model", "frame"] | tuple[int, int]
-"""The size of results: the model's, the frame's, or (width, height) in pixels."""
+"""The size of results: that of the model, of the frame, or (width, height) in pixels."""
 
 _Value = TypeVar("_Value")
 
@@ -31,28 +31,29 @@ _MAX_UINT32: Final = 2**32 - 1
 
 
 class Options(TypedDict, total=False):
-    """The options of a call; what is left out has the default written here."""
+    """The keyword arguments of a call; each docstring ends with the default."""
 
     outputs: Iterable[Output]
-    """What to return; `("labels",)`."""
+    """What to return; default `("labels",)`."""
     size: Size
-    """The size of masks, boxes, areas and maps; `"model"`."""
+    """The size of masks, boxes, areas and maps; default `"model"`."""
     resize: Resize
-    """How a frame of another aspect ratio is fitted into the model's input; `"stretch"`."""
+    """How a frame of another aspect ratio is fitted into the input; default `"stretch"`."""
     classes: Sequence[int | str]
-    """Ids or names of the classes wanted; all. Pixels of others are labelled 255."""
+    """Ids or names of the classes wanted; default all. Pixels of others are labelled 255."""
     model: str
-    """The model, as in `info()`; the daemon's default."""
+    """The name of the model, as in `info()`; default the daemon's default model."""
     max_age: float | None
-    """Seconds from the capture after which a frame is not worth segmenting; no limit."""
+    """Largest age of a frame since its capture, in seconds; default no limit."""
     pixel_format: PixelFormat
-    """The order of the channels of numpy arrays; `"rgb"`."""
+    """The order of the channels of numpy arrays; default `"rgb"`."""
 
 
 def check_options(options: Options) -> Options:
-    """The same options, to be read more than once: with tuples in place of iterators.
+    """Checks the options as far as that is possible without a daemon.
 
-    Raises `InvalidRequest` for a name that is no option, and for what is wrong with any daemon.
+    Returns a copy with tuples in place of iterators, so that it can be read more than once. Raises
+    `InvalidRequest` for an unknown option and for a value that is not valid.
     """
     for name in options:
         if name not in Options.__annotations__:
@@ -60,39 +61,39 @@ def check_options(options: Options) -> Options:
             advice = f"did you mean {close[0]!r}?" if close else ", ".join(Options.__annotations__)
             raise InvalidRequest(f"there is no option {name!r}; {advice}")
     checked = options.copy()
-    checked["outputs"] = _several("outputs", options.get("outputs", ()))
-    checked["classes"] = _several("classes", options.get("classes", ()))
+    checked["outputs"] = _as_tuple("outputs", options.get("outputs", ()))
+    checked["classes"] = _as_tuple("classes", options.get("classes", ()))
     if (pixel_format := options.get("pixel_format", "rgb")) not in get_args(PixelFormat):
         known = ", ".join(get_args(PixelFormat))
         raise InvalidRequest(f"there is no pixel_format {pixel_format!r}; there are: {known}")
     if not isinstance(model := options.get("model", ""), str):
         raise InvalidRequest(f"a model is given by its name, not as {model!r}")
-    if not _is_text(model):
-        raise InvalidRequest(f"{model!r} can be no model's name: it is no text in UTF-8")
+    if not _is_utf8(model):
+        raise InvalidRequest(f"{model!r} cannot be the name of a model: UTF-8 cannot encode it")
     for wanted in checked["classes"]:
         if not isinstance(wanted, str):
-            _whole("a class", wanted, 0, NO_CLASS - 1)
+            _check_integer("a class", wanted, 0, NO_CLASS - 1)
     options_message({**checked, "classes": ()})
     return checked
 
 
 def needs_info(options: Options) -> bool:
-    """Whether `options_message` needs to know the daemon's classes; `options` are checked."""
+    """Whether `options_message` needs the daemon's classes; `options` were checked before."""
     return any(isinstance(wanted, str) for wanted in options.get("classes", ()))
 
 
 def options_message(options: Options, info: ServerInfo | None = None) -> pb.SegmentationOptions:
-    """The options as the contract has them.
+    """The message for options that were checked before.
 
-    They are checked; `info` is needed where classes are given by name. Raises `InvalidRequest` for
-    a value that is not in the contract, and for a class that the model has not.
+    `info` is needed if classes are given by name. Raises `InvalidRequest` for a value that
+    `edgeseg.v1` does not have, and for a class that the model does not have.
     """
     model = options.get("model", "")
     message = pb.SegmentationOptions(
         model=model,
-        outputs=[_choose("output", one, OUTPUTS) for one in options.get("outputs", ())],
+        outputs=[_look_up("output", one, OUTPUTS) for one in options.get("outputs", ())],
         size=_size_message(options.get("size", "model")),
-        resize=_choose("resize", options.get("resize", "stretch"), RESIZES),
+        resize=_look_up("resize", options.get("resize", "stretch"), RESIZES),
         max_age_ms=_milliseconds(options.get("max_age")),
     )
     wanted = options.get("classes", ())
@@ -102,14 +103,14 @@ def options_message(options: Options, info: ServerInfo | None = None) -> pb.Segm
 
 
 def stream_message(policy: Policy, priority: Priority) -> pb.StreamOptions:
-    """The options of a stream; raises `InvalidRequest` for a name that is not in the contract."""
+    """The message for a stream; raises `InvalidRequest` for an unknown policy or priority."""
     return pb.StreamOptions(
-        policy=_choose("policy", policy, POLICIES),
-        priority=_choose("priority", priority, PRIORITIES),
+        policy=_look_up("policy", policy, POLICIES),
+        priority=_look_up("priority", priority, PRIORITIES),
     )
 
 
-def _choose(what: str, name: str, table: dict[str, _Value]) -> _Value:
+def _look_up(what: str, name: str, table: dict[str, _Value]) -> _Value:
     if not isinstance(name, str) or name not in table:
         raise InvalidRequest(f"there is no {what} {name!r}; there are: {', '.join(table)}")
     return table[name]
@@ -117,18 +118,18 @@ def _choose(what: str, name: str, table: dict[str, _Value]) -> _Value:
 
 def _size_message(size: Size) -> pb.OutputSize:
     if isinstance(size, str):
-        return pb.OutputSize(mode=_choose("size", size, SIZES))
+        return pb.OutputSize(mode=_look_up("size", size, SIZES))
     if not isinstance(size, Sequence) or len(size) != 2:
-        raise InvalidRequest(f"{size!r} is no size; give 'model', 'frame' or (width, height)")
+        raise InvalidRequest(f"{size!r} is not a size; give 'model', 'frame' or (width, height)")
     return pb.OutputSize(
         mode=pb.OUTPUT_SIZE_MODE_CUSTOM,
-        width=_whole("a width", size[0], 1, _MAX_UINT32),
-        height=_whole("a height", size[1], 1, _MAX_UINT32),
+        width=_check_integer("a width", size[0], 1, _MAX_UINT32),
+        height=_check_integer("a height", size[1], 1, _MAX_UINT32),
     )
 
 
 def _milliseconds(seconds: float | None) -> int:
-    """Whole milliseconds, at least 1: in the contract 0 is no limit."""
+    """Whole milliseconds, at least 1, because 0 means no limit in the message."""
     if seconds is None:
         return 0
     if not isinstance(seconds, int | float | np.number):
@@ -141,14 +142,14 @@ def _milliseconds(seconds: float | None) -> int:
     return max(1, int(seconds * 1000 + 0.5))
 
 
-def _several(name: str, given: Iterable[_Value]) -> tuple[_Value, ...]:
+def _as_tuple(name: str, given: Iterable[_Value]) -> tuple[_Value, ...]:
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         raise InvalidRequest(f"{name} is a list, not {given!r}; write {name}=[{given!r}]")
     return tuple(given)
 
 
-def _whole(what: str, given: Any, lowest: int, highest: int) -> int:  # noqa: ANN401  # a caller's
-    """`given` as an int; raises `InvalidRequest` where it is none or not in the range."""
+def _check_integer(what: str, given: Any, lowest: int, highest: int) -> int:  # noqa: ANN401  # from the caller
+    """`given` as an int; raises `InvalidRequest` if it is not a whole number in the range."""
     try:
         value = index(given)
     except TypeError:
@@ -158,8 +159,8 @@ def _whole(what: str, given: Any, lowest: int, highest: int) -> int:  # noqa: AN
     return value
 
 
-def _is_text(given: str) -> bool:
-    """Whether the contract can carry it: Python's strings may hold parts of characters."""
+def _is_utf8(given: str) -> bool:
+    """Whether a protobuf string can hold it: a Python string may contain lone surrogates."""
     try:
         given.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""A picture with the classes found in their colours over it."""
+"""Draws the classes of a result over its picture."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from edgeseg_client.labels_image import palette
 from edgeseg_client.legend import Entry, add_legend
 from edgeseg_client.result import NO_CLASS, LabelMap, Result
 
-_CLEAR: Final = (0, 0, 0)
-"""A class of this colour, such as VOC's background, is left as it is."""
+_UNTINTED: Final = (0, 0, 0)
+"""Pixels of a class with this colour, such as VOC's background, are not changed."""
 
 Picture = str | os.PathLike[str] | bytes | Image.Image | PixelArray
 """A path, an encoded picture, a Pillow image, or RGB pixels of shape (H, W, 3)."""
@@ -34,20 +34,19 @@ def overlay(
     alpha: float = 0.5,
     legend: bool = True,
 ) -> Image.Image:
-    """The picture, upright and RGB, with each class's pixels tinted and outlined.
+    """The picture as RGB, its EXIF orientation applied, with each class tinted and outlined.
 
-    `alpha` is how much of the class colour covers the picture, 0.0 to 1.0. The labels are scaled to
-    the picture. A legend (colour, name, share of all pixels) covers a corner; where each would hide
-    something found, it is added below, and the image returned is larger than the picture.
+    The labels are scaled to the picture. `alpha` is the opacity of the class colours, 0.0 to 1.0. A
+    legend (colour, name, share of all pixels) is drawn in a corner. If it would hide too much in
+    every corner, it is added below the picture, and the returned image is larger.
 
-    Raises `NotAsked` where the result has no labels, `InvalidRequest` where the picture cannot be
-    read.
+    Raises `NotAsked` if the result has no labels, `InvalidRequest` if the picture cannot be read.
     """
     picture = open_picture(image)
     labels = _scale(result.labels, picture.size)
     colors = np.array(palette(classes), np.uint8).reshape(-1, 3)
     shown = np.zeros(len(colors), np.bool_)
-    shown[[one.id for one in classes if one.color != _CLEAR]] = True
+    shown[[one.id for one in classes if one.color != _UNTINTED]] = True
 
     flat = Image.fromarray(colors[labels])
     blend = np.asarray(Image.blend(picture, flat, alpha))
@@ -89,17 +88,17 @@ def _decode(data: bytes) -> Image.Image:
 
 
 def _scale(labels: LabelMap, size: tuple[int, int]) -> LabelMap:
-    """The labels at `size`, (width, height), each pixel that of the nearest."""
+    """The labels scaled to `size`, (width, height), by nearest neighbour."""
     return np.asarray(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST))
 
 
 def _lighten(colors: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Half way to white: an outline shows on a dark picture even where its class is dark."""
+    """Colours half way to white, for outlines: those of dark classes show on dark pictures too."""
     return 255 - (255 - colors) // 2
 
 
 def _outlines(labels: LabelMap, thickness: int) -> npt.NDArray[np.bool_]:
-    """Pixels at most `thickness` from one with another label, along a row or a column."""
+    """The pixels that have another label at most `thickness` pixels away in their row or column."""
     edges = np.zeros(labels.shape, np.bool_)
     for step in range(1, thickness + 1):
         across = labels[:, :-step] != labels[:, step:]

@@ -1,4 +1,4 @@
-"""The result of one frame: labels, segments, and where the time went."""
+"""The result of one frame: labels, segments and timing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Polygon:
-    """One outline: its corners as (x, y) in pixels, and whether it is that of a hole."""
+    """One outline: its corners as (x, y) in pixels, and whether it encloses a hole."""
 
     points: tuple[tuple[float, float], ...]
     hole: bool
@@ -44,8 +44,9 @@ class Polygon:
 class Segment:
     """All pixels of one class.
 
-    `area` (pixels) and `box` are None unless `statistics` were asked for, `mean_confidence` (0.0 to
-    1.0) unless `confidence` was; `rle` and `polygons` are empty unless asked for.
+    `area` (in pixels) and `box` are None without the output `statistics`. `mean_confidence` (0.0 to
+    1.0) is None without the output `confidence`. `rle` and `polygons` are empty without those
+    outputs.
     """
 
     class_id: int
@@ -57,21 +58,21 @@ class Segment:
     polygons: tuple[Polygon, ...]
 
     def mask(self, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
-        """The pixels of the class as bool of shape (height, width), that of the result.
+        """The pixels of the class as bool of shape (height, width); `shape` is the result's.
 
         Raises `NotAsked` without the output `rle`.
         """
         if not self.rle:
-            raise NotAsked("the result has no run lengths; ask with outputs=('rle', …)")
+            raise NotAsked("the result has no run lengths; ask for them with outputs=('rle', …)")
         return decode_mask(self.rle, shape)
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Where the time of one frame went in the daemon, in seconds.
+    """The duration of each stage of one frame in the daemon, in seconds.
 
-    Stages that were not reached are 0. The two moments are in nanoseconds since the Unix epoch by
-    the daemon's clock.
+    Stages that were not reached are 0. `received_unix_ns` and `sent_unix_ns` are by the daemon's
+    clock, in nanoseconds since the Unix epoch.
     """
 
     queued: float
@@ -85,7 +86,7 @@ class Timing:
 
     @property
     def total(self) -> float:
-        """Seconds from the frame's last byte in to the answer out."""
+        """Seconds from when the daemon had the whole frame to when it sent the response."""
         return (self.sent_unix_ns - self.received_unix_ns) / 1e9
 
 
@@ -93,8 +94,9 @@ class Timing:
 class Result:
     """A segmented frame.
 
-    `width` and `height` are those of every mask and map here, `frame_size` is (width, height) of
-    the frame after EXIF orientation; all in pixels. `labels_png` is empty unless asked for.
+    `width` and `height` are the size of all masks and maps. `frame_size` is (width, height) of the
+    frame after its EXIF orientation was applied. All are in pixels. `labels_png` is empty without
+    that output.
     """
 
     frame_id: int
@@ -113,14 +115,14 @@ class Result:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(height, width), as numpy has it."""
+        """(height, width), the order that numpy uses."""
         return self.height, self.width
 
     @cached_property
     def labels(self) -> LabelMap:
-        """The class of every pixel: a view of the bytes received, or the decoded `labels_png`.
+        """The class id of every pixel: a view of the received bytes, or the decoded `labels_png`.
 
-        Raises `NotAsked` where neither was asked for.
+        Raises `NotAsked` without the outputs `labels` and `labels_png`.
         """
         if self.raw_labels:
             return np.frombuffer(self.raw_labels, np.uint8).reshape(self.shape)
@@ -128,23 +130,25 @@ class Result:
             labels = np.array(Image.open(io.BytesIO(self.labels_png)), np.uint8)
             labels.flags.writeable = False
             return labels
-        raise NotAsked("the result has no labels; ask with outputs=('labels', …)")
+        raise NotAsked("the result has no labels; ask for them with outputs=('labels', …)")
 
     @property
     def confidence_map(self) -> ScoreMap:
-        """The score of every pixel's label.
+        """The score of the label of every pixel.
 
         Raises `NotAsked` without the output `confidence_map`.
         """
         if not self.raw_confidence_map:
-            raise NotAsked("the result has no confidence map; ask with outputs=('confidence_map',)")
+            raise NotAsked(
+                "the result has no confidence map; ask for it with outputs=('confidence_map',)"
+            )
         return np.frombuffer(self.raw_confidence_map, np.uint8).reshape(self.shape)
 
     @cached_property
     def shares(self) -> dict[int, float]:
-        """The classes found and their shares of all pixels, the largest first; without 255.
+        """The share of all pixels for each class id found, the largest first; without 255.
 
-        Needs the labels; raises `NotAsked` without.
+        Raises `NotAsked` if the result has no labels.
         """
         counts = np.bincount(self.labels.ravel(), minlength=NO_CLASS + 1)[:NO_CLASS]
         found = sorted(np.flatnonzero(counts).tolist(), key=lambda one: -counts[one])

@@ -1,4 +1,4 @@
-"""One call, tried again while there is no daemon or no engine, or too much work for it."""
+"""A call that is tried again while the daemon is unavailable or overloaded."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ _Response = TypeVar("_Response")
 async def call(
     attempt: Callable[[float | None], Awaitable[_Response]], within: float | None, backoff: Backoff
 ) -> _Response:
-    """What `attempt` returns, which is given the seconds that are left for it.
+    """Calls `attempt` until it succeeds, and returns its result.
 
-    `within` bounds all attempts together, in seconds; `backoff` the time during which a daemon that
-    is not there or overloaded is tried again, the latter not before it said. Raises the errors of
-    this package.
+    `attempt` gets the seconds that are left, None for no limit. All attempts together take at most
+    `within` seconds. After `Unavailable` and `Overloaded` the call is tried again while `backoff`
+    allows it, and not before the time that an overloaded daemon asked for. Other errors are raised
+    at once. All errors are those of this package.
     """
     clock = asyncio.get_running_loop().time
     deadline = None if within is None else clock() + within
     while True:
         left = None if deadline is None else deadline - clock()
-        if left is not None and left <= 0:  # gRPC may let a call through that has no time
+        if left is not None and left <= 0:  # gRPC might send a call whose deadline has passed
             raise Expired("there was no time left for the call")
         try:
             with call_errors():

@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 
 def decode_mask(counts: Sequence[int], shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """The mask of shape `shape`, (height, width), that `counts` describes.
+    """Decodes run lengths to a mask of shape `shape`, (height, width).
 
-    Runs go column by column and start with zeros, as in COCO's data format. Raises `ValueError`
-    where they do not fill the shape exactly.
+    As in COCO's data format, runs go column by column, and the first is a run of zeros. Raises
+    `ValueError` if they do not fill the shape exactly.
     """
     height, width = shape
     lengths = np.asarray(counts, dtype=np.int64)

@@ -1,7 +1,7 @@
 """The loop thread that all blocking clients of the process share.
 
-gRPC's asyncio side wakes all loops of a process through one socket, and logs errors for those that
-were closed with a call on its way; so there is one for all clients, until Python's end.
+gRPC's asyncio API wakes all event loops of a process through one socket. It logs errors for a loop
+that was closed during a call. So all clients share one loop, which runs until Python exits.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
 from edgeseg_client.errors import ClientClosed
-from edgeseg_client.fork_guard import FORK
+from edgeseg_client.fork_guard import FORK_GUARD
 from edgeseg_client.loop_thread import Call, LoopThread
 
 _Returned = TypeVar("_Returned")
 
 
 class SharedLoop:
-    """One client's hold on the loop thread of the process, from its first call to its end."""
+    """Runs one client's coroutines on the shared loop thread, from its first call to `close`."""
 
     def __init__(self) -> None:
         self._thread: LoopThread | None = None
@@ -28,9 +28,10 @@ class SharedLoop:
         self._closed = False
 
     def run(self, coroutine: Coroutine[Any, Any, _Returned]) -> _Returned:
-        """Waits for what the coroutine returns or raises; see `LoopThread.run`.
+        """Runs the coroutine and waits for its result; see `LoopThread.run`.
 
-        Raises `ClientClosed` after `close`, and `ForkedProcess` where a fork ended what there was.
+        Raises `ClientClosed` after `close`, and `ForkedProcess` in a forked process if the parent
+        had used gRPC.
         """
         try:
             thread = self._start()
@@ -39,28 +40,28 @@ class SharedLoop:
             raise
         return thread.run(coroutine, self._calls)
 
-    def finish(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Runs the end of what was run here, from any thread; see `LoopThread.finish`."""
+    def run_cleanup(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Runs a coroutine that ends earlier ones, on any thread; see `LoopThread.run_cleanup`."""
         if self._thread is None:
             coroutine.close()
         else:
-            self._thread.finish(coroutine)
+            self._thread.run_cleanup(coroutine)
 
     def close(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Runs what is `last`, unless nothing was run before, and cancels what still runs.
+        """Runs the coroutine of `last`, if any was run before, and cancels those that still run.
 
         May be called twice.
         """
         with _LOCK:
             closed, self._closed = self._closed, True
-        if closed or self._thread is None or FORK.forked:
+        if closed or self._thread is None or FORK_GUARD.forked:
             return
         with contextlib.suppress(ClientClosed):
             self._thread.run(last(), set())
         self._thread.cancel(self._calls)
 
     def _start(self) -> LoopThread:
-        FORK.check()
+        FORK_GUARD.check()
         with _LOCK:
             if self._closed:
                 raise ClientClosed("the client is closed")
@@ -68,9 +69,9 @@ class SharedLoop:
             return self._thread
 
 
-# Reentrant, for a signal's handler may close a client wherever the signal comes.
+# Reentrant, because a signal handler may close a client while this thread holds the lock.
 _LOCK: Final = threading.RLock()
-if hasattr(os, "register_at_fork"):  # a fork waits until nobody has it
+if hasattr(os, "register_at_fork"):  # a fork waits until the lock is free
     os.register_at_fork(
         before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release
     )
@@ -79,7 +80,7 @@ _threads: Final[list[LoopThread]] = []
 
 
 def _running_thread() -> LoopThread:
-    """The thread of the process, started for the first client; the caller has the lock."""
+    """The thread of the process; starts it if there is none. The caller holds the lock."""
     if not _threads or _threads[-1].ended:
         _threads[:] = [LoopThread()]
     return _threads[-1]

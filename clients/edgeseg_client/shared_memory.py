@@ -1,4 +1,4 @@
-"""Memory that the daemon on this board lends for frames, so that their bytes cross no socket."""
+"""Memory that a daemon on the same board shares with the client, so frames need no messages."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ import numpy.typing as npt
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.errors import InvalidRequest, Overloaded, Unavailable
-from edgeseg_client.fork_guard import FORK
+from edgeseg_client.fork_guard import FORK_GUARD
 from edgeseg_client.frame import RawFormat, RawImage
 
 DEFAULT_BYTES: Final = 32 << 20
-"""A region, where nothing else is said: four frames of 1080p at four bytes a pixel."""
+"""The default size of a region: four 1080p frames with four bytes per pixel."""
 SLOTS: Final = 4
-"""Frames that a region has room for; more of them travel in their messages."""
+"""How many frames a region holds at once; the bytes of others are sent in their messages."""
 
 RETRY_SECONDS: Final = 1.0
-"""After which memory is asked for again, where the daemon does not say."""
+"""The time after a refusal until the client asks for a region again, if the daemon gives none."""
 
 log = logging.getLogger(__name__)
 
-_LONGEST_ANSWER: Final = 4096
-_SECONDS: Final = 10.0
-_BYTES_A_ROW: Final[dict[RawFormat, tuple[int, int, int]]] = {
-    # Bytes of a pixel of the first plane, and all rows as a share of the height.
+_MAX_ANSWER_BYTES: Final = 4096
+_TIMEOUT_SECONDS: Final = 10.0
+_LAYOUTS: Final[dict[RawFormat, tuple[int, int, int]]] = {
+    # Bytes per pixel of the first plane, then the rows of all planes as a fraction of the height:
+    # numerator and denominator.
     "rgb": (3, 1, 1),
     "bgr": (3, 1, 1),
     "rgba": (4, 1, 1),
@@ -46,10 +47,10 @@ _HALF_HEIGHT: Final = ("nv12", "i420")
 
 
 class Slot:
-    """Room for one frame, until it is released or forgotten; `view` are its bytes."""
+    """Space for one frame, until it is released or garbage-collected; `view` is its memory."""
 
-    def __init__(self, ring: Ring, number: int, view: memoryview) -> None:
-        self.ring = ring
+    def __init__(self, region: Region, number: int, view: memoryview) -> None:
+        self.region = region
         self.view = view
         self._number = number
         self._held = True
@@ -58,164 +59,168 @@ class Slot:
         self.release()
 
     def handle(self, length: int) -> pb.SharedMemoryHandle:
-        """What the daemon is told of the first `length` bytes."""
-        offset = self._number * self.ring.slot_size
-        return pb.SharedMemoryHandle(region=self.ring.region, offset=offset, length=length)
+        """The handle of the first `length` bytes, as it is sent to the daemon."""
+        offset = self._number * self.region.slot_size
+        return pb.SharedMemoryHandle(region=self.region.number, offset=offset, length=length)
 
     def release(self) -> None:
-        """Let another frame use it. May be called twice."""
+        """Frees the slot for another frame. May be called twice."""
         if self._held:
             self._held = False
-            self.ring.put_back(self._number)
+            self.region.release(self._number)
 
 
-class Ring:
-    """A region that is lent, cut into SLOTS slots of `slot_size` bytes. For several threads.
+class Region:
+    """A leased region, divided into SLOTS slots of `slot_size` bytes. Thread-safe.
 
-    `region` is its name. It is this client's for as long as `lease` is connected; the memory itself
-    stays for as long as somebody uses it.
+    `number` identifies it to the daemon. The lease lasts while `connection` is open. The memory
+    stays mapped while any slot or array refers to it.
     """
 
-    def __init__(self, lease: socket.socket, region: int, size: int, descriptor: int) -> None:
-        self.region = region
+    def __init__(self, connection: socket.socket, number: int, size: int, descriptor: int) -> None:
+        self.number = number
         self.slot_size = size // SLOTS
-        self._lease = lease
-        FORK.keep_in_parent(lease)
-        lease.setblocking(False)
+        self._connection = connection
+        FORK_GUARD.keep_in_parent(connection)
+        connection.setblocking(False)
         self._memory = memoryview(mmap.mmap(descriptor, size))
-        # No lock, which a fork might find held: a set's own steps cannot be divided.
-        self._free = set(range(SLOTS))
+        # Without a lock, which might be held during a fork: operations of a set are atomic.
+        self._free_slots = set(range(SLOTS))
 
     @property
     def alive(self) -> bool:
-        """Whether the daemon that lent it is still there."""
-        if self._lease.fileno() < 0:
+        """Whether the daemon still holds the connection open."""
+        if self._connection.fileno() < 0:
             return False
         try:
-            return bool(self._lease.recv(1, socket.MSG_PEEK))
+            return bool(self._connection.recv(1, socket.MSG_PEEK))
         except BlockingIOError:
             return True
         except OSError:
             return False
 
-    def take(self, size: int) -> Slot | None:
-        """Room for `size` bytes; None where there is none."""
+    def allocate(self, size: int) -> Slot | None:
+        """A free slot for `size` bytes; None if all are in use, or too small."""
         if size > self.slot_size:
             return None
         try:
-            number = self._free.pop()
+            number = self._free_slots.pop()
         except KeyError:
             return None
         start = number * self.slot_size
         return Slot(self, number, self._memory[start : start + self.slot_size])
 
-    def put_back(self, number: int) -> None:
-        """The frame that was there is answered."""
-        self._free.add(number)
+    def release(self, number: int) -> None:
+        """Marks a slot as free; its frame was answered."""
+        self._free_slots.add(number)
 
     def close(self) -> None:
-        """Give the region back."""
-        self._lease.close()
+        """Ends the lease."""
+        self._connection.close()
 
 
-def borrow(path: str, size: int) -> Ring:
-    """A region of `size` bytes from the daemon that lends at `path`.
+def lease_region(path: str, size: int) -> Region:
+    """Leases a region of `size` bytes from the daemon that listens at `path`.
 
-    Raises `Unavailable` where nobody does, `InvalidRequest` where it never will, `Overloaded` where
-    others have it all.
+    Raises `Unavailable` if no daemon answers, `InvalidRequest` if the daemon refuses such a region
+    for good, and `Overloaded` if it refuses it because other clients use the memory now.
     """
-    lease = socket.socket(socket.AF_UNIX)
+    connection = socket.socket(socket.AF_UNIX)
     try:
-        lease.settimeout(_SECONDS)
-        lease.connect(path)
-        lease.sendall(json.dumps({"bytes": size}).encode() + b"\n")
-        line, descriptors, _, _ = socket.recv_fds(lease, _LONGEST_ANSWER, 1)
+        connection.settimeout(_TIMEOUT_SECONDS)
+        connection.connect(path)
+        connection.sendall(json.dumps({"bytes": size}).encode() + b"\n")
+        line, descriptors, _, _ = socket.recv_fds(connection, _MAX_ANSWER_BYTES, 1)
         try:
             answer = json.loads(line)
             if not descriptors:
-                error = f"the daemon lends no memory: {answer['error']}"
+                error = f"the daemon refuses shared memory: {answer['error']}"
                 if "retry_after" in answer:
                     raise Overloaded(error, float(answer["retry_after"]))
                 raise InvalidRequest(error)
-            return Ring(lease, answer["region"], answer["bytes"], descriptors[0])
+            return Region(connection, answer["region"], answer["bytes"], descriptors[0])
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
     except (OSError, ValueError, LookupError) as error:
-        lease.close()
-        raise Unavailable(f"no memory can be borrowed at {path}: {error}") from error
+        connection.close()
+        raise Unavailable(f"shared memory is not available at {path}: {error}") from error
     except BaseException:
-        lease.close()
+        connection.close()
         raise
 
 
-class Lease:
-    """Sees to it that there is a ring, a new one after each loss of the daemon.
+class RegionLease:
+    """Holds a leased region, and leases a new one after the daemon was lost.
 
-    `ring` is the one there is now. Where the daemon has lent all that it has there is none for a
-    while, and frames travel in their messages.
+    `region` is the current one. It is None before the first lease, and for a while after the daemon
+    refused one because its memory is in use; frames are sent in messages then.
     """
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._renewing = asyncio.Lock()
         self._refused_until = 0.0
-        self.ring: Ring | None = None
+        self.region: Region | None = None
 
     @property
-    def usable(self) -> bool:
-        """Whether there is a ring, or none can be had for now."""
-        return (self.ring is not None and self.ring.alive) or time.monotonic() < self._refused_until
+    def needs_renewal(self) -> bool:
+        """Whether to lease a region now: none is alive, and the wait after a refusal is over."""
+        if self.region is not None and self.region.alive:
+            return False
+        return time.monotonic() >= self._refused_until
 
-    async def renew(self, path: str) -> Ring | None:
-        """The ring, from the daemon that lends at `path`; None where it has none for now.
+    async def renew(self, path: str) -> Region | None:
+        """Leases a region from the daemon at `path`, if that is needed; returns the current one.
 
-        Raises as `borrow` does otherwise.
+        Returns None if the daemon refuses it for now. Otherwise raises like `lease_region`.
         """
         if not path:
             raise InvalidRequest(
-                "this daemon lends no memory: it must listen on unix:///PATH on this machine, "
-                "with shared_memory_bytes above 0; leave shared_memory out otherwise"
+                "this daemon has no shared memory for clients: it must listen on unix:///PATH on"
+                " this machine, with shared_memory_bytes above 0; otherwise leave shared_memory out"
             )
         async with self._renewing:
-            if not self.usable:
+            if self.needs_renewal:
                 self.close()
                 try:
-                    self.ring = await asyncio.to_thread(borrow, path, self._size)
+                    self.region = await asyncio.to_thread(lease_region, path, self._size)
                 except Overloaded as refused:
                     self._refused_until = time.monotonic() + (refused.retry_after or RETRY_SECONDS)
-                    log.warning("%s; frames travel in their messages meanwhile", refused)
-            return self.ring
+                    log.warning("%s; until then frames are sent in messages", refused)
+            return self.region
 
     def close(self) -> None:
-        """Give back what there is."""
-        if self.ring is not None:
-            self.ring.close()
-            self.ring = None
+        """Ends the lease of the current region, if any."""
+        if self.region is not None:
+            self.region.close()
+            self.region = None
 
 
-def lease_of(shared_memory: bool | int) -> Lease | None:
-    """The lease that a client's argument means; raises `InvalidRequest` for a silly size."""
+def lease_for(shared_memory: bool | int) -> RegionLease | None:
+    """The lease for a client's `shared_memory`; raises `InvalidRequest` if that is not valid."""
     if shared_memory is False:
         return None
     size = DEFAULT_BYTES if shared_memory is True else shared_memory
     if not isinstance(size, int) or size < SLOTS:
         raise InvalidRequest(f"shared_memory is True or a number of bytes, not {shared_memory!r}")
-    return Lease(size)
+    return RegionLease(size)
 
 
 class FrameBuffer:
-    """A raw frame to be filled in place and sent once, best as soon as it is filled.
+    """A raw frame to fill in place and to send once, best as soon as it is filled.
 
-    `data` are its bytes, row by row without padding; `array` the same as (height, width, channels)
-    or, for formats of several planes, as (rows, width). It lies in shared memory where there is
-    room for it, else in ordinary memory; then it travels in its message.
+    `data` is its memory, row by row without padding. `array` is a view of it with shape (height,
+    width, channels) or, for formats of several planes, (rows, width). The memory is shared with the
+    daemon if a slot was free. Otherwise it is ordinary memory and sent in a message.
     """
 
-    def __init__(self, width: int, height: int, pixel_format: RawFormat, ring: Ring | None) -> None:
-        if pixel_format not in _BYTES_A_ROW:
+    def __init__(
+        self, width: int, height: int, pixel_format: RawFormat, region: Region | None
+    ) -> None:
+        if pixel_format not in _LAYOUTS:
             raise InvalidRequest(
-                f"there is no format {pixel_format!r}; there are: {', '.join(_BYTES_A_ROW)}"
+                f"there is no format {pixel_format!r}; there are: {', '.join(_LAYOUTS)}"
             )
         if width < 1 or height < 1:
             raise InvalidRequest(f"a picture of {width}x{height} pixels is empty")
@@ -223,10 +228,10 @@ class FrameBuffer:
             raise InvalidRequest(f"{pixel_format} frames have an even width, not {width}")
         if pixel_format in _HALF_HEIGHT and height % 2:
             raise InvalidRequest(f"{pixel_format} frames have an even height, not {height}")
-        channels, rows, per = _BYTES_A_ROW[pixel_format]
+        channels, rows, per = _LAYOUTS[pixel_format]
         size = width * channels * height * rows // per
-        self._gone = False
-        self.slot = ring.take(size) if ring is not None else None
+        self._used = False
+        self.slot = region.allocate(size) if region is not None else None
         whole = memoryview(bytearray(size)) if self.slot is None else self.slot.view
         self.data = whole[:size]
         self.image = RawImage(self.data, pixel_format, width, height)
@@ -234,21 +239,23 @@ class FrameBuffer:
         self.array: npt.NDArray[np.uint8] = np.frombuffer(self.data, np.uint8).reshape(shape)
 
     def send(self) -> Slot | None:
-        """The slot that goes with it, now that it is sent; raises `InvalidRequest` the second time.
+        """Marks the buffer as sent and returns its slot, if it has one; the client calls this.
 
-        Once it is answered another frame may lie there.
+        Raises `InvalidRequest` if the buffer was sent or discarded before: another frame may use
+        the slot by then.
         """
-        if self._gone:
+        if self._used:
             raise InvalidRequest(
-                "a frame buffer is sent once, or discarded; ask for another with frame_buffer()"
+                "a frame buffer can be sent once, and not after it was discarded; get another one"
+                " with frame_buffer()"
             )
-        self._gone = True
+        self._used = True
         slot, self.slot = self.slot, None
         return slot
 
     def discard(self) -> None:
-        """Give its room back, where it is not to be sent."""
-        self._gone = True
+        """Frees the slot of a buffer that will not be sent."""
+        self._used = True
         if self.slot is not None:
             self.slot.release()
             self.slot = None

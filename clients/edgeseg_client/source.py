@@ -1,4 +1,4 @@
-"""Iterables of every kind pulled one item at a time, without blocking the event loop."""
+"""Iterates over blocking and asynchronous iterables without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -20,81 +20,82 @@ from itertools import islice
 from queue import SimpleQueue
 from typing import NoReturn, TypeVar
 
-from edgeseg_client.carried_exit import CarriedExit, carry_exits, run_in_daemon_thread
+from edgeseg_client.wrapped_exit import WrappedExit, run_in_daemon_thread, wrap_exits
 
 _Item = TypeVar("_Item")
-_Taken = TypeVar("_Taken")
+_Converted = TypeVar("_Converted")
 
 
 def pull(
-    items: Iterable[_Item] | AsyncIterable[_Item], take: Callable[[_Item], _Taken]
-) -> AsyncGenerator[_Taken, None]:
-    """`take(item)` of each item, pulled when it is asked for and never earlier.
+    items: Iterable[_Item] | AsyncIterable[_Item], convert: Callable[[_Item], _Converted]
+) -> AsyncGenerator[_Converted, None]:
+    """Yields `convert(item)` for each item; takes an item only when the next one is asked for.
 
-    `take`, and a blocking iterable itself, run in a thread. What either raises is raised here; what
-    is no `Exception`, such as SystemExit, as a `CarriedExit`.
+    `convert` runs in a thread, and so does the iteration over `items` if it is blocking. What they
+    raise is raised here; what is not an `Exception`, such as SystemExit, as a `WrappedExit`.
     """
     if isinstance(items, AsyncIterable):
-        return _pull_async(items, take)
-    return _pull_blocking(items, take)
+        return _pull_async(items, convert)
+    return _pull_blocking(items, convert)
 
 
 async def _pull_async(
-    items: AsyncIterable[_Item], take: Callable[[_Item], _Taken]
-) -> AsyncGenerator[_Taken, None]:
+    items: AsyncIterable[_Item], convert: Callable[[_Item], _Converted]
+) -> AsyncGenerator[_Converted, None]:
     source: AsyncIterator[_Item] | None = None
     while True:
-        with carry_exits():
+        with wrap_exits():
             source = aiter(items) if source is None else source
             try:
                 item = await anext(source)
             except StopAsyncIteration:
                 return
-        yield await run_in_daemon_thread(take, item)
+        yield await run_in_daemon_thread(convert, item)
 
 
 async def _pull_blocking(
-    items: Iterable[_Item], take: Callable[[_Item], _Taken]
-) -> AsyncGenerator[_Taken, None]:
+    items: Iterable[_Item], convert: Callable[[_Item], _Converted]
+) -> AsyncGenerator[_Converted, None]:
     loop = asyncio.get_running_loop()
-    wanted: SimpleQueue[asyncio.Future[list[_Taken]] | None] = SimpleQueue()
+    wanted: SimpleQueue[asyncio.Future[list[_Converted]] | None] = SimpleQueue()
 
-    def takes() -> Iterator[_Taken]:
+    def convert_all() -> Iterator[_Converted]:
         for item in items:
-            yield take(item)
+            yield convert(item)
 
     def work() -> None:
-        taken = takes()
+        converted = convert_all()
         while (future := wanted.get()) is not None:
-            settle = partial(_settle, future, *_next_of(taken))
+            set_future = partial(_set_future, future, *_next_item(converted))
             try:
-                loop.call_soon_threadsafe(settle)
+                loop.call_soon_threadsafe(set_future)
             except RuntimeError:  # the loop was closed meanwhile
                 return
 
-    # A daemon thread: a source that blocks for ever holds up neither the loop nor the exit.
+    # A daemon thread: if the source blocks for ever, the event loop and Python's exit do not.
     threading.Thread(target=work, name="edgeseg-source", daemon=True).start()
     try:
         while True:
             future = loop.create_future()
             wanted.put(future)
-            taken = await future
-            if not taken:
+            converted = await future
+            if not converted:
                 return
-            yield taken[0]
+            yield converted[0]
     finally:
         wanted.put(None)
 
 
-def _next_of(taken: Iterator[_Taken]) -> tuple[list[_Taken], Exception | None]:
-    """The next item in a list, or what was raised in its place; neither at the end.
+def _next_item(converted: Iterator[_Converted]) -> tuple[list[_Converted], Exception | None]:
+    """The next item in a list, or the error that was raised; neither at the end of the source.
 
-    Does not return in a process that the source forked: the loop and who waits are the parent's.
+    If the source forks the process, this does not return in the child: the event loop and the
+    waiting caller belong to the parent.
     """
-    pid, items, failed = os.getpid(), list[_Taken](), None
+    pid, items, failed = os.getpid(), list[_Converted](), None
     try:
-        with carry_exits():
-            items = list(islice(taken, 1))
+        with wrap_exits():
+            items = list(islice(converted, 1))
     except Exception as error:  # noqa: BLE001  # it is raised where the item is awaited
         failed = error
     if os.getpid() != pid:
@@ -103,8 +104,8 @@ def _next_of(taken: Iterator[_Taken]) -> tuple[list[_Taken], Exception | None]:
 
 
 def _end_process(error: Exception | None) -> NoReturn:
-    """Ends a process that the source forked, as Python ends one by an error, or by none."""
-    raised = error.raised if isinstance(error, CarriedExit) else error
+    """Ends a child that the source forked, with the output and status that Python would give it."""
+    raised = error.original if isinstance(error, WrappedExit) else error
     status = 0 if raised is None else 1
     if isinstance(raised, SystemExit) and isinstance(raised.code, int | None):
         status = raised.code or 0
@@ -115,13 +116,13 @@ def _end_process(error: Exception | None) -> NoReturn:
     os._exit(status)
 
 
-def _settle(
-    future: asyncio.Future[list[_Taken]], taken: list[_Taken], error: Exception | None
+def _set_future(
+    future: asyncio.Future[list[_Converted]], converted: list[_Converted], error: Exception | None
 ) -> None:
-    """Hands over what the thread has; `taken` is empty at the end of the source."""
-    if future.done():  # nobody waits any more
+    """Sets the future to the item or the error; `converted` is empty at the end of the source."""
+    if future.done():  # the stream was closed
         return
     if error is None:
-        future.set_result(taken)
+        future.set_result(converted)
     else:
         future.set_exception(error)

@@ -1,4 +1,4 @@
-"""The two tables from what the daemon says to errors: one for frames, one for calls."""
+"""Maps frame statuses and gRPC statuses to errors: one table for frames, one for calls."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Message = TypeVar("Message")
 
 
 class Status(StrEnum):
-    """What became of a frame of a stream."""
+    """The status of a frame of a stream."""
 
     OK = "ok"
     SUPERSEDED = "superseded"
@@ -42,8 +42,8 @@ class Status(StrEnum):
     UNIMPLEMENTED = "unimplemented"
     INTERNAL = "internal"
     UNAVAILABLE = "unavailable"
-    """There is no engine now or the daemon stops; or, said by the client itself, the connection
-    broke before the answer (policy LATEST)."""
+    """No engine is ready, or the daemon is stopping. The client itself gives this status to frames
+    whose connection broke before the answer (policy LATEST)."""
 
 
 _FRAME_ERRORS: Final[dict[Status, type[FrameError]]] = {
@@ -69,41 +69,41 @@ _CALL_ERRORS: Final[dict[grpc.StatusCode, type[EdgesegClientError]]] = {
     grpc.StatusCode.UNIMPLEMENTED: Unsupported,
 }
 
-_FAILURES: Final = {status.name: status for status in _FRAME_ERRORS}
+_FAILED_STATUSES: Final = {status.name: status for status in _FRAME_ERRORS}
 
 _STATUSES: Final = {value: Status(name) for name, value in STATUSES.items()}
 
-# The daemon's own status of a call, such as OVERLOADED: the name of a frame status.
+# Trailing metadata in which the daemon names a frame status, such as OVERLOADED.
 _STATUS_KEY: Final = "edgeseg-status"
 _PUSHBACK_KEY: Final = "grpc-retry-pushback-ms"
-# gRPC refuses a message over its receive limit with the code that also means a full queue.
+# For a message over its limit gRPC uses RESOURCE_EXHAUSTED, like the daemon for a full queue.
 _TOO_LARGE: Final = "larger than max"
-# What gRPC makes of the HTTP status of a proxy whose limit a call is over.
+# How gRPC reports the HTTP status of a proxy that refuses a call as too large.
 _TOO_LARGE_FOR_PROXY: Final = "status: 413"
-# What gRPC says of a server that answers in another protocol, such as HTTP/1.
+# How gRPC reports a server that answers in another protocol, such as HTTP/1.
 _NOT_GRPC: Final = "Failed parsing HTTP/2"
-# A daemon's own INTERNAL, from one that does not say its status yet.
-_DAEMONS_FAULT: Final = "a fault of the daemon; its log says more"
+# The details of INTERNAL from an older daemon, which does not send the trailing metadata.
+_OLDER_DAEMON_INTERNAL: Final = "a fault of the daemon; its log says more"
 
 
 def status_of(value: pb.FrameStatus.ValueType) -> Status:
-    """What the contract's status is here; one that this client does not know is INTERNAL."""
+    """The `Status` for a `FrameStatus`; INTERNAL for one that this client does not know."""
     return _STATUSES.get(value, Status.INTERNAL)
 
 
 def frame_error(status: Status, message: str) -> FrameError:
-    """The error of a frame that was answered with `status`, which is not OK."""
+    """The error for a frame that was answered with `status`, which is not OK."""
     return _FRAME_ERRORS[status](message or f"the frame was answered {status}")
 
 
 def call_error(error: grpc.aio.AioRpcError) -> EdgesegClientError:
-    """The error of a call that ended with a gRPC status.
+    """The error for a call that ended with a gRPC status.
 
-    What the daemon says itself counts. Where it says nothing the code does, for then gRPC or a
-    proxy ended the call, or an older daemon.
+    If the daemon sent a status of its own in the trailing metadata, that decides. Otherwise gRPC, a
+    proxy or an older daemon ended the call, and the code decides.
     """
     details = error.details() or "no reason was given"
-    status = _daemons_status(error)
+    status = _status_from_daemon(error)
     if status is Status.OVERLOADED:
         return Overloaded(details, _pushback(error))
     if status is not None:
@@ -114,62 +114,62 @@ def call_error(error: grpc.aio.AioRpcError) -> EdgesegClientError:
 
 
 def _error_without_status(code: grpc.StatusCode, details: str) -> EdgesegClientError:
-    """What gRPC, a proxy or an older daemon means."""
+    """The error for a status of gRPC, a proxy or an older daemon."""
     match code:
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
             return InvalidRequest(f"the frame is larger than the daemon accepts: {details}")
         case grpc.StatusCode.UNAVAILABLE if _NOT_GRPC in details:
             return WrongAddress(
-                "what answers there does not speak gRPC without TLS: is it the port of the daemon's"
-                f" metrics, or does the daemon want TLS (credentials=, or --ca)? ({details})"
+                "the server does not speak gRPC without TLS: is it the port of the daemon's"
+                f" metrics, or does the daemon use TLS (credentials= or --ca)? ({details})"
             )
-        case grpc.StatusCode.INTERNAL if details == _DAEMONS_FAULT:
+        case grpc.StatusCode.INTERNAL if details == _OLDER_DAEMON_INTERNAL:
             return ServerFault(details)
         case grpc.StatusCode.UNKNOWN if _TOO_LARGE_FOR_PROXY in details:
             return InvalidRequest(
-                "a proxy lets no call of so many bytes through; see its limit, such as nginx's"
+                "a proxy refuses calls of this size; see its limit, such as nginx's"
                 f" client_max_body_size ({details})"
             )
         case grpc.StatusCode.INTERNAL | grpc.StatusCode.UNKNOWN:
-            # As "Stream removed", "RST_STREAM" or an HTTP status; or "Internal error from Core",
-            # where a message was being written when the call ended.
+            # For example "Stream removed", "RST_STREAM" or an HTTP status; or "Internal error from
+            # Core", if a message was being written when the call ended.
             return Unavailable(
-                f"the connection broke ({details}); if a proxy is between, see what it lets"
-                " through, such as nginx's client_max_body_size"
+                f"the connection broke ({details}); if there is a proxy, see its limits, such as"
+                " nginx's client_max_body_size"
             )
         case _:
             return _CALL_ERRORS.get(code, ServerFault)(details)
 
 
-def _daemons_status(error: grpc.aio.AioRpcError) -> Status | None:
-    """What the daemon says became of the call; None where it does not, or this client is older."""
+def _status_from_daemon(error: grpc.aio.AioRpcError) -> Status | None:
+    """The status in the daemon's trailing metadata; None if this client knows none there."""
     for key, value in error.trailing_metadata() or ():
         if key == _STATUS_KEY:
-            return _FAILURES.get(str(value))
+            return _FAILED_STATUSES.get(str(value))
     return None
 
 
 def _pushback(error: grpc.aio.AioRpcError) -> float | None:
-    """When the daemon wants to be asked again, in seconds."""
+    """The delay before the next attempt that the daemon asks for, in seconds."""
     for key, value in error.trailing_metadata() or ():
         if key == _PUSHBACK_KEY and str(value).isdecimal():
             return int(value) / 1000
     return None
 
 
-def answer_of(message: Message | None) -> Message:
-    """The message of a call that ended well; raises `ServerFault` where there is none."""
-    if message is None:  # gRPC's types do not say that it may be
-        raise ServerFault("the server ended the call well, but without an answer")
+def require_response(message: Message | None) -> Message:
+    """The response of a call that ended with OK; raises `ServerFault` if there is none."""
+    if message is None:  # possible, although gRPC's types say otherwise
+        raise ServerFault("the server ended the call with OK, but sent no response")
     return message
 
 
 @contextmanager
 def call_errors() -> Iterator[None]:
-    """Raises the errors of this package for those of the gRPC call inside.
+    """Turns errors of the gRPC call inside into errors of this package.
 
-    A call that the server cancels looks to the task like its own cancellation; here it is told
-    apart and becomes `Unavailable`.
+    If the server cancels a call, gRPC raises CancelledError. If the running task is not being
+    cancelled itself, this becomes `Unavailable`.
     """
     try:
         yield

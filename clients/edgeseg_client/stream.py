@@ -12,76 +12,77 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.answer_order import AnswerOrder
 from edgeseg_client.backoff import Backoff
-from edgeseg_client.carried_exit import CarriedExit
 from edgeseg_client.decode import read_result, read_timing
 from edgeseg_client.errors import Overloaded, Unavailable, WrongAddress
-from edgeseg_client.in_flight import InFlight, Window
-from edgeseg_client.intake import Pending
-from edgeseg_client.opening import Call
-from edgeseg_client.shared_memory import Ring
+from edgeseg_client.frame_encoder import PendingFrame
+from edgeseg_client.handshake import StreamCall
+from edgeseg_client.in_flight import InFlight, SendWindow
+from edgeseg_client.shared_memory import Region
 from edgeseg_client.status import Status, call_errors, status_of
+from edgeseg_client.wrapped_exit import WrappedExit
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A call whose options were accepted, the daemon's limit (0: none), and memory that it lent."""
+    """A call whose options were accepted; the largest frame, 0 for no limit; the leased region."""
 
-    call: Call
+    call: StreamCall
     max_frame_bytes: int
-    ring: Ring | None = None
+    region: Region | None = None
 
 
 class FrameStream:
-    """Sends and receives at the same time; answers every frame exactly once.
+    """Sends frames and receives answers at the same time; answers every frame exactly once.
 
-    `connect` opens a call and raises `Unavailable` where there is no daemon, `Overloaded` where it
-    has too many streams, `WrongAddress` where there can be none; nothing is taken from `frames`
-    before the first is open. `limit` is how many frames may be taken without their answers having
-    been taken from here. Answers come as they are made, or `as_sent`, in the order of the frames.
+    `connect` opens a call. It raises `Unavailable` if no daemon answers, `Overloaded` if the daemon
+    has too many streams, and `WrongAddress` if the address is not a daemon's. The first frame is
+    taken from `frames` once a call is open. At most `limit` frames are taken whose answers the
+    caller has not taken. Answers are given as they arrive or, with `in_order`, in the order of the
+    frames.
     """
 
     def __init__(
         self,
         *,
         connect: Callable[[], Awaitable[Connection]],
-        frames: AsyncGenerator[Pending, None],
+        frames: AsyncGenerator[PendingFrame, None],
         in_flight: InFlight,
         limit: int,
-        as_sent: bool,
+        in_order: bool,
         backoff: Backoff,
     ) -> None:
         self._connect = connect
         self._frames = frames
         self._in_flight = in_flight
         self._backoff = backoff
-        self._slots = asyncio.Semaphore(limit)
-        self._window = Window(limit)
+        self._permits = asyncio.Semaphore(limit)
+        self._window = SendWindow(limit)
         self._changed = asyncio.Event()
         self._source_ended = False
         self._answers: asyncio.Queue[FrameAnswer | None] = asyncio.Queue()
-        self._order = AnswerOrder(self._answers.put_nowait, as_sent=as_sent)
+        self._order = AnswerOrder(self._answers.put_nowait, in_order=in_order)
 
     async def answers(self) -> AsyncGenerator[FrameAnswer, None]:
-        """The answers as they come, then the error that ended the stream early, if any.
+        """Yields the answers, then raises the error that ended the stream early, if any.
 
-        An error or an exit of the source is raised after the frames before it are answered. Closing
+        If the source raises an error or an exit, the frames before it are answered first. Closing
         the generator cancels the call.
         """
-        talk = asyncio.create_task(self._talk())
-        talk.add_done_callback(lambda _: self._end_answers())
+        running = asyncio.create_task(self._run())
+        running.add_done_callback(lambda _: self._end_answers())
         try:
             while (answer := await self._answers.get()) is not None:
-                self._slots.release()
+                self._permits.release()
                 yield answer
-            await talk
-        except CarriedExit as carried:
-            exit_ = carried.raised
+            await running
+        except WrappedExit as wrapped:
+            exit_ = wrapped.original
         else:
             return
         finally:
-            await _end(talk)
-            for pending in self._in_flight.forget():
-                pending.settle()
+            await _cancel_and_wait(running)
+            for pending in self._in_flight.clear():
+                pending.release_slot()
         raise exit_
 
     def _end_answers(self) -> None:
@@ -92,56 +93,59 @@ class FrameStream:
     def _finished(self) -> bool:
         return self._source_ended and not self._in_flight
 
-    async def _talk(self) -> None:
-        """Talks over one connection after another until every frame is answered."""
-        taking: asyncio.Task[None] | None = None
+    async def _run(self) -> None:
+        """Uses one connection after another until every frame is answered."""
+        reading: asyncio.Task[None] | None = None
         try:
             while not self._finished:
                 try:
                     connection = await self._connect()
                     self._backoff.connected(asyncio.get_running_loop().time())
-                    taking = taking or asyncio.create_task(self._take())
-                    await self._converse(connection)
+                    reading = reading or asyncio.create_task(self._read_source())
+                    await self._exchange(connection)
                 except (Unavailable, Overloaded) as error:
-                    # Where there was a daemon before, there may be one again.
-                    if isinstance(error, WrongAddress) and taking is None:
+                    # If there was a daemon at this address before, it may come back.
+                    if isinstance(error, WrongAddress) and reading is None:
                         raise
                     if not self._finished:
                         await self._recover(error)
-            if taking is not None:
-                await taking
+            if reading is not None:
+                await reading
         finally:
-            if taking is None:
+            if reading is None:
                 await self._frames.aclose()
             else:
-                _raise_exit(taking)
-                await _end(taking)
+                _raise_exit(reading)
+                await _cancel_and_wait(reading)
 
-    async def _take(self) -> None:
-        """Takes frames from the source while there are slots."""
+    async def _read_source(self) -> None:
+        """Takes frames from the source, as many as `limit` allows."""
         try:
             async with contextlib.aclosing(self._frames):
-                await self._slots.acquire()
+                await self._permits.acquire()
                 async for pending in self._frames:
                     self._add(pending)
-                    await self._slots.acquire()
+                    await self._permits.acquire()
         finally:
             self._source_ended = True
             self._changed.set()
 
-    def _add(self, pending: Pending) -> None:
-        if pending.fault:
-            self._answer(pending, Status.INVALID, pending.fault)
+    def _add(self, pending: PendingFrame) -> None:
+        if pending.error:
+            self._answer_locally(pending, Status.INVALID, pending.error)
             return
         superseded = self._in_flight.add(pending)
         if superseded is not None:
-            self._answer(
+            self._answer_locally(
                 superseded, Status.SUPERSEDED, "a newer frame came before this one could be sent"
             )
         self._changed.set()
 
-    async def _converse(self, connection: Connection) -> None:
-        """Sends and receives until every frame is answered, or raises what ended the call."""
+    async def _exchange(self, connection: Connection) -> None:
+        """Sends and receives over one connection until every frame is answered or the call ends.
+
+        If the call ends earlier, raises its error.
+        """
         tasks = [
             asyncio.create_task(self._send(connection)),
             asyncio.create_task(self._receive(connection.call)),
@@ -150,29 +154,29 @@ class FrameStream:
             await asyncio.gather(*tasks)
         finally:
             connection.call.cancel()
-            await _end(*tasks)
+            await _cancel_and_wait(*tasks)
 
     async def _send(self, connection: Connection) -> None:
-        # Writing to a call that has ended is an InvalidStateError; the receiver knows how it ended.
+        # If the call has ended, a write raises InvalidStateError; `_receive` raises its status.
         with call_errors(), contextlib.suppress(asyncio.InvalidStateError):
             while (pending := await self._next_unsent()) is not None:
                 frame = pending.request.frame
                 if 0 < connection.max_frame_bytes < pending.size:
-                    self._in_flight.answered(pending.key)
-                    self._answer(
+                    self._in_flight.pop_answered(pending.key)
+                    self._answer_locally(
                         pending,
                         Status.INVALID,
                         f"the frame has {pending.size} bytes;"
                         f" the daemon accepts {connection.max_frame_bytes}",
                     )
                     continue
-                pending.send_without(connection.ring)
+                pending.copy_unless_in(connection.region)
                 frame.age_us = pending.age.microseconds()
                 await connection.call.write(pending.request)
             await connection.call.done_writing()
 
-    async def _next_unsent(self) -> Pending | None:
-        """The next frame to send, waiting for one; None once there will be no more."""
+    async def _next_unsent(self) -> PendingFrame | None:
+        """Waits for the next frame that may be sent; None once the source has ended."""
         while True:
             if self._in_flight.sent < self._window.size:
                 pending = self._in_flight.next_unsent()
@@ -181,20 +185,20 @@ class FrameStream:
             self._changed.clear()
             await self._changed.wait()
 
-    async def _receive(self, call: Call) -> None:
+    async def _receive(self, call: StreamCall) -> None:
         with call_errors():
             while isinstance(response := await call.read(), pb.SegmentResponse):
                 self._backoff.reset()
-                pending = self._in_flight.answered(response.frame_id)
-                self._window.answered()
+                pending = self._in_flight.pop_answered(response.frame_id)
+                self._window.on_answer()
                 self._changed.set()
                 if pending is not None:
-                    self._deliver(pending, response)
+                    self._answer_with(pending, response)
         if not self._finished:
             raise Unavailable("the daemon ended the stream before it had answered every frame")
 
-    def _deliver(self, pending: Pending, response: pb.SegmentResponse) -> None:
-        pending.settle()
+    def _answer_with(self, pending: PendingFrame, response: pb.SegmentResponse) -> None:
+        pending.release_slot()
         status = status_of(response.status)
         segmented = read_result(response, pending.frame_id) if status is Status.OK else None
         self._order.answered(
@@ -203,24 +207,27 @@ class FrameStream:
                 frame_id=pending.frame_id,
                 status=status,
                 message=response.message,
-                latency=time.perf_counter() - pending.given,
+                latency=time.perf_counter() - pending.received_at,
                 timing=read_timing(response.timing),
                 segmented=segmented,
             ),
         )
 
-    def _answer(self, pending: Pending, status: Status, message: str) -> None:
-        """Answers a frame without the daemon."""
-        pending.settle()
-        latency = time.perf_counter() - pending.given
+    def _answer_locally(self, pending: PendingFrame, status: Status, message: str) -> None:
+        """Answers a frame that the daemon has not answered."""
+        pending.release_slot()
+        latency = time.perf_counter() - pending.received_at
         answer = FrameAnswer(pending.frame_id, status, message, latency)
         self._order.answered(pending.key, answer)
 
     async def _recover(self, error: Unavailable | Overloaded) -> None:
-        """Settles what was sent, and waits until it makes sense to connect again."""
-        self._window.lost(self._in_flight.sent)
+        """Answers the frames that are lost, and waits before the next connection.
+
+        Raises `error` again if the time for retries is over.
+        """
+        self._window.on_connection_lost(self._in_flight.sent)
         for lost in self._in_flight.connection_lost():
-            self._answer(lost, Status.UNAVAILABLE, str(error))
+            self._answer_locally(lost, Status.UNAVAILABLE, str(error))
         wanted = error.retry_after if isinstance(error, Overloaded) else None
         now = asyncio.get_running_loop().time()
         delay = self._backoff.delay(now, at_least=wanted or 0.0)
@@ -229,16 +236,16 @@ class FrameStream:
         await asyncio.sleep(delay)
 
 
-def _raise_exit(taking: asyncio.Task[None]) -> None:
-    """Raises the source's exit, before any error that a lost daemon has brought about."""
-    if taking.done() and not taking.cancelled():
-        error = taking.exception()
-        if isinstance(error, CarriedExit):
+def _raise_exit(reading: asyncio.Task[None]) -> None:
+    """Raises the source's exit, if it raised one, in place of a connection's error."""
+    if reading.done() and not reading.cancelled():
+        error = reading.exception()
+        if isinstance(error, WrappedExit):
             raise error
 
 
-async def _end(*tasks: asyncio.Task[None]) -> None:
-    """Cancels and waits; what they raise was raised elsewhere or is of no interest any more."""
+async def _cancel_and_wait(*tasks: asyncio.Task[None]) -> None:
+    """Cancels the tasks and waits until they have ended; ignores what they raise."""
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""What a stream was like, in numbers."""
+"""Counts the answers of a stream."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.status import Status
 
 _LATENCIES_KEPT: Final = 100_000
-"""Percentiles are over the newest this many, so that an endless stream stays small."""
+"""Percentiles use this many of the newest latencies, so that memory stays bounded."""
 
 
 class Summary:
-    """Counts answers from its construction on; `clock` is in seconds and only goes forward."""
+    """Counts answers and measures from its construction on; `clock` is monotonic, in seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
@@ -26,7 +26,7 @@ class Summary:
         self.statuses: Counter[Status] = Counter()
         """How many frames were answered with each status."""
         self.failed = 0
-        """How many of them `failed`."""
+        """How many frames `failed`."""
         self.model = ""
         """The model of the last result, as `name version`."""
         self.delegate = ""
@@ -49,22 +49,22 @@ class Summary:
 
     @property
     def seconds(self) -> float:
-        """From the construction to the last answer."""
+        """Seconds from the construction to the last answer."""
         return self._last - self._started
 
     @property
     def results_per_second(self) -> float:
-        """Frames segmented per second; 0.0 before the first."""
+        """Results per second; 0.0 before the first answer."""
         return self.statuses[Status.OK] / self.seconds if self.seconds > 0 else 0.0
 
     def latency(self, percentile: float) -> float | None:
-        """That percentile of the latency of segmented frames, in seconds; None without any."""
+        """That percentile of the latency of results, in seconds; None without results."""
         if not self._latencies:
             return None
         return float(np.percentile(self._latencies, percentile))
 
     def as_dict(self) -> dict[str, object]:
-        """Everything, ready for JSON; latencies in seconds."""
+        """All numbers, ready for JSON; durations are in seconds."""
         return {
             "frames": self.frames,
             "statuses": {status.value: count for status, count in sorted(self.statuses.items())},

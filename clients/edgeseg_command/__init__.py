@@ -1,18 +1,18 @@
-"""The command `edgeseg` as a process: Ctrl-C ends it well while Python still imports gRPC.
+"""The entry point of the command `edgeseg`, which handles Ctrl-C during the imports too.
 
-It is no part of `edgeseg_client`, for to import a part is to import all of that first.
+It is not in `edgeseg_client`, because importing a module of that package imports gRPC first.
 """
 
 from __future__ import annotations
 
 INTERRUPTED = 130
-"""128 and the number of SIGINT, as shells have it."""
+"""128 plus the number of SIGINT, the convention of shells."""
 
 
 def main() -> int:
-    """Run the command with the arguments of this process; the exit status."""
+    """Runs the command with the arguments of this process; returns the exit status."""
     try:
-        from edgeseg_client.cli import main as run_command  # noqa: PLC0415 # takes a while
+        from edgeseg_client.cli import main as run_command  # noqa: PLC0415 # slow: imports gRPC
 
         return run_command()
     except KeyboardInterrupt:

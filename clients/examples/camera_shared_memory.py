@@ -1,9 +1,9 @@
-"""A camera that writes its frames where the daemon reads them.
+"""A camera that writes its frames into memory shared with the daemon.
 
     edgesegd serve --listen unix:///tmp/edgeseg.sock
     python camera_shared_memory.py unix:///tmp/edgeseg.sock
 
-Shows a bright disc that moves; put the call of your camera in the place of `draw`.
+The frames show a moving bright disc. Replace `draw` by a call of your camera.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FRAMES = 300
 
 
 def draw(pixels: npt.NDArray[np.uint8], number: int) -> None:
-    """Write one frame into `pixels`, HEIGHT x WIDTH x 3."""
+    """Draw one frame into `pixels`, of shape (HEIGHT, WIDTH, 3)."""
     rows, columns = np.ogrid[:HEIGHT, :WIDTH]
     x, y = WIDTH * (0.5 + 0.3 * np.cos(number / 20)), HEIGHT * (0.5 + 0.3 * np.sin(number / 20))
     inside = (columns - x) ** 2 + (rows - y) ** 2 < (HEIGHT / 6) ** 2
@@ -31,7 +31,7 @@ def draw(pixels: npt.NDArray[np.uint8], number: int) -> None:
 
 
 def camera(client: Client) -> Iterator[Frame]:
-    """A frame 30 times a second, drawn in shared memory."""
+    """Yield 30 frames per second, drawn in shared memory."""
     for number in range(FRAMES):
         buffer = client.frame_buffer(WIDTH, HEIGHT, "rgb")
         captured = time.time_ns()
@@ -41,7 +41,7 @@ def camera(client: Client) -> Iterator[Frame]:
 
 
 def main() -> None:
-    """Stream to the daemon at the address given, and tell how it went."""
+    """Stream to the daemon at the given address, and print each answer."""
     address = sys.argv[1] if len(sys.argv) > 1 else "unix:///tmp/edgeseg.sock"  # an example
     with Client(address, shared_memory=True) as client:
         for answer in client.stream(camera(client), policy="latest", max_age=0.5):

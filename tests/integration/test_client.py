@@ -120,7 +120,7 @@ def test_the_segment_command_without_a_daemon_prints_one_line(
     assert done.stderr.count("\n") == 1
 
 
-def test_the_port_of_the_metrics_is_told_at_once(daemon: RunningDaemon) -> None:
+def test_the_info_command_at_the_port_of_the_metrics_fails_at_once(daemon: RunningDaemon) -> None:
     done = edgeseg("info", f"--server={urlsplit(daemon.metrics_url).netloc}", "--wait=3600")
     assert done.returncode == 3
     assert "is it the port of the daemon's metrics" in done.stderr
@@ -130,7 +130,7 @@ def test_the_port_of_the_metrics_is_told_at_once(daemon: RunningDaemon) -> None:
 def test_the_snippet_of_the_readme_runs_as_it_stands(
     daemon: RunningDaemon, pictures: Path, tmp_path: Path
 ) -> None:
-    """As it stands in the README, with this daemon's address."""
+    """The snippet is changed only to have this daemon's address."""
     snippet = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert snippet is not None
     assert snippet[1].count("\n") <= 8

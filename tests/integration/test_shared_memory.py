@@ -23,7 +23,7 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client import Client, RawImage, Result
 from edgeseg_client.errors import InvalidRequest, Unavailable
 from edgeseg_client.frame import ImageLike
-from edgeseg_client.shared_memory import SLOTS, FrameBuffer, borrow
+from edgeseg_client.shared_memory import SLOTS, FrameBuffer, lease_region
 from edgesegd.core.errors import EngineStartFailed
 from support.calls import every, segment, stub
 from support.pictures import gradient
@@ -92,10 +92,10 @@ def test_frames_in_shared_memory_give_the_masks_of_the_same_frames_in_messages(
         assert answers.keys() == set(range(len(images)))
         for number, answer in answers.items():
             assert labels(answer.result) == expected[number % 3]
-        ring = sharing._client._lease
-        assert ring is not None
-        assert ring.ring is not None
-        assert len(ring.ring._free) == SLOTS, "all slots are free again"
+        lease = sharing._client._lease
+        assert lease is not None
+        assert lease.region is not None
+        assert len(lease.region._free_slots) == SLOTS, "all slots are free again"
 
 
 def test_a_camera_writes_its_frames_into_shared_memory(
@@ -146,8 +146,8 @@ async def test_a_region_whose_frame_failed_is_released_with_its_client(
     folder = Path(f"/proc/{unix_daemon.process.pid}/fd")
     descriptors = len(list(folder.iterdir()))
     for _ in range(10):
-        with closing(borrow(address.removeprefix("unix://") + ".memory", 1 << 20)) as ring:
-            slot = ring.take(1000)
+        with closing(lease_region(address.removeprefix("unix://") + ".memory", 1 << 20)) as region:
+            slot = region.allocate(1000)
             assert slot is not None
             slot.view[:3] = b"\xff\xd8\xff"
             frame = pb.Frame(shared_memory=slot.handle(1000))
@@ -170,8 +170,8 @@ async def test_a_region_that_an_engine_cannot_map_fails_its_frames_only(address:
         lowest = min(set(range(len(used) + 1)) - used)
         soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (lowest, hard))
-        with closing(borrow(path, 1 << 20)) as ring:
-            slot = ring.take(PIXELS.nbytes)
+        with closing(lease_region(path, 1 << 20)) as region:
+            slot = region.allocate(PIXELS.nbytes)
             assert slot is not None
             good = slot.handle(PIXELS.nbytes)
             answers = await segment(
@@ -258,7 +258,7 @@ async def test_regions_that_come_and_go_leave_no_descriptor_open(
     await until_lent(unix_daemon, 0)
     before = len(list(folder.iterdir()))
     for _ in range(30):
-        borrow(path, 4096).close()
+        lease_region(path, 4096).close()
     await until_lent(unix_daemon, 0)
     async with asyncio.timeout(10):  # a connection of `until_lent` may be closed a moment later
         while len(list(folder.iterdir())) > before:
@@ -275,21 +275,21 @@ def handle(region: int, offset: int, length: int) -> pb.SegmentRequest:
 async def test_a_bad_shared_memory_handle_fails_its_frame_only(
     unix_daemon: RunningDaemon, address: str
 ) -> None:
-    with closing(borrow(address.removeprefix("unix://") + ".memory", 1 << 20)) as ring:
-        slot = ring.take(PIXELS.nbytes)
+    with closing(lease_region(address.removeprefix("unix://") + ".memory", 1 << 20)) as region:
+        slot = region.allocate(PIXELS.nbytes)
         assert slot is not None
         slot.view[: PIXELS.nbytes] = PIXELS.tobytes()
         good = slot.handle(PIXELS.nbytes)
         largest = (1 << 64) - 1
         bad = [
-            (ring.region ^ 1, 0, PIXELS.nbytes),
+            (region.number ^ 1, 0, PIXELS.nbytes),
             (0, 0, PIXELS.nbytes),
-            (ring.region, 0, 0),
-            (ring.region, 1 << 20, 1),
-            (ring.region, 0, (1 << 20) + 1),
-            (ring.region, largest, largest),
-            (ring.region, largest, 2),
-            (ring.region, 0, 1000),
+            (region.number, 0, 0),
+            (region.number, 1 << 20, 1),
+            (region.number, 0, (1 << 20) + 1),
+            (region.number, largest, largest),
+            (region.number, largest, 2),
+            (region.number, 0, 1000),
         ]
         requests = [handle(*each) for each in bad] + [handle(good.region, good.offset, good.length)]
         for number, request in enumerate(requests):
@@ -374,8 +374,8 @@ def test_a_client_with_shared_memory_goes_on_with_the_next_daemon(
 
 
 def test_shared_memory_without_a_daemon_is_unavailable(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match="no memory can be borrowed"):
-        borrow(str(tmp_path / "nobody"), 4096)
+    with pytest.raises(Unavailable, match="shared memory is not available"):
+        lease_region(str(tmp_path / "nobody"), 4096)
 
 
 async def test_server_info_names_the_socket_for_shared_memory(

@@ -1,4 +1,4 @@
-"""From the command line to an exit status; no error that is expected shows a traceback."""
+"""Runs the command; prints expected errors as one line, without a traceback."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from edgeseg_client.cli import info, segment, stream
 from edgeseg_client.cli.exit_codes import ExitCode, UsageError
 from edgeseg_client.cli.parser import build_parser
-from edgeseg_client.cli.standard_streams import lasting_streams
+from edgeseg_client.cli.standard_streams import fault_tolerant_streams
 from edgeseg_client.errors import (
     AccessDenied,
     EdgesegClientError,
@@ -31,20 +31,20 @@ _COMMANDS: Final[dict[str, Callable[[Namespace], ExitCode]]] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs `edgeseg` with these arguments, or those of the process; returns the exit status.
 
-    What cannot be printed stops nothing. That it could not is told at the end, and is the exit
-    status unless there is a worse one.
+    If standard output cannot be written, the command does its work nevertheless. The failure is
+    reported at the end, and sets the exit status if the command itself succeeded.
     """
-    with lasting_streams() as printed:
+    with fault_tolerant_streams() as printed:
         try:
             code: int = _run(argv)
-        except SystemExit as ended:  # help was printed, or what is wrong with the arguments
+        except SystemExit as ended:  # argparse has printed help or an error
             if printed.flush() is None or ended.code:
                 raise
             code = ExitCode.OK
         failure = printed.flush()
         if failure is None or code:
             return code
-        if isinstance(failure, BrokenPipeError):  # the reader, such as `head`, has enough
+        if isinstance(failure, BrokenPipeError):  # the reader, such as `head`, has closed the pipe
             return ExitCode.BROKEN_PIPE
         print(f"edgeseg: cannot write to standard output: {failure.strerror}", file=sys.stderr)
         return ExitCode.FRAMES_FAILED
@@ -63,10 +63,10 @@ def _run(argv: Sequence[str] | None) -> ExitCode:
 
 
 def _explain(error: Exception, server: str) -> tuple[ExitCode, str]:
-    """The exit status, and a line that says what to do."""
+    """The exit status for an error, and a line that says what to do about it."""
     match error:
         case WrongAddress():
-            return ExitCode.UNREACHABLE, f"{server} is not where a daemon serves gRPC: {error}"
+            return ExitCode.UNREACHABLE, f"no daemon serves gRPC at {server}: {error}"
         case Unavailable():
             return ExitCode.UNREACHABLE, (
                 f"no daemon answers at {server} ({error}); start one with `edgesegd serve`,"

@@ -1,4 +1,4 @@
-"""The client and the options that the command line asks for."""
+"""Makes the client and the options that the arguments describe."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AnyClient = TypeVar("AnyClient", Client, AsyncClient)
 
 
 def open_client(arguments: Namespace, kind: type[AnyClient]) -> AnyClient:
-    """A client for `--server`; raises `OSError` where the certificates cannot be read."""
+    """A client for `--server`; raises `OSError` if the file of certificates cannot be read."""
     credentials = None
     if arguments.ca:
         credentials = grpc.ssl_channel_credentials(Path(arguments.ca).read_bytes())
@@ -29,7 +29,7 @@ def open_client(arguments: Namespace, kind: type[AnyClient]) -> AnyClient:
 
 
 def read_options(arguments: Namespace) -> Options:
-    """How to segment."""
+    """The options of segmentation."""
     return Options(
         outputs=("labels",),
         size=arguments.size,

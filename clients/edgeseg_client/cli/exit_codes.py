@@ -1,4 +1,4 @@
-"""How the command ends, for scripts."""
+"""The exit statuses of the command."""
 
 from __future__ import annotations
 
@@ -17,4 +17,4 @@ class ExitCode(IntEnum):
 
 
 class UsageError(Exception):
-    """The command line asks for something that cannot be had; says what to write instead."""
+    """An argument cannot be used; the message says what to write instead."""

@@ -1,4 +1,4 @@
-"""`edgeseg info`: what a daemon is, serves and accepts."""
+"""`edgeseg info`: shows what a daemon serves and accepts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgeseg_client.info import ModelInfo, ServerInfo
 
 
 def run(arguments: Namespace) -> ExitCode:
-    """Prints it for people, or as JSON."""
+    """Prints the info as text, or as JSON with `--json`."""
     with open_client(arguments, Client) as client:
         info = client.info()
     if arguments.json:
@@ -29,7 +29,7 @@ def _describe(address: str, info: ServerInfo) -> list[str]:
         lines += _describe_model(model)
     lines.append(f"formats  {', '.join(info.formats)}")
     lines.append(f"outputs  {', '.join(info.outputs)}")
-    lines.append(f"limits   {info.max_frame_bytes} bytes, {info.max_frame_pixels} pixels a frame")
+    lines.append(f"limits   {info.max_frame_bytes} bytes, {info.max_frame_pixels} pixels per frame")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""The command line of `edgeseg`."""
+"""The command-line parser of `edgeseg`."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ examples:
   edgeseg segment photos/ 'more/*.png' --out masks --server board.lan:8460
   edgeseg segment street.jpg --out masks --classes person,car --size model
 
-Of each picture NAME.labels.png (its pixel values are the ids of the classes, 255 is none) and
-NAME.overlay.png (to look at) are written.
+For each picture this writes NAME.labels.png (pixel values are class ids, 255 is no class) and
+NAME.overlay.png (the classes drawn over the picture).
 """
 
 _STREAM_EXAMPLES = """\
 examples:
-  edgeseg stream photos/                        every picture, as fast as the daemon goes
+  edgeseg stream photos/                        every picture, as fast as the daemon answers
   edgeseg stream photos/ --fps 30 --loop 0      like a camera, until Ctrl-C
   edgeseg stream photos/ --json | jq .latency_p99
 """
@@ -36,7 +36,7 @@ examples:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser; `command` of what it parses names the subcommand."""
+    """The parser; the attribute `command` of its result names the subcommand."""
     parser = argparse.ArgumentParser(
         prog="edgeseg", description="Segment pictures with an edgesegd daemon."
     )
@@ -53,7 +53,9 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     segment.add_argument("images", nargs="+", metavar="IMAGE", help="a picture, folder or pattern")
-    segment.add_argument("--out", type=Path, required=True, metavar="DIR", help="where to write")
+    segment.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for the files"
+    )
 
     stream = commands.add_parser(
         "stream",
@@ -67,32 +69,39 @@ def build_parser() -> argparse.ArgumentParser:
     stream.add_argument(
         "--policy",
         choices=list(POLICIES),
-        help="what happens when frames come too fast: `latest` supersedes waiting ones, `every`"
-        " holds the source back (default: latest with --fps, else every)",
+        help="what happens if frames come faster than they are segmented: with `latest` a newer"
+        " frame supersedes a waiting one, `every` slows the source down"
+        " (default: latest with --fps, else every)",
     )
     stream.add_argument(
         "--priority",
         choices=list(PRIORITIES),
         default="normal",
-        help="share of the turns while other streams wait: `high` has four for one of `normal`,"
-        " and that four for one of `low` (default: normal)",
+        help="share of the turns while other streams have frames waiting: `high` gets four for each"
+        " of `normal`, which gets four for each of `low` (default: normal)",
     )
     stream.add_argument("--fps", type=_positive, help="frames per second (default: no limit)")
     stream.add_argument(
-        "--loop", type=_count, default=1, metavar="N", help="rounds; 0: until Ctrl-C (default: 1)"
+        "--loop",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="how often to send the pictures; 0: until Ctrl-C (default: 1)",
     )
-    stream.add_argument("--out", type=Path, metavar="DIR", help="write masks and overlays there")
+    stream.add_argument(
+        "--out", type=Path, metavar="DIR", help="write masks and overlays to this folder"
+    )
     stream.add_argument("--json", action="store_true", help="print the summary as JSON")
 
     info = commands.add_parser(
         "info",
         parents=[server],
-        help="show what a daemon is and serves",
-        description="Show what a daemon is, serves and accepts.",
+        help="show what a daemon serves and accepts",
+        description="Show a daemon's version, models, formats, outputs and limits.",
         epilog=_INFO_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    info.add_argument("--json", action="store_true", help="print it as JSON")
+    info.add_argument("--json", action="store_true", help="print all as JSON")
     return parser
 
 
@@ -104,7 +113,7 @@ def _server_options() -> argparse.ArgumentParser:
         "--server",
         default=address,
         metavar="ADDR",
-        help="HOST:PORT or unix:///PATH (EDGESEG_SERVER; now: %(default)s)",
+        help="its address, HOST:PORT or unix:///PATH (EDGESEG_SERVER; default: %(default)s)",
     )
     group.add_argument(
         "--token",
@@ -124,7 +133,8 @@ def _server_options() -> argparse.ArgumentParser:
         type=_seconds,
         default=5.0,
         metavar="S",
-        help="how long a daemon that is not there is tried again (default: %(default)g s)",
+        help="how long to try again while the daemon is unavailable, in seconds"
+        " (default: %(default)g)",
     )
     return options
 
@@ -142,7 +152,7 @@ def _segmentation_options(size: Size) -> argparse.ArgumentParser:
         "--resize",
         choices=list(RESIZES),
         default="stretch",
-        help="how a picture of another shape is fitted into the model's input"
+        help="how a picture of another aspect ratio is fitted into the model's input"
         " (default: %(default)s)",
     )
     group.add_argument(
@@ -152,12 +162,14 @@ def _segmentation_options(size: Size) -> argparse.ArgumentParser:
         metavar="A,B",
         help="ids or names of the classes wanted (default: all)",
     )
-    group.add_argument("--model", default="", help="the model (default: the daemon's)")
+    group.add_argument(
+        "--model", default="", help="name of the model (default: the daemon's default model)"
+    )
     group.add_argument(
         "--max-age",
         type=_positive,
         metavar="S",
-        help="seconds after which a frame is not worth segmenting (default: no limit)",
+        help="largest age of a frame, in seconds; older ones are not segmented (default: none)",
     )
     return options
 
@@ -175,7 +187,7 @@ def _size(text: str) -> Size:
             return text
     width, cross, height = text.partition("x")
     if not (cross and width.isdecimal() and height.isdecimal()):
-        raise argparse.ArgumentTypeError(f"{text!r} is no size; write model, frame or 640x480")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size; write model, frame or 640x480")
     return int(width), int(height)
 
 
@@ -190,18 +202,18 @@ def _seconds(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 0")
     return value
 
 
 def _positive(text: str) -> float:
     value = _seconds(text)
     if value == 0:
-        raise argparse.ArgumentTypeError("0 is not more than 0")
+        raise argparse.ArgumentTypeError("the value must be more than 0")
     return value
 
 
 def _count(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
     return int(text)

@@ -1,4 +1,4 @@
-"""Which pictures the command line means, and what their results are called."""
+"""Finds the pictures that the arguments name, and chooses names for their results."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ _SUFFIXES: Final = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}
 
 
 def find_pictures(arguments: Iterable[str]) -> list[Path]:
-    """Files as they are, the pictures of folders and what patterns match, by name; each once.
+    """The pictures in the order of the arguments, without duplicates.
 
-    Raises `UsageError` for a folder or a pattern without a picture. A file that does not exist is
-    returned; reading it will fail.
+    An argument is a file, a folder or a pattern; the pictures of a folder, and the files that a
+    pattern matches, are sorted by name. Raises `UsageError` if a folder has no picture or a pattern
+    matches nothing. A file that does not exist is returned too; reading it will fail.
     """
     found: list[Path] = []
     for argument in arguments:
@@ -34,9 +35,9 @@ def find_pictures(arguments: Iterable[str]) -> list[Path]:
 
 
 def name_results(pictures: Sequence[Path]) -> list[str]:
-    """A name for the results of each picture: its own without suffix, or with a number after it.
+    """A name for the results of each picture: its own without the suffix.
 
-    No two are the same, nor differ in case only.
+    If that is taken, a number is appended. No two names are equal when case is ignored.
     """
     taken: set[str] = set()
     names: list[str] = []

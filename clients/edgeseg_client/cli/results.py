@@ -1,4 +1,4 @@
-"""Results written as pictures, and told in a line."""
+"""Writes results as pictures, and describes them in a line."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ def write_result(
 ) -> None:
     """Writes `NAME.labels.png` and `NAME.overlay.png`.
 
-    Raises `InvalidRequest` where the picture cannot be decoded here, `OSError` where the files
-    cannot be written.
+    Raises `InvalidRequest` if the picture cannot be decoded, `OSError` if a file cannot be written.
     """
     labels_image(result, classes).save(folder / f"{name}.labels.png")
     overlay(picture, result, classes).save(folder / f"{name}.overlay.png")
 
 
 def describe_result(result: Result, classes: Sequence[ClassInfo]) -> str:
-    """The classes found and their shares of all pixels, the largest first."""
+    """The classes found and their shares of all pixels, as text, the largest first."""
     names = {one.id: one.name for one in classes}
     found = (f"{names.get(id_, id_)} {share:.1%}" for id_, share in result.shares.items())
     return ", ".join(found) or "no class found"

@@ -1,4 +1,4 @@
-"""`edgeseg segment`: masks and overlays of pictures."""
+"""`edgeseg segment`: writes masks and overlays of pictures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from edgeseg_client.info import ClassInfo
 
 
 def run(arguments: Namespace) -> ExitCode:
-    """Goes on past a picture that fails, and says so at the end."""
+    """Segments all pictures; if one fails, prints why, goes on and returns FRAMES_FAILED."""
     pictures = find_pictures(arguments.images)
     names = name_results(pictures)
     code = ExitCode.OK
@@ -32,7 +32,7 @@ def run(arguments: Namespace) -> ExitCode:
         for answer in _show_progress(answers, len(pictures)):
             picture, name = pictures[answer.frame_id], names[answer.frame_id]
             try:
-                print(_finish(answer, picture, name, arguments.out, classes))
+                print(_write_and_describe(answer, picture, name, arguments.out, classes))
             except FrameError as error:
                 print(f"edgeseg: {picture}: {error}", file=sys.stderr)
                 code = ExitCode.FRAMES_FAILED
@@ -40,17 +40,17 @@ def run(arguments: Namespace) -> ExitCode:
 
 
 def _show_progress(answers: Iterable[FrameAnswer], total: int) -> Iterable[FrameAnswer]:
-    """The same answers, with a bar on a terminal where there are several."""
+    """Yields the same answers, and shows a progress bar if there are several and a terminal."""
     screen = Console(stderr=True)
     if total == 1 or not screen.is_terminal:
         return answers
     return track(answers, "Segmenting", total=total, console=screen, transient=True)
 
 
-def _finish(
+def _write_and_describe(
     answer: FrameAnswer, picture: Path, name: str, folder: Path, classes: Sequence[ClassInfo]
 ) -> str:
-    """Writes the result and tells it in a line; raises what the frame failed of."""
+    """Writes the result and returns a line about it; raises the frame's error if it failed."""
     write_result(folder, name, picture, answer.result, classes)
     found = describe_result(answer.result, classes)
     return f"{picture} -> {folder / name}.overlay.png: {found}"

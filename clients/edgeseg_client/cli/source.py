@@ -1,4 +1,4 @@
-"""Where `edgeseg stream` has its frames from."""
+"""The frames of `edgeseg stream`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _VIDEO_SUFFIXES: Final = {".avi", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".we
 
 
 def open_folder(source: str) -> list[Path]:
-    """The pictures of a folder, by name.
+    """The pictures of a folder, sorted by name.
 
-    Raises `UsageError` where it is none; cameras and videos are told what they can do instead.
+    Raises `UsageError` if it is not a folder; for a camera or a video the message says what to do.
     """
     path = Path(source)
     if path.is_dir():
@@ -29,13 +29,13 @@ def open_folder(source: str) -> list[Path]:
             f"{source}: cameras and videos are not read yet; give a folder of pictures, or send the"
             " frames with edgeseg_client.Client.stream"
         )
-    raise UsageError(f"{source} is no folder; give a folder of pictures")
+    raise UsageError(f"{source} is not a folder; give a folder of pictures")
 
 
 def play(pictures: Sequence[Path], *, fps: float | None, rounds: int) -> Iterator[Frame]:
-    """The pictures, `rounds` times (0: without end), at most `fps` a second.
+    """Yields the pictures `rounds` times (0: endlessly), at most `fps` per second.
 
-    A frame that is taken late does not delay those after it.
+    A frame that is taken late does not delay the frames after it.
     """
     begun = time.monotonic()
     turns = itertools.count() if rounds == 0 else range(rounds)

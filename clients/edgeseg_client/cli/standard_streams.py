@@ -1,4 +1,4 @@
-"""Standard output and error that never stop the work, whatever becomes of them."""
+"""Standard output and error that do not stop the command if they cannot be written."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import Any, TextIO
 from edgeseg_client.descriptors import open_standard_descriptors
 
 
-class Sink(io.RawIOBase):
-    """Writes to a descriptor until that fails; what comes later is dropped.
+class FaultTolerantWriter(io.RawIOBase):
+    """Writes to a descriptor; after the first failure it drops all data.
 
-    `failure` is why it failed; None as long as it did not.
+    `failure` is the error of that failure, None before.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -24,72 +24,76 @@ class Sink(io.RawIOBase):
         self._descriptor = descriptor
 
     def fileno(self) -> int:
-        """The descriptor, which is not closed here."""
+        """The descriptor, which this writer does not close."""
         return self._descriptor
 
     def isatty(self) -> bool:
-        """Whether somebody watches."""
+        """Whether the descriptor is a terminal."""
         return os.isatty(self._descriptor)
 
     def writable(self) -> bool:
-        """It is."""
+        """Always true."""
         return True
 
-    def write(self, data: Any, /) -> int:  # noqa: ANN401  # any buffer: its type is Python 3.12's
-        """The number of bytes written or dropped; never raises."""
+    def write(self, data: Any, /) -> int:  # noqa: ANN401  # collections.abc.Buffer needs Python 3.12
+        """Writes or drops the data and returns the number of bytes; never raises OSError."""
         while self.failure is None:
             try:
                 return os.write(self._descriptor, data)
-            except BlockingIOError:  # somebody else made it so; wait for the reader
+            except (
+                BlockingIOError
+            ):  # another process made it non-blocking; wait until it is writable
                 select.select([], [self._descriptor], [])
             except OSError as error:
                 self.failure = error
         return len(data)
 
 
-class Printed:
-    """What is printed on standard output while `lasting_streams` lasts."""
+class StandardOutput:
+    """Standard output within `fault_tolerant_streams`."""
 
-    def __init__(self, stream: TextIO, sink: Sink | None) -> None:
+    def __init__(self, stream: TextIO, writer: FaultTolerantWriter | None) -> None:
         self._stream = stream
-        self._sink = sink
+        self._writer = writer
 
     def flush(self) -> OSError | None:
-        """Writes what waits; why some of it could not be written, None where all was."""
+        """Writes what is buffered; returns the first error, None if everything was written."""
         self._stream.flush()
-        return None if self._sink is None else self._sink.failure
+        return None if self._writer is None else self._writer.failure
 
 
 @contextmanager
-def lasting_streams() -> Iterator[Printed]:
-    """Has all that is printed go through sinks, and what the encoding cannot say escaped.
+def fault_tolerant_streams() -> Iterator[StandardOutput]:
+    """Replaces standard output and error by streams that go on after an error.
 
-    Streams that were closed lead to the null device. Those that are no files, as under a test, stay
-    as they are.
+    Characters that the encoding does not have are escaped. Streams that are closed are replaced by
+    the null device. Streams that are not files, as in tests, are not replaced.
     """
     open_standard_descriptors()
     before = sys.stdout, sys.stderr
-    sys.stdout, sink = _lasting(sys.stdout, 1)
-    sys.stderr, _ = _lasting(sys.stderr, 2)
-    lasting = sys.stdout, sys.stderr
+    sys.stdout, writer = _fault_tolerant(sys.stdout, 1)
+    sys.stderr, _ = _fault_tolerant(sys.stderr, 2)
+    tolerant = sys.stdout, sys.stderr
     try:
-        yield Printed(sys.stdout, sink)
+        yield StandardOutput(sys.stdout, writer)
     finally:
         sys.stdout, sys.stderr = before
-        for stream in lasting:
+        for stream in tolerant:
             stream.flush()
 
 
-def _lasting(stream: TextIO | None, descriptor: int) -> tuple[TextIO, Sink | None]:
+def _fault_tolerant(
+    stream: TextIO | None, descriptor: int
+) -> tuple[TextIO, FaultTolerantWriter | None]:
     encoding, lines = "utf-8", descriptor == 2
-    if stream is not None:  # Python has none for a descriptor that is closed as it starts
+    if stream is not None:  # it is None if its descriptor was closed when Python started
         try:
             descriptor = stream.fileno()
         except (OSError, ValueError):
             return stream, None
         encoding, lines = stream.encoding, lines or stream.isatty()
-    sink = Sink(descriptor)
-    lasting = io.TextIOWrapper(
-        io.BufferedWriter(sink), encoding, errors="backslashreplace", line_buffering=lines
+    writer = FaultTolerantWriter(descriptor)
+    tolerant = io.TextIOWrapper(
+        io.BufferedWriter(writer), encoding, errors="backslashreplace", line_buffering=lines
     )
-    return lasting, sink
+    return tolerant, writer

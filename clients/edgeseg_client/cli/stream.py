@@ -1,4 +1,4 @@
-"""`edgeseg stream`: pictures through a real stream, measured."""
+"""`edgeseg stream`: sends pictures as a stream and measures it."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from edgeseg_client.summary import Summary
 
 
 def run(arguments: Namespace) -> ExitCode:
-    """Sends, shows how it goes, and prints the summary, even of a stream that Ctrl-C ended."""
+    """Runs the stream, then prints its summary, also if Ctrl-C ended it."""
     pictures = open_folder(arguments.source)
     summary = Summary()
     try:
-        # asyncio turns Ctrl-C into a cancellation: it cannot hit between two statements.
-        asyncio.run(_follow(pictures, arguments, summary))
+        # asyncio turns Ctrl-C into a cancellation, which takes effect only at an await.
+        asyncio.run(_run_stream(pictures, arguments, summary))
         code = ExitCode.FRAMES_FAILED if summary.failed else ExitCode.OK
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
     if arguments.json:
         print(json.dumps(summary.as_dict(), indent=2))
     else:
-        Console(file=sys.stdout).print(_tabulate(summary))  # a file, that its encoding is known
+        Console(file=sys.stdout).print(_tabulate(summary))  # with a file, rich uses its encoding
     return code
 
 
-async def _follow(pictures: list[Path], arguments: Namespace, summary: Summary) -> None:
-    """Streams to the end; every answer is in the summary."""
+async def _run_stream(pictures: list[Path], arguments: Namespace, summary: Summary) -> None:
+    """Streams all pictures and counts every answer in the summary."""
     screen = Console(stderr=True)
     live = Live(
         get_renderable=lambda: _tabulate(summary),
@@ -79,14 +79,14 @@ async def _stream(
 
 
 def _tabulate(summary: Summary) -> Table:
-    """The summary for people."""
+    """The summary as a table."""
     table = Table(show_header=False)
     table.add_column(style="dim")
     table.add_column(justify="right")
     table.add_row("frames", str(summary.frames))
     for status, count in sorted(summary.statuses.items()):
         table.add_row(f"  {status}", str(count))
-    table.add_row("results a second", f"{summary.results_per_second:.1f}")
+    table.add_row("results per second", f"{summary.results_per_second:.1f}")
     for percentile in (50, 99):
         latency = summary.latency(percentile)
         table.add_row(

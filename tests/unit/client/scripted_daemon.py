@@ -35,7 +35,7 @@ def refuse(
     pushback_ms: int | None = None,
     status: str | None = None,
 ) -> Refusal:
-    """Ends a call with a code, with when to try again, and with the daemon's own status."""
+    """Ends a call with a code, the delay before the next attempt and the daemon's own status."""
 
     def end(context: grpc.ServicerContext) -> None:
         metadata = {"grpc-retry-pushback-ms": pushback_ms, "edgeseg-status": status}
@@ -97,7 +97,7 @@ def server_info() -> pb.GetServerInfoResponse:
 
 
 class Script(SegmentationServiceServicer):
-    """What the daemon does, and what it saw; shared by the daemons that follow one another."""
+    """What the daemon does and what it received; kept when the daemon is restarted."""
 
     def __init__(self) -> None:
         self.info = server_info()
@@ -105,14 +105,14 @@ class Script(SegmentationServiceServicer):
         self.options: list[pb.StreamOptions | pb.SegmentationOptions] = []
         self.metadata: list[dict[str, str | bytes]] = []
         self.refusals: list[Refusal] = []
-        """Each ends one call that would have segmented; a stream, after its options."""
+        """Each ends one call: a unary call at once, a stream after its options."""
         self.accepts = True
-        """Whether a stream is told that its options are accepted."""
+        """Whether the daemon accepts the options of streams; else it does not answer them."""
         self.gate = threading.Event()
-        """Frames are answered while it is set."""
+        """Frames of streams are answered while it is set."""
         self.gate.set()
         self.arrived = threading.Semaphore(0)
-        """Released for each frame that came."""
+        """Released for each frame that arrives."""
         self.stream_ended = threading.Event()
         self._lock = threading.Lock()
 
@@ -170,7 +170,7 @@ def _answer(frame: pb.Frame) -> pb.SegmentResponse:
 
 
 class ScriptedDaemon:
-    """Serves the script on one port, which it keeps over its restarts."""
+    """Serves the script; keeps its port when it is restarted."""
 
     def __init__(self) -> None:
         self.script = Script()
@@ -190,7 +190,7 @@ class ScriptedDaemon:
         self._server.start()
 
     def kill(self) -> None:
-        """Cuts every connection, as a crash would."""
+        """Stops and breaks every connection, like a crash."""
         if self._server is not None:
             stopped = self._server.stop(grace=None)
             self.script.gate.set()
@@ -200,7 +200,7 @@ class ScriptedDaemon:
 
 @contextmanager
 def started_late(daemon: ScriptedDaemon, seconds: float) -> Iterator[None]:
-    """There is no daemon, and so many seconds later there is."""
+    """Stops the daemon, and starts it again after so many seconds."""
     daemon.kill()
     timer = threading.Timer(seconds, daemon.start)
     timer.start()

@@ -1,4 +1,4 @@
-"""Addresses: those that can be none are errors at once, each its own."""
+"""Addresses: each kind of wrong address is an error of its own, at once."""
 
 import http.server
 import os
@@ -21,7 +21,7 @@ from .scripted_daemon import GOOD, Script
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing here may be tried again."""
+    """Fails a test whose call is tried again."""
 
     def delay(*_: object, **__: object) -> float:
         raise AssertionError("tried again")
@@ -32,7 +32,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("http://board:8460", "begins with http://; write HOST:PORT"),
+        ("http://board:8460", "begins with http://; write only HOST:PORT"),
         ("https://board:8460", "give certificates"),
         ("grpc://board:8460", "begins with grpc://"),
         ("tcp://board:8460/", "begins with tcp://"),
@@ -41,24 +41,24 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ("board:" + "9" * 5000, "no port from 1 to 65535"),
         ("board:\uff18\uff14", "no port; write"),
         ("ipv4:127.0.0.1:70000", "no port from 1 to 65535"),
-        ("bo\0ard:8460", "has a space or a character"),
-        ("bo ard:8460", "has a space or a character"),
-        ("board:8460\n", "has a space or a character"),
-        ("\udcff:8460", "has a space or a character"),
+        ("bo\0ard:8460", "contains white space or a character"),
+        ("bo ard:8460", "contains white space or a character"),
+        ("board:8460\n", "contains white space or a character"),
+        ("\udcff:8460", "contains white space or a character"),
         ("::1:8460", r"write \[::1\]:8460"),
-        ("[::1:8460", "no host"),
-        ("me@board:8460", "no host"),
-        ("board/path:8460", "no host"),
-        ("a..local:8460", "can be no name"),
-        ("x" * 300 + ".local:8460", "can be no name"),
+        ("[::1:8460", "no valid host"),
+        ("me@board:8460", "no valid host"),
+        ("board/path:8460", "no valid host"),
+        ("a..local:8460", "is not a valid name"),
+        ("x" * 300 + ".local:8460", "is not a valid name"),
         ("unix:", "no path; write unix:///PATH"),
         ("unix://", "no path"),
         ("unix://host/path", "no path"),
         ("unix:///tmp/a\0b", "no path"),
-        ("unix:///tmp/" + "x" * 103, "has 108 bytes, and may have 107"),
+        ("unix:///tmp/" + "x" * 103, "has 108 bytes; at most 107"),
     ],
 )
-def test_what_can_be_no_address_is_an_error_at_once(address: str, message: str) -> None:
+def test_an_address_that_is_not_valid_is_an_error_at_once(address: str, message: str) -> None:
     with Client(address) as client:
         with pytest.raises(InvalidRequest, match=message):
             client.info()
@@ -80,7 +80,7 @@ def test_a_file_that_is_no_socket_is_an_error_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
         Client(f"unix://{tmp_path}/file") as client,
-        pytest.raises(WrongAddress, match="no socket"),
+        pytest.raises(WrongAddress, match="is not a socket"),
     ):
         client.info()
 
@@ -100,7 +100,7 @@ def test_a_socket_may_have_any_name(
 
 
 def link_local() -> str:
-    """An address that means nothing without its interface, as NUMBER%INTERFACE."""
+    """An address of this machine that needs its interface, as NUMBER%INTERFACE."""
     table = Path("/proc/net/if_inet6")
     for line in table.read_text().splitlines() if table.exists() else []:
         number, _, _, scope, _, interface = line.split()
@@ -126,7 +126,7 @@ def test_a_name_with_only_a_link_local_address_is_reached_through_its_interface(
 
 
 @pytest.mark.parametrize("address", ["dns:///127.0.0.1", "ipv4:127.0.0.1", "127.0.0.1"])
-def test_grpcs_own_ways_to_write_an_address_work(server: grpc.Server, address: str) -> None:
+def test_addresses_with_the_schemes_of_grpc_work(server: grpc.Server, address: str) -> None:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
 
@@ -135,7 +135,7 @@ def test_grpcs_own_ways_to_write_an_address_work(server: grpc.Server, address: s
 
 
 def test_a_server_of_http_1_is_an_error_at_once_that_names_the_metrics() -> None:
-    """As the daemon's port for Prometheus is."""
+    """The daemon's port for Prometheus is such a server."""
     with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -150,14 +150,14 @@ def test_a_server_of_http_1_is_an_error_at_once_that_names_the_metrics() -> None
             thread.join()
 
 
-def test_a_wrong_address_is_also_that_no_daemon_is_there() -> None:
+def test_a_wrong_address_is_caught_as_unavailable_too() -> None:
     assert issubclass(WrongAddress, Unavailable)
 
 
 @pytest.mark.parametrize("token", ["secret\n", "sec\0ret", "sécret", "\udcff", "a\tb"])
-def test_a_token_that_no_call_can_carry_is_an_error_before_any(token: str) -> None:
+def test_a_token_that_cannot_be_sent_is_an_error_before_any_call(token: str) -> None:
     with pytest.raises(InvalidRequest, match="token has a line break or another") as caught:
         Client("127.0.0.1:1", token=token)
     assert token not in str(caught.value)
-    with pytest.raises(InvalidRequest, match="a token is text, not bytes"):
+    with pytest.raises(InvalidRequest, match="the token is a str, not bytes"):
         Client("127.0.0.1:1", token=b"secret")  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""How old frames are, while somebody sets the wall clock."""
+"""The age of frames when the wall clock is set."""
 
 import time
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ HOUR_US = 3600 * 10**6
 
 
 class WallClock:
-    """The machine's, and steps of it."""
+    """The machine's wall clock plus an offset."""
 
     def __init__(self) -> None:
         self._real = time.time_ns
@@ -74,7 +74,7 @@ def test_a_call_that_is_tried_again_sends_an_age_that_no_set_clock_changes(
 def test_a_frame_of_a_stream_that_waits_sends_an_age_that_no_set_clock_changes(
     client: Client, script: Script, wall_clock: WallClock, step: int, given: bool
 ) -> None:
-    """The frames that gRPC does not take while the daemon reads none wait in the client."""
+    """While the daemon reads nothing, frames that gRPC does not accept wait in the client."""
     script.gate.clear()
     big = bytes(1 << 19)
 

@@ -1,4 +1,4 @@
-"""Delays between attempts, on a clock of the test's own."""
+"""Delays between attempts, on a simulated clock."""
 
 import pytest
 
@@ -37,7 +37,7 @@ def test_backoff_starts_over_after_a_success() -> None:
 
 
 def test_backoff_starts_over_only_after_a_connection_that_held() -> None:
-    backoff = Backoff(10, settled=5.0)
+    backoff = Backoff(10, stable_after=5.0)
     backoff.delay(0)
     backoff.connected(1)
 

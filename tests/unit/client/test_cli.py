@@ -70,7 +70,9 @@ def test_the_segment_command_goes_on_past_a_bad_picture(
     assert "bad.jpg: as the test wants it" in refused
 
 
-def test_the_segment_command_gives_no_two_results_one_name(folder: Path, tmp_path: Path) -> None:
+def test_the_segment_command_gives_each_result_a_name_of_its_own(
+    folder: Path, tmp_path: Path
+) -> None:
     Image.new("RGB", (30, 20)).save(folder / "a.png")
     Image.new("RGB", (30, 20)).save(folder / "c.png")
 
@@ -139,7 +141,9 @@ def test_the_info_command_prints_the_models_as_text_and_as_json(
     assert json.loads(capsys.readouterr().out)["models"][0]["classes"][1]["name"] == "road"
 
 
-def test_a_token_may_end_as_files_do(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_break_after_the_token_is_ignored(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("EDGESEG_TOKEN", "secret\n")
     assert main(["info"]) == 0
     assert main(["info", "--token", " other\r\n"]) == 0
@@ -149,7 +153,7 @@ def test_a_token_may_end_as_files_do(script: Script, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     "options", [["--token", "sec\nret"], ["--server", "http://board:80"], ["--model", "\udcff"]]
 )
-def test_what_no_call_can_carry_is_told_in_a_line(
+def test_a_token_address_or_model_that_cannot_be_sent_is_reported_in_one_line(
     options: list[str], folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["segment", str(folder), "--out", str(tmp_path / "out"), *options]) == 2
@@ -211,7 +215,7 @@ def test_help_and_version_of_the_command_exit_with_0(
 
 
 def test_ctrl_c_ends_the_stream_command_with_its_summary(folder: Path, script: Script) -> None:
-    # A shell's background jobs ignore SIGINT, and Python then leaves it so.
+    # If the tests are a shell's background job, SIGINT is ignored, and Python keeps that.
     program = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""The command when its standard streams, or the names of files, are not what it might expect."""
+"""The command with closed or full standard streams, and with file names that are not UTF-8."""
 
 import os
 import re
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 def edgeseg(
     *arguments: object, redirect: str = "", **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Runs the command from a shell, which redirects what a caller of it would."""
+    """Runs the command from a shell with the redirections of `redirect`."""
     program = 'exec "$0" -m edgeseg_client "$@" ' + redirect
     return subprocess.run(
         ["/bin/sh", "-c", program, sys.executable, *map(str, arguments)],
@@ -57,7 +57,7 @@ def all_masks(out: Path) -> bool:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1"])
 @pytest.mark.parametrize("subcommand", SUBCOMMANDS)
-def test_a_name_that_is_no_text_stops_no_picture(
+def test_a_file_name_that_is_not_utf_8_stops_no_picture(
     folder: Path, tmp_path: Path, daemon: ScriptedDaemon, subcommand: str, encoding: str
 ) -> None:
     out = tmp_path / "out"
@@ -98,8 +98,8 @@ def test_a_closed_or_full_stream_stops_no_picture(
     )
     assert done.returncode == status
     assert all_masks(out)
-    told = "edgeseg: cannot write to standard output: No space left on device\n"
-    assert done.stderr == (told if redirect == ">/dev/full" else "")
+    report = "edgeseg: cannot write to standard output: No space left on device\n"
+    assert done.stderr == (report if redirect == ">/dev/full" else "")
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
@@ -162,19 +162,19 @@ def test_an_error_that_nobody_can_read_is_still_an_exit_status(daemon: ScriptedD
     assert "No space left" in done.stderr
 
 
-def test_closed_descriptors_are_nobody_elses() -> None:
-    """Else what a library says on standard error would go into a connection."""
+def test_descriptors_of_closed_standard_streams_are_not_reused() -> None:
+    """Otherwise what a library prints on standard error would be written to a connection."""
     program = """
 import os, sys
 import edgeseg_client
-from edgeseg_client.cli.standard_streams import lasting_streams
+from edgeseg_client.cli.standard_streams import fault_tolerant_streams
 imported = [os.path.lexists(f"/proc/self/fd/{number}") for number in range(3)]
-with lasting_streams():
+with fault_tolerant_streams():
     opened = [os.readlink(f"/proc/self/fd/{number}") for number in range(3)]
     os.write(int(sys.argv[1]), repr((imported, opened)).encode())
 """
     reader, writer = os.pipe()
-    with os.fdopen(reader) as told:
+    with os.fdopen(reader) as output:
         subprocess.run(
             [
                 *("/bin/sh", "-c", 'exec "$@" 0<&- 1>&- 2>&-', "sh"),
@@ -186,6 +186,6 @@ with lasting_streams():
             check=True,
         )
         os.close(writer)
-        assert re.sub(r"\s", "", told.read()) == (
+        assert re.sub(r"\s", "", output.read()) == (
             "([False,False,False],['/dev/null','/dev/null','/dev/null'])"
         )

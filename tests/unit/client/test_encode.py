@@ -47,7 +47,7 @@ def test_an_array_is_sent_as_raw_pixels(
     assert written(image, pixel_format) == expected
 
 
-def test_alpha_is_sent_as_it_is_and_dropped_where_the_contract_has_no_format() -> None:
+def test_alpha_is_sent_as_it_is_and_dropped_if_there_is_no_format_with_it() -> None:
     four = np.dstack([RGB, np.full((2, 3), 255, np.uint8)])
 
     assert written(four) == raw(pb.FRAME_FORMAT_RGBA, four.tobytes())
@@ -63,7 +63,7 @@ def test_alpha_is_sent_as_it_is_and_dropped_where_the_contract_has_no_format() -
         (np.zeros(7, np.uint8), "shape"),
         (np.zeros((0, 3, 3), np.uint8), "empty"),
         (b"", "empty"),
-        (3, "a int is no image"),
+        (3, "an image cannot be of type int"),
         (RawImage(b"1", "yv12", 1, 1), "no format 'yv12'"),  # type: ignore[arg-type]
         (RawImage("1", "rgb", 1, 1), "bytes, not str"),  # type: ignore[arg-type]
         (RawImage(b"1", "rgb", -1, 3), "width of -1 is empty"),
@@ -74,7 +74,7 @@ def test_alpha_is_sent_as_it_is_and_dropped_where_the_contract_has_no_format() -
         ("nul\0.jpg", "cannot be sent"),
     ],
 )
-def test_what_is_no_image_is_refused_with_the_reason(image: ImageLike, message: str) -> None:
+def test_what_is_not_an_image_is_refused_with_the_reason(image: ImageLike, message: str) -> None:
     with pytest.raises(InvalidRequest, match=message):
         written(image)
 

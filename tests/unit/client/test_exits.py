@@ -1,4 +1,4 @@
-"""Exits and interrupts that the caller's own code raises: they end its call, never the client."""
+"""Exits and interrupts that the caller's code raises: they end the call, but not the client."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ from .scripted_daemon import GOOD, ScriptedDaemon
 
 
 class PowerLost(BaseException):
-    """What a caller may have of its own."""
+    """An exit that the caller's code defines."""
 
 
 EXITS: list[BaseException] = [
@@ -41,7 +41,7 @@ def exit_(request: pytest.FixtureRequest) -> BaseException:
 
 
 class Unreadable(os.PathLike[str]):
-    """A path that cannot even be asked for."""
+    """A path whose conversion to text raises."""
 
     def __init__(self, error: BaseException) -> None:
         self._error = error
@@ -115,7 +115,7 @@ def test_an_exit_while_one_image_is_read_ends_its_call_and_the_next_works(
     assert client.segment(GOOD).model == "toy"
 
 
-async def test_asyncio_an_exit_of_the_source_comes_where_the_caller_iterates(
+async def test_with_asyncio_an_exit_of_the_source_is_raised_where_the_caller_iterates(
     async_client: AsyncClient, exit_: BaseException
 ) -> None:
     for frames in (two_frames_then(exit_), two_frames_later(exit_)):
@@ -157,8 +157,8 @@ async def answered() -> str:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_loop_that_an_exit_ended_is_waited_for_no_more() -> None:
-    """Nothing here lets an exit get so far; were there something, no caller may hang of it."""
+def test_an_exit_that_ends_the_loop_raises_client_closed_for_its_callers() -> None:
+    """The client lets no exit reach the loop; if one did, no caller may hang."""
     started = threading.Event()
     waiting: list[BaseException] = []
 
@@ -196,7 +196,7 @@ def test_a_loop_that_an_exit_ended_is_waited_for_no_more() -> None:
 
 @pytest.fixture
 def _interruptible() -> Iterator[None]:
-    """Python's own SIGINT, which a shell's background jobs ignore."""
+    """SIGINT raises KeyboardInterrupt, also if the tests are a shell's background job."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -204,7 +204,7 @@ def _interruptible() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_interruptible")
 def test_an_interrupt_ends_a_caller_whose_source_blocks(client: Client) -> None:
-    """Nothing of the daemon's is waited for then, only the caller's own camera."""
+    """The client then waits only for the caller's source, not for the daemon."""
     release = threading.Event()
 
     def source() -> Iterator[bytes]:
@@ -218,8 +218,10 @@ def test_an_interrupt_ends_a_caller_whose_source_blocks(client: Client) -> None:
     assert client.segment(GOOD).model == "toy"
 
 
-def test_a_program_that_leaves_its_client_open_ends_without_a_word(daemon: ScriptedDaemon) -> None:
-    """The event loop ends at Python's end, when no thread can be started any more."""
+def test_a_program_that_does_not_close_its_client_ends_without_output(
+    daemon: ScriptedDaemon,
+) -> None:
+    """The event loop ends at Python's exit, when no thread can be started any more."""
     program = f"""
 from edgeseg_client import Client
 client = Client({daemon.address!r})

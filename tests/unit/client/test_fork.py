@@ -1,4 +1,4 @@
-"""Clients and fork: real processes, for a hang or a crash of gRPC would take the tests with it."""
+"""Clients and fork, in processes of their own: gRPC may hang or crash them."""
 
 import os
 import subprocess
@@ -50,7 +50,7 @@ def works(client):
 
 
 def run(program: str, daemon: ScriptedDaemon) -> None:
-    """Runs a program that says `done` at its end, in each of its processes."""
+    """Runs a program, each process of which prints `done` at its end."""
     ended = subprocess.run(
         [sys.executable, "-W", "error", "-c", PRELUDE + program, daemon.address],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "GRPC_VERBOSITY": "NONE"},
@@ -91,7 +91,7 @@ print("parent")
 
 
 def test_clients_for_tls_without_a_call_yet_work_after_the_fork(daemon: ScriptedDaemon) -> None:
-    """Credentials are made before the fork; the daemon has no TLS, so the call only fails."""
+    """Credentials are made before the fork. The daemon has no TLS, so the calls fail."""
     run(
         """
 import grpc
@@ -156,8 +156,8 @@ print("parent")
     )
 
 
-def test_a_child_that_leaves_everything_as_it_is_ends(daemon: ScriptedDaemon) -> None:
-    """As a worker does that has no use for the client of the process that it was forked from."""
+def test_a_child_that_does_not_use_the_client_of_its_parent_ends(daemon: ScriptedDaemon) -> None:
+    """For example a worker of a process that has a client."""
     run(
         """
 client = Client(ADDRESS)
@@ -183,7 +183,7 @@ loop = asyncio.new_event_loop()
 
 def unused():
     assert asyncio.run(use(client)) == [True] * 3
-    os._exit(0)  # at its end Python would close the parent's loop, which is not the client's fault
+    os._exit(0)  # at its exit Python would close the parent's loop
 
 def child():
     global client
@@ -211,7 +211,7 @@ print("parent")
     )
 
 
-def test_a_fork_while_other_threads_open_and_close_clients_hangs_nobody(
+def test_a_fork_while_other_threads_open_and_close_clients_does_not_hang(
     daemon: ScriptedDaemon,
 ) -> None:
     run(
@@ -247,7 +247,7 @@ print("parent")
     )
 
 
-def test_a_worker_of_multiprocessing_is_told_what_to_do(daemon: ScriptedDaemon) -> None:
+def test_an_error_in_a_worker_of_multiprocessing_says_what_to_do(daemon: ScriptedDaemon) -> None:
     run(
         """
 import multiprocessing
@@ -300,10 +300,10 @@ print("child parent")
 
 
 @pytest.mark.parametrize("support", ["", "0"])
-def test_a_fork_with_grpcs_own_handlers_is_warned_of_where_they_were_not_left_out(
+def test_a_fork_with_fork_handlers_of_grpc_gives_a_warning(
     daemon: ScriptedDaemon, support: str
 ) -> None:
-    """They are chosen when gRPC is imported, which a program may do before."""
+    """gRPC installs them when it is imported, which a program may do before the client."""
     program = """
 import grpc, os, sys
 from edgeseg_client import Client

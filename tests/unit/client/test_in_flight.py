@@ -1,14 +1,16 @@
-"""Which frames wait, which are lost, which are sent again."""
+"""Which frames wait, which are lost and which are sent again."""
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.age import FrameAge
-from edgeseg_client.in_flight import InFlight, Window
-from edgeseg_client.intake import Pending
+from edgeseg_client.frame_encoder import PendingFrame
+from edgeseg_client.in_flight import InFlight, SendWindow
 
 
-def frame(key: int) -> Pending:
+def frame(key: int) -> PendingFrame:
     request = pb.SegmentRequest()
-    return Pending(key=key, frame_id=key, given=0.0, age=FrameAge(), request=request, fault="")
+    return PendingFrame(
+        key=key, frame_id=key, received_at=0.0, age=FrameAge(), request=request, error=""
+    )
 
 
 def filled(*, newest_only: bool, sent: int, waiting: int) -> InFlight:
@@ -48,16 +50,16 @@ def test_with_latest_only_the_newest_frame_waits() -> None:
 def test_the_answer_to_a_frame_counts_once() -> None:
     in_flight = filled(newest_only=False, sent=1, waiting=1)
 
-    answered = in_flight.answered(0)
+    answered = in_flight.pop_answered(0)
     assert answered is not None
-    assert in_flight.answered(0) is None
-    assert in_flight.answered(1) is None
+    assert in_flight.pop_answered(0) is None
+    assert in_flight.pop_answered(1) is None
     assert len(in_flight) == 1
 
 
 def test_with_every_the_frames_of_a_lost_connection_are_sent_again_first() -> None:
     in_flight = filled(newest_only=False, sent=3, waiting=2)
-    in_flight.answered(1)
+    in_flight.pop_answered(1)
 
     assert in_flight.connection_lost() == []
     assert unsent(in_flight) == [0, 2, 3, 4]
@@ -72,29 +74,29 @@ def test_with_latest_the_frames_of_a_lost_connection_are_not_sent_again() -> Non
 
 
 def test_a_connection_that_breaks_before_its_first_answer_halves_what_is_sent_at_once() -> None:
-    window = Window(8)
+    window = SendWindow(8)
     sizes = [window.size]
     for sent in (8, 4, 2, 1, 1):
-        window.lost(sent)
+        window.on_connection_lost(sent)
         sizes.append(window.size)
     assert sizes == [8, 4, 2, 1, 1, 1]
 
 
 def test_each_answer_lets_one_more_frame_be_sent_up_to_all() -> None:
-    window = Window(3)
-    window.lost(3)
+    window = SendWindow(3)
+    window.on_connection_lost(3)
     sizes = []
     for _ in range(4):
-        window.answered()
+        window.on_answer()
         sizes.append(window.size)
     assert sizes == [2, 3, 3, 3]
 
 
 def test_a_connection_that_breaks_after_an_answer_or_before_any_frame_changes_nothing() -> None:
-    window = Window(8)
-    window.lost(0)
-    window.answered()
-    window.lost(8)
+    window = SendWindow(8)
+    window.on_connection_lost(0)
+    window.on_answer()
+    window.on_connection_lost(8)
     assert window.size == 8
-    window.lost(8)
+    window.on_connection_lost(8)
     assert window.size == 4, "the next one had no answer"

@@ -1,4 +1,4 @@
-"""A socket that the daemon has not made yet."""
+"""A socket that the daemon has not created yet."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ from .scripted_daemon import (
 
 @contextmanager
 def blocked(script: Script) -> Iterator[None]:
-    """The next call is not answered before the end."""
+    """The next call is not answered until the context ends."""
     answered = threading.Event()
     script.refusals = [lambda _: waited(answered)]
     try:
@@ -118,8 +118,8 @@ def test_options_reach_the_daemon(client: Client, script: Script) -> None:
         ({"size": (0, 5)}, "a width is a whole number from 1"),
         ({"size": (5, 2**33)}, "a height is a whole number"),
         ({"size": (5.5, 3)}, r"not 5\.5"),
-        ({"size": 5}, "no size; give 'model'"),
-        ({"size": (1, 2, 3)}, "no size; give 'model'"),
+        ({"size": 5}, "not a size; give 'model'"),
+        ({"size": (1, 2, 3)}, "not a size; give 'model'"),
         ({"classes": [-1]}, "from 0 to 254, not -1"),
         ({"classes": [2**40]}, "from 0 to 254"),
         ({"classes": [None]}, "not None"),
@@ -128,7 +128,7 @@ def test_options_reach_the_daemon(client: Client, script: Script) -> None:
         ({"outputs": "labels"}, r"outputs=\['labels'\]"),
         ({"outputs": [["labels"]]}, "there are: labels"),
         ({"model": 3}, "by its name"),
-        ({"model": "\udcff"}, "no text in UTF-8"),
+        ({"model": "\udcff"}, "UTF-8 cannot encode it"),
         ({"classes": ["\udcff"]}, "no class"),
         ({"pixel_format": "bgra"}, "there are: rgb, bgr"),
         ({"max_age": 1e12}, "at most 4294967 seconds"),
@@ -185,7 +185,9 @@ def test_a_call_fails_by_fault_and_the_next_works(
     assert client.segment(GOOD).model == "toy"
 
 
-def test_an_older_daemons_own_fault_is_not_tried_again(client: Client, script: Script) -> None:
+def test_an_internal_error_of_an_older_daemon_is_not_tried_again(
+    client: Client, script: Script
+) -> None:
     text = "a fault of the daemon; its log says more"
     script.refusals = [refuse(grpc.StatusCode.INTERNAL, text)]
 
@@ -241,10 +243,10 @@ def test_a_status_that_this_client_does_not_know_leaves_the_code(
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL])
-def test_a_call_that_nobody_but_grpc_ended_is_tried_again(
+def test_a_call_that_grpc_or_a_proxy_ended_is_tried_again(
     client: Client, script: Script, code: grpc.StatusCode
 ) -> None:
-    """As a proxy's resets come: "Stream removed", "Received RST_STREAM with error code 2"."""
+    """For example a reset by a proxy: "Stream removed", "Received RST_STREAM with error code 2"."""
     script.refusals = [refuse(code, "Stream removed")] * 2
 
     assert client.segment(GOOD).model == "toy"
@@ -297,7 +299,7 @@ def test_a_queue_that_stays_full_says_when_to_come_back(
         assert client.segment(GOOD).model == "toy"
 
 
-def test_a_message_over_the_limit_is_the_callers_fault(client: Client) -> None:
+def test_a_message_over_the_limit_is_an_invalid_request(client: Client) -> None:
     with pytest.raises(InvalidRequest, match="larger than the daemon accepts"):
         client.segment(bytes(2 << 20))
     assert client.segment(GOOD).model == "toy"
@@ -388,7 +390,7 @@ def test_a_name_of_mdns_is_resolved_by_the_system(
         assert client.info().version == "1.2.3"
 
 
-def test_a_host_name_that_nobody_has_is_unavailable() -> None:
+def test_a_host_name_that_cannot_be_resolved_is_unavailable() -> None:
     with (
         Client("no-such-board.local:8460", retry_for=0) as client,
         pytest.raises(Unavailable, match=r"no-such-board\.local"),
@@ -446,9 +448,9 @@ def test_a_server_that_ends_calls_well_without_an_answer_is_at_fault() -> None:
     server.start()
     try:
         with Client(f"127.0.0.1:{port}") as client:
-            with pytest.raises(ServerFault, match="without an answer"):
+            with pytest.raises(ServerFault, match="sent no response"):
                 client.info()
-            with pytest.raises(ServerFault, match="without an answer"):
+            with pytest.raises(ServerFault, match="sent no response"):
                 client.segment(b"\xff\xd8\xffpicture")
     finally:
         server.stop(None)

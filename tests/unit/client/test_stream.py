@@ -37,7 +37,7 @@ POLICIES: list[Policy] = ["every", "latest"]
 
 
 class Endless:
-    """Frames without end that counts how many were taken."""
+    """Endless frames; counts how many were taken."""
 
     def __init__(self) -> None:
         self.taken = 0
@@ -139,7 +139,7 @@ def test_frames_that_cannot_be_sent_are_answered_too(
     assert "empty" in reasons[4]
 
 
-def test_raw_images_that_are_none_are_answered_invalid(client: Client) -> None:
+def test_raw_images_that_are_not_valid_are_answered_invalid(client: Client) -> None:
     frames: list[Frame | ImageLike] = [
         RawImage(b"x", "rgb", -1, 3),
         RawImage("x", "rgb", 1, 1),  # type: ignore[arg-type]
@@ -156,12 +156,12 @@ def test_raw_images_that_are_none_are_answered_invalid(client: Client) -> None:
 def test_options_are_checked_before_anything_is_sent(client: Client, script: Script) -> None:
     with pytest.raises(InvalidRequest, match="did you mean 'size'"):
         client.stream([GOOD], sizes="frame")  # type: ignore[call-arg]
-    with pytest.raises(InvalidRequest, match="0 frames in flight"):
+    with pytest.raises(InvalidRequest, match="in_flight is at least 1, not 0"):
         client.stream([GOOD], in_flight=0)
     assert script.options == []
 
 
-def test_a_single_picture_is_no_stream(client: Client) -> None:
+def test_a_single_picture_in_place_of_a_list_is_refused(client: Client) -> None:
     with pytest.raises(InvalidRequest, match="list"):
         client.stream("picture.jpg")
 
@@ -189,7 +189,7 @@ def test_a_newer_frame_supersedes_one_that_waits_in_the_client(
 ) -> None:
     """While the daemon does not read, at most the newest frame waits."""
     script.gate.clear()
-    big = bytes(1 << 19)  # a few of these fill gRPC's window
+    big = bytes(1 << 19)  # a few of these fill gRPC's flow-control window
 
     answers = client.stream([big] * 40, policy="latest")
     superseded = next(answers)
@@ -361,7 +361,7 @@ def test_a_stream_that_a_proxy_resets_is_opened_again(
     assert [answer.ok for answer in client.stream([GOOD] * 3, policy="every")] == [True] * 3
 
 
-def test_a_stream_that_the_daemon_ends_by_its_own_fault_is_not_opened_again(
+def test_a_stream_that_an_internal_error_ended_is_not_opened_again(
     client: Client, script: Script
 ) -> None:
     script.refusals = [refuse(grpc.StatusCode.UNKNOWN, "the reason", status="INTERNAL")]
@@ -435,7 +435,7 @@ async def test_cancelling_the_consumer_of_an_asyncio_stream_cancels_its_call(
 
 @pytest.fixture
 def _interruptible() -> Iterator[None]:
-    """Python's own SIGINT, which a shell's background jobs ignore."""
+    """SIGINT raises KeyboardInterrupt, also if the tests are a shell's background job."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -481,10 +481,10 @@ print(next(answers).ok)
     assert script.stream_ended.wait(60)
 
 
-def test_a_picture_that_cannot_be_read_to_its_end_holds_nobody_up(
+def test_a_picture_whose_reading_blocks_does_not_block_an_interrupt(
     daemon: ScriptedDaemon, tmp_path: Path
 ) -> None:
-    """As on a network that hangs; Python waits for no such thread at its end."""
+    """For example on a network file system that hangs; Python's exit does not wait for it."""
     os.mkfifo(tmp_path / "endless.jpg")
     program = f"""
 import os, signal, threading

@@ -1,8 +1,9 @@
-"""Exits that the caller's code raises on its way through asyncio.
+"""Wraps exits that the caller's code raises, so that they can pass through asyncio.
 
-A task that raises SystemExit or KeyboardInterrupt ends the event loop under all the others, one
-that raises CancelledError looks cancelled, and a future with GeneratorExit closes those who await
-it. So what is no ordinary error travels in one.
+An exit is what is raised and is not an `Exception`. In a task SystemExit and KeyboardInterrupt stop
+the event loop, under all other tasks too. A task that raises CancelledError looks cancelled. A
+future that holds GeneratorExit closes the coroutines that await it. So an exit is wrapped in an
+ordinary error and unwrapped where the caller iterates or waits.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ _Arguments = ParamSpec("_Arguments")
 _Returned = TypeVar("_Returned")
 
 
-class CarriedExit(Exception):
-    """Carries `raised`, which is no `Exception`, to where the caller iterates."""
+class WrappedExit(Exception):
+    """Holds `original`, an exit of the caller's code."""
 
-    def __init__(self, raised: BaseException) -> None:
-        super().__init__(f"the caller's code raised {raised!r}")
-        self.raised = raised
+    def __init__(self, original: BaseException) -> None:
+        super().__init__(f"the caller's code raised {original!r}")
+        self.original = original
 
 
 @contextmanager
-def carry_exits() -> Iterator[None]:
-    """Raises `CarriedExit` for what is no `Exception`, but lets a task's own cancellation be."""
+def wrap_exits() -> Iterator[None]:
+    """Raises exits as `WrappedExit`, but the cancellation of the running task unchanged."""
     try:
         yield
     except Exception:
@@ -35,9 +36,9 @@ def carry_exits() -> Iterator[None]:
     except asyncio.CancelledError as error:
         if is_cancelled():
             raise
-        raise CarriedExit(error) from error
+        raise WrappedExit(error) from error
     except BaseException as error:
-        raise CarriedExit(error) from error
+        raise WrappedExit(error) from error
 
 
 async def run_in_thread(
@@ -45,10 +46,10 @@ async def run_in_thread(
     *arguments: _Arguments.args,
     **options: _Arguments.kwargs,
 ) -> _Returned:
-    """What the function returns, called in a thread; raises its exits as `CarriedExit`."""
+    """Calls the function in a thread and returns its result; raises its exits as `WrappedExit`."""
 
     def call() -> _Returned:
-        with carry_exits():
+        with wrap_exits():
             return function(*arguments, **options)
 
     return await asyncio.to_thread(call)
@@ -59,15 +60,16 @@ async def run_in_daemon_thread(
     *arguments: _Arguments.args,
     **options: _Arguments.kwargs,
 ) -> _Returned:
-    """The same in a thread that nobody waits for at Python's end: reading a file may take for ever.
+    """The same in a new daemon thread, for functions that may block for ever, such as file reads.
 
-    Starting it takes longer than handing over to one that is there.
+    Python does not wait for daemon threads when it exits. Starting a thread takes longer than
+    `run_in_thread`, which uses those of a pool.
     """
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[_Returned] = loop.create_future()
 
-    def settle(returned: list[_Returned], error: Exception | None) -> None:
-        if outcome.done():  # nobody waits any more
+    def set_outcome(returned: list[_Returned], error: Exception | None) -> None:
+        if outcome.done():  # the caller was cancelled
             return
         if error is not None:
             outcome.set_exception(error)
@@ -78,19 +80,19 @@ async def run_in_daemon_thread(
         returned: list[_Returned] = []
         failed: Exception | None = None
         try:
-            with carry_exits():
+            with wrap_exits():
                 returned.append(function(*arguments, **options))
         except Exception as error:  # noqa: BLE001  # it is raised where the outcome is awaited
             failed = error
         with suppress(RuntimeError):  # the loop was closed meanwhile
-            loop.call_soon_threadsafe(settle, returned, failed)
+            loop.call_soon_threadsafe(set_outcome, returned, failed)
 
     threading.Thread(target=call, name="edgeseg-file", daemon=True).start()
     return await outcome
 
 
 def is_cancelled() -> bool:
-    """Whether a CancelledError here is the running task's own, and not one that code raised."""
+    """Whether a CancelledError here cancels the running task; else other code has raised it."""
     try:
         task = asyncio.current_task()
     except RuntimeError:  # a thread without an event loop
