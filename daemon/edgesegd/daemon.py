@@ -25,7 +25,9 @@ from edgesegd.board.allocator import HeapTrimmer
 from edgesegd.board.descriptors import DescriptorReserve
 from edgesegd.budgets import Budgets
 from edgesegd.config import Config
-from edgesegd.core.errors import InternalFault
+from edgesegd.control.messages import NOWHERE, control_path
+from edgesegd.control.server import ControlServer
+from edgesegd.core.errors import CannotListen, InternalFault
 from edgesegd.model_factory import ModelFactory
 from edgesegd.observability.frame_metrics import FrameMetrics
 from edgesegd.observability.health import Health
@@ -36,7 +38,7 @@ from edgesegd.observability.sd_notify import Notifier
 from edgesegd.serving.data_plane import DataPlane
 from edgesegd.serving.model_host import ModelHost
 from edgesegd.serving.registry import ModelRegistry
-from edgesegd.startup import find_models, ready_lines
+from edgesegd.startup import find_models, has_terminal, ready_lines
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +107,11 @@ class Daemon:
             make_runner=self._factory.make_runner,
             forget=self._factory.forget,
         )
+        self._control = ControlServer(
+            self._host,
+            control_path(config.control, config.data_dir),
+            default=self._models.default,
+        )
         self._metrics.watch(
             calls=lambda: len(self._budgets.admission.calls),
             held=lambda: self._budgets.held,
@@ -112,6 +119,7 @@ class Daemon:
             shared_memory=lambda: self._budgets.regions.size,
         )
         self._stop = asyncio.Event()
+        self._reload = asyncio.Event()
 
     async def run(self) -> int:
         """Serve until a signal comes; the exit status. Raises a StartupError."""
@@ -135,12 +143,14 @@ class Daemon:
             await server.start()
             if self._config.shared_memory_bytes:
                 self._lending = start_region_servers(addresses, self._budgets.regions)
+            await self._take_orders()
             serving = asyncio.create_task(self._serve())
             for line in ready_lines(self._models, addresses, metrics_server):
                 self._announce(line)
             self._notifier.notify("READY=1")
             return await self._main_loop(server, serving)
         finally:
+            await self._control.close()
             await server.stop(None)
             for lending in self._lending:
                 await lending.close()
@@ -199,6 +209,26 @@ class Daemon:
             group.create_task(self._host.run())
             group.create_task(self._heap.run())
             group.create_task(self._budgets.guard.run())
+            group.create_task(self._reload_when_asked())
+            if self._config.watch_models:
+                group.create_task(self._host.watch(self._config.watch_models))
+
+    async def _reload_when_asked(self) -> None:
+        while True:
+            await self._reload.wait()
+            self._reload.clear()
+            await self._host.reload()
+
+    async def _take_orders(self) -> None:
+        """On the control socket; where none can be made in the data folder, do without."""
+        if self._config.control == NOWHERE:
+            return
+        try:
+            await self._control.start()
+        except CannotListen as error:
+            if self._config.control:
+                raise
+            log.warning("no orders about models are taken: %s", error)
 
     def _add_services(self, server: grpc.aio.Server) -> list[str]:
         self._service.add_to(server)
@@ -218,12 +248,17 @@ class Daemon:
         return MetricsServer(self._metrics.registry, *split_address(address))
 
     def _catch_signals(self) -> None:
-        """SIGTERM, Ctrl-C and a terminal that closes drain; SIGUSR1 shows what all threads do."""
+        """SIGTERM, Ctrl-C and a terminal that closes drain; SIGUSR1 shows what all threads do.
+
+        Without a terminal SIGHUP reloads the models.
+        """
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            under_nohup = signal.getsignal(number) is signal.SIG_IGN
-            if number != signal.SIGHUP or not under_nohup:
-                loop.add_signal_handler(number, self._on_signal, number)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal, number)
+        if not has_terminal():
+            loop.add_signal_handler(signal.SIGHUP, self._reload.set)
+        elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+            loop.add_signal_handler(signal.SIGHUP, self._on_signal, signal.SIGHUP)
         faulthandler.register(signal.SIGUSR1)
         signal.signal(signal.SIGUSR2, signal.SIG_IGN)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from edgesegd.board.descriptors import DescriptorReserve
@@ -12,13 +13,14 @@ from edgesegd.config import Config
 from edgesegd.core.frame import FrameLimits
 from edgesegd.delegates.selection import Selection
 from edgesegd.delegates.spec import DelegateSpec
-from edgesegd.models.pair import ModelPair
+from edgesegd.models.kept import KeptModel
 from edgesegd.models.spec import ModelSpec
 from edgesegd.observability.engine_state import EngineState
 from edgesegd.observability.frame_metrics import FrameMetrics
 from edgesegd.observability.health import Health
 from edgesegd.observability.model_metrics import ModelFamilies, ModelMetrics
 from edgesegd.probe.choice import Chooser
+from edgesegd.probe.memory import Remembered
 from edgesegd.probe.upkeep import ChoiceUpkeep
 from edgesegd.scheduling.accounts import Accounts
 from edgesegd.scheduling.cores import Cores
@@ -78,14 +80,14 @@ class ModelFactory:
             replica_bytes=config.replica_bytes,
         )
 
-    def make_runner(self, pair: ModelPair) -> ModelRunner:
+    def make_runner(self, kept: KeptModel) -> ModelRunner:
         """What runs a model; nothing of it is started."""
-        name = pair.served.name
+        name = kept.pair.served.name
         metrics = ModelMetrics(self._families, name)
         engines = EngineState(name, metrics, self._health)
         scheduler = Scheduler(self._accounts)
         model = ServedModel(
-            pair.served,
+            kept.pair.served,
             scheduler,
             FrameMetrics(
                 metrics,
@@ -99,8 +101,8 @@ class ModelFactory:
         self._watched[name] = watched = _Watched(metrics, engines)
         return ModelRunner(
             model,
-            pair,
-            make_version=lambda version: self._make_version(version, scheduler, engines),
+            kept,
+            make_version=partial(self._make_version, scheduler, engines),
             observer=watched,
             idle_seconds=self._config.idle_unload,
         )
@@ -122,8 +124,13 @@ class ModelFactory:
         return None if watched is None else watched.engines.pid
 
     def _make_version(
-        self, pair: ModelPair, scheduler: Scheduler, engines: EngineState
+        self,
+        scheduler: Scheduler,
+        engines: EngineState,
+        kept: KeptModel,
+        inherited: Selection | None,
     ) -> VersionEngines:
+        pair = kept.pair
         if pair.ignored:
             log.info("not taken for the other file of a pair: %s", pair.ignored)
         config = self._config
@@ -135,9 +142,13 @@ class ModelFactory:
             folder=Path(config.data_dir),
             turn=self._registry.moment_without_frames,
             frames=lambda: self._registry.frames,
+            in_use=self._leases.in_use,
         )
         forced = config.forced_delegate
         remembered = None if forced else chooser.remembered()
+        unproven = not forced and remembered is None and inherited is not None
+        if unproven and inherited is not None:
+            remembered = Remembered(inherited, "it was chosen for another version", 0.0)
         upkeep = ChoiceUpkeep(
             chooser,
             remembered,
@@ -147,8 +158,9 @@ class ModelFactory:
         )
         given = Selection(((forced or DelegateSpec(), config.threads),))
         version = VersionEngines(
-            pair,
+            kept,
             remembered.selection if remembered else given,
+            unproven=unproven,
             scheduler=scheduler,
             limits=self._limits,
             settings=self._settings,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -86,6 +87,15 @@ def ready_lines(
         f"edgesegd {__version__} ready: model {default.name} {default.spec.version}, "
         f"{_describe(ready)}"
     )
+
+
+def has_terminal() -> bool:
+    """Whether a terminal would end this process by SIGHUP when it is closed."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def _describe(ready: EngineReady) -> str:

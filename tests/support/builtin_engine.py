@@ -8,15 +8,14 @@ from edgesegd.delegates.spec import Choice
 from edgesegd.ipc.messages import EngineSetup
 from edgesegd.models.catalogue.store import resolve_model
 from edgesegd.models.reading import read_model
+from edgesegd.models.spec_message import to_message
 
 
 def builtin_setup(choice: Choice, *, slots: int) -> EngineSetup:
     """What the front tells an engine that is to run the built-in model."""
     model = read_model(resolve_model("builtin", Path()))
     return EngineSetup(
-        model_path=str(model.path),
-        model_name=model.name,
-        model_sha256=model.sha256,
+        model=to_message(model),
         runtime="auto",
         delegate=choice[0],
         threads=choice[1],

@@ -41,13 +41,14 @@ LAYERS = {
     "startup": {
         *("api", "observability", "serving", "models", "ipc", "core", "config", "version"),
     },
+    "control": {"api", "serving", "models", "ipc", "core"},
     "daemon": {
-        *("budgets", "model_factory", "startup"),
+        *("budgets", "model_factory", "startup", "control"),
         *("api", "observability", "serving", "board", "core", "config"),
     },
     "cli": {
         *("daemon", "bench", "probe", "config", "models", "delegates", "observability", "board"),
-        *("core", "version"),
+        *("control", "core", "version"),
     },
     "__main__": {"cli"},
     "__init__": {"version"},

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from edgesegd.models.spec import ModelSpec, OutputKind, TensorSpec
+from edgesegd.models.spec_message import to_message
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,7 +22,7 @@ _MEANINGS = {
 
 def facts_as_json(spec: ModelSpec) -> str:
     """All fields of the spec, with the file's version and size in bytes."""
-    facts = asdict(spec) | {"version": spec.version, "size": spec.path.stat().st_size}
+    facts = to_message(spec) | {"version": spec.version, "size": spec.path.stat().st_size}
     return json.dumps(facts, indent=2, default=str)
 
 

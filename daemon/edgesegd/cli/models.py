@@ -1,13 +1,16 @@
-"""`edgesegd models`: which models there are, fetching one, and what is known about one."""
+"""`edgesegd models`: which models there are, fetching and checking one, and orders to a daemon."""
 
 from __future__ import annotations
 
+import asyncio
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgesegd.cli import model_orders
 from edgesegd.cli.model_info import facts_as_json, facts_as_table
 from edgesegd.cli.options import add_options, effective_config, only_model
+from edgesegd.config import Config
 from edgesegd.models.catalogue.published import downloads
 from edgesegd.models.catalogue.repository import parse_source
 from edgesegd.models.catalogue.store import list_models
@@ -18,10 +21,15 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     """Add the command; the parsed arguments then hold `run`."""
-    parser = subparsers.add_parser("models", help="list, fetch and inspect models")
+    parser = subparsers.add_parser(
+        "models", help="list, fetch and check models; load and unload those of a running daemon"
+    )
     parser.set_defaults(run=run)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="the models that can be served by name")
+    listing = actions.add_parser(
+        "list", help="the models that a running daemon serves, and those that can be by name"
+    )
+    listing.add_argument("--json", action="store_true", help="the served ones, for programs")
     pulling = actions.add_parser("pull", help="fetch a published model and check it")
     pulling.add_argument("name", metavar="NAME", help=f"one of: {', '.join(sorted(downloads()))}")
     pulling.add_argument(
@@ -38,8 +46,19 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         help="default: the one that is configured, else the built-in one",
     )
     showing.add_argument("--json", action="store_true", help="for programs")
-    for action in (listing, pulling, showing):
+    checking = actions.add_parser(
+        "check",
+        help="whether a model can be served here; the exit status tells why not",
+        description="Reads a model and runs it on the CPU in a process of its own. Exit status 0 "
+        "where it can be served here; 5 where there is none, 6 where it is damaged or no "
+        "segmentation model, 7 where the runtime does not run it.",
+    )
+    checking.add_argument("model", metavar="NAME|PATH")
+    add_options(listing, {"data_dir", "control"})
+    for action in (pulling, showing):
         add_options(action, {"data_dir"})
+    add_options(checking, {"data_dir", "runtime", "threads"})
+    model_orders.add_parsers(actions)
 
 
 def run(args: Namespace) -> int:
@@ -51,18 +70,37 @@ def run(args: Namespace) -> int:
             _pull(args.name, data_dir, args.source)
         case "info":
             _info(only_model(config), data_dir, as_json=args.json)
+        case "check":
+            _check(config)
+        case "list":
+            _list(config, as_json=args.json)
         case _:
-            _list(data_dir)
+            return model_orders.carry_out(args, config)
     return 0
 
 
-def _list(data_dir: Path) -> None:
+def _check(config: Config) -> None:
+    from edgesegd.probe.check import check_model  # noqa: PLC0415 - brings the trials with it
+
+    pair = parse_source(only_model(config), Path(config.data_dir)).read()
+    took = asyncio.run(check_model(pair, runtime=config.runtime, threads=config.threads))
+    print(f"{pair.served.path} can be served: an invoke takes {took * 1000:.1f} ms on the CPU")
+
+
+def _list(config: Config, *, as_json: bool) -> None:
+    states = model_orders.served_models(config)
+    if as_json:
+        print(model_orders.states_as_json(states))
+        return
     from rich.console import Console  # noqa: PLC0415 - rich is not for the daemon's own process
     from rich.table import Column, Table  # noqa: PLC0415
 
+    if states:
+        Console().print(model_orders.states_as_table(states))
+        print()
     table = Table("name", "about", Column("where", overflow="fold"), box=None)
     known = downloads()
-    for model in list_models(data_dir):
+    for model in list_models(Path(config.data_dir)):
         published = known.get(model.name)
         about = f"{published.title} ({published.license})" if published else ""
         where = str(model.path) if model.path else f"to be had: edgesegd models pull {model.name}"

@@ -1,6 +1,7 @@
-"""The engine's process: `python -m edgesegd.engine SOCKET_FD DESCRIPTORS_FD ARENA_FD`.
+"""The engine's process: `python -m edgesegd.engine SOCKET_FD DESCRIPTORS_FD ARENA_FD [MODEL_FD…]`.
 
-The front starts it, and sends clients' regions over the second socket.
+The front starts it, and sends clients' regions over the second socket. It inherits what its model's
+files are read from.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from edgesegd.engine.runtimes.runtime import load_runtime
 from edgesegd.engine.serve import serve_in_turn, serve_overlapped
 from edgesegd.ipc.arena import Arena
 from edgesegd.ipc.messages import WARM_UPS, EngineSetup, WarmedUp, error_message, from_line
-from edgesegd.models.reading import read_same_model
 from edgesegd.models.spec import ModelSpec
+from edgesegd.models.spec_message import from_message
 
 
-def main(socket_fd: int, descriptors_fd: int, arena_fd: int) -> None:
+def main(socket_fd: int, descriptors_fd: int, arena_fd: int, *_model_fds: int) -> None:
     """Load what the front asks for, then segment until the front closes the socket."""
     # What Pillow warns of is the client's affair, and would hide what matters in the log.
     warnings.simplefilter("ignore")
@@ -52,7 +53,7 @@ def main(socket_fd: int, descriptors_fd: int, arena_fd: int) -> None:
 
 def load_engine(setup: EngineSetup) -> Engine:
     """The engine that `setup` describes; raises a StartupError."""
-    model = read_same_model(Path(setup.model_path), setup.model_sha256, setup.model_name)
+    model = from_message(setup.model, open_file(setup.model_file))
     runtime = load_runtime(setup.runtime)
     return Engine(
         model,
@@ -62,18 +63,21 @@ def load_engine(setup: EngineSetup) -> Engine:
         max_pixels=setup.max_pixels,
         decode_seconds=setup.decode_seconds,
         max_result=setup.slot_size,
-        reference=read_reference(setup, model),
+        reference=read_reference(setup),
         check_every=setup.check_every,
     )
 
 
-def read_reference(setup: EngineSetup, model: ModelSpec) -> ModelSpec | None:
+def read_reference(setup: EngineSetup) -> ModelSpec | None:
     """The model that the CPU runs, to compare with; the same where it is not compiled for a TPU."""
-    if setup.reference_path == setup.model_path:
-        return model
-    if not setup.reference_path:
+    if setup.reference is None:
         return None
-    return read_same_model(Path(setup.reference_path), setup.reference_sha256)
+    return from_message(setup.reference, open_file(setup.reference_file))
+
+
+def open_file(descriptor: int | None) -> Path | None:
+    """The path of a file that is open; None for none."""
+    return None if descriptor is None else Path(f"/dev/fd/{descriptor}")
 
 
 if __name__ == "__main__":

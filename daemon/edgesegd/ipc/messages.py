@@ -37,15 +37,15 @@ def from_line(line: bytes) -> Message:
 class EngineSetup:
     """The first message to an engine: what it is to load, and how.
 
-    `threads` 0 leaves the number to the engine. A picture may take `decode_seconds` to decode.
-    `runtime` is "auto" or the name of a package. Of a delegate's frames every `check_every`th is
-    compared with what the CPU gives with the model in `reference_path`; 0 or "" for none. With
+    `model` are the facts of what it runs, whose file is `model_file`, an open descriptor; None for
+    the file that its path names. `threads` 0 leaves the number to the engine. A picture may take
+    `decode_seconds` to decode. `runtime` is "auto" or the name of a package. Of a delegate's frames
+    every `check_every`th is compared with what the CPU gives with the model `reference`; 0 or None
+    for none. With
     `overlap` parts of several frames are done at a time.
     """
 
-    model_path: str
-    model_name: str
-    model_sha256: str
+    model: Message
     runtime: str
     delegate: DelegateSpec
     threads: int
@@ -53,8 +53,9 @@ class EngineSetup:
     decode_seconds: float
     slots: int
     slot_size: int
-    reference_path: str = ""
-    reference_sha256: str = ""
+    model_file: int | None = None
+    reference: Message | None = None
+    reference_file: int | None = None
     check_every: int = 0
     overlap: bool = True
 

@@ -15,7 +15,7 @@ from edgesegd.models.tflite.shorten import shorten_graph
 
 def read_content(model: ModelSpec) -> bytes:
     """The whole file; raises ModelInvalid where it is not the one that `model` tells of."""
-    content = read_model_bytes(model.path)
+    content = read_model_bytes(model.content or model.path)
     require_same(model.path, sha256(content).hexdigest(), model.sha256)
     return content
 

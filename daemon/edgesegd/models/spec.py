@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -76,7 +76,7 @@ class ModelSpec:
     knows every one. `cpu_twin` is the same model for the CPU, where the file is compiled for an
     Edge TPU and the sidecar names one. With an `upsampling` the graph is run without its end, and
     the labels are those that the end would give. `version_number` is its folder's, "" where its
-    versions have none.
+    versions have none. `content` is where a copy of the file is kept, None for the file itself.
 
     `sources` says where "normalization", "output", "threshold", "names" and "palette" came from:
     "file", "metadata", "sidecar", "preset" or "default".
@@ -98,6 +98,7 @@ class ModelSpec:
     sources: dict[str, str]
     upsampling: Upsampling | None = None
     version_number: str = ""
+    content: Path | None = field(default=None, compare=False)
 
     @property
     def run_output(self) -> TensorSpec:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from edgesegd.board.load import BoardLoad
@@ -31,7 +31,8 @@ class Chooser:
 
     `also` are delegates to try besides the known ones, as `--delegate` names them; `threads` is
     what was asked for, 0 for what is best; `memory` is in `folder`. Candidates are timed within a
-    `turn`; `frames` is how many frames were served so far.
+    `turn`; `frames` is how many frames were served so far. A delegate whose device is `in_use`
+    cannot be tried.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Chooser:
         folder: Path,
         turn: Turn = any_time,
         frames: Callable[[], int] = lambda: 0,
+        in_use: Callable[[DelegateSpec], bool] = lambda _: False,
         step_seconds: float = STEP_SECONDS,
     ) -> None:
         self._pair = pair
@@ -51,6 +53,7 @@ class Chooser:
         self._threads = threads
         self._turn = turn
         self._frames = frames
+        self._in_use = in_use
         self._step_seconds = step_seconds
         self._candidates = find_candidates(pair, also)
         facts = machine_facts() | {
@@ -79,6 +82,13 @@ class Chooser:
                 return None
         return found
 
+    @property
+    def busy(self) -> list[DelegateSpec]:
+        """The candidates that cannot be tried now, for an engine has their device."""
+        return [
+            each.spec for each in self._candidates if not each.absent and self._in_use(each.spec)
+        ]
+
     async def choose(self) -> Remembered:
         """Probe now, and remember.
 
@@ -102,8 +112,14 @@ class Chooser:
 
         Raises as `choose` does.
         """
-        load, frames = BoardLoad(), self._frames()
-        findings = choose(await self._try(self._candidates, self._threads, self._turn, announce))
+        load, frames, busy = BoardLoad(), self._frames(), self.busy
+        candidates = [
+            replace(each, absent="an engine has its device") if each.spec in busy else each
+            for each in self._candidates
+        ]
+        findings = choose(await self._try(candidates, self._threads, self._turn, announce))
+        if busy:
+            return findings, f"an engine had the device of {', '.join(each.name for each in busy)}"
         if self._frames() != frames:
             return findings, "frames were served meanwhile"
         if (cores := load.cores) > BUSY_CORES:

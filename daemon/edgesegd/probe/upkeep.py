@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from edgesegd.board.load import BoardLoad
 from edgesegd.core.errors import StartupError
 from edgesegd.delegates.selection import Selection
-from edgesegd.delegates.spec import Choice
+from edgesegd.delegates.spec import Choice, DelegateSpec
 from edgesegd.probe.choice import BUSY_CORES, Chooser
 from edgesegd.probe.memory import Remembered
 
@@ -125,6 +125,12 @@ class ChoiceUpkeep:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self._quiet()
 
+    def _serves_with(self, delegate: DelegateSpec) -> bool:
+        chosen = self._chosen.selection if self._chosen else None
+        return chosen is not None and delegate in [
+            each for each, _ in (*chosen.ranking, *chosen.extra)
+        ]
+
     async def _quiet(self) -> None:
         while True:
             await self._unused(QUIET_SECONDS)
@@ -135,6 +141,9 @@ class ChoiceUpkeep:
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
     async def _choose(self) -> None:
+        if serving := [each.name for each in self._chooser.busy if self._serves_with(each)]:
+            log.info("%s serves and cannot be measured meanwhile: the choice stays", serving[0])
+            return
         try:
             async with self._probes:
                 self._chosen = await self._chooser.choose()

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from edgesegd.core.errors import EdgesegError, ModelMissing, StartupError, UnknownModel
 from edgesegd.models.catalogue.repository import ModelRepository, ModelSource
+from edgesegd.models.kept import KeptModel
 from edgesegd.models.pair import ModelPair
 from edgesegd.serving.model_runner import ModelRunner
 from edgesegd.serving.registry import ModelRegistry
@@ -30,7 +31,7 @@ class ModelHost:
         registry: ModelRegistry,
         repository: ModelRepository,
         *,
-        make_runner: Callable[[ModelPair], ModelRunner],
+        make_runner: Callable[[KeptModel], ModelRunner],
         forget: Callable[[str], Awaitable[None]],
     ) -> None:
         self._registry = registry
@@ -53,10 +54,10 @@ class ModelHost:
         logged.
         """
         default, *others = pairs
-        await self._add(default, resting=False)
+        await self._add(KeptModel.of(default), resting=False)
         for pair in others:
             try:
-                await self._add(pair, resting=resting)
+                await self._add(KeptModel.of(pair), resting=resting)
             except StartupError as error:
                 log.warning("the model %s is not served: %s", pair.served.name, error)
 
@@ -78,8 +79,16 @@ class ModelHost:
         Raises a StartupError where that cannot be; then what served before goes on.
         """
         async with self._changing:
-            pair = await asyncio.to_thread(source.read)
-            return await self._serve(pair)
+            try:
+                pair = await asyncio.to_thread(source.read)
+                name, runner = pair.served.name, self._runners.get(pair.served.name)
+                if runner is not None and pair.served == runner.spec:
+                    return f"{name} {pair.served.version} serves already"
+                return await self._serve(await asyncio.to_thread(KeptModel.of, pair))
+            except StartupError:
+                if (served := self._runners.get(source.name)) is not None:
+                    served.swap_failed()
+                raise
 
     async def load_named(self, name: str, version: str = "") -> str:
         """As `load`, from the repository."""
@@ -104,6 +113,21 @@ class ModelHost:
                 log.warning("a model is not loaded: %s", error)
                 report(f"not loaded: {error}")
         return failed
+
+    async def watch(self, seconds: float) -> None:
+        """Reload whenever the repository's files changed and stay as they are for so long."""
+        loaded = before = await asyncio.to_thread(self._repository.state)
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                now = await asyncio.to_thread(self._repository.state)
+            except StartupError as error:
+                log.warning("the models cannot be looked at: %s", error)
+                continue
+            if now == before and now != loaded:
+                loaded = now
+                await self.reload()
+            before = now
 
     async def rollback(self, name: str) -> str:
         """Have the version serve again that served before; raises a StartupError."""
@@ -136,26 +160,30 @@ class ModelHost:
             log.info("model %s is unloaded", model.name)
             return f"{model.name} is unloaded"
 
-    async def _serve(self, pair: ModelPair) -> str:
-        served = pair.served
+    async def _serve(self, kept: KeptModel) -> str:
+        served = kept.pair.served
         runner = self._runners.get(served.name)
         if runner is None:
-            await self._add(pair, resting=False)
+            await self._add(kept, resting=False)
             log.info("model %s: version %s serves", served.name, served.version)
-        elif served == runner.pair.served:
-            return f"{served.name} {served.version} serves already"
-        else:
-            await runner.replace(pair)
+            return f"{served.name} {served.version} serves"
+        try:
+            await runner.replace(kept)
+        except BaseException:
+            if kept is not runner.previous:
+                kept.close()
+            raise
         return f"{served.name} {served.version} serves"
 
-    async def _add(self, pair: ModelPair, *, resting: bool) -> None:
-        runner = self._make_runner(pair)
+    async def _add(self, kept: KeptModel, *, resting: bool) -> None:
+        runner = self._make_runner(kept)
         if resting:
             runner.rest()
         else:
             try:
                 await runner.start()
             except BaseException:
+                kept.close()
                 await self._forget(runner.name)
                 raise
         self._runners[runner.name] = runner

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from edgesegd.core.errors import ModelInvalid, NoEngine, StartupError
+from edgesegd.delegates.selection import Selection
 from edgesegd.ipc.tasks import log_failure
-from edgesegd.models.pair import ModelPair
+from edgesegd.models.kept import KeptModel
 from edgesegd.models.spec import ModelSpec
 from edgesegd.serving.served_model import ServedModel
 from edgesegd.serving.version_engines import VersionEngines
@@ -18,6 +19,9 @@ log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
 """After which an engine that was given back is started again for frames, where that failed."""
+
+
+MakeVersion = Callable[[KeptModel, Selection | None], VersionEngines]
 
 
 class RunnerObserver(Protocol):
@@ -36,7 +40,8 @@ class RunnerObserver(Protocol):
 class ModelRunner:
     """Keeps one version of `model` serving, from `start` to the end of `run`.
 
-    `make_version` makes the engines of a version, none of which is started yet. After
+    `make_version` makes the engines of a version, none of which is started yet; where nothing was
+    measured for it, with the delegates of the version that serves. After
     `idle_seconds` without a frame the engines are given back, and started again with the next; 0
     keeps them. `previous` is the version that served before, which `replace` can have serve again.
     """
@@ -44,15 +49,15 @@ class ModelRunner:
     def __init__(
         self,
         model: ServedModel,
-        pair: ModelPair,
+        kept: KeptModel,
         *,
-        make_version: Callable[[ModelPair], VersionEngines],
+        make_version: MakeVersion,
         observer: RunnerObserver,
         idle_seconds: float = 0.0,
     ) -> None:
         self.model = model
-        self.pair = pair
-        self.previous: ModelPair | None = None
+        self.kept = kept
+        self.previous: KeptModel | None = None
         self._make_version = make_version
         self._observer = observer
         self._idle_seconds = idle_seconds
@@ -68,19 +73,24 @@ class ModelRunner:
         return self.model.name
 
     @property
+    def spec(self) -> ModelSpec:
+        """The version that serves."""
+        return self.kept.pair.served
+
+    @property
     def is_asleep(self) -> bool:
         """Whether it has no engine, for it has no frames."""
         return self._version is None
 
     def rest(self) -> None:
         """Have no engine until the first frame comes; in place of `start`."""
-        self._observer.serves(self.pair.served)
+        self._observer.serves(self.spec)
         self._observer.sleeps(True)
 
     async def start(self) -> None:
         """Start the first engine; raises a StartupError that the operator can act on."""
-        self._version = await self._started(self.pair)
-        self._observer.serves(self.pair.served)
+        self._version = await self._started(self.kept)
+        self._observer.serves(self.spec)
 
     async def run(self) -> None:
         """Serve until cancelled; ends only where something fails by a fault of the daemon."""
@@ -91,7 +101,7 @@ class ModelRunner:
                 group.create_task(self._sleep_and_wake())
             await asyncio.get_running_loop().create_future()
 
-    async def replace(self, pair: ModelPair) -> None:
+    async def replace(self, kept: KeptModel) -> None:
         """Have another version serve from now on, between two frames.
 
         It is started beside the one that serves, which then answers the frames that it has. Raises
@@ -99,20 +109,23 @@ class ModelRunner:
         for clients: then the other goes on.
         """
         async with self._changing:
-            try:
-                require_exchangeable(self.pair.served, pair.served)
-                version = await self._started(pair)
-            except StartupError:
-                self._observer.swapped(well=False)
-                raise
+            new = kept.pair.served
+            require_exchangeable(self.spec, new)
+            version = await self._started(kept)
             await self._stop_version()
-            self._version, self.previous, self.pair = version, self.pair, pair
-            self.model.spec = pair.served
-            self._observer.serves(pair.served)
+            if self.previous is not None and self.previous is not kept:
+                self.previous.close()
+            self._version, self.previous, self.kept = version, self.kept, kept
+            self.model.spec = new
+            self._observer.serves(new)
             self._observer.sleeps(False)
             self._run_version()
             self._observer.swapped(well=True)
-            log.info("model %s: version %s serves", self.name, pair.served.version)
+            log.info("model %s: version %s serves", self.name, new.version)
+
+    def swap_failed(self) -> None:
+        """A version was to serve and cannot; the one that serves goes on."""
+        self._observer.swapped(well=False)
 
     async def retire(self) -> None:
         """Take no more frames; until those that engines have are answered."""
@@ -126,9 +139,12 @@ class ModelRunner:
             self._version = None
         while self._closing:
             await asyncio.gather(*self._closing, return_exceptions=True)
+        for kept in filter(None, (self.kept, self.previous)):
+            kept.close()
 
-    async def _started(self, pair: ModelPair) -> VersionEngines:
-        version = self._make_version(pair)
+    async def _started(self, kept: KeptModel) -> VersionEngines:
+        selection = self._version.selection if self._version else None
+        version = self._make_version(kept, selection)
         try:
             await version.start()
         except BaseException:
@@ -176,7 +192,7 @@ class ModelRunner:
             if not self.is_asleep:  # another version was started meanwhile
                 return True
             try:
-                self._version = await self._started(self.pair)
+                self._version = await self._started(self.kept)
             except StartupError as error:
                 log.warning("model %s cannot be started again: %s", self.name, error)
                 failure = NoEngine(f"the model {self.name!r} cannot be started: {error}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from edgesegd.board.descriptors import DescriptorReserve
@@ -14,7 +14,8 @@ from edgesegd.core.frame import FrameLimits
 from edgesegd.delegates.selection import Selection
 from edgesegd.delegates.spec import Choice
 from edgesegd.ipc.messages import EngineSetup
-from edgesegd.models.pair import ModelPair
+from edgesegd.models.kept import KeptModel
+from edgesegd.models.spec_message import to_message
 from edgesegd.scheduling.cores import Cores
 from edgesegd.scheduling.scheduler import Scheduler
 from edgesegd.supervision.delegate_ranking import DelegateRanking
@@ -25,6 +26,8 @@ from edgesegd.supervision.failover import EngineObserver, Failover
 from edgesegd.supervision.replicas import Replicas, plan_replicas
 from edgesegd.supervision.supervisor import Supervisor
 
+PROOF_WAIT_SECONDS = 5.0
+"""For a device that an engine still has, which is to end."""
 ENGINE_SLOTS = 2
 """Frames that an engine may hold: one is invoked while the next is decoded."""
 
@@ -50,7 +53,8 @@ class EngineSettings:
 class VersionEngines:
     """Serves the frames of `scheduler` with the engines of `selection`, until others are selected.
 
-    `pair` is the version. `observe` makes the observer of one more engine, `engine_pid` is the
+    `kept` is the version. Where the selection is `unproven`, accelerators are proven before they
+    serve. `observe` makes the observer of one more engine, `engine_pid` is the
     process id of one that is ready. `prove` tries a delegate that failed before, `on_invoke` is
     told of each invoke what ran it and how many seconds it took. `keep_choice` keeps the selection
     right for as long as the version serves; None where it is forced.
@@ -58,9 +62,10 @@ class VersionEngines:
 
     def __init__(
         self,
-        pair: ModelPair,
+        kept: KeptModel,
         selection: Selection,
         *,
+        unproven: bool,
         scheduler: Scheduler,
         limits: FrameLimits,
         settings: EngineSettings,
@@ -73,8 +78,11 @@ class VersionEngines:
         on_invoke: Callable[[Choice, float], None],
         keep_choice: Callable[[], Coroutine[object, object, None]] | None,
     ) -> None:
-        self.pair = pair
-        self._model = pair.served.identity
+        self.kept = kept
+        self.pair = kept.pair
+        self.selection = selection
+        self._unproven = unproven
+        self._model = self.pair.served.identity
         self._keep_choice = keep_choice
         self._scheduler = scheduler
         self._limits = limits
@@ -126,6 +134,7 @@ class VersionEngines:
 
     def select(self, selection: Selection) -> None:
         """Use these delegates from now on, between two frames."""
+        self.selection = selection
         self._pool.select(self._optimized(selection))
 
     def _optimized(self, selection: Selection) -> Selection:
@@ -137,7 +146,7 @@ class VersionEngines:
     def _supervise(self, choices: list[Choice], give_up: GiveUp) -> Supervisor:
         settings = self._settings
         failover = Failover(
-            ranking=DelegateRanking(choices, cool_down=settings.cool_down),
+            ranking=DelegateRanking(choices, cool_down=settings.cool_down, unproven=self._unproven),
             start_engine=self._start_engine,
             start_seconds=settings.start_seconds,
             prove=self._prove_alone,
@@ -156,7 +165,8 @@ class VersionEngines:
 
     async def _prove_alone(self, choice: Choice) -> None:
         """Prove a delegate while no engine has its device."""
-        async with self._leases.held(choice[0], self._settings.start_seconds):
+        seconds = min(PROOF_WAIT_SECONDS, self._settings.start_seconds)
+        async with self._leases.held(choice[0], seconds):
             await self._prove(choice)
 
     def _afford_replicas(self, level: float) -> list[Choice]:
@@ -180,12 +190,11 @@ class VersionEngines:
     ) -> EngineProcess:
         """An engine with a delegate, which may take `seconds` for each step of its start."""
         delegate, threads = choice
-        settings, plain = self._settings, self.pair.plain
+        settings, files, plain = self._settings, self.kept.descriptors, self.pair.plain
         model = self.pair.for_delegate(delegate)
         setup = EngineSetup(
-            model_path=str(model.path),
-            model_name=self.pair.served.name,
-            model_sha256=model.sha256,
+            model=to_message(replace(model, name=self.pair.served.name)),
+            model_file=files.get(model.sha256),
             runtime=settings.runtime,
             delegate=delegate,
             threads=threads,
@@ -193,8 +202,8 @@ class VersionEngines:
             decode_seconds=settings.decode_seconds,
             slots=ENGINE_SLOTS,
             slot_size=self._limits.size,
-            reference_path="" if plain is None else str(plain.path),
-            reference_sha256="" if plain is None else plain.sha256,
+            reference=None if plain is None else to_message(plain),
+            reference_file=None if plain is None else files.get(plain.sha256),
             check_every=settings.check_every,
             # Engines on all cores have none to spare for another frame.
             overlap=not ((self._spreads or is_replica) and delegate.is_cpu),

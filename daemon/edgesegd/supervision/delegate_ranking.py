@@ -71,6 +71,7 @@ class DelegateRanking:
     One that fails is tried once more: at once where that is a matter of a moment, else while a
     lesser one serves. Where it fails again before it ran PROVEN_SECONDS, or gave wrong masks, it
     cools down: `cool_down` seconds at first, twice as long each time; then it must prove itself.
+    Accelerators that are `unproven`, for nobody tried this model on them, must do so at once.
     Nothing is below the last: it is tried again and again. Times are of `clock`, seconds.
     """
 
@@ -79,11 +80,15 @@ class DelegateRanking:
         choices: Sequence[Choice],
         *,
         cool_down: float,
+        unproven: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._first_cool_down = cool_down
         self._clock = clock
-        self._delegates = [RankedDelegate(choice, cool_down) for choice in choices]
+        self._delegates = [
+            RankedDelegate(choice, cool_down, needs_proof=unproven and not choice[0].is_cpu)
+            for choice in choices
+        ]
 
     @property
     def last(self) -> RankedDelegate:

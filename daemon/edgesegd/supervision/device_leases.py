@@ -10,6 +10,9 @@ from edgesegd.core.errors import EngineStartFailed
 from edgesegd.delegates.spec import DelegateSpec
 from edgesegd.supervision.engine_process import EngineProcess
 
+Key = tuple[str, tuple[tuple[str, str], ...]]
+"""A device: its delegate's name and options."""
+
 
 class DeviceLeases:
     """At most one engine on each accelerator, from its start until its process has ended.
@@ -20,7 +23,7 @@ class DeviceLeases:
     """
 
     def __init__(self) -> None:
-        self._leases: dict[tuple[str, tuple[tuple[str, str], ...]], asyncio.Lock] = {}
+        self._leases: dict[Key, asyncio.Lock] = {}
 
     async def start(
         self,
@@ -43,6 +46,11 @@ class DeviceLeases:
         engine.lost.add_done_callback(lambda _: lease.release())
         return engine
 
+    def in_use(self, delegate: DelegateSpec) -> bool:
+        """Whether an engine, or a trial, has the device."""
+        lease = self._leases.get(_key(delegate))
+        return lease is not None and lease.locked()
+
     @asynccontextmanager
     async def held(self, delegate: DelegateSpec, seconds: float) -> AsyncIterator[None]:
         """While no engine has the device, as for a trial; raises EngineStartFailed as `start`."""
@@ -56,8 +64,7 @@ class DeviceLeases:
             lease.release()
 
     async def _acquire(self, delegate: DelegateSpec, seconds: float) -> asyncio.Lock:
-        key = delegate.name, tuple(sorted(delegate.options.items()))
-        lease = self._leases.setdefault(key, asyncio.Lock())
+        lease = self._leases.setdefault(_key(delegate), asyncio.Lock())
         try:
             async with asyncio.timeout(seconds):
                 await lease.acquire()
@@ -66,3 +73,7 @@ class DeviceLeases:
                 f"another engine still has the device of {delegate.name}, after {seconds:g} s"
             ) from None
         return lease
+
+
+def _key(delegate: DelegateSpec) -> Key:
+    return delegate.name, tuple(sorted(delegate.options.items()))

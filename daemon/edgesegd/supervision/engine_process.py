@@ -158,7 +158,7 @@ class EngineProcess:
                     on_failure.callback(engine._lines.close)
                     engine._child = await Child.start(  # its own class
                         "edgesegd.engine",
-                        (theirs.fileno(), receiving.fileno(), arena.fd),
+                        (theirs.fileno(), receiving.fileno(), arena.fd, *_files_of(setup)),
                         tell=engine._on_output,
                     )
             except OSError as error:
@@ -342,6 +342,12 @@ class EngineProcess:
             return EngineLost("hang", "an invoke took many times as long as usual")
         how = f"{'killed by' if status and status < 0 else 'exited with'} {ending(status)}"
         return EngineLost("crash", f"{how}: {self._last_words[-1]}" if self._last_words else how)
+
+
+def _files_of(setup: EngineSetup) -> list[int]:
+    """The open files that the engine reads."""
+    files = (setup.model_file, setup.reference_file)
+    return sorted({file for file in files if file is not None})
 
 
 def _settle(answer: asyncio.Future[Message], came: Message | EngineLost) -> None:

@@ -9,8 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,6 +32,8 @@ from edgesegd.ipc.messages import (
     to_line,
 )
 from edgesegd.models.spec import ModelSpec
+from edgesegd.models.spec_message import to_message
+from support.model_specs import model_spec
 from support.pictures import file_of, gradient
 
 pytestmark = pytest.mark.runtime
@@ -45,7 +45,7 @@ PICTURE = file_of(gradient(320, 200), "PNG")
 class RunningEngine:
     """An engine and the front's ends of its socket and its arena."""
 
-    def __init__(self, model_path: str, *, overlap: bool = True) -> None:
+    def __init__(self, model: ModelSpec, *, overlap: bool = True) -> None:
         self.arena = Arena.create(slots=SLOTS, slot_size=SLOT_SIZE)
         self.socket, theirs = socket.socketpair()
         self.socket.settimeout(60)
@@ -59,11 +59,8 @@ class RunningEngine:
                 stderr=subprocess.DEVNULL,
             )
         self._lines = self.socket.makefile("rwb")
-        path = Path(model_path)
         setup = EngineSetup(
-            model_path=model_path,
-            model_name="rooms",
-            model_sha256=sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
+            model=to_message(model),
             runtime="auto",
             delegate=DelegateSpec(),
             threads=1,
@@ -119,8 +116,8 @@ class RunningEngine:
 
 
 @contextmanager
-def running(model_path: str, *, overlap: bool = True) -> Iterator[RunningEngine]:
-    engine = RunningEngine(model_path, overlap=overlap)
+def running(model: ModelSpec, *, overlap: bool = True) -> Iterator[RunningEngine]:
+    engine = RunningEngine(model, overlap=overlap)
     try:
         yield engine
     finally:
@@ -129,7 +126,7 @@ def running(model_path: str, *, overlap: bool = True) -> Iterator[RunningEngine]
 
 @pytest.fixture(scope="module", params=[True, False], ids=["overlapped", "in turn"])
 def engine(model: ModelSpec, request: pytest.FixtureRequest) -> Iterator[RunningEngine]:
-    with running(str(model.path), overlap=request.param) as engine:
+    with running(model, overlap=request.param) as engine:
         yield engine
 
 
@@ -204,12 +201,12 @@ def test_an_engine_process_ignores_ctrl_c(engine: RunningEngine) -> None:
 
 
 def test_an_engine_process_exits_with_0_when_the_front_closes_its_socket(model: ModelSpec) -> None:
-    with running(str(model.path)) as engine:
+    with running(model) as engine:
         assert engine.hang_up() == 0
 
 
 def test_an_engine_process_reports_that_its_model_is_missing() -> None:
-    with running("/nowhere/rooms.tflite") as engine:
+    with running(model_spec()) as engine:
         with pytest.raises(ModelMissing, match=r"/nowhere/rooms\.tflite"):
             EngineReady.from_message(engine.first)
         assert engine.hang_up() == 0

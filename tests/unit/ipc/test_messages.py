@@ -91,7 +91,8 @@ def arena() -> Iterator[Arena]:
 @pytest.mark.parametrize("path", ["/models/a.tflite", "/m/ä 模型 🙂.tflite", "/new\nline.tflite"])
 def test_an_engine_setup_arrives_as_it_was_sent(path: str) -> None:
     delegate = DelegateSpec("armnn", ("libarmnnDelegate.so",), {"backends": "GpuAcc,CpuAcc"})
-    setup = EngineSetup(path, "rooms", "5d" * 32, "auto", delegate, 0, 10**6, 2.5, 2, SLOT_SIZE)
+    model = {"path": path}
+    setup = EngineSetup(model, "auto", delegate, 0, 10**6, 2.5, 2, SLOT_SIZE, model_file=7)
     assert EngineSetup.from_message(sent(setup.to_message())) == setup
 
 

@@ -36,6 +36,7 @@ class Probes:
         self.memory = self
         self.gap = "no probe was made before"
         self.made = 0
+        self.busy: list[DelegateSpec] = []
 
     async def choose(self) -> Remembered:
         self.made += 1

@@ -1,0 +1,1 @@
+"""What an operator's commands ask of a running daemon."""

@@ -1,0 +1,151 @@
+"""The Unix socket on which a daemon takes orders about its models."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from edgesegd.api.unix_path import check_unix_path
+from edgesegd.control.messages import MAX_LINE, ModelState, Order, error_answer
+from edgesegd.core.errors import CannotListen, ConfigError, EdgesegError, InternalFault
+from edgesegd.ipc.tasks import log_failure
+from edgesegd.models.catalogue.repository import ModelSource
+from edgesegd.serving.model_host import ModelHost, Report
+from edgesegd.serving.model_runner import ModelRunner
+
+log = logging.getLogger(__name__)
+
+Answer = Callable[[dict[str, Any]], None]
+"""Sends a message to who gave an order, if he is still there."""
+ORDER_SECONDS = 5.0
+"""How long an order may take to come."""
+OWNER_ONLY = 0o177
+PEER = struct.Struct("3i")
+"""What SO_PEERCRED gives, as socket(7) has it: process, user, group."""
+
+
+class ControlServer:
+    """Has `host` do what comes in over the socket at `path`, which only its own user may open.
+
+    An order is done to its end, though whoever gave it leaves.
+    """
+
+    def __init__(self, host: ModelHost, path: Path, *, default: str) -> None:
+        self.path = path
+        self._host = host
+        self._default = default
+        self._server: asyncio.Server | None = None
+        self._orders: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Listen; raises CannotListen."""
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise CannotListen(f"cannot make {self.path.parent}: {error.strerror}") from None
+        check_unix_path(str(self.path), str(self.path))
+        before = os.umask(OWNER_ONLY)
+        try:
+            self._server = await asyncio.start_unix_server(
+                self._serve, str(self.path), limit=MAX_LINE
+            )
+        except OSError as error:
+            raise CannotListen(f"cannot listen on {self.path}: {error.strerror}") from None
+        finally:
+            os.umask(before)
+
+    async def close(self) -> None:
+        """Take no more orders, and give up those that are not done."""
+        if self._server is None:
+            return
+        self._server.close()
+        with contextlib.suppress(FileNotFoundError):
+            self.path.unlink()
+        for order in self._orders:
+            order.cancel()
+        await asyncio.gather(*self._orders, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        def answer(message: dict[str, Any]) -> None:
+            if not writer.is_closing():
+                writer.write(json.dumps(message).encode() + b"\n")
+
+        try:
+            _require_own_user(writer.get_extra_info("socket"))
+            async with asyncio.timeout(ORDER_SECONDS):
+                order = Order.from_line(await reader.readline())
+        except EdgesegError as error:
+            answer(error_answer(error))
+        except (TimeoutError, ValueError, OSError):
+            answer(error_answer(ConfigError("no order came")))
+        else:
+            doing = asyncio.create_task(self._do(order, answer))
+            self._orders.add(doing)
+            doing.add_done_callback(self._orders.discard)
+            doing.add_done_callback(log_failure)
+            await asyncio.wait({doing})
+        with contextlib.suppress(OSError):
+            await writer.drain()
+        writer.close()
+
+    async def _do(self, order: Order, answer: Answer) -> None:
+        try:
+            await self._carry_out(order, lambda text: answer({"report": text}))
+            answer({"models": [self._describe(runner) for runner in self._host]})
+        except EdgesegError as error:
+            log.warning("%s %s: %s", order.order, order.name, error)
+            answer(error_answer(error))
+        except Exception:
+            log.exception("an order failed by a fault of the daemon")
+            answer(error_answer(InternalFault()))
+
+    async def _carry_out(self, order: Order, report: Report) -> None:
+        host = self._host
+        match order.order:
+            case "load" if order.path:
+                source = ModelSource(Path(order.path), order.name, order.version)
+                report(await host.load(source))
+            case "load":
+                report(await host.load_named(order.name, order.version))
+            case "unload":
+                report(await host.unload(order.name))
+            case "rollback":
+                report(await host.rollback(order.name))
+            case "reload":
+                await host.reload(order.name, report)
+            case _:
+                pass
+
+    def _describe(self, runner: ModelRunner) -> dict[str, Any]:
+        spec, ready = runner.spec, runner.model.ready()
+        state = "serves" if ready else "sleeps" if runner.is_asleep else "fails"
+        return asdict(
+            ModelState(
+                name=runner.name,
+                version=spec.version,
+                sha256=spec.sha256,
+                path=str(spec.path),
+                delegate=ready.delegate if ready else "",
+                state=state,
+                is_default=runner.name == self._default,
+                previous=runner.previous.pair.served.version if runner.previous else "",
+            )
+        )
+
+
+def _require_own_user(peer: socket.socket) -> None:
+    """Raise ConfigError for another user, who got past the socket's permissions; root may come."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return
+    _, user, _ = PEER.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size))
+    if user not in (0, os.getuid()):
+        raise ConfigError("only the user that runs the daemon may give it orders")

@@ -1,0 +1,54 @@
+"""A model's facts as JSON has them: the front reads a file, and its engines are told what it is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from edgesegd.models.spec import ClassSpec, ModelSpec, OutputKind, TensorSpec, Upsampling
+
+Plain = dict[str, Any]
+
+
+def to_message(model: ModelSpec) -> Plain:
+    """Its facts, without where its content is kept, which each process knows for itself."""
+    message = asdict(model)
+    for name in ("path", "cpu_twin"):
+        message[name] = None if message[name] is None else str(message[name])
+    del message["content"]
+    return message
+
+
+def from_message(message: Plain, content: Path | None = None) -> ModelSpec:
+    """The facts as they were sent; the bytes that they are about are at `content`."""
+    mean, std, twin, upsampling = (
+        message[name] for name in ("mean", "std", "cpu_twin", "upsampling")
+    )
+    return ModelSpec(
+        **message
+        | {
+            "path": Path(message["path"]),
+            "input": _tensor(message["input"]),
+            "output": _tensor(message["output"]),
+            "output_kind": OutputKind(message["output_kind"]),
+            "mean": None if mean is None else tuple(mean),
+            "std": None if std is None else tuple(std),
+            "classes": tuple(
+                ClassSpec(each["name"], tuple(each["color"])) for each in message["classes"]
+            ),
+            "custom_ops": tuple(message["custom_ops"]),
+            "cpu_twin": None if twin is None else Path(twin),
+            "upsampling": None if upsampling is None else _upsampling(upsampling),
+            "content": content,
+        }
+    )
+
+
+def _tensor(message: Plain) -> TensorSpec:
+    return TensorSpec(**message | {"shape": tuple(message["shape"])})
+
+
+def _upsampling(message: Plain) -> Upsampling:
+    changed = {"scores": _tensor(message["scores"]), "left_out": tuple(message["left_out"])}
+    return Upsampling(**message | changed)
