@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from support.calls import every, frames, segment, stub
 from support.running_daemon import Launch, RunningDaemon
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_frames_in_flight_are_answered_after_a_stop_signal(
     launch: Launch, jpeg: bytes, number: signal.Signals
 ) -> None:
@@ -183,6 +184,31 @@ async def test_an_engine_does_not_outlive_a_killed_daemon(launch: Launch) -> Non
     assert engine is not None
     running.stop(signal.SIGKILL)
     await gone(engine)
+
+
+IN_A_TERMINAL = """
+import os, pty, sys
+pid, terminal = pty.fork()
+if not pid:
+    os.execv(sys.executable, [sys.executable, "-m", "edgesegd", *sys.argv[1:]])
+said = b""
+while b"ready: model" not in said:
+    said += os.read(terminal, 1 << 16)
+os.close(terminal)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
+def test_a_terminal_that_closes_ends_the_daemon(tmp_path: Path) -> None:
+    serve = ("serve", "--listen=127.0.0.1:0", "--metrics-listen=", f"--data-dir={tmp_path}")
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_TERMINAL, *serve, "--delegate=cpu"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout == "0\n", done
 
 
 async def test_a_hangup_is_ignored_under_nohup(jpeg: bytes) -> None:

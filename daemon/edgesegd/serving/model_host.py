@@ -116,7 +116,7 @@ class ModelHost:
 
     async def watch(self, seconds: float) -> None:
         """Reload whenever the repository's files changed and stay as they are for so long."""
-        loaded = before = await asyncio.to_thread(self._repository.state)
+        loaded = before = None  # what was there at the start may have changed by now
         while True:
             await asyncio.sleep(seconds)
             try:
