@@ -1,4 +1,6 @@
-"""Clients as users write them, each in a process of its own: `python load.py KIND ADDRESS JPEG`.
+"""Clients as users write them, each in a process of its own.
+
+`python load.py KIND ADDRESS JPEG [MODEL]`
 
 It sends until its input ends, and answers each line there, a number of seconds, with a JSON object:
 what came of the frames that were answered in so long a time from then on.
@@ -44,32 +46,33 @@ class Record:
         return {"latencies": latencies}
 
 
-def send_one_by_one(client: Client, jpeg: bytes, record: Record) -> None:
+def send_one_by_one(client: Client, jpeg: bytes, record: Record, model: str) -> None:
     """`Client.segment`, one in flight."""
     while True:
         started = time.perf_counter()
-        client.segment(jpeg)
+        client.segment(jpeg, model=model)
         record.add(time.perf_counter() - started)
 
 
-def send_every(client: Client, jpeg: bytes, record: Record) -> None:
+def send_every(client: Client, jpeg: bytes, record: Record, model: str) -> None:
     """A stream under EVERY, as fast as it goes."""
-    for answer in client.stream(endless(jpeg), policy="every"):
+    for answer in client.stream(endless(jpeg), policy="every", model=model):
         if answer.result is not None:
             record.add(answer.latency)
 
 
-def send_latest(client: Client, jpeg: bytes, record: Record) -> None:
+def send_latest(client: Client, jpeg: bytes, record: Record, model: str) -> None:
     """A camera."""
-    for answer in client.stream(paced(jpeg), policy="latest"):
+    for answer in client.stream(paced(jpeg), policy="latest", model=model):
         if answer.ok:
             record.add(answer.latency)
 
 
-def send_eight_cameras(client: Client, jpeg: bytes, record: Record) -> None:
+def send_eight_cameras(client: Client, jpeg: bytes, record: Record, model: str) -> None:
     """Eight of them, out of step."""
+    camera = (client, jpeg, record, model)
     for _ in range(8):
-        threading.Thread(target=send_latest, args=(client, jpeg, record), daemon=True).start()
+        threading.Thread(target=send_latest, args=camera, daemon=True).start()
         time.sleep(1 / CAMERA_FPS / 8)
     threading.Event().wait()
 
@@ -89,7 +92,7 @@ def paced(jpeg: bytes) -> Iterator[Frame]:
         due += 1 / CAMERA_FPS
 
 
-KINDS: dict[str, Callable[[Client, bytes, Record], None]] = {
+KINDS: dict[str, Callable[[Client, bytes, Record, str], None]] = {
     "segment": send_one_by_one,
     "every": send_every,
     "cameras": send_eight_cameras,
@@ -97,12 +100,17 @@ KINDS: dict[str, Callable[[Client, bytes, Record], None]] = {
 
 
 class Load:
-    """`count` clients of one kind, which send from now on; ended at the end of the `with` block."""
+    """`count` clients of one kind, which send to `model` from now on; "" for the default one.
 
-    def __init__(self, kind: str, address: str, jpeg: Path, *, count: int = 1) -> None:
+    They are ended at the end of the `with` block.
+    """
+
+    def __init__(
+        self, kind: str, address: str, jpeg: Path, *, count: int = 1, model: str = ""
+    ) -> None:
         self._stack = ExitStack()
         self._clients = [
-            self._stack.enter_context(AskedProcess(__file__, kind, address, jpeg))
+            self._stack.enter_context(AskedProcess(__file__, kind, address, jpeg, model))
             for _ in range(count)
         ]
 
@@ -114,8 +122,16 @@ class Load:
 
     def latencies(self, seconds: float) -> list[float]:
         """Of all frames that are answered in the next so many seconds, in seconds."""
+        self.ask(seconds)
+        return self.answer()
+
+    def ask(self, seconds: float) -> None:
+        """Have them look at the next so many seconds; `answer` must follow."""
         for client in self._clients:
             client.ask(seconds)
+
+    def answer(self) -> list[float]:
+        """The latencies of that time, once it is over."""
         return [latency for client in self._clients for latency in client.answer()["latencies"]]
 
 
@@ -126,11 +142,13 @@ def median(latencies: list[float]) -> float:
 
 def main() -> None:
     """Send, and answer what is asked."""
-    kind, address, jpeg = sys.argv[1:]
+    kind, address, jpeg, model = [*sys.argv[1:], ""][:4]
     record = Record()
     with Client(address, retry_for=60.0) as client:
         send = threading.Thread(
-            target=KINDS[kind], args=(client, Path(jpeg).read_bytes(), record), daemon=True
+            target=KINDS[kind],
+            args=(client, Path(jpeg).read_bytes(), record, model),
+            daemon=True,
         )
         send.start()
         for line in sys.stdin:
