@@ -1,10 +1,10 @@
 """A fast and a slow model on one daemon: each stream's share of time, and who waits for whom.
 
-`edgesegd serve` with both models, choices remembered and all else by default, and the shipped client
-in processes of its own. Prints, with streams under EVERY as fast as they go, each model's share of
-the engines' time for each of its streams, in terms of an equal share (aim: 0.9 to 1.1). Then the p99
-of a client of the fast model with one frame in flight beside a stream of the slow one, in terms of
-what it may be: 2.5 times its p50 alone, and one invoke of the slow one (aim: at most 1).
+`edgesegd serve` with both models, choices remembered and all else by default, and the shipped
+client in processes of its own. Prints, with streams under EVERY as fast as they go, each model's
+share of the engines' time for each of its streams, in terms of an equal share (aim: 0.9 to 1.1).
+Then the p99 of a client of the fast model with one frame in flight beside a stream of the slow one,
+in terms of what it may be: 2.5 times its p50 alone, and one invoke of the slow one (aim: at most 1).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Stages:
         return {key: value - self._before.get(key, 0.0) for key, value in self._read().items()}
 
     def _read(self) -> dict[tuple[str, str, str], float]:
-        with urllib.request.urlopen(self._daemon.metrics_url, timeout=10) as page:
+        with urllib.request.urlopen(self._daemon.metrics_url, timeout=10) as page:  # noqa: S310 # our own
             text = page.read().decode()
         return {
             (each.labels["model"], each.labels["stage"], each.name.rpartition("_")[2]): each.value
@@ -136,8 +136,8 @@ def main() -> None:
             alone, p99, bound = waits[0]
             print(
                 f"fast client's p99 beside a slow stream / bound: {statistics.median(ratios):.2f} "
-                f"({min(ratios):.2f} to {max(ratios):.2f}); first round: alone {1e3 * alone:.1f} ms, "
-                f"beside {1e3 * p99:.1f}, bound {1e3 * bound:.1f}"
+                f"({min(ratios):.2f} to {max(ratios):.2f}); first round: "
+                f"alone {1e3 * alone:.1f} ms, beside {1e3 * p99:.1f}, bound {1e3 * bound:.1f}"
             )
 
 
