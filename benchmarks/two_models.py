@@ -4,7 +4,7 @@
 client in processes of its own. Prints, with streams under EVERY as fast as they go, each model's
 share of the engines' time for each of its streams, in terms of an equal share (aim: 0.9 to 1.1).
 Then the p99 of a client of the fast model with one frame in flight beside a stream of the slow one,
-in terms of what it may be: 2.5 times its p50 alone, and one invoke of the slow one (aim: at most 1).
+in terms of its bound: 2.5 times its p50 alone, and one invoke of the slow one (aim: at most 1).
 """
 
 from __future__ import annotations
