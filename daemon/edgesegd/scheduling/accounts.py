@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,7 @@ class Accounts:
 
     def __init__(self) -> None:
         self.all = Account()
-        self.usual = 0.0
+        self._works: list[UsualWork] = []
         self._accounts: dict[Client, Account] = {}
 
     def open(self, client: Client, member: Member) -> Account:
@@ -52,30 +53,41 @@ class Accounts:
         if not account.members:
             del self._accounts[client]
 
+    def usual_work(self) -> UsualWork:
+        """That of one more model: until it is known, it is that of another."""
+        known = [work.turn for work in self._works if work.is_known]
+        work = UsualWork(known[0] if known else UNKNOWN_SECONDS, on_known=self._guess_of_others)
+        self._works.append(work)
+        return work
+
+    def _guess_of_others(self, seconds: float) -> None:
+        for work in self._works:
+            if not work.is_known:
+                work.turn = seconds
+
 
 class UsualWork:
-    """How many seconds an engine usually needs for a frame of one model: a turn is as long.
+    """How many seconds an engine usually needs for a frame of one model: a `turn` is as long.
 
-    Until that is known, it is that of another model with the same `accounts`.
+    Until it `is_known` it is a guess; `on_known` is called with the first that is none.
     """
 
-    __slots__ = ("_accounts", "_seconds")
+    __slots__ = ("_on_known", "is_known", "turn")
 
-    def __init__(self, accounts: Accounts) -> None:
-        self._accounts = accounts
-        self._seconds = 0.0
-
-    @property
-    def turn(self) -> float:
-        """Seconds of one turn."""
-        return self._seconds or self._accounts.usual or UNKNOWN_SECONDS
+    def __init__(self, guess: float, *, on_known: Callable[[float], None]) -> None:
+        self.turn = guess
+        self.is_known = False
+        self._on_known = on_known
 
     def observe(self, seconds: float, *, weight: float, outlier: float) -> float:
         """A frame needed so many; what was usual before, or these where nothing was known.
 
         It counts with `weight`, and as no more than `outlier` times what is usual.
         """
-        usual = self._seconds or seconds
-        self._seconds = usual + weight * (min(seconds, outlier * usual) - usual)
-        self._accounts.usual = self._seconds
+        if not self.is_known:
+            self.turn, self.is_known = seconds, True
+            self._on_known(seconds)
+            return seconds
+        usual = self.turn
+        self.turn = usual + weight * (min(seconds, outlier * usual) - usual)
         return usual

@@ -27,8 +27,9 @@ class Job:
     that was lost with the frame in it, `spent` is how many seconds they were about it. `lane` is
     where it waited, `charged` the seconds of engine time that were counted when it was taken.
     `may_start` says whether an engine may have it now, when a result of `expected` bytes is to
-    come; where it does not, its client is held. `answer` is settled exactly once; who is no longer
-    interested cancels it.
+    come; where it does not, its client is held. Of the result that came
+    `held` bytes count until its client has read it. `answer` is settled exactly once; who is no
+    longer interested cancels it.
     """
 
     frame: FrameSpec
@@ -41,6 +42,7 @@ class Job:
     lane: Lane | None = None
     spent: float = 0.0
     expected: int = 0
+    held: int = 0
     charged: float = 0.0
     may_start: Callable[[Job], bool] = lambda _: True
     losses: list[object] = field(default_factory=list)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 from edgesegd.core.client import Client
 from edgesegd.core.errors import Draining, EdgesegError, Expired, InternalFault
-from edgesegd.scheduling.accounts import Accounts, UsualWork
+from edgesegd.scheduling.accounts import Accounts
 from edgesegd.scheduling.demand import Demand
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane
@@ -49,7 +49,7 @@ class Scheduler:
     ) -> None:
         self.demand = Demand(clock=clock)
         self._accounts = accounts or Accounts()
-        self._work = UsualWork(self._accounts)
+        self._work = self._accounts.usual_work()
         self._clock = clock
         self._lanes: set[Lane] = set()
         self._all = Group(self._accounts, self._work)
@@ -178,13 +178,18 @@ class Scheduler:
             self.wake()
 
     @property
+    def has_work(self) -> bool:
+        """Whether a frame may be there to be taken."""
+        return bool(self._all.waiting or self._again)
+
+    @property
     def next_turn(self) -> tuple[float, ...] | None:
         """When the turn is of the frame that is next, by the accounts; None where there is none."""
         if self._exclusive:
             return None
         if self._again:
             return ()
-        return self._all.turns if self._all.ready else None
+        return self._all.turns if self._all.waiting else None
 
     def take(self, *, busy: bool = False, soon: bool = False) -> Job | None:
         """The next frame; None where there is none, or none for an engine that is still `busy`.
@@ -202,7 +207,7 @@ class Scheduler:
         return job
 
     def _next_in_turn(self, busy: bool, soon: bool) -> Job | None:
-        while self._all.ready:
+        while self._all.waiting:
             lane = self._all.pick(Moment(self._clock(), self._usual, self._work.turn))
             if busy and lane.grows_stale and not soon:
                 return None
@@ -306,6 +311,8 @@ class Scheduler:
             self._in_engines -= 1
             if not self._in_engines:
                 self._engines_idle.set()
+                if not self.has_work:
+                    self._last_taken = None  # when frames are taken tells of their coming now
 
     def _remove(self, lane: Lane, job: Job, timer: asyncio.TimerHandle | None) -> None:
         if timer is not None:

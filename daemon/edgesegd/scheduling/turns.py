@@ -102,15 +102,15 @@ class Group(Member):
     By turns alone their frames would wait as long as they wait for a turn: with many cameras, many
     invokes. So among the cameras that are due before any other member, age counts beside turns.
 
-    `work` is what a turn takes. The group of a client refers to its account, which groups of other
-    models may refer to as well.
+    `work` is what a turn takes, `waiting` how many members have a frame. The group of a client
+    refers to its account, which groups of other models may refer to as well.
     """
 
     def __init__(self, accounts: Accounts, work: UsualWork, name: Client = ()) -> None:
         super().__init__(accounts.open(name, self) if name else accounts.all)
         self.name = name
         self._work = work
-        self._waiting = 0
+        self.waiting = 0
         self._queue: list[tuple[float, int, Member]] = []
         self._numbers = itertools.count(1)
         self._members = 0
@@ -121,7 +121,7 @@ class Group(Member):
     @property
     def ready(self) -> bool:
         """Whether a frame can be taken from any member."""
-        return self._waiting > 0
+        return self.waiting > 0
 
     @property
     def empty(self) -> bool:
@@ -161,7 +161,7 @@ class Group(Member):
             return
         saved = SAVED_TURNS * self._work.turn
         member.account.turn = max(member.account.turn, self.account.behind - saved)
-        self._waiting += 1
+        self.waiting += 1
         self.put(member)
         if self.group is not None:
             self.group.enter(self)
@@ -171,7 +171,7 @@ class Group(Member):
         if not member.entry:
             return
         member.entry = 0
-        self._waiting -= 1
+        self.waiting -= 1
         if self.group is not None and not self.ready:
             self.group.leave(self)
 
@@ -195,14 +195,14 @@ class Group(Member):
 
     def front(self, moment: Moment, among: int) -> tuple[Lane, bool]:
         """As the base says."""
-        return self._first()[2].front(moment, among * self._waiting)
+        return self._first()[2].front(moment, among * self.waiting)
 
     def pick(self, moment: Moment, among: int = 1) -> Lane:
         """The lane to take a frame from; there must be one."""
-        among *= self._waiting
+        among *= self.waiting
         member = self._first()[2]
         self.account.behind = max(self.account.behind, member.account.turn)
-        if self._waiting > 1:
+        if self.waiting > 1:
             member = self._freshest(moment, among)
         return member.pick(moment, among)
 
@@ -211,7 +211,7 @@ class Group(Member):
         compared = list[tuple[float, int, Member]]()
         cameras = list[tuple[float, int, Member]]()
         first: Member | None = None
-        while self._waiting > len(compared) and len(compared) < MAX_COMPARED:
+        while self.waiting > len(compared) and len(compared) < MAX_COMPARED:
             entry = self._first()
             member, turn = entry[2], self._turn(entry[2])
             if cameras and turn > min(cameras)[0]:
@@ -238,7 +238,7 @@ class Group(Member):
         """An entry of its own; one that it had is out of date."""
         member.entry = next(self._numbers)
         heapq.heappush(self._queue, (member.account.turn, member.entry, member))
-        if len(self._queue) > 2 * self._waiting + STALE_ENTRIES:
+        if len(self._queue) > 2 * self.waiting + STALE_ENTRIES:
             self._queue = [entry for entry in self._queue if entry[1] == entry[2].entry]
             heapq.heapify(self._queue)
 

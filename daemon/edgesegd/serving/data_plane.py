@@ -122,8 +122,8 @@ class DataPlane:
         return size <= self._results.room(client) or not self._results.held_by(client[:1])
 
     def _answered(self, lane: Lane, job: Job, size: int) -> None:
-        if size_of_result := held_size(job.answer.outcome):
-            lane.result_size = size_of_result
+        if held := held_size(job.answer.outcome):
+            lane.result_size = job.held = held
         self._frames.give_back(lane.client, size)
         self.let_go_of_results(lane.client, job.expected)
 

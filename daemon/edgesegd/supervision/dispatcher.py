@@ -102,14 +102,15 @@ class Dispatcher:
         """There may be a frame: for an engine without one first, then for those that have some."""
         if not self._jobs:
             self._fill_slots(1)
-        asyncio.get_running_loop().call_soon(self._fill_slots)
+        if self._scheduler.has_work:
+            asyncio.get_running_loop().call_soon(self._fill_slots)
 
     def _fill_slots(self, slots: int = sys.maxsize) -> None:
         """Give the engine frames, to fill at most so many of its slots.
 
         What a frame that is taken brings about may bring another: it is taken in its turn.
         """
-        if self._is_filling:
+        if self._is_filling or not self._scheduler.has_work:
             return
         self._is_filling = True
         try:

@@ -76,14 +76,15 @@ class EngineProcess:
 
     Its sockets, its shared memory and its process live and die together. Its results name `model`
     as what made them. `ready` is what it said
-    of itself, `pid` its process id, `start_seconds` what its start took. `lost` ends when the
-    engine is gone.
+    of itself, `pid` its process id, `start_seconds` what its start took. `slots` is how
+    many frames it can be given at a time. `lost` ends when the engine is gone.
     """
 
     def __init__(self, arena: Arena, descriptors: socket.socket, model: ModelIdentity) -> None:
         self._model = model
         self.ready = EngineReady("", "", 0, 0, 0, 0.0)
         self.start_seconds = 0.0
+        self.slots = arena.slots
         self._arena = arena
         self._lines = LineProtocol(longest=MAX_LINE, on_line=self._on_line, on_end=self._on_hung_up)
         self._hung_up = asyncio.Event()
@@ -107,11 +108,6 @@ class EngineProcess:
     def is_lost(self) -> bool:
         """Whether it can be asked nothing any more, for it is gone or about to."""
         return self.lost.done() or self._hung_up.is_set()
-
-    @property
-    def slots(self) -> int:
-        """How many frames it can be given at a time."""
-        return self._arena.slots
 
     @classmethod
     async def start(

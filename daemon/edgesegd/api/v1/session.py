@@ -27,7 +27,7 @@ from edgesegd.core.errors import (
 from edgesegd.core.result import FrameResult
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane, Overflow
-from edgesegd.serving.data_plane import DataPlane, held_size
+from edgesegd.serving.data_plane import DataPlane
 from edgesegd.serving.received_frame import FrameTag
 from edgesegd.serving.served_model import ServedModel
 
@@ -236,7 +236,7 @@ class StreamSession:
         outcome = job.answer.outcome
         if self._ended or outcome is None:
             return
-        if held := held_size(outcome):
+        if held := job.held:
             self._held.append(held)
             self._data_plane.hold_result(self._client, held)
         answer(Answered(tag, outcome, job.queued_seconds, held))
