@@ -27,7 +27,7 @@ from edgesegd.budgets import Budgets
 from edgesegd.config import Config
 from edgesegd.control.messages import NOWHERE, control_path
 from edgesegd.control.server import ControlServer
-from edgesegd.core.errors import CannotListen, InternalFault
+from edgesegd.core.errors import CannotListen, ConfigError, InternalFault
 from edgesegd.model_factory import ModelFactory
 from edgesegd.observability.frame_metrics import FrameMetrics
 from edgesegd.observability.health import Health
@@ -225,7 +225,7 @@ class Daemon:
             return
         try:
             await self._control.start()
-        except CannotListen as error:
+        except (CannotListen, ConfigError) as error:
             if self._config.control:
                 raise
             log.warning("no orders about models are taken: %s", error)

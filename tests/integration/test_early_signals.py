@@ -15,8 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from support.running_daemon import RunningDaemon
-
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
@@ -84,12 +82,6 @@ def test_another_command_ends_with_128_and_the_signal(number: int, status: int) 
 def test_what_nohup_ignores_stays_ignored() -> None:
     with starting("serve", "--listen=127.0.0.1:0", ignored=signal.SIGHUP) as process:
         assert has_signal(process.pid, "SigIgn", signal.SIGHUP)
-
-
-def test_a_terminal_that_is_closed_drains_the_daemon() -> None:
-    running = RunningDaemon()
-    assert running.stop(signal.SIGHUP) == 0
-    assert any("draining" in line for line in running.output)
 
 
 class _Stalling(BaseHTTPRequestHandler):

@@ -43,7 +43,9 @@ def shell(
 def serving(tmp_path: Path, redirections: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """A daemon on a socket, run by a shell; the pipes are its streams where not redirected."""
     address = f"unix://{tmp_path}/grpc.sock"
-    command = f"{sys.executable} -m edgesegd serve --listen={address} --metrics-listen="
+    command = (
+        f"{sys.executable} -m edgesegd serve --listen={address} --metrics-listen= --control=none"
+    )
     with subprocess.Popen(
         ["/bin/sh", "-c", f"exec {command} {redirections}"],
         stdout=subprocess.PIPE,

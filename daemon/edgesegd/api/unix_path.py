@@ -26,8 +26,8 @@ REASONS = {
 }
 
 
-def check_unix_path(address: str, path: str) -> None:
-    """Raise CannotListen where no socket can be made at `path`, which says why.
+def check_unix_path(address: str, path: str, *, option: str = "--listen") -> None:
+    """Raise CannotListen where no socket can be made at `path`, which `option` names; it says why.
 
     gRPC would take the place of a socket where somebody answers. One that a dead process left is
     taken away. Raises ConfigError for a path that clients cannot be told, for it is not UTF-8.
@@ -35,7 +35,7 @@ def check_unix_path(address: str, path: str) -> None:
     try:
         size = len(path.encode())
     except UnicodeEncodeError:
-        raise ConfigError(f"{address!r} is not UTF-8; choose another path with --listen") from None
+        raise ConfigError(f"{address!r} is not UTF-8; choose another path with {option}") from None
     if "\0" in path:
         raise ConfigError(f"{address!r} holds a NUL character, which no path has")
     if size > MAX_PATH:
@@ -48,7 +48,7 @@ def check_unix_path(address: str, path: str) -> None:
         except OSError as error:
             why = REASONS.get(error.errno or 0) or error.strerror or str(error)
     if why:
-        raise CannotListen(f"cannot listen on {address}: {why}; choose another path with --listen")
+        raise CannotListen(f"cannot listen on {address}: {why}; choose another path with {option}")
 
 
 def encode_unix_path(path: str) -> str:

@@ -47,12 +47,12 @@ class ControlServer:
         self._orders: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Listen; raises CannotListen."""
+        """Listen; raises CannotListen, or ConfigError for a path that cannot be shown."""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise CannotListen(f"cannot make {self.path.parent}: {error.strerror}") from None
-        check_unix_path(str(self.path), str(self.path))
+        check_unix_path(str(self.path), str(self.path), option="--control")
         before = os.umask(OWNER_ONLY)
         try:
             self._server = await asyncio.start_unix_server(
