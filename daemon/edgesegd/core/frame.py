@@ -23,6 +23,8 @@ class FrameFormat(StrEnum):
     NV12 = "nv12"
     I420 = "i420"
     YUYV = "yuyv"
+    TENSOR = "tensor"
+    """The numbers that the model takes, as its input has them: no picture any more."""
 
 
 ENCODED = frozenset({FrameFormat.JPEG, FrameFormat.PNG, FrameFormat.WEBP, FrameFormat.BMP})
@@ -72,7 +74,7 @@ class FrameSpec:
     """A frame without its bytes.
 
     `width`, `height` (pixels) and `stride` (bytes from row to row, never 0) are those of a raw
-    frame and 0 for an encoded one.
+    frame and 0 for an encoded one and a tensor.
     """
 
     format: FrameFormat

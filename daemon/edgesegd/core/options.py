@@ -21,6 +21,8 @@ class Output(StrEnum):
     STATISTICS = "statistics"
     CONFIDENCE = "confidence"
     CONFIDENCE_MAP = "confidence_map"
+    OUTPUT_TENSOR = "output_tensor"
+    """The model's own output, as an interpreter of its whole graph holds it."""
 
 
 SERVED = tuple(output for output in Output if output is not Output.POLYGONS)
@@ -63,11 +65,19 @@ class ResultOptions:
     classes: tuple[int, ...] = ()
 
 
-def check_result_size(width: int, height: int, outputs: frozenset[Output], largest: int) -> None:
-    """Raise InvalidOptions for masks that take more than `largest` bytes together."""
+def check_result_size(
+    width: int, height: int, outputs: frozenset[Output], largest: int, *, tensor: int = 0
+) -> None:
+    """Raise InvalidOptions for results that take more than `largest` bytes together.
+
+    `tensor` is the size of the model's own output, bytes, which counts where it is asked for.
+    """
     planes = max(1, len(outputs & ONE_BYTE_A_PIXEL))
-    if width * height * planes > largest:
+    masks = width * height * planes
+    beside = tensor if Output.OUTPUT_TENSOR in outputs else 0
+    if masks + beside > largest:
+        also = f" and the model's own output {beside:,}" if beside else ""
         raise InvalidOptions(
-            f"masks of {width}x{height} pixels have {width * height * planes:,} bytes, more than "
+            f"masks of {width}x{height} pixels have {masks:,} bytes{also}, more than "
             f"the {largest:,} that are given here; ask for a smaller size or fewer outputs"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,21 @@ Pixels = npt.NDArray[np.uint8]
 LookupTable = npt.NDArray[Any]
 """256 x 3 in the tensor's dtype: what each pixel value becomes."""
 
+
+@dataclass(frozen=True, slots=True)
+class GivenTensor:
+    """`values` for the model's input that a client made itself, of its shape and type.
+
+    `like_a_picture` is whether no value lies beyond those that pixels become.
+    """
+
+    values: InputTensor
+    like_a_picture: bool
+
+
+ModelInput = Pixels | GivenTensor
+"""What a model is run on."""
+
 PADDING = 127
 """The grey that letterbox puts around the frame: the middle of what models are trained on."""
 
@@ -32,9 +48,14 @@ class Preprocessor:
         table = lookup_table(model)
         self._uniform = bool((table == table[:, :1]).all())
         self._table = table
+        self.limits = table.min(), table.max()
+        """The least and the greatest number that pixels become."""
 
-    def to_tensor(self, pixels: Pixels, tensor: InputTensor) -> None:
+    def to_tensor(self, pixels: ModelInput, tensor: InputTensor) -> None:
         """Fill `tensor` with `pixels`, which are of its size."""
+        if isinstance(pixels, GivenTensor):
+            tensor[:] = pixels.values
+            return
         if self._uniform:
             np.take(self._table[:, 0], pixels, out=tensor[0], mode="clip")
             return

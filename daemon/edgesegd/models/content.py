@@ -9,8 +9,8 @@ from __future__ import annotations
 from hashlib import sha256
 
 from edgesegd.models.file_bytes import read_model_bytes, require_same
-from edgesegd.models.spec import ModelSpec
-from edgesegd.models.tflite.shorten import shorten_graph
+from edgesegd.models.spec import ModelSpec, Upsampling
+from edgesegd.models.tflite.shorten import keep_end, shorten_graph
 
 
 def read_content(model: ModelSpec) -> bytes:
@@ -27,3 +27,11 @@ def content_to_run(model: ModelSpec) -> bytes:
     """
     content = read_content(model)
     return content if model.upsampling is None else shorten_graph(content, model.upsampling)
+
+
+def content_of_end(model: ModelSpec, upsampling: Upsampling) -> bytes:
+    """The end of the graph alone, which `content_to_run` leaves out.
+
+    It makes the output of small scores. Raises as `read_content` does.
+    """
+    return keep_end(read_content(model), upsampling)

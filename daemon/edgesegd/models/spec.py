@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import prod
 from pathlib import Path
 
 from edgesegd.core.model import ModelIdentity, unnamed_class_name
@@ -23,6 +24,10 @@ class OutputKind(StrEnum):
     """The probability of the one foreground class, shape (1, H, W) or (1, H, W, 1)."""
 
 
+ITEM_BYTES = {"float32": 4, "uint8": 1, "int8": 1, "int32": 4, "int64": 8}
+"""Of the types that inputs and outputs of served models have."""
+
+
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
     """One tensor of a model's file.
@@ -36,6 +41,11 @@ class TensorSpec:
     dtype: str
     scale: float = 0.0
     zero_point: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of its content."""
+        return prod(self.shape) * ITEM_BYTES[self.dtype]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from functools import partial
 from edgesegd.core.client import Client
 from edgesegd.core.errors import EdgesegError
 from edgesegd.core.frame import FrameLimits
-from edgesegd.core.options import ONE_BYTE_A_PIXEL, ResultOptions, SizeMode
+from edgesegd.core.options import ONE_BYTE_A_PIXEL, Output, ResultOptions, SizeMode
 from edgesegd.core.result import FrameResult, Stage
 from edgesegd.ipc.region import LentFrame
 from edgesegd.models.spec import ModelSpec
@@ -29,6 +29,7 @@ MESSAGE_BYTES = 1024
 def largest_result(options: ResultOptions, model: ModelSpec, limits: FrameLimits) -> int:
     """Bytes of the largest result that a frame with these options can have."""
     planes = max(1, len(options.outputs & ONE_BYTE_A_PIXEL))
+    tensor = model.output.size if Output.OUTPUT_TENSOR in options.outputs else 0
     match options.size:
         case SizeMode.MODEL:
             width, height = model.output_size
@@ -36,7 +37,7 @@ def largest_result(options: ResultOptions, model: ModelSpec, limits: FrameLimits
             width, height = options.width, options.height
         case SizeMode.FRAME:
             return limits.size
-    return min(planes * width * height, limits.size)
+    return min(planes * width * height + tensor, limits.size)
 
 
 def held_size(outcome: FrameResult | EdgesegError | None) -> int:

@@ -7,14 +7,14 @@ from typing import Protocol
 from edgesegd.engine.guard.drift import DriftCheck
 from edgesegd.engine.guard.sanity import check_output
 from edgesegd.imaging.labels import OutputTensor
-from edgesegd.imaging.preprocess import Pixels
+from edgesegd.imaging.preprocess import ModelInput
 from edgesegd.models.spec import ModelSpec
 
 
 class OutputGuard(Protocol):
     """Asked about every frame; both raise EngineUnfit."""
 
-    def inspect(self, pixels: Pixels, output: OutputTensor) -> None:
+    def inspect(self, pixels: ModelInput, output: OutputTensor) -> None:
         """The model gave `output` for `pixels`."""
 
     def raise_if_rejected(self) -> None:
@@ -24,7 +24,7 @@ class OutputGuard(Protocol):
 class TrustedOutput:
     """For the CPU, which all others are compared with."""
 
-    def inspect(self, pixels: Pixels, output: OutputTensor) -> None:
+    def inspect(self, pixels: ModelInput, output: OutputTensor) -> None:
         """It is right."""
 
     def raise_if_rejected(self) -> None:
@@ -38,7 +38,7 @@ class CheckedOutput:
         self._model = model
         self._drift = drift
 
-    def inspect(self, pixels: Pixels, output: OutputTensor) -> None:
+    def inspect(self, pixels: ModelInput, output: OutputTensor) -> None:
         """Raises OutputNotFinite or OutputConstant."""
         check_output(self._model, output)
         if self._drift is not None:

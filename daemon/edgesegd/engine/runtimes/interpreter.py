@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import platform
 from typing import Any
 
@@ -14,8 +15,8 @@ from edgesegd.engine.runtimes.delegated_ops import count_claimed
 from edgesegd.engine.runtimes.runtime import Runtime
 from edgesegd.imaging.labels import OutputTensor
 from edgesegd.imaging.preprocess import InputTensor
-from edgesegd.models.content import content_to_run
-from edgesegd.models.spec import ModelSpec
+from edgesegd.models.content import content_of_end, content_to_run
+from edgesegd.models.spec import ModelSpec, Upsampling
 
 LOAD_ERRORS = (OSError, AttributeError, ValueError, RuntimeError)
 """What loading and applying a delegate raises: no library, no such symbol, refused, failed."""
@@ -69,7 +70,8 @@ class LoadedModel:
 def load_on_cpu(runtime: Runtime, model: ModelSpec, threads: int) -> LoadedModel:
     """The model on the runtime's own kernels; raises ModelUnsupported."""
     try:
-        interpreter = _interpreter(runtime, model, runtime.cpu_delegates(threads), threads)
+        delegates = runtime.cpu_delegates(threads)
+        interpreter = _interpreter(runtime, content_to_run(model), delegates, threads)
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError, TypeError) as error:
         missing = f" (custom operators: {', '.join(model.custom_ops)})" if model.custom_ops else ""
@@ -79,12 +81,28 @@ def load_on_cpu(runtime: Runtime, model: ModelSpec, threads: int) -> LoadedModel
     return LoadedModel(interpreter, model)
 
 
+def load_end_on_cpu(runtime: Runtime, model: ModelSpec, upsampling: Upsampling) -> LoadedModel:
+    """The end of the graph that is left out of `model`: from small scores to its output.
+
+    Raises ModelUnsupported, and ModelInvalid where the file is another by now.
+    """
+    content = content_of_end(model, upsampling)
+    try:
+        interpreter = _interpreter(runtime, content, runtime.cpu_delegates(1), 1)
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError, TypeError) as error:
+        raise ModelUnsupported(
+            f"{runtime} cannot run the end of {model.path.name} alone: {_first_line(error)}"
+        ) from error
+    return LoadedModel(interpreter, dataclasses.replace(model, output_position=0))
+
+
 def apply_library(
     runtime: Runtime, model: ModelSpec, delegate: DelegateSpec, library: Library, threads: int
 ) -> LoadedModel:
     """The model on a delegate that is loaded; raises DelegateFailed."""
     try:
-        interpreter = _interpreter(runtime, model, [library], threads)
+        interpreter = _interpreter(runtime, content_to_run(model), [library], threads)
         # Before the tensors are allocated: then the runtime adds what XNNPACK takes.
         delegated, operators = count_claimed(interpreter._get_ops_details())  # noqa: SLF001 # the only way to know
         if delegated == 0:
@@ -130,9 +148,9 @@ def _explain(why: str) -> str:
     return why
 
 
-def _interpreter(runtime: Runtime, model: ModelSpec, delegates: list[Any], threads: int) -> Any:  # noqa: ANN401
+def _interpreter(runtime: Runtime, content: bytes, delegates: list[Any], threads: int) -> Any:  # noqa: ANN401
     return runtime.interpreter(
-        model_content=content_to_run(model), num_threads=threads, experimental_delegates=delegates
+        model_content=content, num_threads=threads, experimental_delegates=delegates
     )
 
 

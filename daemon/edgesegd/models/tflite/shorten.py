@@ -1,10 +1,12 @@
-"""A `.tflite` file without the end of its graph, edited in memory.
+"""A `.tflite` file without the end of its graph, or that end alone, edited in memory.
 
 Field numbers are those of the tables Model, SubGraph, SignatureDef and TensorMap in TFLite's
 `schema.fbs`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from edgesegd.models.spec import Upsampling
 from edgesegd.models.tflite.flatbuffer import INT32, UINT32, FlatBuffer, Table
@@ -34,11 +36,43 @@ def shorten_graph(data: bytes, upsampling: Upsampling) -> bytes:
     return _edit(data, edits)
 
 
+def keep_end(data: bytes, upsampling: Upsampling) -> bytes:
+    """The file whose graph is only what `shorten_graph` takes out of it; `data` as there.
+
+    Its one input are the small scores, its one output is what the whole graph makes of them. It has
+    no signatures: those name tensors that are not computed any more.
+    """
+    model = FlatBuffer(data).root()
+    graph = model.tables(2)[0]
+    end = tuple(reversed(upsampling.left_out))
+    last = graph.tables(3)[end[-1]].integers(2, INT32)[0]
+    edits = _only_operators(data, graph, end)
+    edits |= _only_tensor(graph, 1, upsampling.position) | _only_tensor(graph, 2, last)
+    signatures, count = model.vector(7, UINT32.size)
+    if count:
+        edits[signatures - UINT32.size] = UINT32.pack(0)
+    return _edit(data, edits)
+
+
+def _only_tensor(graph: Table, field: int, tensor: int) -> Edits:
+    """Make a tensor the only one in a list that has some."""
+    start, _ = graph.vector(field, INT32.size)
+    return {start - UINT32.size: UINT32.pack(1), start: INT32.pack(tensor)}
+
+
 def _without_operators(data: bytes, graph: Table, upsampling: Upsampling) -> Edits:
-    """Close the gaps in the list of operators."""
+    """Take the end out of the list of operators."""
+    count = graph.vector(3, UINT32.size)[1]
+    return _only_operators(
+        data, graph, [each for each in range(count) if each not in upsampling.left_out]
+    )
+
+
+def _only_operators(data: bytes, graph: Table, wanted: Sequence[int]) -> Edits:
+    """Keep these operators, in this order, in the list of them."""
     start, count = graph.vector(3, UINT32.size)
     places = [start + each * UINT32.size for each in range(count)]
-    kept = [at for each, at in enumerate(places) if each not in upsampling.left_out]
+    kept = [places[each] for each in wanted]
     edits = {start - UINT32.size: UINT32.pack(len(kept))}
     for to, at in zip(places, kept, strict=False):
         # An offset counts from where it stands.
