@@ -8,6 +8,7 @@ from edgesegd.api.admission import Admission
 from edgesegd.api.first_message import FirstMessages
 from edgesegd.api.mapped_regions import Regions
 from edgesegd.api.memory_guard import MemoryGuard
+from edgesegd.api.status import StatusTable
 from edgesegd.board.memory import (
     board_memory,
     default_frame_bytes,
@@ -18,6 +19,8 @@ from edgesegd.config import Config
 from edgesegd.core.frame import FrameLimits
 from edgesegd.scheduling.fair_limit import FairLimit
 
+MAX_REGISTRATIONS = 256
+"""Each has a descriptor of the front."""
 UNCOUNTED_BYTES = 32 << 20
 """By which the front may grow beside what it counts: messages that are not all here, connections,
 and what frames and results leave in the memory that it shares with engines."""
@@ -28,8 +31,9 @@ class Budgets:
 
     `limits` are those of a frame, `frames` and `results` count bytes that wait, `streams` streams
     that are open, `regions` memory that is lent. `large_messages` are the services that take
-    frames, by the beginnings of their methods' names. `on_limit` is called with the name of a limit
-    that was met, `on_use` for each call.
+    frames, by the beginnings of their methods' names; `status_table` has the statuses of a method.
+    `registrations` counts regions of shared memory that clients named. `on_limit` is called with
+    the name of a limit that was met, `on_use` for each call.
     """
 
     def __init__(
@@ -37,6 +41,7 @@ class Budgets:
         config: Config,
         *,
         large_messages: Sequence[str],
+        status_table: Callable[[str], StatusTable],
         on_limit: Callable[[str], None],
         on_use: Callable[[], None],
         give_back: Callable[[], None],
@@ -57,11 +62,15 @@ class Budgets:
         self.regions = Regions(
             limit("shared_memory", config.shared_memory_bytes, "bytes of lent memory")
         )
+        self.registrations = limit(
+            "registrations", MAX_REGISTRATIONS, "regions of shared memory that clients named"
+        )
         self.admission = Admission(
             limit=limit("calls", config.max_calls, "calls"),
             first_messages=FirstMessages(config.message_seconds),
             large_messages=tuple(large_messages),
             on_call=on_use,
+            status_table=status_table,
         )
         self.guard = MemoryGuard(
             self.admission.calls,

@@ -25,6 +25,7 @@ platforms add names of their own, such as EDGESEG_METRICS_PORT, which stay below
 LARGEST_FILE = 1 << 20
 LARGEST_NUMBER = 1 << 63
 AUTO = "auto"
+REFUSE, ALLOW = "refuse", "allow"
 DEFAULT_LISTEN = "127.0.0.1:8460"
 DEFAULT_METRICS_LISTEN = "127.0.0.1:9460"
 
@@ -148,6 +149,16 @@ class Config:
         256 << 20,
         "memory that clients on this board are lent for frames, all together, bytes; 0 for none "
         "(where the daemon listens on unix:///PATH)",
+    )
+    oip_shared_memory: str = option(
+        REFUSE,
+        "shared memory of this machine that clients of the Open Inference Protocol name",
+        choices=(REFUSE, ALLOW),
+    )
+    oip_repository: str = option(
+        REFUSE,
+        "clients of the Open Inference Protocol that load models and unload them",
+        choices=(REFUSE, ALLOW),
     )
     compression: str = option(
         "refuse",

@@ -14,9 +14,15 @@ import grpc.aio
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
+from edgesegd.api.image_lanes import ImageLanes
 from edgesegd.api.listening import listen, split_address
+from edgesegd.api.oip.assembly import make_inference_service
+from edgesegd.api.oip.names import SERVICE_NAME as OIP_SERVICE_NAME
+from edgesegd.api.oip.names import WITH_FRAMES, is_oip
+from edgesegd.api.oip.status import OIP_STATUS_OF
 from edgesegd.api.regions import RegionServer, start_region_servers
 from edgesegd.api.server_options import server_options
+from edgesegd.api.status import STATUS_OF
 from edgesegd.api.v1.info import server_info
 from edgesegd.api.v1.names import SERVICE_NAME
 from edgesegd.api.v1.request_reader import RequestReader
@@ -24,7 +30,7 @@ from edgesegd.api.v1.service import SegmentationService
 from edgesegd.board.allocator import HeapTrimmer
 from edgesegd.board.descriptors import DescriptorReserve
 from edgesegd.budgets import Budgets
-from edgesegd.config import Config
+from edgesegd.config import ALLOW, Config
 from edgesegd.control.messages import NOWHERE, control_path
 from edgesegd.control.server import ControlServer
 from edgesegd.core.errors import CannotListen, ConfigError, InternalFault
@@ -57,7 +63,7 @@ class Daemon:
         self._models = ModelRegistry(self._pairs[0].served.name)
         self._metrics = Metrics(CollectorRegistry())
         families = ModelFamilies(self._metrics.registry)
-        self._health = Health((SERVICE_NAME,), self._models.default)
+        self._health = Health((SERVICE_NAME, OIP_SERVICE_NAME), self._models.default)
         self._notifier = Notifier(os.environ)
         self._reserve = DescriptorReserve()
         self._lending: list[RegionServer] = []
@@ -66,27 +72,30 @@ class Daemon:
         )
         self._budgets = Budgets(
             config,
-            large_messages=(f"/{SERVICE_NAME}/",),
+            large_messages=(f"/{SERVICE_NAME}/", *WITH_FRAMES),
+            status_table=lambda method: OIP_STATUS_OF if is_oip(method) else STATUS_OF,
             on_limit=self._metrics.limit_met,
             on_use=self._heap.used,
             give_back=self._heap.trim,
         )
         limits = self._budgets.limits
+        data_plane = DataPlane(
+            models=self._models,
+            limits=limits,
+            frames=self._budgets.frames,
+            results=self._budgets.results,
+            without_model=FrameMetrics(
+                ModelMetrics(families, ""),
+                delegate=str,
+                memory_used=self._heap.used,
+                limit_met=self._metrics.limit_met,
+            ),
+        )
+        images = ImageLanes(config.unary_queue)
         self._service = SegmentationService(
             reader=RequestReader(self._models, limits, self._budgets.regions),
-            data_plane=DataPlane(
-                models=self._models,
-                limits=limits,
-                frames=self._budgets.frames,
-                results=self._budgets.results,
-                without_model=FrameMetrics(
-                    ModelMetrics(families, ""),
-                    delegate=str,
-                    memory_used=self._heap.used,
-                    limit_met=self._metrics.limit_met,
-                ),
-            ),
-            unary_queue=config.unary_queue,
+            data_plane=data_plane,
+            images=images,
             streams=self._budgets.streams,
             server_info=lambda: server_info(self._models, limits, self._memory_socket),
         )
@@ -99,7 +108,7 @@ class Daemon:
             health=self._health,
             on_use=self._heap.used,
             on_limit=self._metrics.limit_met,
-            streams=self._service.streams,
+            streams=lambda model: self._service.streams(model) + self._inference.streams(model),
         )
         self._host = ModelHost(
             self._models,
@@ -111,6 +120,18 @@ class Daemon:
             self._host,
             control_path(config.control, config.data_dir),
             default=self._models.default,
+        )
+        self._inference = make_inference_service(
+            self._models,
+            self._host,
+            data_plane,
+            limits=limits,
+            images=images,
+            streams=self._budgets.streams,
+            registrations=(
+                self._budgets.registrations if config.oip_shared_memory == ALLOW else None
+            ),
+            changes_models=config.oip_repository == ALLOW,
         )
         self._metrics.watch(
             calls=lambda: len(self._budgets.admission.calls),
@@ -197,9 +218,11 @@ class Daemon:
         self._notifier.notify("STOPPING=1")
         await self._health.drain()
         self._service.drain()
+        self._inference.drain()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._config.drain_seconds):
                 await self._service.idle()
+                await self._inference.idle()
         # What is open now only watches health, or had its time.
         await server.stop(LAST_WORDS_SECONDS)
 
@@ -232,8 +255,10 @@ class Daemon:
 
     def _add_services(self, server: grpc.aio.Server) -> list[str]:
         self._service.add_to(server)
+        self._inference.add_to(server)
         self._health.add_to(server)
-        names = (SERVICE_NAME, "grpc.health.v1.Health", reflection.SERVICE_NAME)
+        ours = SERVICE_NAME, OIP_SERVICE_NAME
+        names = (*ours, "grpc.health.v1.Health", reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
         return [listen(server, address) for address in self._config.listen]
 

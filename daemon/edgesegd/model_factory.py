@@ -96,6 +96,7 @@ class ModelFactory:
                 limit_met=self._on_limit,
             ),
             ready=lambda: engines.ready,
+            serves=lambda: engines.serves,
         )
         metrics.expose(queue_depth=lambda: scheduler.depth, streams=lambda: self._streams(model))
         self._watched[name] = watched = _Watched(metrics, engines)

@@ -8,6 +8,7 @@ import pytest
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.api.admission import Admission
 from edgesegd.api.first_message import FirstMessages
+from edgesegd.api.image_lanes import ImageLanes
 from edgesegd.api.mapped_regions import Regions
 from edgesegd.api.v1.request_reader import RequestReader
 from edgesegd.api.v1.service import SegmentationService
@@ -33,7 +34,7 @@ async def test_a_stream_without_a_first_message_ends_with_deadline_exceeded() ->
     service = SegmentationService(
         reader=RequestReader(models, limits, Regions(FairLimit(0, "bytes"))),
         data_plane=data_plane,
-        unary_queue=1,
+        images=ImageLanes(1),
         streams=FairLimit(1, "streams"),
         server_info=pb.GetServerInfoResponse,
     )

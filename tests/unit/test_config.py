@@ -52,6 +52,8 @@ OTHER_VALUES: dict[str, tuple[str, object]] = {
     "max_held_bytes": ("3000", 3000),
     "decode_seconds": ("0.75", 0.75),
     "shared_memory_bytes": ("5", 5),
+    "oip_shared_memory": ("allow", "allow"),
+    "oip_repository": ("allow", "allow"),
     "compression": ("accept", "accept"),
     "unary_queue": ("7", 7),
     "max_streams": ("9", 9),

@@ -57,6 +57,7 @@ LAYERS = {
 
 FOLDERS_WITHIN = {
     "api.v1": {"api"},
+    "api.oip": {"api"},
     "api": set(),
     "models.tflite": {"models"},
     "models.catalogue": {"models"},
@@ -68,6 +69,7 @@ FOLDERS_WITHIN = {
 PACKAGES = {
     "api": {"google", "grpc"},
     "api.v1": {"edgeseg", "google", "grpc"},
+    "api.oip": {"edgeseg", "google", "grpc"},
     "bench": {"edgeseg", "grpc", "numpy", "PIL"},
     "cli": {"rich"},
     "daemon": {"grpc", "grpc_reflection", "prometheus_client"},
@@ -212,6 +214,18 @@ def test_only_one_module_names_the_runtimes(module: str) -> None:
     ]
     named = [each for each in (*texts, *imports(EDGESEGD[module])) if each.startswith(RUNTIMES)]
     assert bool(named) == (module == "edgesegd.engine.runtimes.runtime")
+
+
+def test_each_protocol_has_its_stubs_to_itself() -> None:
+    """But for the measurements, which call the daemon as its clients do."""
+    users: dict[str, set[str]] = {"edgeseg.v1": set(), "edgeseg.inference": set()}
+    for name, path in EDGESEGD.items():
+        for stubs, found in users.items():
+            if any(each.startswith(stubs) for each in imports(path)):
+                found.add(folder(name))
+    assert users == {"edgeseg.v1": {"api.v1", "bench"}, "edgeseg.inference": {"api.oip"}}
+    for name, path in modules(CLIENTS).items():
+        assert not any(each.startswith("edgeseg.inference") for each in imports(path)), name
 
 
 def test_daemon_and_clients_know_only_the_contract_of_each_other() -> None:

@@ -19,7 +19,7 @@ from edgesegd.api.open_call import OpenCall
 from edgesegd.api.peer import client_of
 from edgesegd.api.read_pace import ReadPace
 from edgesegd.api.refusal_pace import RefusalPace
-from edgesegd.api.status import abort_with
+from edgesegd.api.status import STATUS_OF, StatusTable, abort_with
 from edgesegd.core.client import Client
 from edgesegd.core.errors import (
     EdgesegError,
@@ -51,8 +51,9 @@ class Admission(grpc.aio.ServerInterceptor):
     gRPC reads the one message of a unary call before anybody can ask whose it is, however long that
     takes. So every call is served as if it were a stream, which is the same on the wire, and its
     first message is read here. Messages of methods that begin with one of `large_messages` may hold
-    a frame. `on_call` is called when a call begins, whatever it is for: its message may be large,
-    and none of the contract.
+    a frame. What goes wrong is told by the table that `status_table` has for a method. `on_call` is
+    called when a call begins, whatever it is for: its message may be large, and none of the
+    contract.
     """
 
     def __init__(
@@ -62,8 +63,10 @@ class Admission(grpc.aio.ServerInterceptor):
         first_messages: FirstMessages,
         large_messages: tuple[str, ...],
         on_call: Callable[[], None],
+        status_table: Callable[[str], StatusTable] = lambda _: STATUS_OF,
     ) -> None:
         self._limit = limit
+        self._status_table = status_table
         self._large_messages = large_messages
         self._first_messages = first_messages
         self._on_call = on_call
@@ -79,8 +82,11 @@ class Admission(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None:
             return None
-        large = str(handler_call_details.method).startswith(self._large_messages)
-        served = _ServedCall(self, handler, math.inf if large else MAX_SMALL_MESSAGE)
+        method = str(handler_call_details.method)
+        large = method.startswith(self._large_messages)
+        served = _ServedCall(
+            self, handler, math.inf if large else MAX_SMALL_MESSAGE, self._status_table(method)
+        )
         return grpc.stream_stream_rpc_method_handler(
             served.serve, served.deserialize, handler.response_serializer
         )
@@ -107,9 +113,19 @@ class Admission(grpc.aio.ServerInterceptor):
 
 
 class _ServedCall:
-    """One call of a method; `max_message` is the most that a message of it may have, bytes."""
+    """One call of a method; `max_message` is the most that a message of it may have, bytes.
 
-    def __init__(self, admission: Admission, handler: Any, max_message: float) -> None:  # noqa: ANN401 # gRPC's
+    What goes wrong has its status in `statuses`.
+    """
+
+    def __init__(
+        self,
+        admission: Admission,
+        handler: Any,  # noqa: ANN401 # gRPC's
+        max_message: float,
+        statuses: StatusTable,
+    ) -> None:
+        self._statuses = statuses
         self.admission = admission
         self._handler = handler
         self._max_message = max_message
@@ -177,7 +193,7 @@ class _ServedCall:
             await asyncio.sleep(pace.seconds(client, self.message_size))
         try:
             async with asyncio.timeout(STATUS_SECONDS):
-                await abort_with(context, error)
+                await abort_with(context, error, self._statuses)
         except grpc.aio.AbortError:
             raise
         except Exception as told:  # noqa: BLE001 # the client does not read, or is gone

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 import struct
+from urllib.parse import unquote
 
 from edgesegd.core.client import Client
 
 CREDENTIALS = struct.Struct("3i")
 """`struct ucred` of unix(7): process, user and group id."""
 WITH_PORT = ("ipv4", "ipv6")
+LOOPBACKS = ("ipv6:[::1]", "ipv6:[::ffff:127.0.0.1]")
 
 
 def client_of(peer: str) -> Client:
@@ -20,6 +22,12 @@ def client_of(peer: str) -> Client:
     if peer.partition(":")[0] in WITH_PORT:
         return peer.rpartition(":")[0], peer
     return (peer,)
+
+
+def is_on_this_machine(client: Client) -> bool:
+    """Whether a client's connection comes from this machine, as far as its address tells."""
+    address = unquote(client[0])
+    return address.startswith(("unix:", "ipv4:127.")) or address in LOOPBACKS
 
 
 def local_client(connection: socket.socket) -> Client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import grpc
@@ -14,11 +15,15 @@ Code = grpc.StatusCode
 STATUS_KEY = "edgeseg-status"
 """Of trailing metadata: with it a status is the daemon's own, and no proxy's."""
 
-STATUS_OF: dict[type[errors.EdgesegError], Code] = {
+StatusTable = Mapping[type[errors.EdgesegError], Code]
+
+STATUS_OF: StatusTable = {
     errors.InvalidFrame: Code.INVALID_ARGUMENT,
     errors.InvalidOptions: Code.INVALID_ARGUMENT,
     errors.Unimplemented: Code.UNIMPLEMENTED,
     errors.UnknownModel: Code.NOT_FOUND,
+    errors.UnknownRegion: Code.NOT_FOUND,
+    errors.RegionExists: Code.ALREADY_EXISTS,
     errors.Superseded: Code.ABORTED,
     errors.Expired: Code.DEADLINE_EXCEEDED,
     errors.Overloaded: Code.RESOURCE_EXHAUSTED,
@@ -29,9 +34,9 @@ STATUS_OF: dict[type[errors.EdgesegError], Code] = {
 }
 
 
-def grpc_status(error: errors.EdgesegError) -> Code:
+def grpc_status(error: errors.EdgesegError, table: StatusTable = STATUS_OF) -> Code:
     """The status of an RPC that met `error`."""
-    return STATUS_OF[type(error)]
+    return table[type(error)]
 
 
 def trailing_metadata(error: errors.EdgesegError) -> tuple[tuple[str, str], ...]:
@@ -47,7 +52,9 @@ def trailing_metadata(error: errors.EdgesegError) -> tuple[tuple[str, str], ...]
 
 
 async def abort_with(
-    context: grpc.aio.ServicerContext[Any, Any], error: errors.EdgesegError
+    context: grpc.aio.ServicerContext[Any, Any],
+    error: errors.EdgesegError,
+    table: StatusTable = STATUS_OF,
 ) -> None:
     """End the call with the status of what went wrong."""
-    await context.abort(grpc_status(error), str(error), trailing_metadata(error))
+    await context.abort(grpc_status(error, table), str(error), trailing_metadata(error))

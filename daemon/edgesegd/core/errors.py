@@ -47,6 +47,14 @@ class UnknownModel(ClientError):
     """No model of that name is served."""
 
 
+class UnknownRegion(ClientError):
+    """No region of shared memory of that name is registered."""
+
+
+class RegionExists(ClientError):
+    """Another region of shared memory has that name."""
+
+
 class NotAnswered(EdgesegError):
     """The frame was fine, but gets no result."""
 

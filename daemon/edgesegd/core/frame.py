@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from edgesegd.core.errors import InvalidFrame
 
@@ -58,7 +59,13 @@ MAGIC = {
 
 MAX_MAGIC = 12
 
-Bytes = bytes | memoryview
+
+class Bytes(Protocol):
+    """A frame's bytes, wherever they lie; any part of them is bytes too."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> bytes | memoryview: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,11 @@ class EngineState:
         return next(self._ready(), None)
 
     @property
+    def serves(self) -> bool:
+        """Whether frames are taken: by an engine that is ready, or one that the next one brings."""
+        return self.asleep or self.ready is not None
+
+    @property
     def pid(self) -> int | None:
         """The process id of that engine."""
         return next((each.engine.pid for each in self._watches if each.engine), None)
@@ -73,8 +78,7 @@ class EngineState:
         ready = list(self._ready())
         degraded = any(each.degraded for each in self._watches)
         self._metrics.engines(ready, degraded=degraded)
-        serves = bool(ready) or self.asleep
-        health = ModelHealth(self.version, serves, degraded and not self.asleep)
+        health = ModelHealth(self.version, self.serves, degraded and not self.asleep)
         task = asyncio.create_task(self._health.set_model(self._name, health))
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)

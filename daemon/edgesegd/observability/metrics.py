@@ -9,7 +9,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollecto
 
 from edgesegd.version import __version__
 
-LIMITS = ("calls", "streams", "frames", "results", "memory", "shared_memory")
+LIMITS = (
+    *("calls", "streams", "frames", "results", "memory", "shared_memory"),
+    "registrations",
+)
 """What clients share; docs/limits.md tells of each."""
 
 

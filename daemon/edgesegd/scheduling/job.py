@@ -11,7 +11,7 @@ from edgesegd.core.errors import EdgesegError
 from edgesegd.core.frame import FrameSpec
 from edgesegd.core.options import ResultOptions
 from edgesegd.core.result import FrameResult
-from edgesegd.ipc.region import LentFrame
+from edgesegd.ipc.segment import FrameBytes
 from edgesegd.scheduling.answer import Answer
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Job:
     """
 
     frame: FrameSpec
-    data: bytes | LentFrame
+    data: FrameBytes
     options: ResultOptions
     answer: Answer
     deadline: float | None = None

@@ -9,7 +9,6 @@ from edgesegd.core.errors import EdgesegError
 from edgesegd.core.frame import FrameLimits
 from edgesegd.core.options import ONE_BYTE_A_PIXEL, Output, ResultOptions, SizeMode
 from edgesegd.core.result import FrameResult, Stage
-from edgesegd.ipc.region import LentFrame
 from edgesegd.models.spec import ModelSpec
 from edgesegd.scheduling.answer import Answer
 from edgesegd.scheduling.fair_limit import FairLimit
@@ -87,7 +86,7 @@ class DataPlane:
             received=frame.tag.received,
             may_start=partial(self._expect_result, model, lane),
         )
-        client, size = lane.client, 0 if isinstance(frame.data, LentFrame) else len(frame.data)
+        client, size = lane.client, len(frame.data) if isinstance(frame.data, bytes) else 0
         lane.frame_size = size
         self._frames.take(client, size)
         job.answer.on_done(partial(self._answered, lane, job, size))
@@ -147,6 +146,8 @@ class DataPlane:
 
     def count_abandoned(self, model: ServedModel | None, count: int) -> None:
         """Account for frames whose client left before the answer."""
+        if model is not None:
+            model.counts.abandoned(count)
         self._observer(model).frames_abandoned(count)
 
     def count(
@@ -163,7 +164,10 @@ class DataPlane:
         seconds = {Stage.QUEUED: queued}
         if isinstance(outcome, FrameResult):
             seconds |= outcome.seconds
-        self._observer(model).frame_answered(outcome, seconds, tag.seconds_since())
+        total = tag.seconds_since()
+        if model is not None:
+            model.counts.answered(model.spec.version, outcome, seconds, total)
+        self._observer(model).frame_answered(outcome, seconds, total)
         return seconds
 
     def _observer(self, model: ServedModel | None) -> FrameObserver:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edgesegd.core.frame import FrameSpec
 from edgesegd.core.options import ResultOptions
-from edgesegd.ipc.region import LentFrame
+from edgesegd.ipc.segment import FrameBytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,6 @@ class ReceivedFrame:
 
     tag: FrameTag
     spec: FrameSpec
-    data: bytes | LentFrame
+    data: FrameBytes
     options: ResultOptions
     deadline: float | None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edgesegd.ipc.messages import EngineReady
 from edgesegd.models.spec import ModelSpec
 from edgesegd.scheduling.scheduler import Scheduler
+from edgesegd.serving.model_counts import ModelCounts
 from edgesegd.serving.observer import FrameObserver
 
 
@@ -16,14 +17,17 @@ class ServedModel:
     """One model, whatever version of it serves.
 
     `spec` is that of the version that serves now, and changes with it; the `scheduler` stays, so
-    that no frame that waits is lost. The `observer` is told what becomes of each frame. `ready`
-    gives what an engine that is ready said of itself, None while none is.
+    that no frame that waits is lost. The `observer` is told what becomes of each frame, and
+    `counts` counts it. `ready` gives what an engine that is ready said of itself, None while none
+    is; a model that `serves` all the same has given it back, and the next frame brings it.
     """
 
     spec: ModelSpec
     scheduler: Scheduler
     observer: FrameObserver
     ready: Callable[[], EngineReady | None] = lambda: None
+    serves: Callable[[], bool] = lambda: False
+    counts: ModelCounts = field(default_factory=ModelCounts)
 
     @property
     def name(self) -> str:

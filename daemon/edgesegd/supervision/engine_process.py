@@ -37,6 +37,7 @@ from edgesegd.ipc.messages import (
     to_line,
 )
 from edgesegd.ipc.region import LentFrame, Region, send_region
+from edgesegd.ipc.segment import SegmentFrame
 from edgesegd.scheduling.job import Job
 from edgesegd.supervision.answer_watch import AnswerWatch
 from edgesegd.supervision.lines import LineProtocol
@@ -190,13 +191,17 @@ class EngineProcess:
         """Segment one frame; `on_outcome` is called once, and not before this returns.
 
         There must be a free slot. An engine that does not answer in `answer_seconds` is killed: a
-        hung driver cannot be interrupted otherwise. Raises EngineLost where it is gone already.
+        hung driver cannot be interrupted otherwise. Raises EngineLost where it is gone already, and
+        InvalidFrame where its client took the frame away meanwhile.
         """
         number = self._free[-1]
         slot, data = self._arena.slot(number), job.data
         if isinstance(data, LentFrame):
             self._share(data.region)
             where: tuple[int | None, int] = data.region.number, data.offset
+        elif isinstance(data, SegmentFrame):
+            data.read_into(slot)
+            where = None, 0
         else:
             slot[: len(data)] = data
             where = None, 0

@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from edgesegd.api.v1.answer_order import AnswerOrder
+from edgesegd.api.answer_order import AnswerOrder
 
 
 @pytest.mark.parametrize("order", list(permutations(range(4))))

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from edgesegd.api.peer import client_of, local_client
+from edgesegd.api.peer import client_of, is_on_this_machine, local_client
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,28 @@ def test_a_client_is_an_address_and_one_of_its_connections(
     peer: str, client: tuple[str, ...]
 ) -> None:
     assert client_of(peer) == client
+
+
+@pytest.mark.parametrize(
+    ("peer", "here"),
+    [
+        ("unix:", True),
+        ("unix:/run/x", True),
+        ("ipv4:127.0.0.1:41234", True),
+        ("ipv4:127.5.0.1:41234", True),
+        ("ipv6:%5B::1%5D:41234", True),
+        ("ipv6:[::1]:41234", True),
+        ("ipv6:%5B::ffff:127.0.0.1%5D:41234", True),
+        ("ipv4:10.0.0.7:41234", False),
+        ("ipv4:10.127.0.1:127", False),
+        ("ipv6:[::1%2]:41234", False),
+        ("ipv6:[fe80::1]:41234", False),
+        ("vsock:3:41234", False),
+        ("", False),
+    ],
+)
+def test_only_a_loopback_or_a_unix_socket_is_on_this_machine(peer: str, here: bool) -> None:
+    assert is_on_this_machine(client_of(peer)) == here
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")

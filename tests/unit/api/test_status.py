@@ -8,7 +8,8 @@ import grpc
 import pytest
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.api.status import STATUS_OF, grpc_status, trailing_metadata
+from edgesegd.api.oip.status import OIP_STATUS_OF
+from edgesegd.api.status import STATUS_OF, StatusTable, grpc_status, trailing_metadata
 from edgesegd.api.v1.status import FRAME_STATUS_OF, frame_status
 from edgesegd.core.errors import (
     ClientError,
@@ -45,25 +46,28 @@ def test_every_error_says_whose_fault_it_is_by_its_base() -> None:
 
 
 def test_every_error_that_a_frame_can_meet_is_in_the_status_table() -> None:
-    assert set(STATUS_OF) == set(FRAME_STATUS_OF) == set(TOLD_TO_CLIENTS)
+    wanted = set(TOLD_TO_CLIENTS)
+    assert set(STATUS_OF) == set(OIP_STATUS_OF) == set(FRAME_STATUS_OF) == wanted
 
 
 @pytest.mark.parametrize("kind", TOLD_TO_CLIENTS)
 def test_no_error_has_the_status_ok_or_unknown(kind: type[EdgesegError]) -> None:
     error = an_error(kind)
     assert frame_status(error) not in (pb.FRAME_STATUS_UNSPECIFIED, pb.FRAME_STATUS_OK)
-    assert grpc_status(error) not in (grpc.StatusCode.OK, grpc.StatusCode.UNKNOWN)
+    for table in (STATUS_OF, OIP_STATUS_OF):
+        assert grpc_status(error, table) not in (grpc.StatusCode.OK, grpc.StatusCode.UNKNOWN)
 
 
-def test_faults_of_clients_have_no_status_that_clients_retry() -> None:
+@pytest.mark.parametrize("table", [STATUS_OF, OIP_STATUS_OF])
+def test_faults_of_clients_have_no_status_that_clients_retry(table: StatusTable) -> None:
     """UNAVAILABLE, RESOURCE_EXHAUSTED and ABORTED are what clients retry."""
     again = {
         grpc.StatusCode.UNAVAILABLE,
         grpc.StatusCode.RESOURCE_EXHAUSTED,
         grpc.StatusCode.ABORTED,
     }
-    assert not {grpc_status(an_error(kind)) for kind in kinds_of(ClientError)} & again
-    assert grpc_status(Draining("stopping")) in again
+    assert not {grpc_status(an_error(kind), table) for kind in kinds_of(ClientError)} & again
+    assert grpc_status(Draining("stopping"), table) in again
 
 
 def test_every_frame_status_of_the_contract_is_used() -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from google.protobuf.message import DecodeError
 
 from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.api.malformed import malformed
 from edgesegd.api.mapped_regions import Regions
 from edgesegd.core.errors import (
-    ClientError,
     InvalidFrame,
     InvalidOptions,
     Unimplemented,
@@ -73,8 +73,6 @@ RESIZES = {
 }
 
 
-GZIP = b"\x1f\x8b"
-"""How its bytes begin, and no message does: gRPC leaves them so, for they may be a bomb."""
 MAX_NAME = 256
 """Characters of a model's name: a file's name has no more."""
 MAX_OUTPUTS, MAX_CLASSES = 64, 1024
@@ -95,7 +93,7 @@ def parse_stream_request(raw: bytes) -> pb.SegmentRequest:
     try:
         return pb.SegmentRequest.FromString(raw)
     except DecodeError as error:
-        raise _malformed(raw, "SegmentRequest", error) from None
+        raise malformed(raw, "SegmentRequest", error) from None
 
 
 def parse_image_request(raw: bytes) -> pb.SegmentImageRequest:
@@ -103,17 +101,7 @@ def parse_image_request(raw: bytes) -> pb.SegmentImageRequest:
     try:
         return pb.SegmentImageRequest.FromString(raw)
     except DecodeError as error:
-        raise _malformed(raw, "SegmentImageRequest", error) from None
-
-
-def _malformed(raw: bytes, kind: str, error: DecodeError) -> ClientError:
-    """What is wrong with bytes that are no message of that kind."""
-    if raw.startswith(GZIP):
-        return Unimplemented(
-            "compressed messages (gzip) are refused here; leave the compression out, or start the "
-            "daemon with --compression=accept"
-        )
-    return InvalidFrame(f"the message is no {kind}: {error}")
+        raise malformed(raw, "SegmentImageRequest", error) from None
 
 
 def tag_frame(frame: pb.Frame) -> FrameTag:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from typing import Any
 
 import grpc.aio
 
 from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.api.image_lanes import ImageLanes
+from edgesegd.api.open_work import OpenWork
 from edgesegd.api.peer import client_of
-from edgesegd.api.v1.image_lanes import ImageLanes
 from edgesegd.api.v1.names import SERVICE_NAME
 from edgesegd.api.v1.request_reader import RequestReader
 from edgesegd.api.v1.requests import (
@@ -46,19 +47,17 @@ class SegmentationService:
         *,
         reader: RequestReader,
         data_plane: DataPlane,
-        unary_queue: int,
+        images: ImageLanes,
         streams: FairLimit,
         server_info: Callable[[], pb.GetServerInfoResponse],
     ) -> None:
         self._reader = reader
         self._data_plane = data_plane
-        self._images = ImageLanes(unary_queue)
+        self._images = images
         self._streams = streams
         self._server_info = server_info
         self._sessions: set[StreamSession] = set()
-        self._calls = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._work = OpenWork()
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Serve `edgeseg.v1` on `server`.
@@ -98,19 +97,7 @@ class SegmentationService:
 
     async def idle(self) -> None:
         """Wait until no call for frames is open."""
-        await self._idle.wait()
-
-    @contextmanager
-    def _call(self) -> Iterator[None]:
-        """A call for frames: counted while it is open."""
-        self._calls += 1
-        self._idle.clear()
-        try:
-            yield
-        finally:
-            self._calls -= 1
-            if self._calls == 0:
-                self._idle.set()
+        await self._work.idle()
 
     async def Segment(  # noqa: N802 # named by the contract
         self, request_iterator: AsyncIterator[pb.SegmentRequest], context: StreamContext
@@ -120,7 +107,7 @@ class SegmentationService:
         So none is kept beside its bytes while the client does not read.
         """
         client = client_of(context.peer())
-        with self._call():
+        with self._work.call():
             if self._data_plane.draining:
                 raise Draining("the daemon is stopping; connect again")
             await self._streams.take_soon(client, 1)
@@ -148,7 +135,7 @@ class SegmentationService:
     ) -> AsyncGenerator[bytes, None]:
         """Segment one image; one response as above, which is counted until it is read."""
         client = client_of(context.peer())
-        with self._call():
+        with self._work.call():
             tag, deadline = tag_frame(request.frame), _deadline(context)
             result, timing = await self._segment_image(client, tag, request, deadline)
             size = held_size(result)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.api.v1.answer_order import AnswerOrder
+from edgesegd.api.answer_order import AnswerOrder
 from edgesegd.api.v1.request_reader import RequestReader
 from edgesegd.api.v1.requests import FrameOptions, tag_frame
 from edgesegd.api.v1.responses import answer_error, answer_result, timing_until_now

@@ -10,6 +10,8 @@ FRAME_STATUS_OF: dict[type[errors.EdgesegError], pb.FrameStatus.ValueType] = {
     errors.InvalidOptions: pb.FRAME_STATUS_INVALID,
     errors.Unimplemented: pb.FRAME_STATUS_UNIMPLEMENTED,
     errors.UnknownModel: pb.FRAME_STATUS_INVALID,
+    errors.UnknownRegion: pb.FRAME_STATUS_INVALID,
+    errors.RegionExists: pb.FRAME_STATUS_INVALID,
     errors.Superseded: pb.FRAME_STATUS_SUPERSEDED,
     errors.Expired: pb.FRAME_STATUS_EXPIRED,
     errors.Overloaded: pb.FRAME_STATUS_OVERLOADED,

@@ -1,0 +1,108 @@
+"""What a request wants back, and where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgeseg.inference import open_inference_pb2 as pb
+from edgesegd.api.oip.parameters import Parameters, require_known, text, whole_number
+from edgesegd.api.oip.places import PLACE, Place, Places
+from edgesegd.api.oip.tensors import NamedTensor, outputs_of
+from edgesegd.core.errors import InvalidFrame, InvalidOptions
+from edgesegd.core.frame import FrameLimits, check_pixels
+from edgesegd.core.options import (
+    Output,
+    ResizePolicy,
+    ResultOptions,
+    SizeMode,
+    check_result_size,
+)
+from edgesegd.models.spec import ModelSpec
+
+SIZES = {"": SizeMode.MODEL, "model": SizeMode.MODEL, "frame": SizeMode.FRAME}
+"""The values of the parameter `size`."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedOutput:
+    """One output: what it is called, and where it is to be put, None for the response."""
+
+    output: Output
+    tensor: NamedTensor
+    place: Place | None
+
+
+def read_wanted(
+    request: pb.ModelInferRequest, model: ModelSpec, places: Places
+) -> tuple[WantedOutput, ...]:
+    """The outputs that are asked for, in their order; all where none is.
+
+    Raises InvalidOptions, InvalidFrame or UnknownRegion.
+    """
+    known = outputs_of(model)
+    if not request.outputs:
+        return tuple(WantedOutput(output, tensor, None) for output, tensor in known.items())
+    by_name = {tensor.name: output for output, tensor in known.items()}
+    wanted: dict[Output, WantedOutput] = {}
+    for asked in request.outputs:
+        output = by_name.get(asked.name)
+        if output is None:
+            raise InvalidOptions(
+                f"unexpected inference output {asked.name!r} for model {model.name!r}; there are "
+                f"{', '.join(map(repr, by_name))}"
+            )
+        if output in wanted:
+            raise InvalidOptions(f"the output {asked.name!r} is asked for twice")
+        require_known(asked.parameters, PLACE, f"the output {asked.name!r}")
+        place = places.find(asked.parameters)
+        if place is not None and not place.segment.writable:
+            raise InvalidOptions(f"the daemon may not write into the region {place.region!r}")
+        wanted[output] = WantedOutput(output, known[output], place)
+    return tuple(wanted.values())
+
+
+def read_options(
+    parameters: Parameters,
+    wanted: tuple[WantedOutput, ...],
+    model: ModelSpec,
+    limits: FrameLimits,
+) -> ResultOptions:
+    """How masks are made; raises InvalidOptions, InvalidFrame where there is no room for them."""
+    size, width, height = _read_size(parameters, limits)
+    resize = text(parameters, "resize") or ResizePolicy.STRETCH
+    if resize not in tuple(ResizePolicy):
+        raise InvalidOptions(f"resize is {', '.join(ResizePolicy)}, not {resize!r}")
+    outputs = frozenset(each.output for each in wanted)
+    own = model.output_size if size is SizeMode.MODEL else (width, height)
+    check_result_size(*own, outputs, limits.size, tensor=model.output.size)
+    for each in wanted:
+        if each.output is Output.OUTPUT_TENSOR:
+            require_room(each, model.output.size)
+        elif size is not SizeMode.FRAME:
+            require_room(each, own[0] * own[1])
+    return ResultOptions(outputs, size, width, height, ResizePolicy(resize))
+
+
+def require_room(wanted: WantedOutput, size: int) -> None:
+    """Raise InvalidFrame where an output does not fit where it is to be put."""
+    if wanted.place is not None and size > wanted.place.size:
+        raise InvalidFrame(
+            f"the output {wanted.tensor.name!r} has {size:,} bytes, and its place in the region "
+            f"{wanted.place.region!r} {wanted.place.size:,}"
+        )
+
+
+def _read_size(parameters: Parameters, limits: FrameLimits) -> tuple[SizeMode, int, int]:
+    size = text(parameters, "size")
+    width, height = whole_number(parameters, "width"), whole_number(parameters, "height")
+    if not (width or height):
+        if size not in SIZES:
+            raise InvalidOptions(f"size is 'model' or 'frame', not {size!r}")
+        return SIZES[size], 0, 0
+    if size:
+        raise InvalidOptions(f"size {size!r} has no width and height of its own; leave one out")
+    try:
+        check_pixels(width, height, limits.pixels)
+    except InvalidFrame as error:
+        raise InvalidOptions(f"the size asked for: {error}") from None
+    return SizeMode.CUSTOM, width, height

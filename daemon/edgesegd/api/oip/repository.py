@@ -1,0 +1,160 @@
+"""Which models there are; and more of them, or fewer, where the operator allows it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import grpc.aio
+
+from edgeseg.inference import open_inference_pb2 as pb
+from edgesegd.core.errors import (
+    Draining,
+    InvalidOptions,
+    ModelMissing,
+    StartupError,
+    Unimplemented,
+    UnknownModel,
+)
+from edgesegd.serving.model_host import ModelHost
+from edgesegd.serving.registry import ModelRegistry
+from edgesegd.serving.served_model import ServedModel
+
+Context = grpc.aio.ServicerContext[Any, Any]
+READY, UNAVAILABLE = "READY", "UNAVAILABLE"
+UNLOAD_DEPENDENTS = "unload_dependents"
+"""A parameter of unloading; no model here depends on another."""
+
+
+class NoModelChanges:
+    """Loads and unloads nothing, for the operator does not allow it."""
+
+    is_allowed = False
+
+    async def load(self, name: str) -> None:
+        """Raises Unimplemented."""
+        raise _not_allowed(name)
+
+    async def unload(self, name: str) -> None:
+        """Raises Unimplemented."""
+        raise _not_allowed(name)
+
+
+def _not_allowed(name: str) -> Unimplemented:
+    return Unimplemented(
+        f"{name!r} is neither loaded nor unloaded by clients; start the daemon with "
+        "--oip-repository=allow"
+    )
+
+
+class ModelChanges:
+    """Loads and unloads models of `host`; what was begun is done, though its client leaves."""
+
+    is_allowed = True
+
+    def __init__(self, host: ModelHost) -> None:
+        self._host = host
+        self._tasks: set[asyncio.Task[str]] = set()
+
+    async def load(self, name: str) -> None:
+        """Serve what the repository has of that name now.
+
+        Raises UnknownModel where it has nothing, and InvalidOptions where that cannot be served:
+        then what served before goes on.
+        """
+        try:
+            await self._to_its_end(self._host.load_named(name))
+        except ModelMissing as error:
+            raise UnknownModel(f"failed to load {name!r}: {error}") from None
+        except StartupError as error:
+            raise InvalidOptions(f"failed to load {name!r}: {error}") from None
+
+    async def unload(self, name: str) -> None:
+        """Serve a model no more; raises UnknownModel."""
+        await self._to_its_end(self._host.unload(name))
+
+    async def _to_its_end(self, change: Coroutine[Any, Any, str]) -> None:
+        task = asyncio.create_task(change)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await asyncio.shield(task)
+
+
+class Repository:
+    """Answers the calls that Triton has for its repository of models.
+
+    `draining` is whether the daemon is stopping.
+    """
+
+    def __init__(
+        self,
+        models: ModelRegistry,
+        changes: ModelChanges | NoModelChanges,
+        *,
+        draining: Callable[[], bool],
+    ) -> None:
+        self._models = models
+        self._changes = changes
+        self._draining = draining
+
+    @property
+    def can_change(self) -> bool:
+        """Whether models can be loaded and unloaded."""
+        return self._changes.is_allowed
+
+    async def index(
+        self, request: pb.RepositoryIndexRequest, _context: Context
+    ) -> pb.RepositoryIndexResponse:
+        """The models that are served."""
+        _require_the_only_one(request.repository_name)
+        index = [_describe(model) for model in self._models]
+        return pb.RepositoryIndexResponse(
+            models=[each for each in index if each.state == READY or not request.ready]
+        )
+
+    async def load(
+        self, request: pb.RepositoryModelLoadRequest, _context: Context
+    ) -> pb.RepositoryModelLoadResponse:
+        """Load a model, in place of its version that serves."""
+        name = self._checked(request.repository_name, request.model_name)
+        if request.parameters:
+            raise Unimplemented(
+                "configurations and files of clients are not taken; a model's sidecar is beside it"
+            )
+        await self._changes.load(name)
+        return pb.RepositoryModelLoadResponse()
+
+    async def unload(
+        self, request: pb.RepositoryModelUnloadRequest, _context: Context
+    ) -> pb.RepositoryModelUnloadResponse:
+        """Unload a model."""
+        name = self._checked(request.repository_name, request.model_name)
+        if set(request.parameters) - {UNLOAD_DEPENDENTS}:
+            raise Unimplemented(f"unloading has no parameter but {UNLOAD_DEPENDENTS}")
+        await self._changes.unload(name)
+        return pb.RepositoryModelUnloadResponse()
+
+    def _checked(self, repository: str, model: str) -> str:
+        _require_the_only_one(repository)
+        if not model:
+            raise InvalidOptions("the name of a model is needed")
+        if self._draining():
+            raise Draining("the daemon is stopping")
+        return model
+
+
+def _require_the_only_one(name: str) -> None:
+    """Raise InvalidOptions where another repository is meant than the one that there is."""
+    if name:
+        raise InvalidOptions(f"there is no repository {name!r}; leave its name out")
+
+
+def _describe(model: ServedModel) -> pb.RepositoryIndexResponse.ModelIndex:
+    serves = model.serves()
+    return pb.RepositoryIndexResponse.ModelIndex(
+        name=model.name,
+        version=model.spec.version,
+        state=READY if serves else UNAVAILABLE,
+        reason="" if serves else "no engine is ready",
+    )

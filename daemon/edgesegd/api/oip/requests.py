@@ -1,0 +1,79 @@
+"""Requests to run a model, read and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgeseg.inference import open_inference_pb2 as pb
+from edgesegd.api.oip.inputs import read_input
+from edgesegd.api.oip.outputs import WantedOutput, read_options, read_wanted
+from edgesegd.api.oip.parameters import require_known, truth, whole_number
+from edgesegd.api.oip.places import Finder, Places
+from edgesegd.core.client import Client
+from edgesegd.core.frame import FrameFormat, FrameLimits
+from edgesegd.core.options import Output
+from edgesegd.models.spec import ModelSpec
+from edgesegd.serving.received_frame import FrameTag, ReceivedFrame
+from edgesegd.serving.registry import ModelRegistry
+from edgesegd.serving.served_model import ServedModel
+
+FINAL_RESPONSE = "triton_enable_empty_final_response"
+KNOWN = ("timeout", "priority", "size", "width", "height", "resize", FINAL_RESPONSE)
+"""Parameters of a request. `priority` has no effect, as in Triton where a model has no levels; nor
+has the last: the one response is the final one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is kept of a request for its response: the model as it was then, and what comes back.
+
+    `exact` is whether another version of the model would read the request in another way.
+    """
+
+    spec: ModelSpec
+    request_id: str
+    outputs: tuple[WantedOutput, ...]
+    exact: bool
+
+
+class RequestReader:
+    """Reads requests for `models`, within `limits`; `finder` knows the regions of shared memory."""
+
+    def __init__(self, models: ModelRegistry, limits: FrameLimits, finder: Finder) -> None:
+        self._models = models
+        self._limits = limits
+        self._finder = finder
+
+    def find_model(self, request: pb.ModelInferRequest) -> ServedModel:
+        """The model that a request is for; raises UnknownModel."""
+        return self._models.find(request.model_name, request.model_version)
+
+    def read(
+        self,
+        request: pb.ModelInferRequest,
+        model: ServedModel,
+        tag: FrameTag,
+        client: Client,
+        call_deadline: float | None,
+    ) -> tuple[ReceivedFrame, Wanted]:
+        """The frame that came, and what is wanted of it; raises a ClientError."""
+        spec, parameters = model.spec, request.parameters
+        require_known(parameters, KNOWN, "a request")
+        timeout, _ = whole_number(parameters, "timeout"), whole_number(parameters, "priority")
+        truth(parameters, FINAL_RESPONSE)
+        places = Places(self._finder, client)
+        wanted = read_wanted(request, spec, places)
+        options = read_options(parameters, wanted, spec, self._limits)
+        frame, data = read_input(request, spec, self._limits, places)
+        deadline = deadline_of(timeout, tag, call_deadline)
+        received = ReceivedFrame(tag, frame, data, options, deadline)
+        exact = frame.format is FrameFormat.TENSOR or Output.OUTPUT_TENSOR in options.outputs
+        return received, Wanted(spec, request.id, wanted, exact or bool(request.model_version))
+
+
+def deadline_of(timeout: int, tag: FrameTag, call_deadline: float | None) -> float | None:
+    """After when a frame must not be invoked: `timeout` microseconds, 0 for none, or the call's."""
+    if not timeout:
+        return call_deadline
+    own = tag.received + timeout / 1e6
+    return own if call_deadline is None else min(own, call_deadline)

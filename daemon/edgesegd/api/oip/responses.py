@@ -1,0 +1,70 @@
+"""Results and errors to responses."""
+
+from __future__ import annotations
+
+from edgeseg.inference import open_inference_pb2 as pb
+from edgesegd.api.oip.outputs import WantedOutput, require_room
+from edgesegd.api.oip.places import OFFSET, REGION, SIZE
+from edgesegd.api.oip.requests import Wanted
+from edgesegd.core.errors import EdgesegError, NoEngine
+from edgesegd.core.options import Output
+from edgesegd.core.result import FrameResult
+
+FINAL = "triton_final_response"
+
+
+def infer_response(wanted: Wanted, result: FrameResult) -> pb.ModelInferResponse:
+    """The response with a result; outputs that belong into shared memory are there by then.
+
+    Raises InvalidFrame where they cannot be put there, and NoEngine where another version of the
+    model made the result than the one that the request was read for, and that matters.
+    """
+    model = result.model
+    if wanted.exact and model.version != wanted.spec.version:
+        raise NoEngine(
+            f"version {model.version} of {model.name!r} took the place of {wanted.spec.version} "
+            "meanwhile; ask again"
+        )
+    response = pb.ModelInferResponse(
+        model_name=model.name, model_version=model.version, id=wanted.request_id
+    )
+    response.parameters["delegate"].string_param = result.delegate
+    response.parameters["frame_width"].int64_param = result.frame_size[0]
+    response.parameters["frame_height"].int64_param = result.frame_size[1]
+    for output in wanted.outputs:
+        _add_output(response, output, result)
+    return response
+
+
+def _add_output(response: pb.ModelInferResponse, wanted: WantedOutput, result: FrameResult) -> None:
+    content, place, tensor = result.planes[wanted.output], wanted.place, wanted.tensor
+    own = wanted.output is Output.OUTPUT_TENSOR
+    shape = tensor.shape if own else (result.height, result.width)
+    output = response.outputs.add(name=tensor.name, datatype=tensor.datatype, shape=shape)
+    if place is None:
+        response.raw_output_contents.append(content)
+        return
+    require_room(wanted, len(content))
+    place.segment.write(place.offset, content)
+    output.parameters[REGION].string_param = place.region
+    output.parameters[SIZE].int64_param = len(content)
+    output.parameters[OFFSET].int64_param = place.offset
+    response.raw_output_contents.append(b"")
+
+
+def stream_result(response: pb.ModelInferResponse) -> pb.ModelStreamInferResponse:
+    """A response as it goes out in a stream."""
+    response.parameters[FINAL].bool_param = True
+    return pb.ModelStreamInferResponse(infer_response=response)
+
+
+def stream_error(
+    error: EdgesegError, model_name: str, model_version: str, request_id: str
+) -> pb.ModelStreamInferResponse:
+    """What is wrong with one request of a stream, which stays open."""
+    return pb.ModelStreamInferResponse(
+        error_message=str(error),
+        infer_response=pb.ModelInferResponse(
+            model_name=model_name, model_version=model_version, id=request_id
+        ),
+    )

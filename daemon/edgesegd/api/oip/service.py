@@ -1,0 +1,161 @@
+"""The RPCs of the Open Inference Protocol: thin, for converters and the data plane do the work."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import grpc.aio
+
+from edgeseg.inference import open_inference_pb2 as pb
+from edgesegd.api.image_lanes import ImageLanes
+from edgesegd.api.oip.about import About
+from edgesegd.api.oip.names import SERVICE_NAME
+from edgesegd.api.oip.requests import RequestReader
+from edgesegd.api.oip.responses import infer_response
+from edgesegd.api.oip.session import InferSession
+from edgesegd.api.oip.wire import parser_of
+from edgesegd.api.open_work import OpenWork
+from edgesegd.api.peer import client_of
+from edgesegd.core.client import Client
+from edgesegd.core.errors import Draining, EdgesegError
+from edgesegd.scheduling.fair_limit import FairLimit
+from edgesegd.serving.data_plane import DataPlane, held_size
+from edgesegd.serving.received_frame import FrameTag
+from edgesegd.serving.served_model import ServedModel
+
+Context = grpc.aio.ServicerContext[Any, Any]
+ENDS_ON_ERROR = ("triton_grpc_error", "true")
+"""Of a stream's metadata: an error is its status, and not a response."""
+
+
+class InferenceService:
+    """Serves requests for results, one by one and in streams, and questions about the daemon.
+
+    What goes wrong is raised: `Admission` tells it to the client.
+    """
+
+    def __init__(
+        self,
+        *,
+        reader: RequestReader,
+        data_plane: DataPlane,
+        images: ImageLanes,
+        streams: FairLimit,
+        about: About,
+    ) -> None:
+        self._reader = reader
+        self._data_plane = data_plane
+        self._images = images
+        self._streams = streams
+        self._about = about
+        self._sessions: set[InferSession] = set()
+        self._work = OpenWork()
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Serve the protocol on `server`; messages are looked over before they are parsed."""
+        handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+            "ModelInfer": grpc.unary_stream_rpc_method_handler(
+                self.ModelInfer,
+                request_deserializer=parser_of(pb.ModelInferRequest),
+                response_serializer=bytes,  # as they are
+            ),
+            "ModelStreamInfer": grpc.stream_stream_rpc_method_handler(
+                self.ModelStreamInfer,
+                request_deserializer=parser_of(pb.ModelInferRequest),
+                response_serializer=bytes,  # as above
+            ),
+        }
+        handlers |= self._about.handlers()
+        server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(SERVICE_NAME, handlers),)
+        )
+
+    def streams(self, model: ServedModel) -> int:
+        """How many streams that ask a model are open; may be asked by another thread."""
+        return sum(session.asks(model) for session in tuple(self._sessions))
+
+    def drain(self) -> None:
+        """Take no more requests; answer those that were taken and end the streams."""
+        for session in self._sessions:
+            session.drain()
+
+    async def idle(self) -> None:
+        """Wait until no call for results is open."""
+        await self._work.idle()
+
+    async def ModelInfer(  # noqa: N802 # named by the protocol
+        self, request: pb.ModelInferRequest, context: Context
+    ) -> AsyncGenerator[bytes, None]:
+        """Answer one request; its result is counted until it is read."""
+        client, deadline = client_of(context.peer()), _deadline(context)
+        with self._work.call():
+            message, held = await self._infer(client, request, deadline)
+            try:
+                del request
+                yield message
+            finally:
+                self._data_plane.let_go_of_results(client, held)
+
+    async def ModelStreamInfer(  # noqa: N802 # as above
+        self, requests: AsyncIterator[pb.ModelInferRequest], context: Context
+    ) -> AsyncGenerator[bytes, None]:
+        """Answer each request of a stream once, in their order."""
+        client = client_of(context.peer())
+        ends_on_error = ENDS_ON_ERROR in tuple(map(tuple, context.invocation_metadata() or ()))
+        with self._work.call():
+            if self._data_plane.draining:
+                raise Draining("the daemon is stopping; connect again")
+            await self._streams.take_soon(client, 1)
+            session = InferSession(
+                self._reader,
+                self._data_plane,
+                client,
+                _deadline(context),
+                ends_on_error=ends_on_error,
+            )
+            self._sessions.add(session)
+            try:
+                async with aclosing(session.responses(requests)) as responses:
+                    async for message in responses:
+                        yield message
+            finally:
+                self._sessions.discard(session)
+                self._streams.give_back(client, 1)
+
+    async def _infer(
+        self, client: Client, request: pb.ModelInferRequest, deadline: float | None
+    ) -> tuple[bytes, int]:
+        """The message of the response, and how many bytes of its result are held."""
+        tag, queued, held = FrameTag.now(0, 0), 0.0, 0
+        model: ServedModel | None = None
+        try:
+            model = self._reader.find_model(request)
+            frame, wanted = self._reader.read(request, model, tag, client, deadline)
+            del request
+            with self._images.of(model, client) as lane:
+                job = self._data_plane.submit(model, lane, frame)
+                del frame
+                result = await job.answer
+            queued = job.queued_seconds
+            held = held_size(result)
+            self._data_plane.hold_result(client, held)
+            message = infer_response(wanted, result).SerializeToString()
+        except EdgesegError as error:
+            self._data_plane.let_go_of_results(client, held)
+            self._data_plane.count(model, tag, error, queued)
+            raise
+        except asyncio.CancelledError:
+            self._data_plane.count_abandoned(model, 1)
+            raise
+        self._data_plane.count(model, tag, result, queued)
+        return message, held
+
+
+def _deadline(context: Context) -> float | None:
+    """The call's deadline on the clock of `time.monotonic`."""
+    remaining = context.time_remaining()
+    return None if remaining is None else time.monotonic() + remaining

@@ -1,0 +1,187 @@
+"""Segments of POSIX shared memory that clients on this machine registered."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from edgesegd.api.peer import is_on_this_machine
+from edgesegd.core.client import Client
+from edgesegd.core.errors import (
+    InvalidFrame,
+    InvalidOptions,
+    RegionExists,
+    Unimplemented,
+    UnknownRegion,
+)
+from edgesegd.ipc.segment import Segment
+from edgesegd.scheduling.fair_limit import FairLimit
+
+FOLDER = "/dev/shm"  # noqa: S108 # where Linux has them: glibc's shm_open
+KEY = re.compile(r"/?(?!sem\.)(?P<file>[^/\0]{1,255})")
+"""The file of a semaphore has a name with `sem.` before it; it is not to be written over."""
+READ, WRITE = 4, 2
+"""Of the three permission bits of an owner, a group or others."""
+
+
+class Registration(NamedTuple):
+    """What a client said of a region."""
+
+    name: str
+    key: str
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Registered:
+    said: Registration
+    segment: Segment
+    client: Client
+
+
+class NoSharedMemory:
+    """Registers nothing, for the operator does not allow it."""
+
+    is_served = False
+
+    def register(self, client: Client, said: Registration) -> None:
+        """Raises Unimplemented, as all that follow."""
+        raise _not_allowed()
+
+    def unregister(self, client: Client, name: str) -> None:
+        """As above."""
+        raise _not_allowed()
+
+    def registered(self, client: Client, name: str) -> list[Registration]:
+        """As above."""
+        raise _not_allowed()
+
+    def find(self, client: Client, name: str) -> Segment:
+        """As above."""
+        raise _not_allowed()
+
+
+def _not_allowed() -> Unimplemented:
+    return Unimplemented(
+        "shared memory is not served; start the daemon with --oip-shared-memory=allow"
+    )
+
+
+class SharedMemory:
+    """The regions that are registered, by the address of their clients and their names.
+
+    An address cannot see, use or unregister those of another. Their number is limited. Where a
+    client unlinked its segment the name of the region is free again.
+    """
+
+    is_served = True
+
+    def __init__(self, limit: FairLimit) -> None:
+        self._limit = limit
+        self._regions: dict[tuple[str, str], _Registered] = {}
+
+    def register(self, client: Client, said: Registration) -> None:
+        """Let requests use a region.
+
+        Raises InvalidOptions or InvalidFrame where there is no such segment, or this client may not
+        use it; RegionExists where the name is taken; Overloaded where there are too many.
+        """
+        if not is_on_this_machine(client):
+            raise InvalidOptions("shared memory is for clients on the daemon's own machine")
+        if not said.name:
+            raise InvalidOptions("a region of shared memory needs a name")
+        self._forget_unlinked()
+        key = client[0], said.name
+        if key in self._regions:
+            raise RegionExists(f"a region of shared memory {said.name!r} is registered already")
+        segment = open_segment(said)
+        self._limit.take(client, 1)
+        self._regions[key] = _Registered(said, segment, client)
+
+    def unregister(self, client: Client, name: str) -> None:
+        """Forget a region of this client's address, with "" all; one that is not there is none."""
+        for registered in list(self._of(client)):
+            if name in ("", registered.said.name):
+                self._forget(registered)
+
+    def registered(self, client: Client, name: str) -> list[Registration]:
+        """The regions of this client's address, or the one of that name; raises UnknownRegion."""
+        if name:
+            return [self._find(client, name).said]
+        return [each.said for each in self._of(client)]
+
+    def find(self, client: Client, name: str) -> Segment:
+        """The region of that name; raises UnknownRegion."""
+        return self._find(client, name).segment
+
+    def _find(self, client: Client, name: str) -> _Registered:
+        found = self._regions.get((client[0], name))
+        if found is None:
+            raise UnknownRegion(f"no region of shared memory {name!r} is registered")
+        return found
+
+    def _of(self, client: Client) -> Iterator[_Registered]:
+        return (each for (address, _), each in self._regions.items() if address == client[0])
+
+    def _forget(self, registered: _Registered) -> None:
+        del self._regions[registered.client[0], registered.said.name]
+        self._limit.give_back(registered.client, 1)
+
+    def _forget_unlinked(self) -> None:
+        for registered in list(self._regions.values()):
+            if not registered.segment.is_named:
+                self._forget(registered)
+
+
+def open_segment(said: Registration) -> Segment:
+    """The segment that a client names, if it is one, large enough, and the daemon may use it.
+
+    It may be read where the daemon's user owns it, or its mode lets others do so; that is looked at
+    here, for root may open all. Raises InvalidOptions or InvalidFrame.
+    """
+    key = KEY.fullmatch(said.key)
+    if key is None or key["file"] in (".", ".."):
+        raise InvalidOptions(f"{said.key!r} is no name of a segment of shared memory")
+    descriptor, writable = _open(key["file"])
+    found = os.fstat(descriptor)
+    segment = Segment(
+        descriptor, said.offset, said.size, writable=writable and _may(found, READ | WRITE)
+    )
+    if not stat.S_ISREG(found.st_mode) or found.st_dev != Path(FOLDER).stat().st_dev:
+        raise InvalidOptions(f"{said.key!r} is no segment of shared memory")
+    if not _may(found, READ):
+        raise InvalidOptions(f"the daemon may not use {said.key!r}: it belongs to another user")
+    if said.size < 1 or said.offset + said.size > found.st_size:
+        raise InvalidFrame(
+            f"{said.size:,} bytes from {said.offset:,} are not within the {found.st_size:,} of "
+            f"{said.key!r}"
+        )
+    return segment
+
+
+def _open(file: str) -> tuple[int, bool]:
+    """Its descriptor, and whether it is open for writing."""
+    careful = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    path = f"{FOLDER}/{file}"
+    try:
+        try:
+            return os.open(path, os.O_RDWR | careful), True
+        except PermissionError:
+            return os.open(path, os.O_RDONLY | careful), False
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise InvalidOptions(f"shared memory {file!r} cannot be opened: {why}") from None
+
+
+def _may(found: os.stat_result, wanted: int) -> bool:
+    """Whether the daemon's user may use a file by its owner and mode."""
+    if found.st_uid == os.geteuid():
+        return True
+    bits = found.st_mode >> 3 if found.st_gid in (os.getegid(), *os.getgroups()) else found.st_mode
+    return bits & wanted == wanted

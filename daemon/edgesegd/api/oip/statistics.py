@@ -1,0 +1,41 @@
+"""What a model did, told as Triton tells it."""
+
+from __future__ import annotations
+
+from edgeseg.inference import open_inference_pb2 as pb
+from edgesegd.core.result import Stage
+from edgesegd.serving.model_counts import ModelCounts
+from edgesegd.serving.served_model import ServedModel
+
+PARTS = {
+    "queue": (Stage.QUEUED,),
+    "compute_input": (Stage.DECODE, Stage.PREPROCESS),
+    "compute_infer": (Stage.INVOKE,),
+    "compute_output": (Stage.LABELS, Stage.ENCODE),
+}
+"""The stages of a frame that Triton's parts of a request stand for."""
+
+
+def model_statistics(model: ServedModel) -> pb.ModelStatistics:
+    """All that was counted of the version that serves; one that did nothing yet has zeros."""
+    version, counts = model.spec.version, model.counts
+    if counts.version != version:
+        counts = ModelCounts()
+    durations = {
+        part: pb.StatisticDuration(
+            count=counts.results, ns=sum(counts.stage_ns[stage] for stage in stages)
+        )
+        for part, stages in PARTS.items()
+    }
+    return pb.ModelStatistics(
+        name=model.name,
+        version=version,
+        last_inference=counts.last_unix_ms,
+        inference_count=counts.results,
+        execution_count=counts.results,
+        inference_stats=pb.InferStatistics(
+            success=pb.StatisticDuration(count=counts.results, ns=counts.total_ns[True]),
+            fail=pb.StatisticDuration(count=counts.failures, ns=counts.total_ns[False]),
+            **durations,
+        ),
+    )

@@ -1,0 +1,127 @@
+"""Messages are looked over before they are parsed.
+
+A list of small things takes many times as much memory as its bytes: 2 bytes make an input of 100.
+So how many there are, and how long texts are, is known before anybody makes objects of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Any, TypeVar
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import DecodeError, Message
+
+from edgesegd.api.malformed import GZIP, malformed
+from edgesegd.core.errors import EdgesegError, InvalidFrame
+
+MAX_FIELDS = 1024
+"""Of a message, those of the messages in it among them."""
+MAX_TEXT = 1024
+"""Bytes of a text, or of numbers that come in a row."""
+MAX_VARINT = 10
+
+Kind = TypeVar("Kind", bound=Message)
+
+
+class Content(Enum):
+    """What a field with a length holds that is no message."""
+
+    SHORT = auto()
+    ANY_LENGTH = auto()
+
+
+class Layout:
+    """The fields of a message that have a length: messages, and what is of any length.
+
+    All others are short.
+    """
+
+    def __init__(self, descriptor: Any) -> None:  # noqa: ANN401 # protobuf has two types of it
+        self.name = descriptor.name
+        self.fields: dict[int, Layout | Content] = {}
+        for field in descriptor.fields:
+            if field.message_type is not None:
+                self.fields[field.number] = Layout(field.message_type)
+            elif field.type == FieldDescriptor.TYPE_BYTES:
+                self.fields[field.number] = Content.ANY_LENGTH
+
+
+def parser_of(kind: type[Kind]) -> Callable[[bytes], Kind]:
+    """What makes a message of that kind of bytes; it raises a ClientError where they are none."""
+    layout = Layout(kind.DESCRIPTOR)
+
+    def parse(raw: bytes) -> Kind:
+        try:
+            check_fields(raw, layout)
+            return kind.FromString(raw)
+        except (DecodeError, IndexError) as error:
+            raise malformed(raw, layout.name, str(error) or "it is cut off") from None
+        except EdgesegError:
+            if raw.startswith(GZIP):
+                raise malformed(raw, layout.name, "") from None
+            raise
+
+    return parse
+
+
+def check_fields(raw: bytes, layout: Layout) -> None:
+    """Raise InvalidFrame for more, or longer, fields than make sense.
+
+    Raises IndexError where the message is cut off.
+    """
+    _Walk(raw).over(0, len(raw), layout)
+
+
+class _Walk:
+    """Goes over the fields of one message; `left` is how many more there may be."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self._left = MAX_FIELDS
+
+    def over(self, at: int, end: int, layout: Layout) -> None:
+        """The fields from byte `at` to `end`."""
+        while at < end:
+            self._left -= 1
+            if self._left < 0:
+                raise InvalidFrame(f"the message has more than {MAX_FIELDS:,} fields")
+            tag, at = self._number(at)
+            match tag & 7:  # the wire type; source: protobuf.dev/programming-guides/encoding
+                case 0:
+                    _, at = self._number(at)
+                case 1:
+                    at += 8
+                case 2:
+                    size, at = self._number(at)
+                    if size > end - at:
+                        raise InvalidFrame(f"the {layout.name} is cut off")
+                    self._content(at, size, layout, tag >> 3)
+                    at += size
+                case 5:
+                    at += 4
+                case _:
+                    raise InvalidFrame(f"the {layout.name} has a field of no known kind")
+        if at > end:
+            raise InvalidFrame(f"the {layout.name} is cut off")
+
+    def _content(self, at: int, size: int, layout: Layout, number: int) -> None:
+        content = layout.fields.get(number, Content.SHORT)
+        if isinstance(content, Layout):
+            self.over(at, at + size, content)
+        elif content is Content.SHORT and size > MAX_TEXT:
+            raise InvalidFrame(
+                f"field {number} of {layout.name} has {size:,} bytes, and at most {MAX_TEXT:,} are "
+                "taken there; the values of tensors belong into raw_input_contents"
+            )
+
+    def _number(self, at: int) -> tuple[int, int]:
+        """A variable-length number, and where it ends."""
+        number = 0
+        for place in range(MAX_VARINT):
+            byte = self._raw[at + place]
+            number |= (byte & 0x7F) << 7 * place
+            if byte < 0x80:
+                return number, at + place + 1
+        raise InvalidFrame("the message holds a number that does not end")

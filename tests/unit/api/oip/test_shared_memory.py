@@ -1,0 +1,85 @@
+"""Who may register, see and use which region."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edgesegd.api.oip.shared_memory import NoSharedMemory, Registration, SharedMemory
+from edgesegd.core.client import Client
+from edgesegd.core.errors import (
+    InvalidOptions,
+    Overloaded,
+    RegionExists,
+    Unimplemented,
+    UnknownRegion,
+)
+from edgesegd.scheduling.fair_limit import FairLimit
+
+LOCAL: Client = ("ipv4:127.0.0.1", "ipv4:127.0.0.1:1")
+SAME_ADDRESS: Client = ("ipv4:127.0.0.1", "ipv4:127.0.0.1:2")
+OTHER: Client = ("unix:",)
+REMOTE: Client = ("ipv4:10.0.0.7", "ipv4:10.0.0.7:1")
+
+
+@pytest.fixture
+def said() -> Iterator[Registration]:
+    path = Path("/dev/shm", f"edgeseg-test-{secrets.token_hex(6)}")  # noqa: S108 # where they are
+    path.write_bytes(bytes(100))
+    yield Registration("mine", f"/{path.name}", 0, 100)
+    path.unlink(missing_ok=True)
+
+
+def shared_memory(most: int = 12) -> SharedMemory:
+    return SharedMemory(FairLimit(most, "regions"))
+
+
+def test_a_region_belongs_to_an_address_and_its_connections(said: Registration) -> None:
+    memory = shared_memory()
+    memory.register(LOCAL, said)
+    assert memory.find(SAME_ADDRESS, "mine").size == 100
+    assert memory.registered(SAME_ADDRESS, "") == [said]
+    assert memory.registered(OTHER, "") == []
+    with pytest.raises(UnknownRegion):
+        memory.find(OTHER, "mine")
+    memory.unregister(OTHER, "")
+    memory.register(OTHER, said)
+    with pytest.raises(RegionExists):
+        memory.register(SAME_ADDRESS, said)
+    memory.unregister(OTHER, "mine")
+    assert memory.find(LOCAL, "mine").size == 100
+
+
+def test_clients_elsewhere_cannot_name_memory_of_this_machine(said: Registration) -> None:
+    with pytest.raises(InvalidOptions, match="own machine"):
+        shared_memory().register(REMOTE, said)
+
+
+def test_a_region_without_a_name_is_refused(said: Registration) -> None:
+    with pytest.raises(InvalidOptions, match="needs a name"):
+        shared_memory().register(LOCAL, said._replace(name=""))
+
+
+def test_what_is_forgotten_makes_room(said: Registration) -> None:
+    memory = shared_memory(3)
+    memory.register(LOCAL, said)
+    with pytest.raises(Overloaded):
+        memory.register(LOCAL, said._replace(name="another"))
+    memory.unregister(LOCAL, "")
+    memory.register(LOCAL, said._replace(name="another"))
+    assert [each.name for each in memory.registered(LOCAL, "")] == ["another"]
+
+
+def test_where_it_is_not_allowed_all_say_how_to_allow_it(said: Registration) -> None:
+    memory = NoSharedMemory()
+    for call in (
+        lambda: memory.register(LOCAL, said),
+        lambda: memory.unregister(LOCAL, ""),
+        lambda: memory.registered(LOCAL, ""),
+        lambda: memory.find(LOCAL, "mine"),
+    ):
+        with pytest.raises(Unimplemented, match="--oip-shared-memory=allow"):
+            call()
