@@ -1,7 +1,8 @@
 # Every target sets up what it needs, each environment once: .venv (LiteRT; what only developers
 # need comes into it with the first test or check), .venv-tflite
 # (tflite-runtime, which has wheels up to Python 3.11), .venv-oldest (that with the oldest packages
-# allowed), .venv-proto (the generator of the stubs), .tools (buf).
+# allowed), .venv-tritonclient (a client that knows nothing of us), .venv-proto (the generator of the
+# stubs), .tools (buf).
 PYTHON ?= python3
 PYTHON_TFLITE ?= $(shell scripts/find-python 3.11)
 # PyTriton loads the libpython3.11.so of the system.
@@ -15,7 +16,7 @@ PEERS := mlserver pytriton litserve
 demo: .venv/.ready
 	.venv/bin/python demo/demo.py
 
-test: .venv/.ready-dev .venv-tflite/.ready
+test: .venv/.ready-dev .venv-tflite/.ready .venv-tritonclient/.ready
 	.venv/bin/python -m pytest -m "not slow" $(PYTEST_ARGS)
 	@if [ -x .venv-tflite/bin/python ]; then \
 	  .venv-tflite/bin/python -m pytest -m "runtime and not slow" $(PYTEST_ARGS); fi
@@ -85,6 +86,9 @@ builtin: .venv-training/.ready
 	else mkdir -p $(@D); touch $@; \
 	  echo "SKIPPED: $(@D), for tflite-runtime has wheels up to Python 3.11; install python3.11"; fi
 
+.venv-tritonclient/.ready: scripts/make-venv tests/tritonclient.txt
+	scripts/make-venv $(PYTHON) .venv-tritonclient '' -r tests/tritonclient.txt
+
 .venv-proto/.ready: pyproject.toml scripts/make-venv
 	scripts/make-venv $(or $(PYTHON_TFLITE),$(PYTHON)) .venv-proto '.[proto]'
 
@@ -100,4 +104,5 @@ builtin: .venv-training/.ready
 	scripts/install-buf .tools
 
 clean:
-	rm -rf .venv .venv-tflite .venv-oldest .venv-proto .venv-training .venv-peers .tools demo-output dist
+	rm -rf .venv .venv-tflite .venv-oldest .venv-tritonclient .venv-proto .venv-training .venv-peers
+	rm -rf .tools demo-output dist

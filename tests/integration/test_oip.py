@@ -407,8 +407,13 @@ async def test_what_the_daemon_says_of_itself(daemon: RunningDaemon) -> None:
         assert (await service.ServerLive(pb.ServerLiveRequest())).live
         assert (await service.ServerReady(pb.ServerReadyRequest())).ready
         assert (await service.ModelReady(pb.ModelReadyRequest(name="scenes"))).ready
-        code, _ = await status_of(service.ModelReady(pb.ModelReadyRequest(name="nobody")))
-        assert code is Code.NOT_FOUND
+        assert not (await service.ModelReady(pb.ModelReadyRequest(name="nobody"))).ready
+        for asked in (
+            service.ModelMetadata(pb.ModelMetadataRequest(name="nobody")),
+            service.ModelConfig(pb.ModelConfigRequest(name="scenes", version="9")),
+            service.ModelStatistics(pb.ModelStatisticsRequest(name="nobody")),
+        ):
+            assert (await status_of(asked))[0] is Code.NOT_FOUND
         server = await service.ServerMetadata(pb.ServerMetadataRequest())
         assert list(server.extensions) == ["model_configuration", "statistics"]
         metadata = await service.ModelMetadata(pb.ModelMetadataRequest(name="scenes"))

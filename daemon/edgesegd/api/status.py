@@ -26,6 +26,7 @@ STATUS_OF: StatusTable = {
     errors.RegionExists: Code.ALREADY_EXISTS,
     errors.Superseded: Code.ABORTED,
     errors.Expired: Code.DEADLINE_EXCEEDED,
+    errors.DeadlineOver: Code.DEADLINE_EXCEEDED,
     errors.Overloaded: Code.RESOURCE_EXHAUSTED,
     errors.EngineFailed: Code.FAILED_PRECONDITION,
     errors.NoEngine: Code.UNAVAILABLE,

@@ -71,6 +71,10 @@ class Expired(NotAnswered):
     outcome = "expired"
 
 
+class DeadlineOver(Expired):
+    """Expired, and the deadline that gRPC has of the call is over: nobody waits any more."""
+
+
 class Overloaded(NotAnswered):
     """The queue is full.
 

@@ -21,7 +21,8 @@ def project(tmp_path: Path) -> Path:
     shutil.copy(PROJECT / "pyproject.toml", tmp_path)
     shutil.copytree(PROJECT / "scripts", tmp_path / "scripts")
     (tmp_path / "tests").mkdir()
-    shutil.copy(PROJECT / "tests" / "oldest.txt", tmp_path / "tests")
+    for packages in ("oldest.txt", "tritonclient.txt"):
+        shutil.copy(PROJECT / "tests" / packages, tmp_path / "tests")
     return tmp_path
 
 

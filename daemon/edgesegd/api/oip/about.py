@@ -14,6 +14,7 @@ from edgesegd.api.oip.shared_memory import NoSharedMemory, Registration, SharedM
 from edgesegd.api.oip.statistics import model_statistics
 from edgesegd.api.oip.wire import parser_of
 from edgesegd.api.peer import client_of
+from edgesegd.core.errors import UnknownModel
 from edgesegd.serving.registry import ModelRegistry
 from edgesegd.serving.served_model import ServedModel
 
@@ -88,8 +89,11 @@ class About:
     async def model_ready(
         self, request: pb.ModelReadyRequest, _context: Context
     ) -> pb.ModelReadyResponse:
-        """Whether one can."""
-        model = self._models.find(request.name, request.version)
+        """Whether one can; as in Triton one that is not served is not ready, which is no error."""
+        try:
+            model = self._models.find(request.name, request.version)
+        except UnknownModel:
+            return pb.ModelReadyResponse(ready=False)
         return pb.ModelReadyResponse(ready=self._is_ready(model))
 
     async def server_metadata(

@@ -23,6 +23,8 @@ from edgesegd.serving.served_model import ServedModel
 
 Context = grpc.aio.ServicerContext[Any, Any]
 READY, UNAVAILABLE = "READY", "UNAVAILABLE"
+MAX_NAME = 255
+"""Bytes; it is a file's, or a folder's."""
 UNLOAD_DEPENDENTS = "unload_dependents"
 """A parameter of unloading; no model here depends on another."""
 
@@ -137,8 +139,8 @@ class Repository:
 
     def _checked(self, repository: str, model: str) -> str:
         _require_the_only_one(repository)
-        if not model:
-            raise InvalidOptions("the name of a model is needed")
+        if not 0 < len(model.encode()) <= MAX_NAME or "/" in model or "\0" in model:
+            raise InvalidOptions(f"{model!r} is no name of a model")
         if self._draining():
             raise Draining("the daemon is stopping")
         return model

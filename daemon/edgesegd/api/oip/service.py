@@ -21,7 +21,7 @@ from edgesegd.api.oip.wire import parser_of
 from edgesegd.api.open_work import OpenWork
 from edgesegd.api.peer import client_of
 from edgesegd.core.client import Client
-from edgesegd.core.errors import Draining, EdgesegError
+from edgesegd.core.errors import DeadlineOver, Draining, EdgesegError, Expired
 from edgesegd.scheduling.fair_limit import FairLimit
 from edgesegd.serving.data_plane import DataPlane, held_size
 from edgesegd.serving.received_frame import FrameTag
@@ -147,6 +147,8 @@ class InferenceService:
         except EdgesegError as error:
             self._data_plane.let_go_of_results(client, held)
             self._data_plane.count(model, tag, error, queued)
+            if isinstance(error, Expired) and deadline is not None and time.monotonic() > deadline:
+                raise DeadlineOver(str(error)) from None
             raise
         except asyncio.CancelledError:
             self._data_plane.count_abandoned(model, 1)

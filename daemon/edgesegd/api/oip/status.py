@@ -18,11 +18,11 @@ OIP_STATUS_OF: StatusTable = {
     errors.RegionExists: Code.ALREADY_EXISTS,
     errors.Superseded: Code.UNAVAILABLE,
     errors.Expired: Code.UNAVAILABLE,
+    errors.DeadlineOver: Code.DEADLINE_EXCEEDED,
     errors.Overloaded: Code.UNAVAILABLE,
     errors.EngineFailed: Code.INTERNAL,
     errors.NoEngine: Code.UNAVAILABLE,
     errors.Draining: Code.UNAVAILABLE,
     errors.InternalFault: Code.INTERNAL,
 }
-"""Expired is UNAVAILABLE, as in Triton where a request waited longer than its `timeout`; where
-gRPC's own deadline is over, the client says DEADLINE_EXCEEDED by itself."""
+"""Expired is UNAVAILABLE, as in Triton where a request waited longer than its `timeout`."""

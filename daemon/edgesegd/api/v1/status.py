@@ -14,6 +14,7 @@ FRAME_STATUS_OF: dict[type[errors.EdgesegError], pb.FrameStatus.ValueType] = {
     errors.RegionExists: pb.FRAME_STATUS_INVALID,
     errors.Superseded: pb.FRAME_STATUS_SUPERSEDED,
     errors.Expired: pb.FRAME_STATUS_EXPIRED,
+    errors.DeadlineOver: pb.FRAME_STATUS_EXPIRED,
     errors.Overloaded: pb.FRAME_STATUS_OVERLOADED,
     errors.EngineFailed: pb.FRAME_STATUS_ENGINE_FAILED,
     errors.NoEngine: pb.FRAME_STATUS_UNAVAILABLE,

@@ -1,0 +1,173 @@
+"""Several models through the Open Inference Protocol, loaded and unloaded by a client."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+import edgesegd
+from edgeseg.inference import open_inference_pb2 as pb
+from support.oip_calls import inference, picture, status_of
+from support.running_daemon import Launch
+
+Code = grpc.StatusCode
+BUILTIN = Path(edgesegd.__file__).parent / "builtin" / "scenes"
+LABELS = 193 * 193
+
+
+def put_model(folder: Path, name: str, *, spoil: bytes | None = None) -> None:
+    """A copy of the built-in model; each name and version has bytes of its own at its end."""
+    path = folder / f"{name}.tflite"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = BUILTIN.with_suffix(".tflite").read_bytes()
+    path.write_bytes(spoil if spoil is not None else content + name.encode())
+    shutil.copy(BUILTIN.with_suffix(".toml"), path.with_suffix(".toml"))
+
+
+async def index(service: Any) -> dict[str, str]:  # noqa: ANN401 # a stub
+    """The models that there are, with their states."""
+    answer = await service.RepositoryIndex(pb.RepositoryIndexRequest())
+    return {each.name: each.state for each in answer.models}
+
+
+async def works(service: Any, jpeg: bytes, model: str = "") -> pb.ModelInferResponse:  # noqa: ANN401 # a stub
+    response = await service.ModelInfer(picture(jpeg, model=model))
+    assert isinstance(response, pb.ModelInferResponse)
+    assert len(response.raw_output_contents[0]) == LABELS
+    return response
+
+
+def load(service: Any, name: str) -> Any:  # noqa: ANN401 # a call
+    return service.RepositoryModelLoad(pb.RepositoryModelLoadRequest(model_name=name))
+
+
+def unload(service: Any, name: str) -> Any:  # noqa: ANN401 # a call
+    return service.RepositoryModelUnload(pb.RepositoryModelUnloadRequest(model_name=name))
+
+
+async def test_each_request_goes_to_the_model_that_it_names(
+    launch: Launch, tmp_path: Path, jpeg: bytes
+) -> None:
+    for name in ("rooms", "streets"):
+        put_model(tmp_path, name)
+    running = launch(f"--models={tmp_path}", "--default-model=streets", "--delegate=cpu")
+    async with inference(running.address) as service:
+        assert await index(service) == {"rooms": "READY", "streets": "READY"}
+        names = [(await works(service, jpeg, name)).model_name for name in ("", "rooms", "streets")]
+        assert names == ["streets", "rooms", "streets"]
+        asked = [picture(jpeg, model=name) for name in ("rooms", "nobody", "streets", "")]
+        answers = [answer async for answer in service.ModelStreamInfer(iter(asked))]
+        assert [each.infer_response.model_name for each in answers] == [
+            *("rooms", "nobody", "streets", "streets"),
+        ]
+        assert [bool(each.error_message) for each in answers] == [False, True, False, False]
+        told = await service.ModelStatistics(pb.ModelStatisticsRequest())
+        counted = {each.name: each.inference_count for each in told.model_stats}
+        assert counted == {"rooms": 2, "streets": 4}
+
+
+async def test_models_are_loaded_and_unloaded_where_that_is_allowed(
+    launch: Launch, tmp_path: Path, jpeg: bytes
+) -> None:
+    put_model(tmp_path, "rooms")
+    running = launch(f"--models={tmp_path}", "--delegate=cpu", "--oip-repository=allow")
+    async with inference(running.address) as service:
+        server = await service.ServerMetadata(pb.ServerMetadataRequest())
+        assert "model_repository" in server.extensions
+        assert (await status_of(load(service, "streets")))[0] is Code.NOT_FOUND
+        put_model(tmp_path, "streets")
+        await load(service, "streets")
+        assert await index(service) == {"rooms": "READY", "streets": "READY"}
+        assert (await works(service, jpeg, "streets")).model_name == "streets"
+        await unload(service, "streets")
+        assert await index(service) == {"rooms": "READY"}
+        code, _ = await status_of(service.ModelInfer(picture(jpeg, model="streets")))
+        assert code is Code.NOT_FOUND
+        assert not (await service.ModelReady(pb.ModelReadyRequest(name="streets"))).ready
+        assert (await status_of(unload(service, "streets")))[0] is Code.NOT_FOUND
+        await works(service, jpeg)
+
+
+async def test_a_new_version_takes_the_place_of_the_one_that_serves(
+    launch: Launch, tmp_path: Path, jpeg: bytes
+) -> None:
+    put_model(tmp_path, "rooms/1/model")
+    running = launch(f"--models={tmp_path}", "--delegate=cpu", "--oip-repository=allow")
+    async with inference(running.address) as service:
+        assert (await works(service, jpeg)).model_version == "1"
+        put_model(tmp_path, "rooms/2/model")
+        await load(service, "rooms")
+        assert (await works(service, jpeg)).model_version == "2"
+        asked = pb.ModelReadyRequest(name="rooms", version="1")
+        assert not (await service.ModelReady(asked)).ready
+        told = await service.ModelStatistics(pb.ModelStatisticsRequest(name="rooms"))
+        assert [(each.version, each.inference_count) for each in told.model_stats] == [("2", 1)]
+
+
+async def test_a_model_that_cannot_be_loaded_leaves_the_one_that_serves(
+    launch: Launch, tmp_path: Path, jpeg: bytes
+) -> None:
+    put_model(tmp_path, "rooms")
+    running = launch(f"--models={tmp_path}", "--delegate=cpu", "--oip-repository=allow")
+    async with inference(running.address) as service:
+        before = await works(service, jpeg)
+        put_model(tmp_path, "rooms", spoil=b"no model")
+        code, why = await status_of(load(service, "rooms"))
+        assert (code, "failed to load 'rooms'" in why) == (Code.INVALID_ARGUMENT, True), why
+        assert (await works(service, jpeg)).model_version == before.model_version
+
+
+@pytest.mark.parametrize("name", ["", "..", "../rooms", "/etc/passwd", "rooms\0", "x" * 400])
+async def test_a_name_that_is_none_is_refused(
+    launch: Launch, tmp_path: Path, jpeg: bytes, name: str
+) -> None:
+    put_model(tmp_path / "models", "rooms")
+    put_model(tmp_path, "rooms")
+    running = launch(f"--models={tmp_path / 'models'}", "--oip-repository=allow")
+    async with inference(running.address) as service:
+        code, why = await status_of(load(service, name))
+        assert code in (Code.NOT_FOUND, Code.INVALID_ARGUMENT), why
+        await works(service, jpeg)
+
+
+async def test_configurations_files_and_other_repositories_are_refused(
+    launch: Launch, tmp_path: Path, jpeg: bytes
+) -> None:
+    put_model(tmp_path, "rooms")
+    running = launch(f"--models={tmp_path}", "--oip-repository=allow")
+    async with inference(running.address) as service:
+        asked = pb.RepositoryModelLoadRequest(model_name="rooms")
+        asked.parameters["config"].string_param = "{}"
+        code, _ = await status_of(service.RepositoryModelLoad(asked))
+        assert code is Code.UNIMPLEMENTED
+        other = pb.RepositoryModelLoadRequest(model_name="rooms", repository_name="other")
+        code, _ = await status_of(service.RepositoryModelLoad(other))
+        assert code is Code.INVALID_ARGUMENT
+        code, _ = await status_of(
+            service.RepositoryIndex(pb.RepositoryIndexRequest(repository_name="other"))
+        )
+        assert code is Code.INVALID_ARGUMENT
+        gone = pb.RepositoryModelUnloadRequest(model_name="rooms")
+        gone.parameters["unload_dependents"].bool_param = True
+        await service.RepositoryModelUnload(gone)
+        assert await index(service) == {}
+        await load(service, "rooms")
+        await works(service, jpeg)
+
+
+async def test_a_model_that_gave_its_engine_back_is_ready(
+    launch: Launch, tmp_path: Path, jpeg: bytes
+) -> None:
+    for name in ("rooms", "streets"):
+        put_model(tmp_path, name)
+    flags = (f"--models={tmp_path}", "--default-model=rooms", "--idle-unload=3600")
+    running = launch(*flags, "--delegate=cpu")
+    async with inference(running.address) as service:
+        assert len(running.engines()) == 1
+        assert (await service.ModelReady(pb.ModelReadyRequest(name="streets"))).ready
+        assert (await service.ServerReady(pb.ServerReadyRequest())).ready
+        assert (await works(service, jpeg, "streets")).model_name == "streets"
