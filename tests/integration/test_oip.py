@@ -381,6 +381,24 @@ async def test_a_message_that_is_none_is_told_and_the_next_works(
         await works(service, jpeg)
 
 
+@pytest.mark.parametrize("letter", ["\0", "\u00e4", "\ue000", "\U0001f600", "x"])
+async def test_a_name_of_any_letters_comes_back_in_its_status(
+    daemon: RunningDaemon, jpeg: bytes, letter: str
+) -> None:
+    """Metadata have a limit, where a status is in them with three bytes for one."""
+    name = letter * (1024 // len(letter.encode()))
+    async with inference(daemon.address) as service:
+        for asked in (
+            request(b"1", model=name),
+            request(b"1", name=name),
+            picture(b"1", outputs=(name,)),
+            picture(b"1", parameters={name: 1}),
+        ):
+            code, why = await status_of(service.ModelInfer(asked))
+            assert code in (Code.NOT_FOUND, Code.INVALID_ARGUMENT), why
+        await works(service, jpeg)
+
+
 async def test_compressed_messages_are_refused_as_those_of_our_own_contract(
     daemon: RunningDaemon, jpeg: bytes
 ) -> None:
@@ -443,10 +461,12 @@ async def test_statistics_count_the_frames_of_both_protocols(
 
     async with inference(daemon.address) as service:
         before = await counted(service)
+        frames_before = daemon.metric("edgeseg_frames_total")
         await works(service, jpeg)
         await status_of(service.ModelInfer(picture(b"no picture")))
         await segment(daemon.address, [every(), *frames([jpeg, b"no picture"])])
         after = await counted(service)
+    assert daemon.metric("edgeseg_frames_total") - frames_before == 4
     assert after.inference_count - before.inference_count == 2
     assert after.execution_count - before.execution_count == 2
     assert after.last_inference >= before.last_inference

@@ -155,6 +155,7 @@ async def test_configurations_files_and_other_repositories_are_refused(
         gone.parameters["unload_dependents"].bool_param = True
         await service.RepositoryModelUnload(gone)
         assert await index(service) == {}
+        assert not (await service.ServerReady(pb.ServerReadyRequest())).ready
         await load(service, "rooms")
         await works(service, jpeg)
 

@@ -113,7 +113,7 @@ class ServerReadyResponse(google.protobuf.message.Message):
 
     READY_FIELD_NUMBER: builtins.int
     ready: builtins.bool
-    """Whether each model has an engine that is ready, and the daemon is not stopping."""
+    """Whether there are models, all of them can be asked, and the daemon is not stopping."""
     def __init__(
         self,
         *,
@@ -153,7 +153,9 @@ class ModelReadyResponse(google.protobuf.message.Message):
 
     READY_FIELD_NUMBER: builtins.int
     ready: builtins.bool
-    """Whether it has an engine that is ready, and the daemon is not stopping."""
+    """Whether it is served, can be asked, and the daemon is not stopping. A model that is not served is
+    not ready; that is no error.
+    """
     def __init__(
         self,
         *,
@@ -962,7 +964,7 @@ global___InferStatistics = InferStatistics
 
 @typing.final
 class ModelStatistics(google.protobuf.message.Message):
-    """What one model did since the daemon started, for clients of all protocols."""
+    """What the version of a model that serves did, for clients of all protocols."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -1247,7 +1249,7 @@ class SystemSharedMemoryStatusRequest(google.protobuf.message.Message):
 
     NAME_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """A name; empty for all of this client's address."""
+    """A name; empty for all that this client's address registered."""
     def __init__(
         self,
         *,

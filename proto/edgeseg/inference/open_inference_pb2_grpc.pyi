@@ -77,7 +77,7 @@ class GRPCInferenceServiceStub:
         edgeseg.inference.open_inference_pb2.ModelStatisticsRequest,
         edgeseg.inference.open_inference_pb2.ModelStatisticsResponse,
     ]
-    """What models did since the daemon started."""
+    """What models did since they serve in their present version."""
 
     RepositoryIndex: grpc.UnaryUnaryMultiCallable[
         edgeseg.inference.open_inference_pb2.RepositoryIndexRequest,
@@ -170,7 +170,7 @@ class GRPCInferenceServiceAsyncStub:
         edgeseg.inference.open_inference_pb2.ModelStatisticsRequest,
         edgeseg.inference.open_inference_pb2.ModelStatisticsResponse,
     ]
-    """What models did since the daemon started."""
+    """What models did since they serve in their present version."""
 
     RepositoryIndex: grpc.aio.UnaryUnaryMultiCallable[
         edgeseg.inference.open_inference_pb2.RepositoryIndexRequest,
@@ -281,7 +281,7 @@ class GRPCInferenceServiceServicer(metaclass=abc.ABCMeta):
         request: edgeseg.inference.open_inference_pb2.ModelStatisticsRequest,
         context: _ServicerContext,
     ) -> typing.Union[edgeseg.inference.open_inference_pb2.ModelStatisticsResponse, collections.abc.Awaitable[edgeseg.inference.open_inference_pb2.ModelStatisticsResponse]]:
-        """What models did since the daemon started."""
+        """What models did since they serve in their present version."""
 
     @abc.abstractmethod
     def RepositoryIndex(

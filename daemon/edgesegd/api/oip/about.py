@@ -83,8 +83,9 @@ class About:
     async def server_ready(
         self, _request: pb.ServerReadyRequest, _context: Context
     ) -> pb.ServerReadyResponse:
-        """Whether every model can be asked."""
-        return pb.ServerReadyResponse(ready=all(map(self._is_ready, self._models)))
+        """Whether there are models, and every one can be asked."""
+        ready = list(map(self._is_ready, self._models))
+        return pb.ServerReadyResponse(ready=bool(ready) and all(ready))
 
     async def model_ready(
         self, request: pb.ModelReadyRequest, _context: Context
