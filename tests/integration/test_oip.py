@@ -561,6 +561,25 @@ async def test_a_client_that_leaves_costs_nobody_anything(
     assert daemon.metric("edgeseg_held_bytes") == 0
 
 
+async def test_a_client_that_does_not_read_its_stream_is_given_no_more_than_two_results(
+    daemon: RunningDaemon, jpeg: bytes
+) -> None:
+    """Beside what gRPC holds on the way; the requests are small, the results a megabyte each."""
+    before = daemon.metric("edgeseg_frames_total", outcome="ok")
+    async with inference(daemon.address) as service, inference(daemon.address) as other:
+        call = service.ModelStreamInfer(iter([picture(jpeg, outputs=(OWN_OUTPUT,))] * 60))
+        await call.read()
+        for _ in range(20):
+            await works(other, jpeg)
+        answered = daemon.metric("edgeseg_frames_total", outcome="ok") - before - 20
+        assert 1 <= answered <= 8
+        assert daemon.metric("edgeseg_held_bytes") < 40_000_000
+        rest = [await call.read() for _ in range(59)]
+        assert await call.code() is Code.OK
+        assert not any(answer.error_message for answer in rest)
+    assert daemon.metric("edgeseg_held_bytes") == 0
+
+
 async def test_an_engine_that_is_lost_costs_no_request(launch: Launch, jpeg: bytes) -> None:
     running = launch("--delegate=cpu")
     async with inference(running.address) as service:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 
 import edgesegd
 from edgeseg.inference import open_inference_pb2 as pb
-from support.oip_calls import inference, picture, status_of
+from edgesegd.engine.runtimes.runtime import load_runtime
+from support.oip_calls import inference, picture, request, status_of
 from support.running_daemon import Launch
 
 Code = grpc.StatusCode
@@ -172,3 +174,42 @@ async def test_a_model_that_gave_its_engine_back_is_ready(
         assert (await service.ModelReady(pb.ModelReadyRequest(name="streets"))).ready
         assert (await service.ServerReady(pb.ServerReadyRequest())).ready
         assert (await works(service, jpeg, "streets")).model_name == "streets"
+
+
+@pytest.mark.realmodel
+@pytest.mark.parametrize(
+    ("name", "datatype"),
+    [("deeplabv3_257_mv_gpu", "FP32"), ("deeplabv3_mnv2_dm05_pascal_quant", "UINT8")],
+)
+async def test_a_real_models_own_output_is_that_of_an_interpreter(
+    launch: Launch, shared_dir: Path, name: str, datatype: str
+) -> None:
+    runtime = load_runtime("auto")
+    path = shared_dir / "models" / f"{name}.tflite"
+    interpreter = runtime.interpreter(model_path=str(path), num_threads=2)
+    interpreter.allocate_tensors()
+    taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    pixels = np.random.default_rng(0).integers(0, 256, taken["shape"])
+    tensor = (pixels / 127.5 - 1 if datatype == "FP32" else pixels).astype(taken["dtype"])
+    interpreter.set_tensor(taken["index"], tensor)
+    interpreter.invoke()
+    expected = interpreter.get_tensor(given["index"])
+    running = launch(f"--model={path}", "--delegate=cpu")
+    async with inference(running.address) as service:
+        metadata = await service.ModelMetadata(pb.ModelMetadataRequest())
+        own, output = metadata.inputs[1], metadata.outputs[-1]
+        assert (own.datatype, list(own.shape)) == (datatype, list(tensor.shape))
+        asked = request(
+            tensor.tobytes(),
+            name=own.name,
+            datatype=datatype,
+            shape=own.shape,
+            outputs=(output.name, "labels"),
+        )
+        for _ in range(2):
+            response = await service.ModelInfer(asked)
+            scores, labels = response.raw_output_contents
+            assert list(response.outputs[0].shape) == list(expected.shape)
+            assert scores == expected.tobytes()
+            best = expected[0] if expected.ndim == 3 else expected[0].argmax(-1)
+            assert labels == best.astype(np.uint8).tobytes()
