@@ -172,6 +172,7 @@ class Daemon:
             return await self._main_loop(server, serving)
         finally:
             await self._control.close()
+            await self._inference.close()
             await server.stop(None)
             for lending in self._lending:
                 await lending.close()

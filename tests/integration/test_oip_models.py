@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,21 @@ async def test_configurations_files_and_other_repositories_are_refused(
         assert not (await service.ServerReady(pb.ServerReadyRequest())).ready
         await load(service, "rooms")
         await works(service, jpeg)
+
+
+async def test_a_daemon_that_stops_while_a_model_is_loaded_leaves_nothing(
+    launch: Launch, tmp_path: Path, jpeg: bytes
+) -> None:
+    put_model(tmp_path, "rooms")
+    running = launch(f"--models={tmp_path}", "--delegate=cpu", "--oip-repository=allow")
+    async with inference(running.address) as service:
+        await works(service, jpeg)
+        put_model(tmp_path, "streets")
+        loading = asyncio.ensure_future(load(service, "streets"))
+        while len(running.engines()) < 2:
+            await asyncio.sleep(0)
+        assert await asyncio.to_thread(running.stop) == 0
+        await asyncio.gather(loading, return_exceptions=True)
 
 
 async def test_a_model_that_gave_its_engine_back_is_ready(

@@ -74,6 +74,10 @@ class About:
             for name, answer, kind in answers
         }
 
+    async def close(self) -> None:
+        """Give up what was begun and is not done."""
+        await self._repository.close()
+
     async def server_live(
         self, _request: pb.ServerLiveRequest, _context: Context
     ) -> pb.ServerLiveResponse:

@@ -72,7 +72,7 @@ def _given(request: pb.ModelInferRequest, tensor: Input, places: Places) -> Give
     require_known(tensor.parameters, PLACE, f"the input {tensor.name!r}")
     place = places.find(tensor.parameters)
     raw = request.raw_input_contents
-    ways = (place is not None) + len(raw) + tensor.HasField("contents")
+    ways = (place is not None) + len(raw) + (tensor.contents.ByteSize() > 0)
     if ways != 1:
         raise InvalidFrame(
             f"the values of the input {tensor.name!r} are in raw_input_contents, once, or in "

@@ -42,6 +42,9 @@ class NoModelChanges:
         """Raises Unimplemented."""
         raise _not_allowed(name)
 
+    async def close(self) -> None:
+        """Nothing was begun."""
+
 
 def _not_allowed(name: str) -> Unimplemented:
     return Unimplemented(
@@ -76,6 +79,12 @@ class ModelChanges:
         """Serve a model no more; raises UnknownModel."""
         await self._to_its_end(self._host.unload(name))
 
+    async def close(self) -> None:
+        """Give up what is not done."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
     async def _to_its_end(self, change: Coroutine[Any, Any, str]) -> None:
         task = asyncio.create_task(change)
         self._tasks.add(task)
@@ -104,6 +113,10 @@ class Repository:
     def can_change(self) -> bool:
         """Whether models can be loaded and unloaded."""
         return self._changes.is_allowed
+
+    async def close(self) -> None:
+        """Give up the changes that are not done."""
+        await self._changes.close()
 
     async def index(
         self, request: pb.RepositoryIndexRequest, _context: Context

@@ -87,6 +87,10 @@ class InferenceService:
         """Wait until no call for results is open."""
         await self._work.idle()
 
+    async def close(self) -> None:
+        """Give up what was begun and is not done: models that are loaded."""
+        await self._about.close()
+
     async def ModelInfer(  # noqa: N802 # named by the protocol
         self, request: pb.ModelInferRequest, context: Context
     ) -> AsyncGenerator[bytes, None]:
