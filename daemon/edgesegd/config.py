@@ -152,12 +152,12 @@ class Config:
     )
     oip_shared_memory: str = option(
         REFUSE,
-        "shared memory of this machine that clients of the Open Inference Protocol name",
+        "whether clients of the Open Inference Protocol may name shared memory of this machine",
         choices=(REFUSE, ALLOW),
     )
     oip_repository: str = option(
         REFUSE,
-        "clients of the Open Inference Protocol that load models and unload them",
+        "whether clients of the Open Inference Protocol may load models and unload them",
         choices=(REFUSE, ALLOW),
     )
     compression: str = option(

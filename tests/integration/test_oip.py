@@ -369,7 +369,7 @@ async def test_a_stream_ends_with_the_status_where_its_metadata_ask_for_that(
         await works(service, jpeg)
 
 
-async def test_a_message_that_is_none_is_told_and_the_next_works(
+async def test_a_malformed_message_is_refused_and_the_next_works(
     daemon: RunningDaemon, jpeg: bytes
 ) -> None:
     method = f"/{SERVICE}/ModelInfer"
@@ -522,7 +522,7 @@ async def test_a_full_queue_is_unavailable_and_has_room_again(launch: Launch, jp
         await works(service, jpeg)
 
 
-async def test_a_stream_that_is_open_when_the_daemon_stops_is_answered_and_told(
+async def test_a_stream_that_is_open_when_the_daemon_stops_is_answered_and_ends_unavailable(
     launch: Launch, jpeg: bytes
 ) -> None:
     running = launch()
@@ -544,7 +544,7 @@ async def test_a_stream_that_is_open_when_the_daemon_stops_is_answered_and_told(
         assert await stopping == 0
 
 
-async def test_a_client_that_leaves_costs_nobody_anything(
+async def test_a_client_that_leaves_holds_nothing_and_the_next_works(
     daemon: RunningDaemon, jpeg: bytes
 ) -> None:
     async with inference(daemon.address) as service:
@@ -559,6 +559,27 @@ async def test_a_client_that_leaves_costs_nobody_anything(
     async with stub(daemon.address) as service:
         assert (await service.GetServerInfo(v1.GetServerInfoRequest())).models
     assert daemon.metric("edgeseg_held_bytes") == 0
+
+
+async def test_a_tensor_larger_than_a_frame_may_be_is_refused_and_pictures_work(
+    launch: Launch, jpeg: bytes
+) -> None:
+    running = launch("--max-frame-bytes=400000", "--delegate=cpu")
+    async with inference(running.address) as service:
+        asked = request(
+            TENSOR,
+            name=OWN_INPUT,
+            datatype="FP32",
+            shape=(1, SIDE, SIDE, 3),
+        )
+        code, why = await status_of(service.ModelInfer(asked))
+        assert (code, "446,988 bytes, more than the 400,000" in why) == (
+            Code.INVALID_ARGUMENT,
+            True,
+        ), why
+        code, why = await status_of(service.ModelInfer(picture(jpeg, outputs=())))
+        assert (code, "fewer outputs" in why) == (Code.INVALID_ARGUMENT, True), why
+        await works(service, jpeg)
 
 
 async def test_a_client_that_does_not_read_its_stream_is_given_no_more_than_two_results(

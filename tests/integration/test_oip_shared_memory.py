@@ -17,6 +17,7 @@ import pytest
 from edgeseg.inference import open_inference_pb2 as pb
 from support.oip_calls import inference, of_bytes, picture, request, status_of
 from support.running_daemon import RunningDaemon
+from support.users_proxy import UsersProxy
 
 Code = grpc.StatusCode
 FOLDER = Path("/dev/shm")  # noqa: S108 # where they are
@@ -238,6 +239,25 @@ async def test_a_segment_of_another_user_is_refused_though_root_could_open_it(
         code, why = await status_of(service.ModelInfer(asked))
         assert (code, "may not write" in why) == (Code.INVALID_ARGUMENT, True), why
         assert readable.read_bytes() == data
+
+
+async def test_a_client_of_another_user_has_nothing_of_the_daemons_user(
+    sharing: RunningDaemon, segment: Segment, jpeg: bytes
+) -> None:
+    """It comes through a proxy of its own, for gRPC cannot be told to be another user."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can be another user for a while; run the tests as root")
+    nobody = 65534
+    private, own = segment(bytes(100)), segment(of_bytes(jpeg))
+    os.chown(own, nobody, nobody)
+    with UsersProxy(sharing.address, nobody) as proxy:
+        async with inference(proxy.address) as service:
+            code, why = await status_of(register(service, private))
+            assert (code, "another user" in why) == (Code.INVALID_ARGUMENT, True), why
+            region = await register(service, own)
+            asked = request(None, place=place(region, own.stat().st_size))
+            response = await service.ModelInfer(asked)
+            assert response.raw_output_contents[0] == await works(service, jpeg)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Which calls for frames are open, for who wants to wait for their end."""
+"""How many calls for frames are open, so that a drain can wait for their end."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from edgesegd.models.spec import TensorSpec
 def read_tensor(spec: TensorSpec, data: memoryview, preprocessor: Preprocessor) -> GivenTensor:
     """The tensor whose bytes are `data`, row by row; they are copied.
 
-    Raises InvalidFrame where they are not as many as the input `spec` has, or hold a number that
-    is none (infinite, NaN): what a model makes of it nobody can tell.
+    Raises InvalidFrame where they are not as many as the input `spec` has, or hold a number that is
+    infinite or NaN: what a model makes of those is not defined.
     """
     if len(data) != spec.size:
         raise InvalidFrame(

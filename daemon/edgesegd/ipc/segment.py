@@ -1,7 +1,7 @@
-"""A frame in shared memory that belongs to its client, who may do with it what it likes.
+"""A frame in shared memory of its client, which the client may change or shrink at any time.
 
-Nothing here maps it: where a client makes it shorter, what is read by a mapping ends the process
-(SIGBUS). Calls of the system say how much there was.
+It is never mapped here: a process that reads a mapping of a file that was made shorter ends with
+SIGBUS. It is read and written by system calls, which return how much there was.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Segment:
 
     @property
     def is_named(self) -> bool:
-        """Whether its client, or anybody, can still open it by a name."""
+        """Whether it can still be opened by a name."""
         return os.fstat(self.descriptor).st_nlink > 0
 
     def read(self, offset: int, into: memoryview) -> None:

@@ -51,5 +51,5 @@ class ModelCounts:
         self.total_ns[has_result] += round(total * 1e9)
 
     def abandoned(self, count: int) -> None:
-        """Clients left before the answers to so many frames; how long they waited nobody knows."""
+        """Clients left before the answers to so many frames; how long they waited is not known."""
         self.failures += count

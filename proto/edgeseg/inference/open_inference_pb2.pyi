@@ -83,7 +83,7 @@ class ServerLiveResponse(google.protobuf.message.Message):
 
     LIVE_FIELD_NUMBER: builtins.int
     live: builtins.bool
-    """Always true: who is not live does not answer."""
+    """Always true: a daemon that is not live does not answer."""
     def __init__(
         self,
         *,

@@ -11,7 +11,8 @@ from PIL import Image
 from edgesegd.core.errors import CheckFailed, EngineDistrusted, ModelUnsupported
 from edgesegd.engine.guard.drift import DriftCheck
 from edgesegd.engine.runtimes.interpreter import LoadedModel
-from edgesegd.imaging.preprocess import Pixels
+from edgesegd.imaging.preprocess import GivenTensor, Pixels
+from edgesegd.models.spec import TensorSpec
 from support.model_specs import model_spec
 
 SCORES = np.zeros((1, 4, 6, 3), np.float32)
@@ -44,7 +45,7 @@ class Checked:
     def __init__(self, reference: Reference, *, every: int = 1) -> None:
         model = model_spec()
         self.check = DriftCheck(model, model, lambda: cast(LoadedModel, reference), every=every)
-        self.pixels: Pixels = np.asarray(Image.new("RGB", (8, 8)))
+        self.pixels: Pixels | GivenTensor = np.asarray(Image.new("RGB", (8, 8)))
         while self.check._loaded is None:
             pass
 
@@ -87,6 +88,26 @@ def test_after_a_frame_that_differs_the_next_one_is_checked_too() -> None:
     assert checked.is_well()
     checked.look(OTHERS)
     assert not checked.is_well()
+
+
+def test_a_clients_tensor_is_compared_where_the_reference_takes_the_same() -> None:
+    checked = Checked(Reference())
+    checked.pixels = GivenTensor(np.full((1, 8, 8, 3), 0.5, np.float32), True)
+    checked.look(OTHERS)
+    checked.look(OTHERS)
+    assert not checked.is_well()
+
+
+def test_and_not_where_it_takes_other_numbers() -> None:
+    quantized = model_spec(image=TensorSpec("image", (1, 8, 8, 3), "uint8", 0.5, 3))
+    reference = cast(LoadedModel, Reference())
+    check = DriftCheck(quantized, model_spec(), lambda: reference, every=1)
+    while check._loaded is None:
+        pass
+    for _ in range(3):
+        check.look(GivenTensor(np.zeros((1, 8, 8, 3), np.uint8), True), OTHERS)
+        assert check._output is None
+    check.raise_if_found()
 
 
 def test_a_check_that_fails_replaces_the_engine_and_is_not_taken_for_a_lie(

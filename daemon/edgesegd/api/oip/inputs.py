@@ -64,6 +64,11 @@ def read_input(
             f"{tensor.datatype!r} {list(shape)}"
         )
     _require_size(given, model.input.size, own.name)
+    if model.input.size > limits.size:
+        raise InvalidFrame(
+            f"the input {own.name!r} has {model.input.size:,} bytes, more than the "
+            f"{limits.size:,} taken here"
+        )
     return FrameSpec(FrameFormat.TENSOR), given.data
 
 

@@ -132,7 +132,7 @@ class InferSession:
             self._reader.cancel()
 
     def _end(self) -> None:
-        """Nobody reads any more: let go of all that is held, here, for a task refers to it."""
+        """The client reads no more. What is held is released here, because a task refers to it."""
         if self._reader is not None:
             self._reader.cancel()
             self._reader = None

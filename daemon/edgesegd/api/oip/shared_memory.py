@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edgesegd.api.peer import is_on_this_machine
+from edgesegd.api.peer_user import user_of
 from edgesegd.core.client import Client
 from edgesegd.core.errors import (
     InvalidFrame,
@@ -26,7 +27,7 @@ FOLDER = "/dev/shm"  # noqa: S108 # where Linux has them: glibc's shm_open
 KEY = re.compile(r"/?(?!sem\.)(?P<file>[^/\0]{1,255})")
 """The file of a semaphore has a name with `sem.` before it; it is not to be written over."""
 READ, WRITE = 4, 2
-"""Of the three permission bits of an owner, a group or others."""
+"""The permission bits of others."""
 
 
 class Registration(NamedTuple):
@@ -100,7 +101,7 @@ class SharedMemory:
         key = client[0], said.name
         if key in self._regions:
             raise RegionExists(f"a region of shared memory {said.name!r} is registered already")
-        segment = open_segment(said)
+        segment = open_segment(said, user_of(client))
         self._limit.take(client, 1)
         self._regions[key] = _Registered(said, segment, client)
 
@@ -139,11 +140,12 @@ class SharedMemory:
                 self._forget(registered)
 
 
-def open_segment(said: Registration) -> Segment:
-    """The segment that a client names, if it is one, large enough, and the daemon may use it.
+def open_segment(said: Registration, user: int) -> Segment:
+    """The segment that a client names, if it is one, large enough, and the client may use it.
 
-    It may be read where the daemon's user owns it, or its mode lets others do so; that is looked at
-    here, for root may open all. Raises InvalidOptions or InvalidFrame.
+    So the daemon, which may open more than its clients, gives them nothing that is not theirs: it
+    must belong to the client's `user`, or its mode must let others read it, and write it for
+    results. Raises InvalidOptions or InvalidFrame.
     """
     key = KEY.fullmatch(said.key)
     if key is None or key["file"] in (".", ".."):
@@ -151,12 +153,12 @@ def open_segment(said: Registration) -> Segment:
     descriptor, writable = _open(key["file"])
     found = os.fstat(descriptor)
     segment = Segment(
-        descriptor, said.offset, said.size, writable=writable and _may(found, READ | WRITE)
+        descriptor, said.offset, said.size, writable=writable and _may(found, user, READ | WRITE)
     )
     if not stat.S_ISREG(found.st_mode) or found.st_dev != Path(FOLDER).stat().st_dev:
         raise InvalidOptions(f"{said.key!r} is no segment of shared memory")
-    if not _may(found, READ):
-        raise InvalidOptions(f"the daemon may not use {said.key!r}: it belongs to another user")
+    if not _may(found, user, READ):
+        raise InvalidOptions(f"{said.key!r} belongs to another user")
     if said.size < 1 or said.offset + said.size > found.st_size:
         raise InvalidFrame(
             f"{said.size:,} bytes from {said.offset:,} are not within the {found.st_size:,} of "
@@ -179,9 +181,6 @@ def _open(file: str) -> tuple[int, bool]:
         raise InvalidOptions(f"shared memory {file!r} cannot be opened: {why}") from None
 
 
-def _may(found: os.stat_result, wanted: int) -> bool:
-    """Whether the daemon's user may use a file by its owner and mode."""
-    if found.st_uid == os.geteuid():
-        return True
-    bits = found.st_mode >> 3 if found.st_gid in (os.getegid(), *os.getgroups()) else found.st_mode
-    return bits & wanted == wanted
+def _may(found: os.stat_result, user: int, wanted: int) -> bool:
+    """Whether a user may use a file, as far as its owner and mode say; groups are not looked at."""
+    return found.st_uid == user or found.st_mode & wanted == wanted

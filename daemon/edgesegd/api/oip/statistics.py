@@ -1,4 +1,4 @@
-"""What a model did, told as Triton tells it."""
+"""What a model did, as Triton reports it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PARTS = {
 
 
 def model_statistics(model: ServedModel) -> pb.ModelStatistics:
-    """All that was counted of the version that serves; one that did nothing yet has zeros."""
+    """What was counted of the version that serves; zeros for one that did nothing yet."""
     version, counts = model.spec.version, model.counts
     if counts.version != version:
         counts = ModelCounts()

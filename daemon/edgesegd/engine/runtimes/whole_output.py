@@ -13,7 +13,7 @@ class WholeOutput:
     """Makes the output of the whole graph of what the graph gives as it is run.
 
     Where the end is left out, the runtime itself runs it, on the CPU, so that the numbers are those
-    that it would give. It is loaded when somebody asks for it first. For one thread at a time.
+    that it would give. It is loaded when the output is first requested. For one thread at a time.
     """
 
     def __init__(self, runtime: Runtime, model: ModelSpec) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,12 @@ def said() -> Iterator[Registration]:
     path.unlink(missing_ok=True)
 
 
+@pytest.fixture(autouse=True)
+def own_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clients have no connections; they are this user's all the same."""
+    monkeypatch.setattr("edgesegd.api.oip.shared_memory.user_of", lambda _: os.geteuid())
+
+
 def shared_memory(most: int = 12) -> SharedMemory:
     return SharedMemory(FairLimit(most, "regions"))
 
@@ -56,6 +63,21 @@ def test_a_region_belongs_to_an_address_and_its_connections(said: Registration) 
 def test_clients_elsewhere_cannot_name_memory_of_this_machine(said: Registration) -> None:
     with pytest.raises(InvalidOptions, match="own machine"):
         shared_memory().register(REMOTE, said)
+
+
+@pytest.mark.parametrize(("mode", "writable"), [(0o604, False), (0o606, True)])
+def test_another_user_may_do_what_its_mode_lets_others_do(
+    said: Registration, monkeypatch: pytest.MonkeyPatch, mode: int, writable: bool
+) -> None:
+    memory, path = shared_memory(), Path("/dev/shm", said.key[1:])  # noqa: S108 # as above
+    monkeypatch.setattr("edgesegd.api.oip.shared_memory.user_of", lambda _: os.geteuid() + 1)
+    for private in (0o600, 0o640, 0o602):
+        path.chmod(private)
+        with pytest.raises(InvalidOptions, match="belongs to another user"):
+            memory.register(LOCAL, said)
+    path.chmod(mode)
+    memory.register(LOCAL, said)
+    assert memory.find(LOCAL, "mine").writable == writable
 
 
 def test_a_region_without_a_name_is_refused(said: Registration) -> None:
