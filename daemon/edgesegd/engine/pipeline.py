@@ -1,12 +1,13 @@
-"""A frame's way through an engine's process: from the front's order to the answer."""
+"""A frame's way through an engine's process: order, decode, invoke, mask, answer."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, TypeVar
 
 from edgesegd.core.errors import EdgesegError, EngineUnfit, InternalFault
+from edgesegd.core.result import FrameResult
 from edgesegd.engine.engine import Engine, Invoked, Prepared
 from edgesegd.engine.mapped_regions import MappedRegions
 from edgesegd.ipc.arena import Arena
@@ -24,17 +25,34 @@ from edgesegd.ipc.messages import (
 FRONT_GONE = (BrokenPipeError, ConnectionResetError)
 """What reading its orders or answering raises when it hung up; then this process is to end."""
 
-Staged = TypeVar("Staged", Prepared, Invoked)
-StageOutput = tuple[FrameJob, Staged | Message]
-"""A frame with what is done of it, or with what it is to be answered."""
+Before = TypeVar("Before")
+After = TypeVar("After")
+StageOutput = tuple[FrameJob, After | Message]
+"""A frame with what a stage made of it, or with the error that it is answered with."""
+
+
+def run_stage(
+    stage: Callable[[FrameJob, Before], After], step: StageOutput[Before]
+) -> StageOutput[After]:
+    """What a stage makes of what the one before it gave; an error goes past it.
+
+    One frame's fault costs neither another frame nor the engine: it is passed on as the answer.
+    """
+    job, value = step
+    if isinstance(value, dict):
+        return job, value
+    try:
+        return job, stage(job, value)
+    except Exception as error:  # noqa: BLE001 # one frame's fault must not cost the engine
+        return job, fault_message(error)
 
 
 class FramePipeline:
-    """The parts of a frame's way, each of which takes what the one before it gave.
+    """The stages of a frame's way, in the order in which they are run.
 
-    One frame's fault costs neither another frame nor the engine: it is passed on as the answer.
-    Only a failed invoke ends the engine; then `failed` is true. Each part may have a thread of its
-    own, but `invoke` is for the one that made the engine.
+    Each may have a thread of its own, but `invoke` is for the one that made the engine. Once an
+    invoke failed, or showed that the delegate is wrong, `failed` is true: the interpreter may hold
+    stale data, and the next engine starts fresh.
     """
 
     def __init__(
@@ -52,49 +70,38 @@ class FramePipeline:
         self._answers = answers
         self.failed = False
 
-    def jobs(self) -> Iterator[FrameJob]:
+    def jobs(self) -> Iterator[StageOutput[None]]:
         """What the front orders, until it hangs up."""
         for line in self._orders:
             order = order_from(from_line(line))
             if isinstance(order, ForgetRegion):
                 self._regions.forget(order.number)
             else:
-                yield order
+                yield order, None
 
-    def prepare(self, job: FrameJob) -> StageOutput[Prepared]:
-        """Decode and resize."""
-        try:
-            return job, self._engine.prepare(job, self._bytes_of(job))
-        except Exception as error:  # noqa: BLE001 # one frame's fault must not cost the engine
-            return job, fault_message(error)
+    def decode(self, job: FrameJob, _: None) -> Prepared:
+        """The frame as the model sees it."""
+        return self._engine.prepare(job, self._bytes_of(job))
 
-    def invoke(self, step: StageOutput[Prepared]) -> StageOutput[Invoked]:
-        """Run the model."""
-        job, frame = step
-        if not isinstance(frame, Prepared):
-            return job, frame
+    def invoke(self, job: FrameJob, frame: Prepared) -> Invoked:
+        """What the model gives."""
         try:
-            return job, self._engine.invoke(job, frame)
-        except EngineUnfit as error:
-            # After a failed invoke the interpreter holds stale data, and a delegate that was wrong
-            # once is not asked again: the next engine starts fresh.
+            return self._engine.invoke(job, frame)
+        except EngineUnfit:
             self.failed = True
-            return job, error_message(error)
-        except Exception as error:  # noqa: BLE001 # as above
-            return job, fault_message(error)
+            raise
 
-    def answer(self, step: StageOutput[Invoked]) -> None:
-        """Make the mask and tell the front."""
-        job, frame = step
-        if isinstance(frame, Invoked):
-            try:
-                result = self._engine.finish(job, frame)
-                answer = write_result(result, self._arena.slot(job.slot))
-            except Exception as error:  # noqa: BLE001 # as above; the front ends one it distrusts
-                answer = fault_message(error)
-        else:
-            answer = frame
-        reply(self._answers, answer)
+    def make_mask(self, job: FrameJob, frame: Invoked) -> FrameResult:
+        """What was asked for; the front ends an engine whose delegate it distrusts by this."""
+        return self._engine.finish(job, frame)
+
+    def write(self, job: FrameJob, result: FrameResult) -> Message:
+        """The answer, whose masks are in the frame's slot."""
+        return write_result(result, self._arena.slot(job.slot))
+
+    def answer(self, step: StageOutput[Message]) -> None:
+        """Tell the front."""
+        reply(self._answers, step[1])
 
     def _bytes_of(self, job: FrameJob) -> memoryview:
         """Where the front put them, or the client itself."""

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from threading import Thread
 
 from edgesegd.engine.engine import Invoked, Prepared
-from edgesegd.engine.pipeline import FRONT_GONE, FramePipeline, StageOutput
+from edgesegd.engine.pipeline import FRONT_GONE, FramePipeline, StageOutput, run_stage
 
 
 def serve_in_turn(pipeline: FramePipeline) -> None:
@@ -21,7 +21,10 @@ def serve_in_turn(pipeline: FramePipeline) -> None:
     """
     with suppress(*FRONT_GONE):
         for job in pipeline.jobs():
-            pipeline.answer(pipeline.invoke(pipeline.prepare(job)))
+            prepared = run_stage(pipeline.decode, job)
+            invoked = run_stage(pipeline.invoke, prepared)
+            result = run_stage(pipeline.make_mask, invoked)
+            pipeline.answer(run_stage(pipeline.write, result))
             if pipeline.failed:
                 break
         wait_for_the_front(pipeline)
@@ -38,16 +41,17 @@ def serve_overlapped(pipeline: FramePipeline) -> None:
 
     def prepare_all() -> None:
         for job in pipeline.jobs():
-            prepared.put(pipeline.prepare(job))
+            prepared.put(run_stage(pipeline.decode, job))
         prepared.put(None)
 
     def answer_all() -> None:
         while (step := invoked.get()) is not None:
-            pipeline.answer(step)
+            result = run_stage(pipeline.make_mask, step)
+            pipeline.answer(run_stage(pipeline.write, result))
 
     preparing, answering = start(prepare_all), start(answer_all)
     while not pipeline.failed and (step := prepared.get()) is not None:
-        invoked.put(pipeline.invoke(step))
+        invoked.put(run_stage(pipeline.invoke, step))
     invoked.put(None)
     answering.join()
     preparing.join()  # until the front hangs up, as below
