@@ -149,7 +149,7 @@ class ModelFactory:
         remembered = None if forced else chooser.remembered()
         unproven = not forced and remembered is None and inherited is not None
         if unproven and inherited is not None:
-            remembered = Remembered(inherited, "it was chosen for another version", 0.0)
+            remembered = Remembered(inherited, "it was not measured with this version", 0.0)
         upkeep = ChoiceUpkeep(
             chooser,
             remembered,

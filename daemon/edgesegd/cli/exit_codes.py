@@ -17,6 +17,7 @@ EXIT_CODES: dict[type[errors.StartupError], int] = {
     errors.ModelUnsupported: 7,
     errors.RuntimeMissing: 8,
     errors.EngineStartFailed: 9,
+    errors.DeviceInUse: 13,
     errors.DownloadFailed: 10,
     errors.DelegateFailed: 11,
     errors.DelegateMissing: 12,

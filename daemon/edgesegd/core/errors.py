@@ -192,5 +192,9 @@ class EngineStartFailed(StartupError):
     """The engine process ended, or fell silent, before it was ready."""
 
 
+class DeviceInUse(StartupError):
+    """An engine that serves has the device, and goes on to have it."""
+
+
 class DownloadFailed(StartupError):
     """A model could not be fetched, or is not the file it should be."""

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from edgesegd.core.errors import ModelInvalid, NoEngine, StartupError
+from edgesegd.core.errors import DeviceInUse, ModelInvalid, NoEngine, StartupError
 from edgesegd.delegates.selection import Selection
 from edgesegd.ipc.tasks import log_failure
 from edgesegd.models.kept import KeptModel
@@ -62,6 +62,7 @@ class ModelRunner:
         self._observer = observer
         self._idle_seconds = idle_seconds
         self._version: VersionEngines | None = None
+        self._selection: Selection | None = None
         self._serving: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._group: asyncio.TaskGroup | None = None
@@ -111,7 +112,11 @@ class ModelRunner:
         async with self._changing:
             new = kept.pair.served
             require_exchangeable(self.spec, new)
-            version = await self._started(kept)
+            try:
+                version = await self._started(kept)
+            except DeviceInUse as error:
+                log.info("%s: version %s ends first", error, self.spec.version)
+                version = await self._started_after(kept)
             await self._stop_version()
             if self.previous is not None and self.previous is not kept:
                 self.previous.close()
@@ -142,9 +147,25 @@ class ModelRunner:
         for kept in filter(None, (self.kept, self.previous)):
             kept.close()
 
+    async def _started_after(self, kept: KeptModel) -> VersionEngines:
+        """Start a version once the one that serves has ended, for they need the same device.
+
+        Frames wait meanwhile. Where it does not start, the other one serves again.
+        """
+        await self._stop_version()
+        while self._closing:
+            await asyncio.gather(*self._closing, return_exceptions=True)
+        try:
+            return await self._started(kept)
+        except BaseException:
+            self._version = self._make_version(self.kept, self._selection)
+            self._run_version()
+            raise
+
     async def _started(self, kept: KeptModel) -> VersionEngines:
-        selection = self._version.selection if self._version else None
-        version = self._make_version(kept, selection)
+        if self._version is not None:
+            self._selection = self._version.selection
+        version = self._make_version(kept, self._selection)
         try:
             await version.start()
         except BaseException:
@@ -162,6 +183,7 @@ class ModelRunner:
         self._version = self._serving = None
         if version is None:
             return
+        self._selection = version.selection
         await version.retire()
         if serving is not None:
             serving.cancel()

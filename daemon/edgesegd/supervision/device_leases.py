@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from edgesegd.core.errors import EngineStartFailed
+from edgesegd.core.errors import DeviceInUse, EngineStartFailed
 from edgesegd.delegates.spec import DelegateSpec
 from edgesegd.supervision.engine_process import EngineProcess
 
@@ -24,6 +24,7 @@ class DeviceLeases:
 
     def __init__(self) -> None:
         self._leases: dict[Key, asyncio.Lock] = {}
+        self._holders: dict[Key, EngineProcess] = {}
 
     async def start(
         self,
@@ -31,9 +32,10 @@ class DeviceLeases:
         seconds: float,
         start_engine: Callable[[], Awaitable[EngineProcess]],
     ) -> EngineProcess:
-        """A new engine that has its device, for which it waits at most `seconds`.
+        """A new engine that has its device; it waits at most `seconds` for one that is ending.
 
-        Raises EngineStartFailed where another engine keeps it, else what `start_engine` raises.
+        Raises DeviceInUse where an engine that serves has the device, EngineStartFailed where one
+        does not end, else what `start_engine` raises.
         """
         if delegate.is_cpu:
             return await start_engine()
@@ -43,7 +45,8 @@ class DeviceLeases:
         except BaseException:
             lease.release()
             raise
-        engine.lost.add_done_callback(lambda _: lease.release())
+        self._holders[_key(delegate)] = engine
+        engine.lost.add_done_callback(lambda _: self._release(delegate, lease))
         return engine
 
     def in_use(self, delegate: DelegateSpec) -> bool:
@@ -63,8 +66,15 @@ class DeviceLeases:
         finally:
             lease.release()
 
+    def _release(self, delegate: DelegateSpec, lease: asyncio.Lock) -> None:
+        del self._holders[_key(delegate)]
+        lease.release()
+
     async def _acquire(self, delegate: DelegateSpec, seconds: float) -> asyncio.Lock:
         lease = self._leases.setdefault(_key(delegate), asyncio.Lock())
+        holder = self._holders.get(_key(delegate))
+        if holder is not None and not holder.is_ending:
+            raise DeviceInUse(f"an engine that serves has the device of {delegate.name}")
         try:
             async with asyncio.timeout(seconds):
                 await lease.acquire()

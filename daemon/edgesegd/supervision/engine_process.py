@@ -78,13 +78,15 @@ class EngineProcess:
     Its sockets, its shared memory and its process live and die together. Its results name `model`
     as what made them. `ready` is what it said
     of itself, `pid` its process id, `start_seconds` what its start took. `slots` is how
-    many frames it can be given at a time. `lost` ends when the engine is gone.
+    many frames it can be given at a time. `lost` ends when the engine is gone, which
+    is soon where it `is_ending`.
     """
 
     def __init__(self, arena: Arena, descriptors: socket.socket, model: ModelIdentity) -> None:
         self._model = model
         self.ready = EngineReady("", "", 0, 0, 0, 0.0)
         self.start_seconds = 0.0
+        self.is_ending = False
         self.slots = arena.slots
         self._arena = arena
         self._lines = LineProtocol(longest=MAX_LINE, on_line=self._on_line, on_end=self._on_hung_up)
@@ -236,6 +238,7 @@ class EngineProcess:
 
     def kill(self) -> None:
         """End the engine at once, whatever it does; `close` must follow."""
+        self.is_ending = True
         self._child.kill()
 
     async def close(self) -> None:
@@ -243,6 +246,7 @@ class EngineProcess:
 
         One that is stuck in a driver of the kernel cannot even be killed. It is left behind.
         """
+        self.is_ending = True
         for finalizer in self._shared.values():
             finalizer.detach()
         self._descriptors.close()
@@ -311,6 +315,7 @@ class EngineProcess:
 
     def _on_hung_up(self) -> None:
         """Nothing more comes: it is to end, and its end is followed."""
+        self.is_ending = True
         self._hung_up.set()
         if self._child.ended.done():
             return

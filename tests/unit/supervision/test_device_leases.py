@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from edgesegd.core.errors import DelegateFailed, EngineStartFailed
+from edgesegd.core.errors import DelegateFailed, DeviceInUse, EngineStartFailed
 from edgesegd.delegates.spec import DelegateSpec
 from edgesegd.supervision.device_leases import DeviceLeases
 from edgesegd.supervision.engine_process import EngineProcess
@@ -22,6 +22,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.is_ending = True
 
 
 def starting(engine: Engine) -> Callable[[], Awaitable[EngineProcess]]:
@@ -50,6 +51,22 @@ async def test_a_device_that_another_engine_keeps_is_an_error_that_names_it() ->
     await leases.start(STICK, 1.0, starting(Engine()))
     with pytest.raises(EngineStartFailed, match=r"device of edgetpu:usb:0, after 0.01 s"):
         await leases.start(STICK, 0.01, starting(Engine()))
+
+
+async def test_a_device_of_an_engine_that_serves_is_not_waited_for() -> None:
+    leases, serving = DeviceLeases(), Engine()
+    serving.is_ending = False
+    await leases.start(STICK, 1.0, starting(serving))
+    assert leases.in_use(STICK)
+    with pytest.raises(DeviceInUse, match="an engine that serves has the device of edgetpu:usb:0"):
+        await leases.start(STICK, 3600, starting(Engine()))
+    with pytest.raises(DeviceInUse):
+        async with leases.held(STICK, 3600):
+            raise AssertionError("it is in use")
+    serving.lost.set_result(None)
+    await asyncio.sleep(0)
+    assert not leases.in_use(STICK)
+    await leases.start(STICK, 1.0, starting(Engine()))
 
 
 async def test_other_devices_and_the_cpu_wait_for_nobody() -> None:

@@ -84,6 +84,10 @@ class Engine:
     def is_lost(self) -> bool:
         return self.dead
 
+    @property
+    def is_ending(self) -> bool:
+        return self.dead
+
     async def _live(self) -> None:
         await self._ended.wait()
         await asyncio.sleep(END_SECONDS)
