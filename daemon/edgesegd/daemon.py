@@ -59,7 +59,7 @@ class Daemon:
     def __init__(self, config: Config, *, announce: Callable[[str], None]) -> None:
         self._config = config
         self._announce = announce
-        repository, self._pairs = find_models(config)
+        repository, self._pairs, self._required = find_models(config)
         self._models = ModelRegistry(self._pairs[0].served.name)
         self._metrics = Metrics(CollectorRegistry())
         families = ModelFamilies(self._metrics.registry)
@@ -158,8 +158,7 @@ class Daemon:
         )
         try:
             addresses = self._add_services(server)
-            resting = self._config.idle_unload > 0
-            if not await self._unless_stopped(self._host.start(self._pairs, resting=resting)):
+            if not await self._unless_stopped(self._start_models()):
                 return 0
             await server.start()
             if self._config.shared_memory_bytes:
@@ -193,6 +192,10 @@ class Daemon:
             return False
         starting.result()
         return True
+
+    async def _start_models(self) -> None:
+        resting = self._config.idle_unload > 0
+        await self._host.start(self._pairs, required=self._required, resting=resting)
 
     async def _main_loop(self, server: grpc.aio.Server, serving: asyncio.Task[None]) -> int:
         """Until a signal comes; also where nobody feeds the engines any more, which is a fault."""
@@ -241,7 +244,7 @@ class Daemon:
         while True:
             await self._reload.wait()
             self._reload.clear()
-            await self._host.reload()
+            await self._host.reload_or_log()
 
     async def _take_orders(self) -> None:
         """On the control socket; where none can be made in the data folder, do without."""

@@ -173,8 +173,13 @@ class ModelFactory:
             prove=chooser.prove,
             on_invoke=upkeep.observe,
             keep_choice=None if forced else upkeep.run,
+            settled=_at_once if forced else upkeep.settled,
         )
         return version
+
+
+async def _at_once() -> None:
+    """Nothing is tried."""
 
 
 class _Watched:
@@ -194,6 +199,11 @@ class _Watched:
         """Whether the model has no engine, for it has no frames."""
         self.engines.asleep = asleep
         self.engines.report()
+
+    def start_failed(self) -> None:
+        """The model has frames, and no engine can be had for them."""
+        self.engines.asleep = False
+        self.engines.engine_lost("start")
 
     def swapped(self, *, well: bool) -> None:
         """A version was to serve in place of another."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ from edgesegd.config import Config
 from edgesegd.core.errors import ConfigError, EngineStartFailed, ModelMissing, StartupError
 from edgesegd.ipc.messages import EngineReady
 from edgesegd.ipc.trial_messages import SOFTWARE_ADAPTER
-from edgesegd.models.catalogue.repository import ModelRepository, parse_source
+from edgesegd.models.catalogue.repository import ModelRepository, ModelSource, parse_source
 from edgesegd.models.pair import ModelPair
 from edgesegd.observability.metrics_server import MetricsServer
 from edgesegd.serving.registry import ModelRegistry
@@ -21,11 +22,12 @@ from edgesegd.version import __version__
 log = logging.getLogger(__name__)
 
 
-def find_models(config: Config) -> tuple[ModelRepository, list[ModelPair]]:
-    """Where the models are, and each of them, the default one first.
+def find_models(config: Config) -> tuple[ModelRepository, list[ModelPair], set[str]]:
+    """Where the models are, each of them, the default one first, and the names that must serve.
 
     Raises a StartupError for one that is named and cannot be read, and where it is not clear which
-    is the default. One of a folder that cannot be read is logged.
+    is the default. In the place of a version of a folder that cannot be read an older one serves;
+    where there is none it is logged.
     """
     data_dir = Path(config.data_dir)
     given = [parse_source(text, data_dir) for text in config.named_models]
@@ -33,19 +35,11 @@ def find_models(config: Config) -> tuple[ModelRepository, list[ModelPair]]:
     pairs: dict[str, ModelPair] = {}
     for source in repository.sources():
         try:
-            pair = source.read()
+            pairs[source.served_as] = _newest_that_can_be_read(repository, source)
         except StartupError as error:
             if source in given or source.name == config.default_model:
                 raise
             log.warning("a model of %s is not served: %s", config.models, error)
-            continue
-        name = pair.served.name
-        if name in pairs:
-            raise ConfigError(
-                f"two models are called {name}: {pairs[name].served.path} and {source.path}; "
-                "name one otherwise: --model NAME=PATH"
-            )
-        pairs[name] = pair
     if not pairs:
         raise ModelMissing(f"there is no model to serve in {config.models}")
     default = config.default_model or next(iter(pairs))
@@ -56,7 +50,21 @@ def find_models(config: Config) -> tuple[ModelRepository, list[ModelPair]]:
             f"{config.models} holds several models: say which one serves clients that name none, "
             f"with --default-model: {', '.join(pairs)}"
         )
-    return repository, [pairs.pop(default), *pairs.values()]
+    required = {source.served_as for source in given}
+    return repository, [pairs.pop(default), *pairs.values()], required
+
+
+def _newest_that_can_be_read(repository: ModelRepository, source: ModelSource) -> ModelPair:
+    """A version, or the newest older one that can be read; raises the StartupError of the first."""
+    try:
+        return source.read()
+    except StartupError as error:
+        for older in repository.older(source):
+            with contextlib.suppress(StartupError):
+                pair = older.read()
+                log.warning("%s; version %s serves in its place", error, older.version)
+                return pair
+        raise
 
 
 def ready_lines(

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from edgesegd.cli.options import add_options
 from edgesegd.config import Config
 from edgesegd.control.client import give_order
-from edgesegd.control.messages import NOT_LOADED, ModelState, Order, control_path
-from edgesegd.core.errors import CannotListen, ConfigError, ModelInvalid
+from edgesegd.control.messages import ModelState, Order, control_path
+from edgesegd.core.errors import CannotListen, ConfigError
+from edgesegd.models.names import given_name
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -56,6 +57,9 @@ def add_parsers(actions: _SubParsersAction[ArgumentParser]) -> None:
 def order_from(args: Namespace) -> Order:
     """What the arguments ask for; raises ConfigError."""
     name, equals, path = args.name.partition("=")
+    if args.action == "reload":
+        return Order("reload", args.name)
+    given_name(name if args.action == "load" else args.name)
     if args.action != "load":
         return Order(args.action, args.name)
     if not equals:
@@ -67,15 +71,8 @@ def order_from(args: Namespace) -> Order:
 
 def carry_out(args: Namespace, config: Config) -> int:
     """Give the order and print what is done; raises the StartupError that it ended with."""
-    reports: list[str] = []
-
-    def report(text: str) -> None:
-        reports.append(text)
-        print(text, flush=True)
-
-    give_order(control_path(config.control, config.data_dir), order_from(args), report=report)
-    if failed := [text for text in reports if text.startswith(NOT_LOADED)]:
-        raise ModelInvalid(f"{len(failed)} of {len(reports)} models could not be loaded")
+    path = control_path(config.control, config.data_dir)
+    give_order(path, order_from(args), report=lambda text: print(text, flush=True))
     return 0
 
 
@@ -94,11 +91,13 @@ def states_as_json(states: Sequence[ModelState]) -> str:
 
 def states_as_table(states: Sequence[ModelState]) -> Table:
     """For people."""
-    from rich.table import Column, Table  # noqa: PLC0415 - only where a person looks
+    from rich.markup import escape  # noqa: PLC0415 - only where a person looks
+    from rich.table import Column, Table  # noqa: PLC0415 - as above
 
     table = Table("served", "version", "by", "before", Column("file", overflow="fold"), box=None)
     for state in states:
         by = state.delegate if state.state == "serves" else state.state
         name = f"{state.name} (default)" if state.is_default else state.name
-        table.add_row(name, state.version, by, state.previous or "-", state.path)
+        row = (name, state.version, by, state.previous or "-", state.path)
+        table.add_row(*map(escape, row))
     return table

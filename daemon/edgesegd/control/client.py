@@ -29,11 +29,15 @@ def give_order(
             ) from None
         link.sendall(order.to_line())
         for line in link.makefile("rb"):
-            answer = json.loads(line)
-            if "report" in answer:
-                report(answer["report"])
-            elif "error" in answer:
-                raise error_from(answer)
-            else:
-                return [ModelState(**model) for model in answer["models"]]
+            try:
+                answer = json.loads(line)
+                if "models" in answer:
+                    return [ModelState(**model) for model in answer["models"]]
+                failure = error_from(answer) if "error" in answer else None
+                text = "" if failure else answer["report"]
+            except (ValueError, LookupError, TypeError):
+                raise CannotListen(f"what answers at {path} is no daemon of this version") from None
+            if failure is not None:
+                raise failure
+            report(text)
     raise CannotListen(f"the daemon at {path} ended before the order was done")

@@ -13,14 +13,13 @@ from typing import Any
 
 from edgesegd.core import errors
 from edgesegd.core.errors import ConfigError, EdgesegError, EngineStartFailed, StartupError
+from edgesegd.models.names import given_name
 
 SOCKET_NAME = "control.sock"
 MAX_LINE = 1 << 16
 NOWHERE = "none"
 """The path of a daemon that takes no orders."""
 
-NOT_LOADED = "not loaded"
-"""How the report on a model begins that could not be had; others of the same order go on."""
 ORDERS = ("list", "load", "unload", "reload", "rollback")
 
 
@@ -49,6 +48,8 @@ class Order:
         texts = (order.order, order.name, order.version, order.path)
         if not all(isinstance(text, str) for text in texts) or order.order not in ORDERS:
             raise ConfigError(f"an order is one of {', '.join(ORDERS)}, and its parts are texts")
+        if order.order not in ("list", "reload"):
+            given_name(order.name)
         return order
 
 

@@ -127,7 +127,7 @@ class ControlServer:
 
     def _describe(self, runner: ModelRunner) -> dict[str, Any]:
         spec, ready = runner.spec, runner.model.ready()
-        state = "serves" if ready else "sleeps" if runner.is_asleep else "fails"
+        state = "serves" if ready else "sleeps" if runner.model.serves() else "fails"
         return asdict(
             ModelState(
                 name=runner.name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +12,7 @@ from edgesegd.models.classes import choose_classes
 from edgesegd.models.file_bytes import read_model_bytes, require_same
 from edgesegd.models.image_input import find_image_input
 from edgesegd.models.mask_output import find_mask_output
+from edgesegd.models.names import name_of_file
 from edgesegd.models.normalization import choose_normalization
 from edgesegd.models.sidecar import Sidecar, read_sidecar, sidecar_path
 from edgesegd.models.spec import ModelSpec
@@ -39,7 +39,7 @@ def read_model(path: Path, name: str | None = None, version: str = "") -> ModelS
     data = read_model_bytes(path)
     sidecar = read_sidecar(sidecar_path(path))
     try:
-        spec = _assemble(path, name or _name_of(path), data, sidecar)
+        spec = _assemble(path, name or name_of_file(path), data, sidecar)
         return replace(spec, version_number=version)
     except ModelInvalid as fault:
         raise ModelInvalid(f"{path}: {fault}") from fault
@@ -52,11 +52,6 @@ def read_same_model(path: Path, digest: str, name: str | None = None) -> ModelSp
     model = read_model(path, name)
     require_same(path, model.sha256, digest)
     return model
-
-
-def _name_of(path: Path) -> str:
-    stem = path.name.removesuffix(".tflite")
-    return os.fsencode(stem).decode("utf-8", "backslashreplace")
 
 
 def _assemble(path: Path, name: str, data: bytes, sidecar: Sidecar) -> ModelSpec:

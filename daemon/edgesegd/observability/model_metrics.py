@@ -79,6 +79,19 @@ class ModelFamilies:
         self.streams = gauge("streams", "Streams that are open.", "model")
 
 
+class _Ended:
+    """A series of a model that is served no more: nothing is counted."""
+
+    def inc(self, _amount: float = 1) -> None:
+        """As a counter does."""
+
+    def observe(self, _value: float) -> None:
+        """As a histogram does."""
+
+    def set(self, _value: float) -> None:
+        """As a gauge does."""
+
+
 class Series(dict[tuple[str, ...], Any]):
     """The series of one metric and model by their other labels; finding one costs nothing."""
 
@@ -86,8 +99,11 @@ class Series(dict[tuple[str, ...], Any]):
         super().__init__()
         self._metric = metric
         self._model = model
+        self._has_ended = False
 
     def __missing__(self, labels: tuple[str, ...]) -> Any:  # noqa: ANN401 # as above
+        if self._has_ended:
+            return _Ended()
         self[labels] = series = self._metric.labels(self._model, *labels)
         return series
 
@@ -96,6 +112,11 @@ class Series(dict[tuple[str, ...], Any]):
         for labels in self:
             self._metric.remove(self._model, *labels)
         self.clear()
+
+    def end(self) -> None:
+        """Show none of them any more, whatever comes."""
+        self.remove_all()
+        self._has_ended = True
 
 
 class ModelMetrics:
@@ -138,7 +159,7 @@ class ModelMetrics:
     def forget(self) -> None:
         """The model is served no more: its series end."""
         for series in vars(self).values():
-            series.remove_all()
+            series.end()
 
     def swapped(self, *, well: bool) -> None:
         """A version was to serve in place of another."""

@@ -91,8 +91,15 @@ class ChoiceUpkeep:
         self._select = select
         self._unused = unused
         self._probes = probes or asyncio.Lock()
+        self._is_settled = asyncio.Event()
+        if remembered is not None:
+            self._is_settled.set()
         self._watch = InvokeWatch()
         self._pause = FIRST_PAUSE
+
+    async def settled(self) -> None:
+        """Until no probe is being made, nor is one to be made at once."""
+        await self._is_settled.wait()
 
     def observe(self, choice: Choice, seconds: float) -> None:
         """An invoke of a frame took so long, with this delegate and threads."""
@@ -144,6 +151,7 @@ class ChoiceUpkeep:
         if serving := [each.name for each in self._chooser.busy if self._serves_with(each)]:
             log.info("%s serves and cannot be measured meanwhile: the choice stays", serving[0])
             return
+        self._is_settled.clear()
         try:
             async with self._probes:
                 self._chosen = await self._chooser.choose()
@@ -152,3 +160,5 @@ class ChoiceUpkeep:
             log.warning("no delegate can be chosen, what served before goes on: %s", error)
         except Exception:
             log.exception("no delegate can be chosen by a fault of the daemon")
+        finally:
+            self._is_settled.set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from edgesegd.core.client import Client
 
@@ -37,7 +38,7 @@ class Accounts:
 
     def __init__(self) -> None:
         self.all = Account()
-        self._works: list[UsualWork] = []
+        self._works: WeakSet[UsualWork] = WeakSet()
         self._accounts: dict[Client, Account] = {}
 
     def open(self, client: Client, member: Member) -> Account:
@@ -57,7 +58,7 @@ class Accounts:
         """That of one more model: until it is known, it is that of another."""
         known = [work.turn for work in self._works if work.is_known]
         work = UsualWork(known[0] if known else UNKNOWN_SECONDS, on_known=self._guess_of_others)
-        self._works.append(work)
+        self._works.add(work)
         return work
 
     def _guess_of_others(self, seconds: float) -> None:
@@ -72,7 +73,7 @@ class UsualWork:
     Until it `is_known` it is a guess; `on_known` is called with the first that is none.
     """
 
-    __slots__ = ("_on_known", "is_known", "turn")
+    __slots__ = ("__weakref__", "_on_known", "is_known", "turn")
 
     def __init__(self, guess: float, *, on_known: Callable[[float], None]) -> None:
         self.turn = guess

@@ -8,8 +8,11 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
+from edgesegd.scheduling.demand import CallLater, Timer, default_call_later
 from edgesegd.scheduling.scheduler import Scheduler
 
+MAX_HELD, MIN_HELD_SECONDS = 8.0, 1.0
+"""Times the usual time of a frame, and at least so many seconds: then others wait no longer."""
 SHARED_SECONDS = 1.0
 """How long after its last frame a model counts as one that shares the cores."""
 
@@ -19,16 +22,26 @@ class Cores:
 
     An engine on the CPU uses all cores. So engines of one model have frames at a time, those of
     others wait until these are answered; whose frame is next is decided by the accounts that the
-    models' schedulers share. While several models have frames no engine is given a second one in
-    advance: whoever's turn is next would wait for that too. `on_shared` of each engine's user is
-    called when another model begins to use the cores.
+    models' schedulers share. Who has the cores gives each of its engines a frame. While several
+    models have frames no engine is given a second one in advance: whoever's turn is next would wait
+    for that too. A model that has the cores for MAX_HELD times what its frames usually take has
+    them no longer, for its engine hangs. `on_shared` of each engine's user is called when another
+    model begins to use the cores.
     """
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        call_later: CallLater | None = None,
+    ) -> None:
         self._clock = clock
+        self._call_later = call_later or default_call_later
         self._engines: Counter[Scheduler] = Counter()
         self._holder: Scheduler | None = None
-        self._frames = 0
+        self._frames: Counter[Scheduler] = Counter()
+        self._none_ended = False
+        self._overdue: Timer | None = None
         self._last_begun: dict[Scheduler, float] = {}
         self._on_shared: dict[Callable[[], None], Scheduler] = {}
 
@@ -41,6 +54,7 @@ class Cores:
         self._engines[scheduler] -= 1
         if not self._engines[scheduler]:
             del self._engines[scheduler]
+            del self._frames[scheduler]
             self._last_begun.pop(scheduler, None)
 
     def watch(self, scheduler: Scheduler, on_shared: Callable[[], None]) -> Callable[[], None]:
@@ -55,12 +69,17 @@ class Cores:
         """
         if len(self._engines) <= 1:
             return True
-        if self._holder not in (None, scheduler) or (busy and self.is_shared_by(scheduler)):
+        if self._holder not in (None, scheduler):
+            self._watch_holder()
             return False
-        turn = scheduler.next_turn
-        if turn is None:
-            return True  # there is nothing to take
-        for other in self._in_turn():
+        if busy and self.is_shared_by(scheduler):
+            return False
+        has_begun = self._holder is scheduler and self._none_ended and not busy
+        return has_begun or self._is_next(scheduler)
+
+    def _is_next(self, scheduler: Scheduler) -> bool:
+        """Whether its turn is before those of the others; they are given the cores first."""
+        for other in self._in_turn() if scheduler.next_turn is not None else ():
             if other is scheduler:
                 break
             if not self._are_free:
@@ -75,8 +94,10 @@ class Cores:
 
     def begin(self, scheduler: Scheduler) -> None:
         """An engine is given a frame of `scheduler`."""
+        if self._are_free:
+            self._none_ended = True
         self._holder = scheduler
-        self._frames += 1
+        self._frames[scheduler] += 1
         now = self._clock()
         is_new = now - self._last_begun.get(scheduler, -math.inf) >= SHARED_SECONDS
         self._last_begun[scheduler] = now
@@ -85,17 +106,35 @@ class Cores:
                 if of_whom is not scheduler:
                     on_shared()
 
-    def end(self) -> None:
-        """A frame is done with; where it was the last one, whose turn is next has the cores."""
-        self._frames -= 1
-        if self._frames:
-            return
+    def end(self, scheduler: Scheduler) -> None:
+        """A frame of `scheduler` is done with; after the last one the next in turn takes over."""
+        self._frames[scheduler] -= 1
+        self._none_ended = False
+        if self._holder is scheduler and not self._frames[scheduler]:
+            self._free()
+
+    def _free(self) -> None:
+        """Nobody has the cores: who is next in turn and can use them takes them."""
         self._holder = None
+        if self._overdue is not None:
+            self._overdue.cancel()
+            self._overdue = None
         if len(self._engines) > 1:
             for scheduler in self._in_turn():
                 scheduler.wake()
                 if not self._are_free:
                     break
+
+    def _watch_holder(self) -> None:
+        """Another model waits for the cores: not for ever."""
+        if self._holder is None or self._overdue is not None:
+            return
+        seconds = max(MIN_HELD_SECONDS, MAX_HELD * self._holder.usual_work)
+        self._overdue = self._call_later(seconds, self._give_up_holder)
+
+    def _give_up_holder(self) -> None:
+        self._overdue = None
+        self._free()
 
     def is_shared_by(self, scheduler: Scheduler) -> bool:
         """Whether another model has frames too, or had some lately."""

@@ -48,7 +48,7 @@ class Demand:
         call_later: CallLater | None = None,
     ) -> None:
         self._clock = clock
-        self._call_later = call_later or _call_later
+        self._call_later = call_later or default_call_later
         self.on_change: Callable[[], None] = lambda: None
         self.several = False
         self._count = 0
@@ -118,5 +118,6 @@ class Demand:
         self.on_change()
 
 
-def _call_later(seconds: float, callback: Callable[[], None]) -> Timer:
+def default_call_later(seconds: float, callback: Callable[[], None]) -> Timer:
+    """Of the event loop that runs."""
     return asyncio.get_running_loop().call_later(seconds, callback)

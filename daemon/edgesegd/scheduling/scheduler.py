@@ -85,23 +85,13 @@ class Scheduler:
 
     async def unused(self, seconds: float) -> None:
         """Until no frame came, waited or was in an engine for so long."""
-        while True:
-            used = self._clock() if self._in_engines or self.depth else self._last_use
-            left = used + seconds - self._clock()
-            if left <= 0:
-                return
+        while (left := seconds - self.unused_seconds) > 0:  # noqa: ASYNC110 # it may be used again
             await asyncio.sleep(left)
 
-    async def work(self) -> None:
-        """Until a frame waits."""
-        came = asyncio.Event()
-        unwatch = self.watch(came.set)
-        try:
-            while not self.depth:
-                came.clear()
-                await came.wait()
-        finally:
-            unwatch()
+    @property
+    def unused_seconds(self) -> float:
+        """For how long no frame has come, waited or been in an engine."""
+        return 0.0 if self._in_engines or self.depth else self._clock() - self._last_use
 
     def watch(self, on_work: Callable[[], None]) -> Callable[[], None]:
         """Call `on_work` whenever there may be a frame to take; what ends that.
@@ -176,6 +166,11 @@ class Scheduler:
             group.group.enter(group)
             self._forget_empty(group)
             self.wake()
+
+    @property
+    def usual_work(self) -> float:
+        """How many seconds an engine usually needs for a frame."""
+        return self._work.turn
 
     @property
     def has_work(self) -> bool:

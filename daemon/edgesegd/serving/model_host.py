@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterator, Sequence
 
-from edgesegd.core.errors import EdgesegError, ModelMissing, StartupError, UnknownModel
+from edgesegd.core.errors import (
+    EdgesegError,
+    ModelInvalid,
+    ModelMissing,
+    StartupError,
+    UnknownModel,
+)
 from edgesegd.models.catalogue.repository import ModelRepository, ModelSource
 from edgesegd.models.kept import KeptModel
 from edgesegd.models.pair import ModelPair
+from edgesegd.models.spec import ModelSpec
 from edgesegd.serving.model_runner import ModelRunner
 from edgesegd.serving.registry import ModelRegistry
 
@@ -39,6 +47,7 @@ class ModelHost:
         self._make_runner = make_runner
         self._forget = forget
         self._runners: dict[str, ModelRunner] = {}
+        self._offered: dict[str, ModelSpec] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
         self._changing = asyncio.Lock()
@@ -47,18 +56,21 @@ class ModelHost:
         """What runs each model, in the registry's order."""
         return iter([self._runners[model.name] for model in self._registry])
 
-    async def start(self, pairs: Sequence[ModelPair], *, resting: bool) -> None:
+    async def start(
+        self, pairs: Sequence[ModelPair], *, required: Container[str], resting: bool
+    ) -> None:
         """Start the default model, which is the first; then the others, or let them rest.
 
-        Raises a StartupError where the default one cannot be started. Another that cannot is
-        logged.
+        Raises a StartupError where the default one or one of the names that are `required` cannot
+        be started. Another that cannot is logged.
         """
-        default, *others = pairs
-        await self._add(KeptModel.of(default), resting=False)
-        for pair in others:
+        self._offered = {pair.served.name: pair.served for pair in pairs}
+        for number, pair in enumerate(pairs):
             try:
-                await self._add(KeptModel.of(pair), resting=resting)
+                await self._add(KeptModel.of(pair), resting=resting and number > 0)
             except StartupError as error:
+                if number == 0 or pair.served.name in required:
+                    raise
                 log.warning("the model %s is not served: %s", pair.served.name, error)
 
     async def run(self) -> None:
@@ -79,40 +91,73 @@ class ModelHost:
         Raises a StartupError where that cannot be; then what served before goes on.
         """
         async with self._changing:
-            try:
-                pair = await asyncio.to_thread(source.read)
-                name, runner = pair.served.name, self._runners.get(pair.served.name)
-                if runner is not None and pair.served == runner.spec:
-                    return f"{name} {pair.served.version} serves already"
-                return await self._serve(await asyncio.to_thread(KeptModel.of, pair))
-            except StartupError:
-                if (served := self._runners.get(source.name)) is not None:
-                    served.swap_failed()
-                raise
+            return await self._load(source)
 
     async def load_named(self, name: str, version: str = "") -> str:
         """As `load`, from the repository."""
-        return await self.load(await asyncio.to_thread(self._repository.find, name, version))
+        async with self._changing:
+            with self._counting_failures(name):
+                source = await asyncio.to_thread(self._repository.find, name, version)
+            return await self._load(source)
 
-    async def reload(self, name: str = "", report: Report = lambda _: None) -> int:
-        """Serve what is in the repository now, of the model of that name or of all.
+    async def reload(self, name: str = "", report: Report = lambda _: None) -> None:
+        """Serve what is new in the repository; of the model of that name, what is there now.
 
-        New models and versions are loaded; one whose file is gone serves on. Each is reported.
-        Returns how many could not be had; raises ModelMissing for a name that is nowhere.
+        So a model that was unloaded, or a version that was rolled back, stays so until its source
+        offers another. One whose file is gone serves on. Each is reported. Raises ModelMissing for
+        a name that is nowhere, ConfigError where the folder cannot be read, and ModelInvalid after
+        all where some could not be loaded.
         """
         if name:
-            sources: Sequence[ModelSource] = [await asyncio.to_thread(self._repository.find, name)]
-        else:
+            report(await self.load_named(name))
+            return
+        async with self._changing:
             sources = await asyncio.to_thread(self._repository.sources)
-        failed = 0
-        for source in sources:
-            try:
-                report(await self.load(source))
-            except StartupError as error:
-                failed += 1
-                log.warning("a model is not loaded: %s", error)
-                report(f"not loaded: {error}")
-        return failed
+            failed = 0
+            for source in sources:
+                try:
+                    report(await self._load_if_new(source))
+                except StartupError as error:
+                    failed += 1
+                    log.warning("a model is not loaded: %s", error)
+                    report(f"not loaded: {error}")
+            if failed:
+                raise ModelInvalid(f"{failed} of {len(sources)} models could not be loaded")
+
+    async def reload_or_log(self) -> None:
+        """As `reload`, of all, with nobody to tell of what fails."""
+        try:
+            await self.reload()
+        except StartupError as error:
+            log.warning("the models cannot be reloaded: %s", error)
+
+    async def _load_if_new(self, source: ModelSource) -> str:
+        """Load what a source holds, if it did not offer that before."""
+        with self._counting_failures(source.served_as):
+            pair = await asyncio.to_thread(source.read)
+        if self._offered.get(source.served_as) == pair.served:
+            return f"{source.served_as} {pair.served.version} is not new"
+        return await self._load(source)
+
+    async def _load(self, source: ModelSource) -> str:
+        with self._counting_failures(source.served_as):
+            pair = await asyncio.to_thread(source.read)
+            name, runner = pair.served.name, self._runners.get(pair.served.name)
+            if source in await asyncio.to_thread(self._repository.newest, name):
+                self._offered[name] = pair.served
+            if runner is not None and pair.served == runner.spec:
+                return f"{name} {pair.served.version} serves already"
+            return await self._serve(await asyncio.to_thread(KeptModel.of, pair))
+
+    @contextlib.contextmanager
+    def _counting_failures(self, name: str) -> Iterator[None]:
+        """Count what fails within as a version of that name that cannot serve."""
+        try:
+            yield
+        except StartupError:
+            if (runner := self._runners.get(name)) is not None:
+                runner.swap_failed()
+            raise
 
     async def watch(self, seconds: float) -> None:
         """Reload whenever the repository's files changed and stay as they are for so long."""
@@ -126,7 +171,7 @@ class ModelHost:
                 continue
             if now == before and now != loaded:
                 loaded = now
-                await self.reload()
+                await self.reload_or_log()
             before = now
 
     async def rollback(self, name: str) -> str:
@@ -149,9 +194,12 @@ class ModelHost:
             def refuse() -> EdgesegError:
                 return UnknownModel(f"the model {model.name!r} was unloaded")
 
+            model.unloaded = True
             model.scheduler.drain(refuse)
             model.scheduler.fail_waiting(lambda _job: refuse())
             await runner.retire()
+            # Frames of an engine that was lost meanwhile wait again.
+            model.scheduler.fail_waiting(lambda _job: refuse())
             if (task := self._tasks.pop(model.name, None)) is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)

@@ -14,11 +14,12 @@ from edgesegd.models.kept import KeptModel
 from edgesegd.models.spec import ModelSpec
 from edgesegd.serving.served_model import ServedModel
 from edgesegd.serving.version_engines import VersionEngines
+from edgesegd.supervision.backoff import Backoff
 
 log = logging.getLogger(__name__)
 
-RETRY_SECONDS = 1.0
-"""After which an engine that was given back is started again for frames, where that failed."""
+FIRST_RETRY, MAX_RETRY = 1.0, 60.0
+"""Seconds after which engines that were given back are started again, where that failed."""
 
 
 MakeVersion = Callable[[KeptModel, Selection | None], VersionEngines]
@@ -32,6 +33,9 @@ class RunnerObserver(Protocol):
 
     def sleeps(self, asleep: bool) -> None:
         """Whether the model has no engine, for it has no frames, or has one again."""
+
+    def start_failed(self) -> None:
+        """The model has frames, and no engine can be had for them."""
 
     def swapped(self, *, well: bool) -> None:
         """A version was to serve in place of another."""
@@ -67,6 +71,8 @@ class ModelRunner:
         self._closing: set[asyncio.Task[None]] = set()
         self._group: asyncio.TaskGroup | None = None
         self._changing = asyncio.Lock()
+        self._woken = asyncio.Event()
+        self._failed = False
 
     @property
     def name(self) -> str:
@@ -125,6 +131,7 @@ class ModelRunner:
             self._observer.serves(new)
             self._observer.sleeps(False)
             self._run_version()
+            self._woken.set()
             self._observer.swapped(well=True)
             log.info("model %s: version %s serves", self.name, new.version)
 
@@ -194,32 +201,56 @@ class ModelRunner:
         closing.add_done_callback(log_failure)
 
     async def _sleep_and_wake(self) -> None:
-        scheduler = self.model.scheduler
-        while True:
+        """Give the engines back when there are no frames, and start them for the next one."""
+        retry = Backoff(first=FIRST_RETRY, longest=MAX_RETRY)
+        while self._idle_seconds or self.is_asleep:
             if not self.is_asleep:
-                await scheduler.unused(self._idle_seconds)
-                async with self._changing:
-                    await self._stop_version()
-                log.info("model %s: no frames, so its engines are given back", self.name)
-                self._observer.sleeps(True)
-            await scheduler.work()
-            if not await self._wake():
-                await asyncio.sleep(RETRY_SECONDS)
-            elif not self._idle_seconds:
-                return
+                await self._sleep_when_idle()
+            elif self._failed or await self._needed():
+                await asyncio.sleep(retry.next() if self._failed else 0)
+                if await self._wake():
+                    retry.reset()
+
+    async def _sleep_when_idle(self) -> None:
+        """Stop the engines once no frame came for a while, and no delegate is being chosen."""
+        if self._version is not None:
+            await self._version.settled()
+        await self.model.scheduler.unused(self._idle_seconds)
+        async with self._changing:
+            if self.model.scheduler.unused_seconds < self._idle_seconds:
+                return  # a version took over just now
+            await self._stop_version()
+        log.info("model %s: no frames, so its engines are given back", self.name)
+        self._observer.sleeps(True)
+
+    async def _needed(self) -> bool:
+        """Wait until a frame comes, or another version serves; whether engines are needed."""
+        unwatch = self.model.scheduler.watch(self._woken.set)
+        try:
+            while self.is_asleep and not self.model.scheduler.depth:
+                self._woken.clear()
+                await self._woken.wait()
+        finally:
+            unwatch()
+        return self.is_asleep
 
     async def _wake(self) -> bool:
-        """Start the engines again for frames that wait; whether there are some now."""
+        """Start the engines again; whether there are some now."""
         async with self._changing:
             if not self.is_asleep:  # another version was started meanwhile
+                self._failed = False
                 return True
             try:
                 self._version = await self._started(self.kept)
             except StartupError as error:
-                log.warning("model %s cannot be started again: %s", self.name, error)
+                if not self._failed:
+                    log.warning("model %s cannot be started again: %s", self.name, error)
                 failure = NoEngine(f"the model {self.name!r} cannot be started: {error}")
                 self.model.scheduler.fail_waiting(lambda _job: failure)
+                self._failed = True
+                self._observer.start_failed()
                 return False
+            self._failed = False
             self._observer.sleeps(False)
             self._run_version()
             return True

@@ -19,7 +19,8 @@ class ServedModel:
     `spec` is that of the version that serves now, and changes with it; the `scheduler` stays, so
     that no frame that waits is lost. The `observer` is told what becomes of each frame, and
     `counts` counts it. `ready` gives what an engine that is ready said of itself, None while none
-    is; a model that `serves` all the same has given it back, and the next frame brings it.
+    is; a model that `serves` all the same has given it back, and the next frame brings it. One that
+    is `unloaded` takes no more frames, though streams that were opened before may refer to it.
     """
 
     spec: ModelSpec
@@ -28,6 +29,7 @@ class ServedModel:
     ready: Callable[[], EngineReady | None] = lambda: None
     serves: Callable[[], bool] = lambda: False
     counts: ModelCounts = field(default_factory=ModelCounts)
+    unloaded: bool = False
 
     @property
     def name(self) -> str:

@@ -57,7 +57,8 @@ class VersionEngines:
     serve. `observe` makes the observer of one more engine, `engine_pid` is the
     process id of one that is ready. `prove` tries a delegate that failed before, `on_invoke` is
     told of each invoke what ran it and how many seconds it took. `keep_choice` keeps the selection
-    right for as long as the version serves; None where it is forced.
+    right for as long as the version serves; None where it is forced. `settled` waits while
+    delegates are tried.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class VersionEngines:
         prove: Callable[[Choice], Awaitable[None]],
         on_invoke: Callable[[Choice, float], None],
         keep_choice: Callable[[], Coroutine[object, object, None]] | None,
+        settled: Callable[[], Awaitable[None]],
     ) -> None:
         self.kept = kept
         self.pair = kept.pair
@@ -84,6 +86,7 @@ class VersionEngines:
         self._unproven = unproven
         self._model = self.pair.served.identity
         self._keep_choice = keep_choice
+        self.settled = settled
         self._scheduler = scheduler
         self._limits = limits
         self._settings = settings

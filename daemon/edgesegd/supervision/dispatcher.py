@@ -86,7 +86,6 @@ class Dispatcher:
         finally:
             self._is_open = False
             unwatch()
-            self._cores.leave(self._scheduler)
             ending.cancel()
             if self._timer is not None:
                 self._timer.cancel()
@@ -94,7 +93,8 @@ class Dispatcher:
                 job, _ = self._jobs.popitem()
                 job.settle(Draining("the daemon stopped before the frame was segmented"))
                 self._scheduler.finish(job, 0.0)
-                self._cores.end()
+                self._cores.end(self._scheduler)
+            self._cores.leave(self._scheduler)
         if self._loss is not None or self._engine.lost.done():
             raise self._loss or EngineLost("crash", "it ended while it had nothing to do")
 
@@ -175,7 +175,7 @@ class Dispatcher:
         self._arm_prefetch()
         if not self._jobs:
             self._idle.set()
-        self._cores.end()
+        self._cores.end(self._scheduler)
         self._fill_slots()
 
     def _answer_or_give_back(self, job: Job, outcome: FrameResult | Exception, took: float) -> None:

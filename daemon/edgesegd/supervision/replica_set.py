@@ -36,8 +36,8 @@ lost with, and raises EngineLost."""
 class ReplicaSet:
     """Within `async with` an engine for each of `choices` starts and serves; then they end.
 
-    Those that have frames finish them. `all_ready` is whether all can serve, `failed` whether one
-    does not; `on_change` is called when either changes.
+    Those that have frames finish them; those that are not ready yet are given up. `all_ready` is
+    whether all can serve, `failed` whether one does not; `on_change` is called when either changes.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class ReplicaSet:
         self.failed = False
         self._enough = asyncio.Event()
         self._group = asyncio.TaskGroup()
+        self._starting: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         return len(self._choices)
@@ -65,7 +66,7 @@ class ReplicaSet:
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
         for choice in self._choices:
-            self._group.create_task(self._run_one(choice))
+            self._starting.add(self._group.create_task(self._run_one(choice)))
         return self
 
     async def __aexit__(
@@ -75,6 +76,8 @@ class ReplicaSet:
         traceback: TracebackType | None,
     ) -> None:
         self._enough.set()
+        for starting in self._starting:
+            starting.cancel()
         await self._group.__aexit__(kind, error, traceback)
 
     @property
@@ -94,6 +97,9 @@ class ReplicaSet:
         except StartupError as error:
             self.fail(f"one does not start: {error}")
             return
+        finally:
+            if (task := asyncio.current_task()) is not None:
+                self._starting.discard(task)
         observer = self._observe()
         observer.engine_ready(engine, degraded=False)
         self._ready += 1

@@ -161,6 +161,7 @@ class Replicas:
             on_change=self._changed.set,
         )
         self._is_serving = True
+        self._ended.clear()
         try:
             await self._manage(replicas, alone)
         finally:

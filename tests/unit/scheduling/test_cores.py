@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -12,7 +13,7 @@ from edgesegd.core.frame import FrameFormat, FrameSpec
 from edgesegd.core.options import ResultOptions
 from edgesegd.scheduling.accounts import Accounts
 from edgesegd.scheduling.answer import Answer
-from edgesegd.scheduling.cores import SHARED_SECONDS, Cores
+from edgesegd.scheduling.cores import MIN_HELD_SECONDS, SHARED_SECONDS, Cores
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane, Overflow
 from edgesegd.scheduling.scheduler import Scheduler
@@ -63,10 +64,16 @@ class Board:
     def __init__(self) -> None:
         self.now = 1000.0
         self.accounts = Accounts()
-        self.cores = Cores(clock=lambda: self.now)
+        self.timers: list[tuple[float, asyncio.Handle]] = []
+        self.cores = Cores(clock=lambda: self.now, call_later=self.call_later)
         self.streams: list[Stream] = []
         self.running: list[Model] = []
         self.spent: defaultdict[Stream, float] = defaultdict(float)
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> asyncio.Handle:
+        handle = asyncio.Handle(callback, (), asyncio.get_running_loop())
+        self.timers.append((self.now + seconds, handle))
+        return handle
 
     def send(self, stream: Stream) -> Job:
         job = Job(FrameSpec(FrameFormat.JPEG), b"x", ResultOptions(), Answer(), received=self.now)
@@ -86,7 +93,7 @@ class Board:
         self.spent[stream] += model.seconds
         job.answer.cancel()
         model.scheduler.finish(job, model.seconds)
-        self.cores.end()
+        self.cores.end(model.scheduler)
         model.fill()
         return stream
 
@@ -216,3 +223,44 @@ async def test_who_uses_the_cores_alone_is_told_when_another_model_begins(board:
     board.work()
     assert told == ["other", "one"]
     await asyncio.sleep(0)
+
+
+async def test_a_model_whose_engine_hangs_has_the_cores_no_longer_than_a_few_frames_take(
+    board: Board,
+) -> None:
+    hung, well = Model(board, 0.01), Model(board, 0.01)
+    streams = hung.stream("a"), well.stream("b")
+    board.run(1)
+    board.running.clear()  # whatever runs never ends
+    for stream in streams:
+        while len(stream.lane) < 2:
+            board.send(stream)
+    stuck = hung if hung.in_engine is not None else well
+    other = next(each for each in streams if each.model is not stuck)
+    board.send(other)
+    assert not board.cores.may_take(other.model.scheduler, busy=False)
+    due, timer = board.timers[-1]
+    assert due - board.now == pytest.approx(MIN_HELD_SECONDS)
+    assert not timer.cancelled()
+    timer._run()
+    assert board.running == [other.model]
+    assert board.work() is other
+    # The frame that hung is given up: nothing is out of step.
+    job, stuck.in_engine = stuck.in_engine, None
+    assert job is not None
+    stuck.scheduler.finish(job, 0.0)
+    board.cores.end(stuck.scheduler)
+    board.run(1)
+
+
+async def test_all_engines_of_the_model_that_has_the_cores_are_given_a_frame(board: Board) -> None:
+    one, other = Model(board, 0.01), Model(board, 0.01)
+    stream, waiting = one.stream("a"), other.stream("b")
+    board.send(stream)
+    board.send(waiting)
+    board.send(stream)
+    assert board.running == [one]
+    assert board.cores.may_take(one.scheduler, busy=False), "an engine beside the first"
+    board.cores.begin(one.scheduler)
+    board.cores.end(one.scheduler)
+    assert not board.cores.may_take(one.scheduler, busy=False), "the other's turn is before"

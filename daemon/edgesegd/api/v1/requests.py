@@ -10,6 +10,7 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.api.malformed import malformed
 from edgesegd.api.mapped_regions import Regions
 from edgesegd.core.errors import (
+    EdgesegError,
     InvalidFrame,
     InvalidOptions,
     Unimplemented,
@@ -31,6 +32,7 @@ from edgesegd.core.options import (
     SizeMode,
     check_result_size,
 )
+from edgesegd.core.result import FrameResult
 from edgesegd.ipc.region import LentFrame
 from edgesegd.models.spec import ModelSpec
 from edgesegd.serving.received_frame import FrameTag
@@ -81,11 +83,16 @@ MAX_OUTPUTS, MAX_CLASSES = 64, 1024
 
 @dataclass(frozen=True, slots=True)
 class FrameOptions:
-    """How frames are segmented, by which model; `max_age` is in seconds, None for no limit."""
+    """How frames are segmented, by which model; `max_age` is in seconds, None for no limit.
+
+    `classes` are the names of those that are wanted, by the version that served when they were
+    asked for by their ids.
+    """
 
     model: ServedModel
     result: ResultOptions
     max_age: float | None
+    classes: tuple[str, ...] = ()
 
 
 def parse_stream_request(raw: bytes) -> pb.SegmentRequest:
@@ -102,6 +109,23 @@ def parse_image_request(raw: bytes) -> pb.SegmentImageRequest:
         return pb.SegmentImageRequest.FromString(raw)
     except DecodeError as error:
         raise malformed(raw, "SegmentImageRequest", error) from None
+
+
+def same_classes(
+    options: FrameOptions | None, outcome: FrameResult | EdgesegError
+) -> FrameResult | EdgesegError:
+    """The outcome, unless the version that made it calls the classes that are wanted otherwise."""
+    if options is None or not options.classes or isinstance(outcome, EdgesegError):
+        return outcome
+    made_by = outcome.model
+    now = tuple(made_by.class_name(class_id) for class_id in options.result.classes)
+    if now == options.classes:
+        return outcome
+    return InvalidOptions(
+        f"version {made_by.version} of the model {made_by.name!r} serves now, and the classes that "
+        f"were asked for by their ids, {', '.join(options.classes)}, are {', '.join(now)} there; "
+        "ask again by its ids"
+    )
 
 
 def tag_frame(frame: pb.Frame) -> FrameTag:
@@ -155,6 +179,7 @@ def parse_options(
     check_result_size(width, height, outputs, limits.size)
     if options.resize not in RESIZES:
         raise InvalidOptions(f"unknown resize policy {options.resize}")
+    classes = _parse_classes(options, model)
     return FrameOptions(
         served,
         ResultOptions(
@@ -163,9 +188,10 @@ def parse_options(
             width=width,
             height=height,
             resize=RESIZES[options.resize],
-            classes=_parse_classes(options, model),
+            classes=classes,
         ),
         max_age=options.max_age_ms / 1000 or None,
+        classes=tuple(model.class_spec(class_id).name for class_id in classes),
     )
 
 

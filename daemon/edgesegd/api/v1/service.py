@@ -19,6 +19,7 @@ from edgesegd.api.v1.request_reader import RequestReader
 from edgesegd.api.v1.requests import (
     parse_image_request,
     parse_stream_request,
+    same_classes,
     tag_frame,
 )
 from edgesegd.api.v1.responses import segmentation, timing_until_now
@@ -173,8 +174,10 @@ class SegmentationService:
             frame = self._reader.receive(tag, request.frame, options, deadline)
             with self._images.of(model, client) as lane:
                 job = self._data_plane.submit(model, lane, frame)
-                result = await job.answer
+                result = same_classes(options, await job.answer)
             queued = job.queued_seconds
+            if isinstance(result, EdgesegError):
+                raise result
         except EdgesegError as error:
             self._data_plane.count(model, tag, error, queued)
             raise

@@ -9,10 +9,16 @@ from functools import partial
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.api.answered_stream import IN_ORDER_WINDOW, Answered, AnsweredStream
 from edgesegd.api.v1.request_reader import RequestReader
-from edgesegd.api.v1.requests import FrameOptions, tag_frame
+from edgesegd.api.v1.requests import FrameOptions, same_classes, tag_frame
 from edgesegd.api.v1.responses import answer_error, answer_result, timing_until_now
 from edgesegd.core.client import Client
-from edgesegd.core.errors import Draining, InvalidFrame, InvalidOptions, Unimplemented
+from edgesegd.core.errors import (
+    Draining,
+    InvalidFrame,
+    InvalidOptions,
+    Unimplemented,
+    UnknownModel,
+)
 from edgesegd.core.result import FrameResult
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane, Overflow
@@ -109,6 +115,10 @@ class StreamSession(AnsweredStream[pb.SegmentRequest, FrameTag, pb.SegmentRespon
             self._give_up(request)
             raise
         tag = tag_frame(request.frame)
+        if self.model is not None and self.model.unloaded:
+            error = UnknownModel(f"the model {self.model.name!r} was unloaded")
+            self._refuse(tag, self.model, error)
+            raise error
         self._answer(tag, self.model, partial(self._submit, tag, request))
 
     def _give_up(self, request: pb.SegmentRequest) -> None:
@@ -128,7 +138,7 @@ class StreamSession(AnsweredStream[pb.SegmentRequest, FrameTag, pb.SegmentRespon
         return self._data_plane.submit(self.model, self._lane, frame)
 
     def _respond(self, answered: Answered[FrameTag]) -> pb.SegmentResponse:
-        tag, outcome = answered.asked, answered.outcome
+        tag, outcome = answered.asked, same_classes(self._options, answered.outcome)
         seconds = self._data_plane.count(answered.model, tag, outcome, answered.queued)
         timing = timing_until_now(tag, seconds)
         if isinstance(outcome, FrameResult):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Final
 from edgesegd.core.errors import ConfigError, ModelMissing
 from edgesegd.files.regular import say_why
 from edgesegd.models.catalogue.store import resolve_model
+from edgesegd.models.names import SUFFIX, as_text, given_name, name_of_file
 from edgesegd.models.pair import COMPILED, ModelPair, find_pair
 from edgesegd.models.reading import read_model
 
-SUFFIX: Final = ".tflite"
+log = logging.getLogger(__name__)
+
 VERSIONED: Final = "model.tflite"
 """What the file is called in a folder of one version, as Triton and TensorFlow Serving have it."""
 
@@ -26,20 +29,27 @@ class ModelSource:
     name: str = ""
     version: str = ""
 
+    @property
+    def served_as(self) -> str:
+        """The model's name."""
+        return self.name or name_of_file(self.path)
+
     def read(self) -> ModelPair:
         """What it holds; raises what `read_model` and `find_pair` raise."""
-        return find_pair(read_model(self.path, self.name or None, self.version))
+        return find_pair(read_model(self.path, self.served_as, self.version))
 
 
 def parse_source(text: str, data_dir: Path) -> ModelSource:
     """What `--model` means: NAME=SOURCE or SOURCE, which is a file or a name in the data folder.
 
-    Raises ModelMissing.
+    Raises ModelMissing, or ConfigError for a name that is none.
     """
     name, equals, source = text.partition("=")
     if not equals or "/" in name:
         return ModelSource(resolve_model(text, data_dir))
-    return ModelSource(resolve_model(source, data_dir), name)
+    if not source:
+        raise ConfigError(f"--model {text} names no file: NAME=MODEL")
+    return ModelSource(resolve_model(source, data_dir), given_name(name))
 
 
 class ModelRepository:
@@ -57,34 +67,50 @@ class ModelRepository:
     def sources(self) -> tuple[ModelSource, ...]:
         """The newest version of each model; those of the folder by name.
 
-        Raises ConfigError where the folder cannot be read.
+        Raises ConfigError where the folder cannot be read, or two models have one name.
         """
-        return (*self._given, *self._in_folder())
+        sources = (*self._given, *self._in_folder())
+        by_name: dict[str, ModelSource] = {}
+        for source in sources:
+            if (other := by_name.setdefault(source.served_as, source)) is not source:
+                raise ConfigError(
+                    f"two models are called {source.served_as}: {other.path} and {source.path}; "
+                    "name one otherwise: --model NAME=PATH"
+                )
+        return sources
 
     def find(self, name: str, version: str = "") -> ModelSource:
         """The source of a name, in its newest version where none is named; raises ModelMissing."""
-        for source in self._given:
-            if not version and name in {source.name, source.path.name.removesuffix(SUFFIX)}:
+        for source in (*self._given, *self._in_folder()):
+            if source.served_as == name and version in ("", source.version):
                 return source
         versions = self._versions_of(name)
-        if version and version in versions:
+        if version in versions:
             return versions[version]
         if version:
             there_are = f"; there are {', '.join(versions)}" if versions else ""
             raise ModelMissing(f"there is no version {version} of the model {name}{there_are}")
-        if versions:
-            return list(versions.values())[-1]
-        for source in self._in_folder():
-            if source.name == name:
-                return source
         where = f" in {self._folder}" if self._folder else ""
         raise ModelMissing(f"there is no model {name}{where}; name its file: {name}=PATH")
 
+    def newest(self, name: str) -> tuple[ModelSource, ...]:
+        """What `sources` has of a name; nothing where that cannot be told."""
+        try:
+            return tuple(source for source in self.sources() if source.served_as == name)
+        except ConfigError:
+            return ()
+
+    def older(self, source: ModelSource) -> tuple[ModelSource, ...]:
+        """The versions of the same model that are older, the newest of them first."""
+        versions = list(self._versions_of(source.name).values())
+        before = [each for each in versions if int(each.version) < int(source.version or 0)]
+        return tuple(reversed(before))
+
     def state(self) -> object:
-        """Something that is equal as long as no file of the folder changes."""
+        """Something that is equal as long as no file in the folder changes; raises ConfigError."""
         found = []
-        for source in self._in_folder():
-            for path in (source.path, source.path.with_suffix(".toml")):
+        for entry in [] if self._folder is None else _entries(self._folder):
+            for path in (entry, *entry.glob("*"), *entry.glob("*/*")):
                 try:
                     status = path.stat()
                 except OSError:
@@ -93,17 +119,16 @@ class ModelRepository:
         return found
 
     def _in_folder(self) -> Iterator[ModelSource]:
-        if self._folder is None:
-            return
-        names = _entries(self._folder)
-        for entry in names:
+        for entry in [] if self._folder is None else _entries(self._folder):
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir():
+            try:
                 if versions := self._versions_of(entry.name):
                     yield list(versions.values())[-1]
-            elif entry.name.endswith(SUFFIX) and not _is_twin(entry):
-                yield ModelSource(entry, entry.name.removesuffix(SUFFIX))
+                elif entry.name.endswith(SUFFIX) and not _is_twin(entry) and not entry.is_dir():
+                    yield ModelSource(entry, name_of_file(entry))
+            except OSError as error:
+                log.warning("%s is not looked at: %s", entry, say_why(error))
 
     def _versions_of(self, name: str) -> dict[str, ModelSource]:
         """The versions of a model that has a folder of its own, oldest first."""
@@ -114,7 +139,7 @@ class ModelRepository:
             return {}
         numbers = [entry.name for entry in _entries(folder) if (entry / VERSIONED).is_file()]
         return {
-            number: ModelSource(folder / number / VERSIONED, name, number)
+            number: ModelSource(folder / number / VERSIONED, as_text(name), number)
             for number in sorted(filter(str.isdecimal, numbers), key=int)
         }
 
