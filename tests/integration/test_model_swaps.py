@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -11,13 +13,20 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import grpc
 import pytest
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.control.client import give_order
 from edgesegd.control.messages import ModelState, Order
-from edgesegd.core.errors import EngineStartFailed, ModelInvalid, ModelMissing, StartupError
-from support.calls import every, frames, segment_in_step
+from edgesegd.core.errors import (
+    ConfigError,
+    EngineStartFailed,
+    ModelInvalid,
+    ModelMissing,
+    StartupError,
+)
+from support.calls import every, frames, segment_in_step, stub
 from support.crashing_model import crashing_model
 from support.model_folder import add_version
 from support.pictures import file_of, gradient
@@ -264,3 +273,117 @@ def truncated_copy(path: Path) -> Path:
 
 def test_only_the_owner_may_open_the_control_socket(board: Board) -> None:
     assert board.control.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_folder_that_cannot_be_read_ends_no_daemon(board: Board) -> None:
+    aside = board.folder.with_name("aside")
+    board.folder.rename(aside)
+    board.daemon.process.send_signal(signal.SIGHUP)
+    async with asyncio.timeout(20):
+        while not any("the models cannot be reloaded" in line for line in board.daemon.output):
+            await asyncio.sleep(0.05)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        await board.order("reload", "")
+    aside.rename(board.folder)
+    (board.folder / "odd").symlink_to("a" * 300)
+    add_version(board.folder, "sums", 2)
+    await board.order("reload", "")
+    assert await stream(board, 3, lambda _: None) == {"2": 3}
+
+
+async def test_a_rollback_and_an_unload_outlive_a_reload_of_something_else(board: Board) -> None:
+    add_version(board.folder, "sums", 2)
+    add_version(board.folder, "more", 1)
+    await board.order("reload", "")
+    await board.order("rollback")
+    await board.order("unload", "more")
+    add_version(board.folder, "third", 1)
+    states = await board.order("reload", "")
+    assert [(state.name, state.version) for state in states] == [("sums", "1"), ("third", "1")]
+    add_version(board.folder, "sums", 3)
+    add_version(board.folder, "more", 2)
+    states = await board.order("reload", "")
+    assert [(state.name, state.version) for state in states] == [
+        ("sums", "3"),
+        ("more", "2"),
+        ("third", "1"),
+    ]
+
+
+async def test_frames_of_an_engine_that_dies_while_its_model_is_unloaded_are_answered(
+    board: Board,
+) -> None:
+    first = set(board.daemon.engines())
+    add_version(board.folder, "more", 1)
+    await board.order("load", "more")
+    [engine] = set(board.daemon.engines()) - first
+    async with stub(board.daemon.address) as service:
+        call = service.Segment()
+        await call.write(every(model="more"))
+        for request in frames([PICTURE]):
+            await call.write(request)
+        begun = await call.read()
+        assert isinstance(begun, pb.SegmentResponse)
+        assert begun.status == pb.FRAME_STATUS_OK
+        os.kill(engine, signal.SIGSTOP)
+        for request in frames([PICTURE] * 2, 1):
+            await call.write(request)
+        while board.daemon.metric("edgeseg_held_bytes") < 2 * len(PICTURE):
+            await asyncio.sleep(0.02)
+        unloading = asyncio.create_task(board.order("unload", "more"))
+        await asyncio.sleep(0.2)
+        os.kill(engine, signal.SIGKILL)
+        await unloading
+        answers = [await call.read() for _ in range(2)]
+        assert [answer.message for answer in answers if isinstance(answer, pb.SegmentResponse)] == [
+            "the model 'more' was unloaded"
+        ] * 2
+        await call.write(frames([PICTURE], 3)[0])
+        last = await call.read()
+        assert isinstance(last, pb.SegmentResponse)
+        assert last.message == "the model 'more' was unloaded"
+        assert await call.code() is grpc.StatusCode.NOT_FOUND
+    assert board.daemon.metric("edgeseg_held_bytes") == 0
+    assert 'model="more"' not in board.daemon.metrics_page()
+    assert await stream(board, 3, lambda _: None) == {"1": 3}
+
+
+async def test_classes_that_were_asked_for_by_their_ids_are_not_those_of_another_version(
+    board: Board,
+) -> None:
+    add_version(board.folder, "sums", 2)
+    async with stub(board.daemon.address) as service:
+        call = service.Segment()
+        await call.write(every(pb.OUTPUT_STATISTICS, classes=[1]))
+        seen = []
+        for number, version in enumerate((1, 2, 1)):
+            if number:
+                await board.load(version)
+            await call.write(frames([PICTURE], number)[0])
+            answer = await call.read()
+            assert isinstance(answer, pb.SegmentResponse)
+            seen.append((answer.status, answer.message))
+        await call.done_writing()
+    [(first, _), (second, message), (third, _)] = seen
+    assert [first, third] == [pb.FRAME_STATUS_OK] * 2
+    assert second == pb.FRAME_STATUS_INVALID
+    assert "sums 1 b, are sums 2 b there" in message
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "a\nb", "a" * 257])
+async def test_what_is_no_name_is_an_error_of_the_order(board: Board, name: str) -> None:
+    for order in ("load", "unload", "rollback"):
+        with pytest.raises(ConfigError, match="the name of a model has"):
+            await board.order(order, name)
+    assert await board.serves() == "1"
+
+
+async def test_what_is_no_order_is_an_error_and_the_next_one_is_done(board: Board) -> None:
+    for line in (b"{}", b"no order", b"[1]", b'{"order": "stop"}', b"x" * 100_000, b"\0"):
+        reader, writer = await asyncio.open_unix_connection(str(board.control))
+        with contextlib.suppress(ConnectionError):
+            writer.write(line + b"\n")
+            await writer.drain()
+            assert json.loads(await reader.readline())["error"] == "ConfigError"
+        writer.close()
+    assert await board.serves() == "1"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +15,10 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.control.client import give_order
+from edgesegd.control.messages import Order
 from support.calls import every, frames, segment, stub
+from support.crashing_model import crashing_model
 from support.model_folder import add_version
 from support.pictures import file_of, gradient
 from support.running_daemon import Launch
@@ -155,3 +161,95 @@ def test_a_start_that_is_not_clear_is_refused(
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == status, done
     assert complaint in done.stderr
+
+
+async def test_an_engine_that_was_given_back_comes_and_goes_after_a_swap_too(
+    folder: Path, launch: Launch
+) -> None:
+    daemon = launch(*flags(folder, "--idle-unload=0.5"))
+    add_version(folder / "models", "small", 2)
+
+    async def until_no_engine() -> None:
+        async with asyncio.timeout(30):
+            while daemon.engines():
+                await asyncio.sleep(0.05)
+
+    for version in ("2", "1"):
+        await until_no_engine()
+        order = Order("load", "small", version=version)
+        await asyncio.to_thread(give_order, folder / "control.sock", order)
+        assert len(daemon.engines()) == 1
+        await until_no_engine()
+        answers = await segment(daemon.address, [every(), *frames([PICTURE] * 3)])
+        assert {answer.segmentation.model_version for answer in answers.values()} == {version}
+
+
+async def test_a_model_that_does_not_come_again_is_not_serving_until_it_does(
+    folder: Path, launch: Launch
+) -> None:
+    daemon = launch(*flags(folder, "--idle-unload=0.5", "--engine-start-seconds=0.5"))
+    async with asyncio.timeout(30):
+        while daemon.engines():
+            await asyncio.sleep(0.05)
+    stopped = asyncio.Event()
+
+    async def stop_engines() -> None:
+        while not stopped.is_set():
+            for engine in daemon.engines():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(engine, signal.SIGSTOP)
+            await asyncio.sleep(0.01)
+
+    stopping = asyncio.create_task(stop_engines())
+    answers = await segment(daemon.address, [every(), *frames([PICTURE] * 2)])
+    assert {answer.status for answer in answers.values()} == {pb.FRAME_STATUS_UNAVAILABLE}
+    assert "cannot be started" in answers[0].message
+    async with grpc.aio.insecure_channel(daemon.address) as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        request = health_pb2.HealthCheckRequest(service="model/small")
+        answer = await health.Check(request)
+        assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
+        assert daemon.metric("edgeseg_engine_restarts_total", model="small", cause="start") >= 1
+        stopped.set()
+        await stopping
+        async with asyncio.timeout(30):  # it is tried again though no frame comes
+            while (await health.Check(request)).status != health_pb2.HealthCheckResponse.SERVING:
+                await asyncio.sleep(0.05)
+    answers = await segment(daemon.address, [every(), *frames([PICTURE] * 2)])
+    assert {answer.status for answer in answers.values()} == {pb.FRAME_STATUS_OK}
+
+
+async def test_a_name_that_is_not_utf_8_is_text_for_everybody(folder: Path, launch: Launch) -> None:
+    models = folder / "models"
+    (models / "small").rename(models / os.fsdecode(b"x\xe4"))
+    daemon = launch(*flags(folder), "--default-model=large")
+    async with stub(daemon.address) as service:
+        info = await service.GetServerInfo(pb.GetServerInfoRequest())
+    assert [model.name for model in info.models] == ["large", r"x\xe4"]
+    assert daemon.metric("edgeseg_model_info", model=r"x\xe4") == 1
+    answers = await segment(daemon.address, [every(model=r"x\xe4"), *frames([PICTURE])])
+    assert answers[0].status == pb.FRAME_STATUS_OK
+
+
+async def test_an_older_version_starts_in_the_place_of_one_that_cannot_be_read(
+    folder: Path, launch: Launch
+) -> None:
+    broken = folder / "models" / "small" / "2" / "model.tflite"
+    broken.parent.mkdir()
+    broken.write_bytes(b"none")
+    daemon = launch(*flags(folder))
+    answers = await segment(daemon.address, [every(), *frames([PICTURE])])
+    assert answers[0].segmentation.model_version == "1"
+    assert any("version 1 serves in its place" in line for line in daemon.output)
+
+
+def test_a_model_that_is_named_must_start(folder: Path) -> None:
+    crashing = crashing_model(folder / "crashing.tflite")
+    crashing.with_suffix(".toml").write_text("[input]\nmean = 0\nstd = 1\n")
+    good = folder / "models" / "small" / "1" / "model.tflite"
+    command = [sys.executable, "-m", "edgesegd", "serve", f"--model=good={good}"]
+    command += [f"--model=bad={crashing}", "--delegate=cpu", "--listen=127.0.0.1:0"]
+    command += ["--metrics-listen=", f"--data-dir={folder}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 9, done
+    assert "SIGSEGV" in done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 
@@ -242,3 +243,39 @@ async def test_beside_an_accelerator_there_are_none() -> None:
         board.side.set_of_use(False)
         await board.until(lambda: not board.side.active)
         await board.until(lambda: all(link.closed for link in board.links))
+
+
+def has_active(board: Board, count: int) -> bool:
+    return board.side.active and len(board.links) == count
+
+
+async def test_replicas_that_serve_for_the_second_time_are_waited_for_when_they_retire() -> None:
+    board = Board(ONE_SECONDS)
+    async with board.running():
+        for count in (2, 4):
+            board.in_flight = 2
+            await board.until(partial(has_active, board, count))
+            if count == 2:
+                board.in_flight = 1
+                await board.until(lambda: all(link.closed for link in board.links))
+        await board.side.retire()
+        assert all(link.closed for link in board.links), "none is cancelled with a frame in it"
+        assert not board.side.active
+
+
+async def test_replicas_that_are_not_ready_yet_are_given_up_when_they_retire() -> None:
+    board = Board(ONE_SECONDS)
+    begun = asyncio.Event()
+
+    async def start(_choice: Choice) -> Link:
+        begun.set()
+        await asyncio.sleep(3600)
+        raise AssertionError("it is given up")
+
+    board.side._start_engine = start  # type: ignore[assignment]
+    async with board.running():
+        board.in_flight = 2
+        await begun.wait()
+        async with asyncio.timeout(10):
+            await board.side.retire()
+    assert board.links == []
