@@ -19,8 +19,6 @@ from edgesegd.config import Config
 from edgesegd.core.frame import FrameLimits
 from edgesegd.scheduling.fair_limit import FairLimit
 
-MAX_REGISTRATIONS = 256
-"""Each has a descriptor of the front."""
 UNCOUNTED_BYTES = 32 << 20
 """By which the front may grow beside what it counts: messages that are not all here, connections,
 and what frames and results leave in the memory that it shares with engines."""
@@ -31,8 +29,9 @@ class Budgets:
 
     `limits` are those of a frame, `frames` and `results` count bytes that wait, `streams` streams
     that are open, `regions` memory that is lent. `large_messages` are the services that take
-    frames, by the beginnings of their methods' names; `status_table` has the statuses of a method.
-    `registrations` counts regions of shared memory that clients named. `on_limit` is called with
+    frames, by the beginnings of their methods' names; `status_table` has the statuses of a method,
+    `patient` are methods as Admission has them. `registrations` counts bytes of shared memory that
+    clients named. `on_limit` is called with
     the name of a limit that was met, `on_use` for each call.
     """
 
@@ -42,6 +41,7 @@ class Budgets:
         *,
         large_messages: Sequence[str],
         status_table: Callable[[str], StatusTable],
+        patient: Sequence[str],
         on_limit: Callable[[str], None],
         on_use: Callable[[], None],
         give_back: Callable[[], None],
@@ -63,7 +63,7 @@ class Budgets:
             limit("shared_memory", config.shared_memory_bytes, "bytes of lent memory")
         )
         self.registrations = limit(
-            "registrations", MAX_REGISTRATIONS, "regions of shared memory that clients named"
+            "registrations", config.shared_memory_bytes, "bytes of shared memory that is registered"
         )
         self.admission = Admission(
             limit=limit("calls", config.max_calls, "calls"),
@@ -71,6 +71,7 @@ class Budgets:
             large_messages=tuple(large_messages),
             on_call=on_use,
             status_table=status_table,
+            patient=tuple(patient),
         )
         self.guard = MemoryGuard(
             self.admission.calls,

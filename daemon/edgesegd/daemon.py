@@ -17,8 +17,8 @@ from prometheus_client import CollectorRegistry
 from edgesegd.api.image_lanes import ImageLanes
 from edgesegd.api.listening import listen, split_address
 from edgesegd.api.oip.assembly import make_inference_service
+from edgesegd.api.oip.names import PATIENT, WITH_FRAMES, is_oip
 from edgesegd.api.oip.names import SERVICE_NAME as OIP_SERVICE_NAME
-from edgesegd.api.oip.names import WITH_FRAMES, is_oip
 from edgesegd.api.oip.status import OIP_STATUS_OF
 from edgesegd.api.regions import RegionServer, start_region_servers
 from edgesegd.api.server_options import server_options
@@ -74,6 +74,7 @@ class Daemon:
             config,
             large_messages=(f"/{SERVICE_NAME}/", *WITH_FRAMES),
             status_table=lambda method: OIP_STATUS_OF if is_oip(method) else STATUS_OF,
+            patient=PATIENT,
             on_limit=self._metrics.limit_met,
             on_use=self._heap.used,
             give_back=self._heap.trim,

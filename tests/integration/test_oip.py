@@ -610,3 +610,14 @@ async def test_an_engine_that_is_lost_costs_no_request(launch: Launch, jpeg: byt
         os.kill(pid, signal.SIGKILL)
         for response in await asyncio.gather(*calls):
             assert array(response, "labels").shape == (SIDE, SIDE)
+
+
+async def test_a_stream_may_be_opened_long_before_it_is_used(launch: Launch, jpeg: bytes) -> None:
+    running = launch("--message-seconds=0.2")
+    async with inference(running.address) as service:
+        stream = service.ModelStreamInfer()
+        await asyncio.sleep(1)
+        await stream.write(picture(jpeg))
+        assert not (await stream.read()).error_message
+        await stream.done_writing()
+        assert await stream.code() is grpc.StatusCode.OK

@@ -73,6 +73,35 @@ async def test_each_request_goes_to_the_model_that_it_names(
         assert counted == {"rooms": 2, "streets": 4}
 
 
+async def test_a_stream_that_names_two_models_goes_on_whatever_room_its_results_take(
+    launch: Launch, tmp_path: Path, jpeg: bytes
+) -> None:
+    for name in ("rooms", "streets"):
+        put_model(tmp_path, name)
+    running = launch(
+        f"--models={tmp_path}",
+        "--default-model=streets",
+        "--delegate=cpu",
+        "--max-frame-bytes=2000000",
+        "--max-held-bytes=8000000",
+        "--idle-unload=0.5",
+    )
+    async with asyncio.timeout(30):
+        while running.engines():  # the first model of the stream is slow to come
+            await asyncio.sleep(0.05)
+    size = {"size": "frame"}
+    asked = [
+        picture(jpeg, model=name, parameters=size, outputs=("labels", "confidence"))
+        for name in ("rooms", "streets", "streets", "streets", "rooms", "streets") * 2
+    ]
+    async with inference(running.address) as service, asyncio.timeout(60):
+        answers = [answer async for answer in service.ModelStreamInfer(iter(asked))]
+    assert [each.infer_response.model_name for each in answers] == [
+        each.model_name for each in asked
+    ]
+    assert not any(each.error_message for each in answers)
+
+
 async def test_models_are_loaded_and_unloaded_where_that_is_allowed(
     launch: Launch, tmp_path: Path, jpeg: bytes
 ) -> None:

@@ -41,6 +41,9 @@ SLOWLY = (Overloaded, Unimplemented, InvalidOptions, UnknownModel)
 """What a call is refused for in its own time: else who asks again at once takes as much of the
 front as by what was refused."""
 STATUS_SECONDS = 2.0
+PATIENCE_SECONDS = 600.0
+"""How long a stream may be open before its first message, where clients open one in advance. It is
+given up sooner where others wait."""
 MAX_SMALL_MESSAGE = 64 << 10
 """Bytes of a message to another service than our own: a name, and no frame."""
 
@@ -53,7 +56,7 @@ class Admission(grpc.aio.ServerInterceptor):
     first message is read here. Messages of methods that begin with one of `large_messages` may hold
     a frame. What goes wrong is told by the table that `status_table` has for a method. `on_call` is
     called when a call begins, whatever it is for: its message may be large, and none of the
-    contract.
+    contract. `patient` are methods whose clients may open a stream long before they use it.
     """
 
     def __init__(
@@ -64,12 +67,14 @@ class Admission(grpc.aio.ServerInterceptor):
         large_messages: tuple[str, ...],
         on_call: Callable[[], None],
         status_table: Callable[[str], StatusTable] = lambda _: STATUS_OF,
+        patient: tuple[str, ...] = (),
     ) -> None:
         self._limit = limit
         self._status_table = status_table
         self._large_messages = large_messages
         self._first_messages = first_messages
         self._on_call = on_call
+        self._patient = patient
         self.calls: set[OpenCall] = set()
         self._read_pace = ReadPace(self.calls)
         self.refusal_pace = RefusalPace()
@@ -85,7 +90,11 @@ class Admission(grpc.aio.ServerInterceptor):
         method = str(handler_call_details.method)
         large = method.startswith(self._large_messages)
         served = _ServedCall(
-            self, handler, math.inf if large else MAX_SMALL_MESSAGE, self._status_table(method)
+            self,
+            handler,
+            math.inf if large else MAX_SMALL_MESSAGE,
+            self._status_table(method),
+            PATIENCE_SECONDS if method in self._patient else None,
         )
         return grpc.stream_stream_rpc_method_handler(
             served.serve, served.deserialize, handler.response_serializer
@@ -103,9 +112,11 @@ class Admission(grpc.aio.ServerInterceptor):
             self.calls.discard(call)
             self._limit.give_back(call.client, 1)
 
-    async def first_message(self, call: OpenCall, requests: Requests) -> tuple[Requests, Any]:
-        """The messages of a call, and the first of them; raises as `FirstMessages.read`."""
-        return await self._first_messages.read(call, requests)
+    async def first_message(
+        self, call: OpenCall, requests: Requests, seconds: float | None
+    ) -> tuple[Requests, Any]:
+        """The messages of a call, and the first of them, as `FirstMessages.read`."""
+        return await self._first_messages.read(call, requests, seconds)
 
     async def pace(self, call: OpenCall, size: int) -> None:
         """Wait until the next message may be read, after one of `size` bytes."""
@@ -115,7 +126,8 @@ class Admission(grpc.aio.ServerInterceptor):
 class _ServedCall:
     """One call of a method; `max_message` is the most that a message of it may have, bytes.
 
-    What goes wrong has its status in `statuses`.
+    What goes wrong has its status in `statuses`. The first message may take `first_seconds`, None
+    for the usual time.
     """
 
     def __init__(
@@ -124,8 +136,10 @@ class _ServedCall:
         handler: Any,  # noqa: ANN401 # gRPC's
         max_message: float,
         statuses: StatusTable,
+        first_seconds: float | None,
     ) -> None:
         self._statuses = statuses
+        self.first_seconds = first_seconds
         self.admission = admission
         self._handler = handler
         self._max_message = max_message
@@ -233,7 +247,9 @@ class _Messages:
             request = await anext(self._requests)
         else:
             self._begun = True
-            self._requests, request = await admission.first_message(self._call, self._requests)
+            self._requests, request = await admission.first_message(
+                self._call, self._requests, self._served.first_seconds
+            )
         self._call.progress = time.monotonic()
         if isinstance(request, EdgesegError):
             raise request

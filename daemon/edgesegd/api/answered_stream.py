@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 from edgesegd.api.answer_order import AnswerOrder
 from edgesegd.board.threads import count_cores
 from edgesegd.core.client import Client
-from edgesegd.core.errors import Draining, EdgesegError, InternalFault
+from edgesegd.core.errors import ClientError, Draining, EdgesegError, InternalFault
 from edgesegd.core.result import FrameResult
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane
@@ -68,6 +68,8 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
         self._order = AnswerOrder[Answered[Asked]](lambda _: None, as_sent=True)
         self._waiting: Counter[ServedModel | None] = Counter()
         self._unanswered = self._unread = 0
+        self._all_answered = asyncio.Event()
+        self._error_delay = 0.0
         self._held: list[int] = []
         self._draining = self._ended = False
         self._reader: asyncio.Task[None] | None = None
@@ -94,6 +96,8 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
                     continue
                 self._unanswered -= 1
                 self._waiting[answered.model] -= 1
+                if not self._unanswered:
+                    self._all_answered.set()
                 held, response = answered.held, [self._respond(answered)]
                 del answered  # while a client does not read, there is its message only
                 yield response.pop()
@@ -127,12 +131,29 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
         if self._unread >= UNREAD_RESULTS:
             model.scheduler.pause(lane)
 
+    async def _pace_errors(self) -> None:
+        """Wait before the next request is read, where this client's are wrong again and again."""
+        if self._error_delay:
+            await asyncio.sleep(self._error_delay)
+            self._error_delay = 0.0
+
+    async def _one_model_at_a_time(self, model: ServedModel) -> None:
+        """Wait until all requests for other models are answered.
+
+        Where answers go out in order, results of one model would wait behind a frame of another one
+        that waits for room, which they take.
+        """
+        while any(count for other, count in self._waiting.items() if other is not model):
+            self._all_answered.clear()
+            await self._all_answered.wait()
+
     def _answer(self, asked: Asked, model: ServedModel | None, submit: Callable[[], Job]) -> None:
         """Answer a request with what becomes of the job that `submit` makes of it, or its error."""
         answer = self._expect_answer(model)
         try:
             job = submit()
         except EdgesegError as error:
+            self._note_error(error)
             answer(Answered(asked, model, error.without_history()))
         except Exception:
             log.exception("a frame failed by a fault of the daemon")
@@ -142,7 +163,12 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
 
     def _refuse(self, asked: Asked, model: ServedModel | None, error: EdgesegError) -> None:
         """Answer a request with an error."""
+        self._note_error(error)
         self._expect_answer(model)(Answered(asked, model, error.without_history()))
+
+    def _note_error(self, error: EdgesegError) -> None:
+        if isinstance(error, ClientError):
+            self._error_delay = self._data_plane.error_delay(self._client)
 
     def _expect_answer(self, model: ServedModel | None) -> Callable[[Answered[Asked]], None]:
         self._unanswered += 1

@@ -36,19 +36,22 @@ class FirstMessages:
         self._reads = FairLimit(MAX_READS, "messages that are read")
         self._slow = FairLimit(MAX_SLOW_READS, "messages that come slowly")
 
-    async def read(self, call: OpenCall, requests: Requests) -> tuple[Requests, Any]:
-        """The messages of a call, and the first of them.
+    async def read(
+        self, call: OpenCall, requests: Requests, seconds: float | None = None
+    ) -> tuple[Requests, Any]:
+        """The messages of a call, and the first of them; `seconds` where it may take longer.
 
         Raises Expired or Overloaded, and StopAsyncIteration where there is none.
         """
+        seconds = max(self._seconds, seconds or 0.0)
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(seconds):
                 await self._reads.wait_and_take(call.client, 1)
                 with self._counted(call):
                     messages = aiter(requests)
                     return messages, await anext(messages)
         except TimeoutError:
-            raise Expired(f"no message came in {self._seconds:g} s") from None
+            raise Expired(f"no message came in {seconds:g} s") from None
 
     @contextmanager
     def _counted(self, call: OpenCall) -> Iterator[None]:

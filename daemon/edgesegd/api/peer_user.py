@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
@@ -16,7 +16,12 @@ TCP, TCP6 = Path("/proc/net/tcp"), Path("/proc/net/tcp6")
 """All TCP sockets of this network namespace; proc(5) describes the columns."""
 LOCAL, STATE, USER = 1, 3, 7
 """Columns: the socket's own address, its state, and the user that made it."""
-ESTABLISHED = "01"
+NOBODYS = ("06", "0A")
+"""States of sockets that no client has: TIME_WAIT, of which the user is not told any more, and
+LISTEN."""
+CACHE_SECONDS = 0.5
+"""How long an answer holds: a port of a connection that has ended is not used again so soon."""
+MAX_CACHED = 256
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -24,12 +29,12 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 def user_of(client: Client) -> int:
     """The user at the other end of a connection from this machine; UNKNOWN where that is not clear.
 
-    A Unix socket is taken for one of the daemon's own user: its permissions say who may connect,
-    and gRPC does not say who did.
+    So it is of a Unix socket, for gRPC does not say who connected, and where sockets of several
+    users have the address, whatever their states.
     """
     kind, _, address = unquote(client[-1]).partition(":")
     if kind == "unix":
-        return os.geteuid()
+        return UNKNOWN
     host, _, port = address.rpartition(":")
     try:
         users = set(_users_at(ipaddress.ip_address(host.strip("[]")), int(port)))
@@ -38,13 +43,31 @@ def user_of(client: Client) -> int:
     return users.pop() if len(users) == 1 else UNKNOWN
 
 
+class UserCache:
+    """Remembers for a moment which user each client is: finding it out takes some milliseconds."""
+
+    def __init__(self) -> None:
+        self._known: dict[Client, tuple[float, int]] = {}
+
+    def user_of(self, client: Client) -> int:
+        """As the function."""
+        now = time.monotonic()
+        since, user = self._known.get(client, (0.0, UNKNOWN))
+        if now - since > CACHE_SECONDS:
+            if len(self._known) >= MAX_CACHED:
+                self._known.clear()
+            user = user_of(client)
+            self._known[client] = now, user
+        return user
+
+
 def _users_at(host: Address, port: int) -> Iterator[int]:
     """The users that have connections from an address: several may, to different ports."""
     for table, where in _places_of(host):
         wanted = f"{_in_hex(where)}:{port:04X}"
         for line in table.read_text("ascii").splitlines()[1:]:
             row = line.split()
-            if row[LOCAL] == wanted and row[STATE] == ESTABLISHED:
+            if row[LOCAL] == wanted and row[STATE] not in NOBODYS:
                 yield int(row[USER])
 
 

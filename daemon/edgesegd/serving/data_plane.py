@@ -14,6 +14,7 @@ from edgesegd.scheduling.answer import Answer
 from edgesegd.scheduling.fair_limit import FairLimit
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane
+from edgesegd.serving.error_pace import ErrorPace
 from edgesegd.serving.observer import FrameObserver
 from edgesegd.serving.received_frame import FrameTag, ReceivedFrame
 from edgesegd.serving.registry import ModelRegistry
@@ -68,6 +69,7 @@ class DataPlane:
         self._results = results
         self._held: dict[tuple[ServedModel, Client], int] = {}
         self._without_model = without_model
+        self._error_pace = ErrorPace()
 
     def drain(self) -> None:
         """Take no more frames; those that wait are still served."""
@@ -130,6 +132,10 @@ class DataPlane:
     async def room_for_frame(self, client: Client, size: int) -> None:
         """Until a frame of so many bytes could be taken; not where none will ever be."""
         await self._frames.wait_for_room(client, size)
+
+    def error_delay(self, client: Client) -> float:
+        """Seconds to wait before the next request is read from a client that made an error."""
+        return self._error_pace.delay(client)
 
     def hold_result(self, client: Client, size: int) -> None:
         """Count a result that the client has not read."""

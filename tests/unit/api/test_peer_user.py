@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -52,12 +53,45 @@ def test_another_user_is_found_to_be_another() -> None:
             assert user_of(client_of(f"ipv4:127.0.0.1:{client.getsockname()[1]}")) == NOBODY
 
 
-def test_at_a_unix_socket_it_is_taken_for_the_daemons_own() -> None:
-    assert user_of(client_of("unix:")) == os.geteuid()
+HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  inode\n"
+ROW = " 0: {local}:A1B2 0100007F:0050 {state} 00000000:00000000 00:00000000 00000000 {user} 0 5\n"
 
 
 @pytest.mark.parametrize(
-    "peer", ["ipv4:127.0.0.1:1", "ipv4:10.0.0.7:41234", "ipv6:[fe80::1%2]:5", "vsock:3:4", "", "x"]
+    ("rows", "found"),
+    [
+        ([("01", 1000)], 1000),
+        ([("01", 1000), ("01", 1000)], 1000),
+        ([("01", 1000), ("01", 1001)], UNKNOWN),
+        ([("01", 1001), ("08", 1000)], UNKNOWN),
+        ([("01", 1000), ("06", 0), ("0A", 1001)], 1000),
+        ([("06", 0)], UNKNOWN),
+    ],
+    ids=["one", "twice", "two", "half closed", "of nobody", "only of nobody"],
+)
+def test_where_sockets_of_two_users_have_the_address_it_is_neither(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: list[tuple[str, int]], found: int
+) -> None:
+    """Who uses the port of another one may have made the other one's connection half closed."""
+    local = "0100007F" if sys.byteorder == "little" else "7F000001"
+    lines = [ROW.format(local=local, state=state, user=user) for state, user in rows]
+    for name, content in (("TCP", "".join([HEAD, *lines])), ("TCP6", HEAD)):
+        (tmp_path / name).write_text(content)
+        monkeypatch.setattr(f"edgesegd.api.peer_user.{name}", tmp_path / name)
+    assert user_of(client_of(f"ipv4:127.0.0.1:{0xA1B2}")) == found
+
+
+@pytest.mark.parametrize(
+    "peer",
+    [
+        "unix:",
+        "ipv4:127.0.0.1:1",
+        "ipv4:10.0.0.7:41234",
+        "ipv6:[fe80::1%2]:5",
+        "vsock:3:4",
+        "",
+        "x",
+    ],
 )
 def test_who_has_no_connection_here_is_unknown(peer: str) -> None:
     assert user_of(client_of(peer)) == UNKNOWN

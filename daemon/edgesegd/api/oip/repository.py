@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -20,6 +21,8 @@ from edgesegd.core.errors import (
 from edgesegd.serving.model_host import ModelHost
 from edgesegd.serving.registry import ModelRegistry
 from edgesegd.serving.served_model import ServedModel
+
+log = logging.getLogger(__name__)
 
 Context = grpc.aio.ServicerContext[Any, Any]
 READY, UNAVAILABLE = "READY", "UNAVAILABLE"
@@ -88,8 +91,14 @@ class ModelChanges:
     async def _to_its_end(self, change: Coroutine[Any, Any, str]) -> None:
         task = asyncio.create_task(change)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
         await asyncio.shield(task)
+
+    def _done(self, task: asyncio.Task[str]) -> None:
+        """Whoever waits is told what went wrong; where he left, the log."""
+        self._tasks.discard(task)
+        if not task.cancelled() and isinstance(error := task.exception(), StartupError):
+            log.warning("a model is not loaded: %s", error)
 
 
 class Repository:

@@ -27,13 +27,23 @@ has the last: the one response is the final one."""
 class Wanted:
     """What is kept of a request for its response: the model as it was then, and what comes back.
 
-    `exact` is whether another version of the model would read the request in another way.
+    `exact` is whether another version of the model might read the request in another way, and
+    `pinned` whether it names this one.
     """
 
+    model: ServedModel
     spec: ModelSpec
     request_id: str
     outputs: tuple[WantedOutput, ...]
     exact: bool
+    pinned: bool
+
+    def is_met_by(self, version: str) -> bool:
+        """Whether what that version gives is what was wanted."""
+        if version == self.spec.version or not (self.exact or self.pinned):
+            return True
+        now = self.model.spec
+        return not self.pinned and now.version == version and tensors(now) == tensors(self.spec)
 
 
 class RequestReader:
@@ -68,7 +78,13 @@ class RequestReader:
         deadline = deadline_of(timeout, tag, call_deadline)
         received = ReceivedFrame(tag, frame, data, options, deadline)
         exact = frame.format is FrameFormat.TENSOR or Output.OUTPUT_TENSOR in options.outputs
-        return received, Wanted(spec, request.id, wanted, exact or bool(request.model_version))
+        pinned = bool(request.model_version)
+        return received, Wanted(model, spec, request.id, wanted, exact, pinned)
+
+
+def tensors(spec: ModelSpec) -> tuple[object, ...]:
+    """What a client must know of a model to give it a tensor, and to read what it gives."""
+    return spec.input, spec.output, spec.mean, spec.std
 
 
 def deadline_of(timeout: int, tag: FrameTag, call_deadline: float | None) -> float | None:

@@ -20,7 +20,7 @@ def infer_response(wanted: Wanted, result: FrameResult) -> pb.ModelInferResponse
     model made the result than the one that the request was read for, and that matters.
     """
     model = result.model
-    if wanted.exact and model.version != wanted.spec.version:
+    if not wanted.is_met_by(model.version):
         raise NoEngine(
             f"version {model.version} of {model.name!r} took the place of {wanted.spec.version} "
             "meanwhile; ask again"

@@ -139,7 +139,7 @@ class InferenceService:
         try:
             model = self._reader.find_model(request)
             frame, wanted = self._reader.read(request, model, tag, client, deadline)
-            del request
+            request.Clear()  # its bytes wait in the lane, and nowhere else
             with self._images.of(model, client) as lane:
                 job = self._data_plane.submit(model, lane, frame)
                 del frame

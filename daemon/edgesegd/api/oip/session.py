@@ -63,13 +63,14 @@ class InferSession(AnsweredStream[pb.ModelInferRequest, Asked, bytes]):
             # A sender that is not read is held back by HTTP/2.
             await self._data_plane.room_for_frame(self._client, self._frame_size)
             await self._window.acquire()
+            await self._pace_errors()
             request = await anext(requests, None)
             if request is None:
                 return
-            self._take(request)
+            await self._take(request)
             del request  # its bytes wait in the lane, and nowhere else
 
-    def _take(self, request: pb.ModelInferRequest) -> None:
+    async def _take(self, request: pb.ModelInferRequest) -> None:
         names = request.id, request.model_name, request.model_version
         asked = Asked(FrameTag.now(0, 0), *names)
         try:
@@ -77,6 +78,7 @@ class InferSession(AnsweredStream[pb.ModelInferRequest, Asked, bytes]):
         except EdgesegError as error:
             self._refuse(asked, None, error)
         else:
+            await self._one_model_at_a_time(model)
             self._answer(asked, model, partial(self._submit, model, asked, request))
 
     def _submit(self, model: ServedModel, asked: Asked, request: pb.ModelInferRequest) -> Job:

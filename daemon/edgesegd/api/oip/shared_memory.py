@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import stat
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edgesegd.api.peer import is_on_this_machine
-from edgesegd.api.peer_user import user_of
+from edgesegd.api.peer_user import UserCache
 from edgesegd.core.client import Client
 from edgesegd.core.errors import (
     InvalidFrame,
@@ -26,8 +27,15 @@ from edgesegd.scheduling.fair_limit import FairLimit
 FOLDER = "/dev/shm"  # noqa: S108 # where Linux has them: glibc's shm_open
 KEY = re.compile(r"/?(?!sem\.)(?P<file>[^/\0]{1,255})")
 """The file of a semaphore has a name with `sem.` before it; it is not to be written over."""
+TIDY_SECONDS = 10.0
+MIN_COUNTED = 1 << 20
+"""Bytes."""
 READ, WRITE = 4, 2
 """The permission bits of others."""
+
+
+Owner = tuple[str, int]
+"""An address of this machine, and the user whose connection it is."""
 
 
 class Registration(NamedTuple):
@@ -44,6 +52,12 @@ class _Registered:
     said: Registration
     segment: Segment
     client: Client
+    owner: Owner
+
+    @property
+    def counted(self) -> int:
+        """Bytes that count: a region costs a descriptor however small it is."""
+        return max(self.said.size, MIN_COUNTED)
 
 
 class NoSharedMemory:
@@ -75,17 +89,19 @@ def _not_allowed() -> Unimplemented:
 
 
 class SharedMemory:
-    """The regions that are registered, by the address of their clients and their names.
+    """The regions that are registered, by their owners and names.
 
-    An address cannot see, use or unregister those of another. Their number is limited. Where a
-    client unlinked its segment the name of the region is free again.
+    A user at an address cannot see, use or unregister those of another. `limit` counts their
+    bytes. Where a client unlinked its segment the region is forgotten, after TIDY_SECONDS at most.
     """
 
     is_served = True
 
     def __init__(self, limit: FairLimit) -> None:
         self._limit = limit
-        self._regions: dict[tuple[str, str], _Registered] = {}
+        self._users = UserCache()
+        self._regions: dict[tuple[Owner, str], _Registered] = {}
+        self._tidying: asyncio.TimerHandle | None = None
 
     def register(self, client: Client, said: Registration) -> None:
         """Let requests use a region.
@@ -98,21 +114,23 @@ class SharedMemory:
         if not said.name:
             raise InvalidOptions("a region of shared memory needs a name")
         self._forget_unlinked()
-        key = client[0], said.name
-        if key in self._regions:
+        owner = self._owner(client)
+        if (owner, said.name) in self._regions:
             raise RegionExists(f"a region of shared memory {said.name!r} is registered already")
-        segment = open_segment(said, user_of(client))
-        self._limit.take(client, 1)
-        self._regions[key] = _Registered(said, segment, client)
+        segment = open_segment(said, owner[1])
+        registered = _Registered(said, segment, client, owner)
+        self._limit.take(client, registered.counted)
+        self._regions[owner, said.name] = registered
+        self._tidy_later()
 
     def unregister(self, client: Client, name: str) -> None:
-        """Forget a region of this client's address, with "" all; one that is not there is none."""
+        """Forget a region of this client's, with "" all; one that is not there is none."""
         for registered in list(self._of(client)):
             if name in ("", registered.said.name):
                 self._forget(registered)
 
     def registered(self, client: Client, name: str) -> list[Registration]:
-        """The regions of this client's address, or the one of that name; raises UnknownRegion."""
+        """The regions of this client's user, or the one of that name; raises UnknownRegion."""
         if name:
             return [self._find(client, name).said]
         return [each.said for each in self._of(client)]
@@ -122,22 +140,36 @@ class SharedMemory:
         return self._find(client, name).segment
 
     def _find(self, client: Client, name: str) -> _Registered:
-        found = self._regions.get((client[0], name))
+        found = self._regions.get((self._owner(client), name)) if self._regions else None
         if found is None:
             raise UnknownRegion(f"no region of shared memory {name!r} is registered")
         return found
 
     def _of(self, client: Client) -> Iterator[_Registered]:
-        return (each for (address, _), each in self._regions.items() if address == client[0])
+        owner = self._owner(client) if self._regions else None
+        return (each for each in self._regions.values() if each.owner == owner)
+
+    def _owner(self, client: Client) -> Owner:
+        return client[0], self._users.user_of(client)
 
     def _forget(self, registered: _Registered) -> None:
-        del self._regions[registered.client[0], registered.said.name]
-        self._limit.give_back(registered.client, 1)
+        del self._regions[registered.owner, registered.said.name]
+        self._limit.give_back(registered.client, registered.counted)
 
     def _forget_unlinked(self) -> None:
         for registered in list(self._regions.values()):
             if not registered.segment.is_named:
                 self._forget(registered)
+
+    def _tidy_later(self) -> None:
+        if self._tidying is None and self._regions:
+            loop = asyncio.get_running_loop()
+            self._tidying = loop.call_later(TIDY_SECONDS, self._tidy)
+
+    def _tidy(self) -> None:
+        self._tidying = None
+        self._forget_unlinked()
+        self._tidy_later()
 
 
 def open_segment(said: Registration, user: int) -> Segment:

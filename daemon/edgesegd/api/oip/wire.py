@@ -56,8 +56,10 @@ def parser_of(kind: type[Kind]) -> Callable[[bytes], Kind]:
         try:
             check_fields(raw, layout)
             return kind.FromString(raw)
-        except (DecodeError, IndexError) as error:
-            raise malformed(raw, layout.name, str(error) or "it is cut off") from None
+        except IndexError:
+            raise malformed(raw, layout.name, "it is cut off") from None
+        except DecodeError as error:
+            raise malformed(raw, layout.name, str(error)) from None
         except EdgesegError:
             if raw.startswith(GZIP):
                 raise malformed(raw, layout.name, "") from None

@@ -172,6 +172,7 @@ class SegmentationService:
             options = self._reader.read_options(request.options)
             model = options.model
             frame = self._reader.receive(tag, request.frame, options, deadline)
+            request.Clear()  # its bytes wait in the lane, and nowhere else
             with self._images.of(model, client) as lane:
                 job = self._data_plane.submit(model, lane, frame)
                 result = same_classes(options, await job.answer)

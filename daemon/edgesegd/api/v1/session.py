@@ -81,6 +81,7 @@ class StreamSession(AnsweredStream[pb.SegmentRequest, FrameTag, pb.SegmentRespon
         while True:
             # A sender that is not read is held back by HTTP/2.
             await self._data_plane.room_for_frame(self._client, self._lane.frame_size)
+            await self._pace_errors()
             request = await anext(requests, None)
             if request is None:
                 return

@@ -14,8 +14,10 @@ from edgesegd.core.errors import NoEngine
 from edgesegd.core.model import ModelIdentity
 from edgesegd.core.options import Output
 from edgesegd.core.result import FrameResult
+from edgesegd.models.spec import ModelSpec
 from edgesegd.serving.received_frame import FrameTag
 from support.model_specs import model_spec
+from support.served import served
 
 SPEC = model_spec()
 RESULT = FrameResult(
@@ -29,11 +31,11 @@ RESULT = FrameResult(
 OTHER = dataclasses.replace(RESULT, model=ModelIdentity("rooms", "2"))
 
 
-def wanted(*outputs: Output, exact: bool) -> Wanted:
+def wanted(*outputs: Output, exact: bool, pinned: bool = False, now: ModelSpec = SPEC) -> Wanted:
+    """Of a request that was read for SPEC; meanwhile `now` serves."""
     tensors = outputs_of(SPEC)
-    return Wanted(
-        SPEC, "seven", tuple(WantedOutput(each, tensors[each], None) for each in outputs), exact
-    )
+    places = tuple(WantedOutput(each, tensors[each], None) for each in outputs)
+    return Wanted(served(now), SPEC, "seven", places, exact, pinned)
 
 
 def test_a_response_has_the_outputs_in_the_order_that_they_were_asked_for() -> None:
@@ -53,9 +55,21 @@ def test_another_version_may_make_labels_and_is_named() -> None:
     assert response.model_version == "2"
 
 
-def test_but_nothing_whose_meaning_is_the_versions_own() -> None:
+SECOND = dataclasses.replace(SPEC, version_number="2")
+CHANGED = dataclasses.replace(SECOND, mean=(0.0, 0.0, 0.0))
+
+
+def test_another_version_with_the_same_tensors_may_give_its_own() -> None:
+    response = infer_response(wanted(Output.OUTPUT_TENSOR, exact=True, now=SECOND), OTHER)
+    assert response.model_version == "2"
+
+
+@pytest.mark.parametrize(("pinned", "now"), [(True, SECOND), (False, CHANGED), (False, SPEC)])
+def test_but_nothing_whose_meaning_is_the_versions_own(pinned: bool, now: ModelSpec) -> None:
+    """That is where the request names the version, the tensors differ, or it is gone again."""
+    asked = wanted(Output.OUTPUT_TENSOR, exact=True, pinned=pinned, now=now)
     with pytest.raises(NoEngine, match="took the place of 0123456789ab meanwhile; ask again"):
-        infer_response(wanted(Output.OUTPUT_TENSOR, exact=True), OTHER)
+        infer_response(asked, OTHER)
 
 
 def test_the_earlier_of_two_deadlines_counts() -> None:

@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from edgesegd.api.oip.shared_memory import NoSharedMemory, Registration, SharedMemory
+from edgesegd.api.oip.shared_memory import (
+    MIN_COUNTED,
+    NoSharedMemory,
+    Registration,
+    SharedMemory,
+)
 from edgesegd.core.client import Client
 from edgesegd.core.errors import (
     InvalidOptions,
@@ -37,14 +42,14 @@ def said() -> Iterator[Registration]:
 @pytest.fixture(autouse=True)
 def own_clients(monkeypatch: pytest.MonkeyPatch) -> None:
     """The clients have no connections; they are this user's all the same."""
-    monkeypatch.setattr("edgesegd.api.oip.shared_memory.user_of", lambda _: os.geteuid())
+    monkeypatch.setattr("edgesegd.api.peer_user.user_of", lambda _: os.geteuid())
 
 
 def shared_memory(most: int = 12) -> SharedMemory:
-    return SharedMemory(FairLimit(most, "regions"))
+    return SharedMemory(FairLimit(most * MIN_COUNTED, "bytes"))
 
 
-def test_a_region_belongs_to_an_address_and_its_connections(said: Registration) -> None:
+async def test_a_region_belongs_to_an_address_and_its_connections(said: Registration) -> None:
     memory = shared_memory()
     memory.register(LOCAL, said)
     assert memory.find(SAME_ADDRESS, "mine").size == 100
@@ -60,17 +65,44 @@ def test_a_region_belongs_to_an_address_and_its_connections(said: Registration) 
     assert memory.find(LOCAL, "mine").size == 100
 
 
-def test_clients_elsewhere_cannot_name_memory_of_this_machine(said: Registration) -> None:
+async def test_a_region_belongs_to_the_user_that_registered_it(
+    said: Registration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All users of a machine have the same address."""
+    memory = shared_memory()
+    memory.register(LOCAL, said)
+    own, other = os.geteuid(), os.geteuid() + 1
+    users = {LOCAL: own, SAME_ADDRESS: other}
+    monkeypatch.setattr("edgesegd.api.peer_user.user_of", users.__getitem__)
+    with pytest.raises(UnknownRegion):
+        memory.find(SAME_ADDRESS, "mine")
+    assert memory.registered(SAME_ADDRESS, "") == []
+    memory.unregister(SAME_ADDRESS, "")
+    assert memory.find(LOCAL, "mine").size == 100
+
+
+async def test_memory_that_is_registered_counts_by_its_bytes(said: Registration) -> None:
+    memory, path = shared_memory(12), Path("/dev/shm", said.key[1:])  # noqa: S108 # as above
+    size = 13 * MIN_COUNTED
+    os.truncate(path, size)
+    with pytest.raises(Overloaded):
+        memory.register(LOCAL, said._replace(size=size))
+    memory.register(LOCAL, said._replace(size=12 * MIN_COUNTED))
+    memory.unregister(LOCAL, "mine")
+    memory.register(LOCAL, said)
+
+
+async def test_clients_elsewhere_cannot_name_memory_of_this_machine(said: Registration) -> None:
     with pytest.raises(InvalidOptions, match="own machine"):
         shared_memory().register(REMOTE, said)
 
 
 @pytest.mark.parametrize(("mode", "writable"), [(0o604, False), (0o606, True)])
-def test_another_user_may_do_what_its_mode_lets_others_do(
+async def test_another_user_may_do_what_its_mode_lets_others_do(
     said: Registration, monkeypatch: pytest.MonkeyPatch, mode: int, writable: bool
 ) -> None:
     memory, path = shared_memory(), Path("/dev/shm", said.key[1:])  # noqa: S108 # as above
-    monkeypatch.setattr("edgesegd.api.oip.shared_memory.user_of", lambda _: os.geteuid() + 1)
+    monkeypatch.setattr("edgesegd.api.peer_user.user_of", lambda _: os.geteuid() + 1)
     for private in (0o600, 0o640, 0o602):
         path.chmod(private)
         with pytest.raises(InvalidOptions, match="belongs to another user"):
@@ -80,12 +112,12 @@ def test_another_user_may_do_what_its_mode_lets_others_do(
     assert memory.find(LOCAL, "mine").writable == writable
 
 
-def test_a_region_without_a_name_is_refused(said: Registration) -> None:
+async def test_a_region_without_a_name_is_refused(said: Registration) -> None:
     with pytest.raises(InvalidOptions, match="needs a name"):
         shared_memory().register(LOCAL, said._replace(name=""))
 
 
-def test_what_is_forgotten_makes_room(said: Registration) -> None:
+async def test_what_is_forgotten_makes_room(said: Registration) -> None:
     memory = shared_memory(3)
     memory.register(LOCAL, said)
     with pytest.raises(Overloaded):
@@ -95,7 +127,7 @@ def test_what_is_forgotten_makes_room(said: Registration) -> None:
     assert [each.name for each in memory.registered(LOCAL, "")] == ["another"]
 
 
-def test_where_it_is_not_allowed_all_say_how_to_allow_it(said: Registration) -> None:
+async def test_where_it_is_not_allowed_all_say_how_to_allow_it(said: Registration) -> None:
     memory = NoSharedMemory()
     for call in (
         lambda: memory.register(LOCAL, said),
