@@ -11,6 +11,7 @@ from typing import Any
 import grpc.aio
 
 from edgeseg.inference import open_inference_pb2 as pb
+from edgesegd.api.deadline import deadline_of
 from edgesegd.api.image_lanes import ImageLanes
 from edgesegd.api.oip.about import About
 from edgesegd.api.oip.names import SERVICE_NAME
@@ -95,7 +96,7 @@ class InferenceService:
         self, request: pb.ModelInferRequest, context: Context
     ) -> AsyncGenerator[bytes, None]:
         """Answer one request; its result is counted until it is read."""
-        client, deadline = client_of(context.peer()), _deadline(context)
+        client, deadline = client_of(context.peer()), deadline_of(context)
         with self._work.call():
             message, held = await self._infer(client, request, deadline)
             try:
@@ -118,7 +119,7 @@ class InferenceService:
                 self._reader,
                 self._data_plane,
                 client,
-                _deadline(context),
+                deadline_of(context),
                 ends_on_error=ends_on_error,
             )
             self._sessions.add(session)
@@ -159,9 +160,3 @@ class InferenceService:
             raise
         self._data_plane.count(model, tag, result, queued)
         return message, held
-
-
-def _deadline(context: Context) -> float | None:
-    """The call's deadline on the clock of `time.monotonic`."""
-    remaining = context.time_remaining()
-    return None if remaining is None else time.monotonic() + remaining

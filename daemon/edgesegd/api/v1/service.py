@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import grpc.aio
 
 from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.api.deadline import deadline_of
 from edgesegd.api.image_lanes import ImageLanes
 from edgesegd.api.open_work import OpenWork
 from edgesegd.api.peer import client_of
@@ -117,7 +117,7 @@ class SegmentationService:
                 self._reader,
                 self._data_plane,
                 client,
-                _deadline(context),
+                deadline_of(context),
                 lambda: context.send_initial_metadata(()),
             )
             self._sessions.add(session)
@@ -137,7 +137,7 @@ class SegmentationService:
         """Segment one image; one response as above, which is counted until it is read."""
         client = client_of(context.peer())
         with self._work.call():
-            tag, deadline = tag_frame(request.frame), _deadline(context)
+            tag, deadline = tag_frame(request.frame), deadline_of(context)
             result, timing = await self._segment_image(client, tag, request, deadline)
             size = held_size(result)
             self._data_plane.hold_result(client, size)
@@ -186,9 +186,3 @@ class SegmentationService:
             self._data_plane.count_abandoned(model, 1)
             raise
         return result, timing_until_now(tag, self._data_plane.count(model, tag, result, queued))
-
-
-def _deadline(context: StreamContext | ImageContext) -> float | None:
-    """The call's deadline on the clock of `time.monotonic`."""
-    remaining = context.time_remaining()
-    return None if remaining is None else time.monotonic() + remaining

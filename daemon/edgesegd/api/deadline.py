@@ -1,0 +1,14 @@
+"""How long a call's client waits."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import grpc.aio
+
+
+def deadline_of(context: grpc.aio.ServicerContext[Any, Any]) -> float | None:
+    """The call's deadline on the clock of `time.monotonic`; None where it has none."""
+    remaining = context.time_remaining()
+    return None if remaining is None else time.monotonic() + remaining
