@@ -56,11 +56,11 @@ class Budgets:
         def limit(name: str, most: int, what: str) -> FairLimit:
             return FairLimit(most, what, on_refused=lambda: on_limit(name))
 
-        self.frames = limit("frames", held // 2, "bytes of frames that wait")
-        self.results = FairLimit(held // 2, "bytes of results that are not read")
+        self.frames = limit("frames", held // 2, "bytes of waiting frames")
+        self.results = FairLimit(held // 2, "bytes of unread results")
         self.streams = limit("streams", config.max_streams, "streams")
         self.regions = Regions(
-            limit("shared_memory", config.shared_memory_bytes, "bytes of lent memory")
+            limit("shared_memory", config.shared_memory_bytes, "bytes of shared memory")
         )
         self.registrations = limit(
             "registrations", config.shared_memory_bytes, "bytes of shared memory that is registered"
