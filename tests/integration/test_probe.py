@@ -192,8 +192,8 @@ async def test_what_a_probe_remembers_a_daemon_starts_with_until_it_is_forgotten
         answers = await segment(running.address, [every(), *frames([jpeg])])
         assert answers[0].status == pb.FRAME_STATUS_OK
         assert not any("probing" in line for line in running.output)
-    assert edgesegd("probe", "--forget", folder).stdout == f"forgotten: {state}\n"
-    assert edgesegd("probe", "--forget", folder).stdout.startswith("there is nothing to forget")
+    assert edgesegd("probe", "--forget", folder).stdout == f"deleted: {state}\n"
+    assert edgesegd("probe", "--forget", folder).stdout.startswith("there is nothing to delete")
     with RunningDaemon(folder) as running:
         async with asyncio.timeout(30):
             while not any("probing" in line for line in running.output):
@@ -203,4 +203,4 @@ async def test_what_a_probe_remembers_a_daemon_starts_with_until_it_is_forgotten
 def test_what_no_daemon_would_choose_among_is_not_remembered(fake_delegate: Path) -> None:
     done = edgesegd("probe", "--remember", f"--delegate={fake_delegate}:claim=add")
     assert done.returncode == 3
-    assert "name a delegate by --candidates" in done.stderr
+    assert "add delegates with --candidates" in done.stderr
