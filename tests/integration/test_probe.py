@@ -51,7 +51,7 @@ def probe(*delegates: str, timeout: int = 30) -> dict[str, dict[str, Any]]:
 
 
 REFUSED = {
-    "claim=none": ("failed", "claims 0 of 44 ops of scenes"),
+    "claim=none": ("failed", "takes 0 of 44 ops of scenes"),
     "mode=null": ("failed", "gave no reason"),
     "mode=null_message": ("failed", "finds no device"),
     "mode=tea": ("failed", "refuses to start"),
@@ -64,7 +64,7 @@ REFUSED = {
     "mode=exit,at=create": ("failed", "exited with status 7 in create"),
     "mode=signal,at=create": ("failed", "crashed: signal 40 in create"),
     "mode=orphan,at=prepare": ("failed", "crashed: SIGSEGV in prepare"),
-    "mode=flood,at=create,claim=none": ("failed", "claims 0 of 44 ops"),
+    "mode=flood,at=create,claim=none": ("failed", "takes 0 of 44 ops"),
     "mode=garbage": ("wrong", "% of pixels, 99% needed"),
     "mode=zeros": ("wrong", "% of pixels, 99% needed"),
     "mode=nan": ("wrong", "no numbers"),
@@ -153,7 +153,7 @@ async def test_a_forced_delegate_serves(fake_delegate: Path, jpeg: bytes) -> Non
 @pytest.mark.parametrize(
     ("delegate", "told"),
     [
-        (":claim=none", "claims 0 of 44 ops"),
+        (":claim=none", "takes 0 of 44 ops"),
         (":mode=null_message", "finds no device"),
         (":mode=error,at=prepare", "refuses scenes"),
     ],

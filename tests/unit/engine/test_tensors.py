@@ -225,7 +225,7 @@ def test_a_file_that_was_replaced_costs_the_frame_that_wants_its_end(tmp_path: P
     engine, tensor = engine_of(model), tensor_of(model).tobytes()
     content = model.path.read_bytes()
     model.path.write_bytes(content[:-1])
-    with pytest.raises(InternalFault, match="cannot be had"):
+    with pytest.raises(InternalFault, match="cannot be computed"):
         segment(engine, TENSOR, tensor)
     assert segment(engine, TENSOR, tensor, outputs=frozenset({Output.LABELS})).planes
     model.path.write_bytes(content)
