@@ -240,7 +240,7 @@ async def test_an_older_version_starts_in_the_place_of_one_that_cannot_be_read(
     daemon = launch(*flags(folder))
     answers = await segment(daemon.address, [every(), *frames([PICTURE])])
     assert answers[0].segmentation.model_version == "1"
-    assert any("version 1 serves in its place" in line for line in daemon.output)
+    assert any("version 1 is served instead" in line for line in daemon.output)
 
 
 def test_a_model_that_is_named_must_start(folder: Path) -> None:
