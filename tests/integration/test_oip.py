@@ -226,7 +226,7 @@ BAD = {
     ),
     "less than a length": (request(b"\0"), Code.INVALID_ARGUMENT, "has 1 bytes"),
     "an empty picture": (picture(b""), Code.INVALID_ARGUMENT, "it has 0 bytes"),
-    "no picture": (picture(b"no picture"), Code.INVALID_ARGUMENT, "no JPEG, PNG, WebP or BMP"),
+    "no picture": (picture(b"no picture"), Code.INVALID_ARGUMENT, "not a JPEG, PNG, WebP or BMP"),
     "half a picture": (picture(b"\xff\xd8\xff\xe0"), Code.INVALID_ARGUMENT, ""),
     "no values": (request(None), Code.INVALID_ARGUMENT, "were sent 0 times"),
     "values twice": (
@@ -364,7 +364,7 @@ async def test_a_stream_ends_with_the_status_where_its_metadata_ask_for_that(
             async for answer in call:
                 answers.append(answer)  # noqa: PERF401 # the others are wanted where it fails
         assert ended.value.code() is Code.INVALID_ARGUMENT
-        assert "no JPEG" in (ended.value.details() or "")
+        assert "not a JPEG" in (ended.value.details() or "")
         assert [bool(answer.error_message) for answer in answers] == [False]
         await works(service, jpeg)
 
