@@ -241,7 +241,7 @@ BAD = {
     "no numbers": (
         request(NO_NUMBERS, name=OWN_INPUT, datatype="FP32", shape=(1, SIDE, SIDE, 3)),
         Code.INVALID_ARGUMENT,
-        "infinite or none",
+        "infinite or NaN",
     ),
     "an unknown parameter": (
         picture(b"1", parameters={"sequence_id": 5}),

@@ -173,7 +173,7 @@ def test_a_tensor_that_holds_no_numbers_is_refused_and_the_next_works(
     engine, wanted = engine_of(model), tensor.tobytes()
     before = segment(engine, TENSOR, wanted).planes
     tensor[0, 3, 3, 0] = number
-    with pytest.raises(InvalidFrame, match="infinite or none"):
+    with pytest.raises(InvalidFrame, match="infinite or NaN"):
         segment(engine, TENSOR, tensor.tobytes())
     assert segment(engine, TENSOR, wanted).planes == before
 
