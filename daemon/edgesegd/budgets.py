@@ -1,4 +1,4 @@
-"""What clients share: memory, calls, streams. Each has a bound that is shared out among them."""
+"""The limits of what clients share: memory, calls, streams."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from edgesegd.core.frame import FrameLimits
 from edgesegd.scheduling.fair_limit import FairLimit
 
 UNCOUNTED_BYTES = 32 << 20
-"""By which the front may grow beside what it counts: messages that are not all here, connections,
-and what frames and results leave in the memory that it shares with engines."""
+"""By how much the front may grow in addition to the bytes that it counts: unfinished messages,
+connections, and what frames and results leave in the memory that it shares with engines."""
 
 
 class Budgets:
-    """The bounds of one daemon, from its options and the board's memory.
+    """The limits of one daemon, from its options and the board's memory.
 
-    `limits` are those of a frame, `frames` and `results` count bytes that wait, `streams` streams
-    that are open, `regions` memory that is lent. `large_messages` are the services that take
-    frames, by the beginnings of their methods' names; `status_table` has the statuses of a method,
-    `patient` are methods as Admission has them. `registrations` counts bytes of shared memory that
-    clients named. `on_limit` is called with
-    the name of a limit that was met, `on_use` for each call.
+    `limits` are those of one frame. `frames` and `results` count waiting bytes, `streams` open
+    streams, `regions` bytes of leased memory, `registrations` bytes of shared memory that clients
+    have registered. `large_messages` are prefixes of the methods that take frames; `status_table`
+    returns the statuses of a method; `patient` are methods, see Admission. `on_limit` is called
+    with the name of a limit that was met, `on_use` for each call. `give_back` returns freed memory
+    to the system.
     """
 
     def __init__(
@@ -56,14 +56,14 @@ class Budgets:
         def limit(name: str, most: int, what: str) -> FairLimit:
             return FairLimit(most, what, on_refused=lambda: on_limit(name))
 
-        self.frames = limit("frames", held // 2, "bytes of frames that wait")
-        self.results = FairLimit(held // 2, "bytes of results that are not read")
+        self.frames = limit("frames", held // 2, "bytes of waiting frames")
+        self.results = FairLimit(held // 2, "bytes of unread results")
         self.streams = limit("streams", config.max_streams, "streams")
         self.regions = Regions(
-            limit("shared_memory", config.shared_memory_bytes, "bytes of lent memory")
+            limit("shared_memory", config.shared_memory_bytes, "bytes of shared memory")
         )
         self.registrations = limit(
-            "registrations", config.shared_memory_bytes, "bytes of shared memory that is registered"
+            "registrations", config.shared_memory_bytes, "bytes of registered shared memory"
         )
         self.admission = Admission(
             limit=limit("calls", config.max_calls, "calls"),
@@ -82,5 +82,5 @@ class Budgets:
 
     @property
     def held(self) -> int:
-        """Bytes of frames that wait and of results that are not read."""
+        """Bytes of waiting frames and of unread results."""
         return self.frames.total + self.results.total

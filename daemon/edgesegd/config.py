@@ -1,4 +1,4 @@
-"""What can be set, and where it was: default < file < environment < flag."""
+"""The options and where their values come from: default < file < environment < flag."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from edgesegd.models.catalogue.store import BUILTIN, default_data_dir
 
 ENV_PREFIX = "EDGESEG_"
 NOT_OPTIONS = ("CONFIG", "SERVER", "TOKEN", "CA", "SHARED", "SWIFTSHADER")
-"""What else is read under that prefix: by every command, by clients, by the tests."""
+"""Other variables with that prefix: read by every command, by clients, by the tests."""
 CLOSE = 0.8
-"""How much a variable's name is like an option's that is meant (difflib's ratio). Container
-platforms add names of their own, such as EDGESEG_METRICS_PORT, which stay below."""
+"""From this similarity on (difflib's ratio), a variable counts as a misspelt option. Names that
+container platforms add, such as EDGESEG_METRICS_PORT, are less similar."""
 LARGEST_FILE = 1 << 20
 LARGEST_NUMBER = 1 << 63
 AUTO = "auto"
@@ -38,7 +38,7 @@ MOST = {
     "max_connections": 100_000,
     "idle_seconds": 1_000_000,
 }
-"""gRPC's limit, twice that of a frame, is a 32-bit number; more threads than that are a slip."""
+"""gRPC's message limit, twice that of a frame, is a 32-bit number; the others catch mistakes."""
 NOT_ZERO = (
     *("decode_seconds", "unary_queue", "max_streams", "max_calls"),
     *("max_connections", "message_seconds", "idle_seconds"),
@@ -48,55 +48,55 @@ Value = str | int | float | tuple[str, ...]
 
 
 def option(default: Value, text: str, **more: Any) -> Any:  # noqa: ANN401 # as dataclasses.field
-    """A field with its help.
+    """A field with its help text.
 
-    `choices` lists the values that it may have, `separator` stands between those of a list in a
-    variable (","), `metavar` for one of them in the help.
+    `choices` lists the allowed values. `separator` separates the values of a list in an environment
+    variable (default ","). `metavar` is the placeholder in the help.
     """
     return field(default=default, metadata={"help": text, **more})
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything that can be set; checked when it is built, raises ConfigError."""
+    """All options; they are checked when it is created. Raises ConfigError."""
 
     model: tuple[str, ...] = option(
         (),
-        "model to serve: builtin (the default), a pulled model's name, or a file; NAME=MODEL "
-        "serves it by that name, and the option may be repeated (; between several)",
+        "model to serve: builtin (the default), the name of a pulled model, or a file; NAME=MODEL "
+        "serves it under that name; may be repeated (in the variable: separated by ;)",
         separator=";",
         metavar="[NAME=]MODEL",
     )
     models: str = option(
         "",
-        "folder whose models are served: NAME.tflite, or NAME/VERSION/model.tflite with a number "
-        "for the version, of which the highest serves",
+        "folder whose models are served: NAME.tflite, or NAME/VERSION/model.tflite where VERSION "
+        "is a number; the highest version is served",
         metavar="FOLDER",
     )
     default_model: str = option(
-        "", "model for clients that name none; empty for the first --model, or the only one"
+        "", "model for clients that name none; empty for the first --model, or the only model"
     )
     watch_models: float = option(
         0.0,
-        "how often the folder of models is looked at for new versions, seconds; 0 for never (then "
+        "how often the folder of models is checked for new versions, in seconds; 0 for never (then "
         "`edgesegd models reload` or SIGHUP loads them)",
     )
     idle_unload: float = option(
         0.0,
-        "after so many seconds without a frame a model's engine is ended, and started again with "
-        "the next; 0 for never",
+        "seconds without a frame after which a model's engines are stopped; the next frame starts "
+        "them again; 0 for never",
     )
     control: str = option(
         "",
-        "Unix socket on which `edgesegd models load` and the like ask the daemon; empty for "
-        "control.sock in the data folder",
+        "Unix socket for `edgesegd models load` and other orders to the daemon; empty for "
+        "control.sock in the data folder, none for no socket",
         metavar="PATH",
     )
     listen: tuple[str, ...] = option(
         (DEFAULT_LISTEN,), "where to serve gRPC: HOST:PORT or unix:///PATH; port 0 picks a free one"
     )
     metrics_listen: str = option(
-        DEFAULT_METRICS_LISTEN, "where to serve Prometheus metrics: HOST:PORT; empty for nowhere"
+        DEFAULT_METRICS_LISTEN, "where to serve Prometheus metrics: HOST:PORT; empty for no metrics"
     )
     delegate: str = option(
         "auto",
@@ -104,91 +104,99 @@ class Config:
     )
     candidates: tuple[str, ...] = option(
         (),
-        "delegates that auto tries besides the known ones: PATH.so:key=value,… (; between several)",
+        "delegate that auto tries in addition to the known ones: PATH.so:key=value,…; may be "
+        "repeated (in the variable: separated by ;)",
         separator=";",
         metavar="DELEGATE",
     )
     check_every: int = option(
-        100, "of a delegate's frames every so many-th is compared with the CPU; 0 for none"
+        100,
+        "compare the result of every Nth frame of a delegate with the CPU's; 0 for none",
     )
     delegate_rest_seconds: float = option(
         30.0,
-        "how long a delegate rests that failed twice or was wrong, seconds; doubled each time",
+        "cool-down of a delegate that failed twice or gave wrong masks, in seconds; doubled each "
+        "time",
     )
     runtime: str = option(
         "auto", "TFLite runtime to use", choices=("auto", "ai-edge-litert", "tflite-runtime")
     )
     optimize: str = option(
         "auto",
-        "what frames are served for: latency (the next result soon), throughput (many of them, "
-        "with an engine for each core and its memory), or auto: what fits how many frames wait",
+        "serve for latency (one engine), for throughput (one engine for each core, each with its "
+        "own memory), or auto: one or several engines, by how many frames wait",
         choices=("auto", "latency", "throughput"),
     )
     replica_bytes: int = option(
         0,
-        "memory that the engines of auto may take when many frames wait, bytes; 0 for half of what "
-        "the board has free then",
+        "memory that auto may use for several engines when many frames wait, in bytes; 0 for half "
+        "of the board's free memory at that time",
     )
     threads: int = option(0, "threads of the interpreter; 0 chooses by cores and runtime")
     max_frame_bytes: int = option(
         0,
-        "largest frame that is taken, bytes; 0 for a 64th of the board's memory, 8 MiB to 32 MiB",
+        "largest frame that is accepted, in bytes; 0 for a 64th of the board's memory, 8 MiB to "
+        "32 MiB",
     )
     max_frame_pixels: int = option(
         0,
-        "largest picture that is decoded, pixels; 0 for what a quarter of the board's memory can "
-        "hold, 12,500,000 to 50,000,000",
+        "largest picture that is decoded, in pixels; 0 for as many as fit in a quarter of the "
+        "board's memory, 12,500,000 to 50,000,000",
     )
     max_held_bytes: int = option(
         0,
-        "frames that wait and results that are not read yet, all together, bytes; 0 for a quarter "
-        "of the board's memory, 64 MiB to 192 MiB, or eight of the largest frames",
+        "waiting frames and unread results of all clients, in bytes; 0 for a quarter of the "
+        "board's memory, 64 MiB to 192 MiB, or eight of the largest frames",
     )
-    decode_seconds: float = option(2.0, "how long a picture may take to decode, seconds")
+    decode_seconds: float = option(2.0, "how long a picture may take to decode, in seconds")
     shared_memory_bytes: int = option(
         256 << 20,
-        "memory that clients on this board are lent for frames, all together, bytes; 0 for none "
-        "(where the daemon listens on unix:///PATH)",
+        "shared memory for frames that all clients on this board together can have, in bytes; 0 "
+        "for none (only if the daemon listens on unix:///PATH)",
     )
     oip_shared_memory: str = option(
         REFUSE,
-        "whether clients of the Open Inference Protocol may name shared memory of this machine",
+        "whether clients of the Open Inference Protocol may register shared memory of this machine",
         choices=(REFUSE, ALLOW),
     )
     oip_repository: str = option(
         REFUSE,
-        "whether clients of the Open Inference Protocol may load models and unload them",
+        "whether clients of the Open Inference Protocol may load and unload models",
         choices=(REFUSE, ALLOW),
     )
     compression: str = option(
         "refuse",
-        "compressed messages of clients: a few kilobytes of them can inflate to megabytes",
+        "whether to accept compressed messages; a few kilobytes can inflate to megabytes",
         choices=("refuse", "accept"),
     )
-    unary_queue: int = option(16, "single images of a client that may wait; one more is refused")
+    unary_queue: int = option(
+        16, "single images of a client that may wait for an engine; more are refused"
+    )
     max_streams: int = option(
-        256, "streams that may be open at a time, of which a client gets a part"
+        256, "streams that may be open at a time; each client gets only a part of them"
     )
     max_calls: int = option(
         512,
-        "calls that may be open at a time, whatever they are for, of which a client gets a part",
+        "calls of any kind that may be open at a time; each client gets only a part of them",
     )
     max_connections: int = option(512, "connections that may be open at a time (newer gRPC only)")
     message_seconds: float = option(
-        10.0, "how long the message of a call may take to come, seconds"
+        10.0, "how long the first message of a call may take to arrive, in seconds"
     )
     idle_seconds: float = option(
-        60.0, "after which a connection without a call is closed, seconds; clients connect again"
+        60.0, "seconds after which a connection without a call is closed; clients connect again"
     )
-    drain_seconds: float = option(10.0, "how long frames may be answered after SIGTERM, seconds")
-    engine_start_seconds: float = option(60.0, "how long an engine may take to start, seconds")
+    drain_seconds: float = option(
+        10.0, "how long open frames may take to be answered after SIGTERM, in seconds"
+    )
+    engine_start_seconds: float = option(60.0, "how long an engine may take to start, in seconds")
     engine_answer_seconds: float = option(
-        0.0, "how long an engine may take for a frame, seconds; 0 derives it from what it took"
+        0.0,
+        "how long an engine may take for a frame, in seconds; 0 derives it from measured latency",
     )
     data_dir: str = option(
         "",
-        "where pulled models and the choice of the delegate are kept; "
-        "empty for the user's data folder",
+        "folder for pulled models and the choice of the delegate; empty for the user's data folder",
     )
     log_level: str = option(
         "info", "what is logged to stderr", choices=("debug", "info", "warning", "error")
@@ -199,7 +207,7 @@ class Config:
             _check_value(setting.name, getattr(self, setting.name), setting.metadata)
         for name, most in MOST.items():
             if getattr(self, name) > most:
-                raise ConfigError(f"{name} cannot be more than {most}, as {getattr(self, name)} is")
+                raise ConfigError(f"{name} is at most {most}, not {getattr(self, name)}")
         for name in NOT_ZERO:
             if getattr(self, name) == 0:
                 raise ConfigError(f"{name} cannot be 0")
@@ -210,20 +218,20 @@ class Config:
 
     @property
     def named_models(self) -> tuple[str, ...]:
-        """The models that are named one by one: the built-in one where there is no other."""
+        """The models that are named one by one; the built-in one if nothing else is configured."""
         return self.model or (() if self.models else (BUILTIN,))
 
     @property
     def forced_delegate(self) -> DelegateSpec | None:
-        """The delegate that must run the model; None where the daemon chooses."""
+        """The delegate that must run the model; None if the daemon chooses."""
         return None if self.delegate == AUTO else parse_delegate(self.delegate)
 
 
 @dataclass(frozen=True, slots=True)
 class Effective:
-    """A configuration, and for each option where its value is from.
+    """A configuration, and for each option the source of its value.
 
-    `ignored` are variables that look as if they were for us and name no option.
+    `ignored` are environment variables that have the daemon's prefix but name no option.
     """
 
     config: Config
@@ -237,9 +245,9 @@ def load_config(
     file: Path | None,
     defaults: Mapping[str, Value] | None = None,
 ) -> Effective:
-    """The effective configuration; raises ConfigError, naming the key, variable or flag.
+    """The effective configuration; raises ConfigError, which names the key, variable or flag.
 
-    `defaults` are of a command that has others than `Config`.
+    `defaults` are those in which a command differs from `Config`.
     """
     values: dict[str, Value] = dict(defaults or {})
     sources = {setting.name: "default" for setting in fields(Config)}
@@ -276,7 +284,7 @@ def read_file(path: Path) -> dict[str, Value]:
 
 
 def read_environment(environ: Mapping[str, str]) -> dict[str, Value]:
-    """The options among the environment's variables; lists are separated as their option says."""
+    """The options in the environment; lists are split at their option's separator."""
     kinds = get_type_hints(Config)
     values: dict[str, Value] = {}
     for setting in fields(Config):
@@ -290,9 +298,9 @@ def read_environment(environ: Mapping[str, str]) -> dict[str, Value]:
 
 
 def unknown_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The variables under our prefix that name nothing.
+    """The variables with the daemon's prefix that name no option.
 
-    Raises ConfigError for one that is nearly an option's: it would be ignored in silence.
+    Raises ConfigError for one that looks like a misspelt option, which would be ignored silently.
     """
     options = [setting.name.upper() for setting in fields(Config)]
     names = [name.removeprefix(ENV_PREFIX) for name in environ if name.startswith(ENV_PREFIX)]
@@ -321,7 +329,7 @@ def parse(name: str, text: str, kind: type, *, separator: str = ",") -> Value:
 def _check_value(name: str, value: Value, about: Mapping[str, Any]) -> None:
     texts = value if isinstance(value, tuple) else (value,)
     if any(isinstance(text, str) and "\0" in text for text in texts):
-        raise ConfigError(f"{name} holds a NUL character, which no name or address has")
+        raise ConfigError(f"{name} contains a NUL character, which is never valid")
     choices = about.get("choices")
     if choices and value not in choices:
         raise ConfigError(f"{name} is one of {', '.join(choices)}, not {value!r}")
@@ -329,11 +337,11 @@ def _check_value(name: str, value: Value, about: Mapping[str, Any]) -> None:
         raise ConfigError(f"{name} is a finite number, not {value}")
     _check_size(name, value)
     if isinstance(value, int | float) and value < 0:
-        raise ConfigError(f"{name} cannot be negative, as {value} is")
+        raise ConfigError(f"{name} cannot be negative, but is {value}")
 
 
 def _check_size(name: str, value: object) -> None:
-    """A number of thousands of digits cannot even be shown."""
+    """Raise ConfigError for a huge number; Python refuses to print thousands of digits."""
     if isinstance(value, int) and abs(value) >= LARGEST_NUMBER:
         raise ConfigError(f"{name} is too large a number")
 

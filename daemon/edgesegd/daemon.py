@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 
 EXIT_FAILED = 1
 LAST_WORDS_SECONDS = 0.5
-"""For the statuses of calls that have ended to be sent."""
+"""How long the statuses of ended calls may take to be sent."""
 
 
 class Daemon:
@@ -144,7 +144,7 @@ class Daemon:
         self._reload = asyncio.Event()
 
     async def run(self) -> int:
-        """Serve until a signal comes; the exit status. Raises a StartupError."""
+        """Serve until a signal arrives; returns the exit status. Raises a StartupError."""
         self._catch_signals()
         metrics_server = self._serve_metrics()
         server = grpc.aio.server(
@@ -182,7 +182,7 @@ class Daemon:
                 metrics_server.close()
 
     async def _unless_stopped(self, work: Coroutine[object, object, None]) -> bool:
-        """Do it, unless a signal comes first; whether it was done. Raises what it raises."""
+        """Do `work` unless a signal arrives first; whether it was done. Raises its errors."""
         starting = asyncio.create_task(work)
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -199,7 +199,7 @@ class Daemon:
         await self._host.start(self._pairs, required=self._required, resting=resting)
 
     async def _main_loop(self, server: grpc.aio.Server, serving: asyncio.Task[None]) -> int:
-        """Until a signal comes; also where nobody feeds the engines any more, which is a fault."""
+        """Wait for a signal, or for the end of `serving`, which is a fault; then drain."""
         serving.add_done_callback(self._on_serving_ended)
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
@@ -213,13 +213,13 @@ class Daemon:
         return 0
 
     def _on_serving_ended(self, _serving: asyncio.Task[None]) -> None:
-        """Answer the frames that wait: no engine will."""
+        """Answer the waiting frames with an error, because no engine will take them."""
         for model in self._models:
             model.scheduler.drain()
             model.scheduler.fail_waiting(lambda _job: InternalFault())
 
     async def _drain(self, server: grpc.aio.Server) -> None:
-        log.info("draining: answering what was taken, for at most %g s", self._config.drain_seconds)
+        log.info("draining: answering open frames, for at most %g s", self._config.drain_seconds)
         self._notifier.notify("STOPPING=1")
         await self._health.drain()
         self._service.drain()
@@ -228,11 +228,11 @@ class Daemon:
             async with asyncio.timeout(self._config.drain_seconds):
                 await self._service.idle()
                 await self._inference.idle()
-        # What is open now only watches health, or had its time.
+        # The calls that are still open only watch health, or had their time.
         await server.stop(LAST_WORDS_SECONDS)
 
     async def _serve(self) -> None:
-        """Run the models, and keep memory in bounds."""
+        """Run the models, trim and guard memory, and reload models when asked to."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._host.run())
             group.create_task(self._heap.run())
@@ -248,7 +248,7 @@ class Daemon:
             await self._host.reload_or_log()
 
     async def _take_orders(self) -> None:
-        """On the control socket; where none can be made in the data folder, do without."""
+        """Open the control socket; without --control it is optional, so a failure is logged."""
         if self._config.control == NOWHERE:
             return
         try:
@@ -256,7 +256,7 @@ class Daemon:
         except (CannotListen, ConfigError) as error:
             if self._config.control:
                 raise
-            log.warning("no orders about models are taken: %s", error)
+            log.warning("there is no control socket: %s", error)
 
     def _add_services(self, server: grpc.aio.Server) -> list[str]:
         self._service.add_to(server)
@@ -278,9 +278,9 @@ class Daemon:
         return MetricsServer(self._metrics.registry, *split_address(address))
 
     def _catch_signals(self) -> None:
-        """SIGTERM, Ctrl-C and a terminal that closes drain; SIGUSR1 shows what all threads do.
+        """Handle signals: SIGTERM, SIGINT and, with a terminal, SIGHUP drain.
 
-        Without a terminal SIGHUP reloads the models.
+        Without a terminal SIGHUP reloads the models. SIGUSR1 prints the stacks of all threads.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -293,7 +293,7 @@ class Daemon:
         signal.signal(signal.SIGUSR2, signal.SIG_IGN)
 
     def _on_signal(self, number: int) -> None:
-        """The first signal drains; the second ends the process at once, and its engine with it."""
+        """Drain at the first signal; at the second, end the process and its engines at once."""
         if self._stop.is_set():
             os._exit(128 + number)
         self._stop.set()

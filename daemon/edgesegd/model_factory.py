@@ -1,4 +1,4 @@
-"""Builds what one model needs: engines, the choice of its delegates, and what is seen of it."""
+"""Builds the parts of one model: its engines, the choice of its delegates, metrics and health."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ log = logging.getLogger(__name__)
 
 
 class ModelFactory:
-    """Makes the runner of a model, within what all models of the daemon share.
+    """Makes the runner of a model, with the parts that all models of the daemon share.
 
-    `on_use` is called whenever memory was used, `on_limit` with the name of a limit that was met,
-    `streams` counts those that are open to a model.
+    `on_use` is called whenever memory was used, `on_limit` with the name of a limit that was met.
+    `streams` returns how many streams of a model are open.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class ModelFactory:
         )
 
     def make_runner(self, kept: KeptModel) -> ModelRunner:
-        """What runs a model; nothing of it is started."""
+        """The runner of a model; nothing is started yet."""
         name = kept.pair.served.name
         metrics = ModelMetrics(self._families, name)
         engines = EngineState(name, metrics, self._health)
@@ -109,13 +109,13 @@ class ModelFactory:
         )
 
     async def forget(self, name: str) -> None:
-        """The model of that name is served no more."""
+        """Remove the metrics and the health of a model that is no longer served."""
         watched = self._watched.pop(name)
         watched.metrics.forget()
         await self._health.remove_model(name)
 
     def give_back_memory(self) -> None:
-        """Let all engines go of what frames left in shared memory."""
+        """Return the memory of all engines' free slots to the system."""
         for watched in self._watched.values():
             watched.engines.give_back_memory()
 
@@ -133,7 +133,7 @@ class ModelFactory:
     ) -> VersionEngines:
         pair = kept.pair
         if pair.ignored:
-            log.info("not taken for the other file of a pair: %s", pair.ignored)
+            log.info("not used as the second file of a pair: %s", pair.ignored)
         config = self._config
         chooser = Chooser(
             pair,
@@ -183,20 +183,20 @@ async def _at_once() -> None:
 
 
 class _Watched:
-    """What is seen of one model: a RunnerObserver."""
+    """Reports one model in metrics and health, as a RunnerObserver."""
 
     def __init__(self, metrics: ModelMetrics, engines: EngineState) -> None:
         self.metrics = metrics
         self.engines = engines
 
     def serves(self, model: ModelSpec) -> None:
-        """It serves from now on."""
+        """The version `model` serves from now on."""
         self.engines.version = model.version
         self.metrics.serves(model)
         self.engines.report()
 
     def sleeps(self, asleep: bool) -> None:
-        """Whether the model has no engine, for it has no frames."""
+        """The model has no engine any more because it has no frames, or has one again."""
         self.engines.asleep = asleep
         self.engines.report()
 
@@ -206,5 +206,5 @@ class _Watched:
         self.engines.engine_lost("start")
 
     def swapped(self, *, well: bool) -> None:
-        """A version was to serve in place of another."""
+        """Another version replaced the one that serves, or could not (`well` is False)."""
         self.metrics.swapped(well=well)

@@ -1,4 +1,4 @@
-"""Which models a daemon is to serve, and what it says once it serves them."""
+"""Finds the models that a daemon should serve, and prints what it serves when it is ready."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ log = logging.getLogger(__name__)
 
 
 def find_models(config: Config) -> tuple[ModelRepository, list[ModelPair], set[str]]:
-    """Where the models are, each of them, the default one first, and the names that must serve.
+    """The repository, each model to serve (the default one first), and the names that must serve.
 
-    Raises a StartupError for one that is named and cannot be read, and where it is not clear which
-    is the default. In the place of a version of a folder that cannot be read an older one serves;
-    where there is none it is logged.
+    Raises a StartupError if a named model cannot be read, or if it is not clear which model is the
+    default. If a version in a folder cannot be read, an older one is served instead; if there is
+    none, this is logged.
     """
     data_dir = Path(config.data_dir)
     given = [parse_source(text, data_dir) for text in config.named_models]
@@ -39,7 +39,7 @@ def find_models(config: Config) -> tuple[ModelRepository, list[ModelPair], set[s
         except StartupError as error:
             if source in given or source.name == config.default_model:
                 raise
-            log.warning("a model of %s is not served: %s", config.models, error)
+            log.warning("a model in %s is not served: %s", config.models, error)
     if not pairs:
         raise ModelMissing(f"there is no model to serve in {config.models}")
     default = config.default_model or next(iter(pairs))
@@ -47,22 +47,22 @@ def find_models(config: Config) -> tuple[ModelRepository, list[ModelPair], set[s
         raise ConfigError(f"default_model is {default!r}; there are {', '.join(pairs)}")
     if not (config.default_model or config.model) and len(pairs) > 1:
         raise ConfigError(
-            f"{config.models} holds several models: say which one serves clients that name none, "
-            f"with --default-model: {', '.join(pairs)}"
+            f"{config.models} has several models: choose the one for clients that name none with "
+            f"--default-model: {', '.join(pairs)}"
         )
     required = {source.served_as for source in given}
     return repository, [pairs.pop(default), *pairs.values()], required
 
 
 def _newest_that_can_be_read(repository: ModelRepository, source: ModelSource) -> ModelPair:
-    """A version, or the newest older one that can be read; raises the StartupError of the first."""
+    """Read a version, or else the newest older one that works; raises the error of the first."""
     try:
         return source.read()
     except StartupError as error:
         for older in repository.older(source):
             with contextlib.suppress(StartupError):
                 pair = older.read()
-                log.warning("%s; version %s serves in its place", error, older.version)
+                log.warning("%s; version %s is served instead", error, older.version)
                 return pair
         raise
 
@@ -70,7 +70,7 @@ def _newest_that_can_be_read(repository: ModelRepository, source: ModelSource) -
 def ready_lines(
     models: ModelRegistry, addresses: Sequence[str], metrics: MetricsServer | None
 ) -> Iterator[str]:
-    """What is said once clients can come; raises EngineStartFailed."""
+    """The lines that are printed when clients can connect; raises EngineStartFailed."""
     default, *others = models
     ready = default.ready()
     if ready is None:
@@ -79,7 +79,7 @@ def ready_lines(
         if not is_loopback(address):
             log.warning(
                 "%s is open to the network without TLS or a token: "
-                "everyone who reaches it can use it",
+                "everyone who can connect to it can use it",
                 address,
             )
         yield f"listening on {address}"
@@ -90,7 +90,7 @@ def ready_lines(
         state = "starts with its first frame" if engine is None else _describe(engine)
         yield f"model {model.name} {model.spec.version}, {state}"
     if SOFTWARE_ADAPTER in ready.adapter.lower():
-        log.warning("there is no GPU: %s plays it, which is slower than the CPU", ready.adapter)
+        log.warning("there is no GPU: %s emulates one, which is slower than the CPU", ready.adapter)
     yield (
         f"edgesegd {__version__} ready: model {default.name} {default.spec.version}, "
         f"{_describe(ready)}"
@@ -98,7 +98,7 @@ def ready_lines(
 
 
 def has_terminal() -> bool:
-    """Whether a terminal would end this process by SIGHUP when it is closed."""
+    """Whether this process has a terminal, which sends SIGHUP when it is closed."""
     try:
         os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
     except OSError:
@@ -111,5 +111,5 @@ def _describe(ready: EngineReady) -> str:
     ops = f" ({ready.delegated} of {ready.operators} ops)" if ready.operators else ""
     return (
         f"{ready.runtime}, delegate {runs}{ops}, {ready.threads} threads, "
-        f"{ready.invoke_seconds * 1000:.1f} ms an invoke"
+        f"{ready.invoke_seconds * 1000:.1f} ms per invoke"
     )

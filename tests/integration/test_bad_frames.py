@@ -52,11 +52,11 @@ BAD = {
     "truncated PNG": (raw(truncated("PNG")()), INVALID, "PNG is damaged"),
     "truncated WebP": (raw(truncated("WEBP")()), INVALID, "WEBP is damaged"),
     "truncated BMP": (raw(truncated("BMP")()), INVALID, "BMP is damaged"),
-    "a text file": (raw(b"Dear daemon, please segment this."), INVALID, "no JPEG, PNG, WebP or"),
+    "a text file": (raw(b"Dear daemon, please segment this."), INVALID, "not a JPEG, PNG, WebP or"),
     "a text file said to be JPEG": (
         raw(b"hello", format=pb.FRAME_FORMAT_JPEG),
         INVALID,
-        "said to be JPEG",
+        "the format is JPEG",
     ),
     "a decompression bomb": (raw(bomb(50_000, 50_000)), INVALID, "50000x50000 pixels"),
     "an encoded 0x0": (raw(bomb(0, 0)), INVALID, "PNG is damaged|no pixels"),

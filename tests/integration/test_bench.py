@@ -73,7 +73,7 @@ def test_bench_names_a_wrong_option_without_a_traceback() -> None:
     done = bench("--threads=1000")
     assert (done.returncode, done.stderr) == (
         3,
-        "edgesegd: threads cannot be more than 256, as 1000 is\n",
+        "edgesegd: threads is at most 256, not 1000\n",
     )
     done = bench("--model=nowhere.tflite")
     assert done.returncode == 5

@@ -91,7 +91,7 @@ async def test_a_change_of_the_library_is_probed_while_the_cpu_serves(
         library.write(b"\0")
     with serve(board, "") as again:
         assert (await served_by(again, picture))[0] == "cpu"
-        await wait_for(again, "since the last probe changed: libraries")
+        await wait_for(again, "changed since the last probe: libraries")
         await wait_for(again, "npu takes over")
 
 

@@ -89,7 +89,7 @@ async def test_one_stream_too_many_is_refused_and_has_its_turn_when_another_ends
             with pytest.raises(grpc.aio.AioRpcError) as refused:
                 await service.Segment(iter([every()])).read()
             assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-            assert "9 streams, shared out among clients: 3 are held, 3 of them by this one" in (
+            assert "can have 9 streams: 3 are in use, 3 of them by this client" in (
                 refused.value.details() or ""
             )
             assert ("grpc-retry-pushback-ms", "1000") in tuple(refused.value.trailing_metadata())
@@ -119,7 +119,7 @@ def test_the_client_waits_for_its_stream_while_there_are_too_many(jpeg: bytes) -
             held.clear()
             first = other.stream(frames_of_one(), policy="every")
             assert next(first).ok
-            with pytest.raises(Overloaded, match="there can be 1 streams"):
+            with pytest.raises(Overloaded, match="can have 1 streams"):
                 list(client.stream([jpeg], policy="every"))
             held.set()
             assert not list(first)

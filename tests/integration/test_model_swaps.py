@@ -151,7 +151,7 @@ def of_another_size(path: Path) -> Path:
     ("make", "error", "complaint"),
     [
         (truncated, ModelInvalid, "damaged or cut off"),
-        (of_another_size, ModelInvalid, "its masks are 9x9, those of the other 8x8"),
+        (of_another_size, ModelInvalid, "its masks are 9x9, those of 1 are 8x8"),
         (crashing_model, EngineStartFailed, "SIGSEGV"),
     ],
 )
@@ -175,7 +175,7 @@ async def test_a_version_that_cannot_serve_is_nothing_but_an_error(
 
 
 async def test_rollback_goes_back_though_the_file_is_another_by_now(board: Board) -> None:
-    with pytest.raises(ModelMissing, match="no version of 'sums' served before"):
+    with pytest.raises(ModelMissing, match="the model 'sums' has no previous version"):
         await board.order("rollback")
     add_version(board.folder, "sums", 2)
     await board.load(2)
@@ -244,9 +244,9 @@ def test_the_commands_say_what_was_done_and_exit_by_how_it_ended(board: Board) -
     add_version(board.folder, "sums", 2)
     add_version(board.folder, "broken", 1, make=truncated_copy)
     for words, status, said in (
-        (("load", "sums", "--version=2"), 0, "sums 2 serves\n"),
-        (("load", "sums", "--version=2"), 0, "sums 2 serves already\n"),
-        (("rollback", "sums"), 0, "sums 1 serves\n"),
+        (("load", "sums", "--version=2"), 0, "sums 2 is served\n"),
+        (("load", "sums", "--version=2"), 0, "sums 2 is already served\n"),
+        (("rollback", "sums"), 0, "sums 1 is served\n"),
         (
             ("load", "sums", "--version=7"),
             5,

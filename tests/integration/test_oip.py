@@ -173,16 +173,16 @@ BAD = {
         "unexpected inference output 'masks'",
     ),
     "an output twice": (picture(b"1", outputs=("labels",) * 2), Code.INVALID_ARGUMENT, "twice"),
-    "another type": (request(PIXELS, datatype="FP32"), Code.INVALID_ARGUMENT, "not of 'FP32'"),
+    "another type": (request(PIXELS, datatype="FP32"), Code.INVALID_ARGUMENT, "not 'FP32'"),
     "another type of the own input": (
         request(TENSOR, name=OWN_INPUT, datatype="UINT8", shape=(1, SIDE, SIDE, 3)),
         Code.INVALID_ARGUMENT,
-        "is of FP32 [1, 193, 193, 3], not of 'UINT8'",
+        "has datatype and shape FP32 [1, 193, 193, 3], not 'UINT8'",
     ),
     "another shape of the own input": (
         request(TENSOR, name=OWN_INPUT, datatype="FP32", shape=(SIDE, SIDE, 3)),
         Code.INVALID_ARGUMENT,
-        "not of 'FP32' [193, 193, 3]",
+        "not 'FP32' [193, 193, 3]",
     ),
     "too few bytes": (
         request(PIXELS[:-1], datatype="UINT8", shape=(4, 3, 3)),
@@ -217,31 +217,31 @@ BAD = {
     "two pictures that say to be one": (
         request(of_bytes(b"1", b"2")),
         Code.INVALID_ARGUMENT,
-        "its one element of BYTES says to have 1",
+        "the length of its BYTES element is 1,",
     ),
     "a length that lies": (
         request(b"\xff\xff\xff\xffpicture"),
         Code.INVALID_ARGUMENT,
-        "says to have 4,294,967,295",
+        "the length of its BYTES element is 4,294,967,295",
     ),
     "less than a length": (request(b"\0"), Code.INVALID_ARGUMENT, "has 1 bytes"),
     "an empty picture": (picture(b""), Code.INVALID_ARGUMENT, "it has 0 bytes"),
-    "no picture": (picture(b"no picture"), Code.INVALID_ARGUMENT, "no JPEG, PNG, WebP or BMP"),
+    "no picture": (picture(b"no picture"), Code.INVALID_ARGUMENT, "not a JPEG, PNG, WebP or BMP"),
     "half a picture": (picture(b"\xff\xd8\xff\xe0"), Code.INVALID_ARGUMENT, ""),
-    "no values": (request(None), Code.INVALID_ARGUMENT, "came 0 times"),
+    "no values": (request(None), Code.INVALID_ARGUMENT, "were sent 0 times"),
     "values twice": (
         pb.ModelInferRequest(
             inputs=[pb.ModelInferRequest.InferInputTensor(name="image", datatype="BYTES")],
             raw_input_contents=[b"1", b"2"],
         ),
         Code.INVALID_ARGUMENT,
-        "came 2 times",
+        "were sent 2 times",
     ),
-    "values of a type": (typed(OWN_INPUT), Code.INVALID_ARGUMENT, "belong into raw_input_contents"),
+    "values of a type": (typed(OWN_INPUT), Code.INVALID_ARGUMENT, "belong in raw_input_contents"),
     "no numbers": (
         request(NO_NUMBERS, name=OWN_INPUT, datatype="FP32", shape=(1, SIDE, SIDE, 3)),
         Code.INVALID_ARGUMENT,
-        "infinite or none",
+        "infinite or NaN",
     ),
     "an unknown parameter": (
         picture(b"1", parameters={"sequence_id": 5}),
@@ -266,7 +266,7 @@ BAD = {
     "a size and another": (
         picture(b"1", parameters={"size": "frame", "width": 3, "height": 3}),
         Code.INVALID_ARGUMENT,
-        "no width and height of its own",
+        "size 'frame' cannot have a width and a height",
     ),
     "half a size": (picture(b"1", parameters={"width": 3}), Code.INVALID_ARGUMENT, "3x0"),
     "an unknown size": (
@@ -307,12 +307,12 @@ BAD = {
     "a shape without end": (
         request(b"1", shape=[1] * 100_000),
         Code.INVALID_ARGUMENT,
-        "has 100,000 bytes, and at most 1,024",
+        "has 100,000 bytes; at most 1,024",
     ),
     "a name without end": (
         request(b"1", model="x" * 100_000),
         Code.INVALID_ARGUMENT,
-        "has 100,000 bytes, and at most 1,024",
+        "has 100,000 bytes; at most 1,024",
     ),
 }
 
@@ -364,7 +364,7 @@ async def test_a_stream_ends_with_the_status_where_its_metadata_ask_for_that(
             async for answer in call:
                 answers.append(answer)  # noqa: PERF401 # the others are wanted where it fails
         assert ended.value.code() is Code.INVALID_ARGUMENT
-        assert "no JPEG" in (ended.value.details() or "")
+        assert "not a JPEG" in (ended.value.details() or "")
         assert [bool(answer.error_message) for answer in answers] == [False]
         await works(service, jpeg)
 
@@ -573,7 +573,7 @@ async def test_a_tensor_larger_than_a_frame_may_be_is_refused_and_pictures_work(
             shape=(1, SIDE, SIDE, 3),
         )
         code, why = await status_of(service.ModelInfer(asked))
-        assert (code, "446,988 bytes, more than the 400,000" in why) == (
+        assert (code, "446,988 bytes; at most 400,000 are allowed" in why) == (
             Code.INVALID_ARGUMENT,
             True,
         ), why

@@ -51,7 +51,7 @@ def probe(*delegates: str, timeout: int = 30) -> dict[str, dict[str, Any]]:
 
 
 REFUSED = {
-    "claim=none": ("failed", "claims 0 of 44 ops of scenes"),
+    "claim=none": ("failed", "takes 0 of 44 ops of scenes"),
     "mode=null": ("failed", "gave no reason"),
     "mode=null_message": ("failed", "finds no device"),
     "mode=tea": ("failed", "refuses to start"),
@@ -64,7 +64,7 @@ REFUSED = {
     "mode=exit,at=create": ("failed", "exited with status 7 in create"),
     "mode=signal,at=create": ("failed", "crashed: signal 40 in create"),
     "mode=orphan,at=prepare": ("failed", "crashed: SIGSEGV in prepare"),
-    "mode=flood,at=create,claim=none": ("failed", "claims 0 of 44 ops"),
+    "mode=flood,at=create,claim=none": ("failed", "takes 0 of 44 ops"),
     "mode=garbage": ("wrong", "% of pixels, 99% needed"),
     "mode=zeros": ("wrong", "% of pixels, 99% needed"),
     "mode=nan": ("wrong", "no numbers"),
@@ -153,7 +153,7 @@ async def test_a_forced_delegate_serves(fake_delegate: Path, jpeg: bytes) -> Non
 @pytest.mark.parametrize(
     ("delegate", "told"),
     [
-        (":claim=none", "claims 0 of 44 ops"),
+        (":claim=none", "takes 0 of 44 ops"),
         (":mode=null_message", "finds no device"),
         (":mode=error,at=prepare", "refuses scenes"),
     ],
@@ -192,8 +192,8 @@ async def test_what_a_probe_remembers_a_daemon_starts_with_until_it_is_forgotten
         answers = await segment(running.address, [every(), *frames([jpeg])])
         assert answers[0].status == pb.FRAME_STATUS_OK
         assert not any("probing" in line for line in running.output)
-    assert edgesegd("probe", "--forget", folder).stdout == f"forgotten: {state}\n"
-    assert edgesegd("probe", "--forget", folder).stdout.startswith("there is nothing to forget")
+    assert edgesegd("probe", "--forget", folder).stdout == f"deleted: {state}\n"
+    assert edgesegd("probe", "--forget", folder).stdout.startswith("there is nothing to delete")
     with RunningDaemon(folder) as running:
         async with asyncio.timeout(30):
             while not any("probing" in line for line in running.output):
@@ -203,4 +203,4 @@ async def test_what_a_probe_remembers_a_daemon_starts_with_until_it_is_forgotten
 def test_what_no_daemon_would_choose_among_is_not_remembered(fake_delegate: Path) -> None:
     done = edgesegd("probe", "--remember", f"--delegate={fake_delegate}:claim=add")
     assert done.returncode == 3
-    assert "name a delegate by --candidates" in done.stderr
+    assert "add delegates with --candidates" in done.stderr

@@ -79,7 +79,7 @@ def test_probe_finds_wrong_masks_of_a_compiled_model(pair: Path, fake_delegate: 
     """A library given by its path runs the served file."""
     lying = f"{fake_delegate}:claim=edgetpu,mode=garbage"
     *_, plain = findings(edgesegd_probe(pair / "sum.tflite", lying))
-    assert "claims 0 of 1 ops of sum" in plain["reason"]
+    assert "takes 0 of 1 ops of sum" in plain["reason"]
     cpu, *_, compiled = findings(edgesegd_probe(pair / "sum_edgetpu.tflite", lying))
     assert cpu["verdict"] == "chosen"
     assert (compiled["verdict"], compiled["model"]) == ("wrong", str(pair / "sum_edgetpu.tflite"))

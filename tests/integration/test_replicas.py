@@ -122,7 +122,7 @@ async def test_the_first_engine_takes_over_at_once_where_one_of_several_is_lost(
 async def test_without_memory_for_more_engines_one_serves(jpeg: bytes) -> None:
     with RunningDaemon("--delegate=cpu", "--replica-bytes=1000000") as running:
         async with streaming(running, jpeg, in_flight=4) as stream:
-            await until_said(running, "no memory for engines side by side")
+            await until_said(running, "not enough memory for several engines")
             before = stream.answered
             async with asyncio.timeout(ENOUGH_SECONDS):
                 while stream.answered < before + 20:

@@ -146,7 +146,7 @@ async def test_a_broken_file_of_a_folder_is_logged_and_the_others_serve(
 @pytest.mark.parametrize(
     ("words", "status", "complaint"),
     [
-        ((), 3, "say which one serves clients that name none, with --default-model: large, small"),
+        ((), 3, "choose the one for clients that name none with --default-model: large, small"),
         (("--default-model=huge",), 3, "default_model is 'huge'; there are large, small"),
         (("--model=small=MODELS/large/1/model.tflite",), 3, "two models are called small"),
         (("--model=MODELS/none.tflite",), 5, "there is no model at"),
@@ -240,7 +240,7 @@ async def test_an_older_version_starts_in_the_place_of_one_that_cannot_be_read(
     daemon = launch(*flags(folder))
     answers = await segment(daemon.address, [every(), *frames([PICTURE])])
     assert answers[0].segmentation.model_version == "1"
-    assert any("version 1 serves in its place" in line for line in daemon.output)
+    assert any("version 1 is served instead" in line for line in daemon.output)
 
 
 def test_a_model_that_is_named_must_start(folder: Path) -> None:

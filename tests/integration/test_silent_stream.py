@@ -55,5 +55,5 @@ async def test_a_stream_without_a_first_message_ends_with_deadline_exceeded() ->
     finally:
         await server.stop(None)
     assert failure.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-    assert "no message came in 0.05 s" in (failure.value.details() or "")
+    assert "no message arrived in 0.05 s" in (failure.value.details() or "")
     assert service.streams(models.find()) == 0

@@ -135,11 +135,11 @@ def test_sizes_are_those_asked_for(said: Said) -> None:
 def test_an_error_in_a_stream_costs_its_request(said: Said, labels: str) -> None:
     stream = said["start_stream(): four requests, the third is no picture"]["result"]
     assert stream[:2] == [f"id 0: {labels}", f"id 1: {labels}"]
-    assert stream[2].startswith("error: the frame is no JPEG")
+    assert stream[2].startswith("error: the frame is not a JPEG")
     assert stream[3:] == [f"id 3: {labels}"]
     first, second, third = said["aio: stream_infer(), the second is no picture"]["result"]
     assert (first, third) == (f"id 0: {labels}", f"id 2: {labels}")
-    assert second.startswith("error: the frame is no JPEG")
+    assert second.startswith("error: the frame is not a JPEG")
 
 
 def test_or_ends_the_stream_with_its_status_where_that_is_asked_for(
@@ -147,7 +147,7 @@ def test_or_ends_the_stream_with_its_status_where_that_is_asked_for(
 ) -> None:
     stream = said["the same with triton_grpc_error"]["result"]
     assert stream[:2] == [f"id 0: {labels}", f"id 1: {labels}"]
-    assert stream[2].startswith("error: [StatusCode.INVALID_ARGUMENT] the frame is no JPEG")
+    assert stream[2].startswith("error: [StatusCode.INVALID_ARGUMENT] the frame is not a JPEG")
     assert len(stream) == 3
 
 

@@ -224,7 +224,7 @@ def test_a_mistake_in_the_config_file_is_reported_with_file_and_key(
 
 @pytest.mark.parametrize("name", ["model", "listen", "delegate", "candidates", "data_dir"])
 def test_a_nul_in_a_name_is_told(file: Path, name: str) -> None:
-    with pytest.raises(ConfigError, match=f"{name} holds a NUL"):
+    with pytest.raises(ConfigError, match=f"{name} contains a NUL"):
         from_file(file, f'{name} = "a\\u0000b.so"')
 
 
@@ -276,7 +276,7 @@ def test_a_wrong_flag_is_reported_by_its_name() -> None:
 @pytest.mark.parametrize(
     ("values", "complaint"),
     [
-        ({"threads": -1}, "threads cannot be negative, as -1 is"),
+        ({"threads": -1}, "threads cannot be negative, but is -1"),
         ({"drain_seconds": -0.1}, "drain_seconds cannot be negative"),
         ({"engine_answer_seconds": -1.0}, "engine_answer_seconds cannot be negative"),
         ({"max_streams": 0}, "max_streams cannot be 0"),
@@ -352,7 +352,7 @@ def test_a_config_error_ends_the_command_with_its_own_status(
 ) -> None:
     assert main(["config", "--threads=-1"]) == EXIT_CODES[ConfigError]
     shown = capsys.readouterr()
-    assert shown.err == "edgesegd: threads cannot be negative, as -1 is\n"
+    assert shown.err == "edgesegd: threads cannot be negative, but is -1\n"
     assert not shown.out
 
 

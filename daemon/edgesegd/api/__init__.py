@@ -1,1 +1,1 @@
-"""What clients reach: addresses, calls and their limits."""
+"""What clients connect to: addresses, calls and their limits."""

@@ -1,4 +1,4 @@
-"""Which calls are let in, whatever they are for, and who has them open."""
+"""Limits how many calls are open, for every method, and maps errors to statuses."""
 
 from __future__ import annotations
 
@@ -38,25 +38,25 @@ Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Any]]
 Context = grpc.aio.ServicerContext[Any, Any]
 
 SLOWLY = (Overloaded, Unimplemented, InvalidOptions, UnknownModel)
-"""What a call is refused for in its own time: else who asks again at once takes as much of the
-front as by what was refused."""
+"""Errors that are sent after a pause. Without it, a client that tries again at once would take as
+much of the front's time as with accepted frames."""
 STATUS_SECONDS = 2.0
 PATIENCE_SECONDS = 600.0
-"""How long a stream may be open before its first message, where clients open one in advance. It is
-given up sooner where others wait."""
+"""How long a stream may be open before its first message, if clients open streams in advance. It is
+ended sooner if others wait."""
 MAX_SMALL_MESSAGE = 64 << 10
-"""Bytes of a message to another service than our own: a name, and no frame."""
+"""Bytes of a message that cannot hold a frame, such as those to the health service."""
 
 
 class Admission(grpc.aio.ServerInterceptor):
-    """Lets in as many calls as `limit` allows; `calls` are those that are open.
+    """Admits as many calls as `limit` allows; `calls` are those that are open.
 
-    gRPC reads the one message of a unary call before anybody can ask whose it is, however long that
-    takes. So every call is served as if it were a stream, which is the same on the wire, and its
-    first message is read here. Messages of methods that begin with one of `large_messages` may hold
-    a frame. What goes wrong is told by the table that `status_table` has for a method. `on_call` is
-    called when a call begins, whatever it is for: its message may be large, and none of the
-    contract. `patient` are methods whose clients may open a stream long before they use it.
+    gRPC reads the message of a unary call before it calls the method, however long that takes, so
+    the client cannot be checked first. Therefore every call is served as a stream, which is the
+    same on the wire, and its first message is read here. Messages of methods that begin with one of
+    `large_messages` may hold a frame. `status_table` returns the statuses of errors for a method.
+    `on_call` is called when any call begins, because even an invalid message may be large.
+    `patient` are methods whose clients may open a stream long before they use it.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Admission(grpc.aio.ServerInterceptor):
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
     ) -> Any:  # noqa: ANN401 # as the base, whose types differ from version to version
-        """The method's handler, within what is done here."""
+        """Wrap the method's handler, so that its calls are admitted here."""
         self._on_call()
         handler = await continuation(handler_call_details)
         if handler is None:
@@ -102,7 +102,7 @@ class Admission(grpc.aio.ServerInterceptor):
 
     @asynccontextmanager
     async def admit(self, call: OpenCall) -> AsyncIterator[None]:
-        """Let a call in; raises Overloaded."""
+        """Count a call as open within the block; raises Overloaded."""
         await self._limit.take_soon(call.client, 1)
         self.calls.add(call)
         try:
@@ -115,7 +115,7 @@ class Admission(grpc.aio.ServerInterceptor):
     async def first_message(
         self, call: OpenCall, requests: Requests, seconds: float | None
     ) -> tuple[Requests, Any]:
-        """The messages of a call, and the first of them, as `FirstMessages.read`."""
+        """The messages of a call, and the first of them; see `FirstMessages.read`."""
         return await self._first_messages.read(call, requests, seconds)
 
     async def pace(self, call: OpenCall, size: int) -> None:
@@ -124,10 +124,10 @@ class Admission(grpc.aio.ServerInterceptor):
 
 
 class _ServedCall:
-    """One call of a method; `max_message` is the most that a message of it may have, bytes.
+    """Serves calls of one method; `max_message` is the largest message in bytes.
 
-    What goes wrong has its status in `statuses`. The first message may take `first_seconds`, None
-    for the usual time.
+    `statuses` are the gRPC statuses of errors. The first message may take `first_seconds`; None for
+    the usual time.
     """
 
     def __init__(
@@ -144,10 +144,10 @@ class _ServedCall:
         self._handler = handler
         self._max_message = max_message
         self.message_size = 0
-        """Bytes of the last message that came."""
+        """Bytes of the last message."""
 
     def deserialize(self, raw: bytes) -> Any:  # noqa: ANN401 # of any service
-        """The message, or what is wrong: raised in gRPC it would keep the bytes."""
+        """The message, or an error: if it were raised, gRPC would keep the bytes."""
         self.message_size = len(raw)
         try:
             if len(raw) > self._max_message:
@@ -158,17 +158,17 @@ class _ServedCall:
         except EdgesegError as error:
             return error.without_history()
         except DecodeError as error:
-            return InvalidFrame(f"the message is none of this method: {error}")
+            return InvalidFrame(f"the message is not one of this method: {error}")
 
     async def serve(self, requests: Requests, context: Context) -> None:
-        """Serve it; what goes wrong becomes its status, a bug a fixed text."""
+        """Serve the call; an error becomes its status, a bug becomes a fixed text."""
         call = OpenCall(client_of(context.peer()))
         wrong: EdgesegError | None = None
         try:
             async with self.admission.admit(call):
                 await self._answer(call, requests, context)
         except EdgesegError as error:
-            wrong = error.without_history()  # which keeps the messages
+            wrong = error.without_history()  # its traceback would keep the messages
         except _ClientGone:
             return
         except grpc.aio.AbortError:
@@ -180,7 +180,7 @@ class _ServedCall:
             await self._refuse(context, call.client, wrong)
 
     async def _answer(self, call: OpenCall, requests: Requests, context: Context) -> None:
-        """Send what the method answers, of whatever kind it is."""
+        """Send the method's responses, for every kind of method."""
         handler, messages = self._handler, _Messages(call, requests, self)
         request = messages if handler.request_streaming else await messages.only()
         method = (
@@ -198,7 +198,7 @@ class _ServedCall:
                     call.progress = time.monotonic()
             return
         response = await answer
-        if not handler.response_streaming:  # else it wrote them itself
+        if not handler.response_streaming:  # else the method wrote its responses itself
             await _write(context, response)
 
     async def _refuse(self, context: Context, client: Client, error: EdgesegError) -> None:
@@ -210,16 +210,16 @@ class _ServedCall:
                 await abort_with(context, error, self._statuses)
         except grpc.aio.AbortError:
             raise
-        except Exception as told:  # noqa: BLE001 # the client does not read, or is gone
+        except Exception as told:  # noqa: BLE001 # the client does not read, or has left
             log.debug("a status could not be sent: %s", told)
 
 
 class _ClientGone(Exception):
-    """There is nobody to write to any more."""
+    """The client has left, so a response cannot be written."""
 
 
 async def _write(context: Context, response: Any) -> None:  # noqa: ANN401 # of any service
-    """Send one response, once the client has read those before it."""
+    """Send one response when the client has read those before it."""
     try:
         await context.write(response)
     except Exception as error:
@@ -229,7 +229,7 @@ async def _write(context: Context, response: Any) -> None:  # noqa: ANN401 # of 
 
 
 class _Messages:
-    """The messages of a call, each of which is progress; nothing here keeps them."""
+    """The messages of a call; each one updates the call's progress, and none is kept."""
 
     def __init__(self, call: OpenCall, requests: Requests, served: _ServedCall) -> None:
         self._call = call
@@ -256,7 +256,7 @@ class _Messages:
         return request
 
     async def only(self) -> Any:  # noqa: ANN401 # as above
-        """The message of a call that has one."""
+        """The message of a call that has exactly one."""
         try:
             return await anext(self)
         except StopAsyncIteration:

@@ -1,4 +1,4 @@
-"""In which order the answers to a stream's frames go out."""
+"""The order in which the answers to a stream's frames are sent."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ Answer = TypeVar("Answer")
 
 
 class AnswerOrder(Generic[Answer]):
-    """Calls `send` with each answer: as it comes, or `as_sent`, in the order of the frames.
+    """Calls `send` with each answer: at once or, with `as_sent`, in the order of the frames.
 
-    In the order of the frames an answer is held back until all before it have gone out; how many
-    that can be, its user bounds by how many it expects at a time.
+    In the order of the frames, an answer is held back until all before it were sent. The user
+    bounds how many are held back, by how many answers it expects at a time.
     """
 
     def __init__(self, send: Callable[[Answer], None], *, as_sent: bool) -> None:
@@ -22,7 +22,7 @@ class AnswerOrder(Generic[Answer]):
         self._expected: deque[list[Answer]] = deque()
 
     def expect(self) -> Callable[[Answer], None]:
-        """A frame came; what is returned is to be called with its answer, once."""
+        """A frame arrived; call the returned function with its answer, once."""
         if not self._as_sent:
             return self._send
         place = list[Answer]()
@@ -36,6 +36,6 @@ class AnswerOrder(Generic[Answer]):
         return answer
 
     def close(self) -> None:
-        """Nobody is sent to any more; what is held back is let go of, and so is the sender."""
+        """Send no more answers; drop those that are held back, and the reference to `send`."""
         self._send = lambda _: None
         self._expected.clear()

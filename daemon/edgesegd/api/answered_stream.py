@@ -1,4 +1,4 @@
-"""One stream, whatever the protocol: its requests are read, and each is answered once."""
+"""One stream of any protocol: reads its requests, and answers each of them once."""
 
 from __future__ import annotations
 
@@ -25,10 +25,9 @@ from edgesegd.serving.served_model import ServedModel
 log = logging.getLogger(__name__)
 
 IN_ORDER_WINDOW = min(max(4, 2 * count_cores()), 32)
-"""Requests that may be unanswered where answers go out in order: two for each engine that there can
-be."""
+"""Requests that may be unanswered if answers are sent in order: two for each possible engine."""
 UNREAD_RESULTS = 2
-"""Results that may lie ready for a client that does not read; then none of its frames is taken."""
+"""When this many results wait for a client to read them, none of its frames is taken."""
 
 Request = TypeVar("Request")
 Asked = TypeVar("Asked")
@@ -37,10 +36,10 @@ Message = TypeVar("Message")
 
 @dataclass(frozen=True, slots=True)
 class Answered(Generic[Asked]):
-    """The answer to a request, of which `asked` is kept.
+    """The answer to a request; `asked` is what its response needs of the request.
 
-    `model` is None where the request names none that is served. `queued` is how many seconds the
-    frame waited, `held` the bytes that are counted until the client has read its result.
+    `model` is None if the request names a model that is not served. `queued` is how many seconds
+    the frame waited, `held` how many bytes are counted until the client has read the result.
     """
 
     asked: Asked
@@ -51,11 +50,11 @@ class Answered(Generic[Asked]):
 
 
 class AnsweredStream(ABC, Generic[Request, Asked, Message]):
-    """Serves one call of `client`; a protocol's own stream says how it reads and responds.
+    """Serves one call of `client`; subclasses define how a protocol reads and responds.
 
-    `_read` sets the window before it takes the first request: so many are unanswered at most.
-    Memory is bounded by that and by UNREAD_RESULTS whatever the client does, and by the limits of
-    the data plane for all streams together.
+    `_read` sets the window, which is how many requests may be unanswered, before it takes the first
+    one. The window and UNREAD_RESULTS bound the memory of the stream, whatever the client does; the
+    limits of the data plane bound the memory of all streams together.
     """
 
     def __init__(self, data_plane: DataPlane, client: Client) -> None:
@@ -64,7 +63,7 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
         self._lanes: dict[ServedModel, Lane] = {}
         self._window = asyncio.Semaphore(0)
         self._outbox: asyncio.Queue[Answered[Asked] | None] = asyncio.Queue()
-        # Until it is read from, nothing refers back to it: it may never be.
+        # No reference back to the stream until `_set_window`, which may never be called.
         self._order = AnswerOrder[Answered[Asked]](lambda _: None, as_sent=True)
         self._waiting: Counter[ServedModel | None] = Counter()
         self._unanswered = self._unread = 0
@@ -76,16 +75,17 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
 
     @abstractmethod
     async def _read(self, requests: AsyncIterator[Request]) -> None:
-        """Take one request after another, until there are no more; raises what is wrong."""
+        """Take one request after another until the stream ends; raises an error that ends it."""
 
     @abstractmethod
     def _respond(self, answered: Answered[Asked]) -> Message:
-        """The response, counted; an error that is raised ends the stream."""
+        """Count an answer and return its response; an error that is raised ends the stream."""
 
     async def responses(self, requests: AsyncIterator[Request]) -> AsyncGenerator[Message, None]:
-        """Every request's response when it is its turn.
+        """The responses to all requests.
 
-        Raises what ended the reading (a ClientError, Draining) when all requests are answered.
+        When all requests are answered, raises the error that ended the reading, if any: a
+        ClientError or Draining.
         """
         self._reader = asyncio.create_task(self._read(requests))
         self._reader.add_done_callback(lambda _: self._outbox.put_nowait(None))
@@ -99,7 +99,7 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
                 if not self._unanswered:
                     self._all_answered.set()
                 held, response = answered.held, [self._respond(answered)]
-                del answered  # while a client does not read, there is its message only
+                del answered  # while the client does not read, only the message is kept
                 yield response.pop()
                 self._delivered(held)
             with contextlib.suppress(asyncio.CancelledError):
@@ -114,18 +114,18 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
         return model in self._lanes
 
     def drain(self) -> None:
-        """Read no more; what was read is still answered."""
+        """Read no more requests; those that were read are still answered."""
         if self._reader is not None and not self._reader.done():
             self._draining = True
             self._reader.cancel()
 
     def _set_window(self, window: int, *, in_order: bool) -> None:
-        """How many requests may be unanswered, and whether answers go out in their order."""
+        """Set how many requests may be unanswered, and whether answers are sent in order."""
         self._window = asyncio.Semaphore(window)
         self._order = AnswerOrder(self._send, as_sent=in_order)
 
     def _open_lane(self, model: ServedModel, lane: Lane) -> None:
-        """Have the stream's frames for a model wait in `lane`."""
+        """Let the stream's frames for a model wait in `lane`."""
         self._lanes[model] = lane
         model.scheduler.open(lane, self._client)
         if self._unread >= UNREAD_RESULTS:
@@ -148,7 +148,7 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
             await self._all_answered.wait()
 
     def _answer(self, asked: Asked, model: ServedModel | None, submit: Callable[[], Job]) -> None:
-        """Answer a request with what becomes of the job that `submit` makes of it, or its error."""
+        """Answer a request with the outcome of the job that `submit` returns, or with its error."""
         answer = self._expect_answer(model)
         try:
             job = submit()
@@ -191,7 +191,7 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
         answer(Answered(asked, model, outcome, job.queued_seconds, job.held))
 
     def _send(self, answered: Answered[Asked]) -> None:
-        """It is the turn of an answer."""
+        """Queue an answer whose turn it is; pause the stream's lanes if too many are unread."""
         self._outbox.put_nowait(answered)
         self._unread += answered.held > 0
         if self._unread >= UNREAD_RESULTS:
@@ -199,7 +199,7 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
                 model.scheduler.pause(lane)
 
     def _delivered(self, held: int) -> None:
-        """A response was read, of whose result so many bytes were held."""
+        """The client read a response, for whose result `held` bytes were counted."""
         self._window.release()
         if not held:
             return
@@ -212,10 +212,10 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
                     model.scheduler.resume(lane)
 
     def _end(self) -> None:
-        """Nobody reads any more.
+        """Release all that the stream holds, because the client reads no more.
 
-        What the stream holds is released here: a task that was cancelled refers to what it did, so
-        that the results would stay until garbage is collected.
+        A cancelled task keeps references, so without this the results would stay in memory until
+        garbage is collected.
         """
         if self._reader is not None:
             self._reader.cancel()

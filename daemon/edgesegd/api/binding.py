@@ -1,4 +1,4 @@
-"""Trying addresses with plain sockets, for gRPC does not say why it cannot listen."""
+"""Tries addresses with plain sockets, because gRPC does not say why it cannot listen."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from edgesegd.api.listening import Endpoint
 
 TRIES = 10
-"""For a free port that is free on every address of a name."""
+"""Tries to find a port that is free on every address of a name."""
 PRIVILEGED = 1024
 LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 
@@ -22,10 +22,11 @@ LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 def bind_one_port(
     address: str, endpoints: Sequence[Endpoint], held: contextlib.ExitStack
 ) -> list[Endpoint]:
-    """The endpoints, bound by sockets that `held` closes; those with port 0 have a free one.
+    """Bind the endpoints with sockets that `held` closes; port 0 is replaced by a free port.
 
-    On Linux another socket can be bound beside one that does not listen, so nobody else gets the
-    port meanwhile. A family that this machine does not have is left out. Raises CannotListen.
+    On Linux gRPC can bind the same port while these sockets are open, as they do not listen; so no
+    other process gets the port in between. Families that this machine does not have are left out.
+    Raises CannotListen.
     """
     tries = TRIES if endpoints[0].sockaddr[1] == 0 and len(endpoints) > 1 else 1
     for left in reversed(range(tries)):
@@ -39,7 +40,7 @@ def bind_one_port(
 
 
 class _Refused(Exception):
-    """One of the addresses cannot be bound; where it is in use another port may do."""
+    """One of the addresses cannot be bound; if the port is `in_use`, another may be free."""
 
     def __init__(self, message: str, *, in_use: bool = False) -> None:
         super().__init__(f"{message}; choose another with --listen")
@@ -78,7 +79,7 @@ def _refusal(host: str, port: int, error: OSError) -> _Refused:
 
 
 def _has_family(family: socket.AddressFamily) -> bool:
-    """Whether this machine has addresses of it at all."""
+    """Whether this machine has any addresses of the family."""
     try:
         with socket.socket(family, socket.SOCK_STREAM) as plain:
             plain.bind((LOOPBACK[family], 0))

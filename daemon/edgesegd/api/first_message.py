@@ -1,4 +1,4 @@
-"""The first message of a call, which may be as large as any, from whoever it is."""
+"""Reads the first message of each call, which may be large before the client is known."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from edgesegd.scheduling.fair_limit import FairLimit
 Requests = AsyncIterator[Any]
 
 MAX_READS, MAX_SLOW_READS = 6, 32
-"""So many first messages are read at a time, beside as many that are slow."""
+"""How many first messages are read at a time, and how many more that arrive slowly."""
 QUICK_SECONDS = 0.1
-"""On a LAN a message comes within that, and the next one may be read."""
+"""A message that takes longer counts as slow; on a LAN messages arrive sooner."""
 
 TOO_SLOW = (
-    "no message came for a while, and others wait to send theirs; send the options, or the image, "
-    "at once"
+    "no message arrived for a while, and other calls wait to send theirs; send the options, or the "
+    "image, at once"
 )
 
 
 class FirstMessages:
-    """Reads them, few at a time: gRPC holds what came of each, and nobody can tell how much.
+    """Reads first messages, few at a time: how much of an unfinished one gRPC holds is not known.
 
-    One may take `seconds`. Another one can begin when one has taken a tenth; but where others
-    wait, and there are too many such slow ones, it is given up.
+    Each may take `seconds`. One that takes more than QUICK_SECONDS while others wait counts as
+    slow, so that another can begin; if there are too many slow ones, it is refused.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -39,9 +39,9 @@ class FirstMessages:
     async def read(
         self, call: OpenCall, requests: Requests, seconds: float | None = None
     ) -> tuple[Requests, Any]:
-        """The messages of a call, and the first of them; `seconds` where it may take longer.
+        """The messages of a call, and the first of them, which may take `seconds` if given.
 
-        Raises Expired or Overloaded, and StopAsyncIteration where there is none.
+        Raises Expired or Overloaded, and StopAsyncIteration if there is no message.
         """
         seconds = max(self._seconds, seconds or 0.0)
         try:
@@ -51,11 +51,11 @@ class FirstMessages:
                     messages = aiter(requests)
                     return messages, await anext(messages)
         except TimeoutError:
-            raise Expired(f"no message came in {seconds:g} s") from None
+            raise Expired(f"no message arrived in {seconds:g} s") from None
 
     @contextmanager
     def _counted(self, call: OpenCall) -> Iterator[None]:
-        """What `_reads` counts for now, and `_slow` after a while."""
+        """Count a read in `_reads`, and after a while, if others wait, in `_slow`."""
         loop, counted_by = asyncio.get_running_loop(), self._reads
         timer: asyncio.TimerHandle
 

@@ -1,4 +1,4 @@
-"""Where single images wait: those of each client for a model in a lane of their own."""
+"""Lanes for single images: one for each client and model."""
 
 from __future__ import annotations
 

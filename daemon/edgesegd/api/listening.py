@@ -22,7 +22,7 @@ NO_HOST = re.compile(r"[\s\0/\[\]]")
 
 
 class Endpoint(NamedTuple):
-    """A family of addresses, and an address of it as sockets take it, with a scope's number."""
+    """A family of addresses, and an address of it as sockets take it (with a numeric scope)."""
 
     family: socket.AddressFamily
     sockaddr: tuple[Any, ...]
@@ -37,10 +37,10 @@ class Endpoint(NamedTuple):
 
 
 def listen(server: grpc.aio.Server, address: str) -> str:
-    """Bind `server` to "HOST:PORT" or "unix:///PATH"; the address with its real port.
+    """Bind `server` to "HOST:PORT" or "unix:///PATH"; returns the address with its real port.
 
-    A name is every address that it has here, all with one port. Raises ConfigError for a malformed
-    address, CannotListen, which says why.
+    A host name stands for all addresses that it has here, with the same port. Raises ConfigError
+    for a malformed address, and CannotListen with the reason.
     """
     if address.startswith(UNIX):
         path = address.removeprefix("unix://")
@@ -50,7 +50,7 @@ def listen(server: grpc.aio.Server, address: str) -> str:
     host, port = split_address(address)
     with contextlib.ExitStack() as held:
         bound = bind_one_port(address, resolve(host, port), held)
-        if sys.platform != "linux":  # elsewhere the port would be gRPC's own rival
+        if sys.platform != "linux":  # elsewhere gRPC cannot bind a port that is already bound
             held.close()
         for endpoint in bound:
             _add(server, address, str(endpoint))
@@ -62,23 +62,23 @@ def split_address(address: str) -> tuple[str, int]:
     host, _, port = address.rpartition(":")
     if why := _why_none(address, host, port):
         raise ConfigError(
-            f"{address!r} is no address: {why}; write HOST:PORT or unix:///PATH "
+            f"{address!r} is not a valid address: {why}; write HOST:PORT or unix:///PATH "
             "(metrics: HOST:PORT only)"
         )
     return host, int(port)
 
 
 def resolve(host: str, port: int) -> list[Endpoint]:
-    """Every address that `host` has, IPv6 ones with their scope; as `split_address` gives it.
+    """All addresses of `host` (as `split_address` returns it), IPv6 ones with their scope.
 
-    Raises CannotListen where it is not known, ConfigError where it is no name at all.
+    Raises CannotListen if the host is not known, ConfigError if it cannot be the name of one.
     """
     try:
         found = socket.getaddrinfo(
             host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
     except UnicodeError:
-        raise ConfigError(f"{host!r} is no name of a machine") from None
+        raise ConfigError(f"{host!r} is not a valid host name") from None
     except OSError as error:
         raise CannotListen(
             f"cannot listen on {host}:{port}: {host} is not known here ({error.strerror}); "
@@ -101,24 +101,24 @@ def is_loopback(address: str) -> bool:
 
 
 def _why_none(address: str, host: str, port: str) -> str:
-    """Why it is no HOST:PORT; empty where it is one."""
+    """Why an address is not HOST:PORT; empty if it is."""
     in_brackets = host.startswith("[") and host.endswith("]")
     bare = host[1:-1] if in_brackets else host
     scheme, separator, _ = address.partition("://")
     reasons: Iterable[tuple[bool, str]] = (
         (address.startswith("unix:"), "a path begins with a slash"),
-        (bool(separator), f"{scheme}:// does not belong there"),
-        (not bare, "there is no host, such as 127.0.0.1, in it"),
+        (bool(separator), f"it cannot begin with {scheme}://"),
+        (not bare, "it has no host, such as 127.0.0.1"),
         (bool(NO_HOST.search(bare)), "a host has no spaces, slashes or brackets"),
-        (":" in bare and not in_brackets, "an IPv6 address stands in brackets, as [::1]:8460"),
-        (not re.fullmatch("[0-9]{1,5}", port), f"{port!r} is no port"),
-        (port.isdecimal() and int(port[:9]) > LARGEST_PORT, f"ports end at {LARGEST_PORT}"),
+        (":" in bare and not in_brackets, "an IPv6 address needs brackets, as in [::1]:8460"),
+        (not re.fullmatch("[0-9]{1,5}", port), f"{port!r} is not a port"),
+        (port.isdecimal() and int(port[:9]) > LARGEST_PORT, f"the largest port is {LARGEST_PORT}"),
     )
     return next((why for wrong, why in reasons if wrong), "")
 
 
 def _add(server: grpc.aio.Server, address: str, encoded: str) -> None:
-    """What was found to be free is gRPC's; it gives no reason where it fails nevertheless."""
+    """Add an address that was found to be free to the server; if it fails, gRPC says no reason."""
     try:
         port = server.add_insecure_port(encoded)
     except RuntimeError:

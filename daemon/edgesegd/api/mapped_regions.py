@@ -1,4 +1,4 @@
-"""Which memory is lent to which client."""
+"""The regions of shared memory that clients have leased."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from edgesegd.scheduling.fair_limit import FairLimit
 
 
 class Regions:
-    """The regions that are lent, within `limit` bytes; one has at most half of them.
+    """The leased regions, within `limit` bytes; each has at most half of the limit.
 
-    One that was taken back counts until nobody refers to it any more: frames that wait keep its
-    memory. Their numbers cannot be guessed, so no client can name another's.
+    A region that was released counts until nothing refers to it any more, because waiting frames
+    keep its memory. The numbers of regions cannot be guessed, so no client can name another's.
     """
 
     def __init__(self, limit: FairLimit) -> None:
         self._limit = limit
         self._lent: dict[int, Region] = {}
-        # Reentrant, for garbage is collected in the middle of anything, and in any thread.
+        # Reentrant, because finalizers may run at any point and in any thread.
         self._lock = threading.RLock()
 
     @property
@@ -30,10 +30,10 @@ class Regions:
         return self._limit.total
 
     def lend(self, size: int, client: Client) -> Region:
-        """A new region; raises InvalidFrame for a size that makes no sense, else Overloaded."""
+        """Lease a new region; raises InvalidFrame for an invalid size, and Overloaded."""
         largest = self._limit.most // 2
         if not 0 < size <= largest:
-            raise InvalidFrame(f"a region has 1 to {largest:,} bytes here, not {size:,}")
+            raise InvalidFrame(f"a region has 1 to {largest:,} bytes, not {size:,}")
         with self._lock:
             self._limit.take(client, size)
         try:
@@ -50,19 +50,20 @@ class Regions:
             self._limit.give_back(client, size)
 
     def take_back(self, region: Region) -> None:
-        """Forget a region; frames in it that wait keep it until they are answered."""
+        """Release a region; frames in it that wait keep its memory until they are answered."""
         del self._lent[region.number]
 
     def find(self, number: int, offset: int, length: int) -> LentFrame:
-        """The frame that a handle means; raises InvalidFrame where it means none."""
+        """The frame that a handle refers to; raises InvalidFrame if the handle is not valid."""
         region = self._lent.get(number)
         if region is None:
             raise InvalidFrame(
-                f"there is no region {number} of shared memory; it is gone with the connection "
-                "that it was lent to"
+                f"there is no region {number} of shared memory; a region is released when the "
+                "connection that leased it ends"
             )
         if length < 1 or offset + length > region.size:
             raise InvalidFrame(
-                f"{length:,} bytes from {offset:,} are not within the {region.size:,} of the region"
+                f"{length:,} bytes from offset {offset:,} are not within the region's "
+                f"{region.size:,} bytes"
             )
         return LentFrame(region, offset, region.view(offset, length))

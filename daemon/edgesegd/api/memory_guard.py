@@ -1,4 +1,4 @@
-"""What gRPC holds of messages that have not come to their end, which nobody else can count."""
+"""Ends calls when gRPC holds too much memory of unfinished messages, which only the RSS shows."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from edgesegd.board.allocator import resident_bytes
 log = logging.getLogger(__name__)
 
 CALM_SECONDS, LOOK_SECONDS = 0.1, 0.02
-"""Memory tells nobody that it grows. So it is looked at again and again: seldom while the process
-has grown by less than a quarter of what it may, for that is far from it."""
+"""Seconds between two looks at the memory, because nothing notifies of its growth: the first while
+the process has grown by less than a quarter of what it may, the second after that."""
 CALM_SHARE = 4
-NO_MEMORY = "the daemon's memory is used up, and this call waited; open it again"
+NO_MEMORY = "the daemon's memory is used up, so it ended this call, which was idle; open it again"
 FREED_SECONDS = 1.0
-"""For what was held of calls that are ended to be freed, before any single call is ended."""
+"""How long memory of ended calls may take to be freed, before a call that is alone is ended."""
 NO_PROGRESS_SECONDS = 0.05
-"""A call without a message for so long may be in the middle of a large one, or of none."""
+"""A call without a message for this long is idle, or in the middle of a large message."""
 
 
 class MemoryGuard:
-    """Ends calls where this process has grown by `growth` bytes since it started to look.
+    """Ends calls when this process has grown by more than `growth` bytes since `run` began.
 
-    Of the address that has most calls, all that make no progress; then it looks again. A camera
-    there that is idle at such a moment has to open its stream anew, but loses no frame.
-    `give_back` gives freed memory back to the system.
+    It ends those calls of the address with the most calls that make no progress; then it looks
+    again. A camera of that address that is idle at this moment must open its stream again, but
+    loses no frame. `give_back` returns freed memory to the system.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class MemoryGuard:
         self._evicted = -math.inf
 
     async def run(self) -> None:
-        """Look again and again, without end; nothing where it cannot be seen, as but for Linux."""
+        """Watch the memory forever; returns if it cannot be measured, as on other systems."""
         try:
             start, grown = resident_bytes(), 0
         except (OSError, MemoryError) as error:  # such as a sandbox without /proc
@@ -62,7 +62,7 @@ class MemoryGuard:
                 grown = self._look(start)
 
     def _look(self, start: int) -> int:
-        """By how much the process has grown since it had `start` bytes, after what can be done."""
+        """Free memory if the process grew too much from `start` bytes; returns its growth."""
         grown = resident_bytes() - start
         if grown > self._growth and self._calls:
             self._give_back()
@@ -77,7 +77,9 @@ class MemoryGuard:
         if count == 1 and now < self._evicted + FREED_SECONDS:
             return
         self._evicted = now
-        log.warning("memory is used up: calls of %s are ended, which has %d", address, count)
+        log.warning(
+            "memory is used up: ending idle calls of %s, which has %d calls", address, count
+        )
         before = now - NO_PROGRESS_SECONDS
         for call in tuple(self._calls):
             if call.client[0] == address and call.progress < before:

@@ -1,4 +1,4 @@
-"""A call that is open, as far as anybody must know of it who is not its method."""
+"""An open call: its client, its progress, and how to end it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from edgesegd.scheduling.fair_limit import RETRY_AFTER
 
 
 class OpenCall:
-    """A call of `client`, in the task that made this.
+    """A call of `client`, served by the task that creates this object.
 
-    `progress` is when its last message came or went.
+    `progress` is when its last message was received or sent.
     """
 
     def __init__(self, client: Client) -> None:
@@ -25,14 +25,14 @@ class OpenCall:
         self._task = asyncio.current_task()
 
     def evict(self, why: str) -> None:
-        """End it, so that gRPC lets go of what it holds of it; `why` is told."""
+        """End the call, so that gRPC frees what it holds of it; the client gets `why`."""
         self._why = why
         if self._task is not None:
             self._task.cancel()
 
     @contextmanager
     def told_if_evicted(self) -> Iterator[None]:
-        """Raises Overloaded where the call is ended within."""
+        """Raise Overloaded if the call is evicted within the block."""
         try:
             yield
         except asyncio.CancelledError:

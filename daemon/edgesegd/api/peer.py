@@ -1,4 +1,4 @@
-"""Who a client is, as far as a connection tells."""
+"""Identifies a client by its connection."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ LOOPBACKS = ("ipv6:[::1]", "ipv6:[::ffff:127.0.0.1]")
 
 
 def client_of(peer: str) -> Client:
-    """The client whose call is from `peer`, which is what gRPC calls it: "ipv4:10.0.0.7:41234".
+    """The client of a call from `peer`, as gRPC names it: "ipv4:10.0.0.7:41234".
 
-    Of a Unix socket it tells no more than that: all programs there are one client.
+    For a Unix socket gRPC gives only its path, so all programs that use it are one client.
     """
     if peer.partition(":")[0] in WITH_PORT:
         return peer.rpartition(":")[0], peer
@@ -25,16 +25,16 @@ def client_of(peer: str) -> Client:
 
 
 def is_on_this_machine(client: Client) -> bool:
-    """Whether a client's connection comes from this machine, as far as its address tells."""
+    """Whether a client's address is one of this machine's: a Unix socket or loopback."""
     address = unquote(client[0])
     return address.startswith(("unix:", "ipv4:127.")) or address in LOOPBACKS
 
 
 def local_client(connection: socket.socket) -> Client:
-    """The client at the other end of a Unix socket: a process, where the system tells."""
+    """The client at the other end of a Unix socket: its process, if the system reports it."""
     try:
         raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
-    except (AttributeError, OSError):  # not Linux, or it is gone
+    except (AttributeError, OSError):  # not Linux, or the client has left
         return ("unix:",)
     process, _, _ = CREDENTIALS.unpack(raw)
     return (f"process {process}",)

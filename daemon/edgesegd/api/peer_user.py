@@ -1,4 +1,4 @@
-"""Which user of this machine a client is."""
+"""Finds the user of this machine that a client runs as."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def user_of(client: Client) -> int:
-    """The user at the other end of a connection from this machine; UNKNOWN where that is not clear.
+    """The user at the other end of a connection from this machine; UNKNOWN if it is not clear.
 
-    So it is of a Unix socket, for gRPC does not say who connected, and where sockets of several
-    users have the address, whatever their states.
+    It is not clear for a Unix socket, because gRPC does not say who connected, and if sockets of
+    several users have the address, in whatever states.
     """
     kind, _, address = unquote(client[-1]).partition(":")
     if kind == "unix":
@@ -44,13 +44,13 @@ def user_of(client: Client) -> int:
 
 
 class UserCache:
-    """Remembers for a moment which user each client is: finding it out takes some milliseconds."""
+    """Remembers for a moment which user each client is, because finding out takes milliseconds."""
 
     def __init__(self) -> None:
         self._known: dict[Client, tuple[float, int]] = {}
 
     def user_of(self, client: Client) -> int:
-        """As the function."""
+        """Like the function `user_of`."""
         now = time.monotonic()
         since, user = self._known.get(client, (0.0, UNKNOWN))
         if now - since > CACHE_SECONDS:
@@ -62,7 +62,7 @@ class UserCache:
 
 
 def _users_at(host: Address, port: int) -> Iterator[int]:
-    """The users that have connections from an address: several may, to different ports."""
+    """The users that have connections from an address; several may, to different ports."""
     for table, where in _places_of(host):
         wanted = f"{_in_hex(where)}:{port:04X}"
         for line in table.read_text("ascii").splitlines()[1:]:
@@ -72,7 +72,7 @@ def _users_at(host: Address, port: int) -> Iterator[int]:
 
 
 def _places_of(host: Address) -> list[tuple[Path, Address]]:
-    """Where an address is: one of IPv4 also belongs to sockets of IPv6, as gRPC's are."""
+    """The tables that list an address: an IPv4 address may also be in an IPv6 socket, as gRPC's."""
     if isinstance(host, ipaddress.IPv6Address):
         if host.ipv4_mapped is None:
             return [(TCP6, host)]
@@ -81,6 +81,6 @@ def _places_of(host: Address) -> list[tuple[Path, Address]]:
 
 
 def _in_hex(where: Address) -> str:
-    """As the table has it: each four bytes as one number in the machine's own order."""
+    """An address as the table writes it: each four bytes as a number in native byte order."""
     words = struct.unpack(f"={len(where.packed) // 4}I", where.packed)
     return "".join(f"{word:08X}" for word in words)

@@ -1,4 +1,4 @@
-"""How fast the messages of one client are read beside those of others."""
+"""Limits how fast one address's messages are read while others send too."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from collections.abc import Collection
 from edgesegd.api.open_call import OpenCall
 
 BYTES_A_SECOND = 256 << 20
-"""Of an address. A LAN of 1 Gbit/s carries half of it; a raw camera of 1080p on the same board 186
-MB at 30 frames a second."""
+"""Limit for one address. A LAN of 1 Gbit/s carries half of it; a raw 1080p camera on the same board
+at 30 frames per second sends 186 MB per second."""
 MIN_BYTES = 1 << 20
-"""Of a message; smaller ones are held back by their turns."""
+"""Smaller messages are not limited here; for them, the turns of the scheduler are enough."""
 COMPANY_SECONDS = 1.0
-"""Another call counts that had a message so recently."""
+"""Another call counts as active if it had a message within this time."""
 
 
 class ReadPace:
-    """Holds back an address that sends faster than that, where others of `calls` are at work.
+    """Slows down an address that sends faster than BYTES_A_SECOND while other `calls` are active.
 
-    To read a message costs the front several copies of it, whatever becomes of it, in which it does
-    nothing for others.
+    To read a message, the front copies it several times, even if it is refused then; meanwhile the
+    front serves no one else.
     """
 
     def __init__(self, calls: Collection[OpenCall]) -> None:
@@ -29,7 +29,7 @@ class ReadPace:
         self._next: dict[str, float] = {}
 
     async def after(self, call: OpenCall, size: int) -> None:
-        """Wait until the call's next message may be read, where its last one had `size` bytes."""
+        """Wait until the call's next message may be read, after one of `size` bytes."""
         if size < MIN_BYTES or not self._has_company(call):
             return
         address, now = call.client[0], time.monotonic()

@@ -1,4 +1,4 @@
-"""How long a refusal takes, so that whoever asks again at once has nothing of it."""
+"""Delays refusals, so that a client that tries again at once does not take the front's time."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from collections.abc import Callable
 from edgesegd.core.client import Client
 
 REFUSAL_SECONDS = 0.5
-"""After which a call is refused, at least."""
+"""The least delay of a refusal."""
 REFUSALS_A_SECOND = 50.0
-"""Of one address: more have to wait, for each takes as much of the front as a frame does."""
+"""For one address; more have to wait, because each takes as much of the front's time as a frame."""
 MAX_SECONDS = 30.0
 REFUSED_BYTES_A_SECOND = 16 << 20
-"""So much longer it takes where the last message was large."""
+"""The last message's bytes divided by this are added to the delay."""
 MAX_ADDRESSES = 1024
-"""That are remembered, when they are not due any more."""
+"""When more addresses are remembered, those without a pending refusal are forgotten."""
 
 
 class RefusalPace:
-    """Says when each refused call is to be told, on a `clock` in seconds."""
+    """Determines how long each refusal is delayed; `clock` returns seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._next: dict[Client, float] = {}
 
     def seconds(self, client: Client, message_size: int) -> float:
-        """Until a call of `client` is to be refused, whose last message had so many bytes."""
+        """The delay of a refusal of `client`, whose last message had `message_size` bytes."""
         now, address = self._clock(), client[:1]
         turn = max(now, self._next.get(address, now))
         self._next[address] = turn + 1 / REFUSALS_A_SECOND

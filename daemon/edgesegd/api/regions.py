@@ -1,8 +1,8 @@
-"""A Unix socket where clients are lent memory: gRPC cannot carry a descriptor.
+"""A Unix socket on which clients lease shared memory, because gRPC cannot carry a descriptor.
 
 A client sends one line of JSON, `{"bytes": N}`, and gets one back: `{"region": ID, "bytes": N}`
-with the region's descriptor, or `{"error": "…"}`, with `"retry_after"` in seconds where it may have
-one later. It has the region for as long as it stays connected.
+with the region's descriptor, or `{"error": "…"}`, with `"retry_after"` in seconds if it should try
+again later. The lease ends with the connection.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from edgesegd.ipc.tasks import log_failure
 log = logging.getLogger(__name__)
 
 SUFFIX = ".memory"
-"""What stands behind the path of the gRPC socket."""
+"""Is appended to the path of the gRPC socket."""
 MAX_REQUEST = 256
 REQUEST_SECONDS = 5.0
 MAX_CLIENTS = 64
 
 
 def start_region_servers(addresses: list[str], regions: Regions) -> list[RegionServer]:
-    """One beside each Unix socket among `addresses`; none where memory cannot be shared here.
+    """Start one for each Unix socket in `addresses`; none if memory cannot be shared here.
 
     Raises CannotListen.
     """
     sockets = [each.removeprefix("unix://") for each in addresses if each.startswith(UNIX)]
     if sockets and (why := why_not_available()):
-        log.warning("clients on this board are lent no memory: %s", why)
+        log.warning("shared memory is not available to clients: %s", why)
         return []
     servers = [RegionServer(path + SUFFIX, regions) for path in sockets]
     for server in servers:
@@ -47,7 +47,7 @@ def start_region_servers(addresses: list[str], regions: Regions) -> list[RegionS
 
 
 class RegionServer:
-    """Lends `regions` to whoever connects to `path`."""
+    """Leases `regions` to clients that connect to `path`."""
 
     def __init__(self, path: str, regions: Regions) -> None:
         self.path = path
@@ -57,7 +57,7 @@ class RegionServer:
         self._accepting: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Listen; raises CannotListen, also where anything lies that is not a left socket."""
+        """Listen; raises CannotListen, also if the path exists and is not an abandoned socket."""
         check_unix_path(self.path, self.path)
         try:
             self._socket.setblocking(False)
@@ -70,7 +70,7 @@ class RegionServer:
         self._accepting.add_done_callback(log_failure)
 
     async def close(self) -> None:
-        """Take everything back."""
+        """End all leases and stop listening."""
         tasks = [task for task in (self._accepting, *self._clients) if task is not None]
         for task in tasks:
             task.cancel()
@@ -85,7 +85,7 @@ class RegionServer:
             try:
                 client, _ = await asyncio.get_running_loop().sock_accept(self._socket)
             except Exception as error:  # noqa: BLE001 # no descriptor is left, or no memory
-                log.warning("a client cannot be lent memory: %s", error)
+                log.warning("a client cannot lease shared memory: %s", error)
                 await asyncio.sleep(1)
                 continue
             task = asyncio.create_task(self._lend_to(client))
@@ -105,19 +105,19 @@ class RegionServer:
                 return
             try:
                 _hand_over(client, region)
-                # Nothing more is to come, but its end.
+                # Wait until the client closes the connection.
                 while await asyncio.get_running_loop().sock_recv(client, MAX_REQUEST):
                     pass
-            except OSError:  # it is gone
+            except OSError:  # the client has left
                 pass
             finally:
                 self._regions.take_back(region)
                 del region  # the last reference, if no frame waits in it
 
     async def _read_request(self, client: socket.socket) -> int:
-        """How many bytes are asked for."""
+        """How many bytes the client asks for."""
         if len(self._clients) > MAX_CLIENTS:
-            raise Overloaded(f"{MAX_CLIENTS} clients have a region already", 1.0)
+            raise Overloaded(f"{MAX_CLIENTS} clients already have a region", 1.0)
         line = b""
         async with asyncio.timeout(REQUEST_SECONDS):
             while not line.endswith(b"\n") and len(line) < MAX_REQUEST:
@@ -130,7 +130,7 @@ class RegionServer:
         except (ValueError, LookupError, TypeError, RecursionError):
             size = None
         if type(size) is not int:
-            raise InvalidFrame('ask with one line of JSON: {"bytes": N}')
+            raise InvalidFrame('send one line of JSON: {"bytes": N}')
         return size
 
 

@@ -1,13 +1,13 @@
-"""How gRPC serves."""
+"""The options of the gRPC server."""
 
 from __future__ import annotations
 
 UNREAD_BYTES = 256 << 10
-"""Of a stream: more than a JPEG of most cameras."""
+"""HTTP/2 window of a stream: more than a JPEG of most cameras."""
 MIN_STREAMS = 100
-"""Of a connection, as RFC 9113 recommends."""
+"""Least limit of streams per connection, as RFC 9113 recommends."""
 HANDSHAKE_MS = 10_000
-"""From a connection's beginning to its first sign of HTTP/2."""
+"""From a connection's beginning to the end of its HTTP/2 handshake."""
 
 
 def server_options(
@@ -18,20 +18,20 @@ def server_options(
     decompress: bool,
     max_frame_bytes: int,
 ) -> list[tuple[str, int]]:
-    """GRPC's own limits; a frame over the limit is refused by itself, not with its whole stream."""
+    """GRPC's own limits; its message limit is wide, so that a large frame fails, not its stream."""
     return [
-        # Of a connection; others wait at the client's, and cost nothing here.
+        # For each connection; further streams wait in the client, at no cost here.
         ("grpc.max_concurrent_streams", max(MIN_STREAMS, max_calls // 4)),
         ("grpc.max_allowed_incoming_connections", max_connections),
         ("grpc.max_connection_idle_ms", round(idle_seconds * 1000)),
         ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
-        # Otherwise a compressed message is none of the contract, as we tell its sender. gRPC would
-        # refuse it too, as fast as it can be asked, with what it may have inflated by then.
+        # If this is off, a compressed message is refused by the daemon, which delays refusals. gRPC
+        # would refuse it at once, as often as it is sent, after it may have inflated much of it.
         ("grpc.per_message_decompression", int(decompress)),
         ("grpc.max_receive_message_length", 2 * max_frame_bytes),
         ("grpc.max_send_message_length", -1),
-        # What a client may send before it is read, of each stream. gRPC would estimate it, and on a
-        # busy board was seen to come to 100 MB.
+        # How much of each stream a client may send before it is read. gRPC would estimate this; on
+        # a busy board its estimate rose to 100 MB.
         ("grpc.http2.bdp_probe", 0),
         ("grpc.http2.lookahead_bytes", UNREAD_BYTES),
         ("grpc.so_reuseport", 0),  # a second daemon on the port must fail, not share it

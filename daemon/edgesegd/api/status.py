@@ -1,4 +1,4 @@
-"""The gRPC status that a call ends with where something goes wrong."""
+"""The gRPC status with which a call ends after an error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgesegd.core import errors
 Code = grpc.StatusCode
 
 STATUS_KEY = "edgeseg-status"
-"""Of trailing metadata: with it a status is the daemon's own, and no proxy's."""
+"""Key of trailing metadata that shows that a status is the daemon's own, not a proxy's."""
 
 StatusTable = Mapping[type[errors.EdgesegError], Code]
 
@@ -36,15 +36,15 @@ STATUS_OF: StatusTable = {
 
 
 def grpc_status(error: errors.EdgesegError, table: StatusTable = STATUS_OF) -> Code:
-    """The status of an RPC that met `error`."""
+    """The status of an RPC that failed with `error`."""
     return table[type(error)]
 
 
 def trailing_metadata(error: errors.EdgesegError) -> tuple[tuple[str, str], ...]:
-    """What goes with the status of an RPC that met `error`.
+    """The trailing metadata of an RPC that failed with `error`.
 
-    That the status is the daemon's own, and no proxy's; and when to try again, as gRPC's own
-    retries honour it (gRFC A6).
+    It shows that the status is the daemon's own, not a proxy's, and when to try again, in the form
+    that gRPC's own retries use (gRFC A6).
     """
     own = (STATUS_KEY, error.outcome.upper())
     if isinstance(error, errors.Overloaded):
@@ -57,5 +57,5 @@ async def abort_with(
     error: errors.EdgesegError,
     table: StatusTable = STATUS_OF,
 ) -> None:
-    """End the call with the status of what went wrong."""
+    """End the call with the status of `error`."""
     await context.abort(grpc_status(error, table), str(error), trailing_metadata(error))

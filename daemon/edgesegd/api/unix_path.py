@@ -13,33 +13,34 @@ from urllib.parse import quote
 from edgesegd.core.errors import CannotListen, ConfigError
 
 MAX_PATH = 107
-"""Bytes; `sun_path` of unix(7) has one more, for the zero at its end."""
+"""Bytes of a path; `sun_path` of unix(7) has one more, for the zero at its end."""
 ANSWER_SECONDS = 1.0
 
 REASONS = {
     errno.ENOENT: "there is no such folder",
-    errno.ENOTDIR: "a part of its path is no folder",
-    errno.EACCES: "this user may not make a socket there",
-    errno.EPERM: "this user may not make a socket there",
-    errno.EROFS: "nothing can be written there",
-    errno.EADDRINUSE: "something else lies there, which is no socket",
+    errno.ENOTDIR: "a part of its path is not a folder",
+    errno.EACCES: "this user may not create a socket there",
+    errno.EPERM: "this user may not create a socket there",
+    errno.EROFS: "its file system is read-only",
+    errno.EADDRINUSE: "the path exists and is not a socket",
 }
 
 
 def check_unix_path(address: str, path: str, *, option: str = "--listen") -> None:
-    """Raise CannotListen where no socket can be made at `path`, which `option` names; it says why.
+    """Raise CannotListen if no socket can be created at `path`; the error says why.
 
-    gRPC would take the place of a socket where somebody answers. One that a dead process left is
-    taken away. Raises ConfigError for a path that clients cannot be told, for it is not UTF-8.
+    This is checked because gRPC would replace a socket on which another process listens. A socket
+    that a dead process left is removed. Raises ConfigError if the path is not UTF-8, because then
+    it cannot be sent to clients. `option` is the command-line option that sets the path.
     """
     try:
         size = len(path.encode())
     except UnicodeEncodeError:
         raise ConfigError(f"{address!r} is not UTF-8; choose another path with {option}") from None
     if "\0" in path:
-        raise ConfigError(f"{address!r} holds a NUL character, which no path has")
+        raise ConfigError(f"{address!r} contains a NUL character, which a path cannot have")
     if size > MAX_PATH:
-        why = f"its path has {size} bytes, and a socket's has at most {MAX_PATH}"
+        why = f"its path has {size} bytes; the path of a socket has at most {MAX_PATH}"
     else:
         try:
             why = _why_taken(path)
@@ -52,12 +53,12 @@ def check_unix_path(address: str, path: str, *, option: str = "--listen") -> Non
 
 
 def encode_unix_path(path: str) -> str:
-    """As gRPC takes it, which decodes percent signs."""
+    """The path as gRPC takes it: gRPC decodes percent signs."""
     return f"unix:{quote(path)}"
 
 
 def _why_taken(path: str) -> str:
-    """Why what lies there must stay; empty where nothing does any more."""
+    """Why the path cannot be used; empty if it does not exist, or was an abandoned socket."""
     try:
         mode = Path(path).lstat().st_mode
     except FileNotFoundError:
@@ -68,7 +69,7 @@ def _why_taken(path: str) -> str:
 
 
 def _who_answers(path: str) -> str:
-    """Who is at a socket; empty for nobody, and then the socket is gone."""
+    """Why a socket cannot be used; if nothing listens on it, it is removed and this is empty."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(ANSWER_SECONDS)
         try:
@@ -79,13 +80,13 @@ def _who_answers(path: str) -> str:
             return ""
         except FileNotFoundError:
             return ""
-        except (TimeoutError, BlockingIOError):  # somebody, who is busy
+        except (TimeoutError, BlockingIOError):  # a process listens, but is busy
             pass
         except PermissionError:
-            return "a socket lies there that this user may not use"
+            return "there is a socket that this user may not use"
         except OSError as error:
-            return f"a socket of another kind lies there ({error.strerror})"
-    return "another process does"
+            return f"there is a socket of another kind ({error.strerror})"
+    return "another process listens there"
 
 
 def _make_and_take_away(path: str) -> None:

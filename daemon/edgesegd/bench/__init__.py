@@ -1,1 +1,1 @@
-"""What a daemon reaches on this board, against calling the interpreter yourself."""
+"""Measures a daemon on this board, and compares it with calling the interpreter directly."""

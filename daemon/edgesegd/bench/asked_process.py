@@ -1,4 +1,4 @@
-"""Something that is measured in a process of its own, which does what each line asks."""
+"""Runs something that is measured in a separate process, which answers requests in lines."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, Self
 
 
 class AskedProcess:
-    """A Python program with `arguments`: it answers a line of JSON with one.
+    """A Python program with `arguments`, which answers each line of JSON with another.
 
-    It runs for the length of a `with` block.
+    It runs within a `with` block.
     """
 
     def __init__(self, *arguments: object) -> None:
@@ -42,7 +42,7 @@ class AskedProcess:
             self._process.stdin.flush()
 
     def answer(self) -> Any:  # noqa: ANN401 # as JSON has it
-        """What the next line says; raises RuntimeError where it ended."""
+        """The value in the next line; raises RuntimeError if the process has ended."""
         line = self._process.stdout.readline() if self._process.stdout else ""
         if not line:
             raise RuntimeError("a process that is measured ended; it said why above")

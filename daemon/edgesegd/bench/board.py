@@ -1,4 +1,4 @@
-"""All figures of this board, each as a ratio of one run where it can be one."""
+"""Measures all figures of this board, as ratios within one run if possible."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from edgesegd.engine.runtimes.runtime import load_runtime
 
 IN_FLIGHT = 4
 SETTLE_SECONDS = 5.0
-"""With several frames in flight, until the daemon has found out whether several engines do more."""
+"""Time with several frames in flight until the daemon knows whether several engines do more."""
 COUNTED_FRAMES = 60
 CAMERA_FPS = 15
 OVERLOAD = 3.0
@@ -51,7 +51,7 @@ class Figure:
 
 
 def board_facts(inputs: Inputs, runtime: str, threads: int) -> dict[str, object]:
-    """What the figures depend on."""
+    """The facts on which the figures depend."""
     processor = platform.processor() or platform.machine()
     if CPU_INFO.exists():
         for line in CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -80,9 +80,9 @@ async def measure_board(
     rounds: int,
     announce: Callable[[str], None] = lambda _: None,
 ) -> AsyncIterator[Figure]:
-    """Each figure as it is found, of a daemon that is started with `flags` too.
+    """Measure a daemon that is started with `flags`; yields each figure when it is known.
 
-    The naive pipeline has the same `runtime`. `announce` is told before what is measured.
+    The naive pipeline uses the same `runtime`. `announce` is called with what is measured next.
     """
     flags = [*flags, f"--model={inputs.model.path}"]
     with tempfile.TemporaryDirectory() as folder:
@@ -142,7 +142,7 @@ async def measure_board(
 
 
 def _one_frame(latency: Latency) -> Iterator[Figure]:
-    """How long one frame takes, whole and by stage; the longest and shortest are of rounds."""
+    """How long one frame takes, in total and by stage; low and high are those of the rounds."""
     whole = [statistics.median(each) * 1e3 for each in latency.rounds["rpc"]]
     yield Figure.of("one frame, JPEG → labels over gRPC", "", "", whole, "ms")
     for stage, seconds in latency.stages.items():
@@ -160,7 +160,7 @@ def _against_naive(latency: Latency) -> Iterator[Figure]:
 
 
 async def _rates(channel: grpc.aio.Channel, inputs: Inputs, rounds: int) -> list[float]:
-    """Frames a second with IN_FLIGHT, once the daemon has settled for that."""
+    """Frames per second with IN_FLIGHT frames, after the daemon has adapted to that load."""
     settled = time.monotonic() + SETTLE_SECONDS
     while time.monotonic() < settled:
         await frames_per_second(channel, inputs.jpeg, COUNTED_FRAMES, IN_FLIGHT)
@@ -180,7 +180,7 @@ async def _overloaded(channel: grpc.aio.Channel, inputs: Inputs, rate: float) ->
 
 
 def as_json(facts: dict[str, object], figures: list[Figure]) -> dict[str, object]:
-    """For programs; `schema` changes when anything here does."""
+    """The figures as JSON values; `schema` changes when anything here changes."""
     return {
         "schema": 2,
         "board": facts,
@@ -190,7 +190,7 @@ def as_json(facts: dict[str, object], figures: list[Figure]) -> dict[str, object
 
 
 def verdict(figures: Sequence[Figure]) -> str:
-    """How fast the board is, in a line."""
+    """How fast the board is, in one line."""
     by_unit = {unit: [each for each in figures if each.unit == unit] for unit in ("ms", "frames/s")}
     whole, rate = by_unit["ms"][0].median, max(each.median for each in by_unit["frames/s"])
     cameras = int(rate // CAMERA_FPS)
@@ -203,12 +203,12 @@ def verdict(figures: Sequence[Figure]) -> str:
 
 
 def default_threads(runtime: str) -> int:
-    """As the daemon chooses where nothing was measured."""
+    """The number of threads that the daemon uses before anything was measured."""
     return load_runtime(runtime).default_threads()
 
 
 def busy_hint() -> str:
-    """What disturbs figures on this board now; empty where nothing does."""
+    """What disturbs the figures on this board now; empty for nothing."""
     if not hasattr(os, "getloadavg"):
         return ""
     load = os.getloadavg()[0]

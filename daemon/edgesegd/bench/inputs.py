@@ -1,4 +1,4 @@
-"""What is measured with."""
+"""The model and the pictures for a measurement."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LARGE = (1920, 1080)
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """A model, a JPEG file, and a picture file that a raw frame is made of; None for a drawing."""
+    """A model, a JPEG file, and a picture file for a raw frame; None for a drawn one."""
 
     model: ModelSpec
     jpeg: bytes
@@ -28,7 +28,7 @@ class Inputs:
     large: Path | None = None
 
     def raw_frame(self) -> npt.NDArray[np.uint8]:
-        """1080 x 1920 x 3."""
+        """The raw frame, 1080 x 1920 x 3."""
         if self.large is None:
             return np.asarray(open_picture(PICTURES[0]).resize(LARGE))
         with Image.open(self.large) as picture:
@@ -43,9 +43,9 @@ def drawn_inputs(model: ModelSpec) -> Inputs:
 
 
 def pictured_inputs(model: ModelSpec, jpeg: Path, large: Path | None = None) -> Inputs:
-    """Photographs for a model; the raw frame is `large`, else made of the first.
+    """Photographs for a model; the raw frame is made from `large`, or else from the first.
 
-    Raises OSError or ValueError where the first is no JPEG.
+    Raises OSError or ValueError if the first is not a JPEG.
     """
     with Image.open(jpeg, formats=["JPEG"]) as picture:
         picture.verify()

@@ -1,6 +1,6 @@
-"""A JPEG to labels over a stream, one in flight, against the naive pipeline in its own process.
+"""Measures JPEG to labels over a stream, one in flight, against the naive pipeline in a process.
 
-All ways run in turn, round by round, so that a machine whose speed drifts changes them alike.
+All of them run in turn, round by round, so that a drift of the machine's speed affects all equally.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ REST = "front and wire"
 class Latency:
     """What was measured; `stages` are the seconds of each stage of each frame over gRPC.
 
-    Of REST too: what is none of the engine's.
+    They include REST: the time that is not spent in the engine.
     """
 
     rounds: Rounds = field(default_factory=dict)
     stages: dict[str, list[float]] = field(default_factory=dict)
 
     def ratios(self, way: str, other: str) -> list[float]:
-        """Median by median, round by round; below 1 `way` is faster."""
+        """The ratio of medians for each round; below 1 if `way` is faster."""
         return [one / two for one, two in zip(*self._medians(way, other), strict=True)]
 
     def ratios_outside_invoke(self, way: str, other: str) -> list[float]:
-        """The same of what is left when a bare invoke's time is taken off."""
+        """The same ratio, after the time of a bare invoke is subtracted from both."""
         return [
             (one - bare) / (two - bare)
             for one, two, bare in zip(*self._medians(way, other, "invoke"), strict=True)
@@ -58,7 +58,7 @@ async def measure_latency(
     frames: int,
     runtime: str = "auto",
 ) -> Latency:
-    """What each frame took each way; a first round, which warms up, is left out."""
+    """Measure how long frames take each way; a first round warms up and is not counted."""
     found = Latency()
     with NaiveProcess(inputs, threads, runtime) as naive:
         async with grpc.aio.insecure_channel(address) as channel:

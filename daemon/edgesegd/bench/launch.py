@@ -1,4 +1,4 @@
-"""The daemon in a process of its own, for programs that want one for a while."""
+"""Runs the daemon in a separate process, for programs that need one for a while."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextlib.contextmanager
 def _signals_held_back() -> Iterator[None]:
-    """Those that may unwind this program come at the end, when it knows what it started.
+    """Delay signals that may unwind this program until the end of the block.
 
-    Blocking them would not do: the kernel gives them to another thread, and Python to this one.
+    Then the program knows the process that it started. Blocking the signals would not help: the
+    kernel delivers them to another thread, and Python handles them in this one.
     """
-    if threading.current_thread() is not threading.main_thread():  # where none is handled
+    if threading.current_thread() is not threading.main_thread():  # it handles no signals
         yield
         return
     came: list[int] = []
@@ -44,9 +45,9 @@ def _signals_held_back() -> Iterator[None]:
 class LaunchedDaemon:
     """Runs `edgesegd serve` on free ports of the loopback interface.
 
-    Ready once it is built; raises EngineStartFailed, with all that it said, where it does not
-    come up. `address` is for clients, `metrics_url` for Prometheus, `output` is what it said on
-    both its outputs, line by line. As a context manager it is stopped at the end.
+    It is ready after construction; raises EngineStartFailed, with all its output, if it does not
+    start. `address` is for clients, `metrics_url` for Prometheus, `output` is the lines of its
+    stdout and stderr. As a context manager it is stopped at the end.
     """
 
     def __init__(self, *flags: str, env: Mapping[str, str] | None = None) -> None:
@@ -68,7 +69,7 @@ class LaunchedDaemon:
                 self._reader = threading.Thread(target=self._read, daemon=True)
                 self._reader.start()
             self._ready.wait(READY_SECONDS)
-        except BaseException:  # nobody else knows of the process yet
+        except BaseException:  # the caller cannot end the process yet
             if hasattr(self, "_reader"):
                 self.stop(signal.SIGKILL)
             raise
@@ -102,7 +103,7 @@ class LaunchedDaemon:
 
     @property
     def engine_pid(self) -> int | None:
-        """The process id of the engine that runs now; Linux only."""
+        """The process id of the present engine; Linux only."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         for pid in children.read_text(encoding="ascii").split():
             with contextlib.suppress(OSError):
@@ -111,13 +112,13 @@ class LaunchedDaemon:
         return None
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal and wait for the end; the exit status."""
+        """Send a signal and wait for the end; returns the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         return self.wait()
 
     def wait(self) -> int:
-        """Wait for an end that something else brought about; the exit status."""
+        """Wait until the daemon ends; returns the exit status."""
         try:
             status = self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:

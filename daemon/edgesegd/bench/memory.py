@@ -1,4 +1,4 @@
-"""Resident memory of processes, and raw frames in shared memory."""
+"""Measures the resident memory of processes, and raw frames in shared memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_ANSWER = 4096
 
 
 def resident(pid: int | None) -> int:
-    """Resident memory of a process, bytes; shared pages count in each that uses them."""
+    """Resident memory of a process in bytes; shared pages count in each process that uses them."""
     return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * PAGE
 
 
@@ -41,8 +41,8 @@ async def measure_shared(
 ) -> dict[str, list[float]]:
     """Median seconds outside invoke, by way and round, of raw frames over the Unix socket `path`.
 
-    "shared" lie in memory that the daemon lent, where a camera would have written them; "message"
-    are put in their messages. A first round warms up.
+    "shared" frames are in leased memory, where a camera would have written them; "message" frames
+    are in their messages. A first round warms up and is not counted.
     """
     raw = pb.Frame(format=pb.FRAME_FORMAT_RGB, width=LARGE[0], height=LARGE[1])
     pixels = inputs.raw_frame()

@@ -1,4 +1,4 @@
-"""What anyone writes who calls the interpreter in process: the thing to be faster than."""
+"""The naive pipeline, which calls the interpreter in the process: the daemon should be faster."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class NaivePipeline:
     def __call__(self, jpeg: bytes) -> npt.NDArray[Any]:
         """Class ids, H x W."""
         image = Image.open(io.BytesIO(jpeg)).convert("RGB")
-        # The large picture is let go of here. Kept to the end, it would be freed with the output,
-        # together more than glibc keeps: each frame would have all its memory from the kernel anew,
-        # and take a third longer.
+        # The large picture is freed here. If it were freed with the output, that would be more than
+        # glibc keeps: each frame would get all its memory from the kernel again, and take a third
+        # longer.
         image = image.resize(self._model.input_size, Image.Resampling.BILINEAR)
         self.interpreter.set_tensor(self._input, self._to_tensor(image)[np.newaxis])
         self.interpreter.invoke()

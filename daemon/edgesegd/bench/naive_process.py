@@ -1,8 +1,8 @@
-"""The naive pipeline in a process of its own: `python -m edgesegd.bench.naive_process`.
+"""The naive pipeline in a separate process: `python -m edgesegd.bench.naive_process`.
 
-In a process that does much besides, its allocations take half as long again. What it is to run
-comes as a JSON object in the first line of its input; each further line, a number of frames, is
-answered with the seconds of so many, and of as many bare invokes.
+In a process that does much else, its allocations take half as long again. The first line of its
+input is a JSON object with what to run. Each further line is a number of frames; the answer is the
+seconds of that many frames and of that many bare invokes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ WAYS = ("naive", "invoke")
 
 
 class NaiveProcess(AskedProcess):
-    """Runs it for the length of a `with` block."""
+    """Runs the naive pipeline within a `with` block."""
 
     def __init__(self, inputs: Inputs, threads: int, runtime: str) -> None:
         super().__init__("-m", "edgesegd.bench.naive_process")
@@ -37,14 +37,14 @@ class NaiveProcess(AskedProcess):
         )
 
     def seconds(self, frames: int) -> dict[str, list[float]]:
-        """Of so many frames, and of as many bare invokes; raises RuntimeError where it ended."""
+        """The seconds of frames and of bare invokes; raises RuntimeError if the process ended."""
         self.ask(frames)
         found: dict[str, list[float]] = self.answer()
         return found
 
 
 def main() -> None:
-    """Answer what is asked."""
+    """Answer the lines of stdin."""
     wanted = json.loads(sys.stdin.readline())
     naive = NaivePipeline(
         read_model(Path(wanted["model"])), wanted["threads"], runtime=wanted["runtime"]

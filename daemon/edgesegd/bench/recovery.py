@@ -1,4 +1,4 @@
-"""An engine is killed in mid-stream: how long until the next result."""
+"""Measures how long it takes until the next result after an engine is killed in mid-stream."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from edgesegd.bench.wire import async_stub
 
 
 async def seconds_to_recover(daemon: LaunchedDaemon, jpeg: bytes, frames: int) -> float:
-    """From SIGKILL, half-way through a stream of so many frames, to its next result.
+    """Seconds from SIGKILL, half-way through a stream of `frames` frames, to its next result.
 
-    Raises FrameFailed where not every frame is answered.
+    Raises FrameFailed if not every frame is answered.
     """
     requests = [
         pb.SegmentRequest(options=pb.StreamOptions(policy=pb.QUEUE_POLICY_EVERY)),

@@ -1,4 +1,4 @@
-"""Streams of frames, as a client in a hurry sends them."""
+"""Streams of frames for measurements, sent as fast as possible or at a fixed rate."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class FrameFailed(Exception):
 
 
 class OneInFlight:
-    """Sends a frame when the one before is answered."""
+    """Sends each frame when the one before is answered."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._call = async_stub(channel).Segment()
 
     async def __call__(self, frame: pb.Frame) -> pb.SegmentResponse:
-        """One frame there and back."""
+        """Send one frame and return its response."""
         await self._call.write(pb.SegmentRequest(frame=frame))
         answer = await self._call.read()
         if not isinstance(answer, pb.SegmentResponse) or answer.status != pb.FRAME_STATUS_OK:
@@ -35,7 +35,7 @@ class OneInFlight:
         return answer
 
     async def median_seconds(self, frame: pb.Frame, count: int) -> float:
-        """Of a round trip."""
+        """The median of `count` round trips, in seconds."""
         seconds = []
         for _ in range(count):
             started = time.perf_counter()
@@ -47,7 +47,7 @@ class OneInFlight:
 async def frames_per_second(
     channel: grpc.aio.Channel, jpeg: bytes, count: int, in_flight: int
 ) -> float:
-    """Results a second with so many frames in flight, policy EVERY."""
+    """Results per second with `in_flight` frames in flight, with policy EVERY."""
     call = async_stub(channel).Segment()
     options = pb.StreamOptions(policy=pb.QUEUE_POLICY_EVERY)
     await call.write(pb.SegmentRequest(options=options))
@@ -68,7 +68,7 @@ async def frames_per_second(
 
 
 class TimedStream:
-    """One call whose frames come at a pace; remembers how each was answered."""
+    """One call whose frames are sent at a fixed rate; it records how each was answered."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class TimedStream:
     async def run(self, count: int, phase: float = 0.0) -> None:
         """Send `count` frames, `interval` seconds apart, the first after `phase` of one.
 
-        All are answered at the end.
+        Returns when all are answered.
         """
         sent: dict[int, float] = {}
 

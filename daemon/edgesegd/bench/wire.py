@@ -1,4 +1,4 @@
-"""The contract as an asyncio client calls it."""
+"""The stub of `edgeseg.v1` for asyncio."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 
 
 def async_stub(channel: grpc.aio.Channel) -> SegmentationServiceAsyncStub:
-    """One class serves both kinds of channels; its types tell them apart."""
+    """The stub, typed for asyncio: one class is used for both kinds of channels."""
     return pb_grpc.SegmentationServiceStub(channel)  # type: ignore[return-value]

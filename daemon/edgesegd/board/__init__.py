@@ -1,1 +1,1 @@
-"""What the machine gives: cores, memory, descriptors, and who else uses it."""
+"""The machine: its cores, memory and descriptors, and how much other programs use it."""

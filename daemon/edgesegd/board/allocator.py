@@ -1,4 +1,4 @@
-"""How much of what a process frees its C library keeps."""
+"""Returns freed memory, which the C library keeps, to the system."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from functools import cache
 ARENA_MAX = -8
 """A parameter of glibc's `mallopt`, from its malloc.h."""
 TRIM_SECONDS = 4.0
-"""From the use of memory until it is given back."""
+"""Delay from the use of memory until freed memory is returned."""
 TRIM_BYTES = 8 << 20
-"""Over the least that the process ever had; less is not worth it."""
+"""Memory is trimmed if the process has this much more than its smallest size so far."""
 STATM = "/proc/self/statm"
-"""Of proc(5): the second of its numbers are the pages that are in memory."""
+"""See proc(5): the second number is the resident pages."""
 MAX_STATM = 256
 
 
 def use_one_arena() -> None:
-    """For a process whose threads hand messages to each other; to be called before they start.
+    """Let all threads allocate from one arena; call this before threads are started.
 
-    glibc gives each thread an arena of its own, and what is freed stays in the one that it is of:
-    with 32 streams gRPC's threads made that 5 MB. Does nothing without glibc.
+    glibc gives each thread its own arena, and freed memory stays in the arena that it came from.
+    With 32 streams and gRPC's threads that was 5 MB. Does nothing without glibc.
     """
     if is_glibc():
         ctypes.CDLL(None).mallopt(ARENA_MAX, 1)
 
 
 def is_glibc() -> bool:
-    """Whether this process has the GNU C library: others have other parameters."""
+    """Whether this process uses the GNU C library; others have other parameters."""
     try:
         return "glibc" in (os.confstr("CS_GNU_LIBC_VERSION") or "")
     except (ValueError, AttributeError, OSError):
@@ -41,11 +41,11 @@ def is_glibc() -> bool:
 
 
 class HeapTrimmer:
-    """Gives memory that was freed back to the system, a while after it was `used`.
+    """Returns freed memory to the system, a while after memory was `used`.
 
-    glibc keeps it: after a burst of large frames hundreds of megabytes. So does Python while
-    objects that refer to each other wait for its collector, which knows nothing of their size.
-    `also` gives back what else there is.
+    Otherwise glibc keeps it: hundreds of megabytes after a burst of large frames. Python also keeps
+    objects that refer to each other until its garbage collector runs, which does not consider their
+    size. `also` is called to return other memory.
     """
 
     def __init__(self, *, also: Callable[[], None]) -> None:
@@ -54,14 +54,14 @@ class HeapTrimmer:
         self._least = 0
 
     def used(self) -> None:
-        """Memory was used that may be free now; costs nothing."""
+        """Note that memory was used and may be free now; this is fast."""
         self._used.set()
 
     async def run(self) -> None:
-        """Trim again and again, without end; at once where this is not Linux with glibc."""
+        """Trim after each use, forever; returns at once if this is not Linux with glibc."""
         if not (is_glibc() and sys.platform == "linux"):
             return
-        gc.freeze()  # what there is from the start need not be looked at each time
+        gc.freeze()  # the collector need not look at objects that exist from the start
         try:
             self._least = resident_bytes()
         except (OSError, MemoryError):  # such as a sandbox without /proc
@@ -73,10 +73,7 @@ class HeapTrimmer:
             self.trim()
 
     def trim(self) -> None:
-        """Give back what is free.
-
-        Where even that cannot be done, for there is no descriptor or no memory, it is left.
-        """
+        """Return freed memory to the system; errors, such as no free descriptor, are ignored."""
         with contextlib.suppress(OSError, MemoryError):
             if resident_bytes() > self._least + TRIM_BYTES:
                 self._also()
@@ -86,12 +83,12 @@ class HeapTrimmer:
 
 
 def resident_bytes() -> int:
-    """The memory that this process has now; Linux only. Raises OSError."""
+    """The resident memory of this process, in bytes; Linux only. Raises OSError."""
     pages = os.pread(_statm(), MAX_STATM, 0).split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 @cache
 def _statm() -> int:
-    """Opened once: later there may be no descriptor left."""
+    """The open file, opened only once, because later no descriptor may be free."""
     return os.open(STATM, os.O_RDONLY | os.O_CLOEXEC)

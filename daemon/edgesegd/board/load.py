@@ -1,4 +1,4 @@
-"""How much of the board other programs use."""
+"""Measures how much of the board other programs use."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from pathlib import Path
 STAT = Path("/proc/stat")
 PROCESSES = Path("/proc")
 IDLE = (3, 4)
-"""Of the times in the first line of /proc/stat, those of idle and iowait; see proc(5)."""
+"""Positions of idle and iowait among the times in the first line of /proc/stat; see proc(5)."""
 COUNTED = 8
-"""The times there up to what other machines of the host stole; then come guests, counted above."""
+"""How many of these times are counted: up to steal. Guest times follow, which user includes."""
 UTIME = 11
-"""The field of /proc/PID/stat after the name's: utime, and after it stime."""
+"""Position of utime in /proc/PID/stat, counted from the field after the name; stime follows it."""
 
 
 class BoardLoad:
-    """What programs that are neither this process nor its children used since this was made.
+    """The CPU use of other programs than this process and its children since this was created.
 
-    On a virtual machine also what others on the same host took: an invoke is slower by that, too.
+    On a virtual machine this includes the CPU time that other machines of the host took, because
+    that also slows invokes down.
     """
 
     def __init__(self) -> None:
@@ -28,13 +29,13 @@ class BoardLoad:
 
     @property
     def cores(self) -> float:
-        """Cores that they used on average; 0 where the system does not tell."""
+        """How many cores they used on average; 0 if the system does not report it."""
         elapsed = time.monotonic() - self._since
         return max(0.0, _seconds_of_others() - self._others) / max(elapsed, 1e-6)
 
 
 def _seconds_of_others() -> float:
-    """CPU seconds since the board's start of all but this process and its children."""
+    """CPU seconds of all processes but this one and its children since the board's start."""
     try:
         times = STAT.read_text(encoding="ascii").split("\n", 1)[0].split()[1 : COUNTED + 1]
     except (OSError, ValueError):
@@ -46,7 +47,7 @@ def _seconds_of_others() -> float:
 
 
 def _children() -> list[int]:
-    """Process ids of the children that live."""
+    """Process ids of the running children."""
     found = []
     for task in (PROCESSES / "self/task").glob("*/children"):
         try:
@@ -57,7 +58,7 @@ def _children() -> list[int]:
 
 
 def _seconds_of(pid: int) -> float:
-    """CPU seconds of a process; 0 where it ended."""
+    """CPU seconds of a process; 0 if it has ended."""
     try:
         stat = (PROCESSES / str(pid) / "stat").read_text(encoding="ascii", errors="replace")
     except OSError:

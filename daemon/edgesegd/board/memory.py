@@ -1,4 +1,4 @@
-"""How much memory this board has for us."""
+"""How much memory this board has for the daemon."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ MEMINFO, PROCESSES = Path("/proc/meminfo"), Path("/proc")
 
 
 def board_memory() -> int:
-    """Bytes: what the machine has, or its share that a cgroup (systemd, a container) allows."""
+    """Bytes of memory of the machine, or what a cgroup (systemd, a container) allows of it."""
     machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return min([machine, *(limit for limit, _ in _cgroups())])
 
 
 def free_memory() -> int:
-    """Bytes that more processes could have now; 0 where the system does not tell."""
+    """Bytes that further processes could use now; 0 if the system does not report it."""
     machine = _kilobytes(MEMINFO, ("MemAvailable",))
     return max(0, min([machine, *(limit - used for limit, used in _cgroups())]))
 
 
 def private_memory(pid: int) -> int:
-    """Bytes that a process has for itself alone; 0 where the system does not tell."""
+    """Bytes that a process does not share with others; 0 if the system does not report it."""
     rollup = PROCESSES / str(pid) / "smaps_rollup"
     return _kilobytes(rollup, ("Private_Clean", "Private_Dirty"))
 
@@ -43,7 +43,7 @@ def _kilobytes(file: Path, names: tuple[str, ...]) -> int:
 
 
 def _cgroups() -> list[tuple[int, int]]:
-    """Limit and use, bytes, of this process's own cgroups and of all that these lie in."""
+    """Limit and use, in bytes, of this process's cgroups and of all cgroups above them."""
     found = []
     for own in _own_cgroups():
         for folder in (own, *own.parents):
@@ -57,7 +57,7 @@ def _cgroups() -> list[tuple[int, int]]:
 
 
 def _reclaimable(cgroup: Path) -> int:
-    """Bytes of files that are kept in memory as long as nobody needs it."""
+    """Bytes of cached files, which are dropped if memory is needed."""
     try:
         text = (cgroup / "memory.stat").read_text(encoding="ascii")
     except (OSError, ValueError):
@@ -84,34 +84,34 @@ def _own_cgroups() -> list[Path]:
 def _number_in(file: Path) -> list[int]:
     try:
         return [int(file.read_text(encoding="ascii"))]
-    except (OSError, ValueError):  # there is none, or it says "max"
+    except (OSError, ValueError):  # the file does not exist, or says "max"
         return []
 
 
 BYTES_A_PIXEL = 18
-"""Of a WebP while it is decoded, the most of all formats: libwebp's, Pillow's and the picture."""
+"""Memory for decoding a WebP, which needs the most: libwebp's, Pillow's and the picture's."""
 MIN_FRAME_BYTES, MAX_FRAME_BYTES = 8 << 20, 32 << 20
-"""A raw frame of 1080p is taken on any board, one of 4K on boards with 2 GB."""
+"""A raw 1080p frame is accepted on any board, a raw 4K frame on boards with 2 GB."""
 FRAME_BYTES_SHARE = 64
 FRAME_SHARE = 4
-"""A picture that is decoded may take a quarter of the memory."""
+"""To decode a picture may take a quarter of the memory."""
 MIN_PIXELS, MAX_PIXELS = 12_500_000, 50_000_000
 """A photograph of 12 megapixels is decoded on any board."""
 HELD_SHARE = 4
 MIN_HELD, MAX_HELD = 64 << 20, 192 << 20
-"""What the front holds for its clients: a quarter of the memory, within these bounds."""
+"""Bounds of what the front holds for its clients, which is a quarter of the memory."""
 
 
 def default_frame_bytes(memory: int) -> int:
-    """The largest message of a frame that such a board should take."""
+    """The largest frame in bytes that a board with `memory` bytes should accept."""
     return min(max(memory // FRAME_BYTES_SHARE, MIN_FRAME_BYTES), MAX_FRAME_BYTES)
 
 
 def default_frame_pixels(memory: int) -> int:
-    """The largest picture that a board with so many bytes of memory should decode."""
+    """The largest picture in pixels that a board with `memory` bytes should decode."""
     return min(max(memory // FRAME_SHARE // BYTES_A_PIXEL, MIN_PIXELS), MAX_PIXELS)
 
 
 def default_held_bytes(memory: int, max_frame_bytes: int) -> int:
-    """What the front of such a board should hold; at least a few of the largest frames."""
+    """How many bytes the front should hold for clients; at least eight of the largest frames."""
     return max(min(max(memory // HELD_SHARE, MIN_HELD), MAX_HELD), 8 * max_frame_bytes)

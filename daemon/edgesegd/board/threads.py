@@ -5,24 +5,24 @@ from __future__ import annotations
 import os
 
 MAX_THREADS = 4
-"""More brought nothing on small models; boards with more cores have slow ones among them."""
+"""More did not help with small models, and on boards with more cores some of these are slow."""
 
 LARGEST_THREADS = 256
-"""More than that are a slip."""
+"""A larger number is taken for a mistake."""
 
 MIN_CORES_TO_SPARE_ONE = 3
-"""With fewer, a core for the front alone would cost the model half of what there is."""
+"""With fewer cores, a core for the front alone would take half of them from the model."""
 
 USES_ALL_OF_FEW_CORES = "ai-edge-litert"
 """The runtime that shares a core with the front without harm."""
 
 
 def thread_cap(runtime: str) -> int:
-    """The most threads that make sense with a runtime, by its name, with its version or without.
+    """The largest useful number of threads for a runtime, given by name, with or without version.
 
-    One core is left to the front. tflite-runtime needs that even where there are two: it collapses
-    (20 times slower) when another process wants the core of one of its threads. A runtime that is
-    not known is treated like that too.
+    One core is left to the front. tflite-runtime needs that even if there are only two cores: it is
+    20 times slower if another process uses the core of one of its threads. An unknown runtime is
+    treated in the same way.
     """
     cores = count_cores()
     shares = runtime.startswith(USES_ALL_OF_FEW_CORES) and cores < MIN_CORES_TO_SPARE_ONE

@@ -1,4 +1,4 @@
-"""`edgesegd bench`: what a daemon reaches on this board."""
+"""`edgesegd bench`: measures a daemon on this board."""
 
 from __future__ import annotations
 
@@ -27,12 +27,16 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "bench",
         help="measure this board",
-        description="Measure a daemon on this board, over loopback: milliseconds and frames a "
-        "second, then ratios to calling the interpreter yourself, in the same run. Takes about "
-        "half a minute where an invoke takes 10 ms. Nothing else should run meanwhile.",
+        description="Measure a daemon on this board, over loopback: milliseconds and frames per "
+        "second, and their ratios to calling the interpreter directly, measured in the same run. "
+        "With an invoke of 10 ms this takes about half a minute. Nothing else should run then.",
     )
-    parser.add_argument("--image", type=Path, metavar="JPEG", help="picture (default: drawn)")
-    parser.add_argument("--rounds", type=_count, default=5, help="rounds of each (default: 5)")
+    parser.add_argument(
+        "--image", type=Path, metavar="JPEG", help="picture to send (default: a drawn one)"
+    )
+    parser.add_argument(
+        "--rounds", type=_count, default=5, help="rounds of each measurement (default: 5)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = {"model", "delegate", "runtime", "threads", "data_dir"}
     add_options(parser, options, defaults={"delegate": "cpu"})
@@ -72,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     if args.config is not None:
         flags.append(f"--config={args.config}")
     if hint := busy_hint():
-        print(f"edgesegd: {hint}; the figures will suffer", file=sys.stderr)
+        print(f"edgesegd: {hint}; the figures will be worse", file=sys.stderr)
     try:
         figures = asyncio.run(_follow(inputs, flags, config.runtime, threads, args.rounds))
     except FrameFailed as error:
@@ -89,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
 async def _follow(
     inputs: Inputs, flags: list[str], runtime: str, threads: int, rounds: int
 ) -> list[Figure]:
-    """All figures, of a daemon with `flags`; says on a terminal what is being measured."""
+    """All figures, of a daemon with `flags`; shows on a terminal what is being measured."""
     from rich.console import Console  # noqa: PLC0415 # only this command shows progress
 
     from edgesegd.bench.board import measure_board  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Running what the command line asks for."""
+"""Parses the command line and runs the command."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgesegd.version import __version__
 
 
 def run_command(argv: Sequence[str]) -> int:
-    """Parse and run; the exit status. A daemon's process ends here."""
+    """Parse and run; returns the exit status. For `serve`, ends the process."""
     serving = argv[:1] == ["serve"]
     status = _run(argv)
     if serving:
@@ -26,7 +26,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="edgesegd",
         description="Semantic segmentation over gRPC for edge boards.",
-        epilog="`edgesegd serve` starts with a built-in model; `edgesegd models` knows others.",
+        epilog="`edgesegd serve` starts with a built-in model; `edgesegd models` lists others.",
     )
     parser.add_argument("--version", action="version", version=f"edgesegd {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -45,7 +45,7 @@ def _run(argv: Sequence[str]) -> int:
         return exit_codes.EXIT_CODES[type(error)]
     except KeyboardInterrupt:
         return exit_codes.INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has enough
+    except BrokenPipeError:  # the reader of the output has closed it
         to_devnull(sys.stdout)
         return exit_codes.BROKEN_PIPE
     except OutputLost as error:
@@ -64,7 +64,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _leave(status: int) -> None:
-    """End at once: threads of gRPC 1.51 were seen to hold up the interpreter's own way out."""
+    """End the process at once: threads of gRPC 1.51 may keep the interpreter from exiting."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)

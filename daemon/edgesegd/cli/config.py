@@ -14,8 +14,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "config",
         help="print the effective options as TOML",
-        description="Print every option with its effective value and where that is from. "
-        "The output can be saved and given to `edgesegd serve --config`.",
+        description="Print every option with its effective value and the source of that value. "
+        "The output can be saved and used with `edgesegd serve --config`.",
     )
     add_options(parser)
     parser.set_defaults(run=run)
@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     effective = effective_config(args)
     for setting in fields(effective.config):
         value = getattr(effective.config, setting.name)
-        # What JSON writes is TOML too, but for surrogates, which TOML has not, and a bare DEL.
+        # JSON is TOML here, except for surrogates, which TOML does not have, and a bare DEL.
         plain = list(value) if isinstance(value, tuple) else value
         shown = json.dumps(plain, ensure_ascii=False).replace("\x7f", "\\u007f")
         print(f"# {setting.metadata['help']}")

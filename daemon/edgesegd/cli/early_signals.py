@@ -1,4 +1,4 @@
-"""Signals that come before the command is ready for them."""
+"""Handles signals that arrive before the command is ready for them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ Handler = Callable[[int, FrameType | None], None]
 
 
 def catch_early_signals(*, serving: bool) -> None:
-    """End as the command does that is not killed; what it installs itself takes the place of this.
+    """Install handlers for signals until the command installs its own.
 
-    A daemon that was stopped before it served has done all that it took: status 0. Another command
-    cleans up and ends with 128 + n. A signal that is ignored, as under nohup, stays so.
+    A daemon that is stopped before it serves ends with status 0, because it has no frames to
+    answer. Another command cleans up and ends with 128 + n. A signal that is ignored, as under
+    nohup, stays ignored.
     """
     handlers: dict[signal.Signals, Handler] = {signal.SIGINT: _leave} if serving else {}
     handlers[signal.SIGHUP] = _terminate if serving else _unwind
@@ -29,7 +30,7 @@ def _leave(_number: int, _frame: FrameType | None) -> None:
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:
-    """Whatever SIGTERM does by now: at last the daemon drains."""
+    """Send SIGTERM to this process, whose handler may be the daemon's own by now."""
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -1,4 +1,4 @@
-"""How each failure ends the process; listed in docs/running.md."""
+"""The exit status for each error; listed in docs/running.md."""
 
 from __future__ import annotations
 

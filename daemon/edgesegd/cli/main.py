@@ -1,4 +1,4 @@
-"""The command `edgesegd` as a process; what it imports runs before a signal ends it well."""
+"""The command `edgesegd` as a process; it imports little before it handles signals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edgesegd.cli.early_signals import catch_early_signals
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command, without `argv` that of this process; the exit status."""
+    """Run the command `argv`, or that of this process; returns the exit status."""
     if argv is None:
         argv, serving = sys.argv[1:], sys.argv[1:2] == ["serve"]
         try:
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str]) -> int:
-    # Takes a tenth of a second, several on a small board.
+    # This import takes a tenth of a second, several on a small board.
     from edgesegd.cli.command import run_command  # noqa: PLC0415
 
     return run_command(argv)

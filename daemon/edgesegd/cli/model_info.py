@@ -1,4 +1,4 @@
-"""A model's facts, for people and for programs."""
+"""The facts about a model, as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def facts_as_json(spec: ModelSpec) -> str:
 
 
 def facts_as_table(spec: ModelSpec) -> Table:
-    """What is known, and where each fact came from."""
-    from rich.table import Column, Table  # noqa: PLC0415 - only where a person looks
+    """The facts, and the source of each."""
+    from rich.table import Column, Table  # noqa: PLC0415 - only needed for a table
     from rich.text import Text  # noqa: PLC0415
 
     table = Table("fact", Column("value", overflow="fold"), "from", box=None)
@@ -51,8 +51,8 @@ def _facts(spec: ModelSpec) -> Iterator[tuple[str, str, str]]:
     yield "input", _describe(spec.input), "file"
     yield "pixels become", _normalization(spec), spec.sources["normalization"]
     yield "output", f"{_describe(spec.output)}, number {spec.output_position}", "file"
-    yield "labels are made", _way(spec), ""
-    yield "each number is", _MEANINGS[spec.output_kind], spec.sources["output"]
+    yield "labels come", _way(spec), ""
+    yield "each value is", _MEANINGS[spec.output_kind], spec.sources["output"]
     if spec.output_kind is OutputKind.PROBABILITY:
         yield "class 1 from", f"{spec.threshold:g}", spec.sources["threshold"]
     yield "custom operators", ", ".join(spec.custom_ops) or "none", "file"

@@ -1,4 +1,4 @@
-"""`edgesegd models load` and the like: orders to a running daemon."""
+"""`edgesegd models load`, `unload`, `reload` and `rollback`: orders to a running daemon."""
 
 from __future__ import annotations
 
@@ -28,34 +28,40 @@ def add_parsers(actions: _SubParsersAction[ArgumentParser]) -> None:
     """Add the commands that a running daemon carries out."""
     load = actions.add_parser(
         "load",
-        help="have a running daemon serve a model, or another version of one",
-        description="The version is read, started and tried beside the one that serves, which then "
-        "answers the frames that it has. Where that fails, the one that serves goes on.",
+        help="make a running daemon serve a model, or another version of it",
+        description="The daemon reads, starts and tries the new version while the present one "
+        "serves. Then the present one answers the frames that it has, and the new one takes over. "
+        "If anything fails, the present one goes on.",
     )
     load.add_argument(
         "name",
         metavar="NAME|NAME=FILE",
-        help="a model of the daemon's folder, or a file and what to serve it as",
+        help="a model in the daemon's folder, or a file and the name to serve it under",
     )
     load.add_argument(
-        "--version", default="", metavar="N", help="of a folder of versions (default: the highest)"
+        "--version",
+        default="",
+        metavar="N",
+        help="version of a model with several versions (default: the highest)",
     )
     for action, text in (
-        ("unload", "have a running daemon serve a model no more"),
-        ("rollback", "have the version serve again that served before"),
+        ("unload", "make a running daemon stop serving a model"),
+        ("rollback", "make a running daemon serve the previous version of a model again"),
     ):
         parser = actions.add_parser(action, help=text, description=f"{text.capitalize()}.")
         parser.add_argument("name", metavar="NAME")
     reload = actions.add_parser(
-        "reload", help="have a running daemon look for new models and versions, as SIGHUP does"
+        "reload", help="make a running daemon load new models and versions, as SIGHUP does"
     )
-    reload.add_argument("name", metavar="NAME", nargs="?", default="", help="default: all")
+    reload.add_argument(
+        "name", metavar="NAME", nargs="?", default="", help="only this model (default: all)"
+    )
     for action in ("load", "unload", "rollback", "reload"):
         add_options(actions.choices[action], OPTIONS)
 
 
 def order_from(args: Namespace) -> Order:
-    """What the arguments ask for; raises ConfigError."""
+    """The order for these arguments; raises ConfigError."""
     name, equals, path = args.name.partition("=")
     if args.action == "reload":
         return Order("reload", args.name)
@@ -65,19 +71,19 @@ def order_from(args: Namespace) -> Order:
     if not equals:
         return Order("load", name, args.version)
     if args.version:
-        raise ConfigError("a file that is named has no --version")
+        raise ConfigError("--version cannot be given together with a file")
     return Order("load", name, path=str(Path(path).absolute()))
 
 
 def carry_out(args: Namespace, config: Config) -> int:
-    """Give the order and print what is done; raises the StartupError that it ended with."""
+    """Send the order and print the reports; raises the StartupError with which it failed."""
     path = control_path(config.control, config.data_dir)
     give_order(path, order_from(args), report=lambda text: print(text, flush=True))
     return 0
 
 
 def served_models(config: Config) -> Sequence[ModelState]:
-    """What a running daemon serves; none where none runs."""
+    """The models that a running daemon serves; none if no daemon runs."""
     try:
         return give_order(control_path(config.control, config.data_dir), Order("list"))
     except CannotListen:
@@ -85,16 +91,16 @@ def served_models(config: Config) -> Sequence[ModelState]:
 
 
 def states_as_json(states: Sequence[ModelState]) -> str:
-    """For programs."""
+    """The models as JSON."""
     return json.dumps([asdict(state) for state in states], indent=2)
 
 
 def states_as_table(states: Sequence[ModelState]) -> Table:
-    """For people."""
-    from rich.markup import escape  # noqa: PLC0415 - only where a person looks
+    """The models as a table."""
+    from rich.markup import escape  # noqa: PLC0415 - only needed for a table
     from rich.table import Column, Table  # noqa: PLC0415 - as above
 
-    table = Table("served", "version", "by", "before", Column("file", overflow="fold"), box=None)
+    table = Table("served", "version", "by", "previous", Column("file", overflow="fold"), box=None)
     for state in states:
         by = state.delegate if state.state == "serves" else state.state
         name = f"{state.name} (default)" if state.is_default else state.name

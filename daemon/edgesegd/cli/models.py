@@ -1,4 +1,4 @@
-"""`edgesegd models`: which models there are, fetching and checking one, and orders to a daemon."""
+"""`edgesegd models`: lists, fetches and checks models, and sends orders to a daemon."""
 
 from __future__ import annotations
 
@@ -27,31 +27,32 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     parser.set_defaults(run=run)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listing = actions.add_parser(
-        "list", help="the models that a running daemon serves, and those that can be by name"
+        "list", help="list the models that a running daemon serves, and those known by name"
     )
-    listing.add_argument("--json", action="store_true", help="the served ones, for programs")
-    pulling = actions.add_parser("pull", help="fetch a published model and check it")
+    listing.add_argument("--json", action="store_true", help="print the served models as JSON")
+    pulling = actions.add_parser("pull", help="download a published model and check its SHA-256")
     pulling.add_argument("name", metavar="NAME", help=f"one of: {', '.join(sorted(downloads()))}")
     pulling.add_argument(
         "--from",
         dest="source",
         metavar="URL|PATH",
-        help="a mirror or a file to take it from; its SHA-256 is checked all the same",
+        help="a mirror or a file to use instead of the published address; the SHA-256 is checked"
+        " too",
     )
-    showing = actions.add_parser("info", help="what is known about a model, and from where")
+    showing = actions.add_parser("info", help="show the facts about a model, and their sources")
     showing.add_argument(
         "model",
         metavar="NAME|PATH",
         nargs="?",
-        help="default: the one that is configured, else the built-in one",
+        help="the model (default: the configured one, or else the built-in one)",
     )
-    showing.add_argument("--json", action="store_true", help="for programs")
+    showing.add_argument("--json", action="store_true", help="print JSON")
     checking = actions.add_parser(
         "check",
-        help="whether a model can be served here; the exit status tells why not",
-        description="Reads a model and runs it on the CPU in a process of its own. Exit status 0 "
-        "where it can be served here; 5 where there is none, 6 where it is damaged or no "
-        "segmentation model, 7 where the runtime does not run it.",
+        help="check whether a model can be served here; the exit status says why not",
+        description="Read a model and run it on the CPU in a separate process. Exit status 0: it "
+        "can be served here; 5: there is no such model; 6: it is damaged or not a segmentation "
+        "model; 7: the runtime cannot run it.",
     )
     checking.add_argument("model", metavar="NAME|PATH")
     add_options(listing, {"data_dir", "control"})
@@ -62,7 +63,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Do what was asked for; raises `StartupError` where that cannot be done."""
+    """Run the action; raises `StartupError` if it fails."""
     config = effective_config(args).config
     data_dir = Path(config.data_dir)
     match args.action:
@@ -80,7 +81,7 @@ def run(args: Namespace) -> int:
 
 
 def _check(config: Config) -> None:
-    from edgesegd.probe.check import check_model  # noqa: PLC0415 - brings the trials with it
+    from edgesegd.probe.check import check_model  # noqa: PLC0415 - imports the trials
 
     pair = parse_source(only_model(config), Path(config.data_dir)).read()
     took = asyncio.run(check_model(pair, runtime=config.runtime, threads=config.threads))
@@ -92,7 +93,7 @@ def _list(config: Config, *, as_json: bool) -> None:
     if as_json:
         print(model_orders.states_as_json(states))
         return
-    from rich.console import Console  # noqa: PLC0415 - rich is not for the daemon's own process
+    from rich.console import Console  # noqa: PLC0415 - the daemon itself does not need rich
     from rich.table import Column, Table  # noqa: PLC0415
 
     if states:
@@ -103,7 +104,7 @@ def _list(config: Config, *, as_json: bool) -> None:
     for model in list_models(Path(config.data_dir)):
         published = known.get(model.name)
         about = f"{published.title} ({published.license})" if published else ""
-        where = str(model.path) if model.path else f"to be had: edgesegd models pull {model.name}"
+        where = str(model.path) if model.path else f"get it: edgesegd models pull {model.name}"
         table.add_row(model.name, about, where)
     Console().print(table)
 
@@ -112,7 +113,7 @@ def _pull(name: str, data_dir: Path, source: str | None) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn  # noqa: PLC0415
 
-    from edgesegd.models.catalogue.pull import pull  # noqa: PLC0415 - brings the HTTP client with it
+    from edgesegd.models.catalogue.pull import pull  # noqa: PLC0415 - imports the HTTP client
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
@@ -123,7 +124,9 @@ def _pull(name: str, data_dir: Path, source: str | None) -> None:
             source=source,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    print(pulled.path if pulled.is_new else f"{pulled.path} is there already, and is right")
+    print(
+        pulled.path if pulled.is_new else f"{pulled.path} already exists, and its SHA-256 is right"
+    )
 
 
 def _info(model: str, data_dir: Path, *, as_json: bool) -> None:

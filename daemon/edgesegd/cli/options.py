@@ -1,4 +1,4 @@
-"""The options of `Config` as flags, alike for all commands."""
+"""The options of `Config` as flags, the same for all commands."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ def add_options(
     *,
     defaults: Mapping[str, Value] | None = None,
 ) -> None:
-    """One flag for each option in `names`, and `--config`; `defaults` are the command's own."""
+    """Add a flag for each option in `names`, and `--config`.
+
+    `defaults` are those in which the command differs from `Config`.
+    """
     own = dict(defaults or {})
     parser.set_defaults(option_defaults=own)
     parser.add_argument(
@@ -52,10 +55,10 @@ def add_options(
 
 
 def effective_config(args: argparse.Namespace) -> Effective:
-    """The configuration that flags, environment and file give; raises ConfigError.
+    """The configuration from flags, environment and file; raises ConfigError.
 
-    A command without the flag of an option has it from the others. Variables that are ignored are
-    told on stderr.
+    Options for which a command has no flag come from environment and file. Variables that are
+    ignored are listed on stderr.
     """
     kinds = get_type_hints(Config)
     flags: dict[str, Value] = {}
@@ -70,20 +73,23 @@ def effective_config(args: argparse.Namespace) -> Effective:
             flags[setting.name] = parse(flag, given, kinds[setting.name])
     effective = load_config(flags, os.environ, _config_file(args), args.option_defaults)
     if effective.ignored:
-        print(f"edgesegd: no options, so ignored: {', '.join(effective.ignored)}", file=sys.stderr)
+        names = ", ".join(effective.ignored)
+        print(f"edgesegd: ignoring variables that are not options: {names}", file=sys.stderr)
     return effective
 
 
 def only_model(config: Config) -> str:
-    """The model of a command that works on one; raises ConfigError where several are named."""
+    """The model for a command that works on one; raises ConfigError if several are named."""
     names = config.named_models or (config.default_model,)
     if len(names) > 1:
-        raise ConfigError(f"this command works on one model; name it with --model: {names}")
+        raise ConfigError(
+            f"this command works on one model; choose one with --model: {', '.join(names)}"
+        )
     return names[0]
 
 
 def _config_file(args: argparse.Namespace) -> Path | None:
-    """The file that the flag or the variable names; None where neither does."""
+    """The file that the flag or the variable names; None if neither does."""
     if args.config is None and (named := os.environ.get(ENV_PREFIX + "CONFIG")):
         return Path(named)
     file: Path | None = args.config

@@ -1,4 +1,4 @@
-"""`edgesegd probe`: tries every delegate, and shows which is the best and why."""
+"""`edgesegd probe`: tries every delegate, and shows which one is best and why."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add the command."""
     parser = commands.add_parser(
         "probe",
-        help="try every delegate and say which is the best",
-        description="Try every delegate that this board may have, each in a process of its own: "
-        "whether it loads, what it claims of the model, whether it agrees with the CPU, and how "
-        "fast it is.",
+        help="try every delegate and show which one is best",
+        description="Try every delegate that this board may have, each in a separate process: "
+        "whether it loads, how many of the model's operators it takes, whether its masks agree "
+        "with the CPU's, and how fast it is.",
     )
     parser.add_argument(
         "--delegate",
@@ -42,45 +42,45 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         action="append",
         default=[],
         metavar="PATH.so[:k=v,…]",
-        help="a delegate to try besides the known ones; may be repeated",
+        help="a delegate to try in addition to the known ones; may be repeated",
     )
     parser.add_argument(
         "--timeout",
         type=float,
         default=STEP_SECONDS,
         metavar="S",
-        help="how long each step of a try may be silent: loading, or one invoke; more where an "
-        "invoke takes long here (30 s)",
+        help="how long each step of a trial (loading, or one invoke) may take, in seconds; it is "
+        "longer if invokes are slow on this board (default: %(default)g)",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON (docs/probe.md)")
+    parser.add_argument("--json", action="store_true", help="print JSON (see docs/probe.md)")
     parser.add_argument(
         "--remember",
         action="store_true",
-        help="keep what is found: a daemon with the same model, runtime, threads, candidates and "
+        help="store the result: a daemon with the same model, runtime, threads, candidates and "
         "data folder starts with it",
     )
     parser.add_argument(
         "--forget",
         action="store_true",
-        help="try nothing, but forget what was kept: the next daemon chooses anew",
+        help="try nothing, but delete the stored result: the next daemon chooses again",
     )
     add_options(parser, {"model", "candidates", "runtime", "threads", "data_dir"})
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Try all, print the findings; 1 where nothing can be chosen."""
+    """Try all delegates and print the findings; returns 1 if none can be chosen."""
     config = effective_config(args).config
     if not (isfinite(args.timeout) and args.timeout > 0):
         raise ConfigError(f"--timeout is a number of seconds above 0, not {args.timeout:g}")
     if args.remember and (args.also or config.forced_delegate is not None):
         raise ConfigError(
-            "what is remembered is what a daemon would choose among: name a delegate by "
-            "--candidates, for the daemon too, and force none"
+            "--remember stores what a daemon would choose, so it needs the daemon's own options: "
+            "add delegates with --candidates, for the daemon too, and do not force one"
         )
     pair = parse_source(only_model(config), Path(config.data_dir)).read()
     if pair.ignored:
-        print(f"edgesegd: not taken for the other file of a pair: {pair.ignored}", file=sys.stderr)
+        print(f"edgesegd: not used as the second file of a pair: {pair.ignored}", file=sys.stderr)
     forced = () if config.forced_delegate is None else (config.delegate,)
     chooser = Chooser(
         pair,
@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(_tabulate(pair.served, findings))
     if disturbed:
-        print(f"edgesegd: {disturbed}: the choice may be another when it is quiet", file=sys.stderr)
+        print(f"edgesegd: {disturbed}: on an idle board the choice may differ", file=sys.stderr)
     chosen = any(finding.verdict is Verdict.CHOSEN for finding in findings)
     return 0 if chosen else NONE_CHOSEN
 
@@ -111,12 +111,12 @@ def _forget(chooser: Chooser) -> int:
         known = chooser.memory.forget()
     except OSError as error:
         raise ConfigError(f"{path} cannot be removed: {error}") from None
-    print(f"forgotten: {path}" if known else f"there is nothing to forget: no {path}")
+    print(f"deleted: {path}" if known else f"there is nothing to delete: no {path}")
     return 0
 
 
 async def _follow(chooser: Chooser) -> tuple[list[Finding], str]:
-    """All findings; says on a terminal which candidate is being tried."""
+    """All findings; shows on a terminal which candidate is being tried."""
     from rich.console import Console  # noqa: PLC0415 # only this command shows progress
 
     console = Console(stderr=True)
@@ -162,9 +162,9 @@ def _tabulate(model: ModelSpec, findings: list[Finding]) -> Table:
 
 
 def _name(delegate: DelegateSpec, threads: int) -> str:
-    """The CPU with its threads, and a library of the user's own with its options.
+    """A delegate's name; with threads for the CPU, and with options for a library of the user.
 
-    There may be several of one name.
+    There may be several delegates with the same name.
     """
     if delegate.is_cpu:
         return f"{delegate.name}, {count_threads(threads)}"

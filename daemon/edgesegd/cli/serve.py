@@ -14,7 +14,7 @@ from edgesegd.core.errors import RuntimeMissing
 from edgesegd.observability.logs import set_up_logging
 
 MULTIPROCESS = ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir")
-"""Set for other programs of the same environment; the old name counts too."""
+"""May be set for other programs in the same environment; the old name is used too."""
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -22,15 +22,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "serve",
         help="serve a model over gRPC",
-        description="Serve a segmentation model over gRPC until SIGTERM or Ctrl-C; a second one "
-        "ends at once.",
+        description="Serve a segmentation model over gRPC until SIGTERM or Ctrl-C; a second signal "
+        "ends the daemon at once.",
     )
     add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve; the exit status."""
+    """Serve; returns the exit status."""
     allocator.use_one_arena()
     raise_descriptor_limit()
     config = effective_config(args).config
@@ -39,12 +39,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _serve(config: Config) -> int:
-    # gRPC's core writes lines of its own to stderr; what they say is in our errors.
+    # gRPC's core writes its own lines to stderr, but the daemon's errors already say the same.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    # Children are started by a fork and an exec, which need nothing of gRPC. Where no process is
-    # to be had, its handlers around the fork were seen to stop the daemon for good.
+    # Children are started by fork and exec, which need no fork handlers of gRPC. If a fork fails,
+    # these handlers may block the daemon forever.
     os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
-    # With one prometheus_client keeps its numbers in files, which it cannot for all kinds of ours.
+    # If set, prometheus_client keeps values in files, which some kinds of metrics do not support.
     for name in MULTIPROCESS:
         os.environ.pop(name, None)
     # Imported here, so that the other commands need neither gRPC nor prometheus_client.

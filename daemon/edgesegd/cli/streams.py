@@ -1,4 +1,4 @@
-"""The standard streams of the process: whatever they are, they do not stop its work."""
+"""Makes the standard streams of the process usable, so that they do not stop its work."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from locale import getencoding
 from typing import TextIO
 
 ERRORS = "backslashreplace"
-"""For what an encoding does not have: arrows in Latin-1, and names that are not UTF-8."""
+"""For characters that an encoding does not have: arrows in Latin-1, names that are not UTF-8."""
 
 Told = Callable[[OSError], None]
 
 
 class OutputLost(OSError):
-    """What a command says on stdout cannot be written."""
+    """The output of a command cannot be written to stdout."""
 
 
 def prepare_streams(*, serving: bool) -> None:
-    """Make all three usable; to be called before anything opens a descriptor.
+    """Make stdin, stdout and stderr usable; call this before anything opens a descriptor.
 
-    One that is closed is opened on /dev/null, for the next file or socket would have its number.
-    What cannot be written to stderr is dropped. So it is on stdout where a daemon is `serving`,
-    which says so once on stderr; another command's output is its work, and raises OutputLost.
+    A closed stream is opened on /dev/null; otherwise the next file or socket would get its number.
+    What cannot be written to stderr is dropped. What cannot be written to stdout is dropped too if
+    a daemon is `serving`, which says so once on stderr. For other commands the output is their
+    result, so OutputLost is raised.
     """
     open_closed_descriptors()
     sys.stderr = _Stream(2, sys.stderr, _drop, line_buffering=True)
@@ -33,24 +34,24 @@ def prepare_streams(*, serving: bool) -> None:
 
 
 def open_closed_descriptors() -> None:
-    """Leave none of 0, 1 and 2 to be given to something else."""
+    """Open 0, 1 and 2 on /dev/null if they are closed, so that nothing else gets them."""
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            # The lowest that is free, so this one.
+            # This gets the lowest free number, which is this one.
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
 def to_devnull(stream: TextIO) -> None:
-    """Let what is still to be flushed go nowhere."""
+    """Send what is still to be flushed to /dev/null."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
 
 
 class _Stream(io.TextIOWrapper):
-    """Text to a descriptor, encoded as `like`; `failed` is told where that cannot be."""
+    """Writes text to a descriptor, encoded as `like`; calls `failed` if that is not possible."""
 
     def __init__(
         self, number: int, like: TextIO | None, failed: Told, line_buffering: bool
@@ -61,7 +62,7 @@ class _Stream(io.TextIOWrapper):
         self._failed = failed
 
     def write(self, text: str) -> int:
-        """All of it, or none."""
+        """Write the text; if that fails, call `failed`."""
         try:
             return super().write(text)
         except OSError as error:
@@ -69,7 +70,7 @@ class _Stream(io.TextIOWrapper):
             return len(text)
 
     def flush(self) -> None:
-        """What was written so far."""
+        """Flush what was written; if that fails, call `failed`."""
         try:
             super().flush()
         except OSError as error:
@@ -77,11 +78,11 @@ class _Stream(io.TextIOWrapper):
 
 
 def _drop(_error: OSError) -> None:
-    """There is nobody to be told."""
+    """Drop the error: there is no other stream to report it on."""
 
 
 def _raise(error: OSError) -> None:
-    if isinstance(error, BrokenPipeError):  # its reader has enough
+    if isinstance(error, BrokenPipeError):  # the reader of the output has closed it
         raise error
     raise OutputLost(error.errno, error.strerror) from error
 
@@ -93,7 +94,7 @@ def _say_once() -> Told:
         if not told:
             told.append(error)
             print(
-                f"edgesegd: nothing can be said on stdout ({error.strerror}); the daemon goes on",
+                f"edgesegd: cannot write to stdout ({error.strerror}); the daemon goes on",
                 file=sys.stderr,
             )
 

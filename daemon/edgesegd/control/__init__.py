@@ -1,1 +1,1 @@
-"""What an operator's commands ask of a running daemon."""
+"""The control socket: orders of an operator's commands to a running daemon."""

@@ -1,4 +1,4 @@
-"""Gives orders to a running daemon."""
+"""Sends orders to a running daemon."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from edgesegd.core.errors import CannotListen
 def give_order(
     path: Path, order: Order, *, report: Callable[[str], None] = lambda _: None
 ) -> list[ModelState]:
-    """Have a daemon do it, however long it takes; the models that it serves then.
+    """Send an order and wait until it is done, however long that takes.
 
-    `report` is given what it does meanwhile. Raises CannotListen where no daemon takes orders
-    there, and the StartupError that the order ended with.
+    Returns the models that the daemon serves then. `report` is called with each report that arrives
+    before that. Raises CannotListen if no daemon takes orders at `path`, and the StartupError with
+    which the order failed.
     """
     with socket.socket(socket.AF_UNIX) as link:
         try:
@@ -25,7 +26,7 @@ def give_order(
         except OSError as error:
             raise CannotListen(
                 f"no daemon takes orders at {path} ({error.strerror or error}); start one with "
-                "`edgesegd serve`, or name its socket with --control"
+                "`edgesegd serve`, or give its socket with --control"
             ) from None
         link.sendall(order.to_line())
         for line in link.makefile("rb"):

@@ -1,7 +1,8 @@
-"""Orders and answers on the control socket: a line of JSON each.
+"""Orders and answers on the control socket, each a line of JSON.
 
-An order is `{"order": NAME, …}` with one of ORDERS. What is done about it is told meanwhile,
-`{"report": "…"}`, and then how it ended: `{"models": […]}`, or `{"error": KIND, "message": "…"}`.
+An order is `{"order": NAME, …}` with one of ORDERS. While it is carried out the daemon sends
+reports, `{"report": "…"}`. At the end it sends `{"models": […]}`, or, if the order failed,
+`{"error": KIND, "message": "…"}`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ ORDERS = ("list", "load", "unload", "reload", "rollback")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be done; `name` is a model's, `path` a file's. Empty where not needed."""
+    """An order; `name` is that of a model, `path` that of a file. Empty if not needed."""
 
     order: str
     name: str = ""
@@ -33,12 +34,12 @@ class Order:
     path: str = ""
 
     def to_line(self) -> bytes:
-        """As it goes over the socket."""
+        """The line that is sent."""
         return json.dumps(asdict(self)).encode() + b"\n"
 
     @classmethod
     def from_line(cls, line: bytes) -> Order:
-        """As it came; raises ConfigError for what is none."""
+        """Read a line; raises ConfigError if it is not a valid order."""
         try:
             order = cls(**json.loads(line))
         except (ValueError, TypeError, RecursionError):
@@ -47,7 +48,7 @@ class Order:
             ) from None
         texts = (order.order, order.name, order.version, order.path)
         if not all(isinstance(text, str) for text in texts) or order.order not in ORDERS:
-            raise ConfigError(f"an order is one of {', '.join(ORDERS)}, and its parts are texts")
+            raise ConfigError(f"an order is one of {', '.join(ORDERS)}; its values are strings")
         if order.order not in ("list", "reload"):
             given_name(order.name)
         return order
@@ -55,9 +56,9 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """A model that is served: `previous` is the version that `rollback` goes back to.
+    """A model that is served; `previous` is the version that `rollback` serves again.
 
-    `state` is "serves", "sleeps" (its engine is ended until a frame comes) or "fails".
+    `state` is "serves", "sleeps" (it has no engine until a frame arrives) or "fails".
     """
 
     name: str
@@ -71,17 +72,17 @@ class ModelState:
 
 
 def control_path(configured: str, data_dir: str) -> Path:
-    """Where the socket of a daemon with these options is."""
+    """The path of the control socket of a daemon with these options."""
     return Path(configured) if configured else Path(data_dir) / SOCKET_NAME
 
 
 def error_answer(error: EdgesegError) -> dict[str, Any]:
-    """How an order ended that could not be done."""
+    """The last answer to an order that failed."""
     return {"error": type(error).__name__, "message": str(error)}
 
 
 def error_from(answer: dict[str, Any]) -> StartupError:
-    """The error that an order ended with."""
+    """The error with which an order failed."""
     kind = getattr(errors, str(answer["error"]), None)
     if isinstance(kind, type) and issubclass(kind, StartupError):
         return kind(answer["message"])

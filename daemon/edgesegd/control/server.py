@@ -25,18 +25,18 @@ from edgesegd.serving.model_runner import ModelRunner
 log = logging.getLogger(__name__)
 
 Answer = Callable[[dict[str, Any]], None]
-"""Sends a message to who gave an order, if he is still there."""
+"""Sends a message to the client of an order, if it is still connected."""
 ORDER_SECONDS = 5.0
-"""How long an order may take to come."""
+"""How long an order may take to arrive."""
 OWNER_ONLY = 0o177
 PEER = struct.Struct("3i")
-"""What SO_PEERCRED gives, as socket(7) has it: process, user, group."""
+"""The value of SO_PEERCRED, see socket(7): process, user, group."""
 
 
 class ControlServer:
-    """Has `host` do what comes in over the socket at `path`, which only its own user may open.
+    """Lets `host` carry out orders from the socket at `path`, which only its own user may open.
 
-    An order is done to its end, though whoever gave it leaves.
+    An order is carried out completely, even if its client disconnects.
     """
 
     def __init__(self, host: ModelHost, path: Path, *, default: str) -> None:
@@ -47,11 +47,11 @@ class ControlServer:
         self._orders: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Listen; raises CannotListen, or ConfigError for a path that cannot be shown."""
+        """Listen; raises CannotListen, or ConfigError if the path is not UTF-8."""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise CannotListen(f"cannot make {self.path.parent}: {error.strerror}") from None
+            raise CannotListen(f"cannot create {self.path.parent}: {error.strerror}") from None
         check_unix_path(str(self.path), str(self.path), option="--control")
         before = os.umask(OWNER_ONLY)
         try:
@@ -64,7 +64,7 @@ class ControlServer:
             os.umask(before)
 
     async def close(self) -> None:
-        """Take no more orders, and give up those that are not done."""
+        """Take no more orders, and cancel those that are not finished."""
         if self._server is None:
             return
         self._server.close()
@@ -86,7 +86,7 @@ class ControlServer:
         except EdgesegError as error:
             answer(error_answer(error))
         except (TimeoutError, ValueError, OSError):
-            answer(error_answer(ConfigError("no order came")))
+            answer(error_answer(ConfigError("no order arrived")))
         else:
             doing = asyncio.create_task(self._do(order, answer))
             self._orders.add(doing)
@@ -143,7 +143,7 @@ class ControlServer:
 
 
 def _require_own_user(peer: socket.socket) -> None:
-    """Raise ConfigError for another user, who got past the socket's permissions; root may come."""
+    """Raise ConfigError if another user got past the socket's permissions; root is allowed."""
     if not hasattr(socket, "SO_PEERCRED"):
         return
     _, user, _ = PEER.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size))

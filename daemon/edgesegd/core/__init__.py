@@ -1,1 +1,1 @@
-"""What a frame and a model are: no transport, no event loop, no metrics."""
+"""Frames, options, results and errors, without transport, event loop or metrics."""

@@ -1,6 +1,6 @@
-"""Who a client is."""
+"""The names of a client."""
 
 from __future__ import annotations
 
 Client = tuple[str, ...]
-"""From the general to the particular: an address, and one of its connections."""
+"""Names from general to particular: an address, then one of its connections."""

@@ -1,4 +1,4 @@
-"""What a client sends: the description of a frame, checked before anyone decodes it."""
+"""The description of a frame that a client sends, and its checks before it is decoded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgesegd.core.errors import InvalidFrame
 
 
 class FrameFormat(StrEnum):
-    """How the bytes of a frame hold a picture."""
+    """How the bytes of a frame encode a picture."""
 
     AUTO = "auto"
     JPEG = "jpeg"
@@ -25,7 +25,7 @@ class FrameFormat(StrEnum):
     I420 = "i420"
     YUYV = "yuyv"
     TENSOR = "tensor"
-    """The numbers that the model takes, as its input has them: no picture any more."""
+    """The values of the model's input tensor; this is no picture any more."""
 
 
 ENCODED = frozenset({FrameFormat.JPEG, FrameFormat.PNG, FrameFormat.WEBP, FrameFormat.BMP})
@@ -38,15 +38,15 @@ BYTES_PER_PIXEL = {
     FrameFormat.I420: 1,
     FrameFormat.YUYV: 2,
 }
-"""Of a raw format's first plane."""
+"""Bytes per pixel in the first plane of a raw format."""
 SUBSAMPLED = frozenset({FrameFormat.NV12, FrameFormat.I420})
-"""Planes of half the width and height follow the first."""
+"""Formats in which planes of half the width and height follow the first."""
 WITH_CHROMA = SUBSAMPLED | {FrameFormat.YUYV}
 DECODED = (*sorted(ENCODED), *BYTES_PER_PIXEL)
 """The formats that this daemon decodes."""
 
 MAX_SIDE = 65_535
-"""Pixels; JPEG has no longer one. What is made on the way grows with a side times the model's."""
+"""Pixels of a side; JPEG allows no more. Temporary arrays grow with a side times the model's."""
 
 MAGIC = {
     FrameFormat.JPEG: (b"\xff\xd8\xff",),
@@ -54,14 +54,14 @@ MAGIC = {
     FrameFormat.BMP: (b"BM",),
     FrameFormat.WEBP: (b"RIFF",),
 }
-"""How the files begin; a WebP has its own name at byte 8 too."""
+"""The first bytes of files; a WebP also has "WEBP" at byte 8."""
 
 
 MAX_MAGIC = 12
 
 
 class Bytes(Protocol):
-    """A frame's bytes, wherever they lie; any part of them is bytes too."""
+    """A frame's bytes, wherever they are stored; a slice of them is bytes or a memoryview."""
 
     def __len__(self) -> int: ...
 
@@ -70,7 +70,7 @@ class Bytes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FrameLimits:
-    """The largest frame that is taken: `size` in bytes, `pixels` as width * height."""
+    """The largest frame that is accepted: `size` in bytes, `pixels` as width * height."""
 
     size: int
     pixels: int
@@ -80,8 +80,8 @@ class FrameLimits:
 class FrameSpec:
     """A frame without its bytes.
 
-    `width`, `height` (pixels) and `stride` (bytes from row to row, never 0) are those of a raw
-    frame and 0 for an encoded one and a tensor.
+    `width` and `height` (pixels) and `stride` (bytes from row to row) are those of a raw frame; all
+    are 0 for an encoded frame and for a tensor.
     """
 
     format: FrameFormat
@@ -91,15 +91,15 @@ class FrameSpec:
 
 
 def check_frame(spec: FrameSpec, data: Bytes, limits: FrameLimits) -> FrameSpec:
-    """`spec` with its format and stride known, if `data` can be such a frame.
+    """Check that `data` can be such a frame; returns `spec` with format and stride filled in.
 
-    Raises InvalidFrame where they contradict each other or the limits.
+    Raises InvalidFrame if they contradict each other or the limits.
     """
     if not data:
         raise InvalidFrame("the frame is empty: it has 0 bytes")
     if len(data) > limits.size:
         raise InvalidFrame(
-            f"the frame has {len(data):,} bytes, more than the {limits.size:,} taken here"
+            f"the frame has {len(data):,} bytes, more than the {limits.size:,} that are allowed"
         )
     if spec.format is FrameFormat.AUTO:
         return FrameSpec(recognise(bytes(data[:MAX_MAGIC])))
@@ -110,14 +110,14 @@ def check_frame(spec: FrameSpec, data: Bytes, limits: FrameLimits) -> FrameSpec:
 
 
 def recognise(data: bytes) -> FrameFormat:
-    """The encoded format that `data` begins like; raises InvalidFrame for any other beginning."""
+    """The encoded format with whose magic bytes `data` begins; raises InvalidFrame if none."""
     for candidate, beginnings in MAGIC.items():
         if data.startswith(beginnings) and (
             candidate is not FrameFormat.WEBP or data[8:12] == b"WEBP"
         ):
             return candidate
     raise InvalidFrame(
-        "the frame is no JPEG, PNG, WebP or BMP "
+        "the frame is not a JPEG, PNG, WebP or BMP file "
         f"(it begins with {data[:8]!r}); raw pixels need a format, a width and a height"
     )
 
@@ -126,10 +126,10 @@ def _check_magic(expected: FrameFormat, data: bytes) -> None:
     try:
         found = recognise(data)
     except InvalidFrame as error:
-        raise InvalidFrame(f"said to be {expected.value.upper()}, but {error}") from None
+        raise InvalidFrame(f"the format is {expected.value.upper()}, but {error}") from None
     if found is not expected:
         raise InvalidFrame(
-            f"said to be {expected.value.upper()}, but it begins like {found.value.upper()}"
+            f"the format is {expected.value.upper()}, but the frame is {found.value.upper()}"
         )
 
 
@@ -161,7 +161,7 @@ def _check_raw(spec: FrameSpec, size: int, limits: FrameLimits) -> FrameSpec:
 
 
 def _check_chroma(spec: FrameSpec, stride: int) -> None:
-    """Raise InvalidFrame where pixels do not come in the pairs that share their chroma."""
+    """Raise InvalidFrame if the size is odd where pairs of pixels share their chroma."""
     name = spec.format.value.upper()
     if spec.format in WITH_CHROMA and spec.width % 2:
         raise InvalidFrame(f"{name} frames have an even width, not {spec.width}")
@@ -172,12 +172,12 @@ def _check_chroma(spec: FrameSpec, stride: int) -> None:
 
 
 def check_pixels(width: int, height: int, largest: int) -> None:
-    """Raise InvalidFrame for a picture of more than `largest` pixels, of none, or a mere line."""
+    """Raise InvalidFrame for a picture without pixels, with too many, or with too long a side."""
     if width < 1 or height < 1:
         raise InvalidFrame(f"the picture has no pixels: {width}x{height}")
     if width * height > largest:
         raise InvalidFrame(
-            f"the picture has {width}x{height} pixels, more than the {largest:,} taken here"
+            f"the picture has {width}x{height} pixels, more than the {largest:,} that are allowed"
         )
     if max(width, height) > MAX_SIDE:
         raise InvalidFrame(

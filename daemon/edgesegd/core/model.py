@@ -1,4 +1,4 @@
-"""Which model made a result."""
+"""Identifies the model that made a result."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
-    """A version of a model, and what its classes are called.
+    """A version of a model, and the names of its classes.
 
-    A result refers to the version that made it: another may serve by the time that it is sent.
-    `class_names` are in the order of the classes' ids.
+    A result refers to the version that made it, because another version may serve when the result
+    is sent. `class_names` are in the order of the class ids.
     """
 
     name: str
@@ -18,16 +18,16 @@ class ModelIdentity:
     class_names: tuple[str, ...] = ()
 
     def class_name(self, class_id: int) -> str:
-        """The name of a class; "class N" where the model gives it none."""
+        """The name of a class; "class N" if it has none."""
         if class_id < len(self.class_names):
             return self.class_names[class_id]
         return unnamed_class_name(class_id)
 
 
 def unnamed_class_name(class_id: int) -> str:
-    """What a class is called that has no name."""
+    """The name for a class without a name."""
     return f"class {class_id}"
 
 
 NO_MODEL = ModelIdentity("", "")
-"""Of a result before it is known which engine made it."""
+"""The identity in a result before the front fills it in."""

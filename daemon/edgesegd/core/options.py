@@ -1,4 +1,4 @@
-"""What a client wants back."""
+"""The options of a result: outputs, size, resizing and classes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 from edgesegd.core.errors import InvalidOptions
 
 NO_CLASS = 255
-"""The label of a pixel that has no class, or none that was asked for."""
+"""The label of a pixel without a class, or with a class that was not requested."""
 
 
 class Output(StrEnum):
@@ -22,19 +22,19 @@ class Output(StrEnum):
     CONFIDENCE = "confidence"
     CONFIDENCE_MAP = "confidence_map"
     OUTPUT_TENSOR = "output_tensor"
-    """The model's own output, as an interpreter of its whole graph holds it."""
+    """The model's own output tensor, as an interpreter of its whole graph returns it."""
 
 
 SERVED = tuple(output for output in Output if output is not Output.POLYGONS)
-"""The outputs that this daemon gives."""
+"""The outputs that this daemon supports."""
 
 ONE_BYTE_A_PIXEL = frozenset({Output.LABELS, Output.CONFIDENCE_MAP})
-"""The outputs whose size is known before there is a mask."""
+"""The outputs of one byte per pixel, whose size is known before the mask is made."""
 NEEDS_SCORES = frozenset({Output.CONFIDENCE, Output.CONFIDENCE_MAP})
 
 
 class SizeMode(StrEnum):
-    """Which size results have."""
+    """The size of results."""
 
     MODEL = "model"
     FRAME = "frame"
@@ -53,8 +53,8 @@ class ResizePolicy(StrEnum):
 class ResultOptions:
     """What is returned for a frame.
 
-    `width` and `height` (pixels) belong to SizeMode.CUSTOM. `classes` are the ids wanted; empty:
-    all of them.
+    `width` and `height` (pixels) are for SizeMode.CUSTOM. `classes` are the ids that are wanted;
+    empty for all.
     """
 
     outputs: frozenset[Output] = frozenset({Output.LABELS})
@@ -70,7 +70,7 @@ def check_result_size(
 ) -> None:
     """Raise InvalidOptions for results that take more than `largest` bytes together.
 
-    `tensor` is the size of the model's own output, bytes, which counts where it is asked for.
+    `tensor` is the size of the model's own output in bytes; it counts if that is requested.
     """
     planes = max(1, len(outputs & ONE_BYTE_A_PIXEL))
     masks = width * height * planes
@@ -79,5 +79,5 @@ def check_result_size(
         also = f" and the model's own output {beside:,}" if beside else ""
         raise InvalidOptions(
             f"masks of {width}x{height} pixels have {masks:,} bytes{also}, more than "
-            f"the {largest:,} that are given here; ask for a smaller size or fewer outputs"
+            f"the {largest:,} that are allowed; ask for a smaller size or fewer outputs"
         )

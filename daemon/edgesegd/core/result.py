@@ -1,4 +1,4 @@
-"""What becomes of a frame that was segmented, as plain values."""
+"""The result for a segmented frame, as plain values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgesegd.core.options import Output
 
 
 class Stage(StrEnum):
-    """A part of a frame's way; its time is measured."""
+    """A stage of processing a frame, whose time is measured."""
 
     QUEUED = "queued"
     DECODE = "decode"
@@ -22,10 +22,10 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SegmentResult:
-    """One class found.
+    """One class that was found.
 
-    `area` in pixels; `box` is x, y, width, height in pixels; `rle` holds native uint32 run
-    lengths; None or 0 where not asked for.
+    `area` is in pixels; `box` is x, y, width, height in pixels; `rle` is native uint32 run lengths.
+    What was not requested is None or 0.
     """
 
     class_id: int
@@ -39,9 +39,9 @@ class SegmentResult:
 class FrameResult:
     """The results for one frame.
 
-    `width` x `height` is the size of every mask, `frame_size` that of the decoded frame, all in
-    pixels. `planes` holds the outputs that are bytes. `seconds` is the time of each stage,
-    `delegate` what ran the `model`: the front knows both.
+    `width` x `height` is the size of every mask, `frame_size` the size of the decoded frame, all in
+    pixels. `planes` holds the outputs that are bytes. `seconds` is the time of each stage. The
+    front fills in `delegate` and `model`, which made the result.
     """
 
     width: int

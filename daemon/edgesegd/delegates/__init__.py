@@ -1,1 +1,1 @@
-"""Delegates: what there are, how they are named and where they lie."""
+"""Delegates: which are known, how they are named, and where their libraries are."""

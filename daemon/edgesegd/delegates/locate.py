@@ -1,4 +1,4 @@
-"""Where the dynamic linker would find a library, for who wants to know whether it changed."""
+"""Finds the file that the dynamic linker would load, to see whether a library has changed."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ DEFAULT_FOLDERS = ("/lib", "/usr/lib", "/usr/local/lib", "/lib64", "/usr/lib64")
 
 
 def locate_library(name: str, environ: Mapping[str, str] = os.environ) -> Path | None:
-    """The file that `name` means, a path or a bare name; None where there is none.
+    """The file of a library, given as a path or a bare name; None if there is none.
 
-    Looks where ld.so(8) does on Linux, without reading its cache.
+    Searches the folders that ld.so(8) searches on Linux, but does not read its cache.
     """
     if "/" in name:
         return Path(name) if Path(name).is_file() else None
@@ -26,7 +26,7 @@ def locate_library(name: str, environ: Mapping[str, str] = os.environ) -> Path |
 
 
 def _configured(config: Path) -> Iterator[str]:
-    """The folders that ld.so.conf(5) lists, with what it includes."""
+    """The folders that ld.so.conf(5) lists, including those of included files."""
     try:
         lines = config.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

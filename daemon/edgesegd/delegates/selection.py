@@ -9,17 +9,17 @@ from edgesegd.delegates.spec import Choice
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """`ranking` is for one engine, best first, the CPU last; each of `extra` has one of its own."""
+    """`ranking` is for one engine, best first, the CPU last; each of `extra` is for one more."""
 
     ranking: tuple[Choice, ...]
     extra: tuple[Choice, ...] = ()
 
     def spread(self, cores: int, threads: int) -> Selection:
-        """The same for many frames a second, in the place of the next one soon.
+        """The selection for high throughput instead of low latency.
 
-        Where the CPU is the best, several engines with `threads` each fill `cores` better than one
-        with all threads does, for nobody waits for the others at the end of an operator. An
-        accelerator is filled by one engine.
+        If the CPU is the best delegate, several engines with `threads` each use `cores` better than
+        one engine with all threads, whose threads wait for each other at the end of each operator.
+        One engine is enough to fill an accelerator.
         """
         if not self.ranking[0][0].is_cpu or self.extra:
             return self

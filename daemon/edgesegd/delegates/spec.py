@@ -19,9 +19,10 @@ LIBRARY = re.compile(r"(?P<path>.+?\.(?:so(?:\.\d+)*|dylib|dll))(?::(?P<options>
 class DelegateSpec:
     """A delegate to load.
 
-    `name` is what metrics and results call it. `libraries` are tried in turn; none means that the
-    runtime's own CPU kernels run the model. `options` are handed to the library as they are.
-    `built_in` is whether the runtime itself brings the delegate, and loads those libraries for it.
+    `name` is its name in metrics and results. `libraries` are tried in turn; if there are none, the
+    runtime's own CPU kernels run the model. `options` are passed to the library unchanged.
+    `built_in` is whether the delegate is part of the runtime, which then loads the libraries
+    itself.
     """
 
     name: str = CPU
@@ -31,7 +32,7 @@ class DelegateSpec:
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> DelegateSpec:
-        """As it came from another process, where `asdict` and JSON made lists of its tuples."""
+        """Read a message, in which `asdict` and JSON have turned tuples into lists."""
         return cls(
             message["name"],
             tuple(message["libraries"]),
@@ -41,17 +42,17 @@ class DelegateSpec:
 
     @property
     def is_cpu(self) -> bool:
-        """Whether it is no delegate at all."""
+        """Whether this is the CPU, so no delegate at all."""
         return not self.libraries
 
     @property
     def known(self) -> KnownDelegate | None:
-        """Its entry in the table; None for the CPU and for a library that was given by its path."""
+        """Its entry in the table; None for the CPU and for a library given by its path."""
         entry = KNOWN.get(self.name.partition(":")[0])
         return entry if entry is not None and entry.libraries == self.libraries else None
 
     def is_another_device_than(self, other: DelegateSpec) -> bool:
-        """Whether both are the same in all but the device, which each of them names."""
+        """Whether both differ only in the device, which each of them names."""
         if self.known is None or self.known is not other.known:
             return False
         key = self.known.device_option
@@ -61,14 +62,15 @@ class DelegateSpec:
 
 
 Choice = tuple[DelegateSpec, int]
-"""A delegate, and the threads of the interpreter that it is in; 0 for the engine's own choice."""
+"""A delegate, and the number of threads of the interpreter; 0 lets the engine choose."""
 
 
 def parse_delegate(text: str) -> DelegateSpec:
-    """The delegate that `--delegate TEXT` means; raises ConfigError.
+    """The delegate for `--delegate TEXT`; raises ConfigError.
 
-    `cpu`, the name of a known one (`edgetpu`, or `edgetpu:usb:0` for one of several devices), or
-    `PATH.so` with options after a colon. Known ones take options too: `armnn:backends=GpuAcc`.
+    TEXT is `cpu`, the name of a known delegate (`edgetpu`, or `edgetpu:usb:0` for one of several
+    devices), or `PATH.so` with options after a colon. Known delegates can have options too:
+    `armnn:backends=GpuAcc`.
     """
     if text == CPU:
         return DelegateSpec()
@@ -80,7 +82,7 @@ def parse_delegate(text: str) -> DelegateSpec:
     if name not in KNOWN:
         raise ConfigError(
             f"there is no delegate {text!r}; known are cpu, {', '.join(KNOWN)}, "
-            "or name a library: PATH.so:key=value,…"
+            "or give a library: PATH.so:key=value,…"
         )
     known = KNOWN[name]
     if known.device_option and rest and "=" not in rest:
@@ -95,6 +97,6 @@ def _parse_options(text: str, options: str) -> dict[str, str]:
     for option in filter(None, options.split(",")):
         key, equals, value = option.partition("=")
         if not equals or not key:
-            raise ConfigError(f"{option!r} in the delegate {text!r} is no key=value")
+            raise ConfigError(f"{option!r} in the delegate {text!r} is not key=value")
         parsed[key] = value
     return parsed

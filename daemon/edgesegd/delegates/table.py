@@ -1,7 +1,7 @@
-"""The delegates that are known: their libraries, options and devices.
+"""The known delegates: their libraries, options and devices.
 
-Sources: the libraries' own documentation and sources; none was run on its hardware by this
-project. All but those that are built in speak TFLite's external delegate interface.
+Sources: the libraries' own documentation and sources; this project has run none of them on its
+hardware. All but the built-in ones have TFLite's external delegate interface.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class KnownDelegate:
-    """A library that other people ship.
+    """A delegate that a vendor or a runtime ships.
 
-    `libraries` are its names on this platform, tried in turn. `devices` are the nodes of which
-    there must be one, as patterns, and `usb_ids` are USB devices that do as well, as
-    vendor:product; none of both where any board may do. `device_option` is the option that chooses
-    among several devices. `custom_op` is the one operator that it runs, "" where it takes any that
-    it can. `built_in` is whether the runtime itself brings it.
+    `libraries` are its names on this platform, tried in turn. At least one device must exist: a
+    device node that matches a pattern of `devices`, or a USB device in `usb_ids` (vendor:product).
+    If both are empty, no device is needed. `device_option` is the option that chooses one of
+    several devices. `custom_op` is the only operator that it runs; "" if it runs any that it
+    supports. `built_in` is whether the delegate is part of the runtime.
     """
 
     title: str
@@ -50,7 +50,7 @@ KNOWN: dict[str, KnownDelegate] = {
         libraries=("libvulkan.so.1",),
         built_in=True,
     ),
-    # No options: libraries of 2024 and later parse every one of them wrongly.
+    # No options, because libraries of 2024 and later parse all of them wrongly.
     "tflite-gpu": KnownDelegate(
         title="TFLite's GPU delegate (OpenCL, OpenGL ES)",
         libraries=("libtensorflowlite_gpu_delegate.so",),
@@ -86,4 +86,4 @@ KNOWN: dict[str, KnownDelegate] = {
         devices=("/dev/dri/renderD*", "/dev/accel/accel*"),
     ),
 }
-"""By name, in the order in which they are tried."""
+"""The known delegates by name, in the order in which they are tried."""

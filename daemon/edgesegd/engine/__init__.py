@@ -1,1 +1,1 @@
-"""The engine: a process of its own with one interpreter, which may crash without harm."""
+"""The engine: a separate process with one interpreter, which may crash without harm."""

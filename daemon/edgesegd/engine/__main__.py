@@ -1,7 +1,7 @@
 """The engine's process: `python -m edgesegd.engine SOCKET_FD DESCRIPTORS_FD ARENA_FD [MODEL_FD…]`.
 
-The front starts it, and sends clients' regions over the second socket. It inherits what its model's
-files are read from.
+The front starts it, and sends the regions of clients over the second socket. The process inherits
+the open files of its models.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from edgesegd.models.spec_message import from_message
 
 
 def main(socket_fd: int, descriptors_fd: int, arena_fd: int, *_model_fds: int) -> None:
-    """Load what the front asks for, then segment until the front closes the socket."""
-    # What Pillow warns of is the client's affair, and would hide what matters in the log.
+    """Load the model that the front orders, then segment until the front closes the socket."""
+    # Pillow's warnings are about clients' pictures, and would hide more important log lines.
     warnings.simplefilter("ignore")
     # A terminal sends Ctrl-C to the whole group; the front decides when its engines end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -69,14 +69,14 @@ def load_engine(setup: EngineSetup) -> Engine:
 
 
 def read_reference(setup: EngineSetup) -> ModelSpec | None:
-    """The model that the CPU runs, to compare with; the same where it is not compiled for a TPU."""
+    """The model that the CPU runs for comparison; None for no comparison."""
     if setup.reference is None:
         return None
     return from_message(setup.reference, open_file(setup.reference_file))
 
 
 def open_file(descriptor: int | None) -> Path | None:
-    """The path of a file that is open; None for none."""
+    """The path of an open file; None if there is no descriptor."""
     return None if descriptor is None else Path(f"/dev/fd/{descriptor}")
 
 

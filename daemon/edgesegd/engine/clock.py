@@ -1,4 +1,4 @@
-"""Where the time of a frame goes."""
+"""Measures the time of each stage of a frame."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from edgesegd.core.result import Stage
 
 
 class StageClock:
-    """Measures consecutive stages; `seconds` holds those that have ended, with what was `before`.
+    """Measures consecutive stages; `seconds` is the time of each, added to the times of `before`.
 
-    A stage in two parts has the time of both.
+    If a stage ends twice, its times are added up.
     """
 
     def __init__(self, before: Mapping[Stage, float] = MappingProxyType({})) -> None:
@@ -20,7 +20,7 @@ class StageClock:
         self._last = time.perf_counter()
 
     def end(self, stage: Stage) -> None:
-        """The time since the last stage ended was spent in `stage`."""
+        """Count the time since the end of the last stage as time of `stage`."""
         now = time.perf_counter()
         self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
         self._last = now

@@ -1,4 +1,4 @@
-"""One frame's way through an engine, from top to bottom."""
+"""Segments one frame: decode, preprocess, invoke, mask, encode, from top to bottom."""
 
 from __future__ import annotations
 
@@ -38,15 +38,16 @@ from edgesegd.ipc.messages import EngineReady, FrameJob
 from edgesegd.models.spec import ModelSpec
 
 LARGEST_COPY = 1 << 20
-"""Bytes of output that are copied, so that the next frame can be invoked while its mask is made.
-Copying as much takes less than a tenth of a millisecond on a small board, 5 MB take several."""
+"""Up to this many bytes, the output is copied, so that the next frame can be invoked while the mask
+is made. To copy 1 MiB takes less than 0.1 ms on a small board, to copy 5 MB several ms."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A frame as the model sees it: `pixels` of its input's size, `placed` as that says.
+    """A frame as the model sees it: `pixels` in the size of its input.
 
-    `frame_size` is the frame's own, for a tensor the model's; `seconds` what it took so far.
+    `placed` is how the frame was fitted into it. `frame_size` is the frame's own size; for a
+    tensor, the model's input size. `seconds` is the time of each stage so far.
     """
 
     frame_size: Size
@@ -57,10 +58,10 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Invoked:
-    """What the model made of a frame that was `prepared`.
+    """A frame that was `prepared` and invoked.
 
-    `output` is a copy of its output, or the mask in one that is too large to be copied and is not
-    asked for itself. `seconds` as above.
+    `output` is a copy of the model's output; or the mask, if the output is too large to copy and is
+    not requested itself. `seconds` is the time of each stage so far.
     """
 
     prepared: Prepared
@@ -71,12 +72,12 @@ class Invoked:
 class Engine:
     """One interpreter of one model.
 
-    A frame goes through `prepare`, `invoke` and `finish`. Each may have a thread of its own, for
-    different frames at a time; but `invoke` is for the thread that made the engine, as some
-    drivers want it.
+    A frame goes through `prepare`, `invoke` and `finish`. Each of these may run in its own thread,
+    with different frames at the same time. But `invoke` must run in the thread that created the
+    engine, because some drivers require it.
 
-    What a delegate gives for every `check_every`th frame is compared with what the CPU gives with
-    the model `reference`; 0 and None are for never.
+    A delegate's output for every `check_every`th frame is compared with the CPU's output with the
+    model `reference`; with 0 or None, never.
     """
 
     def __init__(
@@ -108,7 +109,7 @@ class Engine:
         self._guard = self._make_guard(reference, check_every)
 
     def describe(self) -> EngineReady:
-        """What was loaded."""
+        """Describe what was loaded."""
         return EngineReady(
             runtime=str(self._runtime),
             delegate=self._delegate.name,
@@ -119,10 +120,10 @@ class Engine:
         )
 
     def warm_up(self) -> float:
-        """Run the model on nothing; how many seconds that took.
+        """Run the model on zeros; returns how many seconds that took.
 
-        From then on a delegate is watched: the invokes of frames may take many times as long, but
-        not for ever. Raises DelegateFailed where it cannot be run.
+        From then on a watchdog limits a delegate's invokes to many times as long. Raises
+        DelegateFailed if the invoke fails.
         """
         self._loaded.input()[:] = 0
         started = time.monotonic()
@@ -131,16 +132,16 @@ class Engine:
         except InvokeFailed as error:
             raise DelegateFailed(f"{self._delegate.name} fails: {error}") from error
         seconds = time.monotonic() - started
-        # A board that is slow at the model is slow at pictures.
+        # A board on which an invoke is slow also decodes slowly.
         self._decode_seconds = max(self._decode_seconds, seconds)
         if not self._delegate.is_cpu:
             self._watchdog = InvokeWatchdog(usual=seconds)
         return seconds
 
     def prepare(self, job: FrameJob, data: memoryview) -> Prepared:
-        """The first part of a frame's way.
+        """Decode and preprocess a frame.
 
-        `data` holds the frame's bytes, and is not needed any more then. Raises InvalidFrame,
+        `data` are the frame's bytes, which are not needed afterwards. Raises InvalidFrame,
         InvalidOptions or Expired.
         """
         model, options, clock = self._model, job.options, StageClock()
@@ -167,10 +168,11 @@ class Engine:
         return Prepared(picture.size, placed, pixels, clock.seconds)
 
     def invoke(self, job: FrameJob, prepared: Prepared) -> Invoked:
-        """The second part of a frame's way.
+        """Run the model on a frame.
 
-        Raises Expired or InvokeFailed, after which the interpreter may hold stale data and must be
-        replaced; where the output is too large to be copied, what `finish` raises of it.
+        Raises Expired, or InvokeFailed, after which the interpreter may hold stale data and must be
+        replaced. If the output is too large to copy, the mask is made here, with the errors that
+        `finish` raises otherwise.
         """
         clock = StageClock(prepared.seconds)
         raise_if_expired(job, "too old when it was about to be invoked")
@@ -187,9 +189,9 @@ class Engine:
         return Invoked(prepared, mask, clock.seconds)
 
     def finish(self, job: FrameJob, invoked: Invoked) -> FrameResult:
-        """The last part of a frame's way.
+        """Make the mask and encode the result.
 
-        Raises EngineDistrusted where the delegate is found to be wrong.
+        Raises EngineDistrusted if the delegate is found to be wrong.
         """
         clock, prepared, output = StageClock(invoked.seconds), invoked.prepared, invoked.output
         mask = output if isinstance(output, Mask) else self._read_mask(job, prepared, output)
@@ -203,14 +205,14 @@ class Engine:
         return dataclasses.replace(result, planes=planes, seconds=clock.seconds)
 
     def _check_result_size(self, options: ResultOptions, frame: Size) -> None:
-        """Raise InvalidOptions before there is a result that is too large, of a frame's size."""
+        """Raise InvalidOptions if a result of the frame's size would be too large."""
         if options.size is SizeMode.FRAME:
             tensor = self._model.output.size
             check_result_size(*frame, options.outputs, self._max_result, tensor=tensor)
 
     def _read_mask(self, job: FrameJob, prepared: Prepared, output: OutputTensor) -> Mask:
         pixels = prepared.pixels
-        # What lies beyond any picture may make a delegate that is right give what looks wrong.
+        # A tensor unlike any picture may lead to an output that looks wrong though it is right.
         if not isinstance(pixels, GivenTensor) or pixels.like_a_picture:
             self._guard.inspect(pixels, output)
         return read_mask(self._model, self._reader, output, prepared.placed, job.options)
@@ -227,6 +229,6 @@ class Engine:
 
 
 def raise_if_expired(job: FrameJob, message: str) -> None:
-    """Raise Expired where nobody waits for the frame any more."""
+    """Raise Expired if the frame's deadline has passed."""
     if job.deadline is not None and time.monotonic() > job.deadline:
         raise Expired(message)

@@ -1,4 +1,4 @@
-"""Clients' memory as an engine reads it, in place."""
+"""Regions of clients' memory that an engine reads in place."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from edgesegd.ipc.region import receive_region
 
 
 class MappedRegions:
-    """Regions of clients, mapped when the first frame in them comes.
+    """Regions of clients; each is mapped when its first frame arrives.
 
-    The front sends their descriptors over the socket `front`, each before its first frame.
+    The front sends the descriptor of a region over the socket `front` before its first frame.
     """
 
     def __init__(self, front: socket.socket) -> None:
@@ -21,7 +21,7 @@ class MappedRegions:
         self._mapped: dict[int, mmap.mmap] = {}
 
     def view(self, number: int, offset: int, length: int) -> memoryview:
-        """So many bytes of a region; raises OSError where it was never sent."""
+        """The `length` bytes of a region from `offset` on; raises OSError if it was never sent."""
         while number not in self._mapped:
             received, memory = receive_region(self._front)
             self._mapped[received] = memory
@@ -31,5 +31,5 @@ class MappedRegions:
         """Unmap a region, if it ever was mapped."""
         memory = self._mapped.pop(number, None)
         if memory is not None:
-            with contextlib.suppress(BufferError):  # a view is held, and unmaps when it goes
+            with contextlib.suppress(BufferError):  # a view is in use, and unmaps when it is freed
                 memory.close()

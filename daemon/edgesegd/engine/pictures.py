@@ -8,10 +8,10 @@ from typing import Final
 from PIL import Image
 
 PICTURES: Final = tuple(sorted((Path(__file__).parents[1] / "builtin" / "pictures").glob("*.png")))
-"""The same on every board."""
+"""The files of the pictures, which are the same on every board."""
 
 
 def open_picture(path: Path) -> Image.Image:
-    """One of them, RGB."""
+    """Open a picture as RGB."""
     with Image.open(path) as image:
         return image.convert("RGB")

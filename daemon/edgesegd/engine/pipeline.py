@@ -1,4 +1,4 @@
-"""A frame's way through an engine's process: order, decode, invoke, mask, answer."""
+"""The stages of a frame in an engine's process: order, decode, invoke, mask, answer."""
 
 from __future__ import annotations
 
@@ -23,20 +23,22 @@ from edgesegd.ipc.messages import (
 )
 
 FRONT_GONE = (BrokenPipeError, ConnectionResetError)
-"""What reading its orders or answering raises when it hung up; then this process is to end."""
+"""Errors of reading orders or writing answers when the front has hung up; this process ends then.
+"""
 
 Before = TypeVar("Before")
 After = TypeVar("After")
 StageOutput = tuple[FrameJob, After | Message]
-"""A frame with what a stage made of it, or with the error that it is answered with."""
+"""A frame with the value that a stage returned, or with the error message that is its answer."""
 
 
 def run_stage(
     stage: Callable[[FrameJob, Before], After], step: StageOutput[Before]
 ) -> StageOutput[After]:
-    """What a stage makes of what the one before it gave; an error goes past it.
+    """Run a stage on the output of the one before; an error message is passed on unchanged.
 
-    One frame's fault costs neither another frame nor the engine: it is passed on as the answer.
+    If the stage fails, its output is an error message. So a fault of one frame does not affect
+    other frames or the engine.
     """
     job, value = step
     if isinstance(value, dict):
@@ -48,11 +50,11 @@ def run_stage(
 
 
 class FramePipeline:
-    """The stages of a frame's way, in the order in which they are run.
+    """The stages of a frame, in the order in which they are run.
 
-    Each may have a thread of its own, but `invoke` is for the one that made the engine. Once an
-    invoke failed, or showed that the delegate is wrong, `failed` is true: the interpreter may hold
-    stale data, and the next engine starts fresh.
+    Each may run in its own thread, but `invoke` must run in the thread that created the engine.
+    `failed` is true once an invoke has failed or shown that the delegate is wrong: the interpreter
+    may hold stale data then, and a new engine must replace this one.
     """
 
     def __init__(
@@ -71,7 +73,7 @@ class FramePipeline:
         self.failed = False
 
     def jobs(self) -> Iterator[StageOutput[None]]:
-        """What the front orders, until it hangs up."""
+        """The frames that the front orders, until it hangs up."""
         for line in self._orders:
             order = order_from(from_line(line))
             if isinstance(order, ForgetRegion):
@@ -80,11 +82,11 @@ class FramePipeline:
                 yield order, None
 
     def decode(self, job: FrameJob, _: None) -> Prepared:
-        """The frame as the model sees it."""
+        """Decode and preprocess the frame."""
         return self._engine.prepare(job, self._bytes_of(job))
 
     def invoke(self, job: FrameJob, frame: Prepared) -> Invoked:
-        """What the model gives."""
+        """Run the model."""
         try:
             return self._engine.invoke(job, frame)
         except EngineUnfit:
@@ -92,26 +94,26 @@ class FramePipeline:
             raise
 
     def make_mask(self, job: FrameJob, frame: Invoked) -> FrameResult:
-        """What was asked for; the front ends an engine whose delegate it distrusts by this."""
+        """Make the result; if the delegate is found to be wrong, the front ends this engine."""
         return self._engine.finish(job, frame)
 
     def write(self, job: FrameJob, result: FrameResult) -> Message:
-        """The answer, whose masks are in the frame's slot."""
+        """Write the masks into the frame's slot; returns the answer."""
         return write_result(result, self._arena.slot(job.slot))
 
     def answer(self, step: StageOutput[Message]) -> None:
-        """Tell the front."""
+        """Send the answer to the front."""
         reply(self._answers, step[1])
 
     def _bytes_of(self, job: FrameJob) -> memoryview:
-        """Where the front put them, or the client itself."""
+        """The frame's bytes, from its slot or from a client's region."""
         if job.region is None:
             return self._arena.slot(job.slot)[: job.length]
         return self._regions.view(job.region, job.offset, job.length)
 
 
 def fault_message(error: Exception) -> Message:
-    """What the front is told of a frame's fault; of one that is the daemon's own, in the log."""
+    """The answer to a frame that failed; a fault of the daemon itself is logged."""
     if isinstance(error, EdgesegError):
         return error_message(error)
     traceback.print_exception(error)

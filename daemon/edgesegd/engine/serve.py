@@ -1,4 +1,4 @@
-"""Frame after frame, until the front is gone or the delegate failed."""
+"""Serves frames until the front hangs up or the delegate fails."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from edgesegd.engine.pipeline import FRONT_GONE, FramePipeline, StageOutput, run
 
 
 def serve_in_turn(pipeline: FramePipeline) -> None:
-    """One frame is answered before the next is begun.
+    """Answer each frame before the next is started.
 
-    Where every core has an engine of its own this is 4 % quicker: nobody takes a core from an
-    invoke in the middle.
+    If every core has its own engine this is 4 % faster, because no other thread takes a core from a
+    running invoke.
     """
     with suppress(*FRONT_GONE):
         for job in pipeline.jobs():
@@ -31,10 +31,10 @@ def serve_in_turn(pipeline: FramePipeline) -> None:
 
 
 def serve_overlapped(pipeline: FramePipeline) -> None:
-    """One thread decodes, this one invokes and another makes masks.
+    """Decode in one thread, invoke in this one, and make masks in another.
 
-    So all that the CPU does for one frame hides behind an accelerator's work for another. The front
-    gives no more than two at a time.
+    So the CPU works on one frame while an accelerator works on another. The front sends at most two
+    frames at a time.
     """
     prepared: SimpleQueue[StageOutput[Prepared] | None] = SimpleQueue()
     invoked: SimpleQueue[StageOutput[Invoked] | None] = SimpleQueue()
@@ -54,17 +54,17 @@ def serve_overlapped(pipeline: FramePipeline) -> None:
         invoked.put(run_stage(pipeline.invoke, step))
     invoked.put(None)
     answering.join()
-    preparing.join()  # until the front hangs up, as below
+    preparing.join()  # until the front hangs up, as in `wait_for_the_front`
 
 
 def wait_for_the_front(pipeline: FramePipeline) -> None:
-    """Until it hangs up: a socket that is closed with orders unread takes back what it said."""
+    """Wait until the front hangs up: closing a socket with unread orders would drop answers."""
     for _ in pipeline.jobs():
         pass
 
 
 def start(part: Callable[[], None]) -> Thread:
-    """A thread for a part of the pipeline. If it fails the engine ends: half of it is of no use."""
+    """Start a thread for a part of the pipeline; if it fails, the process ends."""
 
     def run() -> None:
         try:

@@ -1,8 +1,8 @@
-"""A delegate tried in a process of its own: `python -m edgesegd.engine.trial SOCKET_FD`.
+"""The trial of a delegate, in a separate process: `python -m edgesegd.engine.trial SOCKET_FD`.
 
-Its order comes on the socket. There it says, a JSON object a line, which stage it enters and what
-each invoke took, then what it measured or why it cannot; so that its parent knows where it crashed
-or hung.
+The process reads its order from the socket and answers there, one JSON object per line: each stage
+before it begins, the seconds of each invoke, then what it found out, or an error. So its parent
+knows where it crashed or hung.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Say = Callable[..., None]
 
 
 def main(socket_fd: int) -> None:
-    """Try what is ordered, then invoke once for each line that comes."""
+    """Try the delegate of the order, then invoke once for each further line."""
     with socket.socket(fileno=socket_fd) as link, link.makefile("rwb") as lines:
         die_with_parent(link)
 
@@ -57,9 +57,9 @@ def main(socket_fd: int) -> None:
 
 
 def run(order: TrialOrder, say: Say) -> Callable[[], float]:
-    """Load, compare, say what came of it; what invokes once more and returns the seconds.
+    """Load the model, compare its masks and report.
 
-    Raises what the loading raises.
+    Returns a function that invokes once more and returns the seconds. Raises the errors of loading.
     """
     model = read_same_model(Path(order.model_path), order.model_sha256)
     runtime = load_runtime(order.runtime)
@@ -108,7 +108,7 @@ class Probe:
         return output
 
     def invoke(self) -> float:
-        """Run the model on the last picture; how many seconds that took."""
+        """Run the model on the last picture; returns how many seconds that took."""
         started = time.perf_counter()
         self._loaded.invoke()
         return time.perf_counter() - started

@@ -1,1 +1,1 @@
-"""Files that may be anything, and files that appear all at once."""
+"""Reads untrusted files safely, and replaces files atomically."""

@@ -1,4 +1,4 @@
-"""Reading files that an operator names or an earlier run left: whatever lies there, it ends."""
+"""Reads files that an operator names or an earlier run left; whatever they are, reading ends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class UnusableFile(OSError):
-    """It is no regular file, or too large."""
+    """The file is not a regular file, or too large."""
 
 
 def read_regular_file(path: Path, largest: int) -> bytes:
@@ -16,12 +16,12 @@ def read_regular_file(path: Path, largest: int) -> bytes:
 
     A folder, a FIFO or a device is not read, and nothing larger than `largest` bytes.
     """
-    # Without O_NONBLOCK opening a FIFO waits for somebody to write it.
+    # Without O_NONBLOCK, opening a FIFO would wait for a writer.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         status = os.fstat(descriptor)
         if stat.S_ISDIR(status.st_mode):
-            raise UnusableFile("it is a folder, and a file is needed")
+            raise UnusableFile("it is a folder, not a file")
         if not stat.S_ISREG(status.st_mode):
             raise UnusableFile("it is not a regular file")
         if status.st_size > largest:
@@ -33,5 +33,5 @@ def read_regular_file(path: Path, largest: int) -> bytes:
 
 
 def say_why(error: OSError) -> str:
-    """The reason without the path, which the caller has told."""
+    """The reason without the path, which the caller's message already has."""
     return error.strerror or str(error)

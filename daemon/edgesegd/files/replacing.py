@@ -1,4 +1,4 @@
-"""Files that appear all at once, or not at all."""
+"""Writes files atomically."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import BinaryIO
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, which takes the place of `path` when it is done.
+    """Open a file for writing that replaces `path` at the end of the block.
 
-    Whoever opens `path` sees the old content or the new, after a power cut too; where the writing
-    fails the old one stays, and nothing is left beside it. Raises OSError.
+    A reader of `path` sees the old content or the new one, even after a power cut. If writing
+    fails, the old content stays, and no other file is left. Raises OSError.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    partial.unlink(missing_ok=True)  # of a process of that number that was killed
+    partial.unlink(missing_ok=True)  # left by a killed process with the same id
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
         with os.fdopen(os.open(partial, flags, 0o666), "wb") as file:
@@ -32,7 +32,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the file's new name survive a power cut."""
+    """Sync the folder, so that the file's new name survives a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

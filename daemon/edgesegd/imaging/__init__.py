@@ -1,1 +1,1 @@
-"""Bytes to tensor, and tensor to mask; only the engine may know it."""
+"""Converts a frame's bytes to the input tensor, and the output tensor to masks; engine only."""

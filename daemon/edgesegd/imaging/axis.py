@@ -1,4 +1,4 @@
-"""Where pixels lie between those of a smaller picture, in one direction."""
+"""Positions of pixels between those of a smaller picture, in one direction."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ HALF = np.float32(0.5)
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """Pixels among `count` small ones.
+    """The positions of pixels among `count` small ones.
 
-    Pixel i lies between the small pixels `lower[i]` and the next one (the last has none), at the
-    share `weight[i]` of the way. `lower` never falls. `starts` says which pixel comes first after
-    each small one, and, one more, how many there are.
+    Pixel i is between the small pixel `lower[i]` and the next one (the last has no next), at the
+    fraction `weight[i]` of the distance. `lower` never decreases. `starts[n]` is the first pixel
+    after small pixel n; one more entry is the number of pixels.
     """
 
     count: int
@@ -40,7 +40,7 @@ class Resize:
     half_pixel_centers: bool
 
     def axis(self) -> Axis:
-        """Where the large pixels lie, with the runtime's own rounding.
+        """The positions of the large pixels, with the runtime's own rounding.
 
         Source: the indirection buffer of XNNPACK's resize_bilinear, in float32 throughout.
         """
@@ -52,7 +52,7 @@ class Resize:
         return axis_at(pixels * scale + offset, self.small)
 
     def axis_through(self, positions: Positions) -> Axis:
-        """Where pixels lie whose centres are at `positions`, counted in large pixels from 0."""
+        """The positions of pixels with centres at `positions`, counted in large pixels from 0."""
         if self.align_corners:
             small = positions * ((self.small - 1) / (self.large - 1))
         elif self.half_pixel_centers:
@@ -63,7 +63,7 @@ class Resize:
 
 
 def axis_at(positions: Positions, count: int) -> Axis:
-    """Pixels at `positions`, counted in small pixels from 0; outside they lie on the border."""
+    """Pixels at `positions`, counted in small pixels from 0; those outside are on the border."""
     clamped = positions.clip(0, count - 1).astype(np.float32)
     lower = clamped.astype(np.intp)
     starts = np.searchsorted(lower, np.arange(count + 1))

@@ -1,4 +1,4 @@
-"""Bytes to a picture."""
+"""Decodes the bytes of a frame to a picture."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ UNPACKS_ANY_BUFFER = tuple(map(int, PIL.__version__.split(".")[:2])) >= (9, 5)
 class Picture:
     """A decoded frame.
 
-    `pixels` may be smaller than the frame, where a JPEG was decoded at reduced scale, or rows of a
-    raw frame were left out; `size` is the frame's own, orientation applied. Where there is
-    `chroma`, U and V, of any size, `pixels` is Y: they become RGB when they are small.
+    `pixels` may be smaller than the frame, if a JPEG was decoded at reduced scale or rows of a raw
+    frame were skipped. `size` is the frame's own size, with its orientation applied. If there is
+    `chroma` (U and V, of any size), `pixels` is Y; they are converted to RGB after resizing.
     """
 
     pixels: Image.Image
@@ -50,10 +50,11 @@ def decode_frame(
     max_pixels: int,
     max_seconds: float,
 ) -> Picture:
-    """Decode a checked frame, about as large as the model's input needs it, or larger.
+    """Decode a checked frame, at least about as large as the model's input needs it.
 
-    A raw picture may use `data` in place: it must not outlive it. Raises InvalidFrame, also for a
-    file that has more than `max_pixels`, or takes longer than about `max_seconds`.
+    A raw picture may refer to `data`, so it must not be used longer than `data`. Raises
+    InvalidFrame, also for a file with more than `max_pixels`, or one that takes longer than about
+    `max_seconds`.
     """
     if spec.format not in ENCODED:
         return _raw_picture(spec, data, model_input, resize)
@@ -87,11 +88,11 @@ def _raw_picture(
 
 
 def _raw_pixels(spec: FrameSpec, data: memoryview, step: int) -> Image.Image:
-    """Every `step`th row; in place where Pillow can: RGBX and L, with padding after the last."""
+    """Every `step`th row; without a copy if Pillow supports it: RGBX and L, padded at the end."""
     mode, raw_mode = RAW_MODES[spec.format]
     size, stride = (spec.width, spec.height // step), spec.stride * step
     rows = data[(step - 1) // 2 * spec.stride :]
-    # Pillow takes any buffer, since 9.5; its types do not say so.
+    # Pillow accepts any buffer, since 9.5; its types do not say so.
     buffer = cast(bytes, rows) if UNPACKS_ANY_BUFFER else bytes(rows)
     unpack = Image.frombuffer if len(rows) >= stride * size[1] else Image.frombytes
     return unpack(mode, size, buffer, "raw", raw_mode, stride, 1)

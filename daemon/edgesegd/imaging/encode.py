@@ -1,4 +1,4 @@
-"""Class ids to the results that were asked for."""
+"""Encodes class ids as the outputs that were requested."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edgesegd.models.spec import ModelSpec
 
 NO_CLASS_COLOR = (128, 128, 128)
 PNG_COMPRESSION = 1
-"""zlib's fastest: masks are flat, more effort buys little."""
+"""zlib's fastest level: masks have large flat areas, so more effort gains little."""
 
 BLOCK = 1 << 18
 """Pixels that are counted at a time."""
@@ -36,7 +36,7 @@ class Encoder:
         self._palette = bytes(value for color in (*colors, NO_CLASS_COLOR) for value in color)
 
     def encode_mask(self, mask: Mask, options: ResultOptions, frame: Size) -> FrameResult:
-        """`mask` of a frame of size `frame` as `options` ask for it."""
+        """Encode the `mask` of a frame of size `frame` as `options` request."""
         labels = keep_classes(mask.labels, options.classes)
         height, width = labels.shape
         planes: dict[Output, bytes] = {}
@@ -59,13 +59,13 @@ class Encoder:
 
 
 def encode_scores(scores: Scores) -> bytes:
-    """One byte a pixel, 255 for 1.0; quantized models say a little more than 1, broken ones NaN."""
+    """One byte per pixel, 255 for 1.0; clips what is over 1 (quantized models) or NaN (broken)."""
     stored: Labels = np.rint(np.nan_to_num(scores).clip(0, 1) * 255).astype(np.uint8)
     return stored.tobytes()
 
 
 def keep_classes(labels: Labels, wanted: Sequence[int]) -> Labels:
-    """`labels` with 255 for every class that is not wanted; none wanted means all."""
+    """`labels` with 255 for every class that is not in `wanted`; if that is empty, all are kept."""
     if not wanted:
         return labels
     table = np.full(256, NO_CLASS, np.uint8)
@@ -74,7 +74,7 @@ def keep_classes(labels: Labels, wanted: Sequence[int]) -> Labels:
 
 
 def find_segments(mask: Mask, outputs: frozenset[Output]) -> tuple[SegmentResult, ...]:
-    """Each class in the mask, in the order of ids, with what `outputs` ask for."""
+    """Each class in the mask, in the order of ids, with the requested `outputs`."""
     if outputs.isdisjoint({Output.RLE, Output.STATISTICS, Output.CONFIDENCE}):
         return ()
     areas, sums = count_classes(mask if Output.CONFIDENCE in outputs else Mask(mask.labels, None))
@@ -95,9 +95,9 @@ def find_segments(mask: Mask, outputs: frozenset[Output]) -> tuple[SegmentResult
 
 
 def count_classes(mask: Mask) -> tuple[Counts, Sums | None]:
-    """Pixels of each of 256 labels, and the sum of their scores where there are some.
+    """The number of pixels of each of 256 labels, and the sums of their scores, if there are any.
 
-    In blocks: numpy makes 8 bytes of every pixel that it counts, 16 with scores.
+    Counted in blocks, because numpy needs 8 bytes for every pixel that it counts, 16 with scores.
     """
     areas, sums = np.zeros(256, np.int64), np.zeros(256)
     flat = mask.labels.ravel()
@@ -118,9 +118,9 @@ def bounding_box(member: Bools) -> tuple[int, int, int, int]:
 
 
 def encode_rle(member: Bools) -> bytes:
-    """COCO's uncompressed RLE: runs down the columns, first one of zeros, perhaps 0 long.
+    """COCO's uncompressed RLE: runs down the columns, the first of zeros (its length may be 0).
 
-    As native uint32. Source: the layout that `pycocotools.mask.frPyObjects` reads.
+    The run lengths are native uint32. Source: the layout that `pycocotools.mask.frPyObjects` reads.
     """
     flat = member.ravel(order="F")
     changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1

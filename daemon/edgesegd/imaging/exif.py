@@ -1,7 +1,7 @@
-"""The orientation among EXIF facts: Exif 2.32, 4.6; TIFF 6.0, section 2.
+"""Reads the orientation from EXIF: Exif 2.32, 4.6; TIFF 6.0, section 2.
 
-Nothing else is read. A library that reads all facts copies what each of them points to: 300 facts
-that point to the same 10 MB are 3 GB.
+Nothing else is read. A library that reads all entries copies the value of each: 300 entries that
+refer to the same 10 MB need 3 GB.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ PREFIX = b"Exif\0\0"
 HEADER_SIZE = 8
 ENTRY_SIZE = 12
 MAX_ENTRIES = 1000
-"""Of the first directory so many are looked at; cameras write about twenty."""
+"""How many entries of the first directory are read; cameras write about twenty."""
 
 ByteOrder = Literal["little", "big"]
 BYTE_ORDERS: dict[bytes, ByteOrder] = {b"II": "little", b"MM": "big"}
 MAGIC = (b"*\0", b"\0*")
-"""42 in either byte order: some writers have the one that is not theirs."""
+"""42 in both byte orders, because some writers use the wrong one."""
 VALUE_SIZES = {3: 2, 4: 4}
-"""Bytes of a SHORT and a LONG. The standard wants a SHORT; some writers have a LONG."""
+"""Bytes of a SHORT and a LONG. The standard requires a SHORT; some writers use a LONG."""
 
 
 def read_orientation(exif: bytes | memoryview) -> int:
-    """The orientation, 1 to 8; UPRIGHT where `exif` says none, or nothing that can be read."""
+    """The orientation, 1 to 8; UPRIGHT if `exif` has none, or cannot be read."""
     facts = memoryview(exif)
     if facts[: len(PREFIX)] == PREFIX:
         facts = facts[len(PREFIX) :]
@@ -46,9 +46,9 @@ def read_orientation(exif: bytes | memoryview) -> int:
 
 
 def read_raw_profile(text: str) -> bytes:
-    """The EXIF facts in ImageMagick's text `Raw profile type exif`; none where it has none.
+    """The EXIF bytes in ImageMagick's text `Raw profile type exif`; empty if it has none.
 
-    An empty line, the profile's name and its length come first, then hexadecimal digits.
+    The text is an empty line, the profile's name, its length, then hexadecimal digits.
     """
     try:
         return bytes.fromhex(text.split("\n", 3)[3])

@@ -1,4 +1,4 @@
-"""Where a frame lies in the model's input, and where an output pixel lies in the model's output."""
+"""How a frame is placed in the model's input."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle in pixels; edges may lie within a pixel."""
+    """A rectangle in pixels; edges may be fractions of pixels."""
 
     left: float
     top: float
@@ -39,7 +39,7 @@ class Fit:
 
     @property
     def decode_size(self) -> Size:
-        """The smallest size at which the whole frame need be decoded to lose nothing."""
+        """The smallest size at which the whole frame can be decoded without losing detail."""
         return (
             max(1, round(self.target.width * self.frame[0] / self.source.width)),
             max(1, round(self.target.height * self.frame[1] / self.source.height)),
@@ -57,7 +57,7 @@ def fit(frame: Size, model_input: Size, policy: ResizePolicy) -> Fit:
     elif policy is ResizePolicy.CROP:
         scale = max(iw / fw, ih / fh)
         width_used, height_used = iw / scale, ih / scale
-        # Rounding must not put an edge outside of the frame.
+        # Rounding must not move an edge outside the frame.
         left, top = max(0.0, (fw - width_used) / 2), max(0.0, (fh - height_used) / 2)
         source = Box(left, top, width_used, height_used)
     return Fit(frame, model_input, source, target)

@@ -1,4 +1,4 @@
-"""A JPEG without what its decoder does not need: ISO/IEC 10918-1, annex B."""
+"""Removes segments from a JPEG that its decoder does not need: ISO/IEC 10918-1, annex B."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ MAX_SEGMENTS = 10_000
 class Jpeg:
     """A JPEG for the decoder: `data` is the file without the segments that are not needed.
 
-    With `one_scan` all of the picture is in its first scan, so that no other is read. An
-    `arithmetic` one must be decoded in one go.
+    With `one_scan` the whole picture is in its first scan, so that no other is read. An
+    `arithmetic` JPEG must be decoded in one call.
     """
 
     data: bytes
@@ -42,10 +42,10 @@ class Jpeg:
 
 
 def read_jpeg(data: memoryview) -> Jpeg:
-    """Copy a JPEG, once, without the segments that no decoder needs.
+    """Copy a JPEG, once, without the segments that the decoder does not need.
 
-    What is not as it should be is left to the decoder, which refuses it or not. Raises InvalidFrame
-    where the segments before the first scan are too many, or cannot be told apart.
+    Other errors in the file are left to the decoder. Raises InvalidFrame if there are too many
+    segments before the first scan, or if they cannot be told apart.
     """
     kept: list[memoryview] = []
     kept_from, end = 0, SOI_SIZE
@@ -85,5 +85,5 @@ def read_jpeg(data: memoryview) -> Jpeg:
 
 
 def _number(field: memoryview) -> int:
-    """0 where the file ends before it."""
+    """The number in a field; 0 if the file ends before it."""
     return int.from_bytes(field)

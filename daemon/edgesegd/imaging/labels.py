@@ -1,4 +1,4 @@
-"""The model's output tensor to class ids and scores."""
+"""Converts the model's output tensor to class ids and scores."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ OutputTensor = npt.NDArray[Any]
 Labels = npt.NDArray[np.uint8]
 """H x W, the class id of each pixel, 255 for no class."""
 Scores = npt.NDArray[np.float32]
-"""H x W, the probability of the label given, 0.0 to 1.0."""
+"""H x W, the probability of each pixel's label, 0.0 to 1.0."""
 RealValues = npt.NDArray[np.float32]
-"""Of any shape: what a tensor's numbers stand for."""
+"""Of any shape: the real (dequantized) values of a tensor."""
 
 
 def to_labels(model: ModelSpec, tensor: OutputTensor) -> Labels:
     """The class of each pixel at the model's output size; copies, so `tensor` may be reused."""
     match model.output_kind:
         case OutputKind.LABELS:
-            # As unsigned numbers the negative ones are large: what is no class becomes 255.
+            # Negative values are large as unsigned numbers, so all that is not a class becomes 255.
             ids = tensor.reshape(tensor.shape[1:3])
             known: Labels = np.minimum(ids.view(f"u{ids.itemsize}"), NO_CLASS).astype(np.uint8)
             return known
@@ -37,7 +37,7 @@ def to_labels(model: ModelSpec, tensor: OutputTensor) -> Labels:
 
 
 def to_scores(model: ModelSpec, values: RealValues) -> Scores:
-    """The probability of each pixel's class, of the output's real values, H x W x C."""
+    """The probability of each pixel's class, from the output's real values, H x W x C."""
     if model.output_kind is OutputKind.PROBABILITY:
         foreground = values[..., 0]
         return np.where(foreground >= model.threshold, foreground, 1 - foreground)
@@ -49,7 +49,7 @@ def to_scores(model: ModelSpec, values: RealValues) -> Scores:
 
 
 def real_values(tensor: TensorSpec, stored: OutputTensor) -> RealValues:
-    """Real values of a tensor's content: scale * (stored - zero_point) where it is quantized."""
+    """The real values of a tensor's content: scale * (stored - zero_point) if it is quantized."""
     if tensor.scale == 0:
         return stored.astype(np.float32, copy=False)
     centred = stored.astype(np.float32) - np.float32(tensor.zero_point)

@@ -1,4 +1,4 @@
-"""The output tensor to the mask that a client asks for, whichever way the model's graph allows."""
+"""Converts the output tensor to the mask that a client requests, by the model's kind of graph."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LARGEST_LOGIT = 2.0**126
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """Class ids and, where they were asked for, their scores; both H x W.
+    """Class ids and, if requested, their scores; both H x W.
 
     A score is that of the nearest pixel at the model's size.
     """
@@ -52,7 +52,7 @@ class MaskReader(Protocol):
 
 
 def mask_reader(model: ModelSpec) -> MaskReader:
-    """The way that the model's graph allows."""
+    """The reader for the model's graph."""
     if model.upsampling is None:
         return PlainReader(model)
     return UpsamplingReader(model, model.upsampling)
@@ -61,7 +61,7 @@ def mask_reader(model: ModelSpec) -> MaskReader:
 def read_mask(
     model: ModelSpec, reader: MaskReader, tensor: OutputTensor, placed: Fit, options: ResultOptions
 ) -> Mask:
-    """The mask that `options` ask for, 255 where the model saw no frame."""
+    """The mask that `options` request; 255 where the frame was not in the model's input."""
     columns, rows = find_places(placed, model.output_size, options)
     labels = reader.labels(tensor, rows, columns)
     labels[~rows.seen], labels[:, ~columns.seen] = NO_CLASS, NO_CLASS
@@ -74,7 +74,7 @@ def read_mask(
 
 
 class PlainReader:
-    """The output is the mask, as large as it is; other sizes are picked from it."""
+    """For an output that is the mask; pixels for other sizes are picked from it."""
 
     def __init__(self, model: ModelSpec) -> None:
         self._model = model
@@ -98,7 +98,7 @@ class PlainReader:
 
 
 class UpsamplingReader:
-    """The output is small scores; labels of any size are made of them directly."""
+    """For an output of small scores; labels of any size are computed from them directly."""
 
     def __init__(self, model: ModelSpec, upsampling: Upsampling) -> None:
         self._model = model
@@ -117,7 +117,7 @@ class UpsamplingReader:
         return self._best(upsample_labels(self._stored(tensor), self._own_rows, self._own_columns))
 
     def own_values(self, tensor: OutputTensor) -> RealValues:
-        """The real values of the output that the whole graph would give, H x W x C."""
+        """The real values of the output of the whole graph, H x W x C."""
         small = real_values(self._upsampling.scores, tensor[0])
         values = upsample_scores(small, self._own_rows, self._own_columns)
         return sigmoid(values) if self._upsampling.sigmoid else values
@@ -133,9 +133,9 @@ class UpsamplingReader:
         return self._best(upsample_labels(self._stored(tensor), down, across))
 
     def _stored(self, tensor: OutputTensor) -> SmallScores:
-        """The scores as they are stored, which are in the order of the real ones.
+        """The scores as they are stored, which have the same order as the real ones.
 
-        One class competes with the border between it and the background, and wins where equal.
+        With one class, the threshold is added as a second score; if both are equal the class wins.
         """
         scores: SmallScores = (
             tensor[0] if tensor.dtype == np.float32 else tensor[0].astype(np.int32)
@@ -146,12 +146,12 @@ class UpsamplingReader:
         return against
 
     def _best(self, labels: Labels) -> Labels:
-        """Class 1 stands before the border, which is class 0."""
+        """Swap the two classes of one score: class 1 comes before the threshold, which is 0."""
         return np.bitwise_xor(labels, 1, dtype=np.uint8) if self._binary else labels
 
 
 def border_of(model: ModelSpec, upsampling: Upsampling) -> float:
-    """The lowest stored score of one class that is taken for it."""
+    """The lowest stored score at which a pixel belongs to the one class."""
     scores = upsampling.scores
     if scores.scale != 0:
         every = np.arange(-129, 256, dtype=np.int32)
@@ -162,7 +162,7 @@ def border_of(model: ModelSpec, upsampling: Upsampling) -> float:
 def lowest_logit(threshold: float) -> float:
     """The lowest float32 whose probability, rounded as a runtime rounds it, reaches `threshold`.
 
-    Found by halving, for the inverse of the sigmoid does not know how the sigmoid was rounded.
+    Found by bisection, because the inverse of the sigmoid ignores how the sigmoid was rounded.
     """
     low, high = -LARGEST_LOGIT, LARGEST_LOGIT
     while low < (middle := float(np.float32((low + high) / 2))) < high:

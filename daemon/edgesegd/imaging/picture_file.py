@@ -1,4 +1,4 @@
-"""JPEG, PNG, WebP and BMP files to pixels, in bounded memory and time."""
+"""Decodes JPEG, PNG, WebP and BMP files, in bounded memory and time."""
 
 from __future__ import annotations
 
@@ -32,11 +32,12 @@ OPENERS: dict[FrameFormat, Callable[[TimedFile], ImageFile]] = {
     FrameFormat.WEBP: WebPImageFile,
     FrameFormat.BMP: BmpImageFile,
 }
-"""Not Image.open: for a JPEG that reads facts about further pictures in the file, at any cost."""
+"""Used instead of Image.open: for a JPEG, that also reads an index of further pictures in the file,
+which may be very expensive."""
 
 START_OF_SCAN = b"\xff\xda"
 FIND_SCANS = re.compile(START_OF_SCAN)
-"""Three times as fast as bytes.find."""
+"""Three times faster than bytes.find."""
 MAX_SCANS = 100
 """Of a JPEG: each goes over the whole picture. Encoders make about ten; libjpeg's own tools warn of
 files with more than a hundred."""
@@ -59,7 +60,7 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What makes a picture of each EXIF orientation upright."""
+"""The operation that makes a picture of each EXIF orientation upright."""
 
 
 def decode_file(
@@ -71,14 +72,14 @@ def decode_file(
     max_pixels: int,
     max_seconds: float,
 ) -> tuple[Image.Image, Size]:
-    """The upright picture in a file, RGB or L, and the size that it has there.
+    """Decode a file; returns the upright picture, RGB or L, and its size in the file.
 
-    A JPEG may come smaller than that. Raises InvalidFrame, and nearly everything else for a file
-    that is damaged.
+    A JPEG may be decoded at a smaller size. Raises InvalidFrame, and nearly any other exception for
+    a damaged file.
 
-    Pillow reads JPEG, PNG and BMP in blocks, and is stopped between two of them after
-    `max_seconds`. A WebP is decoded in one call, and so is an arithmetic JPEG: only their pixels
-    bound that, as they bound what is done with a decoded picture.
+    Pillow reads JPEG, PNG and BMP in blocks, and is stopped between two blocks after `max_seconds`.
+    A WebP or an arithmetic JPEG is decoded in one call, whose time only the number of pixels
+    bounds; the same is true for what is done with a decoded picture.
     """
     name = file_format.value.upper()
     jpeg = read_jpeg(data) if file_format is FrameFormat.JPEG else None
@@ -117,10 +118,10 @@ def _open(file_format: FrameFormat, file: TimedFile) -> ImageFile:
 
 
 def _limit_scans(jpeg: Jpeg, image: ImageFile, file: TimedFile) -> None:
-    """Raise InvalidFrame for too many scans; let the file's time be looked at before each other.
+    """Raise InvalidFrame for too many scans; let the time be checked before each further scan.
 
-    A scan over the whole picture may have a few bytes. Where the first scan holds all, its pixels
-    are decoded as it is read: looking for others would take longer than all other checks.
+    A scan over the whole picture may have only a few bytes. If the first scan has the whole picture
+    there are no others to search, which would take longer than all other checks.
     """
     if jpeg.one_scan:
         return
@@ -138,7 +139,7 @@ def _limit_scans(jpeg: Jpeg, image: ImageFile, file: TimedFile) -> None:
 
 
 def _check_run_lengths(file_format: FrameFormat, data: memoryview, image: ImageFile) -> None:
-    """Raise InvalidFrame for a BMP that is small, and takes seconds to decode all the same."""
+    """Raise InvalidFrame for a small BMP that would still take seconds to decode."""
     if file_format is not FrameFormat.BMP:
         return
     compressed = int.from_bytes(data[COMPRESSION_OF_BMP], "little") in RUN_LENGTHS
@@ -150,7 +151,7 @@ def _check_run_lengths(file_format: FrameFormat, data: memoryview, image: ImageF
 
 
 def _orientation(image: ImageFile) -> int:
-    """That of a PNG or a WebP, once it is loaded: what says it may stand behind a PNG's pixels."""
+    """The orientation of a loaded PNG or WebP; in a PNG it may follow the pixels."""
     exif, profile = image.info.get("exif"), image.info.get("Raw profile type exif")
     if isinstance(exif, bytes):
         return read_orientation(exif)
@@ -158,7 +159,7 @@ def _orientation(image: ImageFile) -> int:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """`image` in a mode that is resized as it is, RGB or L; of 16 bits the upper 8."""
+    """`image` converted to a mode that can be resized, RGB or L; 16 bits are reduced to 8."""
     if image.mode.startswith("I"):
         return image.convert("I").point(lambda value: value / 256).convert("L")
     return image if image.mode in ("RGB", "L") else image.convert("RGB")

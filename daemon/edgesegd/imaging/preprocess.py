@@ -1,4 +1,4 @@
-"""A picture to the model's input tensor."""
+"""Converts a picture to the model's input tensor."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ LookupTable = npt.NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class GivenTensor:
-    """`values` for the model's input that a client made itself, of its shape and type.
+    """`values` for the model's input that a client has computed itself, in its shape and dtype.
 
-    `like_a_picture` is whether no value lies beyond those that pixels become.
+    `like_a_picture` is whether all values are in the range that pixels are converted to.
     """
 
     values: InputTensor
@@ -35,10 +35,10 @@ class GivenTensor:
 
 
 ModelInput = Pixels | GivenTensor
-"""What a model is run on."""
+"""The input of a model, as pixels or as a tensor."""
 
 PADDING = 127
-"""The grey that letterbox puts around the frame: the middle of what models are trained on."""
+"""The grey that letterbox adds around the frame: the middle of what models are trained on."""
 
 
 class Preprocessor:
@@ -49,10 +49,10 @@ class Preprocessor:
         self._uniform = bool((table == table[:, :1]).all())
         self._table = table
         self.limits = table.min(), table.max()
-        """The least and the greatest number that pixels become."""
+        """The lowest and the highest value that pixels are converted to."""
 
     def to_tensor(self, pixels: ModelInput, tensor: InputTensor) -> None:
-        """Fill `tensor` with `pixels`, which are of its size."""
+        """Fill `tensor` with `pixels`, which have its size."""
         if isinstance(pixels, GivenTensor):
             tensor[:] = pixels.values
             return
@@ -65,7 +65,7 @@ class Preprocessor:
 
 
 def lookup_table(model: ModelSpec) -> LookupTable:
-    """What each of the 256 values of red, green and blue becomes in the model's input.
+    """The value in the model's input for each of the 256 values of red, green and blue.
 
     real = (pixel - mean) / std; quantized = real / scale + zero_point, rounded and clipped.
     """
@@ -99,7 +99,7 @@ def resize_picture(picture: Picture, placed: Fit) -> Pixels:
 
 
 def _resize(plane: Image.Image, frame: Size, placed: Fit) -> Image.Image:
-    """The part of a frame that is seen, of one of its planes, at the size that it is seen at."""
+    """The part of one plane of a frame that the model sees, at the size at which it sees it."""
     scale_x, scale_y = plane.width / frame[0], plane.height / frame[1]
     source = placed.source
     box = (

@@ -1,4 +1,4 @@
-"""How much of a large picture is looked at, for a model of some size."""
+"""How much of a large picture is decoded, depending on the size of the model's input."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from edgesegd.imaging.geometry import Size
 
 
 class ReducedScale(NamedTuple):
-    """What is enough of a picture, in terms of the size that the model needs.
+    """How large a picture must be, as multiples of the size that the model needs.
 
-    A JPEG is decoded at the smallest of its scales that has `enough` of it. A picture of more than
-    twice `gap` of it is first averaged over whole pixels. Of a raw frame `rows` are read for each
-    that is needed, if it has them.
+    A JPEG is decoded at the smallest scale that is at least `enough` times this size. A picture of
+    more than twice `gap` times this size is first averaged over whole pixels. For each needed row
+    of a raw frame, `rows` are read, if it has as many.
     """
 
     enough: float
@@ -30,5 +30,5 @@ FOR_LARGE_INPUT = ReducedScale(enough=1.5, gap=2.0, rows=4)
 
 
 def reduced_scale_for(model_input: Size) -> ReducedScale:
-    """What keeps at least 99.5 % of the labels of a model with this input."""
+    """The scale that keeps at least 99.5 % of the labels of a model with this input."""
     return FOR_SMALL_INPUT if max(model_input) <= SMALL_INPUT else FOR_LARGE_INPUT

@@ -1,4 +1,4 @@
-"""Where the pixels that a client asks for lie in the model's output."""
+"""Positions, in the model's output, of the pixels that a client requests."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from edgesegd.imaging.geometry import Box, Fit, Size
 
 @dataclass(frozen=True, slots=True)
 class SampleGrid:
-    """The pixels asked for in one direction, among `count` of the model's output.
+    """The requested pixels in one direction, among `count` of the model's output.
 
-    `positions` says where the centre of each lies, in output pixels from the first one's edge;
-    `seen` where the model saw the frame there. `own` is whether they are the output's own pixels.
+    `positions` are their centres, in output pixels from the edge of the first one. `seen` is
+    whether the frame was in the model's input there. `own` is whether they are exactly the output's
+    own pixels.
     """
 
     count: int
@@ -27,17 +28,17 @@ class SampleGrid:
 
     @property
     def centres(self) -> Positions:
-        """The same, counted from the centre of the first output pixel."""
+        """The positions, counted from the centre of the first output pixel."""
         return self.positions - 0.5
 
     @property
     def nearest(self) -> Indices:
-        """The output pixel that holds each one's centre."""
+        """The output pixel in which each centre is."""
         return np.floor(self.positions).astype(np.intp).clip(0, self.count - 1)
 
 
 def find_places(placed: Fit, output: Size, options: ResultOptions) -> tuple[SampleGrid, SampleGrid]:
-    """Columns and rows of the mask that `options` ask for, of a frame that was `placed`."""
+    """Columns and rows of the mask that `options` request, for a frame that was `placed`."""
     match options.size:
         case SizeMode.MODEL:
             return _own_pixels(placed, output, 0), _own_pixels(placed, output, 1)
@@ -49,7 +50,7 @@ def find_places(placed: Fit, output: Size, options: ResultOptions) -> tuple[Samp
 
 
 def _own_pixels(placed: Fit, output: Size, direction: int) -> SampleGrid:
-    """The model's own pixels, of which those in the padding see nothing."""
+    """The model's own pixels; those in the padding are not `seen`."""
     count = output[direction]
     positions = np.arange(count) + 0.5
     start, length = _span(placed.target, direction)

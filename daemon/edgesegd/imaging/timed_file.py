@@ -1,4 +1,4 @@
-"""A file that can be read for a while."""
+"""A file in memory that can only be read for a limited time."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class TimeIsOver(Exception):
 
 
 class TimedFile(io.BytesIO):
-    """A file in memory that can be read until this thread has worked for `seconds`.
+    """A file in memory that can be read until this thread has used `seconds` of CPU time.
 
-    Decoders read an encoded picture in blocks: so they end soon after their time, without a signal
-    or a process of their own.
+    Decoders read an encoded picture in blocks, so they end soon after that time, without a signal
+    or a separate process.
     """
 
     def __init__(self, data: bytes | memoryview, seconds: float) -> None:
@@ -25,14 +25,14 @@ class TimedFile(io.BytesIO):
         self._stops: Sequence[int] = ()
 
     def stop_reads_at(self, offsets: Sequence[int]) -> None:
-        """Let no read go beyond the next of these ascending offsets.
+        """Let no read cross the next of these ascending offsets.
 
-        Where a few bytes of a file mean much work, the time is looked at more often.
+        So the time is checked more often where a few bytes of a file mean much work.
         """
         self._stops = offsets
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """As files do; raises TimeIsOver."""
+        """Read like a file; raises TimeIsOver."""
         if time.thread_time() > self._end:
             raise TimeIsOver
         if self._stops and size is not None and size > 0:

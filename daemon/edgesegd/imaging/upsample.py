@@ -1,7 +1,7 @@
-"""Class ids of a large mask from the scores of a small one, without the large scores.
+"""Computes the class ids of a large mask from small scores, without computing the large scores.
 
-Bilinear interpolation is a convex combination, so a cell whose four corners share their best class
-is of that class throughout. Only the other cells, a few in a hundred, are interpolated.
+Bilinear interpolation is a convex combination, so if the four corners of a cell have the same best
+class, all its pixels have. Only the other cells, a few in a hundred, are interpolated.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from edgesegd.imaging.axis import Axis, Indices
 from edgesegd.imaging.labels import Labels
 
 SmallScores = npt.NDArray[Any]
-"""h x w x C, float32, or int32 for those that were 8 bits."""
+"""h x w x C, float32, or int32 for 8-bit scores."""
 
 ONE = 1 << 11
-"""What 1.0 is among the weights of integers; XNNPACK's `ibilinear` for 8 bits has the same."""
+"""1.0 as an integer weight, as in XNNPACK's `ibilinear` for 8 bits."""
 HALF_PRODUCT, PRODUCT_BITS = 1 << 21, 22
 """Two weights make 22 bits, which are rounded away."""
 NARROW = 2.0**-19
 """Times the largest score: how far rounding can bring two classes together on the way, at most.
 Nine roundings of half a unit in the last place, 2^-24, on each of two sides, are less."""
 PIXELS_AT_A_TIME = 1 << 17
-"""What is interpolated in one go: half a megabyte for each array."""
+"""How much is interpolated at a time: half a megabyte for each array."""
 
 
 def upsample_labels(scores: SmallScores, rows: Axis, columns: Axis) -> Labels:
-    """The best class at every crossing of `rows` and `columns`; among equals the first.
+    """The best class at every crossing of `rows` and `columns`; the first of equals.
 
-    The same as interpolating all scores with XNNPACK's formula, bit for bit that of the runtimes
-    where the processor's kernels do not fuse multiplying and adding.
+    The result is the same as if all scores were interpolated with XNNPACK's formula. It is exactly
+    that of the runtimes, unless the processor's kernels fuse multiplying and adding.
     """
-    with np.errstate(invalid="ignore", over="ignore"):  # broken models say inf and NaN
+    with np.errstate(invalid="ignore", over="ignore"):  # broken models output inf and NaN
         corners = _Corners.of(scores)
-        # Right for the cells that are of one class; the others are written over.
+        # Right for cells of one class; the others are overwritten below.
         labels: Labels = corners.best.take(rows.lower, axis=0).take(columns.lower, axis=1)
         for cells in _batches(_mixed_cells(corners, rows, columns), rows, columns):
             _interpolate(corners, cells, labels)
@@ -46,7 +46,7 @@ def upsample_labels(scores: SmallScores, rows: Axis, columns: Axis) -> Labels:
 
 
 def upsample_scores(scores: SmallScores, rows: Axis, columns: Axis) -> npt.NDArray[np.float32]:
-    """All scores at every crossing, H x W x C; float only. As large as it sounds."""
+    """All scores at every crossing, H x W x C, float only; this may need much memory."""
     wide = _lerp_along(scores, columns, axis=1)
     return _lerp_along(wide, rows, axis=0)
 
@@ -63,9 +63,9 @@ def _lerp_along(scores: SmallScores, along: Axis, axis: int) -> npt.NDArray[np.f
 
 @dataclass(frozen=True, slots=True)
 class _Corners:
-    """Small scores, their last row and column doubled, so that every cell has four corners.
+    """Small scores with the last row and column repeated, so that every cell has four corners.
 
-    `best` is the class of each corner, `sure` whether no other class comes within `slack` of it.
+    `best` is the class of each corner, `sure` whether no other class is within `slack` of it.
     """
 
     scores: SmallScores
@@ -81,7 +81,7 @@ class _Corners:
         scores[-1, -1] = small[-1, -1]
         best = scores.argmax(axis=-1)
         if scores.dtype.kind != "f":
-            # What is more stays more, or is rounded to the same, and then the first wins as here.
+            # Rounding keeps the order, or makes scores equal, and then the first wins as here.
             sure, slack = np.ones(best.shape, np.bool_), np.float32(0)
         else:
             planes = np.ascontiguousarray(np.moveaxis(scores, -1, 0))  # quicker to go through
@@ -95,8 +95,8 @@ class _Corners:
 class _Cells:
     """n cells to interpolate: their corner, and rows and columns of their pixels.
 
-    `y` and `x` are n x the most pixels that one has; in smaller ones the last is repeated. `down`
-    and `right` are their weights.
+    `y` and `x` are n x m, where m is the pixels of the largest cell; in smaller cells the last is
+    repeated. `down` and `right` are their weights.
     """
 
     row: Indices
@@ -108,7 +108,7 @@ class _Cells:
 
 
 def _mixed_cells(corners: _Corners, rows: Axis, columns: Axis) -> tuple[Indices, Indices]:
-    """Row and column of the cells with pixels that may be of several classes."""
+    """Row and column of the cells whose pixels may belong to several classes."""
     best, sure = corners.best, corners.sure
     across = (best[:, 1:] == best[:, :-1]) & sure[:, 1:] & sure[:, :-1]
     whole = across[1:] & across[:-1] & (best[1:, 1:] == best[:-1, 1:])
@@ -118,7 +118,7 @@ def _mixed_cells(corners: _Corners, rows: Axis, columns: Axis) -> tuple[Indices,
 
 
 def _batches(cells: tuple[Indices, Indices], rows: Axis, columns: Axis) -> Iterator[_Cells]:
-    """Not more of the cells at a time than memory is to be used for."""
+    """Split the cells into batches of bounded memory."""
     row, column = cells
     longest = int(np.diff(rows.starts).max()) * int(np.diff(columns.starts).max())
     step = max(1, PIXELS_AT_A_TIME // longest)
@@ -146,7 +146,7 @@ def _interpolate(corners: _Corners, cells: _Cells, labels: Labels) -> None:
         [corners.scores[row + down, column + right] for down in (0, 1) for right in (0, 1)]
     )
     loses = four.max(axis=0) + corners.slack < four.min(axis=0).max(axis=1, keepdims=True)
-    # Those that may win somewhere, in their order, for the first of equals wins.
+    # The classes that may win somewhere, in order, because the first of equals wins.
     first, *others = np.flatnonzero(~loses.all(axis=0)).tolist()
     most = _lerp(four[..., first], cells)
     winner = np.full(most.shape, first, np.uint8)
@@ -159,7 +159,7 @@ def _interpolate(corners: _Corners, cells: _Cells, labels: Labels) -> None:
 
 
 def _lerp(four: SmallScores, cells: _Cells) -> npt.NDArray[Any]:
-    """One class's scores at all pixels of the cells; `four` is 4 x n, the corners'."""
+    """The scores of one class at all pixels of the cells; `four` is 4 x n, at the corners."""
     top_left, top_right, low_left, low_right = four[..., None]
     right, down = cells.right, cells.down[..., None]
     if four.dtype.kind == "f":

@@ -1,4 +1,4 @@
-"""Raw frames of luma and chroma, as cameras give them, to planes and to RGB."""
+"""Converts raw YUV frames, as cameras send them, to planes and to RGB."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgesegd.core.frame import FrameFormat, FrameSpec
 
 LIMITED_LUMA = tuple(min(255, max(0, round((y - 16) * 255 / 219))) for y in range(256))
 LIMITED_CHROMA = tuple(min(255, max(0, round((c - 128) * 255 / 224 + 128))) for c in range(256))
-"""From limited range (16 to 235, 16 to 240) to the full one. Source: ITU-R BT.601, 2.5.3."""
+"""From limited range (16 to 235, 16 to 240) to full range. Source: ITU-R BT.601, 2.5.3."""
 
 Plane = npt.NDArray[np.uint8]
 Planes = tuple[Image.Image, Image.Image, Image.Image]
@@ -18,7 +18,7 @@ Planes = tuple[Image.Image, Image.Image, Image.Image]
 
 
 def split_planes(spec: FrameSpec, data: memoryview) -> Planes:
-    """The planes of an NV12, I420 or YUYV frame; Y of the first two is used in place."""
+    """The planes of an NV12, I420 or YUYV frame; Y of NV12 and I420 is not copied."""
     width, height, stride = spec.width, spec.height, spec.stride
     if spec.format is FrameFormat.YUYV:
         rows = _rows(data, 0, stride, height, 2 * width)
@@ -35,7 +35,7 @@ def split_planes(spec: FrameSpec, data: memoryview) -> Planes:
 
 
 def to_rgb(planes: Planes) -> Image.Image:
-    """RGB of planes of one size, by BT.601 with limited range, as V4L2 cameras and OpenCV have it.
+    """RGB of planes of one size, by BT.601 with limited range, as V4L2 cameras and OpenCV use it.
 
     Pillow's own conversion is BT.601 with full range, so the ranges are stretched first.
     """

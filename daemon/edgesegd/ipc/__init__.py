@@ -1,1 +1,1 @@
-"""What front, engine and trial say to each other, and the processes that they are."""
+"""Communication between the front, engines and trials: messages, shared memory, processes."""

@@ -1,4 +1,4 @@
-"""Memory shared by the front and one engine: the pixels' way between the two processes."""
+"""Memory that the front and one engine share, for pixels and masks."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import os
 import tempfile
 
 REFUSED = {errno.ENOSYS, errno.EPERM, errno.EACCES}
-"""How memfd_create fails where it never works."""
+"""Errors with which memfd_create fails on systems where it never works."""
 
 
 class Arena:
-    """`slots` slots of `slot_size` bytes each, in a file that has no name.
+    """`slots` slots of `slot_size` bytes each, in a file without a name.
 
-    Nothing is left behind however either process ends. Pages cost memory once they are written.
+    However either process ends, nothing is left behind. A page takes memory only once it is
+    written.
     """
 
     def __init__(self, fd: int, *, slots: int, slot_size: int) -> None:
@@ -41,22 +42,23 @@ class Arena:
         return self._view[start : start + self.slot_size]
 
     def give_back(self, number: int) -> None:
-        """Give the memory of a slot back to the system, for nobody needs what lies there."""
+        """Return the memory of a slot to the system; its content is lost."""
         with contextlib.suppress(AttributeError, OSError, ValueError):  # Linux only; whole pages
             self._map.madvise(mmap.MADV_REMOVE, number * self.slot_size, self.slot_size)
 
     def close(self) -> None:
-        """Unmap; views that are still held keep their memory until they go."""
+        """Unmap; memory of views that are still in use is unmapped with them."""
         os.close(self.fd)
         self._view.release()
-        with contextlib.suppress(BufferError):  # a view is held, and unmaps when it goes
+        with contextlib.suppress(BufferError):  # a view is in use, and unmaps when it is freed
             self._map.close()
 
 
 def anonymous_file(size: int = 0) -> int:
-    """The descriptor of a file of so many bytes in memory, or unlinked where there is none such.
+    """The descriptor of a file of `size` bytes in memory; if that fails, of an unlinked file.
 
-    The platform may lack it, and a sandbox or an old kernel may refuse it. Raises OSError.
+    The platform may not have files in memory, and a sandbox or an old kernel may refuse them.
+    Raises OSError.
     """
     try:
         descriptor = os.memfd_create("edgeseg")
@@ -75,9 +77,10 @@ def anonymous_file(size: int = 0) -> int:
 
 
 def _unlinked_file(size: int) -> int:
-    """The same in the folder for temporary files, which TMPDIR names.
+    """The descriptor of an unlinked file in the folder for temporary files (TMPDIR).
 
-    It has its room from the start: where a disk is full later, writing ends the process (SIGBUS).
+    Its disk space is allocated at once: if the disk were full later, a write to the mapping would
+    end the process with SIGBUS.
     """
     with tempfile.TemporaryFile() as file:
         if size:

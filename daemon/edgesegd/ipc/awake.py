@@ -1,4 +1,4 @@
-"""Time-outs that count only while this process runs."""
+"""Timeouts that count only while this process runs."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import asyncio
 from typing import Any
 
 LATE_SECONDS = 0.5
-"""A time-out that fires so much too late tells that the process was stopped meanwhile."""
+"""A timeout that fires this much too late means that the process was stopped meanwhile."""
 GRACE_SECONDS = 0.25
-"""To read what came while it was stopped for a shorter time, up to the very end of its wait."""
+"""Time to read what arrived while the process was stopped for less than that."""
 
 
 async def done_within(seconds: float, waited: asyncio.Future[Any]) -> bool:
-    """Whether `waited` is done before `seconds` have passed, and a moment; else it is cancelled.
+    """Wait for `waited`, at most `seconds` and a moment of grace; whether it is done.
 
-    Where this process was stopped meanwhile (SIGSTOP), what came in that time is not read yet when
-    the time-out fires. So there is a moment to read it, and after a long stop the time begins anew.
+    If this process was stopped meanwhile (SIGSTOP), data that arrived in that time is not read yet
+    when the timeout fires. So there is a moment of grace to read it, and after a long stop the time
+    begins again. If `waited` is not done at the end, it is cancelled.
     """
     loop = asyncio.get_running_loop()
     try:

@@ -1,4 +1,4 @@
-"""Child processes that run a vendor's code, which may do anything but harm their parent."""
+"""Child processes that run drivers; whatever these do, the parent is not harmed."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pathlib import Path
 
 CHUNK = 1 << 16
 LEFT_BEHIND: list[int] = []
-"""Processes that could not be killed. They may yet end, and are reaped before the next starts."""
+"""Processes that could not be killed. They may still end; each start of a child reaps those."""
 OPEN = Path("/dev/fd")
 """The descriptors of this process."""
 MAX_LINE = 4096
-"""Bytes of output that are told as one line; of a longer one the last."""
+"""Largest line of output in bytes; of a longer one only the end is passed on."""
 
 
 def ending(status: int | None) -> str:
-    """How a process ended: "SIGSEGV", or "status 1"."""
+    """How a process ended, as text: "SIGSEGV", or "status 1"."""
     if status is None or status >= 0:
         return f"status {status}"
     try:
@@ -32,11 +32,12 @@ def ending(status: int | None) -> str:
 
 
 class Child:
-    """A Python module of ours as a process, in a session of its own.
+    """A Python module of this package that runs as a process, in its own session.
 
-    So no signal to the daemon's group reaches it, and `kill` ends all that it started with it.
-    Whether it ended is asked of the kernel: a pipe may be held open by something that it left
-    behind. `pid` is its process id, `ended` is done once it has ended, with its status.
+    So signals to the daemon's process group do not reach it, and `kill` also ends the processes
+    that it started. The kernel reports its end, because the end of a pipe would not be reliable: a
+    process that it left behind may hold the pipe open. `pid` is its process id. `ended` is done
+    when it has ended, with its status.
     """
 
     def __init__(self, pid: int, descriptor: int | None, output: _Output | None) -> None:
@@ -54,9 +55,9 @@ class Child:
         *,
         tell: Callable[[str], None] | None = None,
     ) -> Child:
-        """Run `module` with the numbers of `descriptors`, which it inherits, as its arguments.
+        """Run `module`; it inherits `descriptors`, and gets their numbers as arguments.
 
-        `tell` is given each line that it writes to its output. Raises OSError.
+        `tell` is called with each line that it writes to stdout or stderr. Raises OSError.
         """
         LEFT_BEHIND[:] = [pid for pid in LEFT_BEHIND if not reaped(pid)]
         sink = null = os.open(os.devnull, os.O_RDWR)
@@ -79,17 +80,17 @@ class Child:
         return cls(pid, descriptor, output)
 
     def kill(self) -> None:
-        """End it and all that it started, at once."""
+        """Kill it and the processes that it started."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
 
     async def ends_in(self, seconds: float) -> bool:
-        """Whether it ends before that; it is not killed."""
+        """Wait at most `seconds` for its end; whether it has ended."""
         done, _ = await asyncio.wait({self.ended}, timeout=seconds)
         return bool(done)
 
     def forget(self) -> None:
-        """Leave it alone: a driver holds it in the kernel, and it cannot be killed."""
+        """Leave it behind: it is stuck in a kernel driver, so it cannot be killed."""
         self.ended.cancel()
         LEFT_BEHIND.append(self.pid)
 
@@ -99,7 +100,7 @@ class Child:
         else:
             await readable(self._descriptor)
             status = wait_for(self.pid)
-        self.kill()  # what it left behind
+        self.kill()  # ends the processes that it left behind
         return status
 
     def _close(self, _ended: asyncio.Task[int]) -> None:
@@ -110,11 +111,11 @@ class Child:
 
 
 def spawn(command: Sequence[str], *, stdin: int, stdout: int, descriptors: Sequence[int]) -> int:
-    """The id of a new process, in a session of its own, that inherits `descriptors`.
+    """Start a process in its own session that inherits `descriptors`; returns its id.
 
-    `stdout` is its standard error too. `subprocess` forks where no process is to be had by vfork,
-    and then gRPC's handlers of forks may hang for ever (grpcio 1.51); posix_spawn never forks.
-    Raises OSError.
+    `stdout` is used for its stderr too. posix_spawn is used because it never forks: if vfork fails,
+    `subprocess` forks, and then gRPC's fork handlers may hang forever (grpcio 1.51). Raises
+    OSError.
     """
     standard = [(stdin, 0), (stdout, 1), (stdout, 2)]
     for number in descriptors:
@@ -140,7 +141,7 @@ def spawn(command: Sequence[str], *, stdin: int, stdout: int, descriptors: Seque
             pass_fds=descriptors,
             start_new_session=True,
         )
-        process.returncode = 0  # it is waited for by its id
+        process.returncode = 0  # so that only `wait_for` waits for it
         return process.pid
     finally:
         for number in descriptors:
@@ -148,26 +149,27 @@ def spawn(command: Sequence[str], *, stdin: int, stdout: int, descriptors: Seque
 
 
 def foreign(ours: Sequence[int]) -> list[int]:
-    """What a new process would inherit beside the standard three and `ours`.
+    """The descriptors that a new process would inherit apart from 0, 1, 2 and `ours`.
 
-    Python and gRPC open all with close-on-exec. Other libraries do not, and whoever started the
-    daemon may have left it some; held open by an engine, they would outlive it.
+    Python and gRPC open descriptors with close-on-exec. Other libraries may not, and the daemon may
+    have inherited some itself. An engine that inherits them could keep them open after the daemon's
+    end.
     """
     found = []
     for number in {int(path.name) for path in OPEN.iterdir()} - {0, 1, 2} - set(ours):
-        with contextlib.suppress(OSError):  # it is closed by now, as that of the listing is
+        with contextlib.suppress(OSError):  # it is closed by now, like that of the listing itself
             if os.get_inheritable(number):
                 found.append(number)
     return found
 
 
 def wait_for(pid: int) -> int:
-    """How a child ended; waits until it does. Minus a signal's number, or a status."""
+    """Wait until a child ends; returns its status, or minus the number of a signal."""
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def reaped(pid: int) -> bool:
-    """Whether a child has ended; it is not to be asked of again then."""
+    """Whether a child has ended; if so, it is reaped, so do not ask again."""
     try:
         return os.waitpid(pid, os.WNOHANG)[0] != 0
     except ChildProcessError:  # a thread waited for it
@@ -175,9 +177,10 @@ def reaped(pid: int) -> bool:
 
 
 def process_descriptor(pid: int) -> int | None:
-    """A descriptor that can be read once the process has ended; None where only a thread can wait.
+    """A descriptor that is readable when the process has ended; None if only a thread can wait.
 
-    Where none is left the process is killed, for nobody would know of it; raises OSError.
+    If no descriptor is free, the process is killed, because it could not be watched; then OSError
+    is raised.
     """
     try:
         return os.pidfd_open(pid)
@@ -192,7 +195,7 @@ def process_descriptor(pid: int) -> int | None:
 
 
 async def readable(descriptor: int) -> None:
-    """Wait until there is something to read."""
+    """Wait until a descriptor is readable."""
     loop, ready = asyncio.get_running_loop(), asyncio.Event()
     loop.add_reader(descriptor, ready.set)
     try:
@@ -202,7 +205,7 @@ async def readable(descriptor: int) -> None:
 
 
 class _Output:
-    """A pipe that is always drained, and told line by line; `sink` is where to write."""
+    """A pipe whose lines `tell` is called with; `sink` is the end for writing."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._source, self.sink = os.pipe()
@@ -212,7 +215,7 @@ class _Output:
         asyncio.get_running_loop().add_reader(self._source, self._read)
 
     def close(self) -> None:
-        """Tell what is left, and read no more. Once only."""
+        """Pass on what is left, and close the pipe. Call this once."""
         while self._read():
             pass
         asyncio.get_running_loop().remove_reader(self._source)
@@ -221,7 +224,7 @@ class _Output:
             self._tell(self._line.decode(errors="replace"))
 
     def _read(self) -> bool:
-        """Whether there was something."""
+        """Read once and pass on whole lines; whether there was something to read."""
         try:
             chunk = os.read(self._source, CHUNK)
         except BlockingIOError:

@@ -1,6 +1,6 @@
-"""What the front and an engine say to each other: JSON, one object a line.
+"""Messages between the front and an engine: one JSON object per line.
 
-Pixels and results travel in a slot of the `Arena`; a message says what lies there.
+Pixels and results are passed in a slot of the `Arena`; a message describes what is in the slot.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from edgesegd.delegates.spec import DelegateSpec
 
 Message = dict[str, Any]
 MAX_LINE = 1 << 20
-"""Bytes; a message names at most 255 classes and stays far below."""
+"""Bytes of a line; a message has at most 255 classes, and is far smaller."""
 
 
 def to_line(message: Message) -> bytes:
-    """A message as it goes over the socket."""
+    """The line for a message."""
     return json.dumps(message, separators=(",", ":")).encode() + b"\n"
 
 
 def from_line(line: bytes) -> Message:
-    """The message in one line."""
+    """The message of a line."""
     message: Message = json.loads(line)
     return message
 
 
 @dataclass(frozen=True, slots=True)
 class EngineSetup:
-    """The first message to an engine: what it is to load, and how.
+    """The first message to an engine: what it should load, and how.
 
-    `model` are the facts of what it runs, whose file is `model_file`, an open descriptor; None for
-    the file that its path names. `threads` 0 leaves the number to the engine. A picture may take
-    `decode_seconds` to decode. `runtime` is "auto" or the name of a package. Of a delegate's frames
-    every `check_every`th is compared with what the CPU gives with the model `reference`; 0 or None
-    for none. With
-    `overlap` parts of several frames are done at a time.
+    `model` is the spec of the model to run. `model_file` is the descriptor of its open file; None
+    for the file at its path. `threads` 0 lets the engine choose. A picture may take
+    `decode_seconds` to decode. `runtime` is "auto" or the name of a package. The result of every
+    `check_every`th frame of a delegate is compared with the CPU's result for the model
+    `reference`; 0 or None for no checks. With `overlap`, one frame is decoded while another is
+    invoked.
     """
 
     model: Message
@@ -60,12 +60,12 @@ class EngineSetup:
     overlap: bool = True
 
     def to_message(self) -> Message:
-        """As it goes over the socket."""
+        """The message for this."""
         return asdict(self)
 
     @classmethod
     def from_message(cls, message: Message) -> EngineSetup:
-        """As it came."""
+        """Read a message."""
         delegate = DelegateSpec.from_message(message["delegate"])
         return cls(**{**message, "delegate": delegate})
 
@@ -74,9 +74,9 @@ class EngineSetup:
 class EngineReady:
     """The first message of an engine: what it loaded.
 
-    `delegated` of the model's `operators` are run by the delegate; both are 0 on the CPU. `adapter`
-    is the GPU that runs it, where one does. `invoke_seconds` is what a warm invoke takes: the front
-    adds it, when it has let the engine warm up.
+    The delegate runs `delegated` of the model's `operators`; both are 0 on the CPU. `adapter` is
+    the GPU that runs the model, if one does. `invoke_seconds` is how long a warm invoke takes; the
+    front adds it after the engine's warm-up.
     """
 
     runtime: str
@@ -88,23 +88,23 @@ class EngineReady:
     adapter: str = ""
 
     def to_message(self) -> Message:
-        """As it goes over the socket."""
+        """The message for this."""
         return asdict(self)
 
     @classmethod
     def from_message(cls, message: Message) -> EngineReady:
-        """As it came; raises the error that kept the engine from loading the model."""
+        """Read a message; raises the error because of which the model was not loaded."""
         if "error" in message:
             raise error_from(message)
         return cls(**message)
 
 
 WARM_UPS = 2
-"""So many a new engine is asked for, one after another: the first invoke prepares what later ones
-reuse, the last is what a frame's will take. Each has its own time, so that a slow board is only
-slow."""
+"""How many warm-ups a new engine does, one after another. The first invoke prepares what later ones
+reuse; the last takes as long as a frame's will. Each has its own timeout, so that a slow board does
+not fail."""
 WARM_UP: Message = {"warm_up": True}
-"""An order to run the model on nothing."""
+"""An order to run the model once on an input of zeros."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +114,12 @@ class WarmedUp:
     seconds: float
 
     def to_message(self) -> Message:
-        """As it goes over the socket."""
+        """The message for this."""
         return asdict(self)
 
     @classmethod
     def from_message(cls, message: Message) -> WarmedUp:
-        """As it came; raises the error that kept the engine from running the model."""
+        """Read a message; raises the error with which the invoke failed."""
         if "error" in message:
             raise error_from(message)
         return cls(**message)
@@ -127,10 +127,10 @@ class WarmedUp:
 
 @dataclass(frozen=True, slots=True)
 class FrameJob:
-    """A frame to be segmented, whose result is to be put into a slot.
+    """An order to segment a frame and to write its result into a slot.
 
-    Its `length` bytes lie in the slot, or in a region of a client's, from `offset` on. `deadline`
-    is a time of `time.monotonic`, which all processes of a machine share.
+    The frame's `length` bytes are in the slot, or in a client's region, from `offset` on.
+    `deadline` is a time of `time.monotonic`, which is the same in all processes of a machine.
     """
 
     slot: int
@@ -142,7 +142,7 @@ class FrameJob:
     offset: int = 0
 
     def to_message(self) -> Message:
-        """As it goes over the socket."""
+        """The message for this."""
         frame, options = self.frame, self.options
         return {
             "slot": self.slot,
@@ -159,7 +159,7 @@ class FrameJob:
 
     @classmethod
     def from_message(cls, message: Message) -> FrameJob:
-        """As it came."""
+        """Read a message."""
         frame_format, *frame = message["frame"]
         size, width, height = message["size"]
         return cls(
@@ -182,32 +182,32 @@ class FrameJob:
 
 @dataclass(frozen=True, slots=True)
 class ForgetRegion:
-    """No frame will lie in the region of this `number` any more; there is no answer."""
+    """No more frames will be in the region of this `number`; the engine does not answer."""
 
     number: int
 
     def to_message(self) -> Message:
-        """As it goes over the socket."""
+        """The message for this."""
         return {"forget": self.number}
 
 
 def order_from(message: Message) -> FrameJob | ForgetRegion:
-    """What the front asks of an engine that is ready."""
+    """The front's order to an engine that is ready."""
     if "forget" in message:
         return ForgetRegion(message["forget"])
     return FrameJob.from_message(message)
 
 
 def write_result(result: FrameResult, slot: memoryview) -> Message:
-    """Put the bytes of `result` into `slot` and the rest into a message.
+    """Write the bytes of `result` into `slot`; returns a message with the rest.
 
-    Raises InvalidOptions where the slot is too small for what was asked for.
+    Raises InvalidOptions if the slot is too small for the result.
     """
     blobs = [*result.planes.values(), *(s.rle for s in result.segments if s.rle is not None)]
     total = sum(map(len, blobs))
     if total > len(slot):
         raise InvalidOptions(
-            f"the result has {total:,} bytes, more than the {len(slot):,} that are given here; "
+            f"the result has {total:,} bytes, more than the {len(slot):,} that are allowed; "
             "ask for a smaller size or fewer outputs"
         )
     end = 0
@@ -229,9 +229,9 @@ def write_result(result: FrameResult, slot: memoryview) -> Message:
 def read_result(
     message: Message, slot: memoryview, *, delegate: str = "", model: ModelIdentity = NO_MODEL
 ) -> FrameResult:
-    """The result that `write_result` left in `slot`, made by `delegate` with `model`.
+    """The result that `write_result` wrote into `slot`, made by `delegate` with `model`.
 
-    Raises the error that came instead.
+    Raises the error if the message is one.
     """
     if "error" in message:
         raise error_from(message)
@@ -274,15 +274,15 @@ SENT_ERRORS: dict[str, type[EdgesegError]] = {
         errors.DelegateFailed,
     )
 }
-"""All errors that an engine or a trial sends; any other is a fault of the daemon."""
+"""The errors that an engine or a trial may send; any other is a fault of the daemon."""
 
 
 def error_message(error: EdgesegError) -> Message:
-    """An error as it goes over the socket."""
+    """The message for an error."""
     kind = type(error) if type(error).__name__ in SENT_ERRORS else InternalFault
     return {"error": kind.__name__, "message": str(error)}
 
 
 def error_from(message: Message) -> EdgesegError:
-    """The error that came."""
+    """The error in a message."""
     return SENT_ERRORS.get(message["error"], InternalFault)(message["message"])

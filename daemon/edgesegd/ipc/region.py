@@ -14,23 +14,24 @@ NUMBER_BYTES = 8
 
 
 def why_not_available() -> str:
-    """Why there can be no regions here; empty where there can.
+    """Why regions are not possible on this system; empty if they are.
 
-    Only Linux keeps memory from being cut off under the daemon's feet, and a sandbox may refuse
-    even there.
+    Regions need sealed memory, which a client cannot shrink while the daemon reads it. Only Linux
+    has it, and a sandbox may refuse it.
     """
     try:
         Region(1)
     except (AttributeError, OSError) as error:
-        return f"this system gives no sealed memory: {error}"
+        return f"this system has no sealed memory: {error}"
     return ""
 
 
 class Region:
-    """`size` bytes, in a file without a name; `number` names it, `descriptor` is for its client.
+    """A region of `size` bytes, in a file without a name; `descriptor` is for its client.
 
-    Nothing is left of it however its users end. Its size is sealed: reading it cannot fail. Its
-    number cannot be guessed. It is closed when nobody refers to it any more. Raises OSError.
+    However its users end, nothing is left behind. Its size is sealed, so reading it cannot fail.
+    `number` identifies it and cannot be guessed. The region is closed when nothing refers to it any
+    more. Raises OSError.
     """
 
     def __init__(self, size: int) -> None:
@@ -44,13 +45,13 @@ class Region:
         self._memory = mmap.mmap(self.descriptor, size, prot=mmap.PROT_READ)
 
     def view(self, offset: int, length: int) -> memoryview:
-        """So many of its bytes, which must be within."""
+        """The `length` bytes from `offset` on, which must be within the region."""
         return memoryview(self._memory)[offset : offset + length]
 
 
 @dataclass(frozen=True, slots=True)
 class LentFrame:
-    """The bytes of a frame that lie in a region, from `offset` on; `view` are they."""
+    """A frame whose bytes are in a region, from `offset` on; `view` is these bytes."""
 
     region: Region
     offset: int

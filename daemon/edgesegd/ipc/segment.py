@@ -1,7 +1,7 @@
 """A frame in shared memory of its client, which the client may change or shrink at any time.
 
-It is never mapped here: a process that reads a mapping of a file that was made shorter ends with
-SIGBUS. It is read and written by system calls, which return how much there was.
+The memory is not mapped by the daemon: if the client shrinks a mapped file, reading it ends the
+process with SIGBUS. It is read and written by system calls, which return how many bytes there were.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ SHORTER = "the segment of shared memory is shorter than when it was registered"
 
 
 class Segment:
-    """`size` bytes from `offset` on of an open file, which is closed with the last reference.
+    """`size` bytes of an open file, from `offset` on; the last reference closes the file.
 
-    `writable` is whether results can be put there.
+    `writable` is whether results can be written there.
     """
 
     def __init__(self, descriptor: int, offset: int, size: int, *, writable: bool) -> None:
@@ -31,11 +31,11 @@ class Segment:
 
     @property
     def is_named(self) -> bool:
-        """Whether it can still be opened by a name."""
+        """Whether the file still has a name; if not, its client has unlinked it."""
         return os.fstat(self.descriptor).st_nlink > 0
 
     def read(self, offset: int, into: memoryview) -> None:
-        """Fill `into`, which is within; raises InvalidFrame where that is not there any more."""
+        """Fill `into`, from `offset` on; raises InvalidFrame if the segment became too short."""
         while into:
             try:
                 count = os.preadv(self.descriptor, [into], self.offset + offset)
@@ -46,9 +46,9 @@ class Segment:
             offset, into = offset + count, into[count:]
 
     def write(self, offset: int, data: bytes) -> None:
-        """Put `data` there, which is within; raises InvalidFrame where it cannot be."""
+        """Write `data` at `offset`; raises InvalidFrame if that is not possible."""
         if os.fstat(self.descriptor).st_size < self.offset + offset + len(data):
-            raise InvalidFrame(SHORTER)  # writing would make it longer again
+            raise InvalidFrame(SHORTER)  # a write would make the file longer again
         rest = memoryview(data)
         while rest:
             try:
@@ -60,9 +60,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class SegmentFrame:
-    """The bytes of a frame in a segment: `length` of them from `offset` on, within it.
+    """The `length` bytes of a frame in a segment, from `offset` on, within it.
 
-    They are read when an engine takes the frame, and some of them before: they may be others then.
+    They are read when an engine takes the frame. Some are read before, for checks; the client may
+    change them in between.
     """
 
     segment: Segment
@@ -80,9 +81,9 @@ class SegmentFrame:
         return bytes(found)
 
     def read_into(self, slot: memoryview) -> None:
-        """Copy all of it; raises InvalidFrame where the client made the segment shorter."""
+        """Copy all bytes into `slot`; raises InvalidFrame if the client shrank the segment."""
         self.segment.read(self.offset, slot[: self.length])
 
 
 FrameBytes = bytes | LentFrame | SegmentFrame
-"""A frame's bytes: those of its message, in a region that is lent, or in a segment."""
+"""A frame's bytes: from its message, in a leased region, or in a segment."""

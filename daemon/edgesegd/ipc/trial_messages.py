@@ -1,4 +1,4 @@
-"""What a delegate's trial is asked and answers: plain values, passed between two processes."""
+"""Messages between a delegate's trial and its parent: plain values."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ from typing import Any
 from edgesegd.delegates.spec import DelegateSpec
 
 LARGEST_DEVIATION = 0.1
-"""Mean difference of the output's values from the CPU's, in standard deviations of those.
+"""Largest accepted mean difference of the output's values from the CPU's, in their standard
+deviations.
 
-Half precision stays below 0.01. It tells a delegate that lies where a picture is all background to
-a model, so that the classes alone would not.
+Half precision stays below 0.01. The limit finds a wrong delegate even if the model sees only
+background in a picture, where the classes alone would not differ.
 """
 
 SOFTWARE_ADAPTER = "software"
-"""In an adapter's kind: there is no GPU, the CPU plays it, 60 to 80 times as slow as kernels."""
+"""In an adapter's kind: there is no GPU. The CPU emulates one, 60 to 80 times slower than its own
+kernels."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrialOrder:
-    """One delegate to be tried on one model.
+    """An order to try one delegate on one model.
 
-    `model_path` is the file that the delegate runs, which need not be the CPU's, and `model_sha256`
-    is that of its content. `reference` is the
-    descriptor of a file that holds what the CPU gave; where it is empty, this trial is the CPU's
-    first and writes it. `threads` of 0 are as many as make sense.
+    `model_path` is the file that the delegate runs, which may differ from the CPU's;
+    `model_sha256` is the SHA-256 of its content. `reference` is the descriptor of a file with the
+    CPU's output. If the file is empty, this is the first trial, which runs on the CPU and writes
+    it. `threads` 0 lets the trial choose.
     """
 
     model_path: str
@@ -36,26 +38,26 @@ class TrialOrder:
     reference: int
 
     def to_message(self) -> dict[str, Any]:
-        """As it goes to the child."""
+        """The message for this."""
         return asdict(self)
 
     @classmethod
     def from_message(cls, message: dict[str, Any]) -> TrialOrder:
-        """As it came."""
+        """Read a message."""
         delegate = DelegateSpec.from_message(message["delegate"])
         return cls(**{**message, "delegate": delegate})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """What a trial saw of a candidate before it was timed.
+    """What a trial found out about a candidate before the timing.
 
-    `delegated` of the model's `operators` are run by the delegate; both are 0 on the CPU.
-    `agreement` is the lowest share of pixels, over the probe images, whose class is the CPU's.
-    `largest_difference` is that of the output's real values, and `deviation` their mean difference
-    in standard deviations of the CPU's; both None for labels and no numbers. `finite` is whether
-    all of them were numbers. `memory` is the process's peak, bytes. `adapter` is the GPU that ran
-    it, where one did.
+    The delegate runs `delegated` of the model's `operators`; both are 0 on the CPU. `agreement` is
+    the share of pixels with the same class as on the CPU, lowest of all probe pictures.
+    `largest_difference` is the largest difference of the output's real values from the CPU's, and
+    `deviation` the mean difference in standard deviations of the CPU's values; both are None for
+    labels, and for values that are not finite. `finite` is whether all values were finite. `memory`
+    is the peak of the process, in bytes. `adapter` is the GPU that ran the model, if one did.
     """
 
     runtime: str
@@ -72,11 +74,12 @@ class Tried:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured(Tried):
-    """What a trial that came to its end saw: how long warm invokes took, too.
+    """What a complete trial found out, including how long warm invokes took.
 
-    Of the seconds of single invokes the percentiles are given. `relative` is their ratio to those
-    of the first candidate that was timed, each to its neighbour in time: a board that other
-    programs use is as slow for the one as for the other.
+    `seconds_p10`, `seconds_p50` and `seconds_p90` are percentiles of the seconds of single invokes.
+    `relative` is the ratio of this candidate's invokes to those of the first candidate that was
+    timed. Each invoke is compared with its neighbour in time, because other programs on the board
+    slow both down equally.
     """
 
     seconds_p10: float

@@ -1,1 +1,1 @@
-"""What a model is, as its file and what stands beside it say."""
+"""Models: their facts, from the model file, its sidecar and presets."""

@@ -1,4 +1,4 @@
-"""The classes of a model: their names and colours, from whoever knows them."""
+"""The classes of a model: their names and colours, from the best source."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from edgesegd.models.tensor_meaning import channel_count
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """All classes in order of their ids, and where names and colours came from.
+    """All classes in order of their ids, and the sources of names and colours.
 
-    For LABELS they are those with a name or a colour: the model does not say how many it has.
+    For LABELS only those with a name or a colour, because the number of classes is not known.
     """
 
     specs: tuple[ClassSpec, ...]
@@ -29,7 +29,7 @@ def choose_classes(
 ) -> Classes:
     """The sidecar's names and colours, else the first of `known_names`, else "class N".
 
-    Raises `ConfigError` where the sidecar's are not as many as the model's classes.
+    Raises `ConfigError` if the sidecar has another number of them than the model has classes.
     """
     count = _class_count(output)
     _check_sidecar(sidecar, count)
@@ -54,7 +54,7 @@ def choose_classes(
 
 
 def _class_count(output: MaskOutput) -> int | None:
-    """How many classes the output has; None for LABELS, which may be any."""
+    """How many classes the output has; None for LABELS, which may have any number."""
     match output.kind:
         case OutputKind.LABELS:
             return None

@@ -1,4 +1,4 @@
-"""The bytes of a model's file, or a sentence that says why there are none."""
+"""Reads the bytes of a model's file, with errors that say what is wrong."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _FOREIGN: Final = (
 def read_model_bytes(path: Path) -> bytes:
     """All bytes of a file that is at least marked as a TFLite model.
 
-    They are read once, so that the hash and the facts are those of the same file even if it is
+    They are read only once, so that hash and facts belong to the same content even if the file is
     replaced meanwhile. Raises `ModelMissing` or `ModelInvalid`.
     """
     try:
         data = read_regular_file(path, LARGEST_MODEL)
     except (FileNotFoundError, NotADirectoryError):
         raise ModelMissing(
-            f"there is no model at {path}; `edgesegd models list` shows those that there are"
+            f"there is no model at {path}; `edgesegd models list` shows the known models"
         ) from None
     except OSError as error:
         raise ModelInvalid(f"{path} cannot be read: {say_why(error)}") from error
@@ -40,13 +40,13 @@ def read_model_bytes(path: Path) -> bytes:
 
 
 def require_same(path: Path, digest: str, expected: str) -> None:
-    """Raise `ModelInvalid` where the SHA-256 of what lies at `path` is another than it was."""
+    """Raise `ModelInvalid` if the SHA-256 of the file at `path` has changed."""
     if digest != expected:
         raise ModelInvalid(f"{path} was replaced since it was first read; start again to use it")
 
 
 def _refuse_foreign(path: Path, data: bytes) -> None:
-    """Raise `ModelInvalid` for a file that never was a TFLite model."""
+    """Raise `ModelInvalid` for a file that is not a TFLite model."""
     if not data:
         raise ModelInvalid(f"{path} is empty")
     if data[4:8] == b"TFL3":

@@ -1,4 +1,4 @@
-"""Which input of a graph takes the picture."""
+"""Finds the input of a graph that takes the picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Copies of the files of a version, that nobody can change while it may be needed."""
+"""Private copies of the files of a version, which cannot change while they may be needed."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ NOT_TO_BE_CHANGED = ("F_SEAL_SHRINK", "F_SEAL_GROW", "F_SEAL_WRITE", "F_SEAL_SEA
 class KeptModel:
     """A version of a model and the bytes of its files.
 
-    So engines can be started again, and a version go back to the one before, whatever lies in the
-    place of its files by then. `descriptors` are of files in memory, by the SHA-256 of what they
-    hold; where the system has no such files there are none, and engines read the model's own.
+    So engines can be started again, and a rollback is possible, even if the files have changed.
+    `descriptors` are those of files in memory, by the SHA-256 of their content. If the system has
+    no files in memory there are none, and engines read the model's own files.
     """
 
     pair: ModelPair
@@ -28,7 +28,7 @@ class KeptModel:
 
     @classmethod
     def of(cls, pair: ModelPair) -> KeptModel:
-        """A copy of what was read; raises ModelInvalid where a file is another by now."""
+        """Copy the files of a pair; raises ModelInvalid if a file has changed since it was read."""
         kept = cls(pair)
         try:
             for model in (pair.plain, pair.compiled):
@@ -40,13 +40,13 @@ class KeptModel:
         return kept
 
     def close(self) -> None:
-        """Nobody needs it any more."""
+        """Close the copies."""
         while self.descriptors:
             os.close(self.descriptors.popitem()[1])
 
     def _keep(self, model: ModelSpec) -> None:
         content = read_content(model)
-        with contextlib.suppress(AttributeError, OSError):  # there are no files in memory here
+        with contextlib.suppress(AttributeError, OSError):  # the system has no files in memory
             descriptor = os.memfd_create("model", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
             try:
                 with open(descriptor, "wb", closefd=False) as file:

@@ -1,4 +1,4 @@
-"""Which output of a graph is the mask."""
+"""Finds the output of a graph that is the mask."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from edgesegd.models.tensor_meaning import (
 from edgesegd.models.tflite.graph import Graph, Tensor
 
 MAX_CLASSES: Final = 255
-"""Ids are 0 to 254, for 255 is "no class" in a mask."""
+"""Ids are 0 to 254, because 255 is "no class" in a mask."""
 
 
 @dataclass(frozen=True, slots=True)
 class MaskOutput:
-    """The output that is served; `position` counts the graph's outputs."""
+    """The output that is served; `position` is its index among the graph's outputs."""
 
     position: int
     tensor: TensorSpec
@@ -36,9 +36,9 @@ def find_mask_output(
     wanted_position: int | None = None,
     wanted_kind: OutputKind | None = None,
 ) -> MaskOutput:
-    """The first output that is a mask of the image, or the one that the sidecar wants.
+    """The first output that is a mask of the image, or the one that the sidecar names.
 
-    Raises `ModelInvalid` where there is none, and `ConfigError` where what is wanted cannot be.
+    Raises `ModelInvalid` if there is none, and `ConfigError` if the sidecar does not fit the model.
     """
     outputs = [graph.tensors[each] for each in graph.outputs]
     origins = [origin(graph, each) for each in graph.outputs]
@@ -79,5 +79,5 @@ def _check_class_count(mask: TensorSpec) -> None:
     if channel_count(mask) > MAX_CLASSES:
         raise ModelInvalid(
             f"the model has {channel_count(mask)} classes; at most {MAX_CLASSES} can be told "
-            'apart, for 255 stands for "no class"'
+            'apart, because 255 means "no class"'
         )

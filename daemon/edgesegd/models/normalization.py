@@ -1,4 +1,4 @@
-"""How pixels become the numbers that a model was trained on."""
+"""How pixels are converted to the values that a model was trained on."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ PerChannel = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Normalization:
-    """(pixel - mean) / std, for red, green and blue, pixels being 0 to 255."""
+    """(pixel - mean) / std, for red, green and blue; pixels are 0 to 255."""
 
     mean: PerChannel
     std: PerChannel
 
     @classmethod
     def of(cls, mean: Sequence[float], std: Sequence[float]) -> Normalization:
-        """From one number for all channels or three; raises ValueError for anything else."""
+        """Make it from one number for all channels, or from three; else raises ValueError."""
         normalization = cls(_per_channel(mean), _per_channel(std))
         if min(normalization.std) <= 0:
             raise ValueError("std must be greater than 0")
@@ -40,10 +40,10 @@ class Normalization:
 def choose_normalization(
     tensor: TensorSpec, known: Iterable[tuple[str, Normalization | None]], sidecar_name: str
 ) -> tuple[Normalization | None, str]:
-    """The first that is known, and its source; None for a quantized input fed with pixels.
+    """The first known normalization, and its source; None for a quantized input that takes pixels.
 
-    Raises `ModelInvalid` for a float input that nothing is known of, for a guess would give
-    masks that look almost right.
+    Raises `ModelInvalid` for a float input without a known normalization, because a guess would
+    lead to masks that look almost right.
     """
     source, found = next(((s, each) for s, each in known if each), ("default", None))
     if tensor.dtype == "float32":

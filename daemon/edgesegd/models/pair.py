@@ -1,4 +1,4 @@
-"""A model compiled for an Edge TPU and the same one for everything else."""
+"""Pairs of a model compiled for an Edge TPU and the same model for the CPU and other delegates."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from edgesegd.models.spec import ModelSpec
 
 EDGETPU_OP: Final = KNOWN["edgetpu"].custom_op
 COMPILED: Final = "_edgetpu.tflite"
-"""How the Edge TPU compiler ends the names of its files, in place of ".tflite"."""
+"""The ending of files from the Edge TPU compiler, instead of ".tflite"."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelPair:
     """The model that is served, and the files that run it.
 
-    `plain` is for the CPU and `compiled` for an Edge TPU; one of them is `served`, the other may
-    be unknown. `ignored` is why a file with the other's name is not taken; empty where none is.
+    `plain` is for the CPU and `compiled` for an Edge TPU. One of them is `served`, the other may be
+    None. `ignored` is why a file with the right name is not used as the other; empty if there is no
+    such file.
     """
 
     served: ModelSpec
@@ -33,7 +34,7 @@ class ModelPair:
 
     @property
     def cpu(self) -> ModelSpec:
-        """What the CPU runs; raises ModelUnsupported, which says how to name it."""
+        """The file that the CPU runs; raises ModelUnsupported, which says how to name one."""
         if self.plain is not None:
             return self.plain
         served = self.served.path
@@ -48,11 +49,11 @@ class ModelPair:
         )
 
     def for_delegate(self, delegate: DelegateSpec) -> ModelSpec:
-        """What a delegate runs; raises ModelUnsupported for the CPU without a plain file.
+        """The file that a delegate runs; raises ModelUnsupported for the CPU without a plain file.
 
-        Of the known ones, those with an operator of their own run the compiled file, all others
-        the plain one; the served file stands in for one that is not known, so that the delegate
-        says itself what is wrong with it. A library given by its path runs the served file.
+        Known delegates with their own operator run the compiled file, all other known ones the
+        plain file. If that file is not known, they get the served file, so that the delegate itself
+        reports what is wrong. A library given by its path runs the served file.
         """
         if delegate.is_cpu:
             return self.cpu
@@ -63,11 +64,12 @@ class ModelPair:
 
 
 def find_pair(served: ModelSpec) -> ModelPair:
-    """The pair that a model belongs to.
+    """The pair to which a model belongs.
 
-    Its other file is what the sidecar of the compiled one names, else NAME.tflite beside
-    NAME_edgetpu.tflite. Raises what `read_model` raises for a file that a sidecar names, and
-    ModelInvalid where the two do not match; one that is found by its name alone is then ignored.
+    Its other file is the one that the sidecar of the compiled file names; if there is none,
+    NAME.tflite for NAME_edgetpu.tflite, in the same folder. For a file that a sidecar names, this
+    raises the errors of `read_model`, and ModelInvalid if the two do not match. A file that is
+    found only by its name is ignored in these cases.
     """
     if is_compiled(served):
         if served.cpu_twin is None:
@@ -80,12 +82,12 @@ def find_pair(served: ModelSpec) -> ModelPair:
 
 
 def is_compiled(model: ModelSpec) -> bool:
-    """Whether only an Edge TPU runs it."""
+    """Whether only an Edge TPU can run the model."""
     return EDGETPU_OP in model.custom_ops
 
 
 def why_no_pair(compiled: ModelSpec, plain: ModelSpec) -> str:
-    """Why the results of one cannot stand for the other's, naming both; empty where they can."""
+    """Why the two do not match, naming both; empty if they do."""
     files = f"{compiled.path} and {plain.path} are no pair"
     if not is_compiled(compiled):
         return f"{files}: the first is not compiled for an Edge TPU"
@@ -104,7 +106,7 @@ def why_no_pair(compiled: ModelSpec, plain: ModelSpec) -> str:
 
 
 def _find_beside(served: ModelSpec, alone: ModelPair, path: Path | None) -> ModelPair:
-    """The pair with the file at `path`, if that is one; else `alone`."""
+    """The pair with the file at `path`, if they match; else `alone`."""
     if path is None or not path.is_file():
         return alone
     try:
@@ -135,7 +137,7 @@ def _size(size: tuple[int, int]) -> str:
 
 
 def _classes(one: ModelSpec, other: ModelSpec) -> tuple[str, str]:
-    """How many they have, or the first that is called otherwise, where both have names."""
+    """The classes of both: their numbers or, if both have names, the first names that differ."""
     if one.has_scores and len(one.classes) != len(other.classes):
         return f"{len(one.classes)}", f"{len(other.classes)}"
     if "default" not in {one.sources["names"], other.sources["names"]}:

@@ -1,4 +1,4 @@
-"""The colours of classes that come without any."""
+"""Colours for classes that have none."""
 
 from __future__ import annotations
 

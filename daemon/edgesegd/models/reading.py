@@ -1,4 +1,4 @@
-"""Everything that is known about a model, from its file, its sidecar and the presets."""
+"""Reads the facts about a model from its file, its sidecar and the presets."""
 
 from __future__ import annotations
 
@@ -24,17 +24,15 @@ DEFAULT_THRESHOLD = 0.5
 
 
 def read_model(path: Path, name: str | None = None, version: str = "") -> ModelSpec:
-    """Read a model's file and what lies beside it; `name` is the file's own where left out.
+    """Read a model's file and its sidecar; without `name`, the model is named after the file.
 
-    `version` is the number of its folder, "" where it is in none of a version's own.
+    `version` is the number of its folder; "" if its folder is not one of a version. In the name,
+    bytes of the file name that are not UTF-8 are escaped, so that clients and metrics can use it.
 
-    The name is text, for clients and metrics: bytes of the file's own that are not UTF-8 are
-    escaped in it.
-
-    The sidecar overrides what the file says, which comes before the preset of a published file;
-    a default comes last, and only where it cannot be wrong. Raises `ModelMissing`;
-    `ModelInvalid` for a file that is damaged, is no single-image segmentation model, or needs
-    facts that nothing gives; `ConfigError` for a sidecar that is wrong.
+    For each fact, the sidecar comes first, then the file itself, then the preset of a published
+    file, then a default, but only if that cannot be wrong. Raises `ModelMissing`; `ModelInvalid`
+    for a file that is damaged, is not a single-image segmentation model, or lacks facts that are
+    needed; `ConfigError` for a sidecar that is not valid.
     """
     data = read_model_bytes(path)
     sidecar = read_sidecar(sidecar_path(path))
@@ -48,7 +46,7 @@ def read_model(path: Path, name: str | None = None, version: str = "") -> ModelS
 
 
 def read_same_model(path: Path, digest: str, name: str | None = None) -> ModelSpec:
-    """As `read_model`; raises ModelInvalid too where its SHA-256 is not `digest` any more."""
+    """Like `read_model`; also raises ModelInvalid if the SHA-256 is not `digest` any more."""
     model = read_model(path, name)
     require_same(path, model.sha256, digest)
     return model

@@ -1,6 +1,6 @@
-"""The sidecar: a TOML file beside a model that says what the model's file does not.
+"""The sidecar: a TOML file next to a model, with facts that the model's file does not have.
 
-Everything in it is optional, and overrides what is known from elsewhere:
+Everything in it is optional, and overrides other sources:
 
     [input]
     mean = [127.5, 127.5, 127.5]  # or one number
@@ -13,7 +13,7 @@ Everything in it is optional, and overrides what is known from elsewhere:
     names = ["background", "cat"] # or file = "labels.txt", relative to the sidecar
     palette = [[0, 0, 0], [255, 0, 0]]
     [pair]
-    cpu = "model.tflite"          # what runs where the Edge TPU is missing
+    cpu = "model.tflite"          # the same model for the CPU
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ _KEYS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
-    """What a sidecar says; None stands for what it leaves open.
+    """The facts in a sidecar; None for those that it does not have.
 
-    `names_may_exceed` is True for a label file, which may go on after the model's classes.
+    `names_may_exceed` is True for a label file, which may have more names than the model has
+    classes.
     """
 
     path: Path
@@ -55,14 +56,14 @@ class Sidecar:
 
 
 def sidecar_path(model: Path) -> Path:
-    """Where a model's sidecar is, if it has one: `x.toml` for `x.tflite`."""
+    """The path of a model's sidecar, which may not exist: `x.toml` for `x.tflite`."""
     return model.with_name(model.name.removesuffix(".tflite") + ".toml")
 
 
 def read_sidecar(path: Path) -> Sidecar:
-    """Read a sidecar; an absent one says nothing.
+    """Read a sidecar; if it does not exist, it has no facts.
 
-    Raises `ConfigError` with the file, the key and what is expected there.
+    Raises `ConfigError` with the file, the key and the expected value.
     """
     if not path.exists():
         return Sidecar(path)

@@ -1,4 +1,4 @@
-"""What is known about a model, as plain values."""
+"""The facts about a model, as plain values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edgesegd.models.palette import Color, voc_color
 
 
 class OutputKind(StrEnum):
-    """What the numbers of the output tensor mean."""
+    """The meaning of the values in the output tensor."""
 
     LOGITS = "logits"
     """One unnormalised score per class, shape (1, H, W, C), C >= 2."""
@@ -25,14 +25,14 @@ class OutputKind(StrEnum):
 
 
 ITEM_BYTES = {"float32": 4, "uint8": 1, "int8": 1, "int32": 4, "int64": 8}
-"""Of the types that inputs and outputs of served models have."""
+"""Bytes per element of the dtypes that inputs and outputs of served models have."""
 
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
     """One tensor of a model's file.
 
-    `dtype` is numpy's name. `scale` is 0.0 where the tensor is not quantized; otherwise
+    `dtype` is numpy's name. `scale` is 0.0 if the tensor is not quantized; otherwise
     real = scale * (stored - zero_point).
     """
 
@@ -58,12 +58,12 @@ class ClassSpec:
 
 @dataclass(frozen=True, slots=True)
 class Upsampling:
-    """The end of a graph that only makes a small map large, and that need not be run.
+    """The end of a graph that only upsamples a small map, and need not be run.
 
-    `scores` is what the graph gives without it, (1, h, w, C), the tensor at `position`;
-    `left_out` are the positions of the operators that are its end: a bilinear resize that has the
-    flags `align_corners` and `half_pixel_centers` of TFLite, and what follows it. `sigmoid` is
-    whether the large scores of one class become probabilities only then.
+    `scores` is the output of the graph without its end: the tensor at `position`, (1, h, w, C).
+    `left_out` are the positions of the operators of the end: a bilinear resize with TFLite's flags
+    `align_corners` and `half_pixel_centers`, and the operators after it. `sigmoid` is whether a
+    sigmoid follows, which turns the large scores of one class into probabilities.
     """
 
     scores: TensorSpec
@@ -78,17 +78,17 @@ class Upsampling:
 class ModelSpec:
     """A single-image segmentation model, ready to be loaded.
 
-    `input` is (1, H, W, 3); what it is fed is (pixel - mean) / std for each of red, green and
-    blue, then quantized where `input.scale` is not 0. `mean` and `std` are None where a quantized
-    input takes pixels as they are (int8: minus 128). `output_position` counts the subgraph's
-    outputs. `threshold` splits PROBABILITY into the classes 0 and 1. `classes` are all of them
-    in order of their ids, but for LABELS only those that have a name or a colour; `class_spec`
-    knows every one. `cpu_twin` is the same model for the CPU, where the file is compiled for an
-    Edge TPU and the sidecar names one. With an `upsampling` the graph is run without its end, and
-    the labels are those that the end would give. `version_number` is its folder's, "" where its
-    versions have none. `content` is where a copy of the file is kept, None for the file itself.
+    `input` is (1, H, W, 3); it gets (pixel - mean) / std for red, green and blue, quantized if
+    `input.scale` is not 0. `mean` and `std` are None if a quantized input takes pixels unchanged
+    (int8: minus 128). `output_position` is the index of the output among the subgraph's outputs.
+    `threshold` splits PROBABILITY into the classes 0 and 1. `classes` are all classes in order of
+    their ids, but for LABELS only those with a name or a colour; `class_spec` returns any.
+    `cpu_twin` is the same model for the CPU, if the file is compiled for an Edge TPU and the
+    sidecar names one. With an `upsampling` the graph is run without its end, and the labels are the
+    same as with it. `version_number` is the number of its folder, "" if it has none. `content` is
+    the path of a copy of the file, None for the file itself.
 
-    `sources` says where "normalization", "output", "threshold", "names" and "palette" came from:
+    `sources` are the sources of "normalization", "output", "threshold", "names" and "palette":
     "file", "metadata", "sidecar", "preset" or "default".
     """
 
@@ -112,17 +112,17 @@ class ModelSpec:
 
     @property
     def run_output(self) -> TensorSpec:
-        """What the graph gives as it is run: `output`, or the small scores that it is made of."""
+        """The output of the graph that is run: `output`, or the small scores before upsampling."""
         return self.output if self.upsampling is None else self.upsampling.scores
 
     @property
     def version(self) -> str:
-        """The number of the folder that it is in, else the first 12 digits of its SHA-256."""
+        """The number of its folder, or else the first 12 digits of its SHA-256."""
         return self.version_number or self.sha256[:12]
 
     @property
     def identity(self) -> ModelIdentity:
-        """What a result refers to."""
+        """The identity that results carry."""
         return ModelIdentity(self.name, self.version, tuple(each.name for each in self.classes))
 
     @property
@@ -137,16 +137,16 @@ class ModelSpec:
 
     @property
     def has_scores(self) -> bool:
-        """Whether the output tells how sure the model is."""
+        """Whether the output has scores, from which confidences are computed."""
         return self.output_kind is not OutputKind.LABELS
 
     def class_spec(self, class_id: int) -> ClassSpec:
-        """The class of an id, 0 to 255; one that nothing is known of is called "class N"."""
+        """The class of an id, 0 to 255; an unknown one is called "class N"."""
         if class_id < len(self.classes):
             return self.classes[class_id]
         return unnamed_class(class_id)
 
 
 def unnamed_class(class_id: int) -> ClassSpec:
-    """A class that comes without a name and without a colour."""
+    """A class without a name and a colour of its own."""
     return ClassSpec(unnamed_class_name(class_id), voc_color(class_id))

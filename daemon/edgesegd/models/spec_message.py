@@ -1,4 +1,4 @@
-"""A model's facts as JSON has them: the front reads a file, and its engines are told what it is."""
+"""Converts a model's facts to JSON values: the front reads the file and sends them to engines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Plain = dict[str, Any]
 
 
 def to_message(model: ModelSpec) -> Plain:
-    """Its facts, without where its content is kept, which each process knows for itself."""
+    """The facts as a message, without `content`, which differs between processes."""
     message = asdict(model)
     for name in ("path", "cpu_twin"):
         message[name] = None if message[name] is None else str(message[name])
@@ -21,7 +21,7 @@ def to_message(model: ModelSpec) -> Plain:
 
 
 def from_message(message: Plain, content: Path | None = None) -> ModelSpec:
-    """The facts as they were sent; the bytes that they are about are at `content`."""
+    """Read a message; `content` is the path of the model's bytes."""
     mean, std, twin, upsampling = (
         message[name] for name in ("mean", "std", "cpu_twin", "upsampling")
     )

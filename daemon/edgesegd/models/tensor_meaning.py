@@ -1,4 +1,4 @@
-"""What the numbers of an output tensor mean, judged by its shape, type and origin."""
+"""Infers the meaning of an output tensor's values from its shape, dtype and origin."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_SIDE: Final = 8192
 
 _REAL: Final = {"float32", "uint8", "int8"}
 _INTEGER: Final = {"int64", "int32", "uint8"}
-# Operators that move or rescale numbers, and keep what they mean.
+# Operators that move or rescale values, and keep their meaning.
 _TRANSPARENT: Final = {
     "CAST",
     "DEQUANTIZE",
@@ -22,13 +22,13 @@ _TRANSPARENT: Final = {
     "RESIZE_NEAREST_NEIGHBOR",
     "SQUEEZE",
 }
-# Operators whose results have no bounds, so that one channel of them is no probability.
+# Operators with unbounded results, so that one channel of them is not a probability.
 _UNBOUNDED: Final = {"ADD", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"}
 _LONGEST_WALK: Final = 16
 
 
 def origin(graph: Graph, tensor: int) -> str:
-    """The operator that gave a tensor's numbers their meaning; "" where there is none."""
+    """The operator that gave a tensor's values their meaning; "" if there is none."""
     for _ in range(_LONGEST_WALK):
         producer = graph.producer(tensor)
         if producer is None:
@@ -40,9 +40,9 @@ def origin(graph: Graph, tensor: int) -> str:
 
 
 def infer_kind(mask: TensorSpec, image: TensorSpec, made_by: str) -> OutputKind | None:
-    """What an output is, given the operator that it comes from; None where it is no mask.
+    """The kind of an output, given the operator that made it; None if it is not a mask.
 
-    A raw score of one class is none either: nothing says which of its values is the border.
+    A raw score of one class is not a mask either, because its threshold is not known.
     """
     if not _is_map(mask) or not _covers(mask, image):
         return None
@@ -59,7 +59,7 @@ def infer_kind(mask: TensorSpec, image: TensorSpec, made_by: str) -> OutputKind 
 
 
 def can_be(mask: TensorSpec, kind: OutputKind) -> bool:
-    """Whether a tensor's shape and type allow a meaning at all."""
+    """Whether a tensor's shape and dtype allow a kind."""
     if not _is_map(mask):
         return False
     match kind:
@@ -77,7 +77,7 @@ def is_raw_score(made_by: str) -> bool:
 
 
 def channel_count(mask: TensorSpec) -> int:
-    """How many numbers there are for each pixel of a map (1, H, W) or (1, H, W, C)."""
+    """How many values each pixel of a map (1, H, W) or (1, H, W, C) has."""
     return mask.shape[3] if len(mask.shape) == 4 else 1
 
 
@@ -90,9 +90,9 @@ def _is_map(mask: TensorSpec) -> bool:
 
 
 def _covers(mask: TensorSpec, image: TensorSpec) -> bool:
-    """Whether a map has the image's proportions, one row and column more or less.
+    """Whether a map has the image's aspect ratio, up to one row and column.
 
-    This tells a mask from a detector's list of boxes, which may have the shape (1, H, W) too.
+    This distinguishes a mask from a detector's list of boxes, which may have the shape (1, H, W).
     """
     _, height, width = mask.shape[:3]
     _, image_height, image_width = image.shape[:3]

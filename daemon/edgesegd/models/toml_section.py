@@ -17,9 +17,9 @@ _LARGEST_NUMBER: Final = 1 << 31
 
 
 class TomlSection:
-    """One `[name]` of a file; every getter answers None where the key is absent.
+    """One section `[name]` of a file; every getter returns None if the key is absent.
 
-    They raise `ConfigError` where a value is not what is expected.
+    They raise `ConfigError` if the value is not as expected.
     """
 
     def __init__(self, file: Path, name: str, values: Mapping[str, object]) -> None:
@@ -35,7 +35,7 @@ class TomlSection:
         """The error for a key whose value is not as expected."""
         try:
             found = repr(self._values[key]) if key in self._values else "left out"
-        except ValueError:  # a whole number of thousands of digits
+        except ValueError:  # an integer with thousands of digits
             found = "a number of too many digits"
         if len(found) > 60:
             found = f"{found[:57]}..."
@@ -96,10 +96,10 @@ class TomlSection:
 
 
 def load_sections(file: Path, keys: Mapping[str, Collection[str]]) -> dict[str, TomlSection]:
-    """All sections in `keys`, those that the file leaves out being empty.
+    """All sections in `keys`; those that the file does not have are empty.
 
-    Raises `ConfigError` for a file that is no TOML, and for a section or key that is not in
-    `keys`, naming the one that may be meant.
+    Raises `ConfigError` for a file that is not TOML, and for a section or key that is not in
+    `keys`, with a similar name as a hint.
     """
     try:
         document = tomllib.loads(read_small_text(file))
@@ -114,7 +114,7 @@ def load_sections(file: Path, keys: Mapping[str, Collection[str]]) -> dict[str, 
 
 
 def read_small_text(file: Path) -> str:
-    """The text of a file of at most 1 MiB; raises `ConfigError` where that cannot be had."""
+    """The text of a file of at most 1 MiB; raises `ConfigError` if it cannot be read."""
     try:
         content = read_regular_file(file, _LARGEST_TEXT)
     except OSError as fault:

@@ -1,4 +1,4 @@
-"""Graphs that end in a resize, which only makes their scores large."""
+"""Finds graphs whose end only upsamples small scores."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ LAST_AXIS: Final = (-1, 3)
 
 
 def find_upsampling(graph: Graph, mask: MaskOutput) -> Upsampling | None:
-    """The end of the graph that makes `mask` of smaller scores; None where it ends otherwise.
+    """The end of the graph that makes `mask` from smaller scores; None if it ends differently.
 
-    Known is: scores, resizes that change nothing, a bilinear resize, and then ARG_MAX or, for one
-    class, LOGISTIC. Nothing else may need what lies between.
+    Supported are: scores, resizes to the same size, a bilinear resize, then ARG_MAX or, for one
+    class, LOGISTIC. No other operator may use the tensors between these.
     """
     end = _End(graph, graph.outputs[mask.position])
     sigmoid = False
@@ -48,7 +48,7 @@ def find_upsampling(graph: Graph, mask: MaskOutput) -> Upsampling | None:
 
 
 class _End:
-    """Walks backwards from an output; `tensor` is where it is, `left_out` what it came past."""
+    """Walks backwards from an output; `tensor` is the present one, `left_out` what was passed."""
 
     def __init__(self, graph: Graph, output: int) -> None:
         self._graph = graph
@@ -57,16 +57,16 @@ class _End:
 
     @property
     def spec(self) -> TensorSpec:
-        """The tensor where it is."""
+        """The spec of the present tensor."""
         return self._graph.tensors[self.tensor].spec
 
     @property
     def last(self) -> Operator:
-        """The operator that it came past last."""
+        """The operator that was passed last."""
         return self._graph.operators[self.left_out[-1]]
 
     def step(self, name: str) -> bool:
-        """Step over the operator of that name, if it made this tensor of one that it alone uses."""
+        """Pass the operator of that name, if it made this tensor from one that only it uses."""
         graph = self._graph
         for at, operator in enumerate(graph.operators):
             if self.tensor in operator.outputs:
@@ -97,7 +97,7 @@ def _can_be_upsampled(small: TensorSpec, large: TensorSpec) -> bool:
 
 
 def _changes_nothing(graph: Graph, operator: Operator | None) -> bool:
-    """Whether it is a resize to the same size."""
+    """Whether an operator is a resize to the same size."""
     if operator is None or operator.name != "RESIZE_BILINEAR" or not operator.inputs:
         return False
     source, result = graph.tensors[operator.inputs[0]].spec, graph.tensors[operator.outputs[0]].spec

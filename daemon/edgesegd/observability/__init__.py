@@ -1,1 +1,1 @@
-"""What is told to whoever watches: metrics, health, logs."""
+"""Metrics, health, logs and notifications to systemd."""

@@ -1,4 +1,4 @@
-"""How the engines of a model fare, reported to health and metrics."""
+"""The state of a model's engines, reported to health and metrics."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from edgesegd.supervision.engine_process import EngineProcess
 
 
 class EngineState:
-    """What is known of a model's engines; `delegate` is that of the one that was ready last.
+    """The state of a model's engines; `delegate` is that of the engine that was ready last.
 
-    `version` is that of the model which serves. While it is `asleep` no engine is to be ready: the
-    next frame brings one.
+    `version` is the version of the model that serves. While the model is `asleep` it has no engine;
+    the next frame starts one.
     """
 
     def __init__(self, name: str, metrics: ModelMetrics, health: Health) -> None:
@@ -36,21 +36,21 @@ class EngineState:
 
     @property
     def ready(self) -> EngineReady | None:
-        """What the first engine that is ready said of itself; None where there is none."""
+        """What the first ready engine reported about itself; None if no engine is ready."""
         return next(self._ready(), None)
 
     @property
     def serves(self) -> bool:
-        """Whether frames are taken: by an engine that is ready, or one that the next one brings."""
+        """Whether frames are accepted: an engine is ready, or the next frame starts one."""
         return self.asleep or self.ready is not None
 
     @property
     def pid(self) -> int | None:
-        """The process id of that engine."""
+        """The process id of the first ready engine."""
         return next((each.engine.pid for each in self._watches if each.engine), None)
 
     def give_back_memory(self) -> None:
-        """Let all engines go of what frames left in shared memory."""
+        """Return the memory of all engines' free slots to the system."""
         for each in self._watches:
             if each.engine is not None:
                 each.engine.give_back_memory()
@@ -61,12 +61,12 @@ class EngineState:
         self.report()
 
     def engine_lost(self, cause: str) -> None:
-        """An engine is gone, or could not be started."""
+        """An engine was lost, or could not be started."""
         self._metrics.engine_lost(cause)
         self.report()
 
     def forget(self, watch: EngineWatch) -> None:
-        """Nothing more comes of an engine, nor of one in its place."""
+        """Remove the observer of an engine that is closed and not replaced."""
         self._watches.remove(watch)
         self.report()
 
@@ -74,7 +74,7 @@ class EngineState:
         return (each.engine.ready for each in self._watches if each.engine)
 
     def report(self) -> None:
-        """Report how the engines fare now."""
+        """Report the present state to metrics and health."""
         ready = list(self._ready())
         degraded = any(each.degraded for each in self._watches)
         self._metrics.engines(ready, degraded=degraded)
@@ -94,21 +94,21 @@ class EngineWatch:
         self._state = state
 
     def engine_ready(self, engine: EngineProcess, *, degraded: bool) -> None:
-        """An engine is ready; `degraded` while a better delegate failed."""
+        """An engine is ready; `degraded` says whether a better delegate has failed."""
         self.engine, self.degraded = engine, degraded
         self._state.engine_ready(engine)
 
     def engine_degraded(self, degraded: bool) -> None:
-        """Whether a better delegate failed changed, while the same engine serves."""
+        """`degraded` has changed while the same engine serves."""
         self.degraded = degraded
         self._state.report()
 
     def engine_lost(self, cause: str) -> None:
-        """The engine is gone."""
+        """The engine was lost, or could not be started."""
         self.engine, self.degraded = None, True
         self._state.engine_lost(cause)
 
     def engine_closed(self) -> None:
-        """No engine is to come any more."""
+        """The engine is closed, and no other replaces it."""
         self.engine = None
         self._state.forget(self)

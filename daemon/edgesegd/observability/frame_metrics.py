@@ -1,4 +1,4 @@
-"""What becomes of frames, in the metrics."""
+"""Counts the outcomes of frames in the metrics."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from edgesegd.observability.model_metrics import ModelMetrics
 
 
 class FrameMetrics:
-    """Counts frames by the delegate that ran them; of those that none ran, by the one in use.
+    """Counts frames by the delegate that ran them; if none did, by the delegate in use.
 
-    `memory_used` is called whenever a frame is done with, `limit_met` with the name of a limit
-    where something has to wait.
+    `memory_used` is called when a frame is answered or abandoned, `limit_met` with the name of a
+    limit that was met.
     """
 
     def __init__(
@@ -38,10 +38,10 @@ class FrameMetrics:
         self._memory_used()
 
     def frames_abandoned(self, count: int) -> None:
-        """Clients left."""
+        """Clients left before the answers to `count` frames."""
         self._metrics.frames_abandoned(count, self._delegate())
         self._memory_used()
 
     def limit_met(self, limit: str) -> None:
-        """Something has to wait."""
+        """A limit was met."""
         self._limit_met(limit)

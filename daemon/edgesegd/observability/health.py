@@ -15,9 +15,10 @@ Status = health_pb2.HealthCheckResponse
 
 @dataclass(frozen=True, slots=True)
 class ModelHealth:
-    """Whether a model can segment frames, in which version, and with less than the best delegate.
+    """Whether a model `serves`, in which version, and whether it is `degraded`.
 
-    One whose engine is given back while it has no frames `serves` too: the next frame brings it.
+    It also `serves` while it sleeps: it has no engine then, but the next frame starts one. It is
+    `degraded` while a lesser delegate than the best one runs it.
     """
 
     version: str
@@ -26,12 +27,13 @@ class ModelHealth:
 
 
 class Health:
-    """Says SERVING while the default model serves and the daemon is not stopping.
+    """Serves the health of the daemon, of its `services` and of its models.
 
-    So "" for the daemon and the full names of its `services`. Each model has three names of its
-    own: "model/NAME", "model/NAME/VERSION" of the version that serves now, and
-    "model/NAME/delegate", which is SERVING only while the best delegate runs it: it tells of
-    degraded service. A model or version that is not served any more is SERVICE_UNKNOWN.
+    "" (the daemon) and the full names of `services` are SERVING while the default model serves and
+    the daemon is not stopping. Each model has three names: "model/NAME"; "model/NAME/VERSION" for
+    the version that serves; and "model/NAME/delegate", which is SERVING only while the best
+    delegate runs the model, so NOT_SERVING shows degraded service. A model or version that is no
+    longer served is SERVICE_UNKNOWN.
     """
 
     def __init__(self, services: Sequence[str], default: str) -> None:
@@ -46,14 +48,14 @@ class Health:
         health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
 
     async def set_model(self, name: str, health: ModelHealth) -> None:
-        """Tell all who check or watch how a model fares."""
+        """Publish the health of a model."""
         before, self._models[name] = self._models.get(name), health
         if before is not None and before.version != health.version:
             await self._servicer.set(f"model/{name}/{before.version}", Status.SERVICE_UNKNOWN)
         await self._publish(name)
 
     async def remove_model(self, name: str) -> None:
-        """It is not served any more."""
+        """Publish that a model is no longer served."""
         health = self._models.pop(name, None)
         if health is not None:
             for suffix in ("", f"/{health.version}", "/delegate"):
@@ -61,14 +63,14 @@ class Health:
             await self._publish_services()
 
     async def drain(self) -> None:
-        """NOT_SERVING from now on, whatever the engines do."""
+        """Publish NOT_SERVING for everything from now on, whatever the engines do."""
         self._draining = True
         await self._publish_services()
         for name in tuple(self._models):
             await self._publish(name)
 
     async def _publish(self, name: str) -> None:
-        """What is known of a model by the time that it is told: reports may overtake each other."""
+        """Publish the newest health of a model; it is read anew each time, since it may change."""
         if (health := self._models.get(name)) is not None:
             await self._set(f"model/{name}", health.serves)
         if (health := self._models.get(name)) is not None:

@@ -1,4 +1,4 @@
-"""The log on stderr: however much goes wrong, it stays readable and small."""
+"""The log on stderr, limited so that it stays readable and small whatever goes wrong."""
 
 from __future__ import annotations
 
@@ -10,27 +10,29 @@ from typing import TextIO
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 MAX_LINES = 50
-"""Records of one kind in WINDOW_SECONDS; the others are counted. A traceback is one record."""
+"""Records of one kind that are written in WINDOW_SECONDS; further ones are only counted. A
+traceback is one record."""
 WINDOW_SECONDS = 10.0
 
 Kind = tuple[str, int, str]
-"""Logger, level and the message before its arguments are filled in."""
+"""The logger, the level, and the message before its arguments are filled in."""
 
 
 def set_up_logging(level: str) -> None:
-    """Write what is logged to stderr, from `level` on."""
+    """Write log records from `level` on to stderr."""
     handler = LimitedHandler()
     handler.setFormatter(logging.Formatter(FORMAT))
     logging.basicConfig(level=level.upper(), handlers=[handler])
-    # A log that nobody can read must not end what it is about.
+    # If the log cannot be written, the daemon should go on without messages about that.
     logging.raiseExceptions = False
-    # gRPC logs a traceback for each client that leaves in mid-message; our own errors are ours.
+    # gRPC logs a traceback for each client that leaves in the middle of a message. The daemon logs
+    # its own errors itself.
     logging.getLogger("grpc").setLevel(logging.CRITICAL)
 
 
 @dataclass(slots=True)
 class _Window:
-    """When the first record of a kind came, how many were written since, and how many were not."""
+    """When the first record of a kind arrived, how many were written since, how many were not."""
 
     began: float
     written: int = 0
@@ -38,9 +40,10 @@ class _Window:
 
 
 class LimitedHandler(logging.StreamHandler[TextIO]):
-    """Writes at most MAX_LINES records of one kind in WINDOW_SECONDS, and how many it left out.
+    """Writes at most MAX_LINES records of one kind in WINDOW_SECONDS, and counts the others.
 
-    That is said before the next record of any kind. `clock` gives seconds.
+    After the window, the count is written before the next record of any kind. `clock` returns
+    seconds.
     """
 
     def __init__(
@@ -51,7 +54,7 @@ class LimitedHandler(logging.StreamHandler[TextIO]):
         self._windows: dict[Kind, _Window] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write it, or count it."""
+        """Write the record, or count it."""
         now = self._clock()
         self._close_windows(now)
         kind = (record.name, record.levelno, str(record.msg))

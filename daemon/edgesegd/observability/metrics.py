@@ -1,4 +1,4 @@
-"""What Prometheus sees of the daemon as a whole."""
+"""The Prometheus metrics of the daemon as a whole."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ LIMITS = (
     *("calls", "streams", "frames", "results", "memory", "shared_memory"),
     "registrations",
 )
-"""What clients share; docs/limits.md tells of each."""
+"""The limits that clients share; docs/limits.md describes each."""
 
 
 class Metrics:
-    """The series of one daemon that no model has a part in, in `registry`."""
+    """The series of one daemon that do not belong to a model, in `registry`."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
         self._limits = Counter(
             "edgeseg_limits_met",
-            "Times that something was refused, or a call ended, for a limit was met.",
+            "Times that something was refused or delayed, or a call ended, at a limit.",
             ["limit"],
             registry=registry,
         )
@@ -31,7 +31,7 @@ class Metrics:
             self._limits.labels(limit)
         Gauge(
             "edgeseg_build_info",
-            "The daemon that runs.",
+            "Version of the daemon and of Python.",
             ["version", "python"],
             registry=registry,
         ).labels(__version__, platform.python_version()).set(1)
@@ -45,15 +45,11 @@ class Metrics:
         shared_memory: Callable[[], int],
         engine_pid: Callable[[], int | None],
     ) -> None:
-        """Read these whenever the page is asked for; `engine_pid` is of the default model."""
+        """Read these at each scrape; `engine_pid` is that of an engine of the default model."""
         for name, text, value in (
-            ("calls", "Calls that are open, whatever they are for.", calls),
-            (
-                "held_bytes",
-                "Bytes of frames that wait and of results that are not read yet.",
-                held,
-            ),
-            ("shared_memory_bytes", "Memory that is lent to clients on this board.", shared_memory),
+            ("calls", "Open calls of any kind.", calls),
+            ("held_bytes", "Bytes of waiting frames and of unread results.", held),
+            ("shared_memory_bytes", "Memory leased to clients on this board.", shared_memory),
         ):
             Gauge(f"edgeseg_{name}", text, registry=self.registry).set_function(value)
         ProcessCollector(
@@ -61,5 +57,5 @@ class Metrics:
         )
 
     def limit_met(self, limit: str) -> None:
-        """Something was refused, or a call was ended."""
+        """Count something that was refused or delayed, or a call that was ended, at a limit."""
         self._limits.labels(limit).inc()

@@ -1,4 +1,4 @@
-"""The page that Prometheus scrapes."""
+"""The HTTP server that Prometheus scrapes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 8
-"""One more ends the oldest: who connects and says nothing keeps nobody out."""
+"""One more connection ends the oldest, so that silent connections do not keep others out."""
 RETRY_SECONDS = 0.1
 SILENT_SECONDS = 10.0
 """How long a connection may be silent."""
@@ -42,7 +42,7 @@ class _Server(ThreadingMixIn, WSGIServer):
         super().__init__(*args, **kwargs)
 
     def get_request(self) -> tuple[Any, Any]:
-        """As the base; where no descriptor is left it is not tried again at once."""
+        """As the base; if no descriptor is free it pauses, because it is called again at once."""
         try:
             return super().get_request()
         except OSError:
@@ -50,10 +50,10 @@ class _Server(ThreadingMixIn, WSGIServer):
             raise
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 # as the base
-        """As the base, when there is room."""
+        """As the base, after ending the oldest connection if there are too many."""
         with self._lock:
             if len(self._connections) >= MAX_CONNECTIONS:
-                with contextlib.suppress(OSError):  # it has ended just now
+                with contextlib.suppress(OSError):  # it has just ended by itself
                     self._connections.pop(0).shutdown(socket.SHUT_RDWR)
             self._connections.append(request)
         super().process_request(request, client_address)
@@ -66,12 +66,12 @@ class _Server(ThreadingMixIn, WSGIServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 # as the base
-        """In a line: it is the client's fault, or nobody's."""
+        """Log the error in one line: the daemon is not at fault."""
         del request
         log.debug("a request of %s for metrics failed: %s", client_address[0], sys.exception())
 
     def server_bind(self) -> None:
-        """As the base, but without asking a name server who we are."""
+        """As the base, but without looking up the host's name."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
         self.setup_environ()
@@ -85,15 +85,15 @@ class _Silent(WSGIRequestHandler):
     timeout = SILENT_SECONDS
 
     def get_stderr(self) -> io.StringIO:
-        """Where wsgiref writes its tracebacks."""
+        """Drop the tracebacks that wsgiref writes."""
         return io.StringIO()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # named by the base
-        """Scrapes are not news."""
+        """Do not log scrapes."""
 
 
 def _refusing(page: WSGIApplication) -> WSGIApplication:
-    """The same page, which refuses a request that it fails of, such as one with an odd header."""
+    """Answer 400 to requests for which `page` fails, such as one with a malformed header."""
 
     def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         try:
@@ -107,11 +107,11 @@ def _refusing(page: WSGIApplication) -> WSGIApplication:
 
 
 class MetricsServer:
-    """Serves `registry` over HTTP in a thread of its own; `address` is where."""
+    """Serves `registry` over HTTP in a separate thread, at `address`."""
 
     def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
         endpoints = resolve(host, port)
-        # Of a name's addresses one will do: scrapes come to the one that was announced.
+        # One of a name's addresses is enough, because scrapes go to the one that is printed.
         family, where = min(endpoints, key=lambda each: each.family != socket.AF_INET)
         try:
             self._server = (_ServerV6 if family == socket.AF_INET6 else _Server)(where, _Silent)

@@ -1,4 +1,4 @@
-"""What Prometheus sees of each model."""
+"""The Prometheus metrics of each model."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from edgesegd.ipc.messages import EngineReady
 from edgesegd.models.spec import ModelSpec
 
 BUCKETS = tuple(round(0.0001 * 1.8**n, 7) for n in range(20))
-"""100 microseconds to 7 seconds, each 1.8 times the one before, as TensorFlow Serving's."""
+"""100 microseconds to 7 seconds; each is 1.8 times the one before, as in TensorFlow Serving."""
 LOSSES = ("crash", "hang", "invoke", "nan", "constant", "drift", "check", "start", "fault")
-"""Why engines are replaced."""
+"""The causes for which engines are replaced."""
 SWAPS = ("ok", "failed")
-"""What becomes of a version that is to serve in place of another."""
+"""The outcomes when another version should replace the one that serves."""
 OK = "ok"
 CANCELLED = "cancelled"
 
@@ -25,9 +25,9 @@ BY_MODEL = ("model", "delegate")
 
 
 class ModelFamilies:
-    """The metrics that have series for each model, in `registry`; each carries its model's name.
+    """The metrics that have series for each model, in `registry`, by the label `model`.
 
-    All series of a model whose name is "" are of frames that named no model that is served.
+    Series with an empty `model` count frames that named a model that is not served.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -40,15 +40,15 @@ class ModelFamilies:
         def histogram(name: str, text: str, *labels: str) -> Histogram:
             return Histogram(f"edgeseg_{name}", text, labels, buckets=BUCKETS, registry=registry)
 
-        self.frames = counter("frames", "Frames by what became of them.", *BY_MODEL, "outcome")
+        self.frames = counter("frames", "Frames by outcome.", *BY_MODEL, "outcome")
         self.stages = histogram(
             "stage_seconds",
-            "Time that segmented frames spent in each stage of their way.",
+            "Time that segmented frames spent in each stage.",
             *(*BY_MODEL, "stage"),
         )
         self.latency = histogram(
             "frame_seconds",
-            "Time from a frame's reception to its response, of segmented frames.",
+            "Time from the reception of segmented frames to their responses.",
             *BY_MODEL,
         )
         self.restarts = counter(
@@ -58,25 +58,25 @@ class ModelFamilies:
         )
         self.swaps = counter(
             "model_swaps",
-            "Versions that were to serve in place of another, by what became of it.",
+            "Attempts to replace the version that serves, by result.",
             *("model", "result"),
         )
-        self.engine_ready = gauge("engine_ready", "1 while an engine is ready to segment.", "model")
+        self.engine_ready = gauge("engine_ready", "1 while an engine is ready.", "model")
         self.degraded = gauge(
             "degraded",
-            "1 while a better delegate, or that of an extra engine, is unhealthy.",
+            "1 while a better delegate, or the delegate of an extra engine, is unhealthy.",
             "model",
         )
         self.delegate_info = gauge(
             "delegate_info",
-            "Delegate and runtime of each engine that is ready.",
+            "Delegate and runtime of each ready engine.",
             *(*BY_MODEL, "runtime", "threads"),
         )
         self.model_info = gauge(
             "model_info", "The models that are served.", "model", "version", "input", "output"
         )
         self.queue_depth = gauge("queue_depth", "Frames that wait for an engine.", "model")
-        self.streams = gauge("streams", "Streams that are open.", "model")
+        self.streams = gauge("streams", "Open streams.", "model")
 
 
 class _Ended:
@@ -93,7 +93,7 @@ class _Ended:
 
 
 class Series(dict[tuple[str, ...], Any]):
-    """The series of one metric and model by their other labels; finding one costs nothing."""
+    """The series of one metric and model by their other labels, cached for speed."""
 
     def __init__(self, metric: Any, model: str) -> None:  # noqa: ANN401 # any kind of metric
         super().__init__()
@@ -108,7 +108,7 @@ class Series(dict[tuple[str, ...], Any]):
         return series
 
     def remove_all(self) -> None:
-        """Show none of them any more."""
+        """Remove all series from the metric."""
         for labels in self:
             self._metric.remove(self._model, *labels)
         self.clear()
@@ -136,9 +136,9 @@ class ModelMetrics:
         self._streams = Series(families.streams, name)
 
     def expose(self, *, queue_depth: Callable[[], int], streams: Callable[[], int]) -> None:
-        """Show that the model is served: series that alerts watch exist before the first event.
+        """Create the model's series, so that those that alerts watch exist before the first event.
 
-        The two are read whenever the page is asked for.
+        `queue_depth` and `streams` are read at each scrape.
         """
         self._engine_ready[()].set(0)
         self._degraded[()].set(0)
@@ -150,19 +150,19 @@ class ModelMetrics:
         self._streams[()].set_function(streams)
 
     def serves(self, model: ModelSpec) -> None:
-        """It serves from now on."""
+        """The version `model` serves from now on."""
         self._model_info.remove_all()
         width, height = model.output_size
         output = f"{width}x{height} {model.output_kind.value}"
         self._model_info[model.version, "{}x{}".format(*model.input_size), output].set(1)
 
     def forget(self) -> None:
-        """The model is served no more: its series end."""
+        """Remove all series of the model, which is no longer served."""
         for series in vars(self).values():
             series.end()
 
     def swapped(self, *, well: bool) -> None:
-        """A version was to serve in place of another."""
+        """Another version replaced the one that serves, or could not (`well` is False)."""
         self._swaps[(SWAPS[not well],)].inc()
 
     def frame_answered(
@@ -172,7 +172,7 @@ class ModelMetrics:
         total: float,
         delegate: str,
     ) -> None:
-        """A frame's response is sent; `total` is its whole time in seconds."""
+        """A frame's response is sent; `total` is its total time in seconds."""
         if isinstance(outcome, EdgesegError):
             self._frames[delegate, outcome.outcome].inc()
             return
@@ -186,7 +186,7 @@ class ModelMetrics:
         self._frames[delegate, CANCELLED].inc(count)
 
     def engines(self, ready: Sequence[EngineReady], *, degraded: bool) -> None:
-        """The engines that are ready now, and whether they are less than there could be."""
+        """Set which engines are ready, and whether a better delegate is unhealthy."""
         self._engine_ready[()].set(bool(ready))
         self._degraded[()].set(degraded)
         self._delegate_info.remove_all()
@@ -194,5 +194,5 @@ class ModelMetrics:
             self._delegate_info[each.delegate, each.runtime, str(each.threads)].set(1)
 
     def engine_lost(self, cause: str) -> None:
-        """An engine is gone."""
+        """An engine was lost, or did not start."""
         self._restarts[(cause,)].inc()

@@ -1,4 +1,4 @@
-"""Telling systemd how the daemon fares (sd_notify)."""
+"""Notifies systemd of the daemon's state (sd_notify)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 
 class Notifier:
-    """Sends states such as "READY=1"; silent where systemd did not ask.
+    """Sends states such as "READY=1"; does nothing if systemd did not set NOTIFY_SOCKET.
 
     Source: sd_notify(3): one datagram to $NOTIFY_SOCKET, "@" first for an abstract name.
     """
@@ -16,7 +16,7 @@ class Notifier:
         self._address = environ.get("NOTIFY_SOCKET", "")
 
     def notify(self, state: str) -> None:
-        """Tell the service manager; raises nothing, for nobody may listen."""
+        """Send a state to the service manager; errors are ignored."""
         if not self._address:
             return
         address = self._address

@@ -1,1 +1,1 @@
-"""Finding out which delegate is the fastest of those that are right."""
+"""Finds the fastest delegate of those whose masks are right."""

@@ -1,4 +1,4 @@
-"""What is worth trying on this board."""
+"""Finds the delegates that are worth trying on this board."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from edgesegd.probe.devices import ROOT, is_there, number_devices
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A delegate to try; with `absent` the reason why there is no use in trying.
+    """A delegate to try; if it cannot work here, `absent` is the reason.
 
-    `threads` are those of the interpreter; 0 leaves them to the probe.
+    `threads` are those of the interpreter; 0 lets the probe choose.
     """
 
     spec: DelegateSpec
@@ -28,10 +28,10 @@ class Candidate:
 def find_candidates(
     pair: ModelPair, also: tuple[str, ...] = (), *, root: Path = ROOT
 ) -> list[Candidate]:
-    """The CPU first, then every known delegate, then those of `also`, as `--delegate` has them.
+    """The CPU first, then every known delegate, then those of `also`, written as for `--delegate`.
 
-    A delegate with several devices is one candidate for each. `root` is where the file system
-    begins in which they are looked for.
+    A delegate with several devices is one candidate for each device. `root` is the root of the file
+    system in which devices are searched.
     """
     found = [Candidate(DelegateSpec(), "the runtime's CPU kernels")]
     for name, known in KNOWN.items():
@@ -56,7 +56,7 @@ def _candidates_of(
 
 
 def why_absent(known: KnownDelegate, pair: ModelPair, root: Path) -> str:
-    """Why a known delegate cannot run this model on this board; empty where it may."""
+    """Why a known delegate cannot run this model on this board; empty if it may."""
     if known.custom_op and pair.compiled is None:
         why = f"runs only models compiled for it, with {known.custom_op}"
         return f"{why}; {pair.ignored}" if pair.ignored else why

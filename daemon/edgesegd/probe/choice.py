@@ -1,4 +1,4 @@
-"""Which delegates serve a model on this board: remembered, or found out by a probe."""
+"""Chooses the delegates for a model on this board: the remembered ones, or by a probe."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from edgesegd.probe.timing import Turn, any_time
 log = logging.getLogger(__name__)
 
 STEP_SECONDS = 30.0
-"""How long each step of a trial may be silent, at least."""
+"""Timeout of each step of a trial, or more on a slow board."""
 BUSY_CORES = 0.25
-"""Used by other programs while candidates were timed: then the board counts as busy."""
+"""If other programs use more cores than this while candidates are timed, the board is busy."""
 
 
 class Chooser:
     """Chooses the delegates of a model by measurement, and remembers what it chose.
 
-    `also` are delegates to try besides the known ones, as `--delegate` names them; `threads` is
-    what was asked for, 0 for what is best; `memory` is in `folder`. Candidates are timed within a
-    `turn`; `frames` is how many frames were served so far. A delegate whose device is `in_use`
-    cannot be tried.
+    `also` are delegates to try in addition to the known ones, written as for `--delegate`.
+    `threads` is the configured number, 0 for the best one. The choice is stored in `folder`.
+    Candidates are timed within a `turn`. `frames` returns how many frames were served so far. A
+    delegate whose device is `in_use` cannot be tried.
     """
 
     def __init__(
@@ -66,9 +66,10 @@ class Chooser:
         self.memory = ChoiceMemory(folder / "state", pair.served.sha256, facts)
 
     def remembered(self) -> Remembered | None:
-        """What an earlier probe chose; None where that is not to be had.
+        """The choice of an earlier probe; None if there is none that can be used.
 
-        Only what would be tried now is taken: a name in a file is no reason to load a library.
+        Only delegates that would be tried now are accepted, because a library must not be loaded
+        only since a file names it.
         """
         found = self.memory.recall()
         if found is None:
@@ -77,23 +78,23 @@ class Chooser:
         for delegate, _ in (*found.selection.ranking, *found.selection.extra):
             if delegate not in known:
                 self.memory.gap = (
-                    f"{self.memory.path} names {delegate.name}, which is no candidate here"
+                    f"{self.memory.path} names {delegate.name}, which is not a candidate here"
                 )
                 return None
         return found
 
     @property
     def busy(self) -> list[DelegateSpec]:
-        """The candidates that cannot be tried now, for an engine has their device."""
+        """The candidates that cannot be tried now, because an engine has their device."""
         return [
             each.spec for each in self._candidates if not each.absent and self._in_use(each.spec)
         ]
 
     async def choose(self) -> Remembered:
-        """Probe now, and remember.
+        """Probe now, and store the choice.
 
-        Raises ModelUnsupported where nothing runs the model, DelegateFailed where no probe can be
-        made.
+        Raises ModelUnsupported if nothing can run the model, DelegateFailed if the probe itself
+        fails.
         """
         findings, disturbed = await self.find()
         for finding in findings:
@@ -108,9 +109,9 @@ class Chooser:
         return self.keep(findings, disturbed)
 
     async def find(self, announce: Announce = lambda _: None) -> tuple[list[Finding], str]:
-        """What a probe finds, and what it was disturbed by, "" by nothing.
+        """Probe; returns the findings, and what disturbed the measurement ("" for nothing).
 
-        Raises as `choose` does.
+        Raises like `choose`.
         """
         load, frames, busy = BoardLoad(), self._frames(), self.busy
         candidates = [
@@ -127,7 +128,7 @@ class Chooser:
         return findings, ""
 
     def keep(self, findings: Sequence[Finding], disturbed: str) -> Remembered:
-        """Remember what is best of these."""
+        """Choose the best of these findings, and store the choice."""
         best_first = ranking(findings)
         extra = [each for each in best_first if each.verdict is Verdict.ALSO]
         ranked = [each for each in best_first if each.verdict is not Verdict.ALSO]
@@ -141,7 +142,7 @@ class Chooser:
         return chosen
 
     async def prove(self, choice: Choice) -> None:
-        """Try one delegate again; raises DelegateFailed where it is not right."""
+        """Try one delegate again; raises DelegateFailed if its masks are not right."""
         delegate, threads = choice
         tried = [self._candidates[0], Candidate(delegate, delegate.name)]
         *_, finding = await self._try(tried, threads)
@@ -167,13 +168,13 @@ class Chooser:
         try:
             return [finding async for finding in trying]
         except OSError as error:  # no descriptor, no process
-            raise DelegateFailed(f"no probe can be made: {error}") from error
+            raise DelegateFailed(f"the probe failed: {error}") from error
         except StartupError:
             raise
         except Exception as error:
-            # Whatever a probe meets, the daemon serves on.
+            # Whatever happens in a probe, the daemon goes on.
             log.exception("a probe failed by a fault of the daemon")
-            raise DelegateFailed("no probe can be made: a fault of the daemon") from error
+            raise DelegateFailed("the probe failed by a fault of the daemon") from error
 
 
 def _choices(findings: Sequence[Finding]) -> tuple[Choice, ...]:

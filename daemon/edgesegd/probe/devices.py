@@ -11,13 +11,13 @@ USB_DEVICES = "sys/bus/usb/devices"
 
 
 def is_there(known: KnownDelegate, root: Path = ROOT) -> bool:
-    """Whether there is one, or none is needed; `root` is where the file system begins."""
+    """Whether there is a device, or none is needed; `root` is the root of the file system."""
     needs_none = not known.devices and not known.usb_ids
     return needs_none or count_nodes(known, root) > 0 or count_usb(known, root) > 0
 
 
 def number_devices(known: KnownDelegate, root: Path = ROOT) -> tuple[str, ...]:
-    """What its `device_option` calls each: usb:0, usb:1, … and pci:0, …, as libedgetpu counts."""
+    """The values of `device_option`, as in libedgetpu: usb:0, usb:1 and so on, pci:0 and so on."""
     if not known.device_option:
         return ()
     return (
@@ -27,20 +27,20 @@ def number_devices(known: KnownDelegate, root: Path = ROOT) -> tuple[str, ...]:
 
 
 def count_nodes(known: KnownDelegate, root: Path) -> int:
-    """How many files its patterns match."""
+    """How many device nodes match its patterns."""
     return sum(
         len(list(root.glob(pattern.removeprefix(ROOT.as_posix())))) for pattern in known.devices
     )
 
 
 def count_usb(known: KnownDelegate, root: Path) -> int:
-    """How many USB devices have one of its ids; Linux lists them as files, others do not."""
+    """How many USB devices have one of its ids; only Linux lists them as files."""
     ids = (_usb_id(folder) for folder in (root / USB_DEVICES).glob("*"))
     return sum(each in known.usb_ids for each in ids)
 
 
 def _usb_id(folder: Path) -> str:
-    """vendor:product, "" for what is no device, such as an interface of one."""
+    """vendor:product; "" for a folder that is not a device, such as one of its interfaces."""
     try:
         vendor, product = (
             (folder / name).read_text(encoding="ascii").strip()

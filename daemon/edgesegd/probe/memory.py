@@ -1,4 +1,4 @@
-"""What a probe chose, kept for the next start, with all that it depends on."""
+"""Stores the choice of a probe for the next start, with the facts that it depends on."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ log = logging.getLogger(__name__)
 
 SCHEMA = 3
 LARGEST_FILE = 1 << 20
-"""Bytes; what a probe finds is far below."""
+"""Bytes of the file; the findings of a probe are far smaller."""
 RUNTIMES = ("ai-edge-litert", "tflite-runtime")
 MACHINE_ID = Path("/etc/machine-id")
 VULKAN_DRIVERS = (Path("/usr/share/vulkan/icd.d"), Path("/etc/vulkan/icd.d"))
 
 Facts = dict[str, Any]
-"""What a choice depends on, as JSON has it."""
+"""What a choice depends on, as JSON values."""
 
 
 def machine_facts() -> Facts:
-    """Of this machine and what is installed on it."""
+    """The facts about this machine and what is installed on it."""
     try:
         machine_id = MACHINE_ID.read_text(encoding="ascii", errors="replace").strip()
     except OSError:
@@ -51,16 +51,16 @@ def machine_facts() -> Facts:
 
 
 def library_facts(delegates: Sequence[DelegateSpec]) -> Facts:
-    """The content of each library that these delegates may load, as SHA-256; "" where it is not."""
+    """The SHA-256 of each library that these delegates may load; "" if it does not exist."""
     names = sorted({name for delegate in delegates for name in delegate.libraries})
     return {name: _digest(locate_library(name)) for name in names}
 
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What was chosen; `disturbed` says by what it was while it was measured, "" by nothing.
+    """A choice; `disturbed` is what disturbed its measurement, "" for nothing.
 
-    `invoke_seconds` is how long an invoke of the best took then.
+    `invoke_seconds` is how long an invoke of the best delegate took.
     """
 
     selection: Selection
@@ -69,10 +69,10 @@ class Remembered:
 
 
 class ChoiceMemory:
-    """The choices made for one model, in a file of the state folder.
+    """The stored choice for one model, in a file of the state folder.
 
-    They hold as long as `facts` do. A file that is damaged or from elsewhere is as good as none.
-    `gap` says why there is nothing to recall.
+    It is valid as long as the `facts` are the same. A file that is damaged or of another machine is
+    ignored. `gap` says why there is no choice to recall.
     """
 
     def __init__(self, folder: Path, model_sha256: str, facts: Facts) -> None:
@@ -81,11 +81,11 @@ class ChoiceMemory:
         self._facts = json.loads(json.dumps(facts))
 
     def recall(self) -> Remembered | None:
-        """What was chosen; None where there is nothing, or something changed since."""
+        """The stored choice; None if there is none, or if a fact has changed since."""
         try:
             saved = json.loads(read_regular_file(self.path, LARGEST_FILE))
             if saved["schema"] != SCHEMA:
-                self.gap = f"{self.path} is of another version"
+                self.gap = f"{self.path} was written by another version"
                 return None
             facts = dict(saved["facts"])
             remembered = Remembered(
@@ -100,12 +100,12 @@ class ChoiceMemory:
             return None
         changed = [name for name, value in self._facts.items() if facts.get(name) != value]
         if changed:
-            self.gap = f"since the last probe changed: {', '.join(changed)}"
+            self.gap = f"changed since the last probe: {', '.join(changed)}"
             return None
         return remembered
 
     def keep(self, chosen: Remembered, findings: Sequence[Finding]) -> None:
-        """Remember; what cannot be written is logged, for serving does not depend on it."""
+        """Store a choice; if it cannot be written this is only logged, and serving goes on."""
         saved = {
             "schema": SCHEMA,
             "facts": self._facts,
@@ -120,10 +120,10 @@ class ChoiceMemory:
             with replacing(self.path) as file:
                 file.write(json.dumps(saved, indent=2).encode())
         except OSError as error:
-            log.warning("the choice of the delegate cannot be kept in %s: %s", self.path, error)
+            log.warning("the choice of the delegate cannot be stored in %s: %s", self.path, error)
 
     def forget(self) -> bool:
-        """Forget what was chosen; whether there was anything. Raises OSError."""
+        """Delete the stored choice; whether there was one. Raises OSError."""
         try:
             self.path.unlink()
         except FileNotFoundError:

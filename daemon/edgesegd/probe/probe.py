@@ -1,4 +1,4 @@
-"""Trying all candidates, and comparing the time that each takes."""
+"""Tries all candidates, and compares the time that each takes."""
 
 from __future__ import annotations
 
@@ -30,13 +30,14 @@ async def probe(
     turn: Turn = any_time,
     announce: Announce = lambda _: None,
 ) -> AsyncIterator[Finding]:
-    """A finding for each candidate; the first must be the CPU.
+    """Try each candidate; yields a finding for each. The first candidate must be the CPU.
 
-    With `threads` of 0 the CPU is tried with 1, 2 and so on, a finding each, and all others with
-    as many as serve it best. Invokes are timed within a `turn`, and each candidate's in turn with
-    those of the fastest on the CPU so far. `seconds` is how long a step of a trial may be silent,
-    more where an invoke takes long on this board; `announce` is told before each trial. Raises
-    ModelUnsupported where there is no CPU result to compare with, RuntimeMissing.
+    With `threads` 0 the CPU is tried with 1, 2 and more threads, with one finding for each number;
+    the others are tried with the number that is best for the CPU. Invokes are timed within a
+    `turn`; each candidate's invokes alternate with those of the fastest CPU candidate so far.
+    `seconds` is the timeout of each step of a trial; it grows if invokes are slow on this board.
+    `announce` is called before each trial. Raises RuntimeMissing, and ModelUnsupported if there is
+    no result of the CPU to compare with.
     """
     cpu, *others = candidates
     yardstick = Yardstick(turn)
@@ -47,8 +48,8 @@ async def probe(
             on_cpu = [await bench.find(replace(cpu, threads=threads or 1), first)]
             if os.fstat(bench.reference).st_size == 0:
                 raise ModelUnsupported(
-                    f"the CPU does not run {pair.cpu.path.name}, so nothing can be compared with "
-                    f"it: {on_cpu[0].reason}"
+                    f"the CPU cannot run {pair.cpu.path.name}, so there is nothing to compare "
+                    f"delegates with: {on_cpu[0].reason}"
                 )
             yield on_cpu[0]
             for count in () if threads else _more_threads(on_cpu[0]):
@@ -65,16 +66,16 @@ async def probe(
 
 
 def _more_threads(first: Finding) -> range:
-    """The counts to try after 1; how far to go depends on the runtime, which the first one told."""
+    """The numbers of threads to try after 1; the largest depends on the runtime."""
     runtime = first.measured.runtime if first.measured else ""
     return range(2, thread_cap(runtime) + 1)
 
 
 @dataclass(frozen=True, slots=True)
 class _Bench:
-    """Tries candidates with one model; `reference` is a file that holds what the CPU gave.
+    """Tries candidates with one model; `reference` is a file with the CPU's output.
 
-    It has no name: however the probe ends, nothing is left behind.
+    The file has no name: however the probe ends, nothing is left behind.
     """
 
     pair: ModelPair
@@ -84,7 +85,7 @@ class _Bench:
     announce: Announce
 
     async def find(self, candidate: Candidate, timeout: StepTimeout) -> Finding:  # noqa: ASYNC109 # of each step
-        """What becomes of a candidate."""
+        """Try a candidate; returns its finding."""
         spec, title = candidate.spec, candidate.title
         if candidate.absent:
             return Finding(spec, title, Verdict.ABSENT, candidate.absent)
@@ -107,7 +108,7 @@ class _Bench:
         return replace(finding, model=order.model_path, threads=order.threads)
 
     async def _try(self, order: TrialOrder, timeout: StepTimeout) -> Measured:  # noqa: ASYNC109 # of each step
-        """What a trial measures; that of the fastest on the CPU is kept. Raises TrialFailed."""
+        """Run a trial and time it; the fastest CPU trial is kept running. Raises TrialFailed."""
         trial = await Trial.start(order, timeout=timeout)
         try:
             timed = await self.yardstick.time(trial)

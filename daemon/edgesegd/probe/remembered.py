@@ -1,6 +1,7 @@
-"""A selection that was kept as JSON, taken for nothing but what it says.
+"""Reads a stored selection from JSON, and checks it.
 
-The file may be damaged, or edited by hand: whatever a daemon could not serve with is refused here.
+The file may be damaged or edited by hand, so everything that a daemon could not serve with is
+refused here.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from edgesegd.delegates.spec import Choice, DelegateSpec
 MAX_SECONDS = 1e6
 
 Plain = Any
-"""As JSON has it."""
+"""A JSON value."""
 
 
 def parse_selection(ranking: Plain, extra: Plain) -> Selection:
-    """The selection; raises ValueError, which says what is wrong, LookupError or TypeError.
+    """The selection; raises ValueError with the reason, LookupError or TypeError.
 
-    The CPU is the last of the ranking and stands nowhere else.
+    The CPU must be the last of the ranking and nowhere else.
     """
     selection = Selection(_choices(ranking), _choices(extra))
     *better, last = (delegate for delegate, _ in selection.ranking)
@@ -31,9 +32,9 @@ def parse_selection(ranking: Plain, extra: Plain) -> Selection:
 
 
 def parse_reason(plain: Plain) -> str:
-    """A text; raises ValueError."""
+    """A string; raises ValueError."""
     if not isinstance(plain, str):
-        raise ValueError(f"a reason is a text, not {plain!r}")  # noqa: TRY004 # as below
+        raise ValueError(f"a reason is a string, not {plain!r}")  # noqa: TRY004 # as below
     return plain
 
 
@@ -46,7 +47,7 @@ def parse_seconds(plain: Plain) -> float:
 
 def _choices(plain: Plain) -> tuple[Choice, ...]:
     if not isinstance(plain, list):
-        raise ValueError("the choices are no list")  # noqa: TRY004 # all of it is one kind of fault
+        raise ValueError("the choices are not a list")  # noqa: TRY004 # all of it is one kind of fault
     return tuple((_delegate(each["delegate"]), _threads(each["threads"])) for each in plain)
 
 
@@ -62,11 +63,11 @@ def _delegate(plain: Plain) -> DelegateSpec:
         and (not delegate.is_cpu or delegate == DelegateSpec())
     )
     if not sound:
-        raise ValueError(f"{plain!r} is no delegate")
+        raise ValueError(f"{plain!r} is not a delegate")
     return delegate
 
 
 def _threads(plain: Plain) -> int:
     if type(plain) is not int or not 0 <= plain <= LARGEST_THREADS:
-        raise ValueError(f"threads are a number from 0 to {LARGEST_THREADS}, not {plain!r}")
+        raise ValueError(f"threads is a number from 0 to {LARGEST_THREADS}, not {plain!r}")
     return plain

@@ -1,4 +1,4 @@
-"""What a probe found; its JSON is described in docs/probe.md."""
+"""The findings of a probe, and the choice from them; docs/probe.md describes their JSON."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ MIN_AGREEMENT = 0.99
 """Share of pixels whose class must be the CPU's."""
 
 WORTH_MORE_THREADS = 1.1
-"""How much longer than the fastest count of CPU threads one of fewer may take and be preferred."""
+"""Fewer CPU threads are preferred if they take at most this many times as long as the fastest."""
 
 
 class Verdict(StrEnum):
-    """What became of a candidate."""
+    """The verdict on a candidate."""
 
     CHOSEN = "chosen"
     ALSO = "also"
@@ -30,15 +30,14 @@ class Verdict(StrEnum):
 
 
 RIGHT = {Verdict.CHOSEN, Verdict.ALSO, Verdict.SLOWER}
-"""The verdicts on those that agree with the CPU."""
+"""The verdicts on candidates that agree with the CPU."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One candidate: the verdict, a sentence why, and what was measured where it came so far.
+    """One candidate: the verdict, the reason, and what was measured, if its trial was complete.
 
-    `model` is the file that it ran and `threads` the number it was given: "" and 0 where it was
-    not tried.
+    `model` is the file that it ran, `threads` the number of threads; "" and 0 if it was not tried.
     """
 
     delegate: DelegateSpec
@@ -50,28 +49,28 @@ class Finding:
     threads: int = 0
 
     def __str__(self) -> str:
-        """Its name in a sentence; of the CPU's there are several."""
+        """Its name in a sentence; with threads for the CPU, which has several findings."""
         if not self.delegate.is_cpu or not self.threads:
             return self.delegate.name
         return f"{self.delegate.name} with {count_threads(self.threads)}"
 
     def to_json(self) -> dict[str, Any]:
-        """As `edgesegd probe --json` prints it."""
+        """The finding as `edgesegd probe --json` prints it."""
         return asdict(self)
 
 
 def count_threads(threads: int) -> str:
-    """The number with its noun."""
+    """The number of threads, with its noun."""
     return "1 thread" if threads == 1 else f"{threads} threads"
 
 
 def judge(delegate: DelegateSpec, title: str, measured: Measured) -> Finding:
-    """Whether a delegate that ran is right; how fast it is, is compared later."""
+    """Judge whether a delegate that ran is right; speeds are compared later."""
     if SOFTWARE_ADAPTER in measured.adapter.lower():
         reason = f"no GPU, but a software Vulkan adapter: {measured.adapter}"
         return Finding(delegate, title, Verdict.SOFTWARE, reason, measured)
     if not measured.finite:
-        reason = "gives values that are no numbers"
+        reason = "outputs values that are not finite"
     elif measured.agreement < MIN_AGREEMENT:
         reason = f"agrees on {measured.agreement:.2%} of pixels, {MIN_AGREEMENT:.0%} needed"
     elif measured.deviation is not None and measured.deviation > LARGEST_DEVIATION:
@@ -85,10 +84,10 @@ def judge(delegate: DelegateSpec, title: str, measured: Measured) -> Finding:
 
 
 def choose(findings: Iterable[Finding]) -> list[Finding]:
-    """The findings, the fastest of those that are right chosen; the first of equals.
+    """Choose the fastest right candidate, the first of equals; returns the updated findings.
 
-    Of the CPU's only the best can be. Others that differ from the chosen one only in their device
-    are told as such, however fast they are.
+    Of the CPU's findings only the best can be chosen. Candidates that differ from the chosen one
+    only in their device get the verdict ALSO, however fast they are.
     """
     listed = list(findings)
     cpu = best_on_cpu(listed)
@@ -100,9 +99,10 @@ def choose(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def ranking(findings: Iterable[Finding]) -> list[Finding]:
-    """What to serve with, in the order in which to try it: the right ones, fastest first.
+    """The candidates to serve with, in the order in which to try them: fastest first.
 
-    Those that are not faster than the best of the CPU's are left out, and that comes last.
+    Wrong ones, and those that are not faster than the best of the CPU's, are left out. The best of
+    the CPU's is last.
     """
     right = [each for each in findings if is_right(each)]
     cpu = best_on_cpu(right)
@@ -112,9 +112,9 @@ def ranking(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def best_on_cpu(findings: Iterable[Finding]) -> Finding | None:
-    """The right one with the fewest threads that is not much slower than the fastest.
+    """The right CPU finding with the fewest threads that is not much slower than the fastest.
 
-    Fewer threads leave more to the front. None where none is right.
+    Fewer threads leave more of the cores to the front. None if none is right.
     """
     right = [each for each in findings if is_cpu(each) and is_right(each)]
     if not right:
@@ -124,22 +124,22 @@ def best_on_cpu(findings: Iterable[Finding]) -> Finding | None:
 
 
 def is_right(finding: Finding) -> bool:
-    """Whether it agrees with the CPU."""
+    """Whether a candidate agrees with the CPU."""
     return finding.verdict in RIGHT
 
 
 def is_cpu(finding: Finding) -> bool:
-    """Whether it is one of the CPU's."""
+    """Whether a finding is one of the CPU's."""
     return finding.delegate.is_cpu
 
 
 def duration(finding: Finding) -> float:
-    """Of a warm invoke, as a ratio to that of the first candidate."""
+    """The time of a warm invoke, as a ratio to that of the first candidate."""
     return float("inf") if finding.measured is None else finding.measured.relative
 
 
 def _with_rank(finding: Finding, best: Finding, cpu: Finding | None) -> Finding:
-    """A right one with its verdict; the CPU's are compared with each other."""
+    """A right finding with its verdict; findings of the CPU are compared with each other."""
     if finding is best:
         return replace(finding, verdict=Verdict.CHOSEN, reason="the fastest of those that agree")
     if is_cpu(finding) and cpu is not None and finding is not cpu:
@@ -147,8 +147,8 @@ def _with_rank(finding: Finding, best: Finding, cpu: Finding | None) -> Finding:
     factor = duration(finding) / duration(best)
     slower = f"takes {factor:.2f} times as long as {best}"
     if finding.delegate.is_another_device_than(best.delegate):
-        reason = f"another of the same device: can serve beside {best}; {slower}"
+        reason = f"another device of the same kind: can serve together with {best}; {slower}"
         return replace(finding, verdict=Verdict.ALSO, reason=reason)
     if best is cpu and is_cpu(finding) and factor < 1:
-        slower += ", which leaves more to everything else"
+        slower += ", which leaves more cores to everything else"
     return replace(finding, verdict=Verdict.SLOWER, reason=slower)

@@ -1,21 +1,21 @@
-"""How long a trial may be silent, on a board of any speed."""
+"""The timeout of each step of a trial, on a board of any speed."""
 
 from __future__ import annotations
 
 INVOKE_FACTOR = 20
-"""How many times as long as the slowest invoke so far a step may take: a board that is busy is that
-much slower at most."""
+"""A step may take this many times as long as the slowest invoke so far; a busy board is not slower
+than that."""
 
 CPU_FACTOR = 10
-"""How many times as long the CPU may take for what nothing is known of: no driver hangs there, and
-a slow board is slow, not broken."""
+"""Before the first invoke, the CPU's timeout is this many times as long: no driver can hang there,
+and a slow board is not broken."""
 
 
 class StepTimeout:
-    """The longest silence of one trial, whose child tells each step: a stage, an invoke.
+    """The timeout of one trial, whose process reports each step: a stage or an invoke.
 
-    It begins with `seconds`, and grows with the invokes that are seen. `invoke_seconds` is what one
-    took elsewhere on this board, 0 where that is not known.
+    It begins with `seconds`, and grows with the slowest invoke. `invoke_seconds` is how long an
+    invoke took in another trial on this board, 0 if that is not known.
     """
 
     def __init__(self, seconds: float, *, invoke_seconds: float = 0.0) -> None:
@@ -28,12 +28,12 @@ class StepTimeout:
         return max(self._least, INVOKE_FACTOR * self.slowest_invoke)
 
     def observe(self, invoke_seconds: float) -> None:
-        """An invoke took so long."""
+        """Count an invoke that took `invoke_seconds`."""
         self.slowest_invoke = max(self.slowest_invoke, invoke_seconds)
 
 
 class CpuStepTimeout(StepTimeout):
-    """The same on the CPU, which is given more until an invoke was seen."""
+    """The timeout on the CPU, which is longer until the first invoke is done."""
 
     @property
     def seconds(self) -> float:

@@ -1,4 +1,4 @@
-"""How long an invoke takes, of one candidate or of two in turn."""
+"""Times the invokes of one candidate, or of two in turn."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from edgesegd.probe.trial import Trial, TrialFailed
 
 MIN_TIMED, ENOUGH_TIMED, MAX_TIMED = 2, 5, 30
 TIMED_SECONDS = 2.0
-"""Warm invokes are timed until enough are and this time is reached, or the most."""
+"""Warm invokes are timed until there are ENOUGH_TIMED and they took this long, or MAX_TIMED."""
 MAX_TIMED_SECONDS = 10.0
-"""Where an invoke takes seconds the least are enough, if one more would take longer than that."""
+"""If invokes take seconds, MIN_TIMED are enough, if one more would exceed this total."""
 
 Turn = Callable[[], AbstractAsyncContextManager[None]]
-"""Within it nothing else of ours runs: the next invokes have the board for themselves."""
+"""Within it no frame is in an engine of this daemon, so that invokes are timed undisturbed."""
 
 
 def any_time() -> AbstractAsyncContextManager[None]:
-    """A turn where nothing else of ours runs anyway."""
+    """A turn for a process that serves no frames: it never waits."""
     return nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """Seconds of single invokes, and their ratio to those of the first candidate."""
+    """The seconds of single invokes, and their ratio to those of the first candidate."""
 
     seconds: tuple[float, ...]
     relative: float
 
     def percentile(self, percent: int) -> float:
-        """Of the seconds: so much of a hundred took less."""
+        """The seconds below which `percent` of the invokes are."""
         return sorted(self.seconds)[len(self.seconds) * percent // 100]
 
 
 class Yardstick:
-    """Times candidates, each in turn with the fastest of those that it was given to `keep`."""
+    """Times candidates; invokes of each alternate with those of the fastest that was kept."""
 
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
@@ -63,7 +63,7 @@ class Yardstick:
         return Timed(seconds, median / self._first_median)
 
     async def keep(self, trial: Trial, timed: Timed) -> None:
-        """Time others in turn with this one, if it is faster than the one before; end the other."""
+        """Keep this trial for comparison if it is faster than the kept one; end the slower one."""
         if self._trial is not None and timed.relative >= self._relative:
             await trial.close()
             return
@@ -71,14 +71,14 @@ class Yardstick:
         self._trial, self._relative = trial, timed.relative
 
     async def close(self) -> None:
-        """End the candidate that is kept."""
+        """End the kept trial."""
         if self._trial is not None:
             await self._trial.close()
             self._trial = None
 
 
 async def time_alone(trial: Trial, turn: Turn) -> list[float]:
-    """Seconds of some warm invokes; raises TrialFailed."""
+    """Time warm invokes; returns their seconds. Raises TrialFailed."""
     seconds: list[float] = []
     while not is_enough(seconds):
         async with turn():
@@ -87,9 +87,9 @@ async def time_alone(trial: Trial, turn: Turn) -> list[float]:
 
 
 async def time_in_turn(one: Trial, other: Trial, turn: Turn) -> list[tuple[float, float]]:
-    """Seconds of warm invokes of two, one right after the other, each first in every second pair.
+    """Time pairs of warm invokes, one of each trial; returns the seconds of each pair.
 
-    Raises TrialFailed.
+    The trials are first in turn. Raises TrialFailed.
     """
     pairs: list[tuple[float, float]] = []
     while not is_enough([sum(pair) for pair in pairs]):
@@ -104,12 +104,12 @@ async def time_in_turn(one: Trial, other: Trial, turn: Turn) -> list[tuple[float
 
 
 def ratio(pairs: Sequence[tuple[float, float]]) -> float:
-    """How many times as long as the one the other takes, as the median pair has it."""
+    """The median, over the pairs, of the second's time divided by the first's."""
     return statistics.median(second / first for first, second in pairs)
 
 
 def is_enough(seconds: Sequence[float]) -> bool:
-    """Whether no more needs to be timed; `seconds` is what was."""
+    """Whether enough invokes were timed; `seconds` are theirs."""
     count, total = len(seconds), sum(seconds)
     if count < MIN_TIMED:
         return False

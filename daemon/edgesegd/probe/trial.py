@@ -1,4 +1,4 @@
-"""One candidate in a child process, which may not fall silent."""
+"""The trial of one candidate in a child process, with a timeout for each step."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from edgesegd.probe.step_timeout import StepTimeout
 log = logging.getLogger(__name__)
 
 MAX_MESSAGE = 1 << 20
-"""Bytes; what the child says is far below."""
+"""Bytes of a message; the child's messages are far smaller."""
 LAST_WORDS_SECONDS = 0.5
-"""For what the child said right before its end to be read."""
+"""How long after the child's end its last lines may still arrive."""
 KILL_SECONDS = 2.0
-"""For a child that was killed to end; one that a driver holds in the kernel does not."""
-HELD = "it cannot be killed, for a driver holds it in the kernel"
+"""How long a killed child may take to end; one that is stuck in a kernel driver does not end."""
+HELD = "it cannot be killed, because it is stuck in a kernel driver"
 INVOKE = b"{}\n"
 
 
 class TrialFailed(Exception):
-    """The candidate cannot be used; the text says why and where it ended.
+    """The candidate cannot be used; the text says why, and in which stage it failed.
 
-    `trial` is its own where that was running.
+    `trial` is the trial that failed, if it was already running.
     """
 
     trial: Trial | None = None
 
 
 class NothingToTry(TrialFailed):
-    """The candidate is not on this machine."""
+    """The candidate does not exist on this machine."""
 
 
 class Trial:
-    """A candidate that is loaded, gave the probe's masks, and invokes when it is told to.
+    """A candidate that is loaded and has made the probe's masks; it invokes once per `invoke`.
 
-    `tried` is what came of that. Whatever a method waits for, the child may be silent for as long
-    as `timeout` says, which sees each of its invokes; then it is killed, and all that it started
-    with it; one that cannot even be killed is left behind. `close` must be called.
+    `tried` is what it reported. If the child sends nothing for as long as `timeout` says, it is
+    killed with all that it started; if it cannot be killed, it is left behind. `timeout` grows with
+    the child's invokes. `close` must be called.
     """
 
     tried: Tried
@@ -66,9 +66,9 @@ class Trial:
 
     @classmethod
     async def start(cls, order: TrialOrder, *, timeout: StepTimeout) -> Trial:  # noqa: ASYNC109 # of each step
-        """Try what is ordered.
+        """Start a child and let it carry out the order.
 
-        Raises TrialFailed, RuntimeMissing, or OSError where there can be no child.
+        Raises TrialFailed, RuntimeMissing, or OSError if the child cannot be started.
         """
         ours, theirs = socket.socketpair()
         with theirs:
@@ -90,7 +90,7 @@ class Trial:
         return trial
 
     async def invoke(self) -> float:
-        """Invoke once more; the seconds. Raises TrialFailed."""
+        """Invoke once more; returns the seconds. Raises TrialFailed."""
         self._writer.write(INVOKE)
         try:
             seconds: float = await self._hear("invoke_seconds")
@@ -100,25 +100,25 @@ class Trial:
         return seconds
 
     async def finish(self) -> None:
-        """Let it unload; raises TrialFailed, for there too a driver may crash."""
+        """Let the child unload the delegate, where a driver may crash too; raises TrialFailed."""
         self._writer.write_eof()
         while await self._next_message() is not None:
             pass
 
     async def close(self) -> None:
-        """End it, whatever it does. May be called twice."""
+        """End the child. May be called twice."""
         self._writer.close()
         await self._killed()
 
     async def _hear(self, key: str) -> Any:  # noqa: ANN401 # as JSON has it
-        """What the child says under that key."""
+        """The value of `key` in the next message that has it."""
         while (message := await self._next_message()) is not None:
             if key in message:
                 return message[key]
         raise TrialFailed(f"exited with status 0 in {self._stage}")
 
     async def _next_message(self) -> dict[str, Any] | None:
-        """What the child says next; None once it has ended well. Raises TrialFailed."""
+        """The child's next message; None when it has ended with status 0. Raises TrialFailed."""
         reading = asyncio.ensure_future(self._reader.readline())
         heard = asyncio.ensure_future(
             asyncio.wait({reading, self._child.ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -148,7 +148,7 @@ class Trial:
         try:
             message: dict[str, Any] = json.loads(line)
         except ValueError:
-            raise TrialFailed(f"sends no sense in {self._stage}") from None
+            raise TrialFailed(f"sent an invalid line in {self._stage}") from None
         self._stage = message.get("stage", self._stage)
         self._timeout.observe(message.get("invoke_seconds", 0.0))
         if "error" in message:
@@ -163,7 +163,7 @@ class Trial:
         raise TrialFailed(why if await self._killed() else f"{why}; {HELD}")
 
     async def _killed(self) -> bool:
-        """Kill it; whether it ended of that."""
+        """Kill the child; whether it has ended."""
         if self._left_behind:
             return False
         self._child.kill()

@@ -1,4 +1,4 @@
-"""Keeps the choice of delegates right while the daemon serves."""
+"""Makes the choice of delegates, and measures it again if needed, while the daemon serves."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from edgesegd.probe.memory import Remembered
 log = logging.getLogger(__name__)
 
 QUIET_SECONDS = 10.0
-"""Without a frame: then the moment counts as quiet."""
+"""The daemon counts as idle after this time without a frame."""
 LOOK_SECONDS, LOOK_AGAIN_SECONDS = 2.0, 30.0
-"""How long the use of the board by other programs is looked at, and how long after it was busy."""
+"""How long the load by other programs is measured, and the pause before it is measured again."""
 PATIENCE_SECONDS = 60.0
-"""A choice that is in doubt is measured anew after that, though frames come all the time."""
+"""If invokes became slow, the choice is measured again after this time even if frames arrive."""
 FIRST_PAUSE, MAX_PAUSE = 60.0, 86400.0
-"""Seconds until the next probe, doubled each time: a board may be slow for good."""
+"""Seconds until the next probe, doubled each time, because a board may stay slow."""
 SLOW_FACTOR = 1.5
-"""Times the remembered duration: then invokes are slow."""
+"""Invokes are slow if they take this many times as long as when the delegate was chosen."""
 FRAMES_LOOKED_AT, SLOW_IN_A_ROW = 100, 5
-"""So many medians of so many frames must be slow, one after another."""
+"""SLOW_IN_A_ROW medians, each of FRAMES_LOOKED_AT frames, must be slow in a row."""
 
 
 class InvokeWatch:
-    """Whether invokes take much longer than they did when the delegate was chosen.
+    """Watches whether invokes take much longer than when the delegate was chosen.
 
-    `questioned` is set when they steadily did.
+    `questioned` is set when they were slow for long enough.
     """
 
     def __init__(self) -> None:
@@ -44,14 +44,14 @@ class InvokeWatch:
         self._slow = 0
 
     def expect(self, seconds: float) -> None:
-        """What an invoke should take; 0 for not known."""
+        """Set how long an invoke should take; 0 if that is not known."""
         self._expected = seconds
         self._seconds.clear()
         self._slow = 0
         self.questioned.clear()
 
     def observe(self, seconds: float) -> None:
-        """An invoke took so long."""
+        """Count an invoke that took `seconds`."""
         self._seconds.append(seconds)
         if len(self._seconds) < FRAMES_LOOKED_AT:
             return
@@ -61,7 +61,8 @@ class InvokeWatch:
         self._slow = self._slow + 1 if slow else 0
         if self._slow == SLOW_IN_A_ROW:
             log.warning(
-                "invokes take %.1f ms, %.1f ms when the delegate was chosen: it is measured again",
+                "invokes take %.1f ms, but took %.1f ms when the delegate was chosen: "
+                "the delegates will be measured again",
                 median * 1e3,
                 self._expected * 1e3,
             )
@@ -69,12 +70,13 @@ class InvokeWatch:
 
 
 class ChoiceUpkeep:
-    """Chooses where nothing is remembered, and again where there is reason to.
+    """Probes if no choice is remembered, and again if the choice may be wrong.
 
-    That is where a choice was measured while frames were served or other programs used the board,
-    and where invokes are slower than they were then. It waits for a quiet moment: `unused` ends
-    when no frame came for so many seconds. `select` is given each choice. Models that share
-    `probes` are probed one after another: a probe would slow what another one times.
+    It may be wrong if it was measured while frames were served or other programs used the board, or
+    if invokes have become slower since. The next probe waits until the board is idle: `unused`
+    returns when no frame arrived for a number of seconds. `select` is called with each choice.
+    Models that share `probes` are probed one after another, because a probe slows down other
+    measurements.
     """
 
     def __init__(
@@ -98,19 +100,19 @@ class ChoiceUpkeep:
         self._pause = FIRST_PAUSE
 
     async def settled(self) -> None:
-        """Until no probe is being made, nor is one to be made at once."""
+        """Wait until no probe runs, and none is about to begin."""
         await self._is_settled.wait()
 
     def observe(self, choice: Choice, seconds: float) -> None:
-        """An invoke of a frame took so long, with this delegate and threads."""
+        """Count a frame's invoke, with the delegate and threads that ran it."""
         if self._chosen is not None and choice == self._chosen.selection.ranking[0]:
             self._watch.observe(seconds)
 
     async def run(self) -> None:
-        """Until cancelled, or no delegate can be chosen."""
+        """Keep the choice up to date until cancelled; returns if no delegate can be chosen."""
         if self._chosen is None:
             log.info(
-                "probing the delegates of this board, for %s; meanwhile the CPU serves",
+                "probing the delegates of this board (%s); until then the CPU serves",
                 self._chooser.memory.gap,
             )
             await self._choose()
@@ -122,9 +124,11 @@ class ChoiceUpkeep:
             self._pause = min(2 * self._pause, MAX_PAUSE)
 
     async def _reason(self, chosen: Remembered) -> None:
-        """Until there is reason to choose again, and it can be done."""
+        """Wait until there is a reason to choose again, and until the board is idle."""
         if chosen.disturbed:
-            log.info("%s: the delegates are measured again when it is quiet", chosen.disturbed)
+            log.info(
+                "%s: the delegates will be measured again when the board is idle", chosen.disturbed
+            )
             await self._quiet()
             return
         await self._watch.questioned.wait()
@@ -149,7 +153,7 @@ class ChoiceUpkeep:
 
     async def _choose(self) -> None:
         if serving := [each.name for each in self._chooser.busy if self._serves_with(each)]:
-            log.info("%s serves and cannot be measured meanwhile: the choice stays", serving[0])
+            log.info("%s serves, so it cannot be measured: the choice stays", serving[0])
             return
         self._is_settled.clear()
         try:
@@ -157,8 +161,8 @@ class ChoiceUpkeep:
                 self._chosen = await self._chooser.choose()
             self._select(self._chosen.selection)
         except StartupError as error:
-            log.warning("no delegate can be chosen, what served before goes on: %s", error)
+            log.warning("no delegate can be chosen, the present one goes on: %s", error)
         except Exception:
-            log.exception("no delegate can be chosen by a fault of the daemon")
+            log.exception("no delegate can be chosen, by a fault of the daemon")
         finally:
             self._is_settled.set()

@@ -1,1 +1,1 @@
-"""Which frame is segmented next, and which never."""
+"""Decides which waiting frame is segmented next, and which frames are not segmented at all."""

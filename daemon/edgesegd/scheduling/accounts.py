@@ -1,4 +1,4 @@
-"""What each client had of the engines' time, whichever model its frames were for."""
+"""Accounts of engine time: how much each client used, over all models."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ if TYPE_CHECKING:
     from edgesegd.scheduling.turns import Member
 
 UNKNOWN_SECONDS = 1.0
-"""What a frame is taken to need before the first one is done; it is put right then."""
+"""Assumed engine time of a frame until the first frame is done; corrected then."""
 
 
 @dataclass(slots=True, eq=False)
 class Account:
-    """When the next turn of a client or a lane is, in seconds of engine time that it had by then.
+    """When the next `turn` of a client or a lane is, on a clock of used engine time, in seconds.
 
-    Of the turns of those within it, `last_turn` is that of the one that was served last, `behind`
-    the lowest that there was when one was picked. `members` take turns by it: one for each model.
+    `last_turn` and `behind` concern the turns of members below this account: `last_turn` is the
+    turn of the one that was served last, `behind` the highest first turn seen so far. `members`
+    are those who take turns by this account, one for each model.
     """
 
     turn: float = 0.0
@@ -31,9 +32,9 @@ class Account:
 
 
 class Accounts:
-    """The accounts of all clients; schedulers that share them share out one time.
+    """The accounts of all clients; schedulers that share them divide one engine time among clients.
 
-    So a client that has frames for two models gets no more than one that has all for one of them.
+    So a client with frames for two models gets no more time than a client with frames for one.
     """
 
     def __init__(self) -> None:
@@ -42,20 +43,20 @@ class Accounts:
         self._accounts: dict[Client, Account] = {}
 
     def open(self, client: Client, member: Member) -> Account:
-        """The account of a client, that `member` takes turns by."""
+        """The account of a client; `member` takes turns by it from now on."""
         account = self._accounts.setdefault(client, Account())
         account.members.append(member)
         return account
 
     def close(self, client: Client, member: Member) -> None:
-        """The member takes no turns any more; an account without members is forgotten."""
+        """Remove a member from the account; an account without members is deleted."""
         account = self._accounts[client]
         account.members.remove(member)
         if not account.members:
             del self._accounts[client]
 
     def usual_work(self) -> UsualWork:
-        """That of one more model: until it is known, it is that of another."""
+        """The usual work of one more model; until it is measured, another model's is assumed."""
         known = [work.turn for work in self._works if work.is_known]
         work = UsualWork(known[0] if known else UNKNOWN_SECONDS, on_known=self._guess_of_others)
         self._works.add(work)
@@ -68,9 +69,9 @@ class Accounts:
 
 
 class UsualWork:
-    """How many seconds an engine usually needs for a frame of one model: a `turn` is as long.
+    """How long an engine usually needs for a frame of one model: a `turn`, in seconds.
 
-    Until it `is_known` it is a guess; `on_known` is called with the first that is none.
+    It is a guess until `is_known`; `on_known` is called with the first measured value.
     """
 
     __slots__ = ("__weakref__", "_on_known", "is_known", "turn")
@@ -81,9 +82,10 @@ class UsualWork:
         self._on_known = on_known
 
     def observe(self, seconds: float, *, weight: float, outlier: float) -> float:
-        """A frame needed so many; what was usual before, or these where nothing was known.
+        """Count a frame that needed `seconds`; returns the usual time before it.
 
-        It counts with `weight`, and as no more than `outlier` times what is usual.
+        The first frame sets the usual time and returns it. Later ones count with `weight` in the
+        moving average, and as at most `outlier` times the usual time.
         """
         if not self.is_known:
             self.turn, self.is_known = seconds, True

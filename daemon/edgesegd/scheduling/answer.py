@@ -1,4 +1,4 @@
-"""What becomes of a frame."""
+"""The answer to a frame, and who is called with it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ log = logging.getLogger(__name__)
 
 
 class Answer:
-    """A result or an error, given once; or `cancelled`, where nobody waits for it any more.
+    """A result or an error, set once; or `cancelled`, if nobody waits for it any more.
 
-    As an asyncio.Future, but whoever is called then is called at once, in order: between an engine
-    and the client's stream lies no turn of the event loop. It is `done` when it is settled or
-    cancelled; `outcome` is None before, and where it was cancelled.
+    Like an asyncio.Future, but callbacks are called at once, in order: an engine's result reaches
+    the client's stream in the same step of the event loop. `done` is whether it is settled or
+    cancelled. `outcome` is None until then, and if it was cancelled.
     """
 
     __slots__ = ("_callbacks", "cancelled", "done", "outcome")
@@ -29,28 +29,28 @@ class Answer:
         self._callbacks: list[Callable[[], None]] = []
 
     def settle(self, outcome: FrameResult | EdgesegError) -> None:
-        """Give it; too late is no fault, for the client may have left."""
+        """Set the outcome; does nothing if it is already done, as when the client has left."""
         if not self.done:
             if isinstance(outcome, EdgesegError):
-                outcome = outcome.without_history()  # which keeps the frame
+                outcome = outcome.without_history()  # its traceback would keep the frame
             self.outcome = outcome
             self._call_back()
 
     def cancel(self) -> None:
-        """Nobody waits for it any more."""
+        """Mark it as cancelled: nobody waits for it any more."""
         if not self.done:
             self.cancelled = True
             self._call_back()
 
     def on_done(self, callback: Callable[[], None]) -> None:
-        """Call `callback` once this is done."""
+        """Call `callback` when this is done; at once if it is done already."""
         if self.done:
             callback()
         else:
             self._callbacks.append(callback)
 
     def __await__(self) -> Generator[None, None, FrameResult]:
-        """The result; raises the error. Who is cancelled while he waits cancels it."""
+        """The result; raises the error. If the waiting task is cancelled, so is the answer."""
         if not self.done:
             waiting = asyncio.get_running_loop().create_future()
             self.on_done(partial(_wake, waiting))
@@ -72,9 +72,9 @@ class Answer:
             try:
                 callback()
             except Exception:
-                log.exception("what follows an answer failed by a fault of the daemon")
+                log.exception("a callback of an answer failed by a fault of the daemon")
 
 
 def _wake(waiting: asyncio.Future[None]) -> None:
-    if not waiting.done():  # as it is where who waits was cancelled
+    if not waiting.done():  # it is done if the waiting task was cancelled
         waiting.set_result(None)

@@ -1,4 +1,4 @@
-"""The cores of the board, on which one model runs at a time."""
+"""Shares the board's cores among models: one model runs on them at a time."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from edgesegd.scheduling.demand import CallLater, Timer, default_call_later
 from edgesegd.scheduling.scheduler import Scheduler
 
 MAX_HELD, MIN_HELD_SECONDS = 8.0, 1.0
-"""Times the usual time of a frame, and at least so many seconds: then others wait no longer."""
+"""How long a model may have the cores while others wait: MAX_HELD times the usual time of a frame,
+but at least MIN_HELD_SECONDS."""
 SHARED_SECONDS = 1.0
-"""How long after its last frame a model counts as one that shares the cores."""
+"""How long a model counts as using the cores after its last frame."""
 
 
 class Cores:
-    """Shares the board's cores out among models, by the turns of their clients.
+    """Shares the board's cores among models, by the turns of their clients.
 
-    An engine on the CPU uses all cores. So engines of one model have frames at a time, those of
-    others wait until these are answered; whose frame is next is decided by the accounts that the
-    models' schedulers share. Who has the cores gives each of its engines a frame. While several
-    models have frames no engine is given a second one in advance: whoever's turn is next would wait
-    for that too. A model that has the cores for MAX_HELD times what its frames usually take has
-    them no longer, for its engine hangs. `on_shared` of each engine's user is called when another
-    model begins to use the cores.
+    An engine on the CPU uses all cores. So only engines of one model have frames at a time, and
+    those of other models wait until these frames are answered. The accounts that the models'
+    schedulers share decide whose frame is next. The model that has the cores gives each of its
+    engines a frame. While several models have frames, no engine is given a second frame in advance,
+    because the client whose turn is next would wait for it too. If a model has the cores for
+    MAX_HELD times as long as its frames usually take, its engine hangs, and it loses the cores.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Cores:
         self._engines[scheduler] += 1
 
     def leave(self, scheduler: Scheduler) -> None:
-        """One engine less takes frames from it."""
+        """One engine fewer takes frames from `scheduler`."""
         self._engines[scheduler] -= 1
         if not self._engines[scheduler]:
             del self._engines[scheduler]
@@ -58,14 +58,14 @@ class Cores:
             self._last_begun.pop(scheduler, None)
 
     def watch(self, scheduler: Scheduler, on_shared: Callable[[], None]) -> Callable[[], None]:
-        """Call `on_shared` when another model begins to use the cores; what ends that."""
+        """Call `on_shared` when another model begins to use the cores; returns what ends that."""
         self._on_shared[on_shared] = scheduler
         return partial(self._on_shared.__delitem__, on_shared)
 
     def may_take(self, scheduler: Scheduler, *, busy: bool) -> bool:
         """Whether an engine may take a frame of `scheduler`; `busy` is whether it has one already.
 
-        A model whose turn is before is given the cores first, where it can use them.
+        A model whose turn is earlier is given the cores first, if it can use them.
         """
         if len(self._engines) <= 1:
             return True
@@ -83,7 +83,7 @@ class Cores:
             if other is scheduler:
                 break
             if not self._are_free:
-                return False  # they are to be free soon, for the other
+                return False  # the other model gets the cores when they are free
             other.wake()
         return self._are_free or self._holder is scheduler
 
@@ -107,14 +107,14 @@ class Cores:
                     on_shared()
 
     def end(self, scheduler: Scheduler) -> None:
-        """A frame of `scheduler` is done with; after the last one the next in turn takes over."""
+        """A frame of `scheduler` is answered; after its last one the next model in turn may run."""
         self._frames[scheduler] -= 1
         self._none_ended = False
         if self._holder is scheduler and not self._frames[scheduler]:
             self._free()
 
     def _free(self) -> None:
-        """Nobody has the cores: who is next in turn and can use them takes them."""
+        """Free the cores, and give them to the next model in turn that can use them."""
         self._holder = None
         if self._overdue is not None:
             self._overdue.cancel()
@@ -126,7 +126,7 @@ class Cores:
                     break
 
     def _watch_holder(self) -> None:
-        """Another model waits for the cores: not for ever."""
+        """Limit how long the present model may keep the cores, because another model waits."""
         if self._holder is None or self._overdue is not None:
             return
         seconds = max(MIN_HELD_SECONDS, MAX_HELD * self._holder.usual_work)
@@ -137,7 +137,7 @@ class Cores:
         self._free()
 
     def is_shared_by(self, scheduler: Scheduler) -> bool:
-        """Whether another model has frames too, or had some lately."""
+        """Whether another model has frames too, or had one within SHARED_SECONDS."""
         recent = self._clock() - SHARED_SECONDS
         return any(
             other is not scheduler
@@ -146,7 +146,7 @@ class Cores:
         )
 
     def _in_turn(self) -> list[Scheduler]:
-        """The models that have frames which wait, in the order of their turns."""
+        """The models that have waiting frames, in the order of their turns."""
         turns = {each: each.next_turn for each in self._engines}
         waiting = [(turn, number) for number, turn in enumerate(turns.values()) if turn is not None]
         schedulers = list(turns)

@@ -1,4 +1,4 @@
-"""Whether more than one frame is there for engines, most of the time."""
+"""Whether there is work for several engines most of the time."""
 
 from __future__ import annotations
 
@@ -13,32 +13,33 @@ from edgesegd.core.client import Client
 from edgesegd.scheduling.lane import Lane
 
 MEMORY_SECONDS = 0.7
-"""How fast the past is forgotten: a load that changes at once is believed after about a second."""
+"""Time constant of the moving averages: a sudden change of load counts after about a second."""
 
 RISES_AT, FALLS_AT = 0.8, 0.5
-"""Shares of the recent time with work for several engines. Where engines work side by side each is
-slower, so that frames overlap more: the distance keeps the answer from changing to and fro."""
+"""Shares of recent time with work for several engines, at which `several` changes. With several
+engines each is slower, so frames overlap more; the distance between the two keeps `several` from
+changing back and forth."""
 
 
 class Timer(Protocol):
-    """Something that is to happen later."""
+    """A call that is scheduled, like asyncio.TimerHandle."""
 
     def cancel(self) -> None:
-        """It is not to happen any more."""
+        """Cancel the call."""
 
 
 CallLater = Callable[[float, Callable[[], None]], Timer]
 
 
 class Demand:
-    """Follows how many frames could be in engines at a time.
+    """Measures how many frames could be in engines at a time.
 
-    A camera's stream counts as one however many frames it sends, for its newest one supersedes
-    those that wait; of all others each frame counts. `several` is whether there was work for
-    several engines most of the time lately: more than one frame. But a client with one at a time
-    beside a single other client would have fewer turns of engines that are slower by themselves,
-    so for these two there is not. `on_change` is called when the answer changes. Seconds are those
-    of `clock`, and lately is about MEMORY_SECONDS.
+    A camera's stream counts as one frame, because its newest frame supersedes those that wait; in
+    all other lanes each frame counts. `several` is whether there was more than one frame most of
+    the time recently (about MEMORY_SECONDS). Exception: if there are only two clients and one of
+    them sends a single frame at a time, `several` engines are not wanted, because each is slower
+    and that client would get fewer turns. `on_change` is called when `several` changes. Seconds are
+    those of `clock`.
     """
 
     def __init__(
@@ -59,20 +60,20 @@ class Demand:
         self._timer: Timer | None = None
 
     def add(self, lane: Lane) -> None:
-        """A frame of `lane` is there."""
+        """Count a frame of `lane` that waits or is in an engine."""
         lane.unanswered += 1
         if lane.unanswered == 1 or not lane.grows_stale:
             self._count_frame(lane, 1)
 
     def remove(self, lane: Lane) -> None:
-        """A frame of `lane` is done with."""
+        """A frame of `lane` is answered or cancelled; do not count it any more."""
         lane.unanswered -= 1
         if lane.unanswered == 0 or not lane.grows_stale:
             self._count_frame(lane, -1)
 
     @property
     def level(self) -> float:
-        """How many there were lately, on average."""
+        """The recent average of how many frames could be in engines at a time."""
         self._forget_past()
         return self._mean
 
@@ -100,7 +101,7 @@ class Demand:
         self._since = now
 
     def _look_again_in_time(self) -> None:
-        """When `several` changes, should the number of frames stay as it is."""
+        """Set the timer for when `several` will change if the number of frames does not."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,4 +1,4 @@
-"""What clients share, so that none can have it all."""
+"""A limit that clients share so that no client can use all of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ RETRY_AFTER = 1.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiter:
-    """Who waits for room for `amount`, and `takes` it; `done` is settled when there is."""
+    """A client that waits for room for `amount`, and takes it if `takes`.
+
+    `done` gets its result when there is room.
+    """
 
     client: Client
     amount: int
@@ -25,12 +28,12 @@ class _Waiter:
 
 
 class FairLimit:
-    """At most `most` of something at a time, in all and for each client.
+    """Limits how much of something clients hold at a time: at most `most` in all.
 
-    A client may take as much as is left while that is no more than it leaves to others: the dynamic
-    thresholds of Choudhury and Hahne (1998). So one address can have half of all, one connection of
-    it a third, and there is always some for another. `what` it is stands in errors; `on_refused` is
-    called for each.
+    A client may hold at most as much as is left for others: the dynamic thresholds of Choudhury and
+    Hahne (1998). So one address can hold half of all, one connection of it a third, and there is
+    always some left for another. Errors name the thing as `what`; `on_refused` is called before
+    each.
     """
 
     def __init__(
@@ -54,30 +57,30 @@ class FairLimit:
         return bool(self._waiting)
 
     def held_by(self, client: Client) -> int:
-        """How much a client holds, or all with the names that these are the first of."""
+        """How much a client holds; for a general name, such as an address, all clients under it."""
         return self._held[client]
 
     def room(self, client: Client) -> int:
-        """How much a client may still take; below 0 where it was forced to take more."""
+        """How much a client may still take; below 0 if `force` took more."""
         room = self.most - self._total
         for depth in range(1, len(client) + 1):
             room -= self._held[client[:depth]]
         return room
 
     def take(self, client: Client, amount: int) -> None:
-        """Hold `amount`; raises Overloaded where that is more than there is room for."""
+        """Take `amount` for a client; raises Overloaded if there is not enough room."""
         if amount > self.room(client):
             self._on_refused()
             raise Overloaded(
-                f"there can be {self.most:,} {self._what}, shared out among clients: "
-                f"{self._total:,} are held, {self._held[client]:,} of them by this one, which can "
-                f"have no {amount:,} more now; try later",
+                f"all clients together can have {self.most:,} {self._what}: {self._total:,} are in "
+                f"use, {self._held[client]:,} of them by this client, which cannot have "
+                f"{amount:,} more now; try again later",
                 RETRY_AFTER,
             )
         self.force(client, amount)
 
     async def take_soon(self, client: Client, amount: int) -> None:
-        """As `take`, but wait for a while for room."""
+        """Like `take`, but first wait up to RETRY_AFTER seconds for room."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(RETRY_AFTER):
                 await self.wait_and_take(client, amount)
@@ -85,13 +88,13 @@ class FairLimit:
         self.take(client, amount)
 
     def force(self, client: Client, amount: int) -> None:
-        """Hold what cannot be refused any more."""
+        """Take `amount` even if there is no room, because it is in use already."""
         self._total += amount
         for depth in range(1, len(client) + 1):
             self._held[client[:depth]] += amount
 
     def give_back(self, client: Client, amount: int) -> None:
-        """Hold so much less; whoever waits and has room now is told."""
+        """Return `amount`, then wake the waiting clients that have room now."""
         self._total -= amount
         for depth in range(1, len(client) + 1):
             name = client[:depth]
@@ -114,14 +117,17 @@ class FairLimit:
             waiter.done.set_result(None)
 
     async def wait_and_take(self, client: Client, amount: int) -> None:
-        """Hold `amount` as soon as there is room for it."""
+        """Wait until there is room for `amount`, then take it."""
         if amount <= self.room(client):
             self.force(client, amount)
         else:
             await self._wait(client, amount, takes=True)
 
     async def wait_for_room(self, client: Client, amount: int) -> None:
-        """Until `amount` could be taken, or nothing is held by the client: then none will come."""
+        """Wait until there is room for `amount`, or until the client holds nothing.
+
+        In the second case waiting longer would not help: the client itself cannot free any more.
+        """
         if amount > self.room(client) and self._held[client]:
             await self._wait(client, amount, takes=False)
 
@@ -137,6 +143,6 @@ class FairLimit:
             await done
         except asyncio.CancelledError:
             self._waiting.pop(waiter, None)
-            if takes and not done.cancelled():  # it was given it at the same moment
+            if takes and not done.cancelled():  # the amount was taken at the same moment
                 self.give_back(client, amount)
             raise

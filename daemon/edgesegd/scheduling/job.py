@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 class Job:
     """A checked frame, its bytes and the answer it will get.
 
-    `received`, `deadline` and `taken` are times of `time.monotonic`: when the frame came, after
+    `received`, `deadline` and `taken` are times of `time.monotonic`: when the frame arrived, after
     when it must not be invoked, when an engine took it. `losses` names the delegate of each engine
-    that was lost with the frame in it, `spent` is how many seconds they were about it. `lane` is
-    where it waited, `charged` the seconds of engine time that were counted when it was taken.
-    `may_start` says whether an engine may have it now, when a result of `expected` bytes is to
-    come; where it does not, its client is held. Of the result that came
-    `held` bytes count until its client has read it. `answer` is settled exactly once; who is no
-    longer interested cancels it.
+    that was lost with the frame in it, `spent` is how many seconds these engines worked on it.
+    `lane` is where it waited, `charged` the seconds of engine time that were counted when it was
+    taken. `may_start` says whether there is room for its result, so that an engine may take it, and
+    sets `expected` to the bytes that are reserved; if there is no room, the client is held. Of the
+    result, `held` bytes count until the client has read it. `answer` is settled exactly once; if
+    nobody is interested any more, it is cancelled instead.
     """
 
     frame: FrameSpec
@@ -48,13 +48,13 @@ class Job:
     losses: list[object] = field(default_factory=list)
 
     def settle(self, outcome: FrameResult | EdgesegError) -> None:
-        """Give the answer, and let go of the frame's bytes."""
+        """Set the answer, and drop the frame's bytes."""
         self.data = b""
         self.answer.settle(outcome)
 
     @property
     def queued_seconds(self) -> float:
-        """How long the frame waited for an engine; 0 where it never came to one."""
+        """How long the frame waited for an engine, in seconds; 0 if no engine took it."""
         return 0.0 if self.taken is None else self.taken - self.received
 
     def expired(self) -> bool:

@@ -1,4 +1,4 @@
-"""The frames of one client that wait."""
+"""The waiting frames of one client."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.turns import Member, Moment
 
 OVERDUE_AFTER = 2.0
-"""So many times the usual interval without a frame, and none is expected any more."""
+"""After this many usual intervals without a frame, no further frame is expected."""
 
 LATEST_INTERVAL = 0.25
-"""What the newest interval counts in the usual one, a moving average."""
+"""Weight of the newest interval in the usual one, a moving average."""
 
 
 class Overflow(Enum):
-    """What happens when a lane is full and one more frame comes."""
+    """What happens when a frame arrives and the lane is full."""
 
     SUPERSEDE = auto()
-    """The oldest waiting frame gives way."""
+    """The new frame supersedes the oldest waiting one."""
     REJECT = auto()
     """The new frame is refused."""
 
@@ -30,12 +30,12 @@ class Overflow(Enum):
 class Lane(Member):
     """A bounded queue of the frames of one stream, or of a client's single images.
 
-    At most `limit` frames wait; `overflow` says what happens to one more. `retry_after` (seconds)
-    is told to those refused. A lane of `weight` 2 gets two turns for each that one of 1 gets,
-    while both have frames. A paused lane keeps its frames, but none is taken from it: its client
-    does not read the answers that it has. Of the frames of its `client`, `taken` are in
-    engines and `unanswered` there or waiting; the last one had `frame_size` bytes, and its result
-    `result_size`.
+    At most `limit` frames wait; `overflow` says what happens to one more. Clients whose frames are
+    refused should try again after `retry_after` seconds. While both have frames, a lane of `weight`
+    2 gets two turns for each turn of a lane of weight 1. No frames are taken from a `paused` lane,
+    because its client does not read its answers. `taken` is how many of the lane's frames are in
+    engines, `unanswered` how many are in engines or wait. The last frame had `frame_size` bytes,
+    the last result `result_size`.
     """
 
     def __init__(
@@ -70,19 +70,19 @@ class Lane(Member):
 
     @property
     def grows_stale(self) -> bool:
-        """Whether a frame that waits here may yet give way to a newer one."""
+        """Whether a frame that waits here may be superseded by a newer one."""
         return self._overflow is Overflow.SUPERSEDE
 
     @property
     def newest(self) -> float:
-        """When the newest frame came; a time of `time.monotonic`."""
+        """When the newest frame arrived; a time of `time.monotonic`."""
         return self._newest
 
     def renews_within(self, seconds: float, now: float) -> bool:
-        """Whether newer frames usually take the place of one that waits so long here.
+        """Whether a frame that waits `seconds` here is usually superseded.
 
-        As long as nothing is known of the stream, they do. They do not where the next one is
-        overdue: it sent its last one, or it waits for the answer.
+        Until the stream's interval is known, the answer is yes. If the next frame is overdue, it is
+        no: the stream has ended, or its client waits for the answer.
         """
         interval = self._interval or seconds
         overdue = now - self._newest > OVERDUE_AFTER * interval
@@ -98,7 +98,7 @@ class Lane(Member):
         return self
 
     def put(self, job: Job) -> None:
-        """Let `job` wait; raises Overloaded where the lane is full and rejects."""
+        """Add `job` to the queue; raises Overloaded if the lane is full and rejects."""
         full = len(self._jobs) >= self._limit
         if full and self._overflow is Overflow.REJECT:
             raise Overloaded(
@@ -110,7 +110,7 @@ class Lane(Member):
         self._newest = job.received
         self._jobs.append(job)
         if full:
-            self._jobs.popleft().settle(Superseded("a newer frame of the stream came"))
+            self._jobs.popleft().settle(Superseded("a newer frame of the stream arrived"))
 
     @property
     def oldest(self) -> Job:
@@ -122,6 +122,6 @@ class Lane(Member):
         return self._jobs.popleft()
 
     def remove(self, job: Job) -> None:
-        """Forget a frame, if it still waits."""
+        """Remove a frame, if it still waits."""
         if job in self._jobs:
             self._jobs.remove(job)

@@ -1,8 +1,9 @@
-"""Rest for a client whose frames take far more of an engine's time than is usual.
+"""Rest for a client whose frames need far more engine time than usual.
 
-Turns alone do not keep others from waiting: a client with one frame at a time has none waiting at
-the very moment when its last one is answered, and then whoever has one is served, for as long as
-that takes. So who took much more than usual is not served for a while, though an engine is free.
+Turns alone do not protect the other clients. A client with one frame at a time has no frame waiting
+at the moment when its last one is answered, so the engine takes another client's frame, however
+long that needs. Therefore a client whose frame took much longer than usual is not served for a
+while, even if an engine is free.
 """
 
 from __future__ import annotations
@@ -14,18 +15,21 @@ from functools import partial
 from edgesegd.scheduling.turns import Member
 
 FACTOR = 3.0
-"""Rest for each second over the usual: so the others have three quarters of the time."""
+"""Seconds of rest for each second over the usual time: the others get three quarters of the time.
+"""
 MIN_SECONDS = 0.05
-"""Over the usual time; any frame may take a little longer now and then."""
+"""A frame may take this much longer than usual without a rest."""
 ACTIVE_SECONDS = 1.0
-"""Others are active that had a frame so long before the long one began, or since."""
+"""Others count as active if they had a frame within this time before the long one began, or since.
+"""
 
 
 class Rests:
-    """Who rests at present; `on_end` is called when one may be served again.
+    """The members that rest; `on_end` is called with a member when it may be served again.
 
-    A member of a group rests where others of the same group are active: an address beside other
-    addresses, a connection beside others of its address. Who is alone may take all the time.
+    A member of a group rests only if other members of the group are active: an address among other
+    addresses, a connection among the connections of its address. A member that is alone may use all
+    the time.
     """
 
     def __init__(self, clock: Callable[[], float], on_end: Callable[[Member], None]) -> None:
@@ -34,7 +38,7 @@ class Rests:
         self._until: dict[Member, float] = {}
 
     def impose(self, lane: Member, seconds: float, usual: float) -> None:
-        """An engine needed `seconds` for a frame of `lane`, far more than the `usual` ones."""
+        """Let `lane` rest if a frame of it needed `seconds`, much more than `usual`."""
         excess, now = seconds - usual, self._clock()
         if excess < MIN_SECONDS:
             return
@@ -51,7 +55,7 @@ class Rests:
         asyncio.get_running_loop().call_later(left, partial(self._wake, member))
 
     def _wake(self, member: Member) -> None:
-        if self._clock() < self._until[member]:  # it was prolonged
+        if self._clock() < self._until[member]:  # the rest was prolonged
             self._wake_at_end(member)
             return
         del self._until[member]

@@ -1,4 +1,4 @@
-"""Frames that wait for an engine: one from each client in turn, and from each of its streams."""
+"""The queue of waiting frames: clients take turns, and so do the streams of each client."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from edgesegd.scheduling.rest import Rests
 from edgesegd.scheduling.turns import Group, Member, Moment
 
 LATEST_TIME = 0.1
-"""What the newest of a kind of time counts in the usual one, a moving average."""
+"""Weight of the newest time in the usual one, a moving average."""
 
 OUTLIER = 4.0
-"""Times the usual engine time that a frame's may count in the usual one."""
+"""A frame's engine time counts as at most this many times the usual one in the average."""
 
 
 def _stopping() -> EdgesegError:
@@ -31,17 +31,17 @@ def _stopping() -> EdgesegError:
 class Scheduler:
     """Holds the waiting frames of all clients and hands them out.
 
-    Fair: clients are served in turn, and the lanes of each in turn, by their weights; so a fast
-    camera cannot starve a slow one, nor a client with many streams one with a single one. A turn is
-    the usual time that an engine needs for a frame: who needs more has fewer turns, and who needs
-    much more rests (see `Rests`). Schedulers of several models that share `accounts` share out one
-    time. A frame whose deadline passes while it waits is answered at once
-    and never handed out.
+    Fair: clients are served in turn, and so are the lanes of each client, by their weights. So a
+    fast camera cannot starve a slow one, and a client with many streams cannot starve a client with
+    one. A turn is the usual engine time of a frame: a client whose frames need more gets fewer
+    turns, and one whose frames need much more rests (see `Rests`). Schedulers of several models
+    that share `accounts` divide the engine time of all models among clients. A frame whose deadline
+    passes while it waits is answered at once and never handed out.
 
-    An engine that is still busy is given no frame that may yet give way to a newer one, unless it
-    will `soon` be free: a newer one would be the better one when the engine comes to it. `clock`
-    tells the time as the jobs do. `demand` is whether there was work for several engines lately,
-    `frames` how many were handed out.
+    A busy engine is not given a frame that may be superseded, unless the engine will be free
+    `soon`: by the time the engine could use the frame, a newer one may have arrived. `clock` is the
+    clock of the jobs' times. `demand` says whether there was work for several engines recently,
+    `frames` is how many frames were handed out.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Scheduler:
 
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator[None]:
-        """While no engine has a frame and none is handed out: those that come wait meanwhile."""
+        """Hand out no frames and wait until no engine has one; frames that arrive wait."""
         self._exclusive += 1
         try:
             await self._engines_idle.wait()
@@ -84,40 +84,40 @@ class Scheduler:
             self.wake()
 
     async def unused(self, seconds: float) -> None:
-        """Until no frame came, waited or was in an engine for so long."""
+        """Wait until no frame has waited or been in an engine for `seconds`."""
         while (left := seconds - self.unused_seconds) > 0:  # noqa: ASYNC110 # it may be used again
             await asyncio.sleep(left)
 
     @property
     def unused_seconds(self) -> float:
-        """For how long no frame has come, waited or been in an engine."""
+        """How long no frame has arrived, waited or been in an engine, in seconds."""
         return 0.0 if self._in_engines or self.depth else self._clock() - self._last_use
 
     def watch(self, on_work: Callable[[], None]) -> Callable[[], None]:
-        """Call `on_work` whenever there may be a frame to take; what ends that.
+        """Call `on_work` whenever there may be a frame to take; returns what ends that.
 
-        It is called in the midst of what brought the frame, and may take it at once.
+        It is called within the call that added the frame, and may take the frame at once.
         """
         self._watchers.append(on_work)
         return lambda: self._watchers.remove(on_work)
 
     def wake(self) -> None:
-        """There may be a frame to take, or somebody new to take it."""
+        """Notify all watchers: there may be a frame to take, or an engine that may take it now."""
         for on_work in tuple(self._watchers):
             on_work()
 
     def open(self, lane: Lane, client: Client = ()) -> None:
         """Serve a new lane of `client`, as if it had just had a turn.
 
-        A client is named from the general to the particular, as by address and connection: turns go
-        by the first name first.
+        The names of a client go from general to particular, such as address, then connection.
+        Clients take turns by their first name, within it by the second, and so on.
         """
         lane.client = client
         self._group(client).join(lane, lane.weight)
         self._lanes.add(lane)
 
     def close(self, lane: Lane) -> None:
-        """Forget a lane whose client left, and the frames that it has waiting."""
+        """Remove a lane whose client left, and cancel the frames that wait in it."""
         self._lanes.discard(lane)
         for job in list(lane):
             job.answer.cancel()
@@ -126,16 +126,16 @@ class Scheduler:
         self._part(lane)
 
     def submit(self, lane: Lane, job: Job) -> None:
-        """Let a frame wait its turn; raises Expired, Overloaded or what `drain` was given."""
+        """Queue a frame in a lane; raises Expired, Overloaded, or the error given to `drain`."""
         if self._refuse is not None:
             raise self._refuse()
         if job.expired():
-            raise Expired("too old when it came")
+            raise Expired("too old when it arrived")
         lane.put(job)
         job.lane = lane
         self.demand.add(lane)
         timer = None if job.deadline is None else self._expire_at(job.deadline, job)
-        # However it is settled, by time, by its client's leaving or by an engine: it waits no more.
+        # The frame waits until it is settled: by its deadline, by its client or by an engine.
         job.answer.on_done(lambda: self._remove(lane, job, timer))
         for group, member in lane.path:
             group.note(member, job.received)
@@ -152,7 +152,7 @@ class Scheduler:
         self._enter(lane)
 
     def hold(self, client: Client) -> None:
-        """Hand out nothing of a client until it is released; it must have lanes."""
+        """Hand out no frames of a client until `release`; the client must have lanes."""
         group = self._group(client)
         group.held = True
         if group.group is not None:
@@ -169,17 +169,17 @@ class Scheduler:
 
     @property
     def usual_work(self) -> float:
-        """How many seconds an engine usually needs for a frame."""
+        """How long an engine usually needs for a frame, in seconds."""
         return self._work.turn
 
     @property
     def has_work(self) -> bool:
-        """Whether a frame may be there to be taken."""
+        """Whether there may be a frame to take."""
         return bool(self._all.waiting or self._again)
 
     @property
     def next_turn(self) -> tuple[float, ...] | None:
-        """When the turn is of the frame that is next, by the accounts; None where there is none."""
+        """When the turn of the next frame is, by the accounts; None if there is no frame."""
         if self._exclusive:
             return None
         if self._again:
@@ -187,9 +187,9 @@ class Scheduler:
         return self._all.turns if self._all.waiting else None
 
     def take(self, *, busy: bool = False, soon: bool = False) -> Job | None:
-        """The next frame; None where there is none, or none for an engine that is still `busy`.
+        """The next frame; None if there is none, or none that a `busy` engine may have.
 
-        A busy engine is not given the frame of somebody whose turn comes later: it gets none.
+        If a busy engine may not have the frame whose turn is next, it gets no other frame instead.
         """
         if self._exclusive or (self._again and busy):
             job = None
@@ -198,7 +198,7 @@ class Scheduler:
         else:
             job = self._next_in_turn(busy, soon)
         if job is None and (self._exclusive or not busy):
-            self._last_taken = None  # what comes next is not told by how fast frames are taken
+            self._last_taken = None  # the time until the next frame is no interval under load
         return job
 
     def _next_in_turn(self, busy: bool, soon: bool) -> Job | None:
@@ -221,7 +221,7 @@ class Scheduler:
         return None
 
     def finish(self, job: Job, seconds: float) -> None:
-        """Nothing more becomes of a frame that was taken; engines needed `seconds` for it."""
+        """A frame that was taken is answered; engines needed `seconds` for it."""
         if job.lane is None:
             return
         lane, job.lane = job.lane, None
@@ -232,9 +232,9 @@ class Scheduler:
         self._part(lane)
 
     def give_back(self, job: Job) -> None:
-        """`job` was taken, but nothing came of it: it is the next one to be taken, or expires."""
+        """Take back a job whose engine was lost: it is the next one to be taken, or expires."""
         if job.expired():
-            job.settle(Expired("too old before another engine could have it"))
+            job.settle(Expired("too old before another engine could take it"))
         if job.answer.done:
             self.finish(job, job.spent)
             return
@@ -245,11 +245,11 @@ class Scheduler:
         self.wake()
 
     def drain(self, refuse: Callable[[], EdgesegError] = _stopping) -> None:
-        """Take no more frames, which are refused with this error; those that wait are served."""
+        """Refuse new frames with the error of `refuse`; frames that wait are still served."""
         self._refuse = refuse
 
     def fail_waiting(self, make_error: Callable[[Job], EdgesegError]) -> None:
-        """Answer every waiting frame with its error."""
+        """Answer every waiting frame with the error that `make_error` returns for it."""
         for job in list(self._again):
             job.settle(make_error(job))
         for lane in list(self._lanes):
@@ -257,14 +257,14 @@ class Scheduler:
                 job.settle(make_error(job))
 
     def _charge(self, lane: Lane, seconds: float, charged: float) -> None:
-        """Count what was needed beside what was counted when the frame was taken."""
+        """Correct the accounts by what a frame needed more or less than it was `charged`."""
         usual = self._work.observe(seconds, weight=LATEST_TIME, outlier=OUTLIER)
         for group, member in lane.path:
             group.charge(member, (seconds - charged) / lane.weight)
         self._rests.impose(lane, seconds, OUTLIER * usual)
 
     def _group(self, client: Client) -> Group:
-        """The group of a client's lanes, within those of the names before its last."""
+        """The group of a client's lanes, within the groups of its more general names."""
         if not client:
             return self._all
         group = self._groups.get(client)
@@ -274,13 +274,16 @@ class Scheduler:
         return group
 
     def _part(self, lane: Lane) -> None:
-        """Forget a closed lane once no engine has a frame of it, and groups that have no lane."""
+        """Remove a closed lane once no engine has a frame of it, and groups without lanes."""
         if lane.closed and not lane.taken and lane.group is not None:
             lane.group.part(lane)
             self._forget_empty(lane.group)
 
     def _forget_empty(self, member: Member) -> None:
-        """Not while it rests or is held: a client would only have to come again."""
+        """Remove an empty group and empty groups above it.
+
+        Not while it rests or is held: a client could end that by connecting again.
+        """
         while isinstance(member, Group) and member.empty and not (member.resting or member.held):
             if member.group is None:
                 return
@@ -307,7 +310,7 @@ class Scheduler:
             if not self._in_engines:
                 self._engines_idle.set()
                 if not self.has_work:
-                    self._last_taken = None  # when frames are taken tells of their coming now
+                    self._last_taken = None  # from now on intervals show arrivals, not speed
 
     def _remove(self, lane: Lane, job: Job, timer: asyncio.TimerHandle | None) -> None:
         if timer is not None:

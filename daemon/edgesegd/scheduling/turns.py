@@ -1,9 +1,9 @@
-"""Whose turn it is, among lanes and among groups of them.
+"""Whose turn it is, among lanes and among groups of lanes.
 
-The turns are those of stride scheduling (Waldspurger and Weihl, 1995): a member's next turn is as
-long after its last one as that took of an engine's time, divided by its weight. Who is next is
-known in the logarithm of the members' number. Members of several models take turns by the same
-accounts, each in a tree of its own model.
+This is stride scheduling (Waldspurger and Weihl, 1995): a member's next turn comes after its last
+one by the engine time that it took, divided by its weight. Finding the next member takes time
+logarithmic in the number of members. Each model has its own tree of members; members of several
+models take turns by the same accounts.
 """
 
 from __future__ import annotations
@@ -22,29 +22,28 @@ if TYPE_CHECKING:
 
 MAX_LAG = 8.0
 """Turns (of weight 1: the usual time of a frame) that a member can be behind the one that was
-served last. More is forgiven: what cameras miss for want of a fresh frame they are not owed for
-ever."""
+served last. It is not owed more: cameras miss turns whenever they have no fresh frame."""
 
 SAVED_TURNS = 4.0
 """Turns (of weight 1) that a member may be behind the others when it comes back with a frame."""
 
 TURNS_OF_AGE = 4.0
-"""What the age of a camera's frame counts against it beside others, in turns, when it is the usual
-time from one taken frame to the next. It grows with the square of the age: who is taken among fresh
-frames is a matter of turns, but an old one is hardly taken."""
+"""How many turns the age of a camera's frame costs when the age is the usual time from one taken
+frame to the next. The cost grows with the square of the age: among fresh frames the turns decide,
+but an old frame is hardly ever taken."""
 
 MAX_COMPARED = 32
-"""Members that are looked at for the freshest frame, in the order of their turns."""
+"""Members whose frames' ages are compared, in the order of their turns."""
 
 STALE_ENTRIES = 64
-"""Entries of a group's queue that may be out of date, beside as many as are not."""
+"""Outdated entries that a group's queue may have, in addition to as many as it has valid ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The time `now`, the `usual` time from one taken frame to the next, and that of a `turn`.
+    """The time `now`, the `usual` time from one taken frame to the next, and the time of a `turn`.
 
-    All in seconds.
+    All are in seconds.
     """
 
     now: float
@@ -52,7 +51,7 @@ class Moment:
     turn: float
 
     def cost_of_age(self, lane: Lane) -> float:
-        """What the age of the frame that waits in a camera's lane counts, in engine time."""
+        """What the age of the newest frame in a camera's lane costs, in seconds of engine time."""
         age = (self.now - lane.newest) / self.usual
         return TURNS_OF_AGE * age * age * self.turn
 
@@ -60,9 +59,9 @@ class Moment:
 class Member:
     """Takes turns within its `group`; its `account` says when its next one is.
 
-    `path` is its group with itself, the group's own group with the group, and so on. `entry` is the
-    number of its entry in the group's queue, 0 while it has none. While it is `resting` or `held`
-    it gets none.
+    `path` is pairs of a group and its member: its group and itself, that group's group and the
+    group, and so on. `entry` is the number of its entry in the group's queue, 0 while it has none.
+    While it is `resting` or `held` it gets no entry.
     """
 
     def __init__(self, account: Account | None = None) -> None:
@@ -80,13 +79,13 @@ class Member:
 
     @property
     def turns(self) -> tuple[float, ...]:
-        """When the turns are of those that are next here, from itself inwards; it must be ready."""
+        """The turns of this member, of the next member within it, and so on; it must be ready."""
         return (self.account.turn,)
 
     def front(self, moment: Moment, among: int) -> tuple[Lane, bool]:
-        """The lane whose turn it is here, and whether a newer frame will come before its own turn.
+        """The lane whose turn it is here, and whether a newer frame will arrive before its turn.
 
-        `among` is how many members wait for a turn, with this one.
+        `among` is how many members wait for a turn, including this one.
         """
         raise NotImplementedError
 
@@ -98,12 +97,12 @@ class Member:
 class Group(Member):
     """Members that are served in turn.
 
-    Fresh: those whose waiting frames are superseded before their turn comes are taken for cameras.
-    By turns alone their frames would wait as long as they wait for a turn: with many cameras, many
-    invokes. So among the cameras that are due before any other member, age counts beside turns.
+    A member counts as a camera if its waiting frame is usually superseded before its turn. By turns
+    alone, a camera's frame would be as old as the wait for a turn: with many cameras, many invokes.
+    So among the cameras that are due before any other member, age counts as well as turns.
 
-    `work` is what a turn takes, `waiting` how many members have a frame. The group of a client
-    refers to its account, which groups of other models may refer to as well.
+    `work` is the usual engine time of a turn, `waiting` is how many members wait. A client has one
+    account, which its groups in the trees of several models share.
     """
 
     def __init__(self, accounts: Accounts, work: UsualWork, name: Client = ()) -> None:
@@ -131,27 +130,27 @@ class Group(Member):
     def join(self, member: Member, weight: float) -> None:
         """Serve a new member, as if it had just had a turn.
 
-        So who opens a stream for each frame gains nothing by it.
+        So a client does not gain turns by opening a new stream for each frame.
         """
         self._members += 1
         member.group = self
         member.path = ((self, member), *self.path)
-        if len(member.account.members) == 1:  # else it takes turns already, for another model
+        if len(member.account.members) == 1:  # else its account is in use for another model
             member.account.turn = self.account.last_turn + self._work.turn / weight
 
     def part(self, member: Member) -> None:
-        """Forget a member."""
+        """Remove a member."""
         self.leave(member)
         self._members -= 1
 
     def note(self, member: Member, now: float) -> None:
-        """It has a new frame."""
+        """Record that `member` has a new frame."""
         if self._newest is not member:
             self._newest, self._other_time = member, self._newest_time
         self._newest_time = now
 
     def others_active(self, member: Member, since: float) -> bool:
-        """Whether other members had new frames since then."""
+        """Whether other members had new frames after `since`."""
         newest = self._other_time if self._newest is member else self._newest_time
         return newest >= since
 
@@ -167,7 +166,7 @@ class Group(Member):
             self.group.enter(self)
 
     def leave(self, member: Member) -> None:
-        """Wait for it no more: it has no frame, or rests."""
+        """Remove a member from the queue: it has no frame, rests or is held."""
         if not member.entry:
             return
         member.entry = 0
@@ -176,7 +175,7 @@ class Group(Member):
             self.group.leave(self)
 
     def serve(self, member: Member, seconds: float) -> None:
-        """It is served, which takes so much engine time."""
+        """Charge a member that is served now with `seconds` of engine time."""
         self.account.last_turn = self._turn(member)
         member.account.turn = self.account.last_turn + seconds
         if member.entry and not member.ready:
@@ -184,7 +183,7 @@ class Group(Member):
         _put_again(member.account)
 
     def charge(self, member: Member, seconds: float) -> None:
-        """What it got was so much more than was counted, or less."""
+        """Correct a member's charge by `seconds`, which may be negative."""
         member.account.turn += seconds
         _put_again(member.account)
 
@@ -207,7 +206,10 @@ class Group(Member):
         return member.pick(moment, among)
 
     def _freshest(self, moment: Moment, among: int) -> Member:
-        """The first member, or the camera before it that has the best of turn and age together."""
+        """The camera with the lowest sum of turn and age, of those due before any other member.
+
+        If no camera is due before the first other member, that member.
+        """
         compared = list[tuple[float, int, Member]]()
         cameras = list[tuple[float, int, Member]]()
         first: Member | None = None
@@ -215,7 +217,7 @@ class Group(Member):
             entry = self._first()
             member, turn = entry[2], self._turn(entry[2])
             if cameras and turn > min(cameras)[0]:
-                break  # its frame may be as fresh as it likes
+                break  # not even a fresh frame could be better
             lane, is_camera = member.front(moment, among)
             if not is_camera:
                 first = member
@@ -231,11 +233,11 @@ class Group(Member):
         return first or min(cameras)[2]
 
     def _turn(self, member: Member) -> float:
-        """When it is its turn."""
+        """A member's turn, at most MAX_LAG turns behind the last one served."""
         return max(member.account.turn, self.account.last_turn - MAX_LAG * self._work.turn)
 
     def put(self, member: Member) -> None:
-        """An entry of its own; one that it had is out of date."""
+        """Add an entry for a member to the queue; an older entry of it becomes invalid."""
         member.entry = next(self._numbers)
         heapq.heappush(self._queue, (member.account.turn, member.entry, member))
         if len(self._queue) > 2 * self.waiting + STALE_ENTRIES:
@@ -243,14 +245,14 @@ class Group(Member):
             heapq.heapify(self._queue)
 
     def _first(self) -> tuple[float, int, Member]:
-        """The entry of whose turn is first; there must be one."""
+        """The entry with the first turn; there must be one."""
         while self._queue[0][1] != self._queue[0][2].entry:
             heapq.heappop(self._queue)
         return self._queue[0]
 
 
 def _put_again(account: Account) -> None:
-    """Its turn is another now, in the queue of each model where it waits."""
+    """Update the queue of each model in which the account's members wait: its turn changed."""
     for member in account.members:
         if member.entry and member.group is not None:
             member.group.put(member)

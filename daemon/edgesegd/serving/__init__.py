@@ -1,1 +1,1 @@
-"""A frame in, a result out, whatever the protocol."""
+"""Models by name, and their frames and results, for any protocol."""

@@ -1,4 +1,4 @@
-"""Where frames come in and results go out, whatever the protocol."""
+"""The data plane: takes frames and returns their results, for any protocol."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from edgesegd.serving.registry import ModelRegistry
 from edgesegd.serving.served_model import ServedModel
 
 COPIES = 2
-"""Of a result that is not read: its bytes, and those in gRPC."""
+"""Copies of a result that its client has not read: its own bytes, and those in gRPC."""
 MESSAGE_BYTES = 1024
-"""Of what is in a response beside masks."""
+"""Bytes of a response apart from masks."""
 
 
 def largest_result(options: ResultOptions, model: ModelSpec, limits: FrameLimits) -> int:
@@ -41,16 +41,16 @@ def largest_result(options: ResultOptions, model: ModelSpec, limits: FrameLimits
 
 
 def held_size(outcome: FrameResult | EdgesegError | None) -> int:
-    """Bytes that a result takes until its client has read it; 0 where there is none."""
+    """Bytes that a result takes until its client has read it; 0 if there is no result."""
     return COPIES * (outcome.size + MESSAGE_BYTES) if isinstance(outcome, FrameResult) else 0
 
 
 class DataPlane:
-    """Takes the frames of all `models`, and gives their results.
+    """Takes frames for all `models`, and returns their results.
 
-    `frames` and `results` limit the bytes of those that wait: frames for an engine, results for
-    their clients. Each model's observer is told what becomes of its frames, and `without_model`
-    what becomes of those that name no model that is served.
+    `frames` limits the bytes of frames that wait for an engine, `results` the bytes of results that
+    clients have not read. Each model's observer is notified of the outcome of its frames;
+    `without_model` is notified of frames for a model that is not served.
     """
 
     def __init__(
@@ -72,13 +72,13 @@ class DataPlane:
         self._error_pace = ErrorPace()
 
     def drain(self) -> None:
-        """Take no more frames; those that wait are still served."""
+        """Refuse new frames; frames that wait are still served."""
         self.draining = True
         for model in self._models:
             model.scheduler.drain()
 
     def submit(self, model: ServedModel, lane: Lane, frame: ReceivedFrame) -> Job:
-        """Let a frame wait for an engine; raises an EdgesegError where that cannot be."""
+        """Queue a frame for an engine; raises an EdgesegError if it is refused."""
         job = Job(
             frame=frame.spec,
             data=frame.data,
@@ -100,13 +100,13 @@ class DataPlane:
         return job
 
     def _expect_result(self, model: ServedModel, lane: Lane, job: Job) -> bool:
-        """Whether there is room for the result of a frame, which an engine is to have.
+        """Reserve room for the result of a frame that an engine is about to take; whether there is.
 
-        It will be as large as the last one of the lane; of the first the largest possible one is
-        expected. Where there is no room its client is held until there is. But whose address holds
-        none is given it: what others hold is not its fault.
+        The result is expected to be as large as the lane's last one; before the first, as large as
+        any can be. If there is no room, the client is held until there is. A client whose address
+        holds no results always gets room: the others' results are not its fault.
         """
-        if job.expected:  # by an engine that was lost
+        if job.expected:  # it was reserved for an engine that was lost
             return True
         expected = lane.result_size or COPIES * largest_result(job.options, model.spec, self.limits)
         if self._has_room(lane.client, expected):
@@ -130,7 +130,7 @@ class DataPlane:
         self.let_go_of_results(lane.client, job.expected)
 
     async def room_for_frame(self, client: Client, size: int) -> None:
-        """Until a frame of so many bytes could be taken; not where none will ever be."""
+        """Wait until there is room for a frame of `size` bytes, or until waiting cannot help."""
         await self._frames.wait_for_room(client, size)
 
     def error_delay(self, client: Client) -> float:
@@ -138,20 +138,20 @@ class DataPlane:
         return self._error_pace.delay(client)
 
     def hold_result(self, client: Client, size: int) -> None:
-        """Count a result that the client has not read."""
+        """Count `size` bytes of a result that the client has not read."""
         self._results.force(client, size)
 
     def let_go_of_results(self, client: Client, size: int) -> None:
-        """They were read, or will never be."""
+        """Stop counting `size` bytes of results: the client read them, or never will."""
         self._results.give_back(client, size)
         for held, needed in tuple(self._held.items()):
-            # One may have been released by what came of the release of another.
+            # Releasing one client may have released others from this very table.
             if self._has_room(held[1], needed) and self._held.pop(held, None) is not None:
                 model, held_client = held
                 model.scheduler.release(held_client)
 
     def count_abandoned(self, model: ServedModel | None, count: int) -> None:
-        """Account for frames whose client left before the answer."""
+        """Count frames whose client left before the answer."""
         if model is not None:
             model.counts.abandoned(count)
         self._observer(model).frames_abandoned(count)
@@ -163,9 +163,9 @@ class DataPlane:
         outcome: FrameResult | EdgesegError,
         queued: float,
     ) -> dict[Stage, float]:
-        """Account for a frame that is answered now; the seconds of its stages.
+        """Count a frame that is answered now; returns the seconds of its stages.
 
-        `model` is None for one that named no model that is served.
+        `model` is None if the frame named a model that is not served.
         """
         seconds = {Stage.QUEUED: queued}
         if isinstance(outcome, FrameResult):

@@ -1,4 +1,4 @@
-"""What a model did since it serves, in its present version."""
+"""Counts of a model's frames since its present version began to serve."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from edgesegd.core.result import FrameResult, Stage
 
 
 class ModelCounts:
-    """Frames with a result and without, of clients of all protocols, and where their time went.
+    """Counts frames with and without a result, over all protocols, and adds up their times.
 
-    `total_ns` is the time from the arrival of frames to their responses, by whether they have a
-    result; `stage_ns` that of each stage, of those that have one. `last_unix_ms` is when the last
-    result was sent, 0 where none was. All of it begins anew with another version.
+    `total_ns` is the total time from the arrival of frames to their responses: under True for
+    frames with a result, under False for the others. `stage_ns` is the total time of each stage of
+    frames with a result. `last_unix_ms` is when the last result was sent, 0 before the first. All
+    start at 0 again when another version serves.
     """
 
     def __init__(self) -> None:
@@ -35,7 +36,7 @@ class ModelCounts:
         seconds: Mapping[Stage, float],
         total: float,
     ) -> None:
-        """A frame's response is sent, while `version` serves; one of another counts no more."""
+        """Count a response that is sent while `version` serves, unless another version made it."""
         if version != self.version:
             self._begin(version)
         has_result = isinstance(outcome, FrameResult)
@@ -51,5 +52,5 @@ class ModelCounts:
         self.total_ns[has_result] += round(total * 1e9)
 
     def abandoned(self, count: int) -> None:
-        """Clients left before the answers to so many frames; how long they waited is not known."""
+        """Count frames whose clients left before the answer, after an unknown time."""
         self.failures += count

@@ -1,4 +1,4 @@
-"""Loads, replaces and unloads models while others serve."""
+"""Loads, replaces and unloads models while other models serve."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from edgesegd.serving.registry import ModelRegistry
 log = logging.getLogger(__name__)
 
 Report = Callable[[str], None]
-"""Is given what was done, a sentence each time."""
+"""Is called with one sentence for each thing that was done."""
 
 
 class ModelHost:
     """Runs the models of `registry`, which come from `repository`.
 
-    `make_runner` makes what runs a model that is new, `forget` is called with the name of one that
-    is served no more. Files are read in threads, so that other models serve on meanwhile.
+    `make_runner` makes the runner of a new model. `forget` is called with the name of a model that
+    is no longer served. Files are read in threads, so that other models are served meanwhile.
     """
 
     def __init__(
@@ -53,16 +53,17 @@ class ModelHost:
         self._changing = asyncio.Lock()
 
     def __iter__(self) -> Iterator[ModelRunner]:
-        """What runs each model, in the registry's order."""
+        """The runner of each model, in the registry's order."""
         return iter([self._runners[model.name] for model in self._registry])
 
     async def start(
         self, pairs: Sequence[ModelPair], *, required: Container[str], resting: bool
     ) -> None:
-        """Start the default model, which is the first; then the others, or let them rest.
+        """Start the default model, which is the first, then the others.
 
-        Raises a StartupError where the default one or one of the names that are `required` cannot
-        be started. Another that cannot is logged.
+        With `resting`, the others are started with their first frame. Raises a StartupError if the
+        default model, or one whose name is in `required`, cannot be started; for another model it
+        is logged.
         """
         self._offered = {pair.served.name: pair.served for pair in pairs}
         for number, pair in enumerate(pairs):
@@ -74,7 +75,7 @@ class ModelHost:
                 log.warning("the model %s is not served: %s", pair.served.name, error)
 
     async def run(self) -> None:
-        """Serve until cancelled; ends only where something fails by a fault of the daemon."""
+        """Serve until cancelled; raises only if the daemon itself has a fault."""
         async with asyncio.TaskGroup() as group:
             self._group = group
             for runner in self._runners.values():
@@ -86,27 +87,27 @@ class ModelHost:
         await asyncio.gather(*(runner.close() for runner in self._runners.values()))
 
     async def load(self, source: ModelSource) -> str:
-        """Serve a model, in place of the version of that name where one serves; what was done.
+        """Serve a model, instead of the present version if it is served; returns what was done.
 
-        Raises a StartupError where that cannot be; then what served before goes on.
+        Raises a StartupError if it cannot be served; then the present version goes on.
         """
         async with self._changing:
             return await self._load(source)
 
     async def load_named(self, name: str, version: str = "") -> str:
-        """As `load`, from the repository."""
+        """Like `load`, with a model from the repository."""
         async with self._changing:
             with self._counting_failures(name):
                 source = await asyncio.to_thread(self._repository.find, name, version)
             return await self._load(source)
 
     async def reload(self, name: str = "", report: Report = lambda _: None) -> None:
-        """Serve what is new in the repository; of the model of that name, what is there now.
+        """Load what is new in the repository; with a name, load what it has of that model now.
 
-        So a model that was unloaded, or a version that was rolled back, stays so until its source
-        offers another. One whose file is gone serves on. Each is reported. Raises ModelMissing for
-        a name that is nowhere, ConfigError where the folder cannot be read, and ModelInvalid after
-        all where some could not be loaded.
+        A model that was unloaded, or whose version was rolled back, stays so until its source
+        offers another version. A model whose file is gone stays served. `report` is called for each
+        model. Raises ModelMissing if the repository has no model of that name, ConfigError if the
+        folder cannot be read, and ModelInvalid at the end if some models could not be loaded.
         """
         if name:
             report(await self.load_named(name))
@@ -125,14 +126,14 @@ class ModelHost:
                 raise ModelInvalid(f"{failed} of {len(sources)} models could not be loaded")
 
     async def reload_or_log(self) -> None:
-        """As `reload`, of all, with nobody to tell of what fails."""
+        """Reload all models, and log an error instead of raising it."""
         try:
             await self.reload()
         except StartupError as error:
             log.warning("the models cannot be reloaded: %s", error)
 
     async def _load_if_new(self, source: ModelSource) -> str:
-        """Load what a source holds, if it did not offer that before."""
+        """Load a source, unless it offered the same version before."""
         with self._counting_failures(source.served_as):
             pair = await asyncio.to_thread(source.read)
         if self._offered.get(source.served_as) == pair.served:
@@ -146,12 +147,12 @@ class ModelHost:
             if source in await asyncio.to_thread(self._repository.newest, name):
                 self._offered[name] = pair.served
             if runner is not None and pair.served == runner.spec:
-                return f"{name} {pair.served.version} serves already"
+                return f"{name} {pair.served.version} is already served"
             return await self._serve(await asyncio.to_thread(KeptModel.of, pair))
 
     @contextlib.contextmanager
     def _counting_failures(self, name: str) -> Iterator[None]:
-        """Count what fails within as a version of that name that cannot serve."""
+        """Count a failure within the block as a version of that model that cannot serve."""
         try:
             yield
         except StartupError:
@@ -160,14 +161,14 @@ class ModelHost:
             raise
 
     async def watch(self, seconds: float) -> None:
-        """Reload whenever the repository's files changed and stay as they are for so long."""
-        loaded = before = None  # what was there at the start may have changed by now
+        """Reload whenever the repository's files changed, then stayed the same for `seconds`."""
+        loaded = before = None  # the files may have changed since they were read at the start
         while True:
             await asyncio.sleep(seconds)
             try:
                 now = await asyncio.to_thread(self._repository.state)
             except StartupError as error:
-                log.warning("the models cannot be looked at: %s", error)
+                log.warning("the folder of models cannot be read: %s", error)
                 continue
             if now == before and now != loaded:
                 loaded = now
@@ -175,15 +176,15 @@ class ModelHost:
             before = now
 
     async def rollback(self, name: str) -> str:
-        """Have the version serve again that served before; raises a StartupError."""
+        """Serve the previous version again; raises a StartupError."""
         async with self._changing:
             runner = self._runner(name)
             if runner.previous is None:
-                raise ModelMissing(f"no version of {runner.name!r} served before the one that does")
+                raise ModelMissing(f"the model {runner.name!r} has no previous version")
             return await self._serve(runner.previous)
 
     async def unload(self, name: str) -> str:
-        """Serve a model no more: frames that wait are refused, those in engines are answered.
+        """Stop serving a model: frames that wait are refused, frames in engines are answered.
 
         Raises UnknownModel.
         """
@@ -213,15 +214,15 @@ class ModelHost:
         runner = self._runners.get(served.name)
         if runner is None:
             await self._add(kept, resting=False)
-            log.info("model %s: version %s serves", served.name, served.version)
-            return f"{served.name} {served.version} serves"
+            log.info("model %s: version %s is served", served.name, served.version)
+            return f"{served.name} {served.version} is served"
         try:
             await runner.replace(kept)
         except BaseException:
             if kept is not runner.previous:
                 kept.close()
             raise
-        return f"{served.name} {served.version} serves"
+        return f"{served.name} {served.version} is served"
 
     async def _add(self, kept: KeptModel, *, resting: bool) -> None:
         runner = self._make_runner(kept)

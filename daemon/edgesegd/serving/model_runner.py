@@ -1,4 +1,4 @@
-"""Runs one model: the version that serves, and the way from one version to the next."""
+"""Runs one model: starts the version that serves, replaces it, lets it sleep and wakes it."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ from edgesegd.supervision.backoff import Backoff
 log = logging.getLogger(__name__)
 
 FIRST_RETRY, MAX_RETRY = 1.0, 60.0
-"""Seconds after which engines that were given back are started again, where that failed."""
+"""Pauses between tries to start a sleeping model's engines, in seconds, doubled each time."""
 
 
 MakeVersion = Callable[[KeptModel, Selection | None], VersionEngines]
 
 
 class RunnerObserver(Protocol):
-    """Who wants to know which version serves."""
+    """Is notified which version of a model serves, and whether it sleeps."""
 
     def serves(self, model: ModelSpec) -> None:
-        """It serves from now on."""
+        """The version `model` serves from now on."""
 
     def sleeps(self, asleep: bool) -> None:
-        """Whether the model has no engine, for it has no frames, or has one again."""
+        """The model has no engine any more because it has no frames, or has one again."""
 
     def start_failed(self) -> None:
-        """The model has frames, and no engine can be had for them."""
+        """The model has frames, but no engine could be started for them."""
 
     def swapped(self, *, well: bool) -> None:
-        """A version was to serve in place of another."""
+        """Another version replaced the one that serves, or could not (`well` is False)."""
 
 
 class ModelRunner:
     """Keeps one version of `model` serving, from `start` to the end of `run`.
 
-    `make_version` makes the engines of a version, none of which is started yet; where nothing was
-    measured for it, with the delegates of the version that serves. After
-    `idle_seconds` without a frame the engines are given back, and started again with the next; 0
-    keeps them. `previous` is the version that served before, which `replace` can have serve again.
+    `make_version` makes the engines of a version and starts none yet; if no delegates were measured
+    for the version, it uses those of the version that serves. After `idle_seconds` without a frame
+    the engines are stopped; the next frame starts them again. 0 keeps them running. `previous` is
+    the version that served before; `replace` can make it serve again.
     """
 
     def __init__(
@@ -81,16 +81,16 @@ class ModelRunner:
 
     @property
     def spec(self) -> ModelSpec:
-        """The version that serves."""
+        """The spec of the version that serves."""
         return self.kept.pair.served
 
     @property
     def is_asleep(self) -> bool:
-        """Whether it has no engine, for it has no frames."""
+        """Whether it has no engine because it has no frames."""
         return self._version is None
 
     def rest(self) -> None:
-        """Have no engine until the first frame comes; in place of `start`."""
+        """Start no engine until the first frame arrives; call this instead of `start`."""
         self._observer.serves(self.spec)
         self._observer.sleeps(True)
 
@@ -100,7 +100,7 @@ class ModelRunner:
         self._observer.serves(self.spec)
 
     async def run(self) -> None:
-        """Serve until cancelled; ends only where something fails by a fault of the daemon."""
+        """Serve until cancelled; raises only if the daemon itself has a fault."""
         async with asyncio.TaskGroup() as group:
             self._group = group
             self._run_version()
@@ -109,11 +109,11 @@ class ModelRunner:
             await asyncio.get_running_loop().create_future()
 
     async def replace(self, kept: KeptModel) -> None:
-        """Have another version serve from now on, between two frames.
+        """Replace the version that serves between two frames.
 
-        It is started beside the one that serves, which then answers the frames that it has. Raises
-        a StartupError where it cannot serve, and ModelInvalid where it is none of the same model
-        for clients: then the other goes on.
+        The new version is started first. Then the present one answers the frames that its engines
+        have, and the new one takes over. Raises a StartupError if the new version does not start,
+        and ModelInvalid if open streams could not use it; then the present version goes on.
         """
         async with self._changing:
             new = kept.pair.served
@@ -133,14 +133,14 @@ class ModelRunner:
             self._run_version()
             self._woken.set()
             self._observer.swapped(well=True)
-            log.info("model %s: version %s serves", self.name, new.version)
+            log.info("model %s: version %s is served", self.name, new.version)
 
     def swap_failed(self) -> None:
-        """A version was to serve and cannot; the one that serves goes on."""
+        """Report that another version could not be loaded; the present one goes on."""
         self._observer.swapped(well=False)
 
     async def retire(self) -> None:
-        """Take no more frames; until those that engines have are answered."""
+        """Take no more frames, and wait until those in engines are answered."""
         async with self._changing:
             await self._stop_version()
 
@@ -185,7 +185,7 @@ class ModelRunner:
             self._serving = self._group.create_task(self._version.run())
 
     async def _stop_version(self) -> None:
-        """Until no engine of the version has a frame; the engines end in a task of their own."""
+        """Wait until no engine of the version has a frame; the engines end in a separate task."""
         version, serving = self._version, self._serving
         self._version = self._serving = None
         if version is None:
@@ -201,7 +201,7 @@ class ModelRunner:
         closing.add_done_callback(log_failure)
 
     async def _sleep_and_wake(self) -> None:
-        """Give the engines back when there are no frames, and start them for the next one."""
+        """Stop the engines when there are no frames, and start them again for the next one."""
         retry = Backoff(first=FIRST_RETRY, longest=MAX_RETRY)
         while self._idle_seconds or self.is_asleep:
             if not self.is_asleep:
@@ -212,19 +212,19 @@ class ModelRunner:
                     retry.reset()
 
     async def _sleep_when_idle(self) -> None:
-        """Stop the engines once no frame came for a while, and no delegate is being chosen."""
+        """Stop the engines once no frame arrived for a while, and no delegate is being chosen."""
         if self._version is not None:
             await self._version.settled()
         await self.model.scheduler.unused(self._idle_seconds)
         async with self._changing:
             if self.model.scheduler.unused_seconds < self._idle_seconds:
-                return  # a version took over just now
+                return  # another version has just taken over
             await self._stop_version()
-        log.info("model %s: no frames, so its engines are given back", self.name)
+        log.info("model %s: no frames, so its engines are stopped", self.name)
         self._observer.sleeps(True)
 
     async def _needed(self) -> bool:
-        """Wait until a frame comes, or another version serves; whether engines are needed."""
+        """Wait until a frame arrives, or another version serves; whether engines are needed."""
         unwatch = self.model.scheduler.watch(self._woken.set)
         try:
             while self.is_asleep and not self.model.scheduler.depth:
@@ -235,7 +235,7 @@ class ModelRunner:
         return self.is_asleep
 
     async def _wake(self) -> bool:
-        """Start the engines again; whether there are some now."""
+        """Start the engines again; whether there are engines now."""
         async with self._changing:
             if not self.is_asleep:  # another version was started meanwhile
                 self._failed = False
@@ -257,10 +257,9 @@ class ModelRunner:
 
 
 def require_exchangeable(old: ModelSpec, new: ModelSpec) -> None:
-    """Raise ModelInvalid where clients that ask the one could not go on with the other.
+    """Raise ModelInvalid if clients of `old` could not go on with `new`.
 
-    A stream that is open was told the size of its masks, which classes there are and whether there
-    are scores.
+    Clients with open streams know the size of the masks, the classes, and whether there are scores.
     """
     for what, before, after, is_kept in (
         ("masks", *map(_size, (old, new)), old.output_size == new.output_size),
@@ -269,9 +268,9 @@ def require_exchangeable(old: ModelSpec, new: ModelSpec) -> None:
     ):
         if not is_kept:
             raise ModelInvalid(
-                f"{new.path} cannot take the place of version {old.version} of {old.name!r} while "
-                f"streams are open: its {what} are {after}, those of the other {before}; serve it "
-                f"by a name of its own, or unload {old.name!r} first"
+                f"{new.path} cannot replace version {old.version} of {old.name!r} while streams "
+                f"may be open: its {what} are {after}, those of {old.version} are {before}; serve "
+                f"it under another name, or unload {old.name!r} first"
             )
 
 

@@ -1,4 +1,4 @@
-"""Who is told what becomes of frames."""
+"""What is notified of the outcome of frames."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from edgesegd.core.result import FrameResult, Stage
 
 
 class FrameObserver(Protocol):
-    """Counts frames, in whatever way."""
+    """Is notified of answered and abandoned frames, and of limits that were met."""
 
     def frame_answered(
         self, outcome: FrameResult | EdgesegError, seconds: Mapping[Stage, float], total: float
     ) -> None:
-        """A frame's response is sent; `seconds` by stage, `total` since it was received."""
+        """A frame's response is sent; `seconds` are by stage, `total` is since it was received."""
 
     def frames_abandoned(self, count: int) -> None:
         """Clients left before the answers to so many frames."""
 
     def limit_met(self, limit: str) -> None:
-        """Something has to wait, for a limit was met."""
+        """A limit was met, so something has to wait or was refused."""

@@ -1,4 +1,4 @@
-"""A frame as it came in, whatever the protocol."""
+"""A frame as it was received, for any protocol."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from edgesegd.ipc.segment import FrameBytes
 
 @dataclass(frozen=True, slots=True)
 class FrameTag:
-    """What is kept of a frame's message for its response, without the bytes.
+    """The part of a frame's message that its response needs; not the bytes.
 
-    `received_unix_ns` and `received` are the same moment, the latter of `time.monotonic`: durations
-    are measured from it, for the other clock may be set meanwhile.
+    `received_unix_ns` and `received` are the same moment on two clocks. Durations are measured from
+    `received`, a time of `time.monotonic`, because the other clock may be set meanwhile.
     """
 
     frame_id: int
@@ -25,7 +25,7 @@ class FrameTag:
 
     @classmethod
     def now(cls, frame_id: int, captured_unix_ns: int) -> FrameTag:
-        """Of a frame that is received now."""
+        """The tag of a frame that is received now."""
         return cls(frame_id, captured_unix_ns, time.time_ns(), time.monotonic())
 
     def seconds_since(self) -> float:
@@ -35,9 +35,9 @@ class FrameTag:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedFrame:
-    """A frame that was read and checked: what it is, its bytes, and what is wanted of it.
+    """A frame that was read and checked: its format, its bytes, and the options of its result.
 
-    After `deadline`, a time of `time.monotonic`, it must not be invoked; None for never.
+    It must not be invoked after `deadline`, a time of `time.monotonic`; None for no deadline.
     """
 
     tag: FrameTag

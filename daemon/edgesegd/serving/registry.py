@@ -10,13 +10,13 @@ from edgesegd.core.errors import UnknownModel
 from edgesegd.serving.served_model import ServedModel
 
 SERVING_FACTOR = 3.0
-"""How long frames are served after a moment without them, in terms of that."""
+"""How long frames are served after a moment without frames, as a multiple of that moment."""
 MAX_NAMED = 20
-"""Names in an error; the others are counted."""
+"""Names that an error lists; it counts the others."""
 
 
 class ModelRegistry:
-    """All models that frames can be sent to; the one called `default` for those that name none."""
+    """All models that are served; frames that name no model are for the one called `default`."""
 
     def __init__(self, default: str = "") -> None:
         self.default = default
@@ -36,14 +36,14 @@ class ModelRegistry:
         self._models[model.name] = model
 
     def remove(self, name: str) -> ServedModel:
-        """Serve it no more; raises UnknownModel."""
+        """Remove a model and return it; raises UnknownModel."""
         model = self.find(name)
         return self._models.pop(model.name)
 
     def find(self, name: str = "", version: str = "") -> ServedModel:
         """The model of that name, "" for the default one; raises UnknownModel.
 
-        Where a `version` is named, it must be the one that serves.
+        If a `version` is given, it must be the one that serves.
         """
         model = self._models.get(name or self.default)
         if model is None:
@@ -51,18 +51,22 @@ class ModelRegistry:
         if version and version != model.spec.version:
             raise UnknownModel(
                 f"no version {version!r} of the model {model.name!r} is served; "
-                f"there is {model.spec.version!r}"
+                f"version {model.spec.version!r} is"
             )
         return model
 
     @property
     def frames(self) -> int:
-        """How many frames engines were given so far."""
+        """How many frames engines have been given so far."""
         return sum(model.scheduler.frames for model in self)
 
     @contextlib.asynccontextmanager
     async def moment_without_frames(self) -> AsyncIterator[None]:
-        """While no engine has a frame of any model; then frames have some time."""
+        """Keep frames from all engines within the block; after it, frames are served for a while.
+
+        The block begins when no engine has a frame. The pause after it is SERVING_FACTOR times as
+        long as the block, if frames wait.
+        """
         loop = asyncio.get_running_loop()
         schedulers = [model.scheduler for model in self]
         async with contextlib.AsyncExitStack() as held:

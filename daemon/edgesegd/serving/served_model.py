@@ -1,4 +1,4 @@
-"""A model as those see it who have frames for it."""
+"""A model as the protocols see it: its facts, its scheduler, its observer."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from edgesegd.serving.observer import FrameObserver
 
 @dataclass(slots=True, eq=False)
 class ServedModel:
-    """One model, whatever version of it serves.
+    """One model, in the version that serves.
 
-    `spec` is that of the version that serves now, and changes with it; the `scheduler` stays, so
-    that no frame that waits is lost. The `observer` is told what becomes of each frame, and
-    `counts` counts it. `ready` gives what an engine that is ready said of itself, None while none
-    is; a model that `serves` all the same has given it back, and the next frame brings it. One that
-    is `unloaded` takes no more frames, though streams that were opened before may refer to it.
+    `spec` changes when another version serves; the `scheduler` stays, so that no waiting frame is
+    lost. The `observer` is notified of the outcome of each frame, and `counts` counts it. `ready`
+    returns what a ready engine reported about itself; None while no engine is ready. `serves` is
+    also true while the model sleeps: it has no engine then, but the next frame starts one. A model
+    that is `unloaded` takes no more frames, although older streams may still refer to it.
     """
 
     spec: ModelSpec
@@ -33,5 +33,5 @@ class ServedModel:
 
     @property
     def name(self) -> str:
-        """What clients call it."""
+        """The name by which clients ask for it."""
         return self.spec.name

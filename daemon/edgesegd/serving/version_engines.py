@@ -27,14 +27,14 @@ from edgesegd.supervision.replicas import Replicas, plan_replicas
 from edgesegd.supervision.supervisor import Supervisor
 
 PROOF_WAIT_SECONDS = 5.0
-"""For a device that an engine still has, which is to end."""
+"""How long to wait for the device of an engine that is about to end."""
 ENGINE_SLOTS = 2
 """Frames that an engine may hold: one is invoked while the next is decoded."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """How engines are run, whatever the delegate; names and units are those of the options.
+    """How engines are run, for every delegate; names and units are those of the options.
 
     `optimize` is "auto", "latency" or "throughput".
     """
@@ -51,14 +51,13 @@ class EngineSettings:
 
 
 class VersionEngines:
-    """Serves the frames of `scheduler` with the engines of `selection`, until others are selected.
+    """Serves the frames of `scheduler` with engines for `selection`, until others are selected.
 
-    `kept` is the version. Where the selection is `unproven`, accelerators are proven before they
-    serve. `observe` makes the observer of one more engine, `engine_pid` is the
-    process id of one that is ready. `prove` tries a delegate that failed before, `on_invoke` is
-    told of each invoke what ran it and how many seconds it took. `keep_choice` keeps the selection
-    right for as long as the version serves; None where it is forced. `settled` waits while
-    delegates are tried.
+    `kept` is the version. If the selection is `unproven`, accelerators are proven before they
+    serve. `observe` makes the observer of one more engine. `engine_pid` returns the process id of a
+    ready engine. `prove` tries a delegate that failed before. `on_invoke` is called after each
+    invoke, with the choice that ran it and its seconds. `keep_choice` updates the selection while
+    the version serves; None if the selection is forced. `settled` waits while delegates are tried.
     """
 
     def __init__(
@@ -128,11 +127,11 @@ class VersionEngines:
                 group.create_task(self._keep_choice())
 
     async def retire(self) -> None:
-        """Take no more frames; until those that engines have are answered."""
+        """Take no more frames, and wait until those in engines are answered."""
         await self._pool.retire()
 
     async def close(self) -> None:
-        """End all engines that `run` does not."""
+        """End all engines that `run` does not end."""
         await self._pool.close()
 
     def select(self, selection: Selection) -> None:
@@ -141,7 +140,7 @@ class VersionEngines:
         self._pool.select(self._optimized(selection))
 
     def _optimized(self, selection: Selection) -> Selection:
-        """With what the operator wants from it."""
+        """The selection, with several engines on the CPU if the operator wants throughput."""
         if not self._spreads:
             return selection
         return selection.spread(count_cores(), self._settings.threads or 1)
@@ -173,7 +172,7 @@ class VersionEngines:
             await self._prove(choice)
 
     def _afford_replicas(self, level: float) -> list[Choice]:
-        """Engines for so many frames at a time that the board has cores and memory for."""
+        """The engines for `level` frames at a time for which the board has cores and memory."""
         pid = self._engine_pid()
         if pid is None:
             return []
@@ -191,7 +190,7 @@ class VersionEngines:
     async def _start_engine(
         self, choice: Choice, seconds: float, *, is_replica: bool = False
     ) -> EngineProcess:
-        """An engine with a delegate, which may take `seconds` for each step of its start."""
+        """Start an engine with a delegate; each step of its start may take `seconds`."""
         delegate, threads = choice
         settings, files, plain = self._settings, self.kept.descriptors, self.pair.plain
         model = self.pair.for_delegate(delegate)

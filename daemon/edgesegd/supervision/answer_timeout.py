@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 FLOOR_SECONDS = 10.0
-"""Never less: a very large picture may take seconds to decode, and boards stall now and then."""
+"""The least bound: a very large picture may take seconds to decode, and boards stall now and then.
+"""
 FACTOR = 20.0
-"""Times the usual latency."""
+"""The bound as a multiple of the usual latency."""
 WEIGHT = 0.1
-"""Of the newest frame in the moving average of the latency."""
+"""Weight of the newest frame in the moving average of the latency."""
 
 START_FLOOR_SECONDS, START_FACTOR = 5.0, 10.0
-"""The same for the start of an engine with a delegate that has started before."""
+"""The same two for the start of an engine with a delegate that has started before."""
 
 
 def start_bound(usual: float, *, most: float) -> float:
-    """How long an engine may take to start, seconds; `most` where `usual` is 0, not known."""
+    """How long an engine may take to start, in seconds; `most` if `usual` is 0 (not known)."""
     return min(most, max(START_FLOOR_SECONDS, START_FACTOR * usual)) if usual else most
 
 
 class AnswerTimeout:
     """A bound for one engine, derived from measured latency.
 
-    `usual` is what its warm invoke took, seconds, which is all that is known before its first
-    frame. `fixed` (seconds) overrides the bound where it is not 0.
+    `usual` is how long its warm-up invoke took, in seconds; nothing else is known before the first
+    frame. If `fixed` (seconds) is not 0, it is the bound.
     """
 
     def __init__(self, *, fixed: float, usual: float) -> None:
@@ -35,5 +36,5 @@ class AnswerTimeout:
         return self._fixed or max(FLOOR_SECONDS, FACTOR * self._usual)
 
     def observe(self, seconds: float) -> None:
-        """A frame took this long."""
+        """Count a frame that took `seconds`."""
         self._usual += WEIGHT * (seconds - self._usual)

@@ -1,4 +1,4 @@
-"""Whether an engine answers in time, which counts only while this process runs."""
+"""Whether an engine answers in time; time in which this process was stopped does not count."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from edgesegd.ipc.awake import GRACE_SECONDS, LATE_SECONDS
 
 @dataclass(slots=True)
 class _Question:
-    """What is to be answered by the time `due`; `overdue` is whether it was not."""
+    """A question with `seconds` for its answer, `due` at a time of the loop.
+
+    `overdue` is whether that time has passed and the moment of grace runs.
+    """
 
     seconds: float
     due: float
@@ -20,12 +23,12 @@ class _Question:
 
 
 class AnswerWatch:
-    """Follows questions that are answered in the order in which they were asked.
+    """Watches questions that are answered in the order in which they were asked.
 
-    `on_overdue` is called, once, with the seconds that the oldest had where it has no answer then.
-    Where this process was stopped meanwhile (SIGSTOP), what came in that time is not read yet: so
-    there is a moment to read it, and after a long stop the time begins anew, as in `done_within`.
-    A question costs no timer of its own.
+    If the oldest question is not answered in its seconds, `on_overdue` is called once with them.
+    After this process was stopped (SIGSTOP), answers that arrived in that time are not read yet. So
+    there is always a moment of grace to read them, and after a long stop the question's time begins
+    again, as in `done_within`. One timer serves all questions.
     """
 
     def __init__(self, on_overdue: Callable[[float], None]) -> None:
@@ -35,7 +38,7 @@ class AnswerWatch:
         self._timer: asyncio.TimerHandle | None = None
 
     def asked(self, seconds: float) -> None:
-        """A question that has so many seconds."""
+        """A question was asked; its answer may take `seconds`."""
         self._questions.append(_Question(seconds, self._loop.time() + seconds))
         if self._timer is None:
             self._look_when_due()
@@ -45,7 +48,7 @@ class AnswerWatch:
         self._questions.popleft()
 
     def close(self) -> None:
-        """Nothing is waited for any more."""
+        """Forget all questions."""
         self._questions.clear()
         if self._timer is not None:
             self._timer.cancel()
@@ -62,7 +65,7 @@ class AnswerWatch:
         if now - scheduled > LATE_SECONDS:
             oldest.due, oldest.overdue = now + oldest.seconds, False
         elif now < oldest.due:
-            pass  # those that were due before it are answered
+            pass  # the timer was set for an older question, which is answered
         elif not oldest.overdue:
             oldest.due, oldest.overdue = now + GRACE_SECONDS, True
         else:

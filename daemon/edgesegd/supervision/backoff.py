@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Backoff:
-    """Delays that double from `first` to `longest` seconds; at first there is none."""
+    """Delays that double from `first` to `longest` seconds; the very first delay is 0."""
 
     def __init__(self, *, first: float, longest: float) -> None:
         self._first = first
@@ -12,11 +12,11 @@ class Backoff:
         self._next = 0.0
 
     def next(self) -> float:
-        """The delay before this try, seconds."""
+        """The delay before the next try, in seconds."""
         delay = self._next
         self._next = min(max(self._first, 2 * delay), self._longest)
         return delay
 
     def reset(self) -> None:
-        """It worked: the next failure is a first one."""
+        """A try succeeded: the next delay is 0 again."""
         self._next = 0.0

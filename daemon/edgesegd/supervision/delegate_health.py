@@ -1,10 +1,10 @@
-"""Whether a delegate may run: a circuit breaker's states, and what changes them.
+"""Whether a delegate may run: the states of a circuit breaker, and the events that change them.
 
 CLOSED ── fails ──▶ OPEN ── cool-down over, tried ──▶ HALF_OPEN ── serves ──▶ CLOSED
    ▲                 │ ▲                                  │
    └──── cleared ────┘ └────────────── fails ─────────────┘
 
-One that is chosen while a lesser one serves goes from CLOSED to HALF_OPEN.
+A CLOSED delegate that is started while a lesser one serves becomes HALF_OPEN.
 """
 
 from __future__ import annotations
@@ -16,46 +16,46 @@ class DelegateHealth(Enum):
     """The state of one delegate's breaker."""
 
     CLOSED = auto()
-    """It may run, and is started at once."""
+    """The delegate may run, and is started at once."""
     OPEN = auto()
-    """It failed: a lesser one stands in for it, until it has cooled down."""
+    """The delegate failed: a lesser one serves until it has cooled down."""
     HALF_OPEN = auto()
-    """It is being started beside the one that stands in for it."""
+    """The delegate is being started while a lesser one serves."""
 
 
 class DelegateEvent(Enum):
     """What happens to a delegate."""
 
     FORGIVEN = auto()
-    """It failed, and is started again at once."""
+    """The delegate failed, and is started again at once."""
     FAILED = auto()
-    """It failed, or could not be started."""
+    """The delegate failed, or could not be started."""
     TRIED = auto()
-    """Its cool-down is over, and an engine with it is being started."""
+    """An engine with the delegate is being started while a lesser one serves."""
     SERVES = auto()
-    """An engine with it serves from now on."""
+    """An engine with the delegate serves from now on."""
     CLEARED = auto()
-    """Its failures were found to be a frame's fault."""
+    """A frame was found to be the cause of the delegate's failures."""
 
 
 TRANSITIONS: dict[tuple[DelegateHealth, DelegateEvent], DelegateHealth] = {
     (DelegateHealth.CLOSED, DelegateEvent.FORGIVEN): DelegateHealth.CLOSED,
     (DelegateHealth.CLOSED, DelegateEvent.FAILED): DelegateHealth.OPEN,
-    # Chosen, and not started yet: nobody else is to start it meanwhile.
+    # Chosen, but not started yet: HALF_OPEN keeps it from being started twice.
     (DelegateHealth.CLOSED, DelegateEvent.TRIED): DelegateHealth.HALF_OPEN,
     (DelegateHealth.CLOSED, DelegateEvent.SERVES): DelegateHealth.CLOSED,
     (DelegateHealth.CLOSED, DelegateEvent.CLEARED): DelegateHealth.CLOSED,
     (DelegateHealth.OPEN, DelegateEvent.FORGIVEN): DelegateHealth.OPEN,
     (DelegateHealth.OPEN, DelegateEvent.FAILED): DelegateHealth.OPEN,
     (DelegateHealth.OPEN, DelegateEvent.TRIED): DelegateHealth.HALF_OPEN,
-    # The last of a ranking has nothing below it, and is started though it is open.
+    # The last delegate of a ranking has no substitute, so it is started although it is open.
     (DelegateHealth.OPEN, DelegateEvent.SERVES): DelegateHealth.CLOSED,
     (DelegateHealth.OPEN, DelegateEvent.CLEARED): DelegateHealth.CLOSED,
     (DelegateHealth.HALF_OPEN, DelegateEvent.FORGIVEN): DelegateHealth.OPEN,
     (DelegateHealth.HALF_OPEN, DelegateEvent.FAILED): DelegateHealth.OPEN,
     (DelegateHealth.HALF_OPEN, DelegateEvent.TRIED): DelegateHealth.HALF_OPEN,
     (DelegateHealth.HALF_OPEN, DelegateEvent.SERVES): DelegateHealth.CLOSED,
-    # It is being started already: once is enough.
+    # It is already being started: once is enough.
     (DelegateHealth.HALF_OPEN, DelegateEvent.CLEARED): DelegateHealth.HALF_OPEN,
 }
-"""All that can happen, and what comes of it."""
+"""The state that follows each state after each event."""

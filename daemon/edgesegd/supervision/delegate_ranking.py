@@ -10,25 +10,26 @@ from edgesegd.delegates.spec import Choice, DelegateSpec
 from edgesegd.supervision.delegate_health import TRANSITIONS, DelegateEvent, DelegateHealth
 
 PROVEN_SECONDS = 60.0
-"""A delegate that ran this long has made good for the failures before."""
+"""After a delegate has run this long, its earlier failures no longer count."""
 QUICK_START_SECONDS = 0.4
-"""A delegate that starts in less is started again after a loss without another to stand in."""
+"""A delegate that starts in less time is restarted after a loss while the frames wait."""
 MAX_CLEARED = 3
-"""One odd picture is the picture's fault, many are the delegate's."""
+"""How often failures may be blamed on frames; after that they are the delegate's own."""
 MAX_COOL_DOWN = 120
-"""In first cool-downs: an hour where the first takes 30 s."""
+"""The longest cool-down, as a multiple of the first: an hour if the first is 30 s."""
 
 
 @dataclass(slots=True, eq=False)
 class RankedDelegate:
-    """A delegate, its rank among others apart, and how it fared.
+    """A delegate and its history; the rank itself is its position in DelegateRanking.
 
-    While its `health` is OPEN it may be tried from `cooled` on; where it `needs_proof` it must
-    prove itself first. `cool_down` is how long that takes when it fails next, `serving_since` when
-    an engine with it began to serve, None while none does; `has_served` is whether any ever did.
-    `start_seconds` is how long it took to start last, 0 before. All in seconds. `wrong` is whether
-    it gave wrong masks when it failed last, `worked` whether it segmented a frame since it was
-    `cleared`: so many times its failures were found to be a frame's fault.
+    While `health` is OPEN the delegate may be tried again from the time `cooled` on; if
+    `needs_proof` is set, it must first prove itself in a trial. `cool_down` is how long its next
+    cool-down takes. `serving_since` is when an engine with it began to serve, None while none does;
+    `has_served` is whether one ever did. `start_seconds` is how long its last start took, 0 before
+    the first. All times are in seconds. `wrong` is whether its last failure was wrong masks.
+    `cleared` is how often its failures were blamed on a frame, `worked` whether it has segmented a
+    frame since the last time.
     """
 
     choice: Choice
@@ -45,34 +46,35 @@ class RankedDelegate:
     cleared: int = 0
 
     def __str__(self) -> str:
-        """Its name in the log; the CPU may be ranked with several numbers of threads."""
+        """Its name in the log, with the threads for the CPU, which may be ranked several times."""
         if not self.delegate.is_cpu or not self.threads:
             return self.delegate.name
         return f"{self.delegate.name} with {self.threads} thread{'s' * (self.threads > 1)}"
 
     @property
     def delegate(self) -> DelegateSpec:
-        """What runs the model."""
+        """The delegate of the choice."""
         return self.choice[0]
 
     @property
     def threads(self) -> int:
-        """Of the interpreter; 0 for the engine's own choice."""
+        """Threads of the interpreter; 0 lets the engine choose."""
         return self.choice[1]
 
     def happens(self, event: DelegateEvent) -> None:
-        """Change its health as the table says."""
+        """Change `health` as the table TRANSITIONS says."""
         self.health = TRANSITIONS[self.health, event]
 
 
 class DelegateRanking:
-    """The delegates of one engine, best first; the last is always at hand.
+    """The delegates of one engine, best first; the last one can always be tried.
 
-    One that fails is tried once more: at once where that is a matter of a moment, else while a
-    lesser one serves. Where it fails again before it ran PROVEN_SECONDS, or gave wrong masks, it
-    cools down: `cool_down` seconds at first, twice as long each time; then it must prove itself.
-    Accelerators that are `unproven`, for nobody tried this model on them, must do so at once.
-    Nothing is below the last: it is tried again and again. Times are of `clock`, seconds.
+    A delegate that fails is started once more: at once if it starts quickly, else while a lesser
+    one serves. If it fails again before it has run PROVEN_SECONDS, or gave wrong masks, it cools
+    down: `cool_down` seconds at first, twice as long each time. After that it must prove itself.
+    With `unproven`, accelerators must prove themselves before they are first used, because this
+    model was never tried on them. The last delegate has no substitute, so it is started again
+    whenever it fails. Times are those of `clock`, in seconds.
     """
 
     def __init__(
@@ -92,31 +94,31 @@ class DelegateRanking:
 
     @property
     def last(self) -> RankedDelegate:
-        """The one that is always at hand."""
+        """The delegate that can always be tried."""
         return self._delegates[-1]
 
     @property
     def slowest_start(self) -> float:
-        """How long the slowest of them took to start last, seconds; 0 before any did."""
+        """The longest of the delegates' last starts, in seconds; 0 before any has started."""
         return max(ranked.start_seconds for ranked in self._delegates)
 
     def reorder(self, choices: Sequence[Choice]) -> None:
-        """Use these from now on; what is known of how they fared stays."""
+        """Use these choices from now on; the history of those that stay is kept."""
         self._delegates = [
             self._known(choice) or RankedDelegate(choice, self._first_cool_down)
             for choice in choices
         ]
 
     def usable(self) -> RankedDelegate:
-        """The best that may run now; else the last."""
+        """The best delegate that may run now; if there is none, the last."""
         closed = DelegateHealth.CLOSED
         return next((each for each in self._delegates[:-1] if each.health is closed), self.last)
 
     def better_than(self, current: RankedDelegate) -> tuple[RankedDelegate, float] | None:
-        """What to try next in the place of `current`, and the seconds until then; None for none.
+        """Which better delegate to try next, and in how many seconds; None if there is none.
 
-        The one that has cooled down first; of several the best. All are better than one that is not
-        ranked any more.
+        It is the one that has cooled down first; of several, the best. If `current` is no longer
+        ranked, all delegates are better.
         """
         above = self._above(current)
         if not above:
@@ -125,23 +127,23 @@ class DelegateRanking:
         return ranked, self._wait(ranked)
 
     def is_degraded(self, current: RankedDelegate) -> bool:
-        """Whether a better one than `current` ought to serve, and failed or served before."""
+        """Whether a better delegate than `current` failed, must prove itself, or served before."""
         return any(
             each.failures or each.needs_proof or each.has_served for each in self._above(current)
         )
 
     def try_again(self, ranked: RankedDelegate) -> None:
-        """An engine with it is being started in the place of a lesser one."""
+        """An engine with this delegate is being started to replace a lesser one."""
         ranked.happens(DelegateEvent.TRIED)
 
     def start(self, ranked: RankedDelegate) -> None:
-        """It serves from now on."""
+        """An engine with this delegate serves from now on."""
         ranked.happens(DelegateEvent.SERVES)
         ranked.needs_proof = ranked.wrong = False
         ranked.serving_since, ranked.has_served = self._clock(), True
 
     def fail(self, ranked: RankedDelegate, *, wrong: bool = False, stuck: bool = False) -> None:
-        """It failed while it served or was started; gave wrong masks, or hung."""
+        """It failed while it served or was started; `wrong`: wrong masks, `stuck`: it hung."""
         now, since = self._clock(), ranked.serving_since
         if not wrong and since is not None and now - since >= PROVEN_SECONDS:
             ranked.failures, ranked.cleared, ranked.cool_down = 0, 0, self._first_cool_down
@@ -157,15 +159,15 @@ class DelegateRanking:
             ranked.happens(DelegateEvent.FORGIVEN)
 
     def stop(self, ranked: RankedDelegate) -> None:
-        """No engine with it serves any more, for a better one does."""
+        """No engine with this delegate serves any more, because a better one replaced it."""
         ranked.serving_since = None
 
     def clear(self, ranked: RankedDelegate, *, certain: bool) -> None:
-        """It failed by a frame's fault and not its own: it may run again at once.
+        """A frame caused its failure, so it may run again at once.
 
-        That is `certain` where not even the last one got through the frame. Else it is believed of
-        a delegate that segmented another frame since it was cleared before, MAX_CLEARED times until
-        it runs for PROVEN_SECONDS; never of one that gave wrong masks.
+        This is `certain` if the last delegate failed with the frame too. Otherwise it is assumed
+        only if the delegate has segmented a frame since it was last cleared, and at most
+        MAX_CLEARED times until it has run for PROVEN_SECONDS. Wrong masks are never cleared.
         """
         believed = certain or (ranked.worked and ranked.cleared < MAX_CLEARED)
         if ranked.wrong or not believed:
@@ -179,7 +181,7 @@ class DelegateRanking:
         ranked.cooled = self._clock()
 
     def cool_down(self, ranked: RankedDelegate) -> None:
-        """Leave it alone for a while that grows."""
+        """Do not try it again until its cool-down is over; the next one is twice as long."""
         ranked.happens(DelegateEvent.FAILED)
         ranked.needs_proof = True
         ranked.cooled = self._clock() + ranked.cool_down
@@ -190,7 +192,7 @@ class DelegateRanking:
         return self._delegates[: self._delegates.index(current)] if ranked else self._delegates
 
     def _known(self, choice: Choice) -> RankedDelegate | None:
-        """What is known of it; an accelerator's threads are a detail that costs it no restart."""
+        """The ranked delegate of a choice; an accelerator may change threads without a restart."""
         delegate, _ = choice
         for ranked in self._delegates:
             if ranked.choice == choice or (ranked.delegate == delegate and not delegate.is_cpu):

@@ -1,4 +1,4 @@
-"""Devices that one process at a time can have."""
+"""Leases of devices that only one process can use at a time."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Key = tuple[str, tuple[tuple[str, str], ...]]
 
 
 class DeviceLeases:
-    """At most one engine on each accelerator, from its start until its process has ended.
+    """At most one engine has each accelerator, from its start until its process has ended.
 
-    A driver that is asked for a device that another process still has fails, or waits in the
-    kernel. Whether a delegate's device can be shared is not known of most, so none is: engines on
-    the CPU need no lease. Two of one kind are different devices where their options say so.
+    If another process still has a device, the driver fails or waits in the kernel. For most
+    delegates it is not known whether their device can be shared, so none is shared. Engines on the
+    CPU need no lease. Two devices of the same kind are told apart by their options.
     """
 
     def __init__(self) -> None:
@@ -32,10 +32,10 @@ class DeviceLeases:
         seconds: float,
         start_engine: Callable[[], Awaitable[EngineProcess]],
     ) -> EngineProcess:
-        """A new engine that has its device; it waits at most `seconds` for one that is ending.
+        """Start an engine that gets its device; if an engine is ending, wait at most `seconds`.
 
-        Raises DeviceInUse where an engine that serves has the device, EngineStartFailed where one
-        does not end, else what `start_engine` raises.
+        The engine keeps the device until its process has ended. Raises DeviceInUse if a serving
+        engine has the device, EngineStartFailed if one does not end, or what `start_engine` raises.
         """
         if delegate.is_cpu:
             return await start_engine()
@@ -50,13 +50,13 @@ class DeviceLeases:
         return engine
 
     def in_use(self, delegate: DelegateSpec) -> bool:
-        """Whether an engine, or a trial, has the device."""
+        """Whether an engine or a trial has the device."""
         lease = self._leases.get(_key(delegate))
         return lease is not None and lease.locked()
 
     @asynccontextmanager
     async def held(self, delegate: DelegateSpec, seconds: float) -> AsyncIterator[None]:
-        """While no engine has the device, as for a trial; raises EngineStartFailed as `start`."""
+        """Keep the device from engines, as for a trial; raises EngineStartFailed like `start`."""
         if delegate.is_cpu:
             yield
             return

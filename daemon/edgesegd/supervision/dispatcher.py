@@ -23,19 +23,20 @@ from edgesegd.supervision.prefetch import PrefetchTimer
 log = logging.getLogger(__name__)
 
 MAX_TRIES = 3
-"""Engines that may be lost with one frame in them: a delegate, the same again, and the CPU."""
+"""Engines that may be lost with the same frame: a delegate, the same again, and the CPU."""
 
 
 class Dispatcher:
     """Keeps the slots of one engine full: one frame is invoked while the next is decoded.
 
-    Frames are taken at once where one comes, and where one is answered, while `may_take` says so;
-    the scheduler's `wake` is to be called when that changes. A frame that may yet be superseded is
-    given to it when its timer says so (`foresee` and `in_turn` are the PrefetchTimer's). `name` is
-    what is noted of a frame that the engine is lost with; `clear` is called with these notes where
-    the frame was found to be the cause, `on_result` after each result. `answer_seconds` is how long
-    the engine may take for a frame; 0 derives it from what it takes. An engine on the CPU takes
-    frames when its model may have the `cores`; None for an engine that has a device of its own.
+    While `may_take` returns True, a frame is taken when it arrives, or when another one is answered
+    and a slot is free; call the scheduler's `wake` when the result of `may_take` changes. A frame
+    that may yet be superseded is taken when the PrefetchTimer says so (`foresee` and `in_turn` are
+    its arguments). `on_result` is called after each result. If the engine is lost, `name` is added
+    to the `losses` of each frame in it; once a frame is found to be the cause, `clear` is called
+    with its losses. `answer_seconds` is how long the engine may take for a frame; 0 derives the
+    bound from measured latency. An engine on the CPU takes frames when its model may use `cores`;
+    None for an engine with its own device.
     """
 
     def __init__(
@@ -99,16 +100,16 @@ class Dispatcher:
             raise self._loss or EngineLost("crash", "it ended while it had nothing to do")
 
     def _on_work(self) -> None:
-        """There may be a frame: for an engine without one first, then for those that have some."""
+        """There may be a frame: idle engines may take it first, then busy ones."""
         if not self._jobs:
             self._fill_slots(1)
         if self._scheduler.has_work:
             asyncio.get_running_loop().call_soon(self._fill_slots)
 
     def _fill_slots(self, slots: int = sys.maxsize) -> None:
-        """Give the engine frames, to fill at most so many of its slots.
+        """Give the engine frames until `slots` of its slots are in use.
 
-        What a frame that is taken brings about may bring another: it is taken in its turn.
+        Taking a frame may call this again; the inner call returns, and the outer loop goes on.
         """
         if self._is_filling or not self._scheduler.has_work:
             return
@@ -127,7 +128,7 @@ class Dispatcher:
             self._is_filling = False
 
     def _arm_prefetch(self) -> None:
-        """When the engine wants a frame though it is busy."""
+        """Set the timer for when the busy engine wants its next frame."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -137,7 +138,10 @@ class Dispatcher:
             self._timer = loop.call_at(self._prefetch.next_at, self._fill_slots)
 
     def _next(self) -> Job | None:
-        """A frame that engines were lost with runs alone: it may be its fault."""
+        """The next frame; none while a frame that engines were lost with runs.
+
+        That frame may be the cause of the losses, so no other is put at risk with it.
+        """
         if any(job.losses for job in self._jobs):
             return None
         busy, soon = bool(self._jobs), time.monotonic() >= self._prefetch.next_at
@@ -152,18 +156,18 @@ class Dispatcher:
         self._cores.begin(self._scheduler)
         self._prefetch.given(now)
         self._arm_prefetch()
-        # One that waits behind another in the engine may take the time of both.
+        # A frame that waits in the engine behind another may take the time of both.
         seconds = self._bound.seconds * len(self._jobs)
         on_outcome = partial(self._on_outcome, job)
         try:
             self._engine.segment(job, answer_seconds=seconds, on_outcome=on_outcome)
-        except Exception as error:  # noqa: BLE001 # it is told from the others there
+        except Exception as error:  # noqa: BLE001 # _on_outcome tells the errors apart
             on_outcome(error)
 
     def _on_outcome(self, job: Job, outcome: FrameResult | Exception) -> None:
-        """Answer a frame or give it back, whatever went wrong."""
+        """Answer a frame, or return it to the scheduler if the engine was lost."""
         begun = self._jobs.pop(job, None)
-        if begun is None:  # it was answered when this ended
+        if begun is None:  # it was answered when `run` ended
             return
         try:
             self._answer_or_give_back(job, outcome, self._took(begun))
@@ -185,7 +189,7 @@ class Dispatcher:
             self._scheduler.finish(job, took)
             self._prefetch.learn(outcome)
             self._on_result(outcome)
-            if len(job.losses) > 1:  # another delegate was lost by this frame again and again
+            if len(job.losses) > 1:  # other engines were lost with this frame more than once
                 self._clear(job.losses, False)
         elif isinstance(outcome, EngineLost):
             self._lose(outcome)
@@ -196,15 +200,15 @@ class Dispatcher:
             self._scheduler.finish(job, took)
         else:
             log.error("a frame failed by a fault of the daemon", exc_info=outcome)
-            # What is still to come from the engine may belong to another frame.
+            # The engine's next answers may belong to other frames than the front assumes.
             self._lose(EngineLost("fault", "a fault of the daemon; its log says more"))
             job.settle(InternalFault())
             self._scheduler.finish(job, 0.0)
 
     def _took(self, begun: float) -> float:
-        """How long the engine was about a frame that is answered now, in seconds.
+        """How long the engine worked on a frame that is answered now, in seconds.
 
-        One that was given to it behind another has its time from the other's answer on.
+        If the frame waited in the engine behind another, this counts from the other's answer.
         """
         now = time.monotonic()
         took, self._answered = now - max(begun, self._answered), now
@@ -215,10 +219,10 @@ class Dispatcher:
         self._is_open = False
         if not self._failed.done():
             self._failed.set_result(None)
-        self._engine.kill()  # another frame may be in it, which is not to wait
+        self._engine.kill()  # another frame may be in it, which should not wait
 
     def _give_back(self, job: Job, lost: EngineLost) -> None:
-        """Let the next engine try the frame, unless all were lost with it: then it is the cause."""
+        """Let the next engine try the frame; after MAX_TRIES losses the frame is the cause."""
         job.losses.append(self._name)
         if len(job.losses) < MAX_TRIES:
             self._scheduler.give_back(job)
@@ -229,6 +233,6 @@ class Dispatcher:
 
 
 def failed_with(job: Job, last: str) -> EngineFailed:
-    """What a frame is answered that engines were lost with, again and again."""
+    """The answer to a frame that several engines were lost with."""
     often = f"{len(job.losses)} engines failed with this frame in them"
     return EngineFailed(f"{often}, the last: {last}; do not send it again")

@@ -23,7 +23,7 @@ GiveUp = Callable[[NoEngine], None]
 
 @dataclass(slots=True, eq=False)
 class _Extra:
-    """An engine beside the first one, and the task that runs it; `retired` where it is to end."""
+    """An extra engine and the task that runs it; once `retired` it takes no more frames."""
 
     choice: Choice
     supervisor: Supervisor
@@ -34,9 +34,9 @@ class _Extra:
 class EnginePool:
     """One engine with the best delegate that is healthy, and one for each extra device.
 
-    All take frames from one scheduler, whoever is free. `supervise` makes the supervisor of some
-    choices, best first, which calls what it is given where it has no engine for a while. Where the
-    CPU is the best, `replicas` may take the frames in place of the first engine.
+    All engines take frames from one scheduler, each when it is free. `supervise` makes a supervisor
+    for the given choices, best first; the supervisor calls the given GiveUp while it cannot get an
+    engine. If the CPU is the best delegate, `replicas` may take frames instead of the first engine.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class EnginePool:
             self._match_extras()
 
     async def retire(self) -> None:
-        """Take no more frames; until those that engines have are answered."""
+        """Take no more frames, and wait until those in engines are answered."""
         self._wanted = ()
         self._match_extras()
         tasks = [extra.task for extra in self._extras]
@@ -85,8 +85,8 @@ class EnginePool:
     def select(self, selection: Selection) -> None:
         """Use these delegates from now on.
 
-        A device that serves already goes on; an extra engine that is not wanted any more answers
-        the frames that it has, and ends.
+        Engines whose device is still selected go on. An extra engine that is no longer selected
+        answers the frames that it has, then ends.
         """
         self._consider_replicas(selection)
         self._wanted = selection.extra
@@ -94,18 +94,18 @@ class EnginePool:
         self._first.reorder(list(selection.ranking))
 
     def clear(self, notes: Iterable[object], certain: bool) -> None:
-        """Engines were lost by a frame's fault, as `Failover.clear` has it."""
+        """A frame caused the loss of engines; see `Failover.clear`."""
         self._first.clear(notes, certain)
 
     async def close(self) -> None:
-        """End the engines that `run` does not; nothing more comes of them."""
+        """End the engines that `run` does not end."""
         await self._first.close()
         self._first.forget()
 
     def _give_up(self, error: NoEngine) -> None:
-        """Answer what waits where no engine at all serves.
+        """If no engine at all serves, answer all waiting frames with an error.
 
-        A frame that engines were lost with alone is not to come again.
+        The error of a frame that more than one engine was lost with says not to send it again.
         """
 
         def answer(job: Job) -> NoEngine | EngineFailed:
@@ -120,13 +120,13 @@ class EnginePool:
         yield from (extra.supervisor for extra in self._extras)
 
     def _consider_replicas(self, selection: Selection) -> None:
-        """An accelerator is filled by one engine."""
+        """Use replicas only if the CPU is best: one engine is enough to fill an accelerator."""
         if self._replicas is not None:
             best, _ = selection.ranking[0]
             self._replicas.set_of_use(best.is_cpu and not selection.extra)
 
     def _match_extras(self) -> None:
-        """Start those that are wanted and not there, retire those that are there and not wanted."""
+        """Start the extra engines that are wanted and missing; retire those no longer wanted."""
         if self._running is None:
             return
         unwanted = [extra for extra in self._extras if not extra.retired]
@@ -139,7 +139,7 @@ class EnginePool:
             extra.task = self._running.create_task(self._run_extra(extra))
             self._extras.append(extra)
         for extra in unwanted:
-            log.info("an extra engine (%s) is not needed any more", extra.choice[0].name)
+            log.info("an extra engine (%s) is no longer needed", extra.choice[0].name)
             extra.retired = True
             if extra.task is not None:
                 extra.supervisor.end(extra.task)

@@ -1,4 +1,4 @@
-"""One engine process and the way to it."""
+"""One engine process, and how the front communicates with it."""
 
 from __future__ import annotations
 
@@ -47,17 +47,17 @@ log = logging.getLogger(__name__)
 LAST_WORDS = 20
 """Lines of the engine's output that are kept to explain its end."""
 CHATTER = ("INFO:", "I0000")
-"""How lines begin that runtimes say whenever they start."""
+"""First characters of lines that runtimes print at every start."""
 CLOSE_SECONDS = 2.0
-"""How long an engine may take to leave once its socket is closed."""
+"""How long an engine may take to exit after its socket is closed."""
 LAST_ANSWERS_SECONDS = 0.2
-"""For what an engine wrote right before its end to be read."""
+"""How long after an engine's end its last lines may still arrive."""
 
 
 class EngineLost(Exception):
     """The engine ended, hung or failed.
 
-    `cause` is "crash", "hang", "fault" (the front lost track of it), or that of an EngineUnfit.
+    `cause` is "crash", "hang", "fault" (an error in the front), or the cause of an EngineUnfit.
     """
 
     def __init__(self, cause: str, message: str) -> None:
@@ -66,20 +66,19 @@ class EngineLost(Exception):
 
 
 OnAnswer = Callable[[Message | EngineLost], None]
-"""Is called with the answer to a message, or why there will be none."""
+"""Is called with the answer to a message, or with EngineLost if there will be none."""
 OnOutcome = Callable[[FrameResult | Exception], None]
-"""Is called with what became of a frame: a result, or what the engine found wrong with it, or
+"""Is called with a frame's result, with an EdgesegError that the engine answered, or with
 EngineLost; any other error is a fault of the daemon."""
 
 
 class EngineProcess:
     """A running engine with its model loaded.
 
-    Its sockets, its shared memory and its process live and die together. Its results name `model`
-    as what made them. `ready` is what it said
-    of itself, `pid` its process id, `start_seconds` what its start took. `slots` is how
-    many frames it can be given at a time. `lost` ends when the engine is gone, which
-    is soon where it `is_ending`.
+    Its process, its sockets and its shared memory are created and closed together. Its results
+    carry `model` as the model that made them. `ready` is the message that it sent when it was
+    loaded, `start_seconds` how long its start took, `slots` how many frames it can have at a time.
+    The task `lost` is done when the process has ended, which is soon if it `is_ending`.
     """
 
     def __init__(self, arena: Arena, descriptors: socket.socket, model: ModelIdentity) -> None:
@@ -109,7 +108,7 @@ class EngineProcess:
 
     @property
     def is_lost(self) -> bool:
-        """Whether it can be asked nothing any more, for it is gone or about to."""
+        """Whether it takes no more messages, because it has ended or closed its socket."""
         return self.lost.done() or self._hung_up.is_set()
 
     @classmethod
@@ -121,10 +120,11 @@ class EngineProcess:
         reserve: DescriptorReserve | None = None,
         model: ModelIdentity = NO_MODEL,
     ) -> EngineProcess:
-        """A new engine that is ready to segment; its process may use the `reserve`.
+        """Start an engine; returns it when it is loaded and warm.
 
-        Loading the model and each warm-up may take `start_seconds`. Raises a StartupError: what
-        the engine said, or EngineStartFailed where it ended or took longer.
+        The `reserve` of descriptors may be used to start the process. Loading the model and each
+        warm-up may take `start_seconds`. Raises the StartupError that the engine answered, or
+        EngineStartFailed if it ended or took longer.
         """
         begun = time.monotonic()
         with nullcontext() if reserve is None else reserve.used():
@@ -185,16 +185,16 @@ class EngineProcess:
             raise
         except (EdgesegError, LookupError, TypeError) as error:  # an engine of another version
             raise EngineStartFailed(
-                f"the engine cannot be understood ({type(error).__name__}: {error}); was the "
-                "package replaced while the daemon runs? Restart it"
+                f"the engine's answer is not valid ({type(error).__name__}: {error}); was the "
+                "package replaced while the daemon runs? Restart the daemon"
             ) from None
 
     def segment(self, job: Job, *, answer_seconds: float, on_outcome: OnOutcome) -> None:
-        """Segment one frame; `on_outcome` is called once, and not before this returns.
+        """Send one frame to the engine; `on_outcome` is called once, after this has returned.
 
-        There must be a free slot. An engine that does not answer in `answer_seconds` is killed: a
-        hung driver cannot be interrupted otherwise. Raises EngineLost where it is gone already, and
-        InvalidFrame where its client took the frame away meanwhile.
+        There must be a free slot. If the engine does not answer in `answer_seconds` it is killed: a
+        hung driver cannot be interrupted otherwise. Raises EngineLost if the engine is already
+        lost, and InvalidFrame if the client has removed the frame from shared memory.
         """
         number = self._free[-1]
         slot, data = self._arena.slot(number), job.data
@@ -225,26 +225,26 @@ class EngineProcess:
                 outcome = read_result(answer, slot, delegate=delegate, model=self._model)
             except EngineUnfit as unfit:
                 outcome = EngineLost(unfit.cause, str(unfit))
-            except Exception as error:  # noqa: BLE001 # it is handed on
+            except Exception as error:  # noqa: BLE001 # on_outcome gets it
                 outcome = error
         slot.release()
         self._free.append(number)
         on_outcome(outcome)
 
     def give_back_memory(self) -> None:
-        """Let go of what frames and results left in the slots that are free."""
+        """Return the memory pages of free slots to the system."""
         for number in self._free:
             self._arena.give_back(number)
 
     def kill(self) -> None:
-        """End the engine at once, whatever it does; `close` must follow."""
+        """Kill the engine at once; `close` must be called afterwards."""
         self.is_ending = True
         self._child.kill()
 
     async def close(self) -> None:
-        """Let the engine finish what it does and leave; kill it if it stays. Once only.
+        """Close its socket, wait until it exits, and kill it if it does not. Call this once.
 
-        One that is stuck in a driver of the kernel cannot even be killed. It is left behind.
+        A process that is stuck in a kernel driver cannot be killed; it is left behind.
         """
         self.is_ending = True
         for finalizer in self._shared.values():
@@ -254,19 +254,19 @@ class EngineProcess:
         if not await self._child.ends_in(CLOSE_SECONDS):
             self.kill()
             if not await self._child.ends_in(CLOSE_SECONDS):
-                log.error("engine %d cannot be killed: a driver holds it in the kernel", self.pid)
+                log.error("engine %d cannot be killed: it is stuck in a kernel driver", self.pid)
                 self._child.forget()
         await asyncio.gather(self.lost, return_exceptions=True)
         self._arena.close()
 
     def _share(self, region: Region) -> None:
-        """Let the engine read a region, until nobody refers to it any more."""
+        """Let the engine read a region until nothing refers to it any more."""
         if region.number in self._shared:
             return
-        with contextlib.suppress(OSError):  # the engine is gone, as will be found at once
+        with contextlib.suppress(OSError):  # the engine has ended, which `_follow` notices
             send_region(self._descriptors, region)
         loop = asyncio.get_running_loop()
-        # It may be found unused in any thread.
+        # The finalizer may run in any thread.
         forget = partial(self._forget, region.number)
         finalizer = weakref.finalize(region, loop.call_soon_threadsafe, forget)
         finalizer.atexit = False
@@ -284,7 +284,7 @@ class EngineProcess:
         self._pending.append(on_answer)
 
     async def _follow(self) -> None:
-        """Until the engine's end; then tell all who still wait."""
+        """Wait for the engine's end, then fail all requests that have no answer."""
         try:
             with contextlib.suppress(asyncio.CancelledError):  # it was left behind
                 await self._child.ended
@@ -303,18 +303,18 @@ class EngineProcess:
             self._pending.popleft()(self._loss())
 
     def _on_line(self, line: bytes) -> None:
-        """The answer to what was asked first; one that sends no sense is to end."""
+        """Pass a line on as the answer to the oldest request; hang up if it is not valid."""
         try:
             message = from_line(line)
             on_answer = self._pending.popleft()
         except (ValueError, IndexError) as error:
-            log.debug("engine %d sends no sense: %s", self.pid, error)
+            log.debug("engine %d sent an invalid line: %s", self.pid, error)
             self._lines.abort()
         else:
             on_answer(message)
 
     def _on_hung_up(self) -> None:
-        """Nothing more comes: it is to end, and its end is followed."""
+        """The socket is closed: the process should exit now, and is killed if it does not."""
         self.is_ending = True
         self._hung_up.set()
         if self._child.ended.done():
@@ -333,7 +333,7 @@ class EngineProcess:
     def _on_output(self, line: str) -> None:
         if not line.startswith(CHATTER):
             self._last_words.append(line)
-        # What keeps an engine from starting is told by the error that comes of it.
+        # If the engine does not start, the error is logged elsewhere with its last line.
         quiet = line.startswith(CHATTER) or not self.ready.runtime
         log.log(logging.DEBUG if quiet else logging.WARNING, "engine %d: %s", self.pid, line)
 
@@ -357,7 +357,7 @@ def _files_of(setup: EngineSetup) -> list[int]:
 
 
 def _settle(answer: asyncio.Future[Message], came: Message | EngineLost) -> None:
-    """Give a future what was waited for, if it is still waited for."""
+    """Set a future's result or error, unless it is done or cancelled."""
     if answer.done():
         return
     if isinstance(came, EngineLost):

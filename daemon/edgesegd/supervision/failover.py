@@ -1,4 +1,4 @@
-"""Which engine follows which: the same delegate once, the next best, and the better one again."""
+"""Replaces a lost engine: with the same delegate once, then the next best; later upgrades again."""
 
 from __future__ import annotations
 
@@ -27,38 +27,39 @@ log = logging.getLogger(__name__)
 FIRST_RESTART, MAX_RESTART = 0.1, 5.0
 """Seconds between tries to start an engine; the first replacement starts at once."""
 GIVE_UP_AFTER = 3
-"""Failed starts in a row; then the frames that wait are answered, and no longer kept waiting."""
+"""After this many failed starts in a row, waiting frames are answered with an error."""
 GIVE_UP_SECONDS, GIVE_UP_FACTOR = 2.0, 3.0
-"""Nor longer than that, or so many times what the slowest delegate took to start."""
+"""Waiting frames are also answered with an error after this many seconds without an engine, or
+after this many times the start of the slowest delegate, if that is longer."""
 FIRST_START_SECONDS = 2.0
-"""How long all wait for a delegate's first start, where a lesser one can serve meanwhile."""
+"""How long a delegate's first start may take if a lesser delegate can serve instead."""
 RESTART_FACTOR = 1.5
-"""Times QUICK_START_SECONDS that frames wait for a delegate to come back at once."""
+"""Frames wait this many times QUICK_START_SECONDS for a failed delegate that is restarted."""
 WRONG = ("nan", "constant", "drift")
-"""Causes of a loss where masks were wrong."""
+"""Causes of a loss that mean that masks were wrong."""
 STUCK = ("hang", "start")
-"""Causes that may cost as much time again."""
+"""Causes of a loss that cost much time, and may again at the next try."""
 
 
 class EngineObserver(Protocol):
-    """Who wants to know how the engine fares."""
+    """Is notified when an engine is ready, degraded, lost or closed."""
 
     def engine_ready(self, engine: EngineProcess, *, degraded: bool) -> None:
-        """An engine is ready; `degraded` while a better delegate failed."""
+        """An engine is ready; `degraded` says whether a better delegate has failed."""
 
     def engine_degraded(self, degraded: bool) -> None:
-        """A better delegate than that of the engine that serves failed, or none did any more."""
+        """`degraded` has changed while the same engine serves."""
 
     def engine_lost(self, cause: str) -> None:
-        """It is gone, by one of EngineLost's causes, or could not be had: "start"."""
+        """The engine is lost, for one of EngineLost's causes, or did not start ("start")."""
 
     def engine_closed(self) -> None:
-        """It is not needed any more, and nothing follows it."""
+        """The engine is no longer needed, and no other replaces it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """An engine that is ready, and its delegate."""
+    """A ready engine and its delegate."""
 
     engine: EngineProcess
     ranked: RankedDelegate
@@ -67,8 +68,8 @@ class Running:
 class Failover:
     """Starts one engine after another, each with the best delegate that can be trusted.
 
-    `start_engine` is given a choice and the seconds that it may take, `prove` tries a delegate
-    that failed before; both raise a StartupError.
+    `start_engine` starts an engine with a choice, in at most the seconds that are given. `prove`
+    tries a delegate that failed before. Both raise a StartupError.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class Failover:
         self.better_ready = asyncio.Event()
 
     async def first(self) -> Running:
-        """The first engine; raises the StartupError of the last delegate."""
+        """The first engine; raises a StartupError if not even the last delegate starts."""
         while True:
             ranked = self._ranking.usable()
             others = ranked is not self._ranking.last
@@ -110,11 +111,11 @@ class Failover:
                 self._log_loss(ranked, f"does not start: {error}")
 
     async def replacement(self, give_up: Callable[[NoEngine], None]) -> Running:
-        """The engine after one that was lost; tells `give_up` where none comes for a while."""
+        """The engine after a lost one; calls `give_up`, again and again, while none can start."""
         giving_up = asyncio.create_task(self._give_up_again_and_again(give_up))
         giving_up.add_done_callback(log_failure)
         try:
-            # Nothing is awaited once there is an engine: who is cancelled then would lose it.
+            # Nothing is awaited once there is an engine: a cancellation there would lose it.
             return await self._start_until_ready(give_up)
         finally:
             giving_up.cancel()
@@ -137,15 +138,15 @@ class Failover:
                 self._failed(ranked, "start", str(error))
                 if failures >= GIVE_UP_AFTER:
                     give_up(NoEngine(f"no engine can be started: {error}"))
-        raise AssertionError("counting has no end")
+        raise AssertionError("itertools.count never ends")
 
     def lost(self, running: Running, loss: EngineLost) -> None:
-        """An engine that ran is gone."""
+        """The engine that served was lost."""
         self._current, self._why = None, str(loss)
         self._failed(running.ranked, loss.cause, str(loss))
 
     def clear(self, delegates: Iterable[object], certain: bool) -> None:
-        """Engines on these were lost by a frame's fault, as `DelegateRanking.clear` has it."""
+        """A frame caused these delegates to lose engines; see `DelegateRanking.clear`."""
         for ranked in set(delegates):
             if isinstance(ranked, RankedDelegate):
                 self._ranking.clear(ranked, certain=certain)
@@ -154,7 +155,7 @@ class Failover:
         self._report_degraded()
 
     def worked(self) -> None:
-        """A frame was segmented: the next loss is a first one."""
+        """A frame was segmented, so the next loss counts as the first again."""
         self._backoff.reset()
         if self._current is not None:
             self._current.ranked.worked = True
@@ -166,9 +167,9 @@ class Failover:
         self._report_degraded()
 
     async def upgrade(self) -> None:
-        """Start an engine with a better delegate whenever one may be tried; without end.
+        """Start an engine with a better delegate whenever one may be tried; never returns.
 
-        The engine that serves goes on meanwhile.
+        The present engine serves until `upgraded` is called.
         """
         while True:
             self._changed.clear()
@@ -188,13 +189,13 @@ class Failover:
                 self._better = await self._start(ranked, seconds)
             except StartupError as error:
                 self._ranking.cool_down(ranked)
-                log.warning("%s does not start: %s; it is tried again later", ranked, error)
+                log.warning("%s does not start: %s; will try again later", ranked, error)
                 self._report_degraded()
             else:
                 self.better_ready.set()
 
     def upgraded(self) -> Running:
-        """The better engine, once it is ready: it is the one that runs from now on."""
+        """The better engine, which must be ready; it serves from now on."""
         running, self._better = self._better, None
         if running is None:
             raise AssertionError("there is no better engine")
@@ -203,18 +204,18 @@ class Failover:
         return self._serve_with(running)
 
     def retired(self) -> None:
-        """The engine that served was not lost, and none follows it."""
+        """The engine that served is no longer needed, and no other replaces it."""
         self._current = None
         self._observer.engine_closed()
 
     async def close(self) -> None:
-        """End the better engine that nobody came to use."""
+        """End the better engine if it was started and never used."""
         if self._better is not None:
             await self._better.engine.close()
             self._better = None
 
     def _start_timeout(self, ranked: RankedDelegate) -> float:
-        """How long a replacement may take to start while frames wait, seconds."""
+        """How long a replacement may take to start while frames wait, in seconds."""
         if ranked is self._ranking.last:
             return self._start_seconds
         return min(self._start_seconds, RESTART_FACTOR * QUICK_START_SECONDS)
@@ -224,7 +225,7 @@ class Failover:
             await self._prove(ranked.choice)
         engine = await self._start_engine(ranked.choice, seconds)
         ranked.start_seconds = engine.start_seconds
-        ranked.choice = (ranked.delegate, engine.ready.threads)  # 0 was the engine's own choice
+        ranked.choice = (ranked.delegate, engine.ready.threads)  # 0 let the engine choose
         return Running(engine, ranked)
 
     def _serve_with(self, running: Running) -> Running:
@@ -238,7 +239,7 @@ class Failover:
         return running
 
     def _report_degraded(self) -> None:
-        """Where that changed while the same engine serves."""
+        """Notify the observer if `is_degraded` changed while the same engine serves."""
         if self._current is None:
             return
         degraded = self._ranking.is_degraded(self._current.ranked)

@@ -1,4 +1,4 @@
-"""Lines of bytes over a socket, as they come."""
+"""Splits what arrives on a socket into lines."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import cast
 
 
 class LineProtocol(asyncio.Protocol):
-    """Calls `on_line` with each line, and `on_end` once no more can come.
+    """Calls `on_line` with each line, and `on_end` when the connection has ended.
 
-    A line that is longer than `longest` ends it.
+    A line of more than `longest` bytes ends the connection.
     """
 
     def __init__(
@@ -40,13 +40,13 @@ class LineProtocol(asyncio.Protocol):
         self._on_end()
 
     def write(self, line: bytes) -> None:
-        """Send a line, which ends with its newline."""
+        """Send a line; it must end with a newline."""
         self._transport.write(line)
 
     def close(self) -> None:
-        """Send what was written, and hang up."""
+        """Send what was written, then close the connection."""
         self._transport.close()
 
     def abort(self) -> None:
-        """Hang up at once; no more lines come."""
+        """Close the connection at once; `on_line` is not called again."""
         self._transport.abort()

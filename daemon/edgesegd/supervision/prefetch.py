@@ -1,4 +1,4 @@
-"""When an engine that is busy wants its next frame."""
+"""When a busy engine should be given its next frame."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import math
 from edgesegd.core.result import FrameResult, Stage
 
 HAND_OVER_SECONDS = 0.002
-"""From the front's decision until an engine has read the frame, with some to spare."""
+"""From the front's decision until an engine has read the frame, with a margin."""
 NEWEST = 0.1
-"""What the newest frame counts in the usual times, moving averages."""
+"""Weight of the newest frame in the moving averages of the times."""
 
 
 class PrefetchTimer:
-    """Foresees when an engine's invoke ends, from how long decoding and invokes usually take.
+    """Predicts when an engine's invoke ends, from how long decoding and invokes usually take.
 
-    A frame that an engine gets as much before that as decoding takes is decoded just in time. Later
-    the engine would wait for it, earlier a newer frame might yet have come. Times are those of one
-    clock, in seconds.
+    The engine should get its next frame as long before that as decoding takes, so that the frame is
+    decoded just in time. Later, the engine would wait for it; earlier, a newer frame might yet
+    arrive. Times are those of one clock, in seconds.
 
-    On the CPU an invoke has no core to spare for decoding, and takes longer by as much: then it
-    does not `foresee`. An engine that does all of one frame before the next (`in_turn`) is given it
-    a moment before it is done with the one before.
+    On the CPU, decoding slows the invoke down because it needs the same cores; without `foresee` no
+    frame is prefetched. An engine that finishes each frame before it decodes the next (`in_turn`)
+    gets the next one a moment before it has finished.
     """
 
     def __init__(self, *, foresee: bool, in_turn: bool = False) -> None:
@@ -33,20 +33,20 @@ class PrefetchTimer:
 
     @property
     def next_at(self) -> float:
-        """When to give the engine its next frame, though it is busy; infinite for not before."""
+        """When to give the busy engine its next frame; infinite: only when it is idle."""
         known = self._foresee and self._invoke > 0
         return self._free - self._decode if known else math.inf
 
     def given(self, now: float) -> None:
-        """The engine got a frame: it is invoked when it is decoded and the one before is done."""
+        """The engine got a frame, which it decodes now and invokes after the previous one."""
         self._free = max(now + self._decode, self._free) + self._invoke
 
     def answered(self, now: float, *, more: bool) -> None:
-        """The engine answered somehow; with `more` another frame is in it, which it invokes now."""
+        """The engine answered; with `more` it has another frame, which it invokes now."""
         self._free = now + self._invoke if more else now
 
     def learn(self, result: FrameResult) -> None:
-        """How long a frame's stages took."""
+        """Update the averages with the times of a frame's stages."""
         seconds = result.seconds
         decode = seconds.get(Stage.DECODE, 0.0) + seconds.get(Stage.PREPROCESS, 0.0)
         invoke = seconds.get(Stage.INVOKE, 0.0)

@@ -1,4 +1,4 @@
-"""Engines that are over, while what follows them serves."""
+"""Closes old engines while their successors serve."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from edgesegd.supervision.engine_process import EngineProcess
 
 
 class Reaper:
-    """Closes engines in tasks of its own: one that hangs in a driver takes seconds to end."""
+    """Closes engines in separate tasks: an engine that hangs in a driver takes seconds to end."""
 
     def __init__(self) -> None:
         self._closing: set[asyncio.Task[None]] = set()
 
     def close_soon(self, engine: EngineProcess) -> None:
-        """Close it, and wait for its end elsewhere."""
+        """Start to close an engine, without waiting for its end."""
         task = asyncio.create_task(engine.close())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
         task.add_done_callback(log_failure)
 
     async def finish(self) -> None:
-        """Until all have ended, or are left behind."""
+        """Wait until all engines have ended or are left behind."""
         while self._closing:
             await asyncio.gather(*self._closing, return_exceptions=True)

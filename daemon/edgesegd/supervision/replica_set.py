@@ -1,4 +1,4 @@
-"""Engines that work side by side, from their start to their end."""
+"""A set of engines for one model on the CPU, from their start to their end."""
 
 from __future__ import annotations
 
@@ -16,28 +16,29 @@ log = logging.getLogger(__name__)
 
 
 class ReplicaObserver(Protocol):
-    """Who wants to know of one replica."""
+    """Is notified when one replica is ready, lost or closed."""
 
     def engine_ready(self, engine: EngineProcess, *, degraded: bool) -> None:
-        """It is ready."""
+        """The replica is ready."""
 
     def engine_lost(self, cause: str) -> None:
-        """It is gone, by one of EngineLost's causes."""
+        """The replica is lost, for one of EngineLost's causes."""
 
     def engine_closed(self) -> None:
-        """Nothing more comes of it: it was lost, or is not needed any more."""
+        """The replica was lost or is no longer needed; no other replaces it."""
 
 
 Serve = Callable[[EngineProcess, object, asyncio.Event], Awaitable[None]]
-"""Supplies an engine with frames until the event is set; notes the object with those that it is
-lost with, and raises EngineLost."""
+"""Supplies an engine with frames until the event is set. If the engine is lost, it adds the object
+to `losses` of the frames that were in the engine, and raises EngineLost."""
 
 
 class ReplicaSet:
-    """Within `async with` an engine for each of `choices` starts and serves; then they end.
+    """Within `async with`, one engine for each of `choices` starts and serves.
 
-    Those that have frames finish them; those that are not ready yet are given up. `all_ready` is
-    whether all can serve, `failed` whether one does not; `on_change` is called when either changes.
+    At the end of the block engines answer the frames that they have, then end; starts that are not
+    finished are cancelled. `failed` is whether a replica did not start or was lost, or `fail` was
+    called. `on_change` is called when `failed` changes, and when one more engine is ready.
     """
 
     def __init__(
@@ -86,8 +87,8 @@ class ReplicaSet:
         return self._ready == len(self._choices)
 
     def fail(self, why: str) -> None:
-        """It is to end."""
-        log.warning("engines side by side: %s; one serves", why)
+        """Mark the set as failed, so that its user ends it."""
+        log.warning("several engines: %s; one engine serves", why)
         self.failed = True
         self._on_change()
 

@@ -1,7 +1,8 @@
-"""More engines beside the first, each with fewer threads, while many frames wait.
+"""Several engines on the CPU, each with fewer threads, while many frames wait.
 
-One engine with all cores has the next result soonest. Several with a core each do more frames a
-second, for none waits for the others at the end of an operator; but each frame takes longer.
+One engine with all cores has the lowest latency. Several engines with a core each have the higher
+throughput, because their threads do not wait for each other at the end of each operator; but each
+frame takes longer.
 """
 
 from __future__ import annotations
@@ -24,35 +25,36 @@ log = logging.getLogger(__name__)
 
 MIN_REPLICAS = 2
 LINGER_SECONDS = 60.0
-"""Replicas that have nothing to do are kept for so long: starting them takes a second of a core."""
+"""How long idle replicas are kept: starting them takes a second of a core."""
 FIRST_PAUSE, MAX_PAUSE = 5.0, 300.0
-"""Seconds without replicas after they could not be started, were lost or slower than the first
+"""Seconds without replicas after they did not start, were lost, or were slower than the first
 engine alone; doubled each time."""
 RATE_SECONDS = 1.0
 """How long the first engine's frames are counted before replicas are started."""
 SETTLE_SECONDS, PROOF_SECONDS = 1.0, 2.0
-"""How long replicas run before theirs are counted, and how long these are."""
+"""How long replicas run before their frames are counted, and how long these are counted."""
 WORTH = 0.95
-"""Of the frames a second of the first engine: with less they are not worth their memory."""
+"""Share of the first engine's frames per second; replicas that do less are not worth their memory.
+"""
 REPLAN_SECONDS, REPLAN_FACTOR = 5.0, 1.5
-"""How often it is looked whether there are so many times as many frames as replicas."""
+"""How often the number of frames is checked, and how many times the number of replicas it must be
+for more replicas to be started."""
 
 
 def plan_replicas(
     *, cores: int, threads: int, level: float, budget: int, each: int
 ) -> list[Choice]:
-    """Engines of the CPU for `level` frames at a time; none where there would not even be two.
+    """The engines on the CPU to start for `level` frames at a time; none if fewer than two fit.
 
-    As many as there are frames, as `cores` are enough for, and as fit in `budget`, of which `each`
-    takes so much, both in bytes. They share the cores out, or have `threads` each where that is
-    not 0.
+    Their number is limited by the frames, by `cores`, and by how many engines of `each` bytes fit
+    in a `budget` in bytes. Each has `threads` threads; with 0 they divide the cores equally.
     """
     useful, affordable = cores // (threads or 1), budget // max(each, 1)
     if useful < MIN_REPLICAS:
         return []
     if affordable < MIN_REPLICAS:
         log.info(
-            "no memory for engines side by side: each takes %d MB, and they may have %d MB",
+            "not enough memory for several engines: each needs %d MB, together they may use %d MB",
             each >> 20,
             budget >> 20,
         )
@@ -62,15 +64,17 @@ def plan_replicas(
 
 
 class Replicas:
-    """Has replicas take the frames while there are some for several engines most of the time.
+    """Serves with replicas while there are frames for several engines most of the time.
 
-    Then, while they are `active`, the first engine is to take none. They are started when they
-    are needed, and end when they were not for a while. When one is lost, or they do fewer frames a
-    second than the first engine alone, all end and that takes over at once. `afford` gives the
-    choices to start them with for so many frames at a time: fewer than two where there is no memory
-    for more, or they would bring nothing. `clear`, `answer_seconds` and `cores` are
-    the Dispatcher's: while another model uses the cores too, none are started, and those that there
-    are take no frames.
+    Replicas are started when they are needed. While they are `active` they take the frames, and the
+    first engine must take none. They end after they were not needed for a while. If one is lost, or
+    they do fewer frames per second than the first engine alone, all of them end and the first
+    engine takes over at once. While another model uses the cores too, no replicas are started, and
+    those that run take no frames.
+
+    `afford` returns the choices to start replicas with for a number of frames at a time; fewer than
+    two if memory is short or replicas would not help. `clear`, `answer_seconds` and `cores` are
+    the Dispatcher's.
     """
 
     def __init__(
@@ -102,16 +106,16 @@ class Replicas:
 
     @property
     def active(self) -> bool:
-        """Whether they take the frames."""
+        """Whether replicas take the frames."""
         return self._activated.is_set()
 
     def set_of_use(self, of_use: bool) -> None:
-        """Whether replicas bring anything; beside an accelerator, which one engine fills, none."""
+        """Set whether replicas help; they do not on an accelerator, which one engine can fill."""
         self._of_use = of_use
         self._changed.set()
 
     async def retire(self) -> None:
-        """Start no more; until those that there are have answered the frames that they have."""
+        """Start no more replicas, and wait until the frames in running ones are answered."""
         self._is_retired = True
         self._changed.set()
         if self._is_serving:
@@ -149,9 +153,9 @@ class Replicas:
         )
 
     async def _serve_with(self, choices: Sequence[Choice], alone: float) -> bool:
-        """Until they were not needed for a while, or more are, or they failed; whether not that.
+        """Serve with replicas until they fail, are no longer needed, or more of them are needed.
 
-        `alone` is how many frames a second the first engine did.
+        `alone` is how many frames per second the first engine did. Returns False if they failed.
         """
         replicas = ReplicaSet(
             choices,
@@ -170,7 +174,7 @@ class Replicas:
         return not replicas.failed
 
     async def _manage(self, replicas: ReplicaSet, alone: float) -> None:
-        """Have them take the frames while they are needed."""
+        """Let `replicas` take the frames while they are needed."""
         async with replicas, asyncio.TaskGroup() as group:
             proof = group.create_task(self._prove(replicas, alone))
             try:
@@ -181,7 +185,7 @@ class Replicas:
                         REPLAN_SECONDS if needed else LINGER_SECONDS
                     )
                     if not (changed or needed):
-                        log.info("%d engines side by side are not needed any more", len(replicas))
+                        log.info("%d engines at a time are no longer needed", len(replicas))
                         break
             finally:
                 proof.cancel()
@@ -202,7 +206,7 @@ class Replicas:
         await dispatcher.run(until)
 
     async def _prove(self, replicas: ReplicaSet, alone: float) -> None:
-        """End them where they do fewer frames a second than the first engine alone."""
+        """End the replicas if they do fewer frames per second than the first engine alone."""
         while True:
             await self._activated.wait()
             activations = self._activations
@@ -210,40 +214,38 @@ class Replicas:
             together = await self._frames_a_second(PROOF_SECONDS)
             if self.active and self._activations == activations:
                 break
-        log.info(
-            "%d engines side by side: %.1f frames/s, one: %.1f", len(replicas), together, alone
-        )
+        log.info("%d engines: %.1f frames/s; one engine: %.1f", len(replicas), together, alone)
         if together < WORTH * alone:
-            replicas.fail(f"{together:.1f} frames/s, fewer than the {alone:.1f} of one alone")
+            replicas.fail(f"{together:.1f} frames/s, fewer than {alone:.1f} of one engine")
 
     def _more_would_serve(self, replicas: ReplicaSet) -> bool:
-        """Whether there are many more frames at a time, and means for them."""
+        """Whether there are many more frames than replicas, and memory and cores for more."""
         level = self._scheduler.demand.level
         grown = self.active and level > REPLAN_FACTOR * len(replicas)
         return grown and len(self._afford(level)) > len(replicas)
 
     async def _frames_a_second(self, seconds: float) -> float:
-        """That engines are given in the next so many seconds."""
+        """How many frames per second engines are given, measured over the next `seconds`."""
         loop = asyncio.get_running_loop()
         frames, begun = self._scheduler.frames, loop.time()
         await asyncio.sleep(seconds)
         return (self._scheduler.frames - frames) / (loop.time() - begun)
 
     def _set_active(self, replicas: ReplicaSet | None) -> None:
-        """Have these take the frames, or else the first engine."""
+        """Let `replicas` take the frames; with None, the first engine."""
         if (replicas is not None) is self.active:
             return
         if replicas is not None:
-            log.info("several frames at a time: %d engines side by side", len(replicas))
+            log.info("several frames at a time: %d engines serve", len(replicas))
             self._activations += 1
             self._activated.set()
         else:
-            log.info("few frames at a time: one engine")
+            log.info("few frames at a time: one engine serves")
             self._activated.clear()
         self._scheduler.wake()
 
     async def _change_within(self, seconds: float | None) -> bool:
-        """Whether something changes in that time."""
+        """Wait at most `seconds` for a change; whether there was one."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._changed.wait()

@@ -1,4 +1,4 @@
-"""Keeps one engine running and fed, whatever happens to it."""
+"""Keeps one engine running and supplied with frames, and replaces it if it is lost."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from edgesegd.supervision.reaper import Reaper
 
 
 class Supervisor:
-    """Feeds an engine from the scheduler; the next one when it is lost, or a better one is ready.
+    """Gives an engine frames until it is lost or a better one is ready; then the next engine.
 
-    The frames that were in a lost engine are given back, to be run first if their deadlines allow.
-    `give_up` is called where no engine can be had for a while, again and again. `answer_seconds`,
-    `in_turn`, `may_take` and `cores` are the Dispatcher's; `on_invoke` is told of each how many
-    seconds it took, and what ran it. `is_serving` is whether it has an engine that takes frames.
+    Frames that were in a lost engine return to the scheduler and run first, if their deadlines
+    allow it. While no engine can be started, `give_up` is called again and again. `on_invoke` is
+    called after each result, with the choice that ran it and the seconds of its invoke.
+    `answer_seconds`, `in_turn`, `may_take` and `cores` are the Dispatcher's. `is_serving` is
+    whether there is an engine that takes frames.
     """
 
     def __init__(
@@ -56,14 +57,14 @@ class Supervisor:
         self._running = await self._failover.first()
 
     async def run(self) -> None:
-        """Serve until cancelled, or retired."""
+        """Serve until cancelled, or until `end` is called."""
         async with asyncio.TaskGroup() as group:
             upgrading = group.create_task(self._failover.upgrade())
             await self._feed()
             upgrading.cancel()
 
     def end(self, running: asyncio.Task[None]) -> None:
-        """Answer the frames that its engine has, then end it and `running`, which is `run`."""
+        """Answer the frames in the engine, then end it; `running` is the task of `run`."""
         self._retired = True
         if self.is_serving:
             self._failover.better_ready.set()
@@ -75,15 +76,15 @@ class Supervisor:
         self._failover.reorder(choices)
 
     def clear(self, notes: Iterable[object], certain: bool) -> None:
-        """Engines were lost by a frame's fault, as `Failover.clear` has it."""
+        """A frame caused the loss of engines; see `Failover.clear`."""
         self._failover.clear(notes, certain)
 
     def forget(self) -> None:
-        """Nothing more comes of it."""
+        """Report that its engine is closed and no other replaces it."""
         self._failover.retired()
 
     async def close(self) -> None:
-        """End the engines that `run` does not, and wait for the end of all."""
+        """End the engines that `run` does not end, and wait until all have ended."""
         if self._running is not None:
             self._reaper.close_soon(self._running.engine)
             self._running = None

@@ -44,7 +44,7 @@ async def test_a_message_is_read_and_those_after_it_are_left_to_the_method() -> 
 
 async def test_a_message_that_does_not_come_has_its_time() -> None:
     messages = FirstMessages(0.02)
-    with pytest.raises(Expired, match=r"no message came in 0\.02 s"):
+    with pytest.raises(Expired, match=r"no message arrived in 0\.02 s"):
         await read(messages, ONE, Sender())
     assert messages._reads.total == messages._slow.total == 0
 

@@ -119,21 +119,21 @@ async def test_what_is_no_address_is_refused(server: grpc.aio.Server, address: s
 @pytest.mark.parametrize(
     ("address", "why"),
     [
-        ("https://0.0.0.0:8460", "https:// does not belong there"),
-        ("dns:///localhost:8460", "dns:// does not belong there"),
+        ("https://0.0.0.0:8460", "it cannot begin with https://"),
+        ("dns:///localhost:8460", "it cannot begin with dns://"),
         ("unix:run/edgesegd.sock", "a path begins with a slash"),
         ("unix://run/edgesegd.sock", "a path begins with a slash"),
         ("local host:1", "a host has no spaces"),
         (" 127.0.0.1:1", "a host has no spaces"),
-        ("127.0.0.1: 1", "' 1' is no port"),
-        ("127.0.0.1:1\0", "is no port"),
+        ("127.0.0.1: 1", "' 1' is not a port"),
+        ("127.0.0.1:1\0", "is not a port"),
         ("127.0.0.1\0:1", "a host has no spaces"),
         ("127.0.0.1/x:1", "a host has no spaces, slashes"),
-        ("::1:8460", r"stands in brackets, as \[::1\]:8460"),
-        ("127.0.0.1:99999", "ports end at 65535"),
-        ("127.0.0.1:" + "9" * 5000, "is no port"),
-        ("[]:1", "there is no host"),
-        ("127.0.0.1:\N{ARABIC-INDIC DIGIT ONE}", "is no port"),
+        ("::1:8460", r"needs brackets, as in \[::1\]:8460"),
+        ("127.0.0.1:99999", "the largest port is 65535"),
+        ("127.0.0.1:" + "9" * 5000, "is not a port"),
+        ("[]:1", "it has no host"),
+        ("127.0.0.1:\N{ARABIC-INDIC DIGIT ONE}", "is not a port"),
     ],
 )
 def test_what_is_wrong_with_an_address_is_told(address: str, why: str) -> None:
@@ -142,7 +142,7 @@ def test_what_is_wrong_with_an_address_is_told(address: str, why: str) -> None:
 
 
 async def test_a_name_that_is_none_is_told(server: grpc.aio.Server) -> None:
-    with pytest.raises(ConfigError, match="no name of a machine"):
+    with pytest.raises(ConfigError, match="is not a valid host name"):
         listen(server, "a..b:0")
     with pytest.raises(CannotListen, match=r"nobody\.invalid is not known here"):
         listen(server, "nobody.invalid:0")
@@ -248,7 +248,7 @@ async def test_what_lies_at_the_path_of_a_socket_stays(
 ) -> None:
     path = tmp_path / "edgesegd.sock"
     lay(path)
-    with pytest.raises(CannotListen, match="something else lies there, which is no socket"):
+    with pytest.raises(CannotListen, match="the path exists and is not a socket"):
         listen(server, f"unix://{path}")
     assert path.lstat()
 
@@ -257,7 +257,7 @@ async def test_a_socket_of_another_kind_stays(server: grpc.aio.Server, tmp_path:
     path = tmp_path / "edgesegd.sock"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(str(path))
-        with pytest.raises(CannotListen, match="a socket of another kind lies there"):
+        with pytest.raises(CannotListen, match="there is a socket of another kind"):
             listen(server, f"unix://{path}")
     assert path.is_socket()
 
@@ -266,8 +266,8 @@ async def test_why_there_can_be_no_socket_is_told(server: grpc.aio.Server, tmp_p
     file(tmp_path / "file")
     for path, told in (
         ("/no/such/dir/s", "there is no such folder"),
-        (f"{tmp_path}/file/s", "a part of its path is no folder"),
-        ("/tmp/" + "x" * 103, "its path has 108 bytes, and a socket's has at most 107"),  # noqa: S108
+        (f"{tmp_path}/file/s", "a part of its path is not a folder"),
+        ("/tmp/" + "x" * 103, "its path has 108 bytes; the path of a socket has at most 107"),  # noqa: S108
     ):
         with pytest.raises(CannotListen, match=told):
             listen(server, f"unix://{path}")
@@ -291,7 +291,7 @@ def _as_nobody() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_as_nobody")
 async def test_what_this_user_may_not_is_told(server: grpc.aio.Server) -> None:
-    with pytest.raises(CannotListen, match="this user may not make a socket there"):
+    with pytest.raises(CannotListen, match="this user may not create a socket there"):
         listen(server, "unix:///edgesegd.sock")
     start = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
     if start.exists() and int(start.read_text(encoding="ascii")) > 1:

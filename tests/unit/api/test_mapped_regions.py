@@ -15,7 +15,7 @@ ONE = ("process 1",)
 
 
 def make(limit: int) -> Regions:
-    return Regions(FairLimit(limit, "bytes of lent memory"))
+    return Regions(FairLimit(limit, "bytes of shared memory"))
 
 
 def descriptors() -> int:
@@ -37,7 +37,7 @@ def test_bytes_that_a_client_writes_into_its_region_are_found() -> None:
 def test_bytes_outside_a_region_are_not_found(offset: int, length: int) -> None:
     regions = make(1000)
     region = regions.lend(100, ONE)
-    with pytest.raises(InvalidFrame, match="not within the 100 of the region"):
+    with pytest.raises(InvalidFrame, match="not within the region's 100 bytes"):
         regions.find(region.number, offset, length)
 
 
@@ -59,9 +59,7 @@ def test_all_regions_together_have_a_limit() -> None:
         with pytest.raises(InvalidFrame, match="1 to 500 bytes"):
             regions.lend(silly, ONE)
     first = regions.lend(400, ONE)
-    with pytest.raises(
-        Overloaded, match=r"1,000 bytes of lent memory, shared out .*: 400 are held"
-    ):
+    with pytest.raises(Overloaded, match=r"can have 1,000 bytes of shared memory: 400 are in use"):
         regions.lend(201, ONE)
     regions.lend(200, ONE)
     regions.take_back(first)
@@ -73,7 +71,7 @@ def test_all_regions_together_have_a_limit() -> None:
 def test_one_client_cannot_borrow_what_is_for_others() -> None:
     regions = make(1000)
     held = [regions.lend(100, ONE) for _ in range(5)]
-    with pytest.raises(Overloaded, match="500 are held, 500 of them by this one"):
+    with pytest.raises(Overloaded, match="500 are in use, 500 of them by this client"):
         regions.lend(100, ONE)
     others = [regions.lend(100, (f"process {number}",)) for number in range(2, 6)]
     assert regions.size == 900
@@ -99,7 +97,7 @@ def test_a_region_counts_for_as_long_as_a_frame_waits_in_it() -> None:
     regions.take_back(region)
     del region
     assert regions.size == 500
-    with pytest.raises(Overloaded, match="500 are held"):
+    with pytest.raises(Overloaded, match="500 are in use"):
         regions.lend(1, ONE)
     del frame
     assert regions.size == 0

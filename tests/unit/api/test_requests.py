@@ -111,7 +111,7 @@ def test_unknown_outputs_are_invalid(number: int) -> None:
 
 @pytest.mark.parametrize("wanted", [pb.OUTPUT_CONFIDENCE, pb.OUTPUT_CONFIDENCE_MAP])
 def test_a_model_of_labels_has_no_confidence(wanted: int) -> None:
-    with pytest.raises(InvalidOptions, match="gives labels without scores"):
+    with pytest.raises(InvalidOptions, match="outputs labels without scores"):
         parse(LABELLED, outputs=[pb.OUTPUT_LABELS, wanted])
     assert parse(SCORED, outputs=[wanted])
 

@@ -46,7 +46,7 @@ def test_models_info_shows_facts_and_their_sources(capsys: pytest.CaptureFixture
     for fact, value, source in (
         ("pixels become", "(pixel - (123.5, 116, 103.5)) / (58, 57, 57.5)", "metadata"),
         ("input", "(1, 8, 8, 3) float32", "file"),
-        ("each number is", "one score per class", "file"),
+        ("each value is", "one score per class", "file"),
         ("classes", "0 ground", "metadata"),
         ("colours", "4 classes", "default"),
     ):
@@ -89,4 +89,4 @@ def test_models_pull_says_where_the_model_is(
     assert edgesegd("models", "pull", "deeplabv3", "--from", source) == 0
     assert capsys.readouterr().out == f"{path}\n"
     assert edgesegd("models", "pull", "deeplabv3") == 0
-    assert "is there already" in capsys.readouterr().out
+    assert "already exists, and its SHA-256 is right" in capsys.readouterr().out

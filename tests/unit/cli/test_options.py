@@ -75,5 +75,6 @@ def test_what_names_no_option_is_told_once(
     monkeypatch.setenv("EDGESEG_METRICS_PORT", "tcp://10.0.0.1:9460")
     assert main(["config"]) == 0
     assert capsys.readouterr().err == (
-        "edgesegd: no options, so ignored: EDGESEG_METRICS_PORT, EDGESEG_SERVICE_HOST\n"
+        "edgesegd: ignoring variables that are not options: "
+        "EDGESEG_METRICS_PORT, EDGESEG_SERVICE_HOST\n"
     )

@@ -78,8 +78,8 @@ def test_options_of_a_known_delegate_override_its_defaults() -> None:
     [
         ("tpu", "there is no delegate 'tpu'"),
         ("", "there is no delegate ''"),
-        ("/opt/delegate", "name a library"),
-        ("libx.so:fast", "'fast' in the delegate 'libx.so:fast' is no key=value"),
+        ("/opt/delegate", "give a library"),
+        ("libx.so:fast", "'fast' in the delegate 'libx.so:fast' is not key=value"),
         ("armnn:GpuAcc", "'GpuAcc' in the delegate"),
         ("libx.so:=1", "'=1' in the delegate"),
     ],

@@ -173,7 +173,7 @@ def test_a_tensor_that_holds_no_numbers_is_refused_and_the_next_works(
     engine, wanted = engine_of(model), tensor.tobytes()
     before = segment(engine, TENSOR, wanted).planes
     tensor[0, 3, 3, 0] = number
-    with pytest.raises(InvalidFrame, match="infinite or none"):
+    with pytest.raises(InvalidFrame, match="infinite or NaN"):
         segment(engine, TENSOR, tensor.tobytes())
     assert segment(engine, TENSOR, wanted).planes == before
 
@@ -225,7 +225,7 @@ def test_a_file_that_was_replaced_costs_the_frame_that_wants_its_end(tmp_path: P
     engine, tensor = engine_of(model), tensor_of(model).tobytes()
     content = model.path.read_bytes()
     model.path.write_bytes(content[:-1])
-    with pytest.raises(InternalFault, match="cannot be had"):
+    with pytest.raises(InternalFault, match="cannot be computed"):
         segment(engine, TENSOR, tensor)
     assert segment(engine, TENSOR, tensor, outputs=frozenset({Output.LABELS})).planes
     model.path.write_bytes(content)

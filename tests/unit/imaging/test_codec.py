@@ -245,7 +245,9 @@ def header_bomb(file_format: str, side: int) -> bytes:
 
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG", "BMP"])
 def test_a_huge_picture_is_refused_by_its_header(file_format: str) -> None:
-    with pytest.raises(InvalidFrame, match="50000x50000 pixels, more than the 1,000,000 taken"):
+    with pytest.raises(
+        InvalidFrame, match="50000x50000 pixels, more than the 1,000,000 that are allowed"
+    ):
         decode(header_bomb(file_format, 50_000))
 
 
@@ -266,7 +268,7 @@ def test_a_picture_without_pixels_is_refused() -> None:
 def test_the_largest_picture_is_taken_and_one_more_pixel_is_not() -> None:
     data = file_of(gradient(20, 10), "PNG")
     assert decode(data, max_pixels=200).size == (20, 10)
-    with pytest.raises(InvalidFrame, match="more than the 199 taken here"):
+    with pytest.raises(InvalidFrame, match="more than the 199 that are allowed"):
         decode(data, max_pixels=199)
 
 

@@ -32,4 +32,4 @@ def test_a_library_that_nobody_named_is_not_loaded(tmp_path: Path) -> None:
     chooser(tmp_path).memory.keep(Remembered(selection, "", 0.01), [])
     again = chooser(tmp_path)
     assert again.remembered() is None
-    assert again.memory.gap.endswith("names other, which is no candidate here")
+    assert again.memory.gap.endswith("names other, which is not a candidate here")

@@ -47,7 +47,7 @@ def test_a_kept_choice_is_not_recalled_where_a_fact_changed(tmp_path: Path) -> N
     memory(tmp_path).keep(CHOICES, [])
     other = memory(tmp_path, libraries={"libnpu.so": "cd"})
     assert other.recall() is None
-    assert other.gap == "since the last probe changed: libraries"
+    assert other.gap == "changed since the last probe: libraries"
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_a_full_disk_leaves_nothing_behind(
 ) -> None:
     with full_disk():
         memory(tmp_path).keep(CHOICES, [])
-    assert "cannot be kept" in caplog.text
+    assert "cannot be stored" in caplog.text
     assert list(tmp_path.iterdir()) == []
 
 
@@ -207,7 +207,7 @@ def test_a_choice_that_cannot_be_kept_is_a_warning_and_no_error(
 ) -> None:
     (tmp_path / "file").write_text("")
     memory(tmp_path / "file").keep(CHOICES, [])
-    assert "cannot be kept" in caplog.text
+    assert "cannot be stored" in caplog.text
 
 
 def test_the_facts_of_this_machine_do_not_change_by_themselves() -> None:

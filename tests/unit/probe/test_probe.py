@@ -182,7 +182,7 @@ async def test_without_masks_of_the_cpu_there_is_nothing_to_compare_with(tmp_pat
     with pytest.raises(ModelUnsupported) as failure:
         await findings(tmp_path)
     assert str(failure.value) == (
-        "the CPU does not run rooms.tflite, so nothing can be compared with it: "
+        "the CPU cannot run rooms.tflite, so there is nothing to compare delegates with: "
         "unresolved custom op: Oddity"
     )
 

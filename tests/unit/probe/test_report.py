@@ -54,7 +54,7 @@ def verdicts(findings: Sequence[Finding]) -> list[str]:
         ({"agreement": 0.8349}, "agrees on 83.49% of pixels, 99% needed"),
         ({"agreement": 0.9899}, "agrees on 98.99% of pixels, 99% needed"),
         ({"deviation": 0.11}, "values are off by 0.11 standard deviations, 0.1 are allowed"),
-        ({"finite": False, "agreement": 1.0}, "gives values that are no numbers"),
+        ({"finite": False, "agreement": 1.0}, "outputs values that are not finite"),
     ],
 )
 def test_a_delegate_with_wrong_masks_is_never_chosen(
@@ -115,7 +115,8 @@ def test_numbers_of_threads_are_compared_with_the_best_of_them() -> None:
     assert [each.reason for each in found[:3]] == [
         "takes 1.80 times as long as cpu with 2 threads",
         "takes 5.00 times as long as npu",
-        "takes 0.95 times as long as cpu with 2 threads, which leaves more to everything else",
+        "takes 0.95 times as long as cpu with 2 threads, "
+        "which leaves more cores to everything else",
     ]
 
 
@@ -143,7 +144,7 @@ def test_another_stick_can_serve_beside_the_first() -> None:
     found = choose([on_cpu(1, 10), *sticks])
     assert verdicts(found) == ["slower", "also", "chosen", "also", "wrong"]
     assert found[1].reason == (
-        "another of the same device: can serve beside edgetpu:usb:1; "
+        "another device of the same kind: can serve together with edgetpu:usb:1; "
         "takes 1.25 times as long as edgetpu:usb:1"
     )
     assert ranking(found) == [found[2], found[3], found[1], found[0]]

@@ -55,7 +55,7 @@ async def test_a_trial_that_cannot_be_killed_is_left_behind(
     with pytest.raises(TrialFailed) as failure:
         await Trial.start(order("mode=hang,at=create"), timeout=StepTimeout(4))
     assert str(failure.value) == (
-        "no answer in 4 s, in create; it cannot be killed, for a driver holds it in the kernel"
+        "no answer in 4 s, in create; it cannot be killed, because it is stuck in a kernel driver"
     )
     assert len(set(unkillable)) == 1
 

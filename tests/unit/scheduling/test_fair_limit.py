@@ -44,9 +44,11 @@ def test_whoever_comes_late_still_gets_some() -> None:
 def test_a_limit_of_one_lets_one_in() -> None:
     limit = FairLimit(1, "things")
     limit.take(ONE, 1)
-    with pytest.raises(Overloaded, match=r"there can be 1 things, .*: 1 are held, 1 of them"):
+    with pytest.raises(
+        Overloaded, match=r"can have 1 things: 1 are in use, 1 of them by this client"
+    ):
         limit.take(ONE, 1)
-    with pytest.raises(Overloaded, match="0 of them by this one"):
+    with pytest.raises(Overloaded, match="0 of them by this client"):
         limit.take(OTHER, 1)
 
 

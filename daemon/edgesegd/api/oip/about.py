@@ -1,4 +1,4 @@
-"""The RPCs that run no model: what the daemon is and has, and the shared memory of its clients."""
+"""The RPCs that run no model: liveness, metadata, statistics, repository and shared memory."""
 
 from __future__ import annotations
 
@@ -22,10 +22,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class About:
-    """Answers them at once; what goes wrong is raised.
-
-    `draining` is whether the daemon is stopping.
-    """
+    """Answers these RPCs; errors are raised. `draining` returns whether the daemon is stopping."""
 
     def __init__(
         self,
@@ -41,7 +38,7 @@ class About:
         self._draining = draining
 
     def handlers(self) -> Mapping[str, grpc.RpcMethodHandler[Any, Any]]:
-        """Each RPC with its parser."""
+        """The handlers of the RPCs, by name."""
         answers: tuple[tuple[str, Any, type[Any]], ...] = (
             ("ServerLive", self.server_live, pb.ServerLiveRequest),
             ("ServerReady", self.server_ready, pb.ServerReadyRequest),
@@ -75,26 +72,26 @@ class About:
         }
 
     async def close(self) -> None:
-        """Give up what was begun and is not done."""
+        """Cancel loading and unloading of models that are not finished."""
         await self._repository.close()
 
     async def server_live(
         self, _request: pb.ServerLiveRequest, _context: Context
     ) -> pb.ServerLiveResponse:
-        """It answers."""
+        """Always live, since it answers."""
         return pb.ServerLiveResponse(live=True)
 
     async def server_ready(
         self, _request: pb.ServerReadyRequest, _context: Context
     ) -> pb.ServerReadyResponse:
-        """Whether there are models, and every one can be asked."""
+        """Whether there are models, and all of them are ready."""
         ready = list(map(self._is_ready, self._models))
         return pb.ServerReadyResponse(ready=bool(ready) and all(ready))
 
     async def model_ready(
         self, request: pb.ModelReadyRequest, _context: Context
     ) -> pb.ModelReadyResponse:
-        """Whether one can; as in Triton one that is not served is not ready, which is no error."""
+        """Whether a model is ready; for an unknown model False and no error, as in Triton."""
         try:
             model = self._models.find(request.name, request.version)
         except UnknownModel:
@@ -104,7 +101,7 @@ class About:
     async def server_metadata(
         self, _request: pb.ServerMetadataRequest, _context: Context
     ) -> pb.ServerMetadataResponse:
-        """What the daemon is; of the extensions those that it was started with."""
+        """The daemon's name, version and the extensions that are switched on."""
         extensions = ["model_configuration", "statistics"]
         if self._repository.can_change:
             extensions.append("model_repository")
@@ -121,13 +118,13 @@ class About:
     async def model_config(
         self, request: pb.ModelConfigRequest, _context: Context
     ) -> pb.ModelConfigResponse:
-        """The same, as Triton's tools want it."""
+        """The inputs and outputs of a model, in the form that Triton's tools expect."""
         return model_config(self._models.find(request.name, request.version).spec)
 
     async def model_statistics(
         self, request: pb.ModelStatisticsRequest, _context: Context
     ) -> pb.ModelStatisticsResponse:
-        """What models did: all of them, or the one that is named."""
+        """The statistics of all models, or of the one that is named."""
         models = list(self._models)
         if request.name or request.version:
             models = [self._models.find(request.name, request.version)]
@@ -136,7 +133,7 @@ class About:
     async def memory_status(
         self, request: pb.SystemSharedMemoryStatusRequest, context: Context
     ) -> pb.SystemSharedMemoryStatusResponse:
-        """The regions of the client's address, or one of them."""
+        """The regions that the client's address registered, or one of them."""
         response = pb.SystemSharedMemoryStatusResponse()
         for said in self._shared_memory.registered(client_of(context.peer()), request.name):
             status = response.regions[said.name]
@@ -147,7 +144,7 @@ class About:
     async def register_memory(
         self, request: pb.SystemSharedMemoryRegisterRequest, context: Context
     ) -> pb.SystemSharedMemoryRegisterResponse:
-        """Let requests use a segment."""
+        """Register a region, so that requests can use it."""
         said = Registration(request.name, request.key, request.offset, request.byte_size)
         self._shared_memory.register(client_of(context.peer()), said)
         return pb.SystemSharedMemoryRegisterResponse()
@@ -155,7 +152,7 @@ class About:
     async def unregister_memory(
         self, request: pb.SystemSharedMemoryUnregisterRequest, context: Context
     ) -> pb.SystemSharedMemoryUnregisterResponse:
-        """Forget one, or all."""
+        """Unregister one region, or all of the client's address."""
         self._shared_memory.unregister(client_of(context.peer()), request.name)
         return pb.SystemSharedMemoryUnregisterResponse()
 

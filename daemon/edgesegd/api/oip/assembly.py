@@ -1,4 +1,4 @@
-"""Puts the service together."""
+"""Builds the service from its parts."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def make_inference_service(
 ) -> InferenceService:
     """The Open Inference Protocol of `models`.
 
-    `registrations` limits the regions of shared memory that are registered, None where none can be.
-    `changes_models` is whether clients may have `host` load and unload models.
+    `registrations` limits how many regions of shared memory are registered; None if clients may not
+    register any. `changes_models` is whether clients may make `host` load and unload models.
     """
     shared_memory = NoSharedMemory() if registrations is None else SharedMemory(registrations)
     changes = ModelChanges(host) if changes_models else NoModelChanges()

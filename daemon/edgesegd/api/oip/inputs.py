@@ -1,4 +1,4 @@
-"""The one input of a request to a frame: what it is, and its bytes."""
+"""Converts the one input of a request to a frame: its format and its bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgesegd.ipc.segment import SegmentFrame
 from edgesegd.models.spec import ModelSpec
 
 LENGTH_BYTES = 4
-"""Before each element of BYTES, little end first."""
+"""Length before each element of BYTES, little-endian."""
 
 Input = pb.ModelInferRequest.InferInputTensor
 Data = bytes | SegmentFrame
@@ -22,7 +22,7 @@ Data = bytes | SegmentFrame
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """An input's bytes; of BYTES they are one element, without its length where it is `bare`."""
+    """An input's bytes. For BYTES, one element; if `bare`, its length does not precede it."""
 
     data: Data
     bare: bool = False
@@ -33,8 +33,8 @@ def read_input(
 ) -> tuple[FrameSpec, Data]:
     """The frame of a request; raises InvalidFrame, InvalidOptions or UnknownRegion.
 
-    An `image` is the file of a picture, BYTES [1], or its red, green and blue, UINT8 [H, W, 3]; a
-    dimension of 1 may stand before each. The model's own input has its own type and shape.
+    The input `image` is a picture file, BYTES [1], or its RGB pixels, UINT8 [H, W, 3]; both may
+    have a leading dimension of 1. The model's own input has the model's type and shape.
     """
     own = own_input(model)
     if len(request.inputs) != 1:
@@ -50,7 +50,7 @@ def read_input(
         if tensor.datatype == PIXELS:
             return _pixels(given, shape, limits)
         raise InvalidFrame(
-            f"the input {IMAGE!r} is of {BYTES}, a file, or {PIXELS}, its pixels, not of "
+            f"the input {IMAGE!r} has datatype {BYTES} (a file) or {PIXELS} (pixels), not "
             f"{tensor.datatype!r}"
         )
     if tensor.name != own.name:
@@ -60,28 +60,28 @@ def read_input(
         )
     if (tensor.datatype, shape) != (own.datatype, own.shape):
         raise InvalidFrame(
-            f"the input {own.name!r} is of {own.datatype} {list(own.shape)}, not of "
+            f"the input {own.name!r} has datatype and shape {own.datatype} {list(own.shape)}, not "
             f"{tensor.datatype!r} {list(shape)}"
         )
     _require_size(given, model.input.size, own.name)
     if model.input.size > limits.size:
         raise InvalidFrame(
-            f"the input {own.name!r} has {model.input.size:,} bytes, more than the "
-            f"{limits.size:,} taken here"
+            f"the input {own.name!r} has {model.input.size:,} bytes; at most {limits.size:,} are "
+            "allowed"
         )
     return FrameSpec(FrameFormat.TENSOR), given.data
 
 
 def _given(request: pb.ModelInferRequest, tensor: Input, places: Places) -> Given:
-    """Where an input's bytes are: there must be one such place."""
+    """The bytes of an input; raises InvalidFrame unless they are in exactly one place."""
     require_known(tensor.parameters, PLACE, f"the input {tensor.name!r}")
     place = places.find(tensor.parameters)
     raw = request.raw_input_contents
     ways = (place is not None) + len(raw) + (tensor.contents.ByteSize() > 0)
     if ways != 1:
         raise InvalidFrame(
-            f"the values of the input {tensor.name!r} are in raw_input_contents, once, or in "
-            f"shared memory; they came {ways} times"
+            f"the values of the input {tensor.name!r} must be in raw_input_contents or in shared "
+            f"memory, once; they were sent {ways} times"
         )
     if place is not None:
         return Given(SegmentFrame(place.segment, place.offset, place.size))
@@ -90,8 +90,8 @@ def _given(request: pb.ModelInferRequest, tensor: Input, places: Places) -> Give
     elements = tensor.contents.bytes_contents
     if tensor.datatype != BYTES or len(elements) != 1:
         raise InvalidFrame(
-            f"the values of the input {tensor.name!r} belong into raw_input_contents; only one "
-            "picture's file may be in bytes_contents"
+            f"the values of the input {tensor.name!r} belong in raw_input_contents; only a single "
+            "picture file may be in bytes_contents"
         )
     return Given(elements[0], bare=True)
 
@@ -101,20 +101,20 @@ def _picture_file(
 ) -> tuple[FrameSpec, Data]:
     if shape not in ((1,), (1, 1)):
         raise InvalidFrame(
-            f"a request has one picture, of shape [1], not {list(shape)}; send others in requests "
-            "of their own, several at a time"
+            f"a request has one picture, of shape [1], not {list(shape)}; send each picture in its "
+            "own request, several requests at a time"
         )
     data = given.data if given.bare else _only_element(given.data)
     return check_frame(FrameSpec(FrameFormat.AUTO), data, limits), data
 
 
 def _only_element(data: Data) -> Data:
-    """The bytes behind the length that stands before them."""
+    """The bytes of an element after its length."""
     size = int.from_bytes(data[:LENGTH_BYTES], "little")
     if len(data) < LENGTH_BYTES or size != len(data) - LENGTH_BYTES:
         raise InvalidFrame(
-            f"the input {IMAGE!r} has {len(data):,} bytes, and its one element of {BYTES} says to "
-            f"have {size:,} and {LENGTH_BYTES} before them"
+            f"the input {IMAGE!r} has {len(data):,} bytes, but the length of its {BYTES} element "
+            f"is {size:,}, and {LENGTH_BYTES} bytes for the length itself"
         )
     if isinstance(data, SegmentFrame):
         return SegmentFrame(data.segment, data.offset + LENGTH_BYTES, size)
@@ -128,7 +128,7 @@ def _pixels(given: Given, shape: tuple[int, ...], limits: FrameLimits) -> tuple[
             spec = FrameSpec(FrameFormat.RGB, width, height)
             return check_frame(spec, given.data, limits), given.data
     raise InvalidFrame(
-        f"the pixels of one picture are {PIXELS} [height, width, 3], red, green and blue, not "
+        f"the pixels of a picture are {PIXELS} [height, width, 3] (red, green, blue), not "
         f"{list(shape)}"
     )
 

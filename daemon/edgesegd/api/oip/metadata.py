@@ -1,4 +1,4 @@
-"""What the daemon and its models are, as clients and Triton's tools ask it."""
+"""Metadata of the daemon and its models, as clients and Triton's tools expect it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DATA_TYPES = {
     "INT32": pb.TYPE_INT32,
     "INT64": pb.TYPE_INT64,
 }
-"""The configuration's names of the protocol's types."""
+"""Names of the protocol's datatypes in a model configuration."""
 RAW_IMAGE = f"or {PIXELS} [height, width, 3]: red, green, blue"
 
 

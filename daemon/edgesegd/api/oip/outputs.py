@@ -1,4 +1,4 @@
-"""What a request wants back, and where."""
+"""Reads which outputs a request asks for, and where to put them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SIZES = {"": SizeMode.MODEL, "model": SizeMode.MODEL, "frame": SizeMode.FRAME}
 
 @dataclass(frozen=True, slots=True)
 class WantedOutput:
-    """One output: what it is called, and where it is to be put, None for the response."""
+    """One output: its name and type, and its place in shared memory; None for the response."""
 
     output: Output
     tensor: NamedTensor
@@ -35,7 +35,7 @@ class WantedOutput:
 def read_wanted(
     request: pb.ModelInferRequest, model: ModelSpec, places: Places
 ) -> tuple[WantedOutput, ...]:
-    """The outputs that are asked for, in their order; all where none is.
+    """The outputs that a request asks for, in its order; all if it names none.
 
     Raises InvalidOptions, InvalidFrame or UnknownRegion.
     """
@@ -56,7 +56,7 @@ def read_wanted(
         require_known(asked.parameters, PLACE, f"the output {asked.name!r}")
         place = places.find(asked.parameters)
         if place is not None and not place.segment.writable:
-            raise InvalidOptions(f"the daemon may not write into the region {place.region!r}")
+            raise InvalidOptions(f"the daemon may not write to the region {place.region!r}")
         wanted[output] = WantedOutput(output, known[output], place)
     return tuple(wanted.values())
 
@@ -67,7 +67,7 @@ def read_options(
     model: ModelSpec,
     limits: FrameLimits,
 ) -> ResultOptions:
-    """How masks are made; raises InvalidOptions, InvalidFrame where there is no room for them."""
+    """The options of the result; raises InvalidOptions, or InvalidFrame if it does not fit."""
     size, width, height = _read_size(parameters, limits)
     resize = text(parameters, "resize") or ResizePolicy.STRETCH
     if resize not in tuple(ResizePolicy):
@@ -84,11 +84,11 @@ def read_options(
 
 
 def require_room(wanted: WantedOutput, size: int) -> None:
-    """Raise InvalidFrame where an output does not fit where it is to be put."""
+    """Raise InvalidFrame if an output does not fit in its place in shared memory."""
     if wanted.place is not None and size > wanted.place.size:
         raise InvalidFrame(
-            f"the output {wanted.tensor.name!r} has {size:,} bytes, and its place in the region "
-            f"{wanted.place.region!r} {wanted.place.size:,}"
+            f"the output {wanted.tensor.name!r} has {size:,} bytes, but its place in the region "
+            f"{wanted.place.region!r} has {wanted.place.size:,}"
         )
 
 
@@ -100,7 +100,7 @@ def _read_size(parameters: Parameters, limits: FrameLimits) -> tuple[SizeMode, i
             raise InvalidOptions(f"size is 'model' or 'frame', not {size!r}")
         return SIZES[size], 0, 0
     if size:
-        raise InvalidOptions(f"size {size!r} has no width and height of its own; leave one out")
+        raise InvalidOptions(f"size {size!r} cannot have a width and a height; leave one out")
     try:
         check_pixels(width, height, limits.pixels)
     except InvalidFrame as error:

@@ -12,15 +12,15 @@ NUMBERS = ("int64_param", "uint64_param")
 
 
 def require_known(parameters: Parameters, known: Collection[str], where: str) -> None:
-    """Raise InvalidOptions for one that is not among those that `where` can have."""
+    """Raise InvalidOptions for a parameter that `where` cannot have."""
     unknown = sorted(set(parameters).difference(known))
     if unknown:
         can_be = ", ".join(known) or "none"
-        raise InvalidOptions(f"{where} has no parameter {unknown[0]!r} here; known: {can_be}")
+        raise InvalidOptions(f"{where} has no parameter {unknown[0]!r}; known: {can_be}")
 
 
 def whole_number(parameters: Parameters, name: str) -> int:
-    """A number that is not negative; 0 where it is not given. Raises InvalidOptions."""
+    """A number that is not negative; 0 if it is not given. Raises InvalidOptions."""
     if name not in parameters:
         return 0
     kind = parameters[name].WhichOneof("parameter_choice")
@@ -31,16 +31,16 @@ def whole_number(parameters: Parameters, name: str) -> int:
 
 
 def text(parameters: Parameters, name: str) -> str:
-    """A text; empty where it is not given. Raises InvalidOptions."""
+    """A string; empty if it is not given. Raises InvalidOptions."""
     if name not in parameters:
         return ""
     if parameters[name].WhichOneof("parameter_choice") != "string_param":
-        raise InvalidOptions(f"the parameter {name!r} is a text")
+        raise InvalidOptions(f"the parameter {name!r} is a string")
     return parameters[name].string_param
 
 
 def truth(parameters: Parameters, name: str) -> bool:
-    """Yes or no; no where it is not given. Raises InvalidOptions."""
+    """A bool; False if it is not given. Raises InvalidOptions."""
     if name not in parameters:
         return False
     if parameters[name].WhichOneof("parameter_choice") != "bool_param":

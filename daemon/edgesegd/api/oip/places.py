@@ -1,4 +1,4 @@
-"""Places in shared memory that inputs and outputs name by their parameters."""
+"""Reads the places in shared memory that the parameters of inputs and outputs name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PLACE = (REGION, SIZE, OFFSET)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`size` bytes from `offset` on of the region of that name."""
+    """The `size` bytes of a region that begin at `offset`."""
 
     region: str
     segment: Segment
@@ -25,7 +25,7 @@ class Place:
 
 
 class Finder(Protocol):
-    """Knows the regions that are registered."""
+    """Finds registered regions."""
 
     def find(self, client: Client, name: str) -> Segment:
         """The region of that name; raises a ClientError."""
@@ -33,15 +33,15 @@ class Finder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The places that a client can name."""
+    """Finds the places that a client names."""
 
     finder: Finder
     client: Client
 
     def find(self, parameters: Parameters) -> Place | None:
-        """The place that is named, None where none is.
+        """The place that the parameters name; None if they name none.
 
-        Raises InvalidOptions, InvalidFrame, or what says that there is no such region.
+        Raises InvalidOptions, InvalidFrame, or the finder's error for an unknown region.
         """
         region = text(parameters, REGION)
         size, offset = whole_number(parameters, SIZE), whole_number(parameters, OFFSET)
@@ -52,7 +52,7 @@ class Places:
         segment = self.finder.find(self.client, region)
         if size < 1 or offset + size > segment.size:
             raise InvalidFrame(
-                f"{size:,} bytes from {offset:,} are not within the {segment.size:,} of the region "
-                f"{region!r}"
+                f"{size:,} bytes from offset {offset:,} are not within the {segment.size:,} bytes "
+                f"of the region {region!r}"
             )
         return Place(region, segment, offset, size)

@@ -1,4 +1,4 @@
-"""Which models there are; and more of them, or fewer, where the operator allows it."""
+"""The repository RPCs: list models; load and unload them if the operator allows it."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ log = logging.getLogger(__name__)
 Context = grpc.aio.ServicerContext[Any, Any]
 READY, UNAVAILABLE = "READY", "UNAVAILABLE"
 MAX_NAME = 255
-"""Bytes; it is a file's, or a folder's."""
+"""Bytes of a model's name, which is the name of a file or a folder."""
 UNLOAD_DEPENDENTS = "unload_dependents"
-"""A parameter of unloading; no model here depends on another."""
+"""A parameter of unloading without effect, because no model depends on another here."""
 
 
 class NoModelChanges:
-    """Loads and unloads nothing, for the operator does not allow it."""
+    """Refuses to load and unload models, because the operator does not allow it."""
 
     is_allowed = False
 
@@ -46,18 +46,18 @@ class NoModelChanges:
         raise _not_allowed(name)
 
     async def close(self) -> None:
-        """Nothing was begun."""
+        """Do nothing."""
 
 
 def _not_allowed(name: str) -> Unimplemented:
     return Unimplemented(
-        f"{name!r} is neither loaded nor unloaded by clients; start the daemon with "
+        f"clients may not load or unload {name!r}; to allow it, start the daemon with "
         "--oip-repository=allow"
     )
 
 
 class ModelChanges:
-    """Loads and unloads models of `host`; what was begun is done, though its client leaves."""
+    """Loads and unloads models of `host`; a change is finished even if its client leaves."""
 
     is_allowed = True
 
@@ -66,10 +66,10 @@ class ModelChanges:
         self._tasks: set[asyncio.Task[str]] = set()
 
     async def load(self, name: str) -> None:
-        """Serve what the repository has of that name now.
+        """Serve the model that the repository now has under that name.
 
-        Raises UnknownModel where it has nothing, and InvalidOptions where that cannot be served:
-        then what served before goes on.
+        Raises UnknownModel if it has none, and InvalidOptions if the model cannot be served; then
+        the present version goes on.
         """
         try:
             await self._to_its_end(self._host.load_named(name))
@@ -79,11 +79,11 @@ class ModelChanges:
             raise InvalidOptions(f"failed to load {name!r}: {error}") from None
 
     async def unload(self, name: str) -> None:
-        """Serve a model no more; raises UnknownModel."""
+        """Stop serving a model; raises UnknownModel."""
         await self._to_its_end(self._host.unload(name))
 
     async def close(self) -> None:
-        """Give up what is not done."""
+        """Cancel the changes that are not finished."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -102,9 +102,9 @@ class ModelChanges:
 
 
 class Repository:
-    """Answers the calls that Triton has for its repository of models.
+    """Answers the RPCs of Triton's model repository extension.
 
-    `draining` is whether the daemon is stopping.
+    `draining` returns whether the daemon is stopping.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Repository:
         return self._changes.is_allowed
 
     async def close(self) -> None:
-        """Give up the changes that are not done."""
+        """Cancel the changes that are not finished."""
         await self._changes.close()
 
     async def index(
@@ -140,11 +140,12 @@ class Repository:
     async def load(
         self, request: pb.RepositoryModelLoadRequest, _context: Context
     ) -> pb.RepositoryModelLoadResponse:
-        """Load a model, in place of its version that serves."""
+        """Load a model; it replaces the version that is served."""
         name = self._checked(request.repository_name, request.model_name)
         if request.parameters:
             raise Unimplemented(
-                "configurations and files of clients are not taken; a model's sidecar is beside it"
+                "clients cannot send configurations or files; a model's configuration is its "
+                "sidecar file in the repository"
             )
         await self._changes.load(name)
         return pb.RepositoryModelLoadResponse()
@@ -155,23 +156,23 @@ class Repository:
         """Unload a model."""
         name = self._checked(request.repository_name, request.model_name)
         if set(request.parameters) - {UNLOAD_DEPENDENTS}:
-            raise Unimplemented(f"unloading has no parameter but {UNLOAD_DEPENDENTS}")
+            raise Unimplemented(f"the only parameter of unloading is {UNLOAD_DEPENDENTS}")
         await self._changes.unload(name)
         return pb.RepositoryModelUnloadResponse()
 
     def _checked(self, repository: str, model: str) -> str:
         _require_the_only_one(repository)
         if not 0 < len(model.encode()) <= MAX_NAME or "/" in model or "\0" in model:
-            raise InvalidOptions(f"{model!r} is no name of a model")
+            raise InvalidOptions(f"{model!r} is not a valid name of a model")
         if self._draining():
             raise Draining("the daemon is stopping")
         return model
 
 
 def _require_the_only_one(name: str) -> None:
-    """Raise InvalidOptions where another repository is meant than the one that there is."""
+    """Raise InvalidOptions if a request names a repository: there is only one, without a name."""
     if name:
-        raise InvalidOptions(f"there is no repository {name!r}; leave its name out")
+        raise InvalidOptions(f"there is no repository {name!r}; leave the name out")
 
 
 def _describe(model: ServedModel) -> pb.RepositoryIndexResponse.ModelIndex:

@@ -1,4 +1,4 @@
-"""Requests to run a model, read and checked."""
+"""Reads and checks requests to run a model."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from edgesegd.serving.served_model import ServedModel
 
 FINAL_RESPONSE = "triton_enable_empty_final_response"
 KNOWN = ("timeout", "priority", "size", "width", "height", "resize", FINAL_RESPONSE)
-"""Parameters of a request. `priority` has no effect, as in Triton where a model has no levels; nor
-has the last: the one response is the final one."""
+"""Parameters of a request. `priority` has no effect, as in Triton for a model without levels. The
+last has no effect either, because the only response is the final one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is kept of a request for its response: the model as it was then, and what comes back.
+    """What a response needs of its request: the model's spec at that time and the outputs.
 
-    `exact` is whether another version of the model might read the request in another way, and
-    `pinned` whether it names this one.
+    `exact` is whether another version of the model might read the request differently, `pinned`
+    whether the request names the version.
     """
 
     model: ServedModel
@@ -47,7 +47,7 @@ class Wanted:
 
 
 class RequestReader:
-    """Reads requests for `models`, within `limits`; `finder` knows the regions of shared memory."""
+    """Reads requests for `models`, within `limits`; `finder` finds regions of shared memory."""
 
     def __init__(self, models: ModelRegistry, limits: FrameLimits, finder: Finder) -> None:
         self._models = models
@@ -66,7 +66,7 @@ class RequestReader:
         client: Client,
         call_deadline: float | None,
     ) -> tuple[ReceivedFrame, Wanted]:
-        """The frame that came, and what is wanted of it; raises a ClientError."""
+        """The frame of a request, and what its response needs; raises a ClientError."""
         spec, parameters = model.spec, request.parameters
         require_known(parameters, KNOWN, "a request")
         timeout, _ = whole_number(parameters, "timeout"), whole_number(parameters, "priority")
@@ -88,7 +88,7 @@ def tensors(spec: ModelSpec) -> tuple[object, ...]:
 
 
 def deadline_of(timeout: int, tag: FrameTag, call_deadline: float | None) -> float | None:
-    """After when a frame must not be invoked: `timeout` microseconds, 0 for none, or the call's."""
+    """When a frame expires: after `timeout` microseconds (0 for none) or at the call's deadline."""
     if not timeout:
         return call_deadline
     own = tag.received + timeout / 1e6

@@ -1,4 +1,4 @@
-"""Results and errors to responses."""
+"""Converts results and errors to responses."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ FINAL = "triton_final_response"
 
 
 def infer_response(wanted: Wanted, result: FrameResult) -> pb.ModelInferResponse:
-    """The response with a result; outputs that belong into shared memory are there by then.
+    """Make the response for a result, and write outputs for shared memory there.
 
-    Raises InvalidFrame where they cannot be put there, and NoEngine where another version of the
-    model made the result than the one that the request was read for, and that matters.
+    Raises InvalidFrame if they do not fit there. Raises NoEngine if another version of the model
+    made the result than the one that the request was read for, and the request is `exact`.
     """
     model = result.model
     if not wanted.is_met_by(model.version):
         raise NoEngine(
-            f"version {model.version} of {model.name!r} took the place of {wanted.spec.version} "
-            "meanwhile; ask again"
+            f"version {model.version} of {model.name!r} has replaced version "
+            f"{wanted.spec.version}; send the request again"
         )
     response = pb.ModelInferResponse(
         model_name=model.name, model_version=model.version, id=wanted.request_id
@@ -53,7 +53,7 @@ def _add_output(response: pb.ModelInferResponse, wanted: WantedOutput, result: F
 
 
 def stream_result(response: pb.ModelInferResponse) -> pb.ModelStreamInferResponse:
-    """A response as it goes out in a stream."""
+    """A response as a message of a stream."""
     response.parameters[FINAL].bool_param = True
     return pb.ModelStreamInferResponse(infer_response=response)
 
@@ -61,7 +61,7 @@ def stream_result(response: pb.ModelInferResponse) -> pb.ModelStreamInferRespons
 def stream_error(
     error: EdgesegError, model_name: str, model_version: str, request_id: str
 ) -> pb.ModelStreamInferResponse:
-    """What is wrong with one request of a stream, which stays open."""
+    """The response to one request of a stream that failed; the stream stays open."""
     return pb.ModelStreamInferResponse(
         error_message=str(error),
         infer_response=pb.ModelInferResponse(

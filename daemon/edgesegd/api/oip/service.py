@@ -1,4 +1,4 @@
-"""The RPCs of the Open Inference Protocol: thin, for converters and the data plane do the work."""
+"""The RPCs of the Open Inference Protocol; converters and the data plane do the work."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from edgesegd.serving.served_model import ServedModel
 
 Context = grpc.aio.ServicerContext[Any, Any]
 ENDS_ON_ERROR = ("triton_grpc_error", "true")
-"""Of a stream's metadata: an error is its status, and not a response."""
+"""Metadata of a stream: an error ends the stream with a status, instead of being a response."""
 
 
 class InferenceService:
-    """Serves requests for results, one by one and in streams, and questions about the daemon.
+    """Serves inference requests, single and in streams, and the RPCs of `about`.
 
-    What goes wrong is raised: `Admission` tells it to the client.
+    Errors are raised; `Admission` sends them to the client as statuses.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class InferenceService:
         self._work = OpenWork()
 
     def add_to(self, server: grpc.aio.Server) -> None:
-        """Serve the protocol on `server`; messages are looked over before they are parsed."""
+        """Serve the protocol on `server`; messages are checked before they are parsed."""
         handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
             "ModelInfer": grpc.unary_stream_rpc_method_handler(
                 self.ModelInfer,
@@ -76,11 +76,11 @@ class InferenceService:
         )
 
     def streams(self, model: ServedModel) -> int:
-        """How many streams that ask a model are open; may be asked by another thread."""
+        """How many open streams use a model; may be asked by another thread."""
         return sum(session.asks(model) for session in tuple(self._sessions))
 
     def drain(self) -> None:
-        """Take no more requests; answer those that were taken and end the streams."""
+        """Take no more requests; answer those that were taken, then end the streams."""
         for session in self._sessions:
             session.drain()
 
@@ -89,13 +89,13 @@ class InferenceService:
         await self._work.idle()
 
     async def close(self) -> None:
-        """Give up what was begun and is not done: models that are loaded."""
+        """Cancel loading and unloading of models that are not finished."""
         await self._about.close()
 
     async def ModelInfer(  # noqa: N802 # named by the protocol
         self, request: pb.ModelInferRequest, context: Context
     ) -> AsyncGenerator[bytes, None]:
-        """Answer one request; its result is counted until it is read."""
+        """Answer one request; its result counts until it is read."""
         client, deadline = client_of(context.peer()), deadline_of(context)
         with self._work.call():
             message, held = await self._infer(client, request, deadline)
@@ -134,7 +134,7 @@ class InferenceService:
     async def _infer(
         self, client: Client, request: pb.ModelInferRequest, deadline: float | None
     ) -> tuple[bytes, int]:
-        """The message of the response, and how many bytes of its result are held."""
+        """The serialized response, and how many bytes count until it is read."""
         tag, queued, held = FrameTag.now(0, 0), 0.0, 0
         model: ServedModel | None = None
         try:

@@ -22,10 +22,9 @@ from edgesegd.serving.served_model import ServedModel
 
 @dataclass(slots=True)
 class Asked:
-    """What is kept of a request, without its bytes.
+    """What a response needs of its request, without the bytes.
 
-    When it came, what it calls itself and its model, and what it wants: None where it could not be
-    read.
+    `tag` holds when it arrived; `wanted` is None if it could not be read.
     """
 
     tag: FrameTag
@@ -38,8 +37,8 @@ class Asked:
 class InferSession(AnsweredStream[pb.ModelInferRequest, Asked, bytes]):
     """Serves one `ModelStreamInfer` call of `client`.
 
-    What is wrong with a request is its answer, and the stream stays open; where it `ends_on_error`
-    it is raised instead.
+    If a request fails, its answer is the error, and the stream stays open. With `ends_on_error` the
+    error is raised instead, which ends the stream.
     """
 
     def __init__(
@@ -60,7 +59,7 @@ class InferSession(AnsweredStream[pb.ModelInferRequest, Asked, bytes]):
     async def _read(self, requests: AsyncIterator[pb.ModelInferRequest]) -> None:
         self._set_window(IN_ORDER_WINDOW, in_order=True)
         while True:
-            # A sender that is not read is held back by HTTP/2.
+            # While nothing is read, HTTP/2 flow control slows the sender down.
             await self._data_plane.room_for_frame(self._client, self._frame_size)
             await self._window.acquire()
             await self._pace_errors()
@@ -68,7 +67,7 @@ class InferSession(AnsweredStream[pb.ModelInferRequest, Asked, bytes]):
             if request is None:
                 return
             await self._take(request)
-            del request  # its bytes wait in the lane, and nowhere else
+            del request  # only the lane should keep its bytes
 
     async def _take(self, request: pb.ModelInferRequest) -> None:
         names = request.id, request.model_name, request.model_version

@@ -26,12 +26,12 @@ from edgesegd.scheduling.fair_limit import FairLimit
 
 FOLDER = "/dev/shm"  # noqa: S108 # where Linux has them: glibc's shm_open
 KEY = re.compile(r"/?(?!sem\.)(?P<file>[^/\0]{1,255})")
-"""The file of a semaphore has a name with `sem.` before it; it is not to be written over."""
+"""Files that begin with `sem.` are semaphores, which must not be overwritten."""
 TIDY_SECONDS = 10.0
 MIN_COUNTED = 1 << 20
-"""Bytes."""
+"""Bytes that even a smaller region counts as."""
 READ, WRITE = 4, 2
-"""The permission bits of others."""
+"""The permission bits of other users."""
 
 
 Owner = tuple[str, int]
@@ -39,7 +39,7 @@ Owner = tuple[str, int]
 
 
 class Registration(NamedTuple):
-    """What a client said of a region."""
+    """A region as its client described it."""
 
     name: str
     key: str
@@ -61,12 +61,12 @@ class _Registered:
 
 
 class NoSharedMemory:
-    """Registers nothing, for the operator does not allow it."""
+    """Refuses to register regions, because the operator does not allow it."""
 
     is_served = False
 
     def register(self, client: Client, said: Registration) -> None:
-        """Raises Unimplemented, as all that follow."""
+        """Raises Unimplemented, like the methods below."""
         raise _not_allowed()
 
     def unregister(self, client: Client, name: str) -> None:
@@ -84,15 +84,15 @@ class NoSharedMemory:
 
 def _not_allowed() -> Unimplemented:
     return Unimplemented(
-        "shared memory is not served; start the daemon with --oip-shared-memory=allow"
+        "shared memory is not allowed; to allow it, start the daemon with --oip-shared-memory=allow"
     )
 
 
 class SharedMemory:
-    """The regions that are registered, by their owners and names.
+    """The registered regions, by their owners and names.
 
-    A user at an address cannot see, use or unregister those of another. `limit` counts their
-    bytes. Where a client unlinked its segment the region is forgotten, after TIDY_SECONDS at most.
+    A user at an address cannot see, use or unregister the regions of another. `limit` counts their
+    bytes. When a client has unlinked its segment, the region is forgotten within TIDY_SECONDS.
     """
 
     is_served = True
@@ -104,10 +104,10 @@ class SharedMemory:
         self._tidying: asyncio.TimerHandle | None = None
 
     def register(self, client: Client, said: Registration) -> None:
-        """Let requests use a region.
+        """Register a region, so that requests can use it.
 
-        Raises InvalidOptions or InvalidFrame where there is no such segment, or this client may not
-        use it; RegionExists where the name is taken; Overloaded where there are too many.
+        Raises InvalidOptions or InvalidFrame if there is no such segment or this client may not
+        use it, RegionExists if the name is taken, and Overloaded if there are too many regions.
         """
         if not is_on_this_machine(client):
             raise InvalidOptions("shared memory is for clients on the daemon's own machine")
@@ -116,7 +116,7 @@ class SharedMemory:
         self._forget_unlinked()
         owner = self._owner(client)
         if (owner, said.name) in self._regions:
-            raise RegionExists(f"a region of shared memory {said.name!r} is registered already")
+            raise RegionExists(f"a region of shared memory {said.name!r} is already registered")
         segment = open_segment(said, owner[1])
         registered = _Registered(said, segment, client, owner)
         self._limit.take(client, registered.counted)
@@ -124,13 +124,13 @@ class SharedMemory:
         self._tidy_later()
 
     def unregister(self, client: Client, name: str) -> None:
-        """Forget a region of this client's, with "" all; one that is not there is none."""
+        """Unregister a region of the client's user, "" for all; ignores an unknown name."""
         for registered in list(self._of(client)):
             if name in ("", registered.said.name):
                 self._forget(registered)
 
     def registered(self, client: Client, name: str) -> list[Registration]:
-        """The regions of this client's user, or the one of that name; raises UnknownRegion."""
+        """The regions of the client's user, or the one of that name; raises UnknownRegion."""
         if name:
             return [self._find(client, name).said]
         return [each.said for each in self._of(client)]
@@ -173,34 +173,34 @@ class SharedMemory:
 
 
 def open_segment(said: Registration, user: int) -> Segment:
-    """The segment that a client names, if it is one, large enough, and the client may use it.
+    """Open the segment that a client names, if it is large enough and the client may use it.
 
-    So the daemon, which may open more than its clients, gives them nothing that is not theirs: it
-    must belong to the client's `user`, or its mode must let others read it, and write it for
-    results. Raises InvalidOptions or InvalidFrame.
+    The daemon may be able to open more files than its clients. So the segment must belong to the
+    client's `user`, or its mode must let other users read it (and write it, for results). Raises
+    InvalidOptions or InvalidFrame.
     """
     key = KEY.fullmatch(said.key)
     if key is None or key["file"] in (".", ".."):
-        raise InvalidOptions(f"{said.key!r} is no name of a segment of shared memory")
+        raise InvalidOptions(f"{said.key!r} is not a valid name of a segment of shared memory")
     descriptor, writable = _open(key["file"])
     found = os.fstat(descriptor)
     segment = Segment(
         descriptor, said.offset, said.size, writable=writable and _may(found, user, READ | WRITE)
     )
     if not stat.S_ISREG(found.st_mode) or found.st_dev != Path(FOLDER).stat().st_dev:
-        raise InvalidOptions(f"{said.key!r} is no segment of shared memory")
+        raise InvalidOptions(f"{said.key!r} is not a segment of shared memory")
     if not _may(found, user, READ):
         raise InvalidOptions(f"{said.key!r} belongs to another user")
     if said.size < 1 or said.offset + said.size > found.st_size:
         raise InvalidFrame(
-            f"{said.size:,} bytes from {said.offset:,} are not within the {found.st_size:,} of "
-            f"{said.key!r}"
+            f"{said.size:,} bytes from offset {said.offset:,} are not within the "
+            f"{found.st_size:,} bytes of {said.key!r}"
         )
     return segment
 
 
 def _open(file: str) -> tuple[int, bool]:
-    """Its descriptor, and whether it is open for writing."""
+    """Open a segment's file; returns its descriptor, and whether it can be written."""
     careful = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     path = f"{FOLDER}/{file}"
     try:
@@ -214,5 +214,5 @@ def _open(file: str) -> tuple[int, bool]:
 
 
 def _may(found: os.stat_result, user: int, wanted: int) -> bool:
-    """Whether a user may use a file, as far as its owner and mode say; groups are not looked at."""
+    """Whether a file's owner and mode let a user use it; groups are not considered."""
     return found.st_uid == user or found.st_mode & wanted == wanted

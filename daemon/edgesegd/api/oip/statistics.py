@@ -1,4 +1,4 @@
-"""What a model did, as Triton reports it."""
+"""A model's statistics, in Triton's form."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ PARTS = {
     "compute_infer": (Stage.INVOKE,),
     "compute_output": (Stage.LABELS, Stage.ENCODE),
 }
-"""The stages of a frame that Triton's parts of a request stand for."""
+"""Triton's names of the parts of a request, and the stages of a frame that each includes."""
 
 
 def model_statistics(model: ServedModel) -> pb.ModelStatistics:
-    """What was counted of the version that serves; zeros for one that did nothing yet."""
+    """The counts of the version that serves; zeros if it has answered nothing yet."""
     version, counts = model.spec.version, model.counts
     if counts.version != version:
         counts = ModelCounts()

@@ -1,4 +1,4 @@
-"""Triton's statuses for what goes wrong."""
+"""The gRPC statuses that Triton has for errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tensors of a model are called here, and what they are."""
+"""Names, datatypes and shapes of a model's tensors in the protocol."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ DATATYPES = {
     "int32": "INT32",
     "int64": "INT64",
 }
-"""The protocol's names of numpy's types."""
+"""The protocol's names of numpy's dtypes."""
 BYTES, PIXELS = "BYTES", "UINT8"
 """The types of `image`: the file of a picture, or its pixels."""
 ANY = -1
-"""A side that varies."""
+"""The size of a dimension that varies."""
 
 
 @dataclass(frozen=True, slots=True)
 class NamedTensor:
-    """An input or output; a side of `shape` that varies is -1."""
+    """An input or output; a dimension of `shape` that varies is -1."""
 
     name: str
     datatype: str
@@ -42,14 +42,14 @@ def own_output(model: ModelSpec) -> NamedTensor:
 
 
 def inputs_of(model: ModelSpec) -> tuple[NamedTensor, ...]:
-    """The inputs, of which a request has one: a picture, or what the model itself takes."""
+    """The inputs; a request has one of them: a picture, or the model's own input tensor."""
     return NamedTensor(IMAGE, BYTES, (1,)), own_input(model)
 
 
 def outputs_of(model: ModelSpec) -> dict[Output, NamedTensor]:
-    """The outputs that can be asked for, in their order.
+    """The outputs that a request can ask for, in their order.
 
-    `labels` is H x W class ids, 255 for none; `confidence` H x W, 255 for 1.0.
+    `labels` is H x W class ids, 255 for none; `confidence` is H x W, 255 for 1.0.
     """
     outputs = {
         Output.LABELS: NamedTensor(LABELS, PIXELS, (ANY, ANY)),
@@ -64,7 +64,7 @@ def outputs_of(model: ModelSpec) -> dict[Output, NamedTensor]:
 
 
 def _own(tensor: TensorSpec, taken: set[str], kind: str) -> NamedTensor:
-    """A tensor of the file, which may have a name that means something else here, or none."""
+    """A tensor of the model; it is renamed if it has no name, or one of this protocol's own."""
     name = tensor.name or f"{kind}_tensor"
     if name in taken:
         name += "_tensor"

@@ -1,7 +1,7 @@
-"""Messages are looked over before they are parsed.
+"""Checks messages before they are parsed.
 
-A list of small things takes many times as much memory as its bytes: 2 bytes make an input of 100.
-So how many there are, and how long texts are, is known before anybody makes objects of them.
+A parsed list of small fields takes many times as much memory as its bytes: 2 bytes become an input
+of 100 bytes. So the number of fields and the length of strings are checked before objects are made.
 """
 
 from __future__ import annotations
@@ -17,26 +17,23 @@ from edgesegd.api.malformed import GZIP, malformed
 from edgesegd.core.errors import EdgesegError, InvalidFrame
 
 MAX_FIELDS = 1024
-"""Of a message, those of the messages in it among them."""
+"""Fields of a message, including those of the messages in it."""
 MAX_TEXT = 1024
-"""Bytes of a text, or of numbers that come in a row."""
+"""Bytes of a string, or of a packed list of numbers."""
 MAX_VARINT = 10
 
 Kind = TypeVar("Kind", bound=Message)
 
 
 class Content(Enum):
-    """What a field with a length holds that is no message."""
+    """The content of a field with a length that is not a message."""
 
     SHORT = auto()
     ANY_LENGTH = auto()
 
 
 class Layout:
-    """The fields of a message that have a length: messages, and what is of any length.
-
-    All others are short.
-    """
+    """The fields of a message that hold messages, or bytes of any length; all others are short."""
 
     def __init__(self, descriptor: Any) -> None:  # noqa: ANN401 # protobuf has two types of it
         self.name = descriptor.name
@@ -49,7 +46,7 @@ class Layout:
 
 
 def parser_of(kind: type[Kind]) -> Callable[[bytes], Kind]:
-    """What makes a message of that kind of bytes; it raises a ClientError where they are none."""
+    """The parser of a kind of message; it raises a ClientError for bytes that are not valid."""
     layout = Layout(kind.DESCRIPTOR)
 
     def parse(raw: bytes) -> Kind:
@@ -69,22 +66,19 @@ def parser_of(kind: type[Kind]) -> Callable[[bytes], Kind]:
 
 
 def check_fields(raw: bytes, layout: Layout) -> None:
-    """Raise InvalidFrame for more, or longer, fields than make sense.
-
-    Raises IndexError where the message is cut off.
-    """
+    """Raise InvalidFrame if fields are too many or too long, IndexError if one is cut off."""
     _Walk(raw).over(0, len(raw), layout)
 
 
 class _Walk:
-    """Goes over the fields of one message; `left` is how many more there may be."""
+    """Walks over the fields of one message; `_left` is how many more there may be."""
 
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
         self._left = MAX_FIELDS
 
     def over(self, at: int, end: int, layout: Layout) -> None:
-        """The fields from byte `at` to `end`."""
+        """Check the fields from byte `at` to `end`."""
         while at < end:
             self._left -= 1
             if self._left < 0:
@@ -104,7 +98,7 @@ class _Walk:
                 case 5:
                     at += 4
                 case _:
-                    raise InvalidFrame(f"the {layout.name} has a field of no known kind")
+                    raise InvalidFrame(f"the {layout.name} has a field of an unknown wire type")
         if at > end:
             raise InvalidFrame(f"the {layout.name} is cut off")
 
@@ -114,16 +108,16 @@ class _Walk:
             self.over(at, at + size, content)
         elif content is Content.SHORT and size > MAX_TEXT:
             raise InvalidFrame(
-                f"field {number} of {layout.name} has {size:,} bytes, and at most {MAX_TEXT:,} are "
-                "taken there; the values of tensors belong into raw_input_contents"
+                f"field {number} of {layout.name} has {size:,} bytes; at most {MAX_TEXT:,} are "
+                "allowed; the values of tensors belong in raw_input_contents"
             )
 
     def _number(self, at: int) -> tuple[int, int]:
-        """A variable-length number, and where it ends."""
+        """The variable-length number at byte `at`, and where it ends."""
         number = 0
         for place in range(MAX_VARINT):
             byte = self._raw[at + place]
             number |= (byte & 0x7F) << 7 * place
             if byte < 0x80:
                 return number, at + place + 1
-        raise InvalidFrame("the message holds a number that does not end")
+        raise InvalidFrame("the message has a number that does not end")

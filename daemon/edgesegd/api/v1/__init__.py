@@ -1,1 +1,1 @@
-"""edgeseg.v1."""
+"""The protocol edgeseg.v1: converters over the data plane."""

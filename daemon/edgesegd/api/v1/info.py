@@ -1,4 +1,4 @@
-"""What the daemon says of itself."""
+"""The daemon's description of itself for GetServerInfo."""
 
 from __future__ import annotations
 

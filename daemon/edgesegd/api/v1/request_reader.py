@@ -1,4 +1,4 @@
-"""What clients of `edgeseg.v1` send, read and checked."""
+"""Reads and checks what clients of `edgeseg.v1` send."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edgesegd.serving.served_model import ServedModel
 
 
 class RequestReader:
-    """Reads options and frames for `models`, within `limits`; `regions` are what is lent."""
+    """Reads options and frames for `models`, within `limits`; `regions` are the leased ones."""
 
     def __init__(self, models: ModelRegistry, limits: FrameLimits, regions: Regions) -> None:
         self._models = models
@@ -31,13 +31,13 @@ class RequestReader:
         return self._models.find(options.model)
 
     def read_options(self, options: pb.SegmentationOptions) -> FrameOptions:
-        """What a client wants; raises UnknownModel, InvalidOptions or Unimplemented."""
+        """The options of a client; raises UnknownModel, InvalidOptions or Unimplemented."""
         return parse_options(options, self._models, self._limits)
 
     def receive(
         self, tag: FrameTag, frame: pb.Frame, options: FrameOptions, call_deadline: float | None
     ) -> ReceivedFrame:
-        """A frame, all that is needed to segment it; raises InvalidFrame."""
+        """A frame with all that is needed to segment it; raises InvalidFrame."""
         spec, data = parse_frame(frame, self._limits, self._regions)
         deadline = deadline_of(frame, tag.received, options, call_deadline)
         return ReceivedFrame(tag, spec, data, options.result, deadline)

@@ -1,4 +1,4 @@
-"""Messages of `edgeseg.v1` to the values that the daemon works with, checked."""
+"""Converts messages of `edgeseg.v1` to the daemon's own types, and checks them."""
 
 from __future__ import annotations
 
@@ -76,9 +76,9 @@ RESIZES = {
 
 
 MAX_NAME = 256
-"""Characters of a model's name: a file's name has no more."""
+"""Characters of a model's name: a file name has no more."""
 MAX_OUTPUTS, MAX_CLASSES = 64, 1024
-"""Entries of a list, repetitions too: several times as many as there can be different ones."""
+"""Entries of a list, including repetitions: several times as many as there are different ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class FrameOptions:
 
 
 def parse_stream_request(raw: bytes) -> pb.SegmentRequest:
-    """A message of a stream; raises a ClientError where the bytes are none."""
+    """A message of a stream; raises a ClientError if the bytes are not valid."""
     try:
         return pb.SegmentRequest.FromString(raw)
     except DecodeError as error:
@@ -104,7 +104,7 @@ def parse_stream_request(raw: bytes) -> pb.SegmentRequest:
 
 
 def parse_image_request(raw: bytes) -> pb.SegmentImageRequest:
-    """The message of a single image; raises a ClientError where the bytes are none."""
+    """The message of a single image; raises a ClientError if the bytes are not valid."""
     try:
         return pb.SegmentImageRequest.FromString(raw)
     except DecodeError as error:
@@ -129,16 +129,16 @@ def same_classes(
 
 
 def tag_frame(frame: pb.Frame) -> FrameTag:
-    """What to keep of a frame that was received now."""
+    """The tag of a frame that is received now."""
     return FrameTag.now(frame.id, frame.captured_unix_ns)
 
 
 def deadline_of(
     frame: pb.Frame, received: float, options: FrameOptions, call_deadline: float | None
 ) -> float | None:
-    """After when a frame must not be invoked, on the clock of `received`; None for never.
+    """When a frame expires, on the clock of `received`; None for never.
 
-    The earlier of the call's own deadline and the frame's largest age.
+    This is the earlier of the call's own deadline and the end of the frame's largest age.
     """
     if options.max_age is None:
         return call_deadline
@@ -149,7 +149,7 @@ def deadline_of(
 def parse_frame(
     frame: pb.Frame, limits: FrameLimits, regions: Regions
 ) -> tuple[FrameSpec, bytes | LentFrame]:
-    """The frame's description and its bytes, if they can be what it says; raises InvalidFrame."""
+    """The frame's description and its bytes; raises InvalidFrame if they do not fit together."""
     if frame.format not in FORMATS:
         raise InvalidFrame(f"unknown frame format {frame.format}")
     source = frame.WhichOneof("source")
@@ -167,7 +167,7 @@ def parse_frame(
 def parse_options(
     options: pb.SegmentationOptions, models: ModelRegistry, limits: FrameLimits
 ) -> FrameOptions:
-    """What a client wants back, and from which of `models`.
+    """Which of `models` a client asks for, and what results it wants.
 
     Raises UnknownModel, InvalidOptions or Unimplemented.
     """
@@ -196,14 +196,14 @@ def parse_options(
 
 
 def check_lengths(options: pb.SegmentationOptions) -> None:
-    """Raise InvalidOptions before anybody looks at more entries than make sense."""
+    """Raise InvalidOptions if there are too many entries, before they are read."""
     for name, found, most in (
         ("characters in the model's name", len(options.model), MAX_NAME),
         ("outputs", len(options.outputs), MAX_OUTPUTS),
         ("classes", len(options.classes), MAX_CLASSES),
     ):
         if found > most:
-            raise InvalidOptions(f"there are {found:,} {name}; at most {most:,} are taken")
+            raise InvalidOptions(f"there are {found:,} {name}; at most {most:,} are allowed")
 
 
 def _parse_outputs(options: pb.SegmentationOptions, model: ModelSpec) -> frozenset[Output]:
@@ -212,11 +212,11 @@ def _parse_outputs(options: pb.SegmentationOptions, model: ModelSpec) -> frozens
         raise InvalidOptions(f"unknown output {unknown[0]}")
     outputs = frozenset(OUTPUTS[output] for output in options.outputs) or {Output.LABELS}
     for output in sorted(outputs.difference(SERVED)):
-        raise Unimplemented(f"this daemon does not give {output.value} yet")
+        raise Unimplemented(f"this daemon does not support the output {output.value} yet")
     if not model.has_scores and (wanted := outputs & NEEDS_SCORES):
         raise InvalidOptions(
-            f"{' and '.join(sorted(wanted))} cannot be had: the model {model.name!r} "
-            "gives labels without scores"
+            f"{' and '.join(sorted(wanted))} cannot be computed: the model {model.name!r} outputs "
+            "labels without scores"
         )
     return frozenset(outputs)
 
@@ -230,8 +230,8 @@ def _parse_size(size: pb.OutputSize, limits: FrameLimits) -> tuple[SizeMode, int
     if mode is not SizeMode.CUSTOM:
         if given:
             raise InvalidOptions(
-                f"the options contradict: size {mode.value} has no width and height of its own; "
-                "leave them out or ask for size custom"
+                f"the options contradict: size {mode.value} cannot have a width and a height; "
+                "leave them out, or ask for size custom"
             )
         return mode, 0, 0
     try:
@@ -242,7 +242,7 @@ def _parse_size(size: pb.OutputSize, limits: FrameLimits) -> tuple[SizeMode, int
 
 
 def _parse_classes(options: pb.SegmentationOptions, model: ModelSpec) -> tuple[int, ...]:
-    # A model that gives labels may give more than there are names for.
+    # A model that outputs labels may output more classes than there are names for.
     count = len(model.classes) if model.has_scores else NO_CLASS
     for class_id in options.classes:
         if class_id >= count:

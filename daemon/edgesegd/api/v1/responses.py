@@ -1,4 +1,4 @@
-"""Results and errors to messages of `edgeseg.v1`."""
+"""Converts results and errors to messages of `edgeseg.v1`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def answer_result(tag: FrameTag, result: FrameResult, timing: pb.Timing) -> pb.S
 
 
 def answer_error(tag: FrameTag, error: EdgesegError, timing: pb.Timing) -> pb.SegmentResponse:
-    """The response to a frame that has no result."""
+    """The response to a frame without a result."""
     return pb.SegmentResponse(
         frame_id=tag.frame_id,
         captured_unix_ns=tag.captured_unix_ns,
@@ -37,7 +37,7 @@ def answer_error(tag: FrameTag, error: EdgesegError, timing: pb.Timing) -> pb.Se
 
 
 def segmentation(result: FrameResult) -> pb.Segmentation:
-    """A result as it goes over the wire."""
+    """A result as a message."""
     planes, model = result.planes, result.model
     return pb.Segmentation(
         width=result.width,
@@ -77,7 +77,7 @@ STAGES_OF_TIMING = {
 
 
 def timing_until_now(tag: FrameTag, seconds: Mapping[Stage, float]) -> pb.Timing:
-    """Where the time of a frame went, now that its response is sent."""
+    """The timing of a frame whose response is sent now."""
     timing = pb.Timing(
         received_unix_ns=tag.received_unix_ns,
         sent_unix_ns=tag.received_unix_ns + round(tag.seconds_since() * 1e9),

@@ -1,4 +1,4 @@
-"""The RPCs of `edgeseg.v1`: thin, for the data plane and the sessions do the work."""
+"""The RPCs of `edgeseg.v1`; the data plane and the sessions do the work."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ InfoContext = grpc.aio.ServicerContext[pb.GetServerInfoRequest, pb.GetServerInfo
 
 
 class SegmentationService:
-    """Serves streams, single images and questions about the daemon.
+    """Serves streams, single images and GetServerInfo.
 
-    What goes wrong is raised: `Admission` tells it to the client.
+    Errors are raised; `Admission` sends them to the client as statuses.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class SegmentationService:
     def add_to(self, server: grpc.aio.Server) -> None:
         """Serve `edgeseg.v1` on `server`.
 
-        By hand and not by the stubs, which leave it to gRPC to tell of messages that are none.
+        The stubs are not used for this: with them gRPC itself would answer malformed messages.
         """
         handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
             "Segment": grpc.stream_stream_rpc_method_handler(
@@ -91,7 +91,7 @@ class SegmentationService:
         return sum(session.model is model for session in tuple(self._sessions))
 
     def drain(self) -> None:
-        """Take no more frames; answer those that were taken and end the streams."""
+        """Take no more frames; answer those that were taken, then end the streams."""
         self._data_plane.drain()
         for session in self._sessions:
             session.drain()
@@ -103,16 +103,16 @@ class SegmentationService:
     async def Segment(  # noqa: N802 # named by the contract
         self, request_iterator: AsyncIterator[pb.SegmentRequest], context: StreamContext
     ) -> AsyncGenerator[bytes, None]:
-        """Answer each frame of a stream once; the responses as they go over the wire.
+        """Answer each frame of a stream once; yields serialized responses.
 
-        So none is kept beside its bytes while the client does not read.
+        So while the client does not read, only the bytes of a response are kept.
         """
         client = client_of(context.peer())
         with self._work.call():
             if self._data_plane.draining:
                 raise Draining("the daemon is stopping; connect again")
             await self._streams.take_soon(client, 1)
-            # Sent before any answer, so that a client may wait to know whether it is welcome.
+            # Metadata is sent before any answer, so that a client can wait for its acceptance.
             session = StreamSession(
                 self._reader,
                 self._data_plane,
@@ -134,7 +134,7 @@ class SegmentationService:
     async def SegmentImage(  # noqa: N802 # named by the contract
         self, request: pb.SegmentImageRequest, context: ImageContext
     ) -> AsyncGenerator[bytes, None]:
-        """Segment one image; one response as above, which is counted until it is read."""
+        """Segment one image; yields one serialized response, which counts until it is read."""
         client = client_of(context.peer())
         with self._work.call():
             tag, deadline = tag_frame(request.frame), deadline_of(context)
@@ -156,7 +156,7 @@ class SegmentationService:
     async def GetServerInfo(  # noqa: N802 # named by the contract
         self, request: pb.GetServerInfoRequest, context: InfoContext
     ) -> pb.GetServerInfoResponse:
-        """What this daemon is, serves and accepts."""
+        """Describe the daemon: what it serves and accepts."""
         del request, context
         return self._server_info()
 

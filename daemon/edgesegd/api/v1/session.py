@@ -1,4 +1,4 @@
-"""One stream of `edgeseg.v1`: frames come in, each is answered once."""
+"""One stream of `edgeseg.v1`: each frame is answered once."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ from edgesegd.serving.received_frame import FrameTag
 from edgesegd.serving.served_model import ServedModel
 
 WINDOW = {pb.QUEUE_POLICY_LATEST: 16, pb.QUEUE_POLICY_EVERY: IN_ORDER_WINDOW}
-"""Frames of a stream that may be unanswered; then nothing is read until one is answered."""
+"""How many frames of a stream may be unanswered; then nothing is read until one is answered."""
 WEIGHTS = {
     pb.STREAM_PRIORITY_LOW: 0.25,
     pb.STREAM_PRIORITY_NORMAL: 1.0,
     pb.STREAM_PRIORITY_HIGH: 4.0,
 }
-"""Turns of a stream for each of a NORMAL one."""
+"""How many turns a stream gets for each turn of a NORMAL one."""
 
 
 class StreamSession(AnsweredStream[pb.SegmentRequest, FrameTag, pb.SegmentResponse]):
     """Serves one `Segment` call of `client`.
 
-    It awaits `on_accepted` when the options are known to be good. `model` is what they name, None
-    until they have come.
+    When the options are read and valid it awaits `on_accepted`. `model` is the model that the
+    options name, None before they are read.
 
-    With LATEST one frame waits and a newer one supersedes it; with EVERY all wait, and the answers
-    go out in the order of the frames.
+    With LATEST at most one frame waits, and a newer one supersedes it. With EVERY all frames wait,
+    and the answers are sent in the order of the frames.
     """
 
     def __init__(
@@ -79,14 +79,14 @@ class StreamSession(AnsweredStream[pb.SegmentRequest, FrameTag, pb.SegmentRespon
             await self._take(first)
         del first
         while True:
-            # A sender that is not read is held back by HTTP/2.
+            # While nothing is read, HTTP/2 flow control slows the sender down.
             await self._data_plane.room_for_frame(self._client, self._lane.frame_size)
             await self._pace_errors()
             request = await anext(requests, None)
             if request is None:
                 return
             await self._take(request)
-            del request  # its bytes wait in the lane, and nowhere else
+            del request  # only the lane should keep its bytes
 
     def _begin(self, options: pb.StreamOptions) -> None:
         policy = options.policy or pb.QUEUE_POLICY_LATEST
@@ -123,9 +123,9 @@ class StreamSession(AnsweredStream[pb.SegmentRequest, FrameTag, pb.SegmentRespon
         self._answer(tag, self.model, partial(self._submit, tag, request))
 
     def _give_up(self, request: pb.SegmentRequest) -> None:
-        """Account for a frame that was read, and is not to be segmented any more."""
+        """Refuse or count a frame that was read and will not be segmented."""
         if self._draining:
-            error = Draining("the daemon is stopping; send the frame to another, or later")
+            error = Draining("the daemon is stopping; send the frame again, to another or later")
             self._refuse(tag_frame(request.frame), self.model, error)
         else:
             self._data_plane.count_abandoned(self.model, 1)

@@ -1,4 +1,4 @@
-"""The status of a frame that has no result."""
+"""The status of a frame without a result."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ FRAME_STATUS_OF: dict[type[errors.EdgesegError], pb.FrameStatus.ValueType] = {
 
 
 def frame_status(error: errors.EdgesegError) -> pb.FrameStatus.ValueType:
-    """The status of a frame that met `error`."""
+    """The status of a frame that failed with `error`."""
     return FRAME_STATUS_OF[type(error)]

@@ -1,1 +1,1 @@
-"""What keeps an engine from giving wrong results, hanging, or outliving the front."""
+"""Keeps an engine from returning wrong results, from hanging, and from outliving the front."""

@@ -1,4 +1,4 @@
-"""What two models, or one on two delegates, gave for the same scenes."""
+"""Compares the outputs of two models, or of a model on two delegates, for the same pictures."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from edgesegd.imaging.mask import mask_reader
 from edgesegd.models.spec import ModelSpec
 
 Outputs = npt.NDArray[Any]
-"""The output tensor for each scene, or for one of them without the batch dimension."""
+"""The output tensor of each picture, or of one picture without the batch dimension."""
 
 
 @dataclass(frozen=True, slots=True)
 class Masks:
-    """Outputs that can be compared with another model's, whatever their types are.
+    """Outputs in a form that can be compared with another model's, whatever their dtypes are.
 
-    `labels` is N x H x W, uint8; `values` is N x H x W x C, float32, the output's real values; None
-    for a model that gives labels.
+    `labels` is N x H x W, uint8. `values` is N x H x W x C, float32: the real (dequantized) values
+    of the output; None for a model that outputs labels.
     """
 
     labels: npt.NDArray[np.uint8]
@@ -30,7 +30,7 @@ class Masks:
 
     @classmethod
     def of(cls, model: ModelSpec, outputs: Outputs) -> Masks:
-        """What a model's outputs say."""
+        """Read a model's outputs."""
         reader = mask_reader(model)
         labels = np.stack([reader.own_labels(each[None]) for each in outputs])
         if not model.has_scores:
@@ -38,7 +38,7 @@ class Masks:
         return cls(labels, np.stack([reader.own_values(each[None]) for each in outputs]))
 
     def save(self, descriptor: int) -> None:
-        """Write it to a file that is empty, in one go."""
+        """Write them to an empty file, in one write."""
         whole = io.BytesIO()
         if self.values is None:
             np.savez(whole, labels=self.labels)
@@ -49,7 +49,7 @@ class Masks:
 
     @classmethod
     def load(cls, descriptor: int) -> Masks:
-        """What `save` wrote."""
+        """Read what `save` wrote."""
         with os.fdopen(os.dup(descriptor), "rb") as file:
             file.seek(0)
             with np.load(file) as stored:
@@ -57,14 +57,14 @@ class Masks:
 
 
 def agreement(masks: Masks, expected: Masks) -> float:
-    """The lowest share of pixels of one scene whose class is the expected one."""
+    """The share of pixels with the expected class, lowest of all pictures."""
     return float((masks.labels == expected.labels).mean(axis=(1, 2)).min())
 
 
 def compare_values(masks: Masks, expected: Masks) -> dict[str, float | None]:
-    """How far the real values are from the expected.
+    """How much the real values differ from the expected ones.
 
-    None where one of them has labels only, other channels, or values that are no numbers.
+    None if one of them has labels only, other shapes, or values that are not finite.
     """
     mine, reference = masks.values, expected.values
     if (

@@ -1,4 +1,4 @@
-"""Does a delegate still agree with the CPU: one frame in many is run by both."""
+"""Checks whether a delegate still agrees with the CPU: both run some of the frames."""
 
 from __future__ import annotations
 
@@ -21,21 +21,22 @@ from edgesegd.ipc.trial_messages import LARGEST_DEVIATION
 from edgesegd.models.spec import ModelSpec
 
 MIN_AGREEMENT = 0.95
-"""Share of a frame's pixels; less than a probe asks, for quantized kernels that are right agree on
-97 to 99 % of a crowded picture. Half of what one wrong pixel in ten costs."""
+"""Share of a frame's pixels that must have the CPU's class. A probe requires more, but on a crowded
+picture quantized kernels that are right agree on only 97 to 99 %."""
 CONFIRMED, NEWEST = 2, 3
-"""So many of the newest checks must find a delegate wrong: a single picture full of edges is no
-reason to leave a good one."""
+"""CONFIRMED of the NEWEST checks must find a delegate wrong: a single picture with many edges is
+not reason enough to replace it."""
 NICENESS = 10
 
 
 class DriftCheck:
-    """Compares every `every`th frame, the first included, with the CPU, in a thread of its own.
+    """Compares every `every`th frame with the CPU, beginning with the first, in a separate thread.
 
-    After one that differs too much the next is compared too, until CONFIRMED of NEWEST do.
+    After a frame that differs too much, the next one is compared too. When CONFIRMED of the NEWEST
+    checks differ, the delegate counts as wrong.
 
-    The thread has the lowest priority that matters and one core; while it is busy no frame is
-    taken, so on a slow board the checks are fewer. `load_reference` gives the model on the CPU.
+    The thread has a low priority and uses one core. While it is busy it takes no other frame, so
+    there are fewer checks on a slow board. `load_reference` loads the model on the CPU.
     """
 
     def __init__(
@@ -62,18 +63,18 @@ class DriftCheck:
         threading.Thread(target=self._run, name="drift", daemon=True).start()
 
     def raise_if_found(self) -> None:
-        """Raises EngineDistrusted once frames were wrong: nothing is to be delivered any more.
+        """Raise EngineDistrusted once the delegate counts as wrong: no result may be sent then.
 
-        Raises CheckFailed where that cannot be told any more.
+        Raises CheckFailed if frames cannot be checked any more.
         """
         if self._found is not None:
             kind, why = self._found
             raise kind(why)
 
     def look(self, pixels: ModelInput, output: OutputTensor) -> None:
-        """A frame was run; it is checked if it is due and the thread is free.
+        """Check a frame that was invoked, if a check is due and the thread is free.
 
-        Not a tensor of a client's where the reference takes other numbers than the model.
+        A client's tensor is not checked if the reference needs a different input than the model.
         """
         if isinstance(pixels, GivenTensor) and not self._same_input:
             return
@@ -109,7 +110,7 @@ class DriftCheck:
             self._found = CheckFailed, f"the delegate cannot be checked any more: {error}"
 
     def _judge(self, difference: str) -> None:
-        """Take the newest check into account; `difference` is empty where it found nothing."""
+        """Count the newest check; `difference` is empty if it found none."""
         self._differed.append(bool(difference))
         if not difference:
             return
@@ -118,7 +119,7 @@ class DriftCheck:
             self._found = EngineDistrusted, difference
 
     def _compare(self, output: OutputTensor, expected: OutputTensor) -> str:
-        """What is wrong; empty where nothing is."""
+        """The difference between the outputs in words; empty if it is small enough."""
         masks, right = Masks.of(self._model, output), Masks.of(self._reference, expected)
         share = agreement(masks, right)
         if share < MIN_AGREEMENT:
@@ -130,7 +131,7 @@ class DriftCheck:
 
 
 def take_the_same(model: ModelSpec, other: ModelSpec) -> bool:
-    """Whether the same numbers mean the same picture to both."""
+    """Whether both models read the same picture from the same input tensor."""
     mine, others = (
         (each.input.shape, each.input.dtype, each.input.scale, each.input.zero_point)
         for each in (model, other)

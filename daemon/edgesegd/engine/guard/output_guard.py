@@ -1,4 +1,4 @@
-"""What a delegate gives is looked at, and the CPU is trusted."""
+"""Checks the output of a delegate; the CPU's output is trusted."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from edgesegd.models.spec import ModelSpec
 
 
 class OutputGuard(Protocol):
-    """Asked about every frame; both raise EngineUnfit."""
+    """Is called for every frame; both methods raise EngineUnfit."""
 
     def inspect(self, pixels: ModelInput, output: OutputTensor) -> None:
-        """The model gave `output` for `pixels`."""
+        """Check the model's `output` for `pixels`."""
 
     def raise_if_rejected(self) -> None:
-        """The frame's result is about to be delivered."""
+        """Raise if the delegate was found to be wrong; called before a result is sent."""
 
 
 class TrustedOutput:
-    """For the CPU, which all others are compared with."""
+    """For the CPU, with which all delegates are compared: nothing is checked."""
 
     def inspect(self, pixels: ModelInput, output: OutputTensor) -> None:
-        """It is right."""
+        """Do nothing."""
 
     def raise_if_rejected(self) -> None:
-        """It is right."""
+        """Do nothing."""
 
 
 class CheckedOutput:
-    """Looks at the values of every frame; `drift`, where there is one, at some more closely."""
+    """Checks the values of every frame, and compares some frames with the CPU (`drift`)."""
 
     def __init__(self, model: ModelSpec, drift: DriftCheck | None) -> None:
         self._model = model
         self._drift = drift
 
     def inspect(self, pixels: ModelInput, output: OutputTensor) -> None:
-        """Raises OutputNotFinite or OutputConstant."""
+        """Check a frame; raises OutputNotFinite or OutputConstant."""
         check_output(self._model, output)
         if self._drift is not None:
             self._drift.look(pixels, output)
 
     def raise_if_rejected(self) -> None:
-        """Raises EngineUnfit where frames were found to be wrong by now, or cannot be checked."""
+        """Raise EngineUnfit if frames were found to be wrong, or cannot be checked any more."""
         if self._drift is not None:
             self._drift.raise_if_found()

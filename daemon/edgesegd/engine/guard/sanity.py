@@ -1,4 +1,4 @@
-"""What no honest delegate gives; looked at in every frame, so it must cost next to nothing."""
+"""Finds outputs that cannot be right; this runs for every frame, so it must be very fast."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from edgesegd.imaging.labels import OutputTensor
 from edgesegd.models.spec import ModelSpec, OutputKind
 
 SAMPLES = 4096
-"""Values that are compared first; nearly always two of them differ."""
+"""How many values are compared first; nearly always two of them differ."""
 SEVERAL_CLASSES = (OutputKind.LOGITS, OutputKind.PROBABILITIES)
-"""Only there a constant tells: a mask of one class, or no foreground at all, may well be right."""
+"""Only for these is a constant output wrong: labels of one class, or a mask without foreground, may
+well be right."""
 
 
 def check_output(model: ModelSpec, output: OutputTensor) -> None:
-    """Raises OutputNotFinite or OutputConstant."""
+    """Raise OutputNotFinite or OutputConstant if the output cannot be right."""
     values = output.reshape(-1)
     if values.dtype.kind == "f" and not _all_finite(values):
-        raise OutputNotFinite("the output holds values that are no numbers")
+        raise OutputNotFinite("the output has values that are not finite")
     if _has_several_classes(model) and _constant(values):
         raise OutputConstant(f"every value of the output is {values[0]:g}")
 
@@ -30,8 +31,8 @@ def _has_several_classes(model: ModelSpec) -> bool:
 
 
 def _all_finite(values: OutputTensor) -> bool:
-    # One pass without a temporary array: what is no number makes the sum of squares none. So does
-    # the overflow of huge numbers; then each is looked at.
+    # One pass without a temporary array: the sum of squares is not finite if a value is not. It is
+    # not finite either if huge values overflow; then each value is checked.
     with np.errstate(all="ignore"):
         return bool(np.isfinite(values @ values)) or bool(np.isfinite(values).all())
 

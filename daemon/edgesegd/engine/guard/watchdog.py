@@ -1,4 +1,4 @@
-"""An end for a driver that hangs in an invoke, sooner than the front could know of it."""
+"""Ends the process if a driver hangs in an invoke, before the front could notice it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import signal
 
 FLOOR_SECONDS = 2.0
 FACTOR = 20.0
-"""Times the usual invoke; never less than the floor, for boards stall now and then."""
+"""The limit as a multiple of the usual invoke; at least the floor, as boards stall now and then."""
 WEIGHT = 0.1
-"""Of the newest invoke in the moving average."""
+"""Weight of the newest invoke in the moving average."""
 
 
 class InvokeWatchdog:
-    """Ends this process by SIGALRM where an invoke takes FACTOR times as long as usual.
+    """Ends this process by SIGALRM if an invoke takes FACTOR times as long as usual.
 
-    `usual` is what one took before, seconds. A context manager, for one invoke after another. The
-    kernel does it, so that neither Python's lock nor a driver that never returns can hold it up.
+    This is a context manager for one invoke after another. `usual` is how long an invoke took
+    before, in seconds. A timer of the kernel ends the process, so neither the GIL nor a driver that
+    never returns can prevent it.
     """
 
     def __init__(self, *, usual: float) -> None:
@@ -23,7 +24,7 @@ class InvokeWatchdog:
 
     @property
     def seconds(self) -> float:
-        """How long an invoke may take now."""
+        """How long the next invoke may take."""
         return max(FLOOR_SECONDS, FACTOR * self._usual)
 
     def __enter__(self) -> None:

@@ -1,1 +1,1 @@
-"""What runs a model: the interpreters, and their delegates."""
+"""The TFLite runtimes: interpreters and their delegates."""

@@ -1,4 +1,4 @@
-"""What a library says on stderr, where it says it nowhere else."""
+"""Captures what a library writes to stderr, if it reports it nowhere else."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from contextlib import contextmanager
 
 
 class Overheard:
-    """`text` is what was said; empty until the end."""
+    """`text` is what was written to stderr; empty until the end."""
 
     text = ""
 
 
 @contextmanager
 def capture_stderr() -> Iterator[Overheard]:
-    """Collects what this process writes to file descriptor 2, C libraries included.
+    """Capture what this process, with its C libraries, writes to file descriptor 2.
 
-    It is written to the real one at the end. Where the process crashes meanwhile it is lost.
+    At the end it is also written to the real stderr. If the process crashes before, it is lost.
     """
     heard = Overheard()
     sys.stderr.flush()

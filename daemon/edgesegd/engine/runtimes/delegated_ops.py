@@ -1,4 +1,4 @@
-"""How much of a graph a delegate took."""
+"""Counts how many operators of a graph a delegate runs."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 Operator = Mapping[str, Any]
-"""As the interpreter's `_get_ops_details` gives it: index, op_name, inputs, outputs (tensors)."""
+"""As `_get_ops_details` of the interpreter returns it: index, op_name, inputs, outputs (tensors).
+"""
 DELEGATE = "DELEGATE"
 
 
 def count_claimed(operators: Iterable[Operator]) -> tuple[int, int]:
     """How many of the model's operators a delegate runs, and how many there are.
 
-    The interpreter lists the model's operators, claimed or not, and one node for each part that
-    was claimed. What such a node stands for lies between its inputs and its outputs.
+    The interpreter lists all operators of the model, delegated or not, and one node for each part
+    that is delegated. Such a node stands for the operators between its inputs and its outputs.
     """
     own = [operator for operator in operators if operator["op_name"] != DELEGATE]
     parts = [operator for operator in operators if operator["op_name"] == DELEGATE]

@@ -1,7 +1,7 @@
 """ai-edge-litert's own GPU path: its CompiledModel, on Vulkan.
 
-CompiledModel holds Python's lock while it runs, so it lives in engines and trials only, and the CPU
-never runs through it. Which adapter it took, and why it found none, it says on stderr only.
+CompiledModel holds the GIL while it runs, so only engines and trials use it, and never for the CPU.
+It writes only to stderr which adapter it uses, or why it found none.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ ADAPTER = re.compile(r"Selected adapter: (?P<name>.*?), arch=.*adapterType=(?P<k
 REASON = re.compile(
     r"Couldn't load Vulkan: [^\n:]+|No adapters found|Vulkan \S+ required|[^\n:]*not accelerated"
 )
-"""What tells why, among much that does not."""
+"""The lines of its output that give a reason, among many that do not."""
 NO_GPU = "No adapters found"
 SIGNATURE = 0
 
 
 class GpuModel:
-    """A model compiled for the GPU, with the face of a LoadedModel.
+    """A model compiled for the GPU, with the interface of a LoadedModel.
 
-    `adapter` is the GPU and its kind, as Dawn names them. `delegated` and `operators` are 0, for it
-    does not tell; a model that it cannot run as a whole it refuses.
+    `adapter` is the GPU and its kind, as Dawn names them. `delegated` and `operators` are 0,
+    because CompiledModel does not report them; it refuses a model that it cannot run completely.
     """
 
     delegated = operators = 0
@@ -61,7 +61,7 @@ class GpuModel:
         return self._input
 
     def invoke(self) -> None:
-        """Run the model and wait for its output, which comes when it is read."""
+        """Run the model and wait for its output."""
         try:
             self._inputs[0].write(self._input)
             self._compiled.run_by_index(SIGNATURE, self._inputs, self._outputs)
@@ -75,17 +75,17 @@ class GpuModel:
 
     def _read(self) -> OutputTensor:
         like = self._output
-        # It does not know 64-bit integers, but their halves.
+        # The buffer cannot be read as 64-bit integers, but as their 32-bit halves.
         plain = np.dtype(np.int32) if like.itemsize == np.dtype(np.int64).itemsize else like.dtype
         values = self._output_buffer.read(like.nbytes // plain.itemsize, plain.type)
         return np.asarray(values).view(like.dtype).reshape(like.shape)
 
 
 def load_on_gpu(runtime: Runtime, model: ModelSpec) -> GpuModel:
-    """The model on the GPU.
+    """Load the model on the GPU.
 
-    Raises DelegateMissing where the runtime has no such thing, DelegateFailed where there is no
-    adapter, or the model has operators that it cannot run.
+    Raises DelegateMissing if the runtime has no CompiledModel or there is no GPU, and
+    DelegateFailed if the model has operators that the GPU cannot run.
     """
     compiled_model = runtime.compiled_model()
     options = compiled_model.Options(

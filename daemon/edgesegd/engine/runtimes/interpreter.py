@@ -19,23 +19,23 @@ from edgesegd.models.content import content_of_end, content_to_run
 from edgesegd.models.spec import ModelSpec, Upsampling
 
 LOAD_ERRORS = (OSError, AttributeError, ValueError, RuntimeError)
-"""What loading and applying a delegate raises: no library, no such symbol, refused, failed."""
+"""Errors of loading and applying a delegate: no library, no such symbol, refused, failed."""
 
 NO_SUCH_FILE = "cannot open shared object file"
-"""What Linux's dynamic linker says of a library that is not there."""
+"""Message of Linux's dynamic linker for a library that does not exist."""
 
 Interpreter = Any
-"""The runtime's own; untyped there."""
+"""The runtime's Interpreter, which is untyped."""
 Library = Any
-"""A delegate as the runtime's `load_delegate` gives it; untyped there."""
+"""A delegate as the runtime's `load_delegate` returns it, which is untyped."""
 
 
 class LoadedModel:
     """A model in an interpreter with its tensors allocated.
 
-    `delegated` of the model's `operators` are run by the delegate; both are 0 on the CPU. What
-    `input` and `output` give lies in the interpreter's memory: that saves a copy, and it must be
-    gone before the next `invoke`, so it is asked for anew for each frame.
+    The delegate runs `delegated` of the model's `operators`; both are 0 on the CPU. `input` and
+    `output` return views of the interpreter's memory, which saves a copy. These views must not
+    exist during the next `invoke`, so get new ones for each frame.
     """
 
     adapter = ""
@@ -68,7 +68,7 @@ class LoadedModel:
 
 
 def load_on_cpu(runtime: Runtime, model: ModelSpec, threads: int) -> LoadedModel:
-    """The model on the runtime's own kernels; raises ModelUnsupported."""
+    """Load the model on the runtime's own CPU kernels; raises ModelUnsupported."""
     try:
         delegates = runtime.cpu_delegates(threads)
         interpreter = _interpreter(runtime, content_to_run(model), delegates, threads)
@@ -82,9 +82,9 @@ def load_on_cpu(runtime: Runtime, model: ModelSpec, threads: int) -> LoadedModel
 
 
 def load_end_on_cpu(runtime: Runtime, model: ModelSpec, upsampling: Upsampling) -> LoadedModel:
-    """The end of the graph that is left out of `model`: from small scores to its output.
+    """Load the end of the graph that is cut off from `model`: from small scores to its output.
 
-    Raises ModelUnsupported, and ModelInvalid where the file is another by now.
+    Raises ModelUnsupported, and ModelInvalid if the file has changed.
     """
     content = content_of_end(model, upsampling)
     try:
@@ -100,13 +100,13 @@ def load_end_on_cpu(runtime: Runtime, model: ModelSpec, upsampling: Upsampling) 
 def apply_library(
     runtime: Runtime, model: ModelSpec, delegate: DelegateSpec, library: Library, threads: int
 ) -> LoadedModel:
-    """The model on a delegate that is loaded; raises DelegateFailed."""
+    """Load the model on a delegate whose library is loaded; raises DelegateFailed."""
     try:
         interpreter = _interpreter(runtime, content_to_run(model), [library], threads)
-        # Before the tensors are allocated: then the runtime adds what XNNPACK takes.
+        # Count before the tensors are allocated, when the runtime adds the nodes of XNNPACK.
         delegated, operators = count_claimed(interpreter._get_ops_details())  # noqa: SLF001 # the only way to know
         if delegated == 0:
-            raise DelegateFailed(f"{delegate.name} claims 0 of {operators} ops of {model.name}")
+            raise DelegateFailed(f"{delegate.name} takes 0 of {operators} ops of {model.name}")
         interpreter.allocate_tensors()
     except LOAD_ERRORS as error:
         raise DelegateFailed(
@@ -116,7 +116,7 @@ def apply_library(
 
 
 def load_library(runtime: Runtime, delegate: DelegateSpec) -> Library:
-    """The delegate's library, the first of its names that is there.
+    """Load the delegate's library: the first of its names that exists.
 
     Raises DelegateMissing or DelegateFailed.
     """
@@ -131,17 +131,17 @@ def load_library(runtime: Runtime, delegate: DelegateSpec) -> Library:
             missing.append(f"library not found: {library}")
         except AttributeError:
             raise DelegateFailed(
-                f"{library} is no TFLite delegate: it has no plugin entry"
+                f"{library} is not a TFLite delegate: it has no plugin entry"
             ) from None
         except (ValueError, RuntimeError) as error:
             reason = str(error).removeprefix(f"Failed to load delegate from {library}").strip()
-            why = reason or "it gave no reason; is the device there, and may this user open it?"
+            why = reason or "it gave no reason; is the device connected, and may this user open it?"
             raise DelegateFailed(f"{library} refuses to start: {why}") from error
     raise DelegateMissing("; ".join(missing))
 
 
 def _explain(why: str) -> str:
-    """What the dynamic linker says; of a file for another machine it says that it is not there."""
+    """The linker's error, corrected: for a file for another machine it says "no such file"."""
     library, _, rest = why.partition(": ")
     if NO_SUCH_FILE in rest and locate_library(library) is not None:
         return f"it is not for this machine, which is {platform.machine()}"
@@ -155,6 +155,6 @@ def _interpreter(runtime: Runtime, content: bytes, delegates: list[Any], threads
 
 
 def _first_line(error: Exception) -> str:
-    """The first line that says something."""
+    """The first line of an error that is not empty."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[0].strip() if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""A model, loaded by whatever is to run it."""
+"""Loads a model with the delegate that should run it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from edgesegd.models.spec import ModelSpec
 
 
 class Loaded(Protocol):
-    """A model that is ready to be invoked, whatever runs it.
+    """A model that is ready to be invoked, on any delegate.
 
-    `delegated` of the model's `operators` are run by the delegate; both are 0 on the CPU and where
-    it is not told. `adapter` is the GPU that runs it, where one does.
+    The delegate runs `delegated` of the model's `operators`; both are 0 on the CPU, and if they are
+    not known. `adapter` is the GPU that runs the model, if one does.
     """
 
     @property
@@ -27,7 +27,7 @@ class Loaded(Protocol):
 
     @property
     def operators(self) -> int:
-        """How many there are."""
+        """How many operators the model has."""
 
     @property
     def adapter(self) -> str:
@@ -37,10 +37,10 @@ class Loaded(Protocol):
         """The tensor that frames are written into."""
 
     def invoke(self) -> None:
-        """Run the model; raises InvokeFailed, and then what it holds may be stale."""
+        """Run the model; after InvokeFailed its tensors may hold stale data."""
 
     def output(self) -> OutputTensor:
-        """The result of the last `invoke`, good until the next."""
+        """The result of the last `invoke`, valid until the next."""
 
 
 def load_model(
@@ -51,10 +51,10 @@ def load_model(
     *,
     enter: Callable[[str], None] = lambda _stage: None,
 ) -> Loaded:
-    """The model, ready to be invoked; tells `enter` each stage before it begins.
+    """Load the model; calls `enter` with each stage before it begins.
 
-    Raises DelegateMissing where there is no library, DelegateFailed where it cannot be loaded,
-    refuses the model or takes nothing of it, ModelUnsupported where the CPU cannot run it.
+    Raises DelegateMissing if there is no library, DelegateFailed if the delegate cannot be loaded,
+    refuses the model or runs none of its operators, ModelUnsupported if the CPU cannot run it.
     """
     enter("create")
     if delegate.is_cpu:

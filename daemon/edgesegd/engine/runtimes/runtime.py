@@ -1,4 +1,4 @@
-"""The best TFLite runtime that is installed."""
+"""Finds the best TFLite runtime that is installed."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ MODULES = {
     "ai-edge-litert": "ai_edge_litert.interpreter",
     "tflite-runtime": "tflite_runtime.interpreter",
 }
-"""Distributions in the order of preference, and where their Interpreter is."""
+"""Distributions in order of preference, and the modules of their Interpreter."""
 
 COMPILING = "ai-edge-litert"
 
 XNNPACK_OFF_BY_DEFAULT = "tflite-runtime 2.14."
 XNNPACK_LIBRARY = "tflite_runtime._pywrap_tensorflow_interpreter_wrapper"
-"""For quantized models; and the extension of that runtime which exports it nevertheless."""
+"""This runtime has XNNPACK off for quantized models, but its C extension exports the delegate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Runtime:
         return f"{self.name} {self.version}"
 
     def cpu_delegates(self, threads: int) -> list[QuantizedXnnpack]:
-        """What makes the CPU as fast as it can be; needed by one runtime."""
+        """Delegates that make the CPU faster; only one runtime needs them."""
         if not str(self).startswith(XNNPACK_OFF_BY_DEFAULT):
             return []
         xnnpack = quantized_xnnpack(importlib.import_module(XNNPACK_LIBRARY).__file__, threads)
@@ -51,12 +51,12 @@ class Runtime:
         return importlib.import_module("ai_edge_litert.compiled_model")
 
     def default_threads(self) -> int:
-        """How many threads to serve with where nothing was measured."""
+        """How many threads to serve with before anything was measured."""
         return thread_cap(self.name)
 
 
 def load_runtime(wanted: str) -> Runtime:
-    """The runtime `wanted`, or with "auto" the first that can be imported.
+    """Import the runtime `wanted`; with "auto", the first that can be imported.
 
     Raises RuntimeMissing, which says what to install.
     """

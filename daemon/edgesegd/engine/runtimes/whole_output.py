@@ -1,4 +1,4 @@
-"""The model's own output, also where the end of its graph is not run for labels."""
+"""Computes the model's own output, even if the end of its graph is not run for labels."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from edgesegd.models.spec import ModelSpec
 
 
 class WholeOutput:
-    """Makes the output of the whole graph of what the graph gives as it is run.
+    """Computes the output of the whole graph from the output of the graph that is run.
 
-    Where the end is left out, the runtime itself runs it, on the CPU, so that the numbers are those
-    that it would give. It is loaded when the output is first requested. For one thread at a time.
+    If the end of the graph is cut off, the runtime runs it on the CPU, so that the values are the
+    same as those of the whole graph. The end is loaded when the output is first requested. Only one
+    thread may use this at a time.
     """
 
     def __init__(self, runtime: Runtime, model: ModelSpec) -> None:
@@ -22,9 +23,9 @@ class WholeOutput:
         self._end: LoadedModel | None = None
 
     def of(self, output: OutputTensor) -> bytes:
-        """The bytes of the model's output, in its own type and shape, row by row.
+        """The bytes of the model's output, in its own dtype and shape, row by row.
 
-        Raises InternalFault where the end cannot be run.
+        Raises InternalFault if the end cannot be run.
         """
         upsampling = self._model.upsampling
         if upsampling is None:
@@ -33,7 +34,9 @@ class WholeOutput:
             try:
                 self._end = load_end_on_cpu(self._runtime, self._model, upsampling)
             except StartupError as error:
-                raise InternalFault(f"the model's own output cannot be had: {error}") from error
+                raise InternalFault(
+                    f"the model's own output cannot be computed: {error}"
+                ) from error
         self._end.input()[:] = output
         self._end.invoke()
         return self._end.output().tobytes()

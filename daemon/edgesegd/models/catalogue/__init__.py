@@ -1,1 +1,1 @@
-"""Where models come from, and where they are kept."""
+"""Published models, pulling them, and the folders in which models are stored."""

@@ -1,4 +1,4 @@
-"""The bytes of a file that is somewhere else: behind an HTTP address, or on a local path."""
+"""Reads a file from an HTTP address or a local path."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _HTTP = ("http://", "https://")
 
 
 def read_source(source: str, timeout_s: float) -> Generator[bytes, None, None]:
-    """The content in pieces; an address begins with `http://` or `https://`, else it is a path.
+    """The content in pieces; `source` is a path unless it begins with `http://` or `https://`.
 
-    Raises `DownloadFailed` where it cannot be had, or stalls for `timeout_s`. A transfer that
-    ends early ends quietly here, so the length has to be checked.
+    Raises `DownloadFailed` if it cannot be read, or if nothing arrives for `timeout_s`. A transfer
+    that ends too early raises nothing, so the caller must check the length.
     """
     try:
         with _open(source, timeout_s) as stream:
@@ -33,8 +33,8 @@ def read_source(source: str, timeout_s: float) -> Generator[bytes, None, None]:
         raise DownloadFailed(f"{source} has sent nothing for {timeout_s:g} s") from fault
     except URLError as fault:
         raise DownloadFailed(
-            f"{source} cannot be reached ({fault.reason}); without a network, bring the file "
-            "over by hand and give it with --from PATH"
+            f"{source} cannot be reached ({fault.reason}); without a network, copy the file "
+            "to this machine and give it with --from PATH"
         ) from fault
     except (OSError, HTTPException, ValueError) as fault:
         raise DownloadFailed(f"{source} cannot be read: {fault}") from fault

@@ -1,6 +1,6 @@
-"""Models that others publish: how to get them, and the facts that their files leave out.
+"""Published models: where to get them, and the facts that their files do not have.
 
-The table is `published.toml`. A file is known by its SHA-256 alone, whatever it is called.
+The table is `published.toml`. A file is recognised only by its SHA-256, whatever its name.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from edgesegd.models.normalization import Normalization
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """Where a published model is had, under the name that `edgesegd models pull` knows."""
+    """The source of a published model, by its name for `edgesegd models pull`."""
 
     name: str
     title: str
@@ -28,14 +28,14 @@ class Download:
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """What is known of a published file besides what it says itself."""
+    """The facts about a published file that the file itself does not have."""
 
     normalization: Normalization | None = None
     class_names: tuple[str, ...] = ()
 
 
 def find_preset(sha256: str) -> Preset:
-    """The preset of a file; an empty one where the file is not known."""
+    """The preset of a file; an empty one if the file is not known."""
     return _presets().get(sha256, Preset())
 
 

@@ -1,4 +1,4 @@
-"""Fetching a published model into the data folder."""
+"""Fetches a published model into the data folder."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from edgesegd.models.catalogue.published import Download, downloads
 from edgesegd.models.catalogue.store import stored_path
 
 Progress = Callable[[int, int], None]
-"""Called with the bytes that have come, and all that will."""
+"""Is called with the bytes received so far, and the total."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """A published model in the data folder; `is_new` is False where it was there before."""
+    """A published model in the data folder; `is_new` is False if it was already there."""
 
     path: Path
     is_new: bool
@@ -35,9 +35,9 @@ def pull(
     source: str | None = None,
     progress: Progress = lambda _done, _total: None,
 ) -> Pulled:
-    """Fetch a published model into the data folder, from its own address or from `source`.
+    """Fetch a published model into the data folder, from its published address or from `source`.
 
-    Raises `ModelMissing` for a name that is not published, and `DownloadFailed` as `fetch` does.
+    Raises `ModelMissing` for a name that is not published, and `DownloadFailed` like `fetch`.
     """
     return fetch(_find(name), stored_path(name, data_dir), source=source, progress=progress)
 
@@ -50,10 +50,10 @@ def fetch(
     progress: Progress = lambda _done, _total: None,
     timeout_s: float = 30.0,
 ) -> Pulled:
-    """Fetch a published file to `path`; `source` is another address, or a path, to take it from.
+    """Fetch a published file to `path`; `source` is another address, or a path, to use instead.
 
-    Whatever it comes from, it has the published SHA-256 or is not kept: it appears at `path` all
-    at once, and nothing is left of a failed try. `timeout_s` is the longest silence. Raises
+    The file is only kept if it has the published SHA-256. It appears at `path` atomically, and a
+    failed try leaves nothing. `timeout_s` is the longest time without data. Raises
     `DownloadFailed`.
     """
     try:
@@ -90,7 +90,7 @@ def _is_there(path: Path, wanted: Download) -> bool:
 def _copy(
     source: str, file: BinaryIO, wanted: Download, progress: Progress, timeout_s: float
 ) -> None:
-    """Write the source to the file; raises `DownloadFailed` where it is not what is wanted."""
+    """Copy the source to the file; raises `DownloadFailed` if it is not the published file."""
     done, digest = 0, sha256()
     progress(0, wanted.size)
     with closing(read_source(source, timeout_s)) as chunks:

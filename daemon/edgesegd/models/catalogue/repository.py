@@ -1,4 +1,4 @@
-"""Where the models of a daemon are: named on the command line, or in a folder."""
+"""The models of a daemon: those named on the command line, and those in a folder."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from edgesegd.models.reading import read_model
 log = logging.getLogger(__name__)
 
 VERSIONED: Final = "model.tflite"
-"""What the file is called in a folder of one version, as Triton and TensorFlow Serving have it."""
+"""The name of the file in the folder of a version, as for Triton and TensorFlow Serving."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
-    """A file, what it is served as ("" for the file's own name), and the number of its version."""
+    """A file, the name of its model ("" for the file's own name), and the number of its version."""
 
     path: Path
     name: str = ""
@@ -35,14 +35,14 @@ class ModelSource:
         return self.name or name_of_file(self.path)
 
     def read(self) -> ModelPair:
-        """What it holds; raises what `read_model` and `find_pair` raise."""
+        """Read the model and its pair; raises the errors of `read_model` and `find_pair`."""
         return find_pair(read_model(self.path, self.served_as, self.version))
 
 
 def parse_source(text: str, data_dir: Path) -> ModelSource:
-    """What `--model` means: NAME=SOURCE or SOURCE, which is a file or a name in the data folder.
+    """The source for `--model`: NAME=SOURCE or SOURCE, a file or a name in the data folder.
 
-    Raises ModelMissing, or ConfigError for a name that is none.
+    Raises ModelMissing, or ConfigError for a name that is not valid.
     """
     name, equals, source = text.partition("=")
     if not equals or "/" in name:
@@ -55,9 +55,9 @@ def parse_source(text: str, data_dir: Path) -> ModelSource:
 class ModelRepository:
     """The models that are `given` one by one, and those in `folder`, None for no folder.
 
-    In the folder a model is NAME.tflite, or NAME/VERSION/model.tflite with whole numbers for
-    versions, of which the highest is the newest. A file that is compiled for an Edge TPU belongs to
-    the one beside it. Nothing is kept: each question looks at the folder as it is now.
+    In the folder a model is NAME.tflite, or NAME/VERSION/model.tflite, where versions are whole
+    numbers and the highest is the newest. A file compiled for an Edge TPU belongs to the plain file
+    in the same folder. Nothing is cached: every method reads the folder again.
     """
 
     def __init__(self, given: Sequence[ModelSource], folder: Path | None) -> None:
@@ -65,9 +65,9 @@ class ModelRepository:
         self._folder = folder
 
     def sources(self) -> tuple[ModelSource, ...]:
-        """The newest version of each model; those of the folder by name.
+        """The newest version of each model; those in the folder are sorted by name.
 
-        Raises ConfigError where the folder cannot be read, or two models have one name.
+        Raises ConfigError if the folder cannot be read, or if two models have the same name.
         """
         sources = (*self._given, *self._in_folder())
         by_name: dict[str, ModelSource] = {}
@@ -75,12 +75,12 @@ class ModelRepository:
             if (other := by_name.setdefault(source.served_as, source)) is not source:
                 raise ConfigError(
                     f"two models are called {source.served_as}: {other.path} and {source.path}; "
-                    "name one otherwise: --model NAME=PATH"
+                    "give one of them another name with --model NAME=PATH"
                 )
         return sources
 
     def find(self, name: str, version: str = "") -> ModelSource:
-        """The source of a name, in its newest version where none is named; raises ModelMissing."""
+        """The source of a model, in the given version or the newest; raises ModelMissing."""
         for source in (*self._given, *self._in_folder()):
             if source.served_as == name and version in ("", source.version):
                 return source
@@ -94,7 +94,7 @@ class ModelRepository:
         raise ModelMissing(f"there is no model {name}{where}; name its file: {name}=PATH")
 
     def newest(self, name: str) -> tuple[ModelSource, ...]:
-        """What `sources` has of a name; nothing where that cannot be told."""
+        """The sources of that name in `sources`; none if the folder cannot be read."""
         try:
             return tuple(source for source in self.sources() if source.served_as == name)
         except ConfigError:
@@ -107,7 +107,7 @@ class ModelRepository:
         return tuple(reversed(before))
 
     def state(self) -> object:
-        """Something that is equal as long as no file in the folder changes; raises ConfigError."""
+        """A value that stays equal as long as no file in the folder changes; raises ConfigError."""
         found = []
         for entry in [] if self._folder is None else _entries(self._folder):
             for path in (entry, *entry.glob("*"), *entry.glob("*/*")):
@@ -128,10 +128,10 @@ class ModelRepository:
                 elif entry.name.endswith(SUFFIX) and not _is_twin(entry) and not entry.is_dir():
                     yield ModelSource(entry, name_of_file(entry))
             except OSError as error:
-                log.warning("%s is not looked at: %s", entry, say_why(error))
+                log.warning("%s cannot be read, so it is ignored: %s", entry, say_why(error))
 
     def _versions_of(self, name: str) -> dict[str, ModelSource]:
-        """The versions of a model that has a folder of its own, oldest first."""
+        """The versions of a model that has its own folder, oldest first."""
         if self._folder is None or "/" in name or name in {"", ".", ".."}:
             return {}
         folder = self._folder / name

@@ -1,4 +1,4 @@
-"""Where models live: the built-in one, those that were pulled, and files given by path."""
+"""Finds the file of a model: the built-in one, a pulled one, or a file given by path."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BUILTIN_FILE: Final = Path(__file__).parents[2] / "builtin" / "scenes.tflite"
 
 @dataclass(frozen=True, slots=True)
 class StoredModel:
-    """A model that has a name; `path` is None where it is published but not pulled yet."""
+    """A model that has a name; `path` is None if it is published but not pulled yet."""
 
     name: str
     path: Path | None
@@ -27,8 +27,8 @@ class StoredModel:
 def default_data_dir(environ: Mapping[str, str]) -> Path:
     """The data folder: `EDGESEG_DATA_DIR`, else `edgeseg` in the XDG data folder.
 
-    As the XDG Base Directory Specification has it, that is `XDG_DATA_HOME` where it is an
-    absolute path, else `~/.local/share`. Raises `ConfigError` where there is no home either.
+    By the XDG Base Directory Specification, the XDG data folder is `XDG_DATA_HOME` if that is an
+    absolute path, else `~/.local/share`. Raises `ConfigError` if there is no home folder either.
     """
     if given := environ.get("EDGESEG_DATA_DIR"):
         return Path(given)
@@ -36,19 +36,19 @@ def default_data_dir(environ: Mapping[str, str]) -> Path:
         return Path(xdg) / "edgeseg"
     if Path(home := environ.get("HOME", "")).is_absolute():
         return Path(home) / ".local" / "share" / "edgeseg"
-    raise ConfigError("there is no home folder to keep models in; set EDGESEG_DATA_DIR")
+    raise ConfigError("there is no home folder for models; set EDGESEG_DATA_DIR")
 
 
 def stored_path(name: str, data_dir: Path) -> Path:
-    """Where the model of that name is kept, whether it is there or not."""
+    """The path of the model of that name, which may not exist."""
     return data_dir / "models" / f"{name}.tflite"
 
 
 def resolve_model(name_or_path: str, data_dir: Path) -> Path:
-    """The file that is meant: "" and "builtin", a name in the data folder, or a path.
+    """The file of a model: "" or "builtin", a name in the data folder, or a path.
 
-    A path is what has a separator in it or ends in `.tflite`; nothing is looked up for it. Raises
-    `ModelMissing` for a name that is not there, with what to do about it.
+    A text with a separator, or with the ending `.tflite`, is a path and returned unchanged. Raises
+    `ModelMissing` for an unknown name, with what to do about it.
     """
     if name_or_path in {"", BUILTIN}:
         return _BUILTIN_FILE

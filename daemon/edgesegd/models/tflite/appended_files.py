@@ -1,4 +1,4 @@
-"""The files that TFLite Metadata keeps in a zip archive behind a model."""
+"""Reads the files that TFLite Metadata stores in a zip archive at the end of a model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LARGEST_TEXT: Final = 1 << 20
 
 
 def read_appended_text(model: bytes, name: str) -> str:
-    """The text of one associated file; raises `Malformed` where it is missing or over 1 MiB."""
+    """The text of one associated file; raises `Malformed` if it is missing or over 1 MiB."""
     try:
         with ZipFile(BytesIO(model)) as archive:
             member = archive.getinfo(name)

@@ -1,4 +1,4 @@
-"""Reading a `.tflite` file: its main graph and metadata, and whether it is all there.
+"""Reads a `.tflite` file: its main graph and metadata; and checks that it is complete.
 
 tflite-runtime 2.14 crashes on a file that is cut off, so every range is checked before a runtime
 sees the file. Field numbers are those of the tables Model, OperatorCode, Buffer, Metadata and
@@ -24,9 +24,9 @@ from edgesegd.models.tflite.schema import CUSTOM, IDENTIFIER, OPERATORS, VERSION
 
 @dataclass(frozen=True, slots=True)
 class TfliteFile:
-    """What a file holds: its main graph, and the custom operators and metadata of all of it.
+    """The main graph of a file, and the custom operators and the metadata of the whole file.
 
-    A piece of metadata is a view of the file's bytes, by its name.
+    Each piece of metadata, by its name, is a view of the file's bytes.
     """
 
     graph: Graph
@@ -37,12 +37,12 @@ class TfliteFile:
 def parse_tflite(data: bytes) -> TfliteFile:
     """Read a whole file.
 
-    Raises `Malformed` where it is damaged or cut off in any way that can be known from its
-    structure. Weights that were overwritten in place cannot.
+    Raises `Malformed` if its structure shows that it is damaged or cut off. Weights that were
+    overwritten in place cannot be noticed.
     """
     file = FlatBuffer(data)
     if file.identifier != IDENTIFIER:
-        raise Malformed("this is no TFLite file: the mark TFL3 is missing")
+        raise Malformed("this is not a TFLite file: the mark TFL3 is missing")
     model = file.root()
     if (version := model.integer(0, UINT32)) != VERSION:
         raise Malformed(f"its format has version {version}, but {VERSION} is needed")
@@ -62,15 +62,15 @@ def parse_tflite(data: bytes) -> TfliteFile:
 
 
 def _content(table: Table, file: FlatBuffer) -> memoryview:
-    """What a buffer holds: inside the flatbuffer, or behind it in files of over 2 GB."""
+    """The content of a buffer: inside the flatbuffer, or after it in files of over 2 GB."""
     offset = table.integer(1, UINT64)
     return file.piece(offset, table.integer(2, UINT64)) if offset > 1 else table.blob(0)
 
 
 def _operator_code(table: Table) -> tuple[str, str]:
-    """An operator's builtin name, and its own name where it is a custom one.
+    """An operator's builtin name, and its own name if it is a custom operator.
 
-    Codes past 127 stand in a field that was added later; the older one then holds 127.
+    Codes above 127 are in a field that was added later; the older field is 127 then.
     """
     code = max(table.integer(0, INT8), table.integer(3, INT32))
     own_name = table.text(1)
@@ -78,7 +78,7 @@ def _operator_code(table: Table) -> tuple[str, str]:
 
 
 def _verify_the_rest(model: Table) -> None:
-    """Walk through what is not kept, so that a cut there is found as well."""
+    """Read the parts that are not needed too, to find out whether the file is cut off there."""
     model.text(3)
     for signature in model.tables(7):
         signature.text(2)

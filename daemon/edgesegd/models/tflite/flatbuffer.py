@@ -1,7 +1,7 @@
 """A bounds-checked reader of FlatBuffers: tables, vectors, strings and scalars.
 
 The format is described at https://flatbuffers.dev/internals/. No offset and no length is trusted,
-and a budget bounds the work, for a damaged file may refer to one table over and over.
+and a budget bounds the work, because a damaged file may refer to one table again and again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _BUDGET = 1_000_000
 
 
 class Malformed(ModelInvalid):
-    """The bytes contradict themselves, or end before what they promise."""
+    """The bytes contradict each other, or end too early."""
 
 
 class FlatBuffer:
@@ -42,11 +42,11 @@ class FlatBuffer:
 
     @property
     def identifier(self) -> bytes:
-        """The four bytes that name the schema; fewer where the data is shorter."""
+        """The four bytes that name the schema; fewer if the data is shorter."""
         return bytes(self._data[4:8])
 
     def root(self) -> Table:
-        """The table that everything else hangs from."""
+        """The root table."""
         return Table(self, self.follow(0))
 
     def number(self, layout: Struct, at: int) -> int:
@@ -65,7 +65,7 @@ class FlatBuffer:
         return self._data[at : at + size]
 
     def follow(self, at: int) -> int:
-        """Where the offset that is stored at byte `at` leads."""
+        """The position to which the offset at byte `at` refers."""
         return at + self.number(UINT32, at)
 
     def require(self, at: int, size: int) -> int:
@@ -87,7 +87,7 @@ class FlatBuffer:
 class Table:
     """One table; its fields are named by their position in the schema, from 0.
 
-    A field that is absent reads as its default, as FlatBuffers has it.
+    An absent field has its default value, as FlatBuffers defines it.
     """
 
     __slots__ = ("_buffer", "_size", "_start", "_vtable", "_vtable_size")
@@ -120,7 +120,7 @@ class Table:
         return self._numbers(field, FLOAT32)
 
     def text(self, field: int) -> str:
-        """A string; what is not UTF-8 in it is replaced, and "" stands for an absent one."""
+        """A string; bytes that are not UTF-8 are replaced; "" if absent."""
         start, size = self.vector(field, 1)
         self._buffer.charge(1 + size // 64)
         ending_zero = 1 if start else 0
@@ -143,7 +143,7 @@ class Table:
         return tuple(Table(self._buffer, self._buffer.follow(at)) for at in places)
 
     def vector(self, field: int, width: int) -> tuple[int, int]:
-        """Where a vector's elements begin, and how many there are; (0, 0) where absent."""
+        """Where a vector's elements begin, and how many there are; (0, 0) if absent."""
         at = self.place(field, UINT32.size)
         if at is None:
             return 0, 0
@@ -153,7 +153,7 @@ class Table:
         return start + UINT32.size, count
 
     def place(self, field: int, width: int) -> int | None:
-        """Where a field's `width` bytes are; None where absent."""
+        """Where a field's `width` bytes are; None if absent."""
         entry = 4 + 2 * field
         if entry + UINT16.size > self._vtable_size:
             return None

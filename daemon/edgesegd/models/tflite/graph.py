@@ -1,4 +1,4 @@
-"""Reading one graph of a `.tflite` file: its tensors and its operators, all verified.
+"""Reads one graph of a `.tflite` file: its tensors and its operators, all verified.
 
 Field numbers are those of the tables SubGraph, Tensor, QuantizationParameters and Operator in
 TFLite's `schema.fbs`.
@@ -24,7 +24,7 @@ _Item = TypeVar("_Item")
 class Tensor:
     """One tensor; `signature` is its shape with -1 for each dimension that may vary.
 
-    `content` holds the numbers of a constant, and is empty for what the graph computes.
+    `content` is the bytes of a constant, and empty for a tensor that the graph computes.
     """
 
     spec: TensorSpec
@@ -37,7 +37,7 @@ class Tensor:
 
     @property
     def has_fixed_size(self) -> bool:
-        """Whether all dimensions but the first, which counts pictures, are fixed."""
+        """Whether all dimensions but the first, the batch, are fixed."""
         return -1 not in self.signature[1:]
 
 
@@ -45,7 +45,7 @@ class Tensor:
 class Operator:
     """One operator: its builtin name, or "CUSTOM", and the positions of its tensors.
 
-    A position is -1 where an optional input is left out. `options` are a table of the schema's own
+    A position is -1 if an optional input is missing. `options` is a table that the schema defines
     for each kind of operator.
     """
 
@@ -65,14 +65,14 @@ class Graph:
     operators: tuple[Operator, ...]
 
     def producer(self, tensor: int) -> Operator | None:
-        """The operator that writes a tensor; None for what nothing in the graph writes."""
+        """The operator that writes a tensor; None if no operator does."""
         return next((each for each in self.operators if tensor in each.outputs), None)
 
 
 def parse_graph(
     table: Table, operator_names: Sequence[str], buffers: Sequence[memoryview], file_size: int
 ) -> Graph:
-    """Read a SubGraph table; raises `Malformed` where anything in it cannot be."""
+    """Read a SubGraph table; raises `Malformed` if anything in it is not valid."""
     table.text(4)
     tensors = tuple(_tensor(each, buffers) for each in table.tables(0))
     operators = tuple(
@@ -87,7 +87,7 @@ def parse_graph(
 
 
 def pick(items: Sequence[_Item], position: int, what: str) -> _Item:
-    """The item at a position that the file gave."""
+    """The item at a position from the file; raises `Malformed` if there is none."""
     if not 0 <= position < len(items):
         raise Malformed(
             f"the file is damaged: it refers to {what} {position}, but has {len(items)} of them"
@@ -96,7 +96,7 @@ def pick(items: Sequence[_Item], position: int, what: str) -> _Item:
 
 
 def _tensor(table: Table, buffers: Sequence[memoryview]) -> Tensor:
-    """A tensor, its constant content not smaller than its shape needs."""
+    """Read a tensor; checks that constant content is as large as its shape needs."""
     code = table.integer(1, UINT8)
     dtype, bits = ELEMENT_TYPES.get(code, (f"type {code}", 0))
     shape = table.integers(0, INT32)
@@ -120,7 +120,7 @@ def _tensor(table: Table, buffers: Sequence[memoryview]) -> Tensor:
 
 
 def _quantization(table: Table | None, dtype: str) -> tuple[float, int]:
-    """Scale and zero point of the whole tensor; (0.0, 0) where it has none or one per channel."""
+    """Scale and zero point of the whole tensor; (0.0, 0) if it has none, or one per channel."""
     if table is None:
         return 0.0, 0
     scales = table.floats(2)
@@ -137,7 +137,7 @@ def _quantization(table: Table | None, dtype: str) -> tuple[float, int]:
 
 
 def _operator(table: Table, names: Sequence[str], tensor_count: int, file_size: int) -> Operator:
-    """An operator whose options, where it has any, lie within the file."""
+    """Read an operator; checks that its options, if it has any, are within the file."""
     options, _ = table.table(4), table.table(12)
     table.blob(5)
     if table.integer(9, UINT64) + table.integer(10, UINT64) > file_size:

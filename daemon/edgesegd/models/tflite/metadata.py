@@ -1,4 +1,4 @@
-"""TFLite Metadata: what the maker of a model wrote into its file for those who use it.
+"""Reads TFLite Metadata, which the author of a model may have added to its file.
 
 Field numbers are those of `metadata_schema.fbs` of TFLite Support: ModelMetadata,
 SubGraphMetadata, TensorMetadata, ProcessUnit, NormalizationOptions and AssociatedFile.
@@ -22,17 +22,17 @@ _LABEL_FILE_TYPES: Final = (2, 3)  # TENSOR_AXIS_LABELS, TENSOR_VALUE_LABELS
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What is known from the metadata; None and empty where they say nothing."""
+    """The facts in the metadata; None or empty for those that are missing."""
 
     normalization: Normalization | None = None
     class_names: tuple[str, ...] = ()
 
 
 def read_metadata(pieces: dict[str, memoryview], model: bytes, output_position: int) -> Metadata:
-    """What the metadata say of the first input and of one output.
+    """Read the metadata of the first input and of one output.
 
-    `pieces` are the named metadata of the file, `model` is all of it. Raises `Malformed` where
-    they are damaged, or name a label file that is not there; unknown metadata are passed over.
+    `pieces` are the named metadata of the file, `model` is the whole file. Raises `Malformed` if
+    they are damaged, or name a label file that does not exist; unknown metadata are ignored.
     """
     if _BUFFER_NAME not in pieces:
         return Metadata()
@@ -63,7 +63,7 @@ def _normalization(tensor: Table) -> Normalization | None:
 
 
 def _class_names(tensor: Table, model: bytes) -> tuple[str, ...]:
-    """The names in the first label file, those without a locale before translated ones."""
+    """The names in the first label file; files without a locale come before translated ones."""
     files = [each for each in tensor.tables(6) if each.integer(2, INT8) in _LABEL_FILE_TYPES]
     files.sort(key=lambda each: each.text(3) != "")
     return parse_labels(read_appended_text(model, files[0].text(0))) if files else ()

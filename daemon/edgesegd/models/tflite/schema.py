@@ -39,7 +39,7 @@ ELEMENT_TYPES: Final[dict[int, tuple[str, int]]] = {
 
 CUSTOM: Final = 32
 
-# By BuiltinOperator: those that tell, near the end of a graph, what its output means.
+# By BuiltinOperator: those that show, near the end of a graph, what its output means.
 OPERATORS: Final[dict[int, str]] = {
     0: "ADD",
     2: "CONCATENATION",

@@ -1,4 +1,4 @@
-"""A `.tflite` file without the end of its graph, or that end alone, edited in memory.
+"""Edits a `.tflite` file in memory: cuts off the end of its graph, or keeps only that end.
 
 Field numbers are those of the tables Model, SubGraph, SignatureDef and TensorMap in TFLite's
 `schema.fbs`.
@@ -12,14 +12,14 @@ from edgesegd.models.spec import Upsampling
 from edgesegd.models.tflite.flatbuffer import INT32, UINT32, FlatBuffer, Table
 
 Edits = dict[int, bytes]
-"""What is written, by where."""
+"""The bytes to write, by position."""
 
 
 def shorten_graph(data: bytes, upsampling: Upsampling) -> bytes:
-    """The file whose graph ends where `upsampling` begins; `data` is the whole one, and checked.
+    """The file with a graph that ends where `upsampling` begins; `data` is a checked whole file.
 
-    Nothing moves: operators are taken out of the list of them, and the output is another tensor.
-    What nobody refers to any more stays in the file and costs the runtime nothing.
+    Nothing is moved: operators are removed from the list of operators, and the output becomes
+    another tensor. Unused parts stay in the file, at no cost for the runtime.
     """
     model = FlatBuffer(data).root()
     graph = model.tables(2)[0]
@@ -37,10 +37,10 @@ def shorten_graph(data: bytes, upsampling: Upsampling) -> bytes:
 
 
 def keep_end(data: bytes, upsampling: Upsampling) -> bytes:
-    """The file whose graph is only what `shorten_graph` takes out of it; `data` as there.
+    """The file with a graph of only the operators that `shorten_graph` removes; `data` as there.
 
-    Its one input are the small scores, its one output is what the whole graph makes of them. It has
-    no signatures: those name tensors that are not computed any more.
+    Its one input is the small scores, its one output is that of the whole graph. It has no
+    signatures, because these name tensors that are not computed any more.
     """
     model = FlatBuffer(data).root()
     graph = model.tables(2)[0]
@@ -61,7 +61,7 @@ def _only_tensor(graph: Table, field: int, tensor: int) -> Edits:
 
 
 def _without_operators(data: bytes, graph: Table, upsampling: Upsampling) -> Edits:
-    """Take the end out of the list of operators."""
+    """Remove the end from the list of operators."""
     count = graph.vector(3, UINT32.size)[1]
     return _only_operators(
         data, graph, [each for each in range(count) if each not in upsampling.left_out]
@@ -69,19 +69,19 @@ def _without_operators(data: bytes, graph: Table, upsampling: Upsampling) -> Edi
 
 
 def _only_operators(data: bytes, graph: Table, wanted: Sequence[int]) -> Edits:
-    """Keep these operators, in this order, in the list of them."""
+    """Keep only these operators, in this order, in the list of operators."""
     start, count = graph.vector(3, UINT32.size)
     places = [start + each * UINT32.size for each in range(count)]
     kept = [places[each] for each in wanted]
     edits = {start - UINT32.size: UINT32.pack(len(kept))}
     for to, at in zip(places, kept, strict=False):
-        # An offset counts from where it stands.
+        # An offset is relative to its own position.
         edits[to] = UINT32.pack(at + UINT32.unpack_from(data, at)[0] - to)
     return edits
 
 
 def _edit(data: bytes, edits: Edits) -> bytes:
-    """`data` with other numbers, in one copy: a model may be large."""
+    """Apply the edits to one copy of `data`, since a model may be large."""
     view, pieces, end = memoryview(data), list[bytes | memoryview](), 0
     for at in sorted(edits):
         pieces += [view[end:at], edits[at]]

@@ -68,7 +68,7 @@ def test_another_version_with_the_same_tensors_may_give_its_own() -> None:
 def test_but_nothing_whose_meaning_is_the_versions_own(pinned: bool, now: ModelSpec) -> None:
     """That is where the request names the version, the tensors differ, or it is gone again."""
     asked = wanted(Output.OUTPUT_TENSOR, exact=True, pinned=pinned, now=now)
-    with pytest.raises(NoEngine, match="took the place of 0123456789ab meanwhile; ask again"):
+    with pytest.raises(NoEngine, match="has replaced version 0123456789ab; send the request again"):
         infer_response(asked, OTHER)
 
 
