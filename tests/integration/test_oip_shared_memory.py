@@ -134,7 +134,7 @@ async def test_regions_are_listed_and_forgotten(
         await register(service, first, name="a")
         await register(service, second, name="b", at=5)
         code, why = await status_of(register(service, second, name="a"))
-        assert (code, "registered already" in why) == (Code.ALREADY_EXISTS, True)
+        assert (code, "already registered" in why) == (Code.ALREADY_EXISTS, True)
         regions = (await service.SystemSharedMemoryStatus(status())).regions
         assert {(each.name, each.offset, each.byte_size) for each in regions.values()} == {
             ("a", 0, 10),

@@ -32,5 +32,5 @@ async def test_the_daemon_serves_from_unlinked_files_and_lends_no_memory(
         async with stub(running.address) as service:
             info = await service.GetServerInfo(pb.GetServerInfoRequest())
         assert info.shared_memory_socket == ""
-    assert any("lent no memory" in line for line in running.output)
+    assert any("shared memory is not available to clients" in line for line in running.output)
     assert not list(tmp_path.glob("tmp*")), "what has no name leaves nothing behind"
