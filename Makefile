@@ -9,15 +9,18 @@ PYTHON_TFLITE ?= $(shell scripts/find-python 3.11)
 PYTHON_PEERS ?= /usr/bin/python3.11
 PYTEST_ARGS ?=
 
-.PHONY: demo test test-slow test-oldest check proto proto-baseline bench bench-peers bench-decoders builtin clean
+.PHONY: demo test test-tflite test-slow test-oldest check proto proto-baseline bench bench-peers bench-decoders builtin clean
 
 PEERS := mlserver pytriton litserve
 
 demo: .venv/.ready
 	.venv/bin/python demo/demo.py
 
-test: .venv/.ready-dev .venv-tflite/.ready .venv-tritonclient/.ready
+test: .venv/.ready-dev .venv-tritonclient/.ready
 	.venv/bin/python -m pytest -m "not slow" $(PYTEST_ARGS)
+
+# What depends on the runtime, with the older one.
+test-tflite: .venv-tflite/.ready
 	@if [ -x .venv-tflite/bin/python ]; then \
 	  .venv-tflite/bin/python -m pytest -m "runtime and not slow" $(PYTEST_ARGS); fi
 
