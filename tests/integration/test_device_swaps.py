@@ -23,7 +23,8 @@ from support.sums_model import sums_model
 pytestmark = pytest.mark.runtime
 
 PICTURE = file_of(gradient(32, 24), "PNG")
-FRAMES = 120
+FRAMES, MAX_FRAMES = 120, 8000
+"""That come, at least and at most: a slow machine takes long to start an engine."""
 
 
 def compiled(path: Path) -> Path:
@@ -52,7 +53,7 @@ def daemon(folder: Path, launch: Launch) -> RunningDaemon:
 
 async def stream_while_loading(daemon: RunningDaemon, folder: Path) -> Counter[str]:
     """Have version 2 loaded while frames come; how many each version answered."""
-    begun = asyncio.Event()
+    begun, loaded = asyncio.Event(), asyncio.Event()
 
     async def load() -> None:
         await begun.wait()
@@ -60,13 +61,17 @@ async def stream_while_loading(daemon: RunningDaemon, folder: Path) -> Counter[s
         await asyncio.to_thread(give_order, folder / "control.sock", order)
 
     loading = asyncio.create_task(load())
-    answers = await segment_in_step(
-        daemon.address,
-        [every(), *frames([PICTURE] * FRAMES)],
-        lambda answer: begun.set() if answer.frame_id == 20 else None,
-    )
+    loading.add_done_callback(lambda _: loaded.set())
+
+    def answered(answer: pb.SegmentResponse) -> bool:
+        if answer.frame_id == 20:
+            begun.set()
+        return answer.frame_id >= FRAMES and loaded.is_set()
+
+    requests = [every(), *frames([PICTURE] * MAX_FRAMES)]
+    answers = await segment_in_step(daemon.address, requests, answered)
     assert {answer.status for answer in answers.values()} == {pb.FRAME_STATUS_OK}
-    assert len(answers) == FRAMES
+    assert answers.keys() == set(range(len(answers)))
     await loading
     return Counter(answer.segmentation.model_version for answer in answers.values())
 
@@ -76,7 +81,7 @@ async def test_where_only_one_can_have_the_device_the_old_version_ends_first(
 ) -> None:
     add_version(folder / "models", "sums", 2, make=compiled)
     seen = await stream_while_loading(daemon, folder)
-    assert sum(seen.values()) == FRAMES
+    assert sum(seen.values()) >= FRAMES
     assert set(seen) == {"1", "2"}
     assert len(daemon.engines()) == 1
     assert any("version 1 ends first" in line for line in daemon.output)

@@ -35,7 +35,8 @@ from support.running_daemon import Launch, RunningDaemon
 pytestmark = pytest.mark.runtime
 
 PICTURE = file_of(gradient(32, 24), "PNG")
-STREAMS, FRAMES = 4, 200
+STREAMS, FRAMES, MAX_FRAMES = 4, 200, 4000
+"""Streams, and frames of each, at least and at most: a slow machine is slow to start an engine."""
 OPEN_AT_A_TIME = 8
 
 
@@ -94,16 +95,16 @@ async def test_a_swap_under_load_loses_no_frame_and_mixes_no_names(board: Board)
     add_version(board.folder, "sums", 2)
     begun = asyncio.Event()
     swapped = asyncio.create_task(_load_once(board, begun, 2))
-    seen = await asyncio.gather(
-        *(
-            stream(board, FRAMES, lambda answer: begun.set() if answer.frame_id == 20 else None)
-            for _ in range(STREAMS)
-        )
-    )
+
+    def answered(answer: pb.SegmentResponse) -> bool:
+        if answer.frame_id == 20:
+            begun.set()
+        return answer.frame_id >= FRAMES and answer.segmentation.model_version == "2"
+
+    seen = await asyncio.gather(*(stream(board, MAX_FRAMES, answered) for _ in range(STREAMS)))
     await swapped
-    total = sum(seen, Counter())
-    assert sum(total.values()) == STREAMS * FRAMES
-    assert set(total) == {"1", "2"}, "the swap was while frames came"
+    assert all(sum(each.values()) >= FRAMES for each in seen)
+    assert all(set(each) == {"1", "2"} for each in seen), "the swap was while frames came"
     assert await stream(board, 3, lambda _: None) == {"2": 3}
 
 

@@ -187,7 +187,7 @@ async def test_an_engine_that_was_given_back_comes_and_goes_after_a_swap_too(
 async def test_a_model_that_does_not_come_again_is_not_serving_until_it_does(
     folder: Path, launch: Launch
 ) -> None:
-    daemon = launch(*flags(folder, "--idle-unload=0.5", "--engine-start-seconds=0.5"))
+    daemon = launch(*flags(folder, "--idle-unload=0.5", "--engine-start-seconds=2"))
     async with asyncio.timeout(30):
         while daemon.engines():
             await asyncio.sleep(0.05)
