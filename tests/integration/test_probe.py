@@ -67,7 +67,7 @@ REFUSED = {
     "mode=flood,at=create,claim=none": ("failed", "takes 0 of 44 ops"),
     "mode=garbage": ("wrong", "% of pixels, 99% needed"),
     "mode=zeros": ("wrong", "% of pixels, 99% needed"),
-    "mode=nan": ("wrong", "no numbers"),
+    "mode=nan": ("wrong", "outputs values that are not finite"),
 }
 
 
