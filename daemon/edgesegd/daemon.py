@@ -20,6 +20,7 @@ from edgesegd.api.oip.assembly import make_inference_service
 from edgesegd.api.oip.names import PATIENT, WITH_FRAMES, is_oip
 from edgesegd.api.oip.names import SERVICE_NAME as OIP_SERVICE_NAME
 from edgesegd.api.oip.status import OIP_STATUS_OF
+from edgesegd.api.open_work import OpenWork
 from edgesegd.api.regions import RegionServer, start_region_servers
 from edgesegd.api.server_options import server_options
 from edgesegd.api.status import STATUS_OF
@@ -92,12 +93,13 @@ class Daemon:
                 limit_met=self._metrics.limit_met,
             ),
         )
+        self._work = OpenWork(data_plane, self._budgets.streams)
         images = ImageLanes(config.unary_queue)
         self._service = SegmentationService(
             reader=RequestReader(self._models, limits, self._budgets.regions),
             data_plane=data_plane,
             images=images,
-            streams=self._budgets.streams,
+            work=self._work,
             server_info=lambda: server_info(self._models, limits, self._memory_socket),
         )
         self._factory = ModelFactory(
@@ -109,7 +111,7 @@ class Daemon:
             health=self._health,
             on_use=self._heap.used,
             on_limit=self._metrics.limit_met,
-            streams=lambda model: self._service.streams(model) + self._inference.streams(model),
+            streams=self._work.streams,
         )
         self._host = ModelHost(
             self._models,
@@ -128,7 +130,7 @@ class Daemon:
             data_plane,
             limits=limits,
             images=images,
-            streams=self._budgets.streams,
+            work=self._work,
             registrations=(
                 self._budgets.registrations if config.oip_shared_memory == ALLOW else None
             ),
@@ -222,12 +224,10 @@ class Daemon:
         log.info("draining: answering open frames, for at most %g s", self._config.drain_seconds)
         self._notifier.notify("STOPPING=1")
         await self._health.drain()
-        self._service.drain()
-        self._inference.drain()
+        self._work.drain()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._config.drain_seconds):
-                await self._service.idle()
-                await self._inference.idle()
+                await self._work.idle()
         # The calls that are still open only watch health, or had their time.
         await server.stop(LAST_WORDS_SECONDS)
 

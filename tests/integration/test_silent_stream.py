@@ -10,6 +10,7 @@ from edgesegd.api.admission import Admission
 from edgesegd.api.first_message import FirstMessages
 from edgesegd.api.image_lanes import ImageLanes
 from edgesegd.api.mapped_regions import Regions
+from edgesegd.api.open_work import OpenWork
 from edgesegd.api.v1.request_reader import RequestReader
 from edgesegd.api.v1.service import SegmentationService
 from edgesegd.core.frame import FrameLimits
@@ -31,11 +32,12 @@ async def test_a_stream_without_a_first_message_ends_with_deadline_exceeded() ->
         results=FairLimit(1000, "bytes"),
         without_model=Counted(),
     )
+    work = OpenWork(data_plane, FairLimit(1, "streams"))
     service = SegmentationService(
         reader=RequestReader(models, limits, Regions(FairLimit(0, "bytes"))),
         data_plane=data_plane,
         images=ImageLanes(1),
-        streams=FairLimit(1, "streams"),
+        work=work,
         server_info=pb.GetServerInfoResponse,
     )
     admission = Admission(
@@ -56,4 +58,4 @@ async def test_a_stream_without_a_first_message_ends_with_deadline_exceeded() ->
         await server.stop(None)
     assert failure.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
     assert "no message arrived in 0.05 s" in (failure.value.details() or "")
-    assert service.streams(models.find()) == 0
+    assert work.streams(models.find()) == 0

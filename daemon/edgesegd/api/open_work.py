@@ -1,19 +1,53 @@
-"""How many calls for frames are open, so that a drain can wait for their end."""
+"""The calls for frames that are open, so that a drain can wait for their end."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Protocol
+
+from edgesegd.core.client import Client
+from edgesegd.core.errors import Draining
+from edgesegd.scheduling.fair_limit import FairLimit
+from edgesegd.serving.data_plane import DataPlane
+from edgesegd.serving.served_model import ServedModel
+
+
+class OpenStream(Protocol):
+    """A stream of requests, of whatever protocol."""
+
+    def asks(self, model: ServedModel) -> bool:
+        """Whether a request of the stream was for that model."""
+
+    def drain(self) -> None:
+        """Read no more; what was read is still answered."""
 
 
 class OpenWork:
-    """Counts the calls for frames of one protocol."""
+    """The calls for frames of all protocols; at most as many streams as `limit` allows."""
 
-    def __init__(self) -> None:
+    def __init__(self, data_plane: DataPlane, limit: FairLimit) -> None:
+        self._data_plane = data_plane
+        self._limit = limit
+        self._streams: set[OpenStream] = set()
         self._calls = 0
         self._idle = asyncio.Event()
         self._idle.set()
+
+    def streams(self, model: ServedModel) -> int:
+        """How many open streams use a model; may be asked by another thread."""
+        return sum(stream.asks(model) for stream in tuple(self._streams))
+
+    def drain(self) -> None:
+        """Take no more frames; answer those that were taken, then end the streams."""
+        self._data_plane.drain()
+        for stream in self._streams:
+            stream.drain()
+
+    async def idle(self) -> None:
+        """Wait until no call for frames is open."""
+        await self._idle.wait()
 
     @contextmanager
     def call(self) -> Iterator[None]:
@@ -27,6 +61,16 @@ class OpenWork:
             if self._calls == 0:
                 self._idle.set()
 
-    async def idle(self) -> None:
-        """Wait until no call for frames is open."""
-        await self._idle.wait()
+    @asynccontextmanager
+    async def stream(self, client: Client, stream: OpenStream) -> AsyncIterator[None]:
+        """A call that is a stream; raises Draining, or Overloaded if there are too many."""
+        with self.call():
+            if self._data_plane.draining:
+                raise Draining("the daemon is stopping; connect again")
+            await self._limit.take_soon(client, 1)
+            self._streams.add(stream)
+            try:
+                yield
+            finally:
+                self._streams.discard(stream)
+                self._limit.give_back(client, 1)

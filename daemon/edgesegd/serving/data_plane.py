@@ -40,7 +40,7 @@ def largest_result(options: ResultOptions, model: ModelSpec, limits: FrameLimits
     return min(planes * width * height + tensor, limits.size)
 
 
-def held_size(outcome: FrameResult | EdgesegError | None) -> int:
+def _held_size(outcome: FrameResult | EdgesegError | None) -> int:
     """Bytes that a result takes until its client has read it; 0 if there is no result."""
     return COPIES * (outcome.size + MESSAGE_BYTES) if isinstance(outcome, FrameResult) else 0
 
@@ -124,7 +124,7 @@ class DataPlane:
         return size <= self._results.room(client) or not self._results.held_by(client[:1])
 
     def _answered(self, lane: Lane, job: Job, size: int) -> None:
-        if held := held_size(job.answer.outcome):
+        if held := _held_size(job.answer.outcome):
             lane.result_size = job.held = held
         self._frames.give_back(lane.client, size)
         self.let_go_of_results(lane.client, job.expected)

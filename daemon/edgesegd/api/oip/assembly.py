@@ -8,6 +8,7 @@ from edgesegd.api.oip.repository import ModelChanges, NoModelChanges, Repository
 from edgesegd.api.oip.requests import RequestReader
 from edgesegd.api.oip.service import InferenceService
 from edgesegd.api.oip.shared_memory import NoSharedMemory, SharedMemory
+from edgesegd.api.open_work import OpenWork
 from edgesegd.core.frame import FrameLimits
 from edgesegd.scheduling.fair_limit import FairLimit
 from edgesegd.serving.data_plane import DataPlane
@@ -22,7 +23,7 @@ def make_inference_service(
     *,
     limits: FrameLimits,
     images: ImageLanes,
-    streams: FairLimit,
+    work: OpenWork,
     registrations: FairLimit | None,
     changes_models: bool,
 ) -> InferenceService:
@@ -41,7 +42,7 @@ def make_inference_service(
         reader=RequestReader(models, limits, shared_memory),
         data_plane=data_plane,
         images=images,
-        streams=streams,
+        work=work,
         about=About(
             models=models,
             shared_memory=shared_memory,

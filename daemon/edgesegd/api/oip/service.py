@@ -22,9 +22,8 @@ from edgesegd.api.oip.wire import parser_of
 from edgesegd.api.open_work import OpenWork
 from edgesegd.api.peer import client_of
 from edgesegd.core.client import Client
-from edgesegd.core.errors import DeadlineOver, Draining, EdgesegError, Expired
-from edgesegd.scheduling.fair_limit import FairLimit
-from edgesegd.serving.data_plane import DataPlane, held_size
+from edgesegd.core.errors import DeadlineOver, EdgesegError, Expired
+from edgesegd.serving.data_plane import DataPlane
 from edgesegd.serving.received_frame import FrameTag
 from edgesegd.serving.served_model import ServedModel
 
@@ -45,16 +44,14 @@ class InferenceService:
         reader: RequestReader,
         data_plane: DataPlane,
         images: ImageLanes,
-        streams: FairLimit,
+        work: OpenWork,
         about: About,
     ) -> None:
         self._reader = reader
         self._data_plane = data_plane
         self._images = images
-        self._streams = streams
+        self._work = work
         self._about = about
-        self._sessions: set[InferSession] = set()
-        self._work = OpenWork()
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Serve the protocol on `server`; messages are checked before they are parsed."""
@@ -74,19 +71,6 @@ class InferenceService:
         server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(SERVICE_NAME, handlers),)
         )
-
-    def streams(self, model: ServedModel) -> int:
-        """How many open streams use a model; may be asked by another thread."""
-        return sum(session.asks(model) for session in tuple(self._sessions))
-
-    def drain(self) -> None:
-        """Take no more requests; answer those that were taken, then end the streams."""
-        for session in self._sessions:
-            session.drain()
-
-    async def idle(self) -> None:
-        """Wait until no call for results is open."""
-        await self._work.idle()
 
     async def close(self) -> None:
         """Cancel loading and unloading of models that are not finished."""
@@ -111,25 +95,19 @@ class InferenceService:
         """Answer each request of a stream once, in their order."""
         client = client_of(context.peer())
         ends_on_error = ENDS_ON_ERROR in tuple(map(tuple, context.invocation_metadata() or ()))
-        with self._work.call():
-            if self._data_plane.draining:
-                raise Draining("the daemon is stopping; connect again")
-            await self._streams.take_soon(client, 1)
-            session = InferSession(
-                self._reader,
-                self._data_plane,
-                client,
-                deadline_of(context),
-                ends_on_error=ends_on_error,
-            )
-            self._sessions.add(session)
-            try:
-                async with aclosing(session.responses(requests)) as responses:
-                    async for message in responses:
-                        yield message
-            finally:
-                self._sessions.discard(session)
-                self._streams.give_back(client, 1)
+        session = InferSession(
+            self._reader,
+            self._data_plane,
+            client,
+            deadline_of(context),
+            ends_on_error=ends_on_error,
+        )
+        async with (
+            self._work.stream(client, session),
+            aclosing(session.responses(requests)) as responses,
+        ):
+            async for message in responses:
+                yield message
 
     async def _infer(
         self, client: Client, request: pb.ModelInferRequest, deadline: float | None
@@ -146,7 +124,7 @@ class InferenceService:
                 del frame
                 result = await job.answer
             queued = job.queued_seconds
-            held = held_size(result)
+            held = job.held
             self._data_plane.hold_result(client, held)
             message = infer_response(wanted, result).SerializeToString()
         except EdgesegError as error:

@@ -25,12 +25,10 @@ from edgesegd.api.v1.requests import (
 from edgesegd.api.v1.responses import segmentation, timing_until_now
 from edgesegd.api.v1.session import StreamSession
 from edgesegd.core.client import Client
-from edgesegd.core.errors import Draining, EdgesegError
+from edgesegd.core.errors import EdgesegError
 from edgesegd.core.result import FrameResult
-from edgesegd.scheduling.fair_limit import FairLimit
-from edgesegd.serving.data_plane import DataPlane, held_size
+from edgesegd.serving.data_plane import DataPlane
 from edgesegd.serving.received_frame import FrameTag
-from edgesegd.serving.served_model import ServedModel
 
 StreamContext = grpc.aio.ServicerContext[pb.SegmentRequest, pb.SegmentResponse]
 ImageContext = grpc.aio.ServicerContext[pb.SegmentImageRequest, pb.SegmentImageResponse]
@@ -49,16 +47,14 @@ class SegmentationService:
         reader: RequestReader,
         data_plane: DataPlane,
         images: ImageLanes,
-        streams: FairLimit,
+        work: OpenWork,
         server_info: Callable[[], pb.GetServerInfoResponse],
     ) -> None:
         self._reader = reader
         self._data_plane = data_plane
         self._images = images
-        self._streams = streams
+        self._work = work
         self._server_info = server_info
-        self._sessions: set[StreamSession] = set()
-        self._work = OpenWork()
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Serve `edgeseg.v1` on `server`.
@@ -86,20 +82,6 @@ class SegmentationService:
             (grpc.method_handlers_generic_handler(SERVICE_NAME, handlers),)
         )
 
-    def streams(self, model: ServedModel) -> int:
-        """How many streams to a model are open; may be asked by another thread."""
-        return sum(session.model is model for session in tuple(self._sessions))
-
-    def drain(self) -> None:
-        """Take no more frames; answer those that were taken, then end the streams."""
-        self._data_plane.drain()
-        for session in self._sessions:
-            session.drain()
-
-    async def idle(self) -> None:
-        """Wait until no call for frames is open."""
-        await self._work.idle()
-
     async def Segment(  # noqa: N802 # named by the contract
         self, request_iterator: AsyncIterator[pb.SegmentRequest], context: StreamContext
     ) -> AsyncGenerator[bytes, None]:
@@ -108,28 +90,22 @@ class SegmentationService:
         So while the client does not read, only the bytes of a response are kept.
         """
         client = client_of(context.peer())
-        with self._work.call():
-            if self._data_plane.draining:
-                raise Draining("the daemon is stopping; connect again")
-            await self._streams.take_soon(client, 1)
-            # Metadata is sent before any answer, so that a client can wait for its acceptance.
-            session = StreamSession(
-                self._reader,
-                self._data_plane,
-                client,
-                deadline_of(context),
-                lambda: context.send_initial_metadata(()),
-            )
-            self._sessions.add(session)
-            try:
-                async with aclosing(session.responses(request_iterator)) as responses:
-                    async for response in responses:
-                        message = response.SerializeToString()
-                        del response
-                        yield message
-            finally:
-                self._sessions.discard(session)
-                self._streams.give_back(client, 1)
+        # Metadata is sent before any answer, so that a client can wait for its acceptance.
+        session = StreamSession(
+            self._reader,
+            self._data_plane,
+            client,
+            deadline_of(context),
+            lambda: context.send_initial_metadata(()),
+        )
+        async with (
+            self._work.stream(client, session),
+            aclosing(session.responses(request_iterator)) as responses,
+        ):
+            async for response in responses:
+                message = response.SerializeToString()
+                del response
+                yield message
 
     async def SegmentImage(  # noqa: N802 # named by the contract
         self, request: pb.SegmentImageRequest, context: ImageContext
@@ -138,9 +114,8 @@ class SegmentationService:
         client = client_of(context.peer())
         with self._work.call():
             tag, deadline = tag_frame(request.frame), deadline_of(context)
-            result, timing = await self._segment_image(client, tag, request, deadline)
-            size = held_size(result)
-            self._data_plane.hold_result(client, size)
+            result, held, timing = await self._segment_image(client, tag, request, deadline)
+            self._data_plane.hold_result(client, held)
             try:
                 message = pb.SegmentImageResponse(
                     frame_id=tag.frame_id,
@@ -151,7 +126,7 @@ class SegmentationService:
                 del request, result
                 yield message
             finally:
-                self._data_plane.let_go_of_results(client, size)
+                self._data_plane.let_go_of_results(client, held)
 
     async def GetServerInfo(  # noqa: N802 # named by the contract
         self, request: pb.GetServerInfoRequest, context: InfoContext
@@ -166,7 +141,8 @@ class SegmentationService:
         tag: FrameTag,
         request: pb.SegmentImageRequest,
         deadline: float | None,
-    ) -> tuple[FrameResult, pb.Timing]:
+    ) -> tuple[FrameResult, int, pb.Timing]:
+        """The result, how many bytes of it count until it is read, and its timing."""
         model, queued = None, 0.0
         try:
             options = self._reader.read_options(request.options)
@@ -185,4 +161,5 @@ class SegmentationService:
         except asyncio.CancelledError:
             self._data_plane.count_abandoned(model, 1)
             raise
-        return result, timing_until_now(tag, self._data_plane.count(model, tag, result, queued))
+        seconds = self._data_plane.count(model, tag, result, queued)
+        return result, job.held, timing_until_now(tag, seconds)
