@@ -30,11 +30,17 @@ def is_on_this_machine(client: Client) -> bool:
     return address.startswith(("unix:", "ipv4:127.")) or address in LOOPBACKS
 
 
-def local_client(connection: socket.socket) -> Client:
-    """The client at the other end of a Unix socket: its process, if the system reports it."""
+def credentials_of(connection: socket.socket) -> tuple[int, int] | None:
+    """Process and user at the other end of a Unix socket; None if the system does not report it."""
     try:
         raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
     except (AttributeError, OSError):  # not Linux, or the client has left
-        return ("unix:",)
-    process, _, _ = CREDENTIALS.unpack(raw)
-    return (f"process {process}",)
+        return None
+    process, user, _ = CREDENTIALS.unpack(raw)
+    return process, user
+
+
+def local_client(connection: socket.socket) -> Client:
+    """The client at the other end of a Unix socket: its process, if the system reports it."""
+    found = credentials_of(connection)
+    return ("unix:",) if found is None else (f"process {found[0]}",)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from edgesegd.core.client import Client
+from edgesegd.scheduling.address_pace import AddressPace
 
 REFUSAL_SECONDS = 0.5
 """The least delay of a refusal."""
@@ -14,23 +15,15 @@ REFUSALS_A_SECOND = 50.0
 MAX_SECONDS = 30.0
 REFUSED_BYTES_A_SECOND = 16 << 20
 """The last message's bytes divided by this are added to the delay."""
-MAX_ADDRESSES = 1024
-"""When more addresses are remembered, those without a pending refusal are forgotten."""
 
 
 class RefusalPace:
     """Determines how long each refusal is delayed; `clock` returns seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._next: dict[Client, float] = {}
+        self._pace = AddressPace(REFUSALS_A_SECOND, clock=clock)
 
     def seconds(self, client: Client, message_size: int) -> float:
         """The delay of a refusal of `client`, whose last message had `message_size` bytes."""
-        now, address = self._clock(), client[:1]
-        turn = max(now, self._next.get(address, now))
-        self._next[address] = turn + 1 / REFUSALS_A_SECOND
-        if len(self._next) > MAX_ADDRESSES:
-            self._next = {name: due for name, due in self._next.items() if due > now}
         size_seconds = message_size / REFUSED_BYTES_A_SECOND
-        return min(REFUSAL_SECONDS + turn - now, MAX_SECONDS) + size_seconds
+        return min(REFUSAL_SECONDS + self._pace.ahead(client), MAX_SECONDS) + size_seconds

@@ -8,12 +8,12 @@ import json
 import logging
 import os
 import socket
-import struct
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from edgesegd.api.peer import credentials_of
 from edgesegd.api.unix_path import check_unix_path
 from edgesegd.control.messages import MAX_LINE, ModelState, Order, error_answer
 from edgesegd.core.errors import CannotListen, ConfigError, EdgesegError, InternalFault
@@ -29,8 +29,6 @@ Answer = Callable[[dict[str, Any]], None]
 ORDER_SECONDS = 5.0
 """How long an order may take to arrive."""
 OWNER_ONLY = 0o177
-PEER = struct.Struct("3i")
-"""The value of SO_PEERCRED, see socket(7): process, user, group."""
 
 
 class ControlServer:
@@ -146,6 +144,6 @@ def _require_own_user(peer: socket.socket) -> None:
     """Raise ConfigError if another user got past the socket's permissions; root is allowed."""
     if not hasattr(socket, "SO_PEERCRED"):
         return
-    _, user, _ = PEER.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size))
-    if user not in (0, os.getuid()):
+    found = credentials_of(peer)
+    if found is None or found[1] not in (0, os.getuid()):
         raise ConfigError("only the user that runs the daemon may give it orders")

@@ -147,7 +147,5 @@ class Cores:
 
     def _in_turn(self) -> list[Scheduler]:
         """The models that have waiting frames, in the order of their turns."""
-        turns = {each: each.next_turn for each in self._engines}
-        waiting = [(turn, number) for number, turn in enumerate(turns.values()) if turn is not None]
-        schedulers = list(turns)
-        return [schedulers[number] for _, number in sorted(waiting)]
+        turns = {each: turn for each in self._engines if (turn := each.next_turn) is not None}
+        return sorted(turns, key=turns.__getitem__)

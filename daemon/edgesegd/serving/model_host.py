@@ -136,19 +136,24 @@ class ModelHost:
         """Load a source, unless it offered the same version before."""
         with self._counting_failures(source.served_as):
             pair = await asyncio.to_thread(source.read)
-        if self._offered.get(source.served_as) == pair.served:
-            return f"{source.served_as} {pair.served.version} is not new"
-        return await self._load(source)
+            if self._offered.get(source.served_as) == pair.served:
+                return f"{source.served_as} {pair.served.version} is not new"
+            self._offered[source.served_as] = pair.served
+            return await self._serve_read(pair)
 
     async def _load(self, source: ModelSource) -> str:
         with self._counting_failures(source.served_as):
             pair = await asyncio.to_thread(source.read)
-            name, runner = pair.served.name, self._runners.get(pair.served.name)
-            if source in await asyncio.to_thread(self._repository.newest, name):
-                self._offered[name] = pair.served
-            if runner is not None and pair.served == runner.spec:
-                return f"{name} {pair.served.version} is already served"
-            return await self._serve(await asyncio.to_thread(KeptModel.of, pair))
+            if source in await asyncio.to_thread(self._repository.newest, source.served_as):
+                self._offered[source.served_as] = pair.served
+            return await self._serve_read(pair)
+
+    async def _serve_read(self, pair: ModelPair) -> str:
+        """Serve what was read, unless it is what serves."""
+        runner = self._runners.get(pair.served.name)
+        if runner is not None and pair.served == runner.spec:
+            return f"{pair.served.name} {pair.served.version} is already served"
+        return await self._serve(await asyncio.to_thread(KeptModel.of, pair))
 
     @contextlib.contextmanager
     def _counting_failures(self, name: str) -> Iterator[None]:

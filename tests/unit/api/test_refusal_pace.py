@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from edgesegd.api.refusal_pace import (
-    MAX_ADDRESSES,
     MAX_SECONDS,
     REFUSAL_SECONDS,
     REFUSALS_A_SECOND,
     RefusalPace,
 )
+from edgesegd.scheduling.address_pace import MAX_ADDRESSES
 
 
 class Clock:
@@ -54,4 +54,4 @@ def test_addresses_that_are_not_due_any_more_are_forgotten() -> None:
     for number in range(10 * MAX_ADDRESSES):
         pace.seconds((f"host {number}",), 0)
         clock.now += 1.0
-    assert len(pace._next) <= MAX_ADDRESSES + 1
+    assert len(pace._pace._next) <= MAX_ADDRESSES + 1

@@ -12,7 +12,6 @@ from edgesegd.api.mapped_regions import Regions
 from edgesegd.api.v1.requests import (
     FORMATS,
     MAX_CLASSES,
-    MAX_NAME,
     MAX_OUTPUTS,
     OUTPUTS,
     RESIZES,
@@ -26,6 +25,7 @@ from edgesegd.api.v1.requests import (
 from edgesegd.core.errors import InvalidFrame, InvalidOptions, Unimplemented, UnknownModel
 from edgesegd.core.frame import FrameFormat, FrameLimits, FrameSpec
 from edgesegd.core.options import Output, ResizePolicy, ResultOptions, SizeMode
+from edgesegd.models.names import MAX_NAME
 from edgesegd.models.spec import ModelSpec, OutputKind, TensorSpec
 from edgesegd.scheduling.fair_limit import FairLimit
 from support.model_specs import model_spec

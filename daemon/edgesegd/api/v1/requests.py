@@ -34,6 +34,7 @@ from edgesegd.core.options import (
 )
 from edgesegd.core.result import FrameResult
 from edgesegd.ipc.region import LentFrame
+from edgesegd.models.names import MAX_NAME
 from edgesegd.models.spec import ModelSpec
 from edgesegd.serving.received_frame import FrameTag
 from edgesegd.serving.registry import ModelRegistry
@@ -75,8 +76,6 @@ RESIZES = {
 }
 
 
-MAX_NAME = 256
-"""Characters of a model's name: a file name has no more."""
 MAX_OUTPUTS, MAX_CLASSES = 64, 1024
 """Entries of a list, including repetitions: several times as many as there are different ones."""
 
