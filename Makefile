@@ -52,6 +52,7 @@ bench: .venv/.ready-dev
 	.venv/bin/python benchmarks/latency.py
 	.venv/bin/python benchmarks/overload.py
 	.venv/bin/python benchmarks/fairness.py
+	.venv/bin/python benchmarks/two_models.py
 	.venv/bin/python benchmarks/shared_memory.py
 	.venv/bin/python benchmarks/recovery.py
 	.venv/bin/python benchmarks/misbehaviour.py
