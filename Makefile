@@ -1,20 +1,25 @@
 # Every target sets up what it needs, each environment once: .venv (LiteRT; what only developers
 # need comes into it with the first test or check), .venv-tflite
 # (tflite-runtime, which has wheels up to Python 3.11), .venv-oldest (that with the oldest packages
-# allowed), .venv-tritonclient (a client that knows nothing of us), .venv-proto (the generator of the
-# stubs), .tools (buf).
+# allowed), .venv-tritonclient (a client that knows nothing of us), .venv-ros2 (ROS 2), .venv-proto
+# (the generator of the stubs), .venv-docs (the site of the documentation), .tools (buf, and mermaid
+# for that site), clients/node/node_modules (the client in JavaScript), .home-assistant (what its name
+# says).
 PYTHON ?= python3
 PYTHON_TFLITE ?= $(shell scripts/find-python 3.11)
 # PyTriton loads the libpython3.11.so of the system.
 PYTHON_PEERS ?= /usr/bin/python3.11
 PYTEST_ARGS ?=
+FUZZ_COUNT ?= 1000000
+# Photographs for the demo, where DeepLab is on this machine.
+PICTURES ?=
 
-.PHONY: demo test test-tflite test-slow test-oldest check proto proto-baseline bench bench-peers bench-decoders builtin clean
+.PHONY: demo test test-tflite test-slow test-oldest check proto proto-baseline reference bench bench-peers bench-decoders fuzz-models fuzz-pictures builtin clean docs check-docs docs-pictures
 
 PEERS := mlserver pytriton litserve
 
 demo: .venv/.ready
-	.venv/bin/python demo/demo.py
+	.venv/bin/python demo/demo.py $(PICTURES)
 
 test: .venv/.ready-dev .venv-tritonclient/.ready
 	.venv/bin/python -m pytest -m "not slow" $(PYTEST_ARGS)
@@ -24,7 +29,7 @@ test-tflite: .venv-tflite/.ready
 	@if [ -x .venv-tflite/bin/python ]; then \
 	  .venv-tflite/bin/python -m pytest -m "runtime and not slow" $(PYTEST_ARGS); fi
 
-test-slow: .venv/.ready-dev
+test-slow: .venv/.ready-dev .venv-ros2/.ready .home-assistant/.ready clients/node/node_modules/.ready
 	.venv/bin/python -m pytest -m slow $(PYTEST_ARGS)
 
 # The same with the oldest packages that pyproject.toml allows: Debian 12's, as on 32-bit boards.
@@ -34,16 +39,21 @@ test-oldest: .venv-oldest/.ready
 
 check: .venv/.ready-dev .venv-proto/.ready .tools/.ready
 	.venv/bin/ruff format --check .
-	.venv/bin/ruff check .
+	.venv/bin/ruff check --no-cache .
 	.venv/bin/mypy
 	.tools/node_modules/.bin/buf lint
 	.tools/node_modules/.bin/buf breaking --against proto/baseline.binpb
 	scripts/check-stubs
+	.venv/bin/python scripts/make-reference --check
 	.venv/bin/python -m pytest -q tests/unit/test_import_rules.py
 
 # After a change of the contract: the stubs, and (with a release) what later changes must not break.
 proto: .venv-proto/.ready
 	scripts/generate-stubs proto
+
+# After a change of a docstring, an option or a command of the client: docs/reference.md.
+reference: .venv/.ready-dev
+	.venv/bin/python scripts/make-reference
 
 proto-baseline: .tools/.ready
 	.tools/node_modules/.bin/buf build -o proto/baseline.binpb
@@ -54,10 +64,12 @@ bench: .venv/.ready-dev
 	.venv/bin/python benchmarks/fairness.py
 	.venv/bin/python benchmarks/two_models.py
 	.venv/bin/python benchmarks/shared_memory.py
+	.venv/bin/python benchmarks/reuse.py
 	.venv/bin/python benchmarks/recovery.py
 	.venv/bin/python benchmarks/misbehaviour.py
 	.venv/bin/python benchmarks/start.py
 	.venv/bin/python benchmarks/upsampling.py
+	.venv/bin/python benchmarks/polygons.py
 	.venv/bin/python benchmarks/throughput.py
 	.venv/bin/python benchmarks/auto.py
 	.venv/bin/python benchmarks/first_start.py
@@ -68,8 +80,31 @@ bench: .venv/.ready-dev
 bench-peers: .venv/.ready-dev $(PEERS:%=.venv-peers/%/.ready)
 	.venv/bin/python benchmarks/throughput.py
 
+# A million mutated copies of each small model through `models info`.
+fuzz-models: .venv/.ready-dev
+	.venv/bin/python benchmarks/fuzz_models.py --count $(FUZZ_COUNT) tests/data/cases/models/*.tflite
+
+# A million changed pictures through the decoder; FUZZ_COUNT says how many.
+fuzz-pictures: .venv/.ready-dev
+	.venv/bin/python benchmarks/fuzz_pictures.py --count $(FUZZ_COUNT)
+
 bench-decoders: .venv-peers/decoders/.ready
 	.venv-peers/decoders/bin/python benchmarks/decoders.py
+
+# The pictures of docs/view.md and docs/sources.md, with the built-in model and scenes that it knows.
+docs-pictures: .venv/.ready-dev
+	.venv/bin/python scripts/view_pictures.py
+	.venv/bin/python scripts/stream_pictures.py
+
+# The pages of docs/ as a site in site/: every link is checked, and it loads nothing from elsewhere.
+docs: .venv-docs/.ready .tools/mermaid.min.js
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --strict --config-file website/mkdocs.yml
+	.venv-docs/bin/python website/check_site.py site
+	@echo "the site is in site/; to read it: python3 -m http.server --bind 127.0.0.1 --directory site"
+
+# The same, with every page opened in Chromium: scripts run, diagrams are drawn.
+check-docs: docs
+	.venv-docs/bin/python website/browse_site.py site
 
 # The built-in model and its card, anew; see training/README.md.
 builtin: .venv-training/.ready
@@ -93,6 +128,12 @@ builtin: .venv-training/.ready
 .venv-tritonclient/.ready: scripts/make-venv tests/tritonclient.txt
 	scripts/make-venv $(PYTHON) .venv-tritonclient '' -r tests/tritonclient.txt
 
+.home-assistant/.ready: scripts/make-home-assistant
+	scripts/make-home-assistant .home-assistant
+
+.venv-ros2/.ready: pyproject.toml scripts/make-venv scripts/make-ros2 tests/ros2.txt $(wildcard tests/system/vision_msgs/* tests/system/vision_msgs/msg/*)
+	scripts/make-ros2 "$(PYTHON_TFLITE)" $(@D)
+
 .venv-proto/.ready: pyproject.toml scripts/make-venv
 	scripts/make-venv $(or $(PYTHON_TFLITE),$(PYTHON)) .venv-proto '.[proto]'
 
@@ -104,9 +145,21 @@ builtin: .venv-training/.ready
 .venv-training/.ready: training/requirements.txt scripts/make-venv
 	scripts/make-venv $(or $(PYTHON_TFLITE),$(PYTHON)) .venv-training '.' -r training/requirements.txt
 
+.venv-docs/.ready: scripts/make-venv website/requirements.txt
+	scripts/make-venv $(PYTHON) .venv-docs '' -r website/requirements.txt
+
+.tools/mermaid.min.js: scripts/install-mermaid
+	scripts/install-mermaid $@
+
 .tools/.ready: scripts/install-buf
 	scripts/install-buf .tools
 
+clients/node/node_modules/.ready: clients/node/package.json
+	@if command -v npm >/dev/null; then \
+	  npm install --silent --no-fund --no-audit --prefix clients/node && touch $@; \
+	else echo "SKIPPED: the client in JavaScript, for npm is missing; on Debian: apt install npm"; fi
+
 clean:
-	rm -rf .venv .venv-tflite .venv-oldest .venv-tritonclient .venv-proto .venv-training .venv-peers
-	rm -rf .tools demo-output dist
+	rm -rf .venv .venv-tflite .venv-oldest .venv-tritonclient .venv-ros2 .venv-proto .venv-training
+	rm -rf .venv-peers
+	rm -rf .venv-docs .tools .home-assistant demo-output dist site clients/node/node_modules clients/cpp/build

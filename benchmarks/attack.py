@@ -1,9 +1,9 @@
-"""Attacks our own daemon in every way we know, each beside a client that does nothing wrong.
+"""Attacks our own daemon in every way that we know, while another client sends valid requests.
 
-Each attack is for a fresh daemon with the default command line, in a memory limit of 512 MB for it
-and its engines, where a control group can be made. All is on the loopback interface and bounded.
-Prints what the front held, how the good client fared, and which bounds are missed; then the exit
-status is 1.
+Each attack has a fresh daemon with the default command line. The daemon and its engines have a
+memory limit of 512 MB, if a control group can be created. All traffic is on the loopback interface
+and bounded. Prints the front's memory, how the other client was served, and which bounds were
+missed; if any was, the exit status is 1.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 MEMORY = 512 << 20
-TOLD = 6
+MAX_LISTED = 6
 """Kinds of answers that are printed, the most frequent ones."""
 LOG_LINES = 5
 WIDTH = 110
 
 
 def allowed_memory(console: Console) -> int | None:
-    """The limit, or None where none can be set, which is said."""
+    """The limit, or None if none can be set, which is printed."""
     try:
         MemoryLimit(MEMORY).close()
     except OSError as error:
@@ -43,13 +43,13 @@ def allowed_memory(console: Console) -> int | None:
 
 def in_words(seen: Seen) -> str:
     """The most frequent answers."""
-    rest = sum(count for _, count in seen.most_common()[TOLD:])
-    told = [f"{count:,} times {what}" for what, count in seen.most_common(TOLD)]
-    return "; ".join([*told, *([f"{rest:,} others"] if rest else [])]) or "nothing"
+    rest = sum(count for _, count in seen.most_common()[MAX_LISTED:])
+    texts = [f"{count:,} times {what}" for what, count in seen.most_common(MAX_LISTED)]
+    return "; ".join([*texts, *([f"{rest:,} others"] if rest else [])]) or "nothing"
 
 
 def describe(console: Console, attack: Attack, outcome: Outcome) -> None:
-    """What there is to say besides the table."""
+    """What the table does not show."""
     missed = ", ".join(outcome.missed())
     console.print(f"[bold]{attack.name}[/]: {escape(missed) or 'within all bounds'}")
     console.print(f"  attacker: {escape(in_words(outcome.attacker))}")
@@ -60,7 +60,7 @@ def describe(console: Console, attack: Attack, outcome: Outcome) -> None:
 
 
 def new_table(seconds: float) -> Table:
-    """Without rows."""
+    """The table without rows."""
     table = Table(title=f"a daemon that is attacked for {seconds:g} s")
     table.add_column("attack", no_wrap=True)
     headings = ("peak MB", "10 s later", "rate", "wait s", "front", "engines lost")
@@ -85,7 +85,7 @@ def row(name: str, outcome: Outcome) -> list[str]:
 
 
 def run(attacks: list[Attack], flags: list[str], seconds: float) -> bool:
-    """Attack and print; whether all bounds are kept."""
+    """Attack and print; returns whether all bounds are kept."""
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     memory = allowed_memory(console)
     inputs = load_inputs()

@@ -1,10 +1,10 @@
-"""`--optimize auto`, the default, against both fixed settings, at four loads.
+"""`--optimize auto`, the default, compared with both fixed settings, at four loads.
 
-Three daemons as `edgesegd serve` starts them, one for each setting, and the shipped client in
-processes of its own; the daemons take their turns in each round. A turn begins with the load's
-start: auto has a few seconds to find out, as the others have to warm up. Prints of each load what
-each setting reaches and how that of auto compares with the better of the fixed ones: frames a
-second, and of one client with one frame in flight its median time.
+Three daemons are started as `edgesegd serve` starts them, one for each setting, with the shipped
+client in separate processes. In each round the daemons take turns. A turn begins with the start of
+the load: auto has a few seconds to choose, while the others warm up. Prints, for each load, what
+each setting reaches, and the ratio of auto to the better fixed setting: in frames per second, and
+for one client with one frame in flight in its median time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ AIM = 0.95
 
 @dataclass(frozen=True)
 class Kind:
-    """What is sent: by `count` clients of a kind of `load.py`; whether time is what counts."""
+    """A load: `count` clients of a kind of `load.py`; measured in time or in frames per second."""
 
     name: str
     kind: str
@@ -35,11 +35,11 @@ class Kind:
     timed: bool = False
 
     def reached(self, latencies: list[float], seconds: float) -> float:
-        """More is better."""
+        """What was reached; more is better."""
         return 1 / median(latencies) if self.timed else len(latencies) / seconds
 
     def describe(self, reached: float) -> str:
-        """For people."""
+        """The result as text."""
         return f"p50 {1e3 / reached:.1f} ms" if self.timed else f"{reached:.1f} frames/s"
 
 

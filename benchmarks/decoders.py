@@ -1,8 +1,9 @@
 """JPEG decoders at reduced scale: time, memory, label agreement with a full decode, size on disk.
 
-Each decodes the pictures to at least the model's input; then Pillow resizes. Agreement is that of
-the model's labels; memory is what loading and a first picture add to a process that has Pillow.
-`make bench-decoders` installs them; PyTurboJPEG needs libturbojpeg0 of the system.
+Each decodes the pictures to at least the size of the model's input; then Pillow resizes. Agreement
+is that of the model's labels. Memory is what loading the decoder and decoding a first picture add
+to a process that already has Pillow. `make bench-decoders` installs the decoders; PyTurboJPEG needs
+the system's libturbojpeg0.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ Decoder = Callable[[bytes, int], Image.Image]
 
 
 def pillow() -> Decoder:
-    """What the daemon uses."""
+    """The decoder that the daemon uses."""
 
     def decode(file: bytes, least: int) -> Image.Image:
         image = Image.open(io.BytesIO(file))
@@ -43,7 +44,7 @@ def pillow() -> Decoder:
 
 
 def simplejpeg() -> Decoder:
-    """A wrapper of libjpeg-turbo that brings it along."""
+    """A wrapper of libjpeg-turbo that includes the library."""
     import simplejpeg as library  # noqa: PLC0415 # may be missing
 
     def decode(file: bytes, least: int) -> Image.Image:
@@ -53,7 +54,7 @@ def simplejpeg() -> Decoder:
 
 
 def opencv() -> Decoder:
-    """At half the size, which is what fits 720p and 257."""
+    """At half the size, which fits 720p and an input of 257."""
     import cv2  # noqa: PLC0415 # may be missing
 
     scales = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4}
@@ -91,20 +92,20 @@ DECODERS: dict[str, tuple[Callable[[], Decoder], str]] = {
 
 
 def disk_bytes(package: str) -> int:
-    """What its files take."""
+    """How many bytes its files have."""
     files = importlib.metadata.files(package) or []
     return sum(Path(str(file.locate())).stat().st_size for file in files if file.size)
 
 
 def labels(naive: NaivePipeline, picture: Image.Image, size: tuple[int, int]) -> npt.NDArray[Any]:
-    """Of a picture without loss, so that only its decoder differs."""
+    """The labels of a decoded picture, stored without loss, so that only the decoder differs."""
     file = io.BytesIO()
     picture.resize(size, Image.Resampling.BILINEAR).save(file, "PNG")
     return naive(file.getvalue())
 
 
 def installed(inputs: Inputs) -> tuple[dict[str, Decoder], dict[str, int]]:
-    """Those that can be imported and decode, and what memory they added, bytes."""
+    """The decoders that can be imported and work, and by how many bytes each raised the memory."""
     found, added = {}, {}
     for name, (make, _) in DECODERS.items():
         before = resident(os.getpid())

@@ -1,7 +1,8 @@
-"""One slow stream beside greedy ones: its frames must be answered.
+"""A slow stream among fast ones: its frames must be answered.
 
-A camera of 5 frames a second (LATEST) beside eight streams that send as fast as they can (EVERY).
-Prints the share of the camera's frames that had a result, and how the greedy ones shared the rest.
+A camera with 5 frames per second (LATEST) competes with eight streams that send as fast as they can
+(EVERY). Prints the share of the camera's frames that had a result, and how the other streams shared
+the remaining time.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ FPS = 5.0
 async def one_round(
     channel: grpc.aio.Channel, inputs: Inputs, greedy: int, frames: int
 ) -> tuple[float, float, list[int]]:
-    """The share that was answered, the camera's p99 latency, results of each greedy stream."""
+    """The share of frames with a result, the camera's p99 latency, results of each fast stream."""
     every, latest = pb.QUEUE_POLICY_EVERY, pb.QUEUE_POLICY_LATEST
     others = [TimedStream(channel, inputs.jpeg, policy=every, interval=0) for _ in range(greedy)]
     tasks = [asyncio.create_task(stream.run(1_000_000)) for stream in others]
@@ -40,7 +41,9 @@ async def one_round(
 async def measure(greedy: int, frames: int, rounds: int) -> None:
     """Run and print."""
     inputs = load_inputs()
-    print(f"{inputs.names}; {FPS:g} frames/s beside {greedy} greedy streams, {frames} frames")
+    print(
+        f"{inputs.names}; {FPS:g} frames/s, {greedy} streams as fast as they can, {frames} frames"
+    )
     shares = []
     with LaunchedDaemon(f"--model={inputs.model.path}", "--delegate=cpu") as daemon:
         async with grpc.aio.insecure_channel(daemon.address) as channel:
@@ -57,7 +60,9 @@ async def measure(greedy: int, frames: int, rounds: int) -> None:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--greedy", type=int, default=8, help="greedy streams (default: 8)")
+    parser.add_argument(
+        "--greedy", type=int, default=8, help="streams as fast as they can (default: 8)"
+    )
     parser.add_argument("--frames", type=int, default=50, help="camera's frames (default: 50)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds (default: 3)")
     args = parser.parse_args()

@@ -1,9 +1,9 @@
-"""First starts, with nothing remembered: whether the default chooses well whatever goes on.
+"""First starts, with no choice remembered: whether the default chooses well under any load.
 
-Each start has a data folder of its own, and meets no load, one client or four, which send from
-before it is ready. After 20 s the median time of a frame is compared with what the best of the
-fixed settings gives under the same load, right afterwards: each number of threads for latency, and
-throughput. Prints each ratio and what was chosen.
+Each start has its own data folder, and no load, one client or four, which send before the daemon is
+ready. After 20 s the median time of a frame is compared with the best fixed setting under the same
+load, measured directly afterwards: each number of threads for latency, and throughput. Prints each
+ratio and the choice.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ AIM = 1.05
 
 
 def chosen(folder: Path) -> str:
-    """What the state file of a daemon says."""
+    """The choice in the state file of a daemon."""
     files = list((folder / "state").glob("delegates-*.json"))
     if not files:
         return "nothing chosen yet"
@@ -39,14 +39,14 @@ def chosen(folder: Path) -> str:
 
 
 def median_under(address: str, jpeg: Path, clients: int, seconds: float) -> float:
-    """Seconds of a frame while so many clients send, one where there are none."""
+    """The median seconds of a frame while that many clients send; with none, of one client."""
     with Load("segment", address, jpeg, count=max(1, clients)) as load:
         load.latencies(SETTLE_SECONDS)
         return median(load.latencies(seconds))
 
 
 def wait_under_load(address: str, jpeg: Path, clients: int, seconds: float) -> None:
-    """So long, while so many clients send."""
+    """Wait that long while that many clients send."""
     if not clients:
         time.sleep(seconds)
         return
@@ -57,7 +57,7 @@ def wait_under_load(address: str, jpeg: Path, clients: int, seconds: float) -> N
 def compare(
     ours: str, others: dict[str, LaunchedDaemon], jpeg: Path, clients: int, seconds: float
 ) -> tuple[float, float, str]:
-    """Median seconds of ours and of the best of the others, and which that is; in turns."""
+    """Median seconds of the default and of the best other setting, taken in turn, and its name."""
     addresses = {OURS: ours} | {name: daemon.address for name, daemon in others.items()}
     found: dict[str, list[float]] = {name: [] for name in addresses}
     for _ in range(TURNS):

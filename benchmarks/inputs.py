@@ -1,4 +1,4 @@
-"""What the benchmarks run on: the real DeepLab and photographs where they are, else our own."""
+"""The inputs of the benchmarks: the real DeepLab and photographs if there are any, else our own."""
 
 from __future__ import annotations
 

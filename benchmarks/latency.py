@@ -1,9 +1,9 @@
-"""A JPEG to labels, one in flight, through what ships, against the naive loop as a user writes it.
+"""From a JPEG to labels, one in flight, with the shipped client, compared with a naive loop.
 
-The daemon is started by its default command, and the shipped client and the naive loop run in
-processes of their own. They take their turns, round by round, so that a machine whose speed drifts
-changes them alike. Prints the median time of each, its ratio to the naive loop's, and the same for
-the time outside the invoke: what is left of each when a bare invoke's is taken off.
+The daemon is started by its default command. The shipped client and the naive loop, as users write
+it, run in processes of their own. They take turns in each round, so that a machine whose speed
+drifts changes all of them alike. Prints the median time of each and its ratio to the naive loop's,
+and the same for the time outside the invoke, which is the time of each minus that of a bare invoke.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from inputs import load_inputs, remember_choice
 
 from edgesegd.bench.asked_process import AskedProcess
 from edgesegd.bench.launch import LaunchedDaemon
+from edgesegd.bench.shipped_client import ShippedClient
 from edgesegd.board.threads import count_cores
 
 NAIVE_LOOP = Path(__file__).with_name("naive_loop.py")
-SHIPPED_CLIENT = Path(__file__).with_name("shipped_client.py")
-"""Each answers a number of frames with their seconds, by way."""
+"""It answers a number of frames with their seconds, by way."""
 AIMS = {"whole": 0.70, "outside": 0.42}
 
 
 def measure(rounds: int, frames: int) -> dict[str, list[float]]:
-    """Median seconds by way, of each round; a first round warms up and is left out."""
+    """Median seconds of each way in each round; a first round warms up and is not counted."""
     inputs = load_inputs()
     print(f"{inputs.names}; {rounds} rounds of {frames}")
     medians: dict[str, list[float]] = {}
@@ -38,25 +38,25 @@ def measure(rounds: int, frames: int) -> dict[str, list[float]]:
         jpeg.write_bytes(inputs.jpeg)
         flags = remember_choice(inputs, folder)
         daemon = stack.enter_context(LaunchedDaemon(*flags))
-        processes = [
-            stack.enter_context(process)
-            for process in (
-                AskedProcess(NAIVE_LOOP, inputs.model.path, jpeg, count_cores()),
-                AskedProcess(SHIPPED_CLIENT, daemon.address, jpeg, "segment"),
-                AskedProcess(SHIPPED_CLIENT, daemon.address, jpeg, "stream"),
-            )
+        naive = stack.enter_context(
+            AskedProcess(NAIVE_LOOP, inputs.model.path, jpeg, count_cores())
+        )
+        clients = [
+            stack.enter_context(ShippedClient(daemon.address, jpeg, way))
+            for way in ("segment", "stream")
         ]
         for number in range(rounds + 1):
-            for process in processes:
-                process.ask(frames)
-                for way, seconds in process.answer().items():
-                    if number:
-                        medians.setdefault(way, []).append(statistics.median(seconds))
+            naive.ask(frames)
+            found: dict[str, list[float]] = naive.answer()
+            found |= {client.way: client.seconds(frames) for client in clients}
+            for way, seconds in found.items():
+                if number:
+                    medians.setdefault(way, []).append(statistics.median(seconds))
     return medians
 
 
 def spread(values: list[float], factor: float = 1.0, digits: int = 2) -> str:
-    """A median with its extremes."""
+    """A median with the lowest and the highest value."""
     median, low, high = (
         f"{value * factor:.{digits}f}"
         for value in (statistics.median(values), min(values), max(values))

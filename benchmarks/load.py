@@ -2,8 +2,8 @@
 
 `python load.py KIND ADDRESS JPEG [MODEL]`
 
-It sends until its input ends, and answers each line there, a number of seconds, with a JSON object:
-what came of the frames that were answered in so long a time from then on.
+It sends until its input ends. Each line of its input is a number of seconds. It answers with a JSON
+object: the results of the frames that were answered in that many seconds from then on.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Record:
             self._answered.append((time.perf_counter(), latency))
 
     def over(self, seconds: float) -> dict[str, list[float]]:
-        """Those of the next so many seconds."""
+        """The latencies of the next seconds."""
         since = time.perf_counter()
         time.sleep(seconds)
         with self._lock:
@@ -50,26 +50,26 @@ def send_one_by_one(client: Client, jpeg: bytes, record: Record, model: str) -> 
     """`Client.segment`, one in flight."""
     while True:
         started = time.perf_counter()
-        client.segment(jpeg, model=model)
+        client.segment(jpeg, model=model, size="model")
         record.add(time.perf_counter() - started)
 
 
 def send_every(client: Client, jpeg: bytes, record: Record, model: str) -> None:
-    """A stream under EVERY, as fast as it goes."""
-    for answer in client.stream(endless(jpeg), policy="every", model=model):
+    """A stream under EVERY, as fast as it can."""
+    for answer in client.stream(endless(jpeg), policy="every", model=model, size="model"):
         if answer.result is not None:
             record.add(answer.latency)
 
 
 def send_latest(client: Client, jpeg: bytes, record: Record, model: str) -> None:
-    """A camera."""
-    for answer in client.stream(paced(jpeg), policy="latest", model=model):
+    """A camera under LATEST."""
+    for answer in client.stream(paced(jpeg), policy="latest", model=model, size="model"):
         if answer.ok:
             record.add(answer.latency)
 
 
 def send_eight_cameras(client: Client, jpeg: bytes, record: Record, model: str) -> None:
-    """Eight of them, out of step."""
+    """Eight cameras with different phases."""
     camera = (client, jpeg, record, model)
     for _ in range(8):
         threading.Thread(target=send_latest, args=camera, daemon=True).start()
@@ -84,7 +84,7 @@ def endless(jpeg: bytes) -> Iterator[Frame]:
 
 
 def paced(jpeg: bytes) -> Iterator[Frame]:
-    """The same frame, so many a second."""
+    """The same frame, that many times per second."""
     due = time.perf_counter()
     while True:
         time.sleep(max(0.0, due - time.perf_counter()))
@@ -102,7 +102,7 @@ KINDS: dict[str, Callable[[Client, bytes, Record, str], None]] = {
 class Load:
     """`count` clients of one kind, which send to `model` from now on; "" for the default one.
 
-    They are ended at the end of the `with` block.
+    They end at the end of the `with` block.
     """
 
     def __init__(
@@ -121,27 +121,27 @@ class Load:
         self._stack.close()
 
     def latencies(self, seconds: float) -> list[float]:
-        """Of all frames that are answered in the next so many seconds, in seconds."""
+        """The latencies of all frames answered in the next `seconds`, in seconds."""
         self.ask(seconds)
         return self.answer()
 
     def ask(self, seconds: float) -> None:
-        """Have them look at the next so many seconds; `answer` must follow."""
+        """Let them measure the next seconds; call `answer` afterwards."""
         for client in self._clients:
             client.ask(seconds)
 
     def answer(self) -> list[float]:
-        """The latencies of that time, once it is over."""
+        """The latencies of that time, when it has passed."""
         return [latency for client in self._clients for latency in client.answer()["latencies"]]
 
 
 def median(latencies: list[float]) -> float:
-    """Seconds; of none it is endless."""
+    """The median in seconds; infinite if there are no values."""
     return statistics.median(latencies) if latencies else float("inf")
 
 
 def main() -> None:
-    """Send, and answer what is asked."""
+    """Send, and answer requests for results."""
     kind, address, jpeg, model = [*sys.argv[1:], ""][:4]
     record = Record()
     with Client(address, retry_for=60.0) as client:

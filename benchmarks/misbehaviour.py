@@ -1,6 +1,6 @@
-"""A delegate goes wrong in mid-stream, in every way: what becomes of 200 live frames.
+"""A delegate fails in mid-stream, in every way: the outcome of 200 live frames.
 
-The delegate is the tests', compiled from C; what is measured is the daemon as users start it.
+The delegate is that of the tests, compiled from C. The daemon is started as users start it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ TROUBLE_AT = 50
 
 @dataclass(frozen=True, slots=True)
 class Misbehaviour:
-    """What the delegate does from then on; with `killed` its engine is killed to let it start."""
+    """What the delegate does from then on; with `killed` its engine is killed before that."""
 
     what: str
     options: str
@@ -67,10 +67,10 @@ MISBEHAVIOURS = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a stream saw. `gap` is the longest time between two results, seconds.
+    """The results of a stream. `gap` is the longest time between two results, in seconds.
 
-    `wrong` counts the masks that were wrong, `wrong_later` those after the first that another
-    engine gave; `last_by` is the delegate of the last frame.
+    `wrong` counts the wrong masks, `wrong_later` those after the first mask of another engine.
+    `last_by` is the delegate of the last frame.
     """
 
     answered: int
@@ -83,12 +83,12 @@ class Outcome:
 
 
 def remember(inputs: Inputs, folder: Path, delegate: str) -> list[str]:
-    """Flags of a daemon that finds `delegate` remembered as the best."""
+    """Flags of a daemon that remembers `delegate` as the best."""
     chooser = Chooser(
-        find_pair(inputs.model), runtime="auto", threads=1, also=(delegate,), folder=folder
+        find_pair(inputs.model), runtime="auto", threads=1, extra=(delegate,), folder=folder
     )
     ranking = ((parse_delegate(delegate), 1), (DelegateSpec(), 1))
-    chooser.memory.keep(Remembered(Selection(ranking), "", 0.0), [])
+    chooser.memory.keep(Remembered(Selection(ranking), "", 0.0))
     flags = (f"--model={inputs.model.path}", f"--data-dir={folder}", "--threads=1")
     return [*flags, f"--candidates={delegate}"]
 
@@ -103,7 +103,7 @@ def requests(jpeg: bytes, frames: int) -> Iterator[pb.SegmentRequest]:
 async def stream(
     daemon: LaunchedDaemon, jpeg: bytes, frames: int, cause_trouble: Callable[[], None]
 ) -> Outcome:
-    """Stream, cause the trouble, look on."""
+    """Stream, cause the failure, and collect the results."""
     pid, answered, results, wrong, wrong_later = daemon.process.pid, 0, 0, 0, 0
     gap, last, right, last_by, taken_over = 0.0, time.perf_counter(), b"", "", False
     async with grpc.aio.insecure_channel(daemon.address) as channel:

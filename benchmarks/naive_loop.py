@@ -1,7 +1,8 @@
-"""What anyone writes who calls the interpreter himself: `python naive_loop.py MODEL JPEG THREADS`.
+"""A loop that calls the interpreter itself: `python naive_loop.py MODEL JPEG THREADS`.
 
-Only Pillow, numpy and the runtime, in a process of its own. For each line of its input, a number of
-frames, it prints a JSON object: the seconds of so many frames, and of as many invokes alone.
+It uses only Pillow, numpy and the runtime, in a process of its own. Each line of its input is a
+number of frames. It prints a JSON object: the seconds of that many frames, and of as many invokes
+alone.
 """
 
 import io
@@ -15,7 +16,7 @@ from PIL import Image
 
 
 def main() -> None:
-    """Answer what is asked."""
+    """Answer each line of the input."""
     model, jpeg_path, threads = sys.argv[1:]
     with open(jpeg_path, "rb") as file:  # noqa: PTH123 # as most people write it
         jpeg = file.read()

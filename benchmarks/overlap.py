@@ -1,9 +1,9 @@
-"""How much of the CPU's part hides behind an accelerator's.
+"""How much of the CPU's part runs during an accelerator's invoke.
 
-The accelerator is a delegate compiled from C that does DeepLab's sums and sleeps. Prints what a
-frame takes as a ratio of the invoke alone, where 1 is a part that hides entirely: with four in
-flight (EVERY), with one in flight, and of a camera at three times the capacity (LATEST); of this
-also the median latency of what it gets.
+The accelerator is a delegate compiled from C that computes DeepLab's sums and sleeps. Prints the
+time of a frame as a ratio to the invoke alone, where 1 means that the CPU's part costs no time:
+with four frames in flight (EVERY), with one in flight, and for a camera at three times the capacity
+(LATEST), for which it also prints the median latency of its results.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ BUILD = Path(__file__).parents[1] / "scripts" / "build-fake-delegate"
 
 
 async def camera(channel: grpc.aio.Channel, inputs: Inputs, invoke: float) -> tuple[float, float]:
-    """Seconds a result at three times the capacity, and their median latency."""
+    """Seconds per result at three times the capacity, and the median latency of the results."""
     stream = TimedStream(channel, inputs.jpeg, policy=pb.QUEUE_POLICY_LATEST, interval=invoke / 3)
     started = time.perf_counter()
     await stream.run(180)
@@ -43,7 +43,7 @@ async def camera(channel: grpc.aio.Channel, inputs: Inputs, invoke: float) -> tu
 
 
 async def one_round(address: str, inputs: Inputs) -> list[float]:
-    """What NAMES say, in invokes."""
+    """The values that NAMES lists, as ratios to an invoke."""
     frame = pb.Frame(data=inputs.jpeg)
     async with grpc.aio.insecure_channel(address) as channel:
         one = OneInFlight(channel)

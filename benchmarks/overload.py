@@ -1,9 +1,9 @@
-"""Streams at three times what the daemon can do, under LATEST: latency must not grow.
+"""Streams at three times the daemon's capacity, under LATEST: latency must not grow.
 
-Prints the p99 of delivered frames' latency as a ratio of the unloaded p50, with one stream and with
-several that share the load, and whether memory stays flat. Capacity is measured first, with four
-frames in flight under EVERY. Several streams are out of step, as cameras are, each by a part of its
-interval that is drawn anew in each round. Prints also the smallest and the largest share of them.
+Prints the p99 of the results' latency as a ratio to the unloaded p50, with one stream and with
+several that share the load, and whether memory stays the same. Capacity is measured first, with
+four frames in flight under EVERY. Several streams have different phases, as cameras have, which are
+drawn anew in each round. Also prints the smallest and the largest share of a stream.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FRAMES_EACH = 75
 async def one_round(
     channel: grpc.aio.Channel, inputs: Inputs, streams: int, frames: int
 ) -> tuple[float, float, str]:
-    """The ratio in the first and the second half of the frames, and what else to tell."""
+    """The ratio in the first and the second half of the frames, and details as text."""
     p50 = await OneInFlight(channel).median_seconds(pb.Frame(data=inputs.jpeg), 100)
     capacity = await frames_per_second(channel, inputs.jpeg, 100, 4)
     interval = streams / capacity / OVERLOAD
@@ -48,10 +48,10 @@ async def one_round(
     early = [spent for run in runs for spent in run[: len(run) // 2]]
     late = [spent for run in runs for spent in run[len(run) // 2 :]]
     statuses = sum((stream.statuses for stream in timed), Counter[str]())
-    told = ", ".join(f"{count} {name}" for name, count in sorted(statuses.items()))
+    details = ", ".join(f"{count} {name}" for name, count in sorted(statuses.items()))
     shares = [len(stream.latencies) for stream in timed]
-    told += f"; a stream had {min(shares)} to {max(shares)} results"
-    return p99(early) / p50, p99(late) / p50, f"capacity {capacity:.0f}/s; {told}"
+    details += f"; a stream had {min(shares)} to {max(shares)} results"
+    return p99(early) / p50, p99(late) / p50, f"capacity {capacity:.0f}/s; {details}"
 
 
 def p99(seconds: list[float]) -> float:
@@ -69,12 +69,12 @@ async def measure(frames: int, rounds: int, streams: list[int]) -> None:
             for count in streams:
                 found = []
                 for number in range(rounds):
-                    early, late, told = await one_round(channel, inputs, count, frames)
+                    early, late, details = await one_round(channel, inputs, count, frames)
                     found.append(max(early, late))
                     memory = resident(daemon.process.pid) / 1e6, resident(daemon.engine_pid) / 1e6
                     print(
                         f"{count} streams, round {number + 1}: p99 / unloaded p50 {early:.2f} in "
-                        f"the first half, {late:.2f} in the second; {told}; "
+                        f"the first half, {late:.2f} in the second; {details}; "
                         f"memory front {memory[0]:.0f} MB, engine {memory[1]:.0f} MB"
                     )
                 print(

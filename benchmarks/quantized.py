@@ -1,7 +1,7 @@
-"""A quantized model in tflite-runtime, as the daemon runs it, against ai-edge-litert.
+"""A quantized model in tflite-runtime, as the daemon runs it, compared with ai-edge-litert.
 
-Two environments in one run, in turn: .venv and .venv-tflite, which `make test` sets up. Prints the
-ratio of median invokes, and that of tflite-runtime's own kernels for comparison.
+Two environments take turns in one run: .venv and .venv-tflite, which `make test` sets up. Prints
+the ratio of median invokes, and for comparison that of tflite-runtime's own kernels.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def measure(model: Path, way: str, threads: int, invokes: int) -> None:
 
 
 def run_in(environment: str, *arguments: str) -> float:
-    """What the child of another environment measured."""
+    """The result of a child in another environment."""
     python = ROOT / environment / "bin" / "python"
     if not python.exists():
         raise SystemExit(f"{environment} is missing; `make test` sets it up")

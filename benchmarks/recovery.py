@@ -1,4 +1,4 @@
-"""The engine is killed with SIGKILL in mid-stream: how long until the next result."""
+"""The time from SIGKILL of the engine in mid-stream until the next result."""
 
 from __future__ import annotations
 

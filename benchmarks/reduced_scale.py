@@ -1,10 +1,10 @@
-"""What decoding and averaging at reduced scale change of a model's labels.
+"""How decoding and averaging at reduced scale change a model's labels.
 
-For each model and photograph the labels of a plain way, the whole picture decoded and resized with
-Pillow's bilinear filter, are compared with those of cheaper ways: JPEGs decoded at the smallest
-scale that has a share of the size that the model needs ("enough"), and raw pictures averaged over
-whole pixels first as long as that leaves so many times the size ("gap", Pillow's `reducing_gap`).
-Prints the share of labels that stay, and the milliseconds of each way on this machine.
+For each model and photograph, the labels of the whole picture, decoded and resized with Pillow's
+bilinear filter, are compared with those of cheaper ways: JPEGs decoded at the smallest scale that
+has a share of the size that the model needs ("enough"), and raw pictures that are first averaged
+over whole pixels as long as that leaves a multiple of the size ("gap", Pillow's `reducing_gap`).
+Prints the share of equal labels, and the milliseconds of each way on this machine.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Photograph:
-    """One at one size, as a JPEG."""
+    """A photograph at one size, as a JPEG."""
 
     name: str
     jpeg: bytes
@@ -112,7 +112,7 @@ class Photograph:
 
 
 def photographs(folder: Path) -> list[Photograph]:
-    """All that are there, at each size."""
+    """All photographs, at each size."""
     found = []
     for path in sorted(folder.glob("*.jpg")) + sorted(folder.glob("grace*.bmp")):
         with Image.open(path) as image:
@@ -127,7 +127,7 @@ def photographs(folder: Path) -> list[Photograph]:
 
 
 def scenes() -> list[Photograph]:
-    """What the built-in model knows, in place of photographs."""
+    """Drawn scenes, which the built-in model knows, instead of photographs."""
     found = []
     for seed in SCENES:
         for width in WIDTHS:
@@ -139,7 +139,7 @@ def scenes() -> list[Photograph]:
 
 
 def compare(model: Model, pictures: list[Photograph]) -> None:
-    """Print what each way keeps."""
+    """Print the share of equal labels of each way."""
     plain = [
         model.labels(picture.pixels(model, enough=WHOLE, gap=WHOLE, raw=True))
         for picture in pictures

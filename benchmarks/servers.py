@@ -1,4 +1,4 @@
-"""What frames are sent to when servers are compared: edgesegd, and peers from their packages."""
+"""The servers that are compared: edgesegd, and other servers from their packages."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ import numpy.typing as npt
 import psutil
 
 from edgeseg_client import Client
-from edgesegd.bench.asked_process import AskedProcess
 from edgesegd.bench.inputs import Inputs
 from edgesegd.bench.launch import LaunchedDaemon
+from edgesegd.bench.shipped_client import ShippedClient
 
 PEERS = ("mlserver", "pytriton", "litserve")
 IN_FLIGHT = 4
 JPEG, MASK = "frame.jpeg", "mask"
 """The files that a peer's client is given."""
 
-SHIPPED_CLIENT = Path(__file__).with_name("shipped_client.py")
 SCRIPTS = Path(__file__).parent / "peers"
 ENVIRONMENTS = Path(__file__).parents[1] / ".venv-peers"
 STOP_SECONDS = 20.0
@@ -33,17 +32,17 @@ Labels = npt.NDArray[np.uint8]
 
 
 class CannotCompare(Exception):
-    """A server does not come up, or answers with other labels."""
+    """A server does not start, or answers with other labels."""
 
 
 class Server(Protocol):
-    """Something to send frames to."""
+    """A server that frames can be sent to."""
 
     name: str
     pid: int
 
     def frames_per_second(self, count: int) -> float:
-        """Send so many frames, four in flight, and count; raises CannotCompare."""
+        """Send that many frames, four in flight, and measure; raises CannotCompare."""
 
     def close(self) -> None:
         """End it."""
@@ -55,7 +54,7 @@ def installed(peer: str) -> bool:
 
 
 def free_port() -> int:
-    """Of the loopback interface."""
+    """A free port of the loopback interface."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port: int = taken.getsockname()[1]
@@ -63,18 +62,18 @@ def free_port() -> int:
 
 
 def family(pid: int) -> list[psutil.Process]:
-    """A process and all that come from it."""
+    """A process and all its descendants."""
     process = psutil.Process(pid)
     return [process, *process.children(recursive=True)]
 
 
 def memory(pid: int) -> int:
-    """Of a process and all that come from it, bytes; what they share counts once (PSS)."""
+    """Bytes of a process and its descendants; shared pages count once (PSS)."""
     return sum(process.memory_full_info().pss for process in family(pid))
 
 
 def cpu_seconds(pid: int) -> float:
-    """Spent so far by a process and all that come from it."""
+    """CPU seconds that a process and its descendants have used so far."""
     times = [process.cpu_times() for process in family(pid)]
     return float(sum(time.user + time.system for time in times))
 
@@ -89,20 +88,19 @@ class Edgesegd:
         self.pid = daemon.process.pid
         self._compare(daemon.address, folder / JPEG, np.frombuffer(mask, np.uint8))
         self._client = self._stack.enter_context(
-            AskedProcess(SHIPPED_CLIENT, daemon.address, folder / JPEG, "stream", IN_FLIGHT)
+            ShippedClient(daemon.address, folder / JPEG, "stream", IN_FLIGHT)
         )
 
     def _compare(self, address: str, jpeg: Path, expected: Labels) -> None:
         with Client(address) as client:
-            labels = client.segment(jpeg).labels
+            labels = client.segment(jpeg, size="model").labels
         same = float(np.mean(labels.ravel() == expected))
         if same < AGREEMENT:
             raise CannotCompare(f"{self.name}: {same:.2%} of the naive pipeline's labels")
 
     def frames_per_second(self, count: int) -> float:
         """Over a stream of its own."""
-        self._client.ask(count)
-        return float(count / sum(self._client.answer()["stream"]))
+        return count / sum(self._client.seconds(count))
 
     def close(self) -> None:
         """Stop the daemon and the client."""

@@ -1,8 +1,8 @@
-"""Half an hour of everything: memory, descriptors and shared memory must stay flat.
+"""Half an hour of every kind of load: memory, descriptors and leased memory must not grow.
 
-Streams of both policies over capacity, single images, clients that come and go with shared memory,
-bad frames. Prints what front and engine hold each minute, and at the end the growth from the second
-minute to the last.
+The load is streams of both policies over capacity, single images, clients that come and go with
+shared memory, and bad frames. Prints what front and engine hold each minute, and at the end the
+growth from the second minute to the last.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from edgesegd.bench.inputs import Inputs
 from edgesegd.bench.launch import LaunchedDaemon
 from edgesegd.bench.memory import resident
 
-LENT = "edgeseg_shared_memory_bytes "
+LEASED = "edgeseg_shared_memory_bytes "
 
 
 async def streams(address: str, inputs: Inputs, policy: str, until: float) -> int:
@@ -30,13 +30,13 @@ async def streams(address: str, inputs: Inputs, policy: str, until: float) -> in
     while time.monotonic() < until:
         async with AsyncClient(address) as client:
             frames = [inputs.jpeg] * 200
-            async for _ in client.stream(frames, policy=policy):  # type: ignore[arg-type]
+            async for _ in client.stream(frames, policy=policy, size="model"):  # type: ignore[arg-type]
                 answered += 1
     return answered
 
 
 async def sharers(address: str, inputs: Inputs, until: float) -> int:
-    """Clients that borrow memory, use it, and leave; a bad frame among the good."""
+    """Clients that lease memory, use it and leave; one of their frames is bad."""
     answered = 0
     while time.monotonic() < until:
         async with AsyncClient(address, shared_memory=True) as client:
@@ -52,14 +52,14 @@ async def sharers(address: str, inputs: Inputs, until: float) -> int:
 def held(daemon: LaunchedDaemon) -> dict[str, float]:
     """What the daemon holds now: MB, descriptors, bytes."""
     page = urllib.request.urlopen(daemon.metrics_url, timeout=10).read().decode()  # noqa: S310 # ours
-    lent = next(line for line in page.splitlines() if line.startswith(LENT))
+    leased = next(line for line in page.splitlines() if line.startswith(LEASED))
     pid = daemon.process.pid
     return {
         "front MB": resident(pid) / 1e6,
         "engine MB": resident(daemon.engine_pid) / 1e6,
         "front descriptors": len(list(Path(f"/proc/{pid}/fd").iterdir())),
         "engine descriptors": len(list(Path(f"/proc/{daemon.engine_pid}/fd").iterdir())),
-        "lent MB": float(lent.removeprefix(LENT)) / 1e6,
+        "leased MB": float(leased.removeprefix(LEASED)) / 1e6,
     }
 
 
@@ -75,11 +75,11 @@ async def soak(daemon: LaunchedDaemon, address: str, inputs: Inputs, seconds: fl
     while time.monotonic() < until:
         await asyncio.sleep(min(60.0, seconds / 10))
         seen.append(await asyncio.to_thread(held, daemon))
-        told = ", ".join(f"{name} {value:.1f}" for name, value in seen[-1].items())
-        print(f"{time.monotonic() - started:6.0f} s: {told}", flush=True)
+        values = ", ".join(f"{name} {value:.1f}" for name, value in seen[-1].items())
+        print(f"{time.monotonic() - started:6.0f} s: {values}", flush=True)
     answered = sum(await asyncio.gather(*work))
     last = await asyncio.to_thread(held, daemon)
-    print(f"{answered} frames answered; all clients gone: lent MB {last['lent MB']:.1f}")
+    print(f"{answered} frames answered; all clients gone: leased MB {last['leased MB']:.1f}")
     for name in seen[0]:
         early, late = seen[min(1, len(seen) - 1)][name], seen[-1][name]
         print(f"{name}: {early:.1f} in the second reading, {late:.1f} in the last")

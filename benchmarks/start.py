@@ -1,9 +1,10 @@
-"""How long from `edgesegd serve` to the first result, with and without a remembered choice."""
+"""The time from `edgesegd serve` to the first result, with and without a remembered choice."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import statistics
 import tempfile
 import time
@@ -28,7 +29,7 @@ async def first_result(address: str, jpeg: bytes) -> None:
 
 
 def time_start(inputs: Inputs, folder: Path) -> tuple[float, LaunchedDaemon]:
-    """Seconds from the command to the first result, and the daemon, which goes on."""
+    """Seconds from the command to the first result, and the daemon, which keeps running."""
     started = time.perf_counter()
     daemon = LaunchedDaemon(f"--model={inputs.model.path}", f"--data-dir={folder}")
     asyncio.run(first_result(daemon.address, inputs.jpeg))
@@ -36,7 +37,7 @@ def time_start(inputs: Inputs, folder: Path) -> tuple[float, LaunchedDaemon]:
 
 
 def wait_for_choice(folder: Path) -> float:
-    """Seconds until the daemon has made its choice; polled, for the file is all there is to see."""
+    """Seconds until the daemon has chosen; polled, because only the file shows it."""
     started = time.perf_counter()
     while not list((folder / "state").glob("delegates-*.json")):
         if time.perf_counter() - started > PROBE_SECONDS:
@@ -50,7 +51,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="starts of each kind (default: 5)")
     args = parser.parse_args()
+    # An installed daemon has compiled modules, which this would forbid to keep.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     inputs = load_inputs()
+    with tempfile.TemporaryDirectory() as name:
+        time_start(inputs, Path(name))[1].stop()
     fresh, remembered, probes = [], [], []
     for _ in range(args.rounds):
         with tempfile.TemporaryDirectory() as name:

@@ -1,11 +1,12 @@
-"""Frames a second, four in flight: edgesegd, and servers that wrap the naive pipeline.
+"""Frames per second, four in flight: edgesegd, and servers that run the naive pipeline.
 
 Each takes its turn in each round, with a client in a process of its own; the others wait meanwhile
-and take next to no CPU. edgesegd runs by its default command with the shipped client, and for
-comparison also with what is pinned otherwise. A peer runs with one worker whose interpreter has a
-thread for each core, and with a worker for each core; its answers are the naive pipeline's, byte by
-byte. Each turn begins with frames that are not counted. Prints frames a second, memory, and ratios
-to edgesegd's. `make bench-peers` installs the peers; those that are not installed are left out.
+and use almost no CPU. edgesegd runs by its default command with the shipped client, and for
+comparison also with fixed settings. Another server runs with one worker whose interpreter has a
+thread for each core, and with a worker for each core; its answers must be the naive pipeline's,
+byte by byte. Each turn begins with frames that are not counted. Prints frames per second, memory,
+and ratios to edgesegd's. `make bench-peers` installs the other servers; those that are not
+installed are left out.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ EDGESEGD = {
 
 
 def start_all(stack: contextlib.ExitStack, folder: Path) -> list[Server]:
-    """Every server, ready and warm; what cannot be compared is told and left out."""
+    """Every server, ready and warm; what cannot be compared is reported and left out."""
     inputs = load_inputs()
     cores = load_runtime("auto").default_threads()
     print(f"{inputs.names}; {cores} cores; four frames in flight")
@@ -80,13 +81,13 @@ def measure(servers: list[Server], rounds: int, frames: int) -> dict[str, list[f
 
 
 def idle_cores(servers: list[Server]) -> float:
-    """CPU seconds a second that all take while nobody sends."""
+    """CPU seconds per second of all servers while no client sends."""
     before = sum(cpu_seconds(server.pid) for server in servers)
     time.sleep(IDLE_SECONDS)
     return (sum(cpu_seconds(server.pid) for server in servers) - before) / IDLE_SECONDS
 
 
-def told(ratios: list[float]) -> str:
+def as_text(ratios: list[float]) -> str:
     """A median and its spread."""
     return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
@@ -110,14 +111,14 @@ def main() -> None:
     for (name, per_second), bytes_held in zip(found.items(), held.values(), strict=True):
         ratios = [one / two for one, two in zip(per_second, default, strict=True)]
         print(
-            f"{name:>30}: {statistics.median(per_second):6.1f} frames/s, {told(ratios)} times "
+            f"{name:>30}: {statistics.median(per_second):6.1f} frames/s, {as_text(ratios)} times "
             f"the first; {bytes_held / 1e6:.0f} MB"
         )
     if peers:
         best = [max(of_round) for of_round in zip(*peers, strict=True)]
         for name in ours:
             ratios = [one / two for one, two in zip(found[name], best, strict=True)]
-            print(f"frames/s, {name} / best peer: {told(ratios)}")
+            print(f"frames/s, {name} / best peer: {as_text(ratios)}")
     if args.json:
         args.json.write_text(json.dumps({"frames/s": found, "bytes": held}))
 

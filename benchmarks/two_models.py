@@ -1,10 +1,11 @@
-"""A fast and a slow model on one daemon: each stream's share of time, and who waits for whom.
+"""A fast and a slow model in one daemon: each stream's share of time, and how long each waits.
 
-`edgesegd serve` with both models, choices remembered and all else by default, and the shipped
-client in processes of its own. Prints, with streams under EVERY as fast as they go, each model's
-share of the engines' time for each of its streams, in terms of an equal share (aim: 0.9 to 1.1).
-Then the p99 of a client of the fast model with one frame in flight beside a stream of the slow one,
-in terms of its bound: 2.5 times its p50 alone, and one invoke of the slow one (aim: at most 1).
+`edgesegd serve` runs with both models, remembered choices and otherwise default settings, and with
+the shipped client in separate processes. With EVERY streams that send as fast as they can, prints
+for each model the share of engine time of one of its streams, as a ratio to an equal share (aim:
+0.9 to 1.1). Then prints the p99 of a client of the fast model with one frame in flight next to a
+stream of the slow model, as a ratio to its bound: 2.5 times its p50 alone, plus one invoke of the
+slow model (aim: at most 1).
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class Stages:
 def shares(
     daemon: LaunchedDaemon, jpeg: Path, mix: tuple[int, int], *, settle: float, seconds: float
 ) -> list[float]:
-    """The share of each model's streams, fast and slow, in terms of an equal one."""
+    """The share of a stream of the fast and of the slow model, as a ratio to an equal one."""
     with contextlib.ExitStack() as stack:
         loads = [
             stack.enter_context(Load("every", daemon.address, jpeg, model=model))
@@ -91,7 +92,7 @@ def shares(
 def wait(
     daemon: LaunchedDaemon, jpeg: Path, *, settle: float, seconds: float
 ) -> tuple[float, float, float]:
-    """Of the fast model's client: its p50 alone, its p99 beside the slow one, and the bound."""
+    """The p50 of the fast model's client alone, its p99 next to the slow model, and the bound."""
     with Load("segment", daemon.address, jpeg, model="fast") as client:
         client.latencies(settle)
         alone = median(client.latencies(seconds))
@@ -99,9 +100,9 @@ def wait(
             other.latencies(settle)
             stages = Stages(daemon)
             client.latencies(0.1)
-            beside = client.latencies(seconds)
+            contended = client.latencies(seconds)
             invoke = stages.mean_invoke("slow")
-    return alone, statistics.quantiles(beside, n=100)[98], P50_FACTOR * alone + invoke
+    return alone, statistics.quantiles(contended, n=100)[98], P50_FACTOR * alone + invoke
 
 
 def main() -> None:
@@ -135,9 +136,9 @@ def main() -> None:
             ratios = [p99 / bound for _, p99, bound in waits]
             alone, p99, bound = waits[0]
             print(
-                f"fast client's p99 beside a slow stream / bound: {statistics.median(ratios):.2f} "
+                f"fast client's p99 next to a slow stream / bound: {statistics.median(ratios):.2f} "
                 f"({min(ratios):.2f} to {max(ratios):.2f}); first round: "
-                f"alone {1e3 * alone:.1f} ms, beside {1e3 * p99:.1f}, bound {1e3 * bound:.1f}"
+                f"alone {1e3 * alone:.1f} ms, next to it {1e3 * p99:.1f}, bound {1e3 * bound:.1f}"
             )
 
 

@@ -1,4 +1,4 @@
-"""Labels from a model's small scores against running its whole graph: invoke and labels together.
+"""Labels from a model's small scores compared with its whole graph: invoke and labels together.
 
 Prints the ratio at the model's size, and how many of the labels are the same.
 """
@@ -27,7 +27,7 @@ from edgesegd.models.spec import ModelSpec
 
 
 class FramePipeline:
-    """One way from pixels to labels."""
+    """A way from pixels to labels."""
 
     def __init__(self, model: ModelSpec, jpeg: bytes) -> None:
         runtime = load_runtime("auto")

@@ -1,4 +1,4 @@
-"""How long the way of one frame is: Python calls, functions, files and changes of file.
+"""Counts what one frame runs: Python calls, functions, files and changes of file.
 
 Starts the daemon with the default command and the built-in model, sends frames by the shipped
 client, and counts what one of them runs of the daemon's own code, in the front and in the engine,
@@ -28,7 +28,7 @@ from edgesegd.bench.launch import LaunchedDaemon
 FRAMES = 7
 WARM_UP_FRAMES = 8
 QUIET_SECONDS = 0.3
-"""For what a frame leaves to be done after its answer, and for a signal to come."""
+"""For the work that a frame leaves after its answer, and for a signal to arrive."""
 IDLE_SECONDS = 1.0
 ANSWER_SECONDS = 10.0
 SIZE = (1280, 720)
@@ -116,7 +116,7 @@ def count(kind: str, model: Path | None, *, show: bool) -> dict[str, list[dict[s
             engine = daemon.engine_pid
             assert engine is not None, "it is ready"
             pids = {"front": daemon.process.pid, "engine": engine}
-            client.segment(jpeg())
+            client.segment(jpeg(), size="model")
             time.sleep(IDLE_SECONDS)
             idle = {name: functions_when_idle(pid, folder) for name, pid in pids.items()}
             for number, _ in enumerate(answers(client, kind)):
@@ -135,14 +135,16 @@ def count(kind: str, model: Path | None, *, show: bool) -> dict[str, list[dict[s
 
 
 def answers(client: Client, kind: str) -> Iterator[object]:
-    """Frame after frame, each sent when the last answer was looked at."""
+    """Frame after frame, each sent when the answer before it was taken."""
     total = WARM_UP_FRAMES + FRAMES + 2
     data = jpeg()
     if kind == "segment":
         for _ in range(total):
-            yield client.segment(data)
+            yield client.segment(data, size="model")
         return
-    yield from client.stream((Frame(data) for _ in range(total)), policy="every", in_flight=1)
+    yield from client.stream(
+        (Frame(data) for _ in range(total)), policy="every", in_flight=1, size="model"
+    )
 
 
 def jpeg() -> bytes:
@@ -165,7 +167,9 @@ def main() -> None:
     """Count and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, help="default: the built-in one")
-    parser.add_argument("--list", action="store_true", help="print each call of the last frame")
+    parser.add_argument(
+        "--list", action="store_true", help="print each call of the first frame that is counted"
+    )
     args = parser.parse_args()
     for kind in ("stream", "segment"):
         for process, frames in count(kind, args.model, show=args.list).items():

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from scenes import draw_scene
 
 import edgeseg_client  # noqa: F401 # before gRPC, whose handlers of forks crash forked tests
+from scenes import draw_scene
 
 pytest_plugins = ["support.fake_delegate", "support.leftovers"]
 
@@ -40,7 +40,7 @@ def usual_signals() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def shared_dir() -> Path:
-    """The folder with `models` and `images`; skips where it is not there."""
+    """The folder with `models` and `images`; skips if it is not there."""
     beside_project = Path(__file__).parents[2] / "shared"
     folder = Path(os.environ.get("EDGESEG_SHARED", beside_project))
     if not (folder / "models").is_dir():

@@ -128,12 +128,22 @@ def write_card(path: Path, model: Path, facts: Facts) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+NOTE = (
+    "It knows the drawn scenes of its own training only. For photographs serve a real model:"
+    " edgesegd models pull deeplabv3"
+)
+"""What clients show to people who use the built-in model."""
+
+
 def write_sidecar(path: Path) -> None:
     """What the daemon must know beyond the file: normalization, output, classes, palette."""
     names = ", ".join(f'"{name}"' for name in CLASSES)
     palette = ", ".join(str(list(colour)) for colour in PALETTE)
     lines = (
         "# Written by training/train.py together with the model.",
+        "[model]",
+        f'note = "{NOTE}"',
+        "",
         "[input]",
         "mean = [127.5, 127.5, 127.5]",
         "std = [127.5, 127.5, 127.5]",

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+
 from scenes import Scene, draw_scene
 
 TRAINING_SEEDS = 1_000_000

@@ -7,6 +7,7 @@ import time
 import keras
 import numpy as np
 import tensorflow as tf
+
 from data import Pool, draw_batches
 
 _PEAK_RATE = 3e-3

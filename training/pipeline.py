@@ -5,6 +5,7 @@ from pathlib import Path
 
 import keras
 import tensorflow as tf
+
 from card import Facts, Measurement, write_card, write_sidecar
 from data import TRAINING_SEEDS, render_pool
 from evaluate import confusion, iou

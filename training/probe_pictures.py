@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from PIL import Image
+
 from scenes import draw_scene
 
 SEEDS = (101, 102, 103, 104)

@@ -1,1 +1,1 @@
-"""What a hostile client of our own daemon does, on the loopback interface only; see attack.py."""
+"""Hostile clients of our own daemon, on the loopback interface only; see attack.py."""

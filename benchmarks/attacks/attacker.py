@@ -1,4 +1,4 @@
-"""An attack in a process of its own, which tells what it is answered."""
+"""An attack in a process of its own, which reports the answers that it gets."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ PREPARE_SECONDS = 120.0
 END_SECONDS = 2.0
 TELL_EVERY = 0.5
 NICENESS = 10
-"""An attacker's own work is not the daemon's: it is to take little of the board's time."""
+"""The work of an attacker is not the daemon's, so it should take little of the board's time."""
 
 
 def attack_once(parent: Connection, name: str, target: Target) -> None:
-    """Prepare, wait for the time until which to attack, attack, and tell what was seen."""
+    """Prepare, wait for the end time of the attack, attack until then, and report the answers."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     os.nice(NICENESS)
@@ -31,24 +31,24 @@ def attack_once(parent: Connection, name: str, target: Target) -> None:
     until: float = parent.recv()
     seen, over = Seen(), threading.Event()
 
-    def tell() -> None:
+    def report() -> None:
         while not over.wait(TELL_EVERY):
             parent.send(seen.copy())
 
-    teller = threading.Thread(target=tell, daemon=True)
-    teller.start()
+    reporter = threading.Thread(target=report, daemon=True)
+    reporter.start()
     try:
         attack.run(target, until, seen)
     finally:
         over.set()
-        teller.join()
+        reporter.join()
         parent.send(seen)
 
 
 class Attacker:
-    """One attack; a context manager that ends it, ready once it is prepared.
+    """An attack; a context manager that ends it, and is entered once the attack is prepared.
 
-    Raises TimeoutError where that takes too long, EOFError where its process ends.
+    Raises TimeoutError if that takes too long, EOFError if its process ends.
     """
 
     def __init__(self, name: str, target: Target) -> None:
@@ -69,7 +69,7 @@ class Attacker:
         self._pipe.close()
 
     def attack_for(self, seconds: float) -> Seen:
-        """Attack; what was seen, the last of it if it did not end in time."""
+        """Attack; returns the answers, or the last report if it did not end in time."""
         until = time.monotonic() + seconds
         self._pipe.send(until)
         seen = Seen()

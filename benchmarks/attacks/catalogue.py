@@ -9,16 +9,16 @@ from attacks.gzip_bombs import bomb, gzip_bombs
 from attacks.half_sent import half_stream, half_unary
 from attacks.held_open import idle_streams, watchers
 from attacks.idle_connections import idle_connections
-from attacks.lent_memory import lent_memory
+from attacks.leased_memory import leased_memory
 from attacks.many_calls import many_images, many_streams
 from attacks.no_attack import busy, nothing
-from attacks.resets import resets
+from attacks.resets import reconnecting_resets, resets
 from attacks.target import Attack
 from attacks.unread import unread
 
 ATTACKS = (
     Attack("nothing", "none, to compare with", nothing),
-    Attack("busy", "none, but a core is used beside the daemon", busy),
+    Attack("busy", "none, but another program uses a core", busy),
     Attack("gzip", "10 calls of 63 KiB of gzip that are 63 MiB", gzip_bombs, bomb),
     Attack("unread", "16 streams that read no result", unread, pictures.usual_jpeg),
     Attack("half_unary", "12 images as large as can be, whose end never comes", half_unary),
@@ -35,6 +35,7 @@ ATTACKS = (
     Attack("many_streams", "1000 streams of one connection", many_streams, pictures.usual_jpeg),
     Attack("many_images", "64 single images at a time", many_images, pictures.usual_jpeg),
     Attack("poison", "8 streams of a JPEG slow to decode", poison, pictures.slow_jpeg),
-    Attack("lent_memory", "all shared memory borrowed", lent_memory, local=True),
+    Attack("leased_memory", "all shared memory leased", leased_memory, local=True),
     Attack("resets", "calls cancelled at once, endlessly", resets),
+    Attack("reconnects", "the same, on ever new connections", reconnecting_resets),
 )

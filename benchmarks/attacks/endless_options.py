@@ -16,7 +16,7 @@ from edgeseg.v1 import segmentation_pb2 as pb
 STREAMS = 8
 CLASSES = 1_000_000
 BESIDE = 1 << 10
-"""Bytes of a message beside the name."""
+"""Bytes of a message apart from the name."""
 
 
 @cache
@@ -30,7 +30,7 @@ def large_options(size: int) -> list[bytes]:
 
 
 def endless_options(target: Target, until: float, seen: Seen) -> None:
-    """Half of the streams with the one, half with the other."""
+    """Half of the streams send classes, half send a long name."""
     asyncio.run(_all(target, until, seen))
 
 

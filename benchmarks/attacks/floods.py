@@ -42,7 +42,7 @@ def webp(target: Target, until: float, seen: Seen) -> None:
 
 
 def exif(target: Target, until: float, seen: Seen) -> None:
-    """EXIF data that are many times the same bytes."""
+    """EXIF data with many entries for the same bytes."""
     flood(target, pictures_with_exif, until, seen, in_flight=1)
 
 
@@ -96,7 +96,7 @@ async def keep_streaming(
     policy: pb.QueuePolicy.ValueType,
     in_flight: int = IN_FLIGHT,
 ) -> None:
-    """A stream, and another when it is ended; counts what becomes of its frames."""
+    """A stream, and another one when it ends; counts the outcomes of its frames."""
     while asyncio.get_running_loop().time() < until:
         call: Any = channel.stream_stream(SEGMENT)()
         try:

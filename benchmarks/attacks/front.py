@@ -1,4 +1,4 @@
-"""What becomes of the front's process."""
+"""The state of the front's process."""
 
 from __future__ import annotations
 
@@ -49,21 +49,21 @@ class Front:
 
     @property
     def resident(self) -> int | None:
-        """Its memory now, bytes; None where it is no more."""
+        """Its memory now, in bytes; None if it has ended."""
         return (
             None if self._daemon.process.poll() is not None else resident(self._daemon.process.pid)
         )
 
     @property
     def fate(self) -> str:
-        """Whether it is the same, or what ended it."""
+        """Whether it is the same process, or what ended it."""
         status = self._daemon.process.poll()
         if status is None:
             return "the same"
         return signal.Signals(-status).name if status < 0 else f"exit {status}"
 
     def engines_lost(self) -> int | None:
-        """By its own count; None where it does not say."""
+        """By its own count; None if it does not answer."""
         with contextlib.suppress(OSError):
             page = urllib.request.urlopen(self._daemon.metrics_url, timeout=5)  # noqa: S310 # ours
             return int(sum(map(float, LOST.findall(page.read().decode()))))

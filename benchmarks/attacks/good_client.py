@@ -1,4 +1,4 @@
-"""A client that does nothing wrong, in a process of its own."""
+"""A client that sends only valid requests, in a process of its own."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ OK = "ok"
 
 
 def stream_for_ever(news: Connection, address: str, jpeg: bytes, shared_memory: bool) -> None:
-    """Send a frame when the one before is answered; tell the time and status of each answer."""
+    """Send a frame when the last one is answered; report the time and status of each answer."""
     while True:
         try:
             with Client(address, shared_memory=shared_memory) as client:
                 endless = itertools.repeat(jpeg)
-                for answer in client.stream(endless, policy="every", in_flight=1):
+                for answer in client.stream(endless, policy="every", in_flight=1, size="model"):
                     news.send((time.monotonic(), answer.status))
         except EdgesegClientError as error:
             news.send((time.monotonic(), short(f"{type(error).__name__}: {error}")))
@@ -33,7 +33,7 @@ def stream_for_ever(news: Connection, address: str, jpeg: bytes, shared_memory: 
 
 
 class GoodClient:
-    """One of them; a context manager that ends it. `answers` are the times of good results."""
+    """Such a client; a context manager that ends it. `answers` are the times of its results."""
 
     def __init__(self, target: Target, jpeg: bytes, *, address: str, local: bool) -> None:
         news, ours = SPAWN.Pipe()
@@ -70,7 +70,7 @@ class GoodClient:
                     self.failures[status] += 1
 
     def wait_for_first(self, seconds: float) -> None:
-        """Raises TimeoutError where no frame is answered."""
+        """Wait for the first result; raises TimeoutError if no frame is answered."""
         if not self._first.wait(seconds):
             raise TimeoutError(f"the good client had no answer: {dict(self.failures)}")
 

@@ -1,4 +1,4 @@
-"""Large messages of which the end never comes."""
+"""Large messages whose end never arrives."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ MISSING = 64 << 10
 
 
 def half_unary(target: Target, until: float, seen: Seen) -> None:
-    """Single images, each of a connection of its own."""
+    """Single images, each over its own connection."""
     in_threads(CALLS, lambda: _send_half(target, SEGMENT_IMAGE, b"", until, seen), until, seen)
 
 
 def half_stream(target: Target, until: float, seen: Seen) -> None:
-    """Streams whose options are good."""
+    """Streams with valid options."""
     first = message(stream_options())
     in_threads(CALLS, lambda: _send_half(target, SEGMENT, first, until, seen), until, seen)
 

@@ -15,13 +15,13 @@ AT_A_TIME = 50
 
 
 def idle_streams(target: Target, until: float, seen: Seen) -> None:
-    """Streams that say nothing after their options."""
+    """Streams that send nothing after their options."""
     first = message(stream_options())
     in_threads(CONNECTIONS, lambda: _hold(target, SEGMENT, first, until, seen), until, seen)
 
 
 def watchers(target: Target, until: float, seen: Seen) -> None:
-    """Calls that ask for the daemon's health and its changes."""
+    """Calls that watch the daemon's health."""
     in_threads(CONNECTIONS, lambda: _hold(target, WATCH, message(b""), until, seen), until, seen)
 
 

@@ -28,10 +28,10 @@ STATUSES = (
 
 
 class Http2:
-    """One connection. `ended` holds how each stream ended that did, until it is taken out.
+    """A connection. `ended` has the end of each stream that has ended, until it is removed.
 
-    Every method raises OSError where the peer closes the connection, or stops reading it for
-    longer than until `until`.
+    Every method raises OSError if the peer closes the connection, or does not read until the time
+    `until`.
     """
 
     def __init__(self, address: str, until: float) -> None:
@@ -71,7 +71,7 @@ class Http2:
         return stream
 
     def send(self, stream: int, data: bytes, *, last: bool = False) -> int:
-        """Send as much as the peer lets, until it ends the stream or time is up; how much."""
+        """Send what the peer accepts until it ends the stream or time is up; returns how much."""
         sent = 0
         while sent < len(data) and stream in self._windows and time.monotonic() < self._until:
             room = min(self._window, self._windows[stream], MAX_FRAME, len(data) - sent)
@@ -85,7 +85,7 @@ class Http2:
         return sent
 
     def receive(self, seconds: float) -> None:
-        """Deal with all that has come; wait at most so long for the first of it."""
+        """Handle all that has arrived; wait at most that long for the first of it."""
         while select.select([self._socket], [], [], seconds)[0]:
             seconds = 0.0
             more = self._socket.recv(1 << 16)
@@ -146,7 +146,7 @@ def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
 
 
 def header_block(path: str, *more: tuple[str, str]) -> bytes:
-    """The headers of a gRPC call, all as literals that nobody need remember."""
+    """The headers of a gRPC call, all as literals that are not indexed."""
     headers = (
         *((":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "edgeseg")),
         *(("content-type", "application/grpc"), ("te", "trailers")),
@@ -159,7 +159,7 @@ def header_block(path: str, *more: tuple[str, str]) -> bytes:
 
 
 def message(data: bytes, *, size: int | None = None, compressed: bool = False) -> bytes:
-    """A gRPC message; with `size` it says that it is so long."""
+    """A gRPC message; with `size` its header claims that length."""
     return bytes((compressed,)) + (len(data) if size is None else size).to_bytes(4) + data
 
 
@@ -171,7 +171,7 @@ def _status(trailers: bytes) -> str:
 
 
 def _value(headers: bytes, name: bytes) -> str:
-    """The value of a literal header that is not compressed; empty where there is none."""
+    """The value of a literal header that is not compressed; empty if there is none."""
     start = headers.find(name) + len(name)
     if start < len(name) or start >= len(headers) or headers[start] & 0x80:
         return ""

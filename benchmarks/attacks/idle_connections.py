@@ -1,4 +1,4 @@
-"""Connections that say nothing, or no more than HTTP/2's first words."""
+"""Connections that send nothing, or only the first bytes of HTTP/2."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GREETING = PREFACE + frame(SETTINGS, 0, 0, b"")
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`count` connections to `address` that say `first` and no more."""
+    """`count` connections to `address` that send only `first`."""
 
     name: str
     address: str
@@ -28,7 +28,7 @@ class Kind:
 
 
 def idle_connections(target: Target, until: float, seen: Seen) -> None:
-    """Half of the silent ones to gRPC, half to the metrics; each opened again when it is closed."""
+    """Half of the silent ones to gRPC, half to the metrics; each is reopened when it is closed."""
     kinds = (
         Kind("silent, to gRPC", target.grpc, b"", SILENT // 2),
         Kind("silent, to the metrics", target.metrics, b"", SILENT // 2),
@@ -54,7 +54,7 @@ def _hold(kind: Kind, until: float, seen: Seen) -> None:
 
 
 def _connect(selector: selectors.BaseSelector, kind: Kind, until: float, seen: Seen) -> bool:
-    """Whether there is a connection more."""
+    """Open a connection; whether that worked."""
     if time.monotonic() >= until:
         return False
     try:
@@ -70,7 +70,7 @@ def _connect(selector: selectors.BaseSelector, kind: Kind, until: float, seen: S
 def _read(
     selector: selectors.BaseSelector, key: selectors.SelectorKey, kind: Kind, seen: Seen
 ) -> None:
-    """Take what the daemon says, and the connection away that it closed."""
+    """Read what the daemon sends, and remove connections that it closed."""
     connection = key.fileobj
     assert isinstance(connection, socket.socket)  # noqa: S101 # for types: no other is registered
     try:

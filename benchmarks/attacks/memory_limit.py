@@ -12,9 +12,9 @@ ROOT = Path("/sys/fs/cgroup")
 
 
 class MemoryLimit:
-    """A control group of `size` bytes without swap, of version 2 or 1; raises OSError.
+    """A control group of `size` bytes without swap, of version 2 or 1.
 
-    Who has no right to make one gets PermissionError or another OSError that says why.
+    Raises PermissionError if this user may not create one, or another OSError with the reason.
     """
 
     def __init__(self, size: int) -> None:
@@ -38,7 +38,7 @@ class MemoryLimit:
 
     @contextlib.contextmanager
     def for_children(self) -> Iterator[None]:
-        """What is started meanwhile is in the group from its first instruction, and stays there.
+        """Processes started within the block are in the group from their first instruction on.
 
         This process is in it, too, until the end of the block.
         """
@@ -50,7 +50,7 @@ class MemoryLimit:
 
     @property
     def kills(self) -> int:
-        """How many processes the kernel ended, for there was no memory."""
+        """How many processes the kernel ended because there was no memory."""
         text = (self._folder / self._kills).read_text(encoding="ascii")
         found = re.search(r"^oom_kill (\d+)$", text, re.MULTILINE)
         return int(found[1]) if found else 0

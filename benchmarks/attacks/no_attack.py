@@ -1,4 +1,4 @@
-"""What the other attacks are to be compared with."""
+"""No attack, to compare the attacks with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def nothing(target: Target, until: float, seen: Seen) -> None:
 
 
 def busy(target: Target, until: float, seen: Seen) -> None:
-    """Use a core, as attackers do that run on the daemon's board."""
+    """Use a core, as an attacker on the daemon's board does."""
     del target, seen
     while time.monotonic() < until:
         pass

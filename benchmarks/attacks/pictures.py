@@ -1,4 +1,4 @@
-"""Pictures that cost the daemon more than they cost whoever sends them."""
+"""Pictures that cost the daemon more than their sender."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SEGMENT_BYTES = 65533
 EXIF = b"Exif\0\0"
 EXIF_ENTRIES = 300
 UNDEFINED = 7
-"""The type of an EXIF value that is so many bytes."""
+"""The type of an EXIF value that is an array of bytes."""
 
 
 def gradient(size: tuple[int, int]) -> Image.Image:
@@ -46,7 +46,7 @@ def usual_jpeg() -> bytes:
 
 @cache
 def bmps() -> list[bytes]:
-    """4 KB of run lengths each that stand for many pixels: gaps, runs, and nothing at all."""
+    """4 KB of run lengths that stand for many pixels: gaps, runs, and nothing at all."""
     gaps = b"\0\2\xff\xff" * 1000
     runs = b"\xff\7" * 2000
     return [
@@ -88,7 +88,7 @@ def jpegs_of_many_scans() -> list[bytes]:
 
 @cache
 def padded_jpegs(size: int) -> list[bytes]:
-    """A good JPEG with so much behind it that it has `size` bytes."""
+    """A valid JPEG with so many bytes after it that it has `size` bytes."""
     jpeg = usual_jpeg()
     return [jpeg + bytes(size - len(jpeg))]
 
@@ -101,7 +101,7 @@ def plain_webps() -> list[bytes]:
 
 
 def _exif_of_the_same_bytes(size: int) -> bytes:
-    """A TIFF directory of 300 entries that all are the same `size` bytes."""
+    """A TIFF directory of 300 entries that all point to the same `size` bytes."""
     start = 8 + 2 + 12 * EXIF_ENTRIES + 4
     entries = b"".join(
         struct.pack("<HHII", 0x8000 + number, UNDEFINED, size, start)

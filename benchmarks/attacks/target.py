@@ -1,4 +1,4 @@
-"""Whom an attack is for, and what it is."""
+"""The daemon that is attacked, and what an attack is."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """`run` attacks until a time of `time.monotonic`, and counts in `Seen` what it is answered.
+    """`run` attacks until a time of `time.monotonic`, and counts the answers in `Seen`.
 
-    `prepare` makes what it sends, before the time starts; `local` are attacks by clients on the
-    same board, beside which the good client has shared memory.
+    `prepare` makes what it sends, before the time starts. `local` attacks are made by clients on
+    the same board; the good client then has shared memory.
     """
 
     name: str

@@ -12,7 +12,7 @@ PAUSE = 0.1
 
 
 def repeat(attempt: Callable[[], None], until: float, seen: Seen) -> None:
-    """Try again and again, also after a connection that was refused or lost."""
+    """Try again and again, even after a connection was refused or lost."""
     while time.monotonic() < until:
         try:
             attempt()

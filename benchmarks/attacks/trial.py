@@ -1,4 +1,4 @@
-"""One attack on one daemon, beside a good client."""
+"""An attack on a daemon, while a good client sends frames."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ MAX_WAIT = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an attack did. None where the front was gone, or did not say.
+    """The effects of an attack. None if the front had ended, or did not answer.
 
-    `rate` is the good client's during the attack, as a ratio of that before; `wait` its longest
-    time without an answer, seconds; `kept_mb` what the front holds more than before, 10 s later.
+    `rate` is the good client's rate during the attack as a ratio to that before, `wait` its longest
+    time without an answer in seconds, and `kept_mb` by how much the front's memory is larger than
+    before, 10 s after the attack.
     """
 
     peak_mb: float
@@ -47,7 +48,7 @@ class Outcome:
     log: list[str]
 
     def missed(self) -> list[str]:
-        """The bounds that are missed, in words."""
+        """The bounds that were missed, as text."""
         bounds = (
             (self.front == "the same", f"the front ended ({self.front})"),
             (self.peak_mb <= MAX_PEAK_MB, f"peak {self.peak_mb:.0f} MB"),
@@ -70,7 +71,7 @@ def try_attack(
     memory: int | None,
     progress: Callable[[str], None],
 ) -> Outcome:
-    """Start a daemon, within `memory` bytes where it is given, and attack it."""
+    """Start a daemon, with at most `memory` bytes if that is given, and attack it."""
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         limit = MemoryLimit(memory) if memory is not None else None
@@ -112,7 +113,7 @@ def _measure(
     seconds: float,
     progress: Callable[[str], None],
 ) -> Outcome:
-    """Attack, and look on until 10 seconds later; `good` has been undisturbed since `started`."""
+    """Attack, and watch until 10 s later; no attack disturbed `good` since `started`."""
     with Front(daemon) as front:
         before, lost_before = front.resident, front.engines_lost()
         lines = len(daemon.output)

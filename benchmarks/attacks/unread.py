@@ -1,4 +1,4 @@
-"""Streams that ask for large results and never read one."""
+"""Streams that ask for large results and never read them."""
 
 from __future__ import annotations
 

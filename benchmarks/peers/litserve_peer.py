@@ -1,6 +1,6 @@
 """LitServe with the naive pipeline as its API, over HTTP.
 
-It looks at the types of annotations themselves, so they are not put off here.
+LitServe reads the types of annotations at run time, so this module does not postpone them.
 """
 
 import http.client
@@ -30,7 +30,7 @@ class NaiveApi(litserve.LitAPI):  # type: ignore[misc] # has no types
         self._pipeline = peer.pipeline(self._wanted.model, self._wanted.threads)
 
     def decode_request(self, request: Request) -> bytes:
-        """A form's file."""
+        """The file of a form."""
         jpeg: bytes = request["jpeg"].file.read()
         return jpeg
 
@@ -39,7 +39,7 @@ class NaiveApi(litserve.LitAPI):  # type: ignore[misc] # has no types
         return self._pipeline(jpeg)
 
     def encode_response(self, mask: peer.Mask) -> Response:
-        """The mask as it is."""
+        """The mask, unchanged."""
         return Response(mask.tobytes(), media_type="application/octet-stream")
 
 

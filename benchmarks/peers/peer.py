@@ -1,4 +1,4 @@
-"""What every peer has: a command line that serves the naive pipeline, or sends frames to it."""
+"""Shared by all peers: a command that serves the naive pipeline, or sends frames to it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class WrongMask(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How a peer is to serve: the model's file, interpreter threads, workers and its port."""
+    """How a peer should serve: the model's file, interpreter threads, workers and its port."""
 
     model: Path
     threads: int
@@ -69,7 +69,7 @@ def main(serve: Callable[[Wanted], None], connect: Callable[[int], Send]) -> Non
 
 
 def ready(connect: Callable[[int], Send], port: int, jpeg: bytes, mask: bytes) -> Send:
-    """A connection to a server once it answers; raises what it last said after READY_SECONDS."""
+    """A connection to a server once it answers; raises its last error after READY_SECONDS."""
     give_up = time.monotonic() + READY_SECONDS
     while True:
         try:
@@ -86,7 +86,7 @@ def ready(connect: Callable[[int], Send], port: int, jpeg: bytes, mask: bytes) -
 
 
 def send_frames(connect: Callable[[int], Send], args: argparse.Namespace) -> None:
-    """Print a line once the server is ready, and the frames a second for each line of stdin.
+    """Print a line when the server is ready, and the frames per second for each line of stdin.
 
     Such a line is a number of frames.
     """

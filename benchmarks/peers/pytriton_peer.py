@@ -14,7 +14,7 @@ from tritonclient import grpc as triton
 
 
 def callable_of(pipeline: Callable[[bytes], peer.Mask]) -> Callable[..., Any]:
-    """What PyTriton calls with requests."""
+    """The function that PyTriton calls with requests."""
 
     def infer(requests: list[Any]) -> list[dict[str, npt.NDArray[Any]]]:
         return [{"mask": pipeline(request.data["jpeg"].tobytes())} for request in requests]

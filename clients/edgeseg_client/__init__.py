@@ -12,6 +12,7 @@ import edgeseg_client.grpc_import  # noqa: F401  # before anything imports gRPC
 from edgeseg_client.aio import DEFAULT_ADDRESS, AsyncClient
 from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.blocking import Client
+from edgeseg_client.class_table import NO_CLASS
 from edgeseg_client.errors import (
     AccessDenied,
     ClientClosed,
@@ -29,11 +30,15 @@ from edgeseg_client.errors import (
     Unsupported,
     WrongAddress,
 )
-from edgeseg_client.frame import Frame, ImageLike, RawImage
+from edgeseg_client.frame import Frame, ImageLike, Plane, RawImage
+from edgeseg_client.frame_buffer import FrameBuffer
 from edgeseg_client.info import ClassInfo, ModelInfo, ServerInfo
-from edgeseg_client.result import NO_CLASS, Box, Polygon, Result, Segment, Timing
-from edgeseg_client.shared_memory import FrameBuffer
+from edgeseg_client.options import Options
+from edgeseg_client.polygon import Part, Polygon
+from edgeseg_client.result import Result
+from edgeseg_client.segment import Box, Segment
 from edgeseg_client.status import Status
+from edgeseg_client.timing import Timing
 
 __all__ = [
     "DEFAULT_ADDRESS",
@@ -56,7 +61,10 @@ __all__ = [
     "InvalidRequest",
     "ModelInfo",
     "NotAsked",
+    "Options",
     "Overloaded",
+    "Part",
+    "Plane",
     "Polygon",
     "RawImage",
     "Result",

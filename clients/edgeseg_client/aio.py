@@ -16,15 +16,17 @@ from edgeseg_client import retry
 from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.backoff import Backoff
 from edgeseg_client.channel import open_channel
-from edgeseg_client.decode import read_result
+from edgeseg_client.decode import ResultReader
 from edgeseg_client.errors import ClientClosed, Expired, InvalidRequest, Unavailable
 from edgeseg_client.fork_guard import FORK_GUARD
-from edgeseg_client.frame import Frame, ImageLike, RawFormat
+from edgeseg_client.frame import Frame, ImageLike, RawFormat, YuvMatrix, YuvRange
+from edgeseg_client.frame_buffer import FrameBuffer
 from edgeseg_client.frame_encoder import (
     FrameEncoder,
     FrameInput,
     age_of,
     copy_into_message,
+    is_one_frame,
     write_frame,
 )
 from edgeseg_client.handshake import StreamCall, perform_handshake
@@ -34,13 +36,17 @@ from edgeseg_client.options import (
     Options,
     Policy,
     Priority,
+    Reuse,
     check_options,
+    covers_frame,
     needs_info,
     options_message,
+    policy_for,
+    show_options,
     stream_message,
 )
 from edgeseg_client.result import Result
-from edgeseg_client.shared_memory import FrameBuffer, Region, lease_for
+from edgeseg_client.shared_memory import Region, lease_for
 from edgeseg_client.source import pull
 from edgeseg_client.status import call_errors, require_response
 from edgeseg_client.stream import Connection, FrameStream
@@ -57,18 +63,21 @@ _MAX_IN_FLIGHT: Final[dict[Policy, int]] = {"every": 8, "latest": 64}
 
 
 class AsyncClient:
-    """Segments images with the daemon at `address`, `HOST:PORT` or `unix:///PATH`.
-
-    `token` is sent with every call. `credentials` (from `grpc.ssl_channel_credentials`) turn TLS
-    on. `timeout` limits each call, and the handshake of a stream, in seconds. While the daemon is
-    unavailable, or has too much work for a call, the client tries again for `retry_for` seconds. If
-    the path is not a socket, or another server answers, `WrongAddress` is raised at once.
-
-    With `shared_memory` the client writes frames into memory that it shares with a daemon on the
-    same board, and not into messages. Its value is True for 32 MiB, or a number of bytes.
+    """Segments images with a daemon, for asyncio.
 
     The client connects with the first call. Use and close it on one event loop, best with
     `async with`. All errors that calls raise are in `edgeseg_client.errors`.
+
+    Args:
+        address: The daemon's address, `HOST:PORT` or `unix:///PATH`. If the path is not a socket,
+            or another server answers, calls raise `WrongAddress` at once.
+        token: Is sent with every call, for a daemon that asks for one.
+        credentials: Turn TLS on; from `grpc.ssl_channel_credentials`.
+        timeout: Limits each call, and the handshake of a stream, in seconds; None for no limit.
+        retry_for: How long the client tries again while the daemon is unavailable or has too much
+            work for a call, in seconds.
+        shared_memory: True or a number of bytes (True: 32 MiB): frames are written into memory that
+            is shared with a daemon on the same board, and not into messages.
     """
 
     def __init__(
@@ -82,7 +91,8 @@ class AsyncClient:
         shared_memory: bool | int = False,
     ) -> None:
         FORK_GUARD.check()
-        self.address = address
+        self.address: str = address
+        """The daemon's address."""
         self._lease = lease_for(shared_memory)
         self._credentials = credentials
         self._metadata = _authorization(token)
@@ -119,11 +129,16 @@ class AsyncClient:
 
     # `timeout` becomes gRPC's deadline, which is sent to the daemon; asyncio's is not.
     async def info(self, *, timeout: float | None = None) -> ServerInfo:  # noqa: ASYNC109
-        """What the daemon is, serves and accepts."""
+        """What the daemon is, serves and accepts.
+
+        Args:
+            timeout: Replaces the client's, in seconds.
+        """
         return await retry.call(
             self._fetch_info, self._timeout_or_default(timeout), self._new_backoff()
         )
 
+    @show_options
     async def segment(
         self,
         image: Frame | ImageLike | FrameBuffer,
@@ -131,7 +146,13 @@ class AsyncClient:
         timeout: float | None = None,  # noqa: ASYNC109
         **options: Unpack[Options],
     ) -> Result:
-        """Segments one image; `timeout`, in seconds, replaces the client's."""
+        """Segments one image. The other keywords are described in `Options`.
+
+        Args:
+            image: A path, an encoded picture, pixels, a raw frame, or a `Frame` with its capture
+                time; see `ImageLike`.
+            timeout: Replaces the client's, in seconds.
+        """
         FORK_GUARD.check()
         frame = image if isinstance(image, Frame) else Frame(image)
         age = age_of(frame)
@@ -156,53 +177,98 @@ class AsyncClient:
             return require_response(await call)
 
         try:
-            return read_result(
-                await retry.call(attempt, self._timeout_or_default(timeout), self._new_backoff())
+            response = await retry.call(
+                attempt, self._timeout_or_default(timeout), self._new_backoff()
             )
+            reader = ResultReader(
+                checked["outputs"], request.options.classes, covers_frame=covers_frame(checked)
+            )
+            return reader.read(response)
         finally:
             if slot is not None:
                 slot.release()
 
     async def frame_buffer(
-        self, width: int, height: int, pixel_format: RawFormat = "rgb"
+        self,
+        width: int,
+        height: int,
+        pixel_format: RawFormat = "rgb",
+        *,
+        padded_to: tuple[int, int] | None = None,
+        yuv_range: YuvRange = "limited",
+        yuv_matrix: YuvMatrix = "bt601",
     ) -> FrameBuffer:
-        """A raw frame to fill in place and send once; in shared memory if a slot is free."""
-        return FrameBuffer(width, height, pixel_format, await self._leased_region(None))
+        """A raw frame to fill in place and send once; in shared memory if a slot is free.
 
+        Args:
+            width: The width of the picture, in pixels.
+            height: The height of the picture, in pixels.
+            pixel_format: How its pixels are stored; see `RawFormat`.
+            padded_to: The stride in bytes and the rows of luma, if the buffer has padding.
+            yuv_range: The values that Y, U and V use; see `YuvRange`.
+            yuv_matrix: The colours that Y, U and V stand for; see `YuvMatrix`.
+        """
+        return FrameBuffer(
+            width,
+            height,
+            pixel_format,
+            await self._leased_region(None),
+            padded_to=padded_to,
+            yuv_range=yuv_range,
+            yuv_matrix=yuv_matrix,
+        )
+
+    @show_options
     def stream(
         self,
         frames: Iterable[FrameInput] | AsyncIterable[FrameInput],
         *,
-        policy: Policy = "latest",
+        policy: Policy | None = None,
         priority: Priority = "normal",
         in_flight: int | None = None,
+        reuse: Reuse = "off",
+        reuse_threshold: float | None = None,
+        reuse_max_age: float | None = None,
         **options: Unpack[Options],
     ) -> AsyncGenerator[FrameAnswer, None]:
         """Segments frames as they come; each gets exactly one answer, with the frame's id.
 
-        With the policy `latest` a newer frame supersedes a waiting one, so latency does not grow.
-        With `every` no frame is dropped, and answers come in the order of the frames. A frame that
-        fails gets an answer that is not `ok`; it does not raise an error here. While several
-        streams have frames waiting, one with `high` priority gets four turns for each turn of one
-        with `normal`, and that one four for each turn of one with `low`.
+        A frame that fails gets an answer that is not `ok`; it does not raise an error here.
 
         If the connection breaks, the client connects again. With `every` it sends the frames that
         had no answer once more; with `latest` it answers them `unavailable`. If no daemon can be
         reached for `retry_for` seconds, `Unavailable` is raised.
 
-        `frames` may be endless. A thread iterates over it, or the event loop if it is asynchronous.
-        It is at most `in_flight` frames (8; 64 for `latest`) ahead of the answers that the caller
-        has taken. Closing the generator cancels the call.
+        Closing the generator cancels the call. The other keywords are described in `Options`.
+
+        Args:
+            frames: The images, see `ImageLike`, or `Frame`s with an id and a capture time. May be
+                endless. A thread iterates over it, or the event loop if it is asynchronous.
+            policy: What happens if frames come faster than they are segmented; see `Policy`. The
+                default is that of a `Source`; `every` for a list or another collection, whose
+                frames cannot grow old; and `latest` for everything else, such as a generator that
+                reads a camera.
+            priority: The share of the turns while other streams wait too; see `Priority`.
+            in_flight: How many frames are taken from `frames` whose answers the caller has not
+                taken, at most. The default is 8, with `latest` 64.
+            reuse: Whether a frame may get the result of an earlier frame of the stream; see
+                `Reuse`. `Result.reused_from_frame_id` names that frame.
+            reuse_threshold: With `unchanged`: by how much a block of the picture may differ, as the
+                mean of its pixel values; more than 0, at most 64. The default is 4.
+            reuse_max_age: With `unchanged`: how long a result may be reused, in seconds; at most
+                60. The default is 1.
         """
-        if isinstance(frames, str | bytes | bytearray | memoryview):
-            raise InvalidRequest("give the frames in a list or another iterable")
-        message = stream_message(policy, priority)
+        if is_one_frame(frames):
+            raise InvalidRequest("give the frames in a list or another iterable: stream([frame])")
+        policy = policy or policy_for(frames)
+        message = stream_message(policy, priority, reuse, reuse_threshold, reuse_max_age)
         checked = check_options(options)
         limit = _MAX_IN_FLIGHT[policy] if in_flight is None else in_flight
         if limit < 1:
             raise InvalidRequest(f"in_flight is at least 1, not {limit}")
         return FrameStream(
             connect=lambda: self._connect(message, checked),
+            require_open=self._require_open,
             frames=pull(
                 frames,
                 FrameEncoder(checked.get("pixel_format", "rgb"), self._current_region).encode,
@@ -210,6 +276,7 @@ class AsyncClient:
             in_flight=InFlight(newest_only=policy == "latest"),
             limit=limit,
             in_order=policy == "every",
+            reader=ResultReader(checked["outputs"], covers_frame=covers_frame(checked)),
             backoff=self._new_backoff(),
         ).answers()
 
@@ -228,7 +295,8 @@ class AsyncClient:
         self._streams.add(call)
         call.add_done_callback(self._streams.discard)
         await perform_handshake(call, message, self._timeout)
-        return Connection(call, info.max_frame_bytes, region)
+        wanted = tuple(message.segmentation.classes)
+        return Connection(call, info.max_frame_bytes, region, wanted)
 
     async def _leased_region(self, timeout: float | None) -> Region | None:  # noqa: ASYNC109 # as `info`
         """The region that frames are written to; None without `shared_memory`, or if refused."""
@@ -257,12 +325,15 @@ class AsyncClient:
     async def _stub(self) -> SegmentationServiceAsyncStub:
         FORK_GUARD.mark_used()
         async with self._channel_lock:
-            if self._closed:
-                raise ClientClosed("the client is closed")
+            self._require_open()
             if self._channel is None:
                 self._channel = await open_channel(self.address, self._credentials)
                 FORK_GUARD.keep_in_parent(self._channel)
             return SegmentationServiceStub(self._channel)  # type: ignore[return-value]  # one class for both
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise ClientClosed("the client is closed")
 
     def _timeout_or_default(self, timeout: float | None) -> float | None:
         return self._timeout if timeout is None else timeout

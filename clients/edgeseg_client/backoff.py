@@ -21,7 +21,7 @@ class Backoff:
         *,
         initial: float = 0.1,
         factor: float = 2.0,
-        maximum: float = 2.0,
+        maximum: float = 1.0,
         stable_after: float = 5.0,
         randomness: Callable[[], float] = random.random,
     ) -> None:

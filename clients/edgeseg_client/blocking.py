@@ -10,21 +10,24 @@ import grpc
 
 from edgeseg_client.aio import DEFAULT_ADDRESS, AsyncClient
 from edgeseg_client.answer import FrameAnswer
-from edgeseg_client.frame import RawFormat
+from edgeseg_client.frame import RawFormat, YuvMatrix, YuvRange
+from edgeseg_client.frame_buffer import FrameBuffer
 from edgeseg_client.frame_encoder import FrameInput
 from edgeseg_client.info import ServerInfo
-from edgeseg_client.options import Options, Policy, Priority
+from edgeseg_client.options import Options, Policy, Priority, Reuse, show_options
 from edgeseg_client.result import Result
+from edgeseg_client.shared_docstring import with_arguments_of
 from edgeseg_client.shared_loop import SharedLoop
-from edgeseg_client.shared_memory import FrameBuffer
 
 
+@with_arguments_of(AsyncClient)
 class Client:
-    """`AsyncClient`, blocking: the same arguments, options, results and errors.
+    """Segments images with a daemon. `AsyncClient` is the same for asyncio.
 
-    Several threads may use one client at once. Close it, best with `with`. After any client of a
-    process has made its first call, clients work only in that process: in a child that is forked
-    later their calls raise `ForkedProcess`.
+    The client connects with the first call. Close it, best with `with`. Several threads may use
+    one client at once. All errors that calls raise are in `edgeseg_client.errors`. After any client
+    of a process has made its first call, clients work only in that process: in a child that is
+    forked later their calls raise `ForkedProcess`.
     """
 
     def __init__(
@@ -67,10 +70,13 @@ class Client:
         """Ends every call and closes the client for good. May be called twice."""
         self._loop.close(self._client.close)
 
+    @with_arguments_of(AsyncClient.info)
     def info(self, *, timeout: float | None = None) -> ServerInfo:
         """What the daemon is, serves and accepts."""
         return self._loop.run(self._client.info(timeout=timeout))
 
+    @with_arguments_of(AsyncClient.segment)
+    @show_options
     def segment(
         self,
         image: FrameInput,
@@ -78,29 +84,63 @@ class Client:
         timeout: float | None = None,
         **options: Unpack[Options],
     ) -> Result:
-        """Segments one image; `timeout`, in seconds, replaces the client's."""
+        """Segments one image. The other keywords are described in `Options`."""
         return self._loop.run(self._client.segment(image, timeout=timeout, **options))
 
-    def frame_buffer(self, width: int, height: int, pixel_format: RawFormat = "rgb") -> FrameBuffer:
+    @with_arguments_of(AsyncClient.frame_buffer)
+    def frame_buffer(
+        self,
+        width: int,
+        height: int,
+        pixel_format: RawFormat = "rgb",
+        *,
+        padded_to: tuple[int, int] | None = None,
+        yuv_range: YuvRange = "limited",
+        yuv_matrix: YuvMatrix = "bt601",
+    ) -> FrameBuffer:
         """A raw frame to fill in place and send once; in shared memory if a slot is free."""
-        return self._loop.run(self._client.frame_buffer(width, height, pixel_format))
+        return self._loop.run(
+            self._client.frame_buffer(
+                width,
+                height,
+                pixel_format,
+                padded_to=padded_to,
+                yuv_range=yuv_range,
+                yuv_matrix=yuv_matrix,
+            )
+        )
 
+    @with_arguments_of(AsyncClient.stream)
+    @show_options
     def stream(
         self,
         frames: Iterable[FrameInput] | AsyncIterable[FrameInput],
         *,
-        policy: Policy = "latest",
+        policy: Policy | None = None,
         priority: Priority = "normal",
         in_flight: int | None = None,
+        reuse: Reuse = "off",
+        reuse_threshold: float | None = None,
+        reuse_max_age: float | None = None,
         **options: Unpack[Options],
     ) -> Generator[FrameAnswer, None, None]:
-        """Segments frames as they come; see `AsyncClient.stream`.
+        """Segments frames as they come; each gets exactly one answer, with the frame's id.
 
-        `frames` is iterated over in another thread than the caller's.
+        A frame that fails gets an answer that is not `ok`; it does not raise an error here. If the
+        connection breaks, the client connects again, as `AsyncClient.stream` describes. `frames` is
+        iterated over in another thread than the caller's. The other keywords are described in
+        `Options`.
         """
         return self._iterate(
             self._client.stream(
-                frames, policy=policy, priority=priority, in_flight=in_flight, **options
+                frames,
+                policy=policy,
+                priority=priority,
+                in_flight=in_flight,
+                reuse=reuse,
+                reuse_threshold=reuse_threshold,
+                reuse_max_age=reuse_max_age,
+                **options,
             )
         )
 

@@ -14,15 +14,17 @@ _OPTIONS: Final[tuple[tuple[str, Any], ...]] = (
     # The daemon has limits of its own; GetServerInfo returns them.
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
-    # A board restarts quickly; by default gRPC waits up to two minutes before it tries again.
+    # A board restarts quickly; by default gRPC waits up to two minutes before it tries again, and
+    # an attempt may take 20 seconds, because TCP too waits longer and longer.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.max_reconnect_backoff_ms", 500),
+    ("grpc.min_reconnect_backoff_ms", 1000),
     # A daemon that lost its power or its network closes no connection; without these pings the
-    # client would notice after minutes. The daemon has to allow them with
-    # grpc.http2.min_ping_interval_without_data_ms. Otherwise it ends streams that are idle for
-    # minutes, and they have to connect again.
-    ("grpc.keepalive_time_ms", 20_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
+    # client would notice after minutes. Frames go on two seconds after a network is back only if
+    # the client has noticed before, because TCP's next attempt may be 10 seconds later. The daemon
+    # allows these pings with grpc.http2.min_ping_interval_without_data_ms.
+    ("grpc.keepalive_time_ms", 2_000),
+    ("grpc.keepalive_timeout_ms", 4_000),
     # The daemon is on the LAN; an HTTP proxy that is set in the environment is ignored.
     ("grpc.enable_http_proxy", 0),
 )

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.errors import InvalidRequest
 from edgeseg_client.frame import ImageLike, RawFormat, RawImage
-from edgeseg_client.names import FORMATS
-from edgeseg_client.shared_memory import FrameBuffer, Region, Slot
+from edgeseg_client.frame_buffer import FrameBuffer
+from edgeseg_client.names import FORMATS, YUV_MATRICES, YUV_RANGES
+from edgeseg_client.picture_file import file_behind, is_heif, read_file, to_jpeg
+from edgeseg_client.pixels import pixels_of_array, pixels_of_image
+from edgeseg_client.shared_memory import Region, Slot
 
 PixelFormat: TypeAlias = Literal["rgb", "bgr"]
-"""The order of an array's channels; OpenCV uses `bgr`."""
+"""The order of an array's channels.
+
+`rgb`: red first, as in Pillow.
+`bgr`: blue first, as in OpenCV.
+"""
 Payload: TypeAlias = bytes | bytearray | memoryview
 """The bytes of a frame."""
 
@@ -33,9 +40,10 @@ def write_image(
     The bytes are written into a slot of `region` if one is free and large enough, else into the
     message. Returns the slot that was used, or None.
 
-    Encoded pictures are sent as they are. The EXIF orientation of a Pillow image is applied, so the
-    daemon gets the same picture as from its file. Raises `InvalidRequest` if a file cannot be read
-    or an array is not a picture.
+    Encoded pictures are sent as they are; HEIC and AVIF, which the daemon does not decode, as JPEG.
+    A Pillow image that was opened from a file and not loaded is sent as that file; of others the
+    EXIF orientation is applied, and the upper 8 of 16 bits are sent. Raises `InvalidRequest` if a
+    file cannot be read or an array is not a picture.
     """
     try:
         if isinstance(image, FrameBuffer):
@@ -71,15 +79,13 @@ def _describe(message: pb.Frame, image: ImageLike, pixel_format: PixelFormat) ->
         case RawImage():
             return _describe_raw(message, image)
         case Image.Image():
-            return _describe_raw(message, _from_pillow(image))
+            return file_behind(image) or _describe_raw(message, _from_pillow(image))
         case np.ndarray():
             return _describe_raw(message, _from_array(image, pixel_format))
-        case bytes() | bytearray():
-            return image
-        case memoryview():
-            return image.cast("B") if image.c_contiguous else bytes(image)
+        case bytes() | bytearray() | memoryview():
+            return _from_file(image)
         case str() | os.PathLike():
-            return read_picture(image)
+            return _from_file(read_file(image))
         case _:
             raise InvalidRequest(
                 f"an image cannot be of type {type(image).__name__}; give a path, encoded bytes, a"
@@ -87,19 +93,10 @@ def _describe(message: pb.Frame, image: ImageLike, pixel_format: PixelFormat) ->
             )
 
 
-def read_picture(path: str | os.PathLike[str]) -> bytes:
-    """The bytes of a file; raises `InvalidRequest` if it cannot be read."""
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise InvalidRequest(f"cannot read {os.fspath(path)}: {error.strerror}") from error
-
-
 def _describe_raw(message: pb.Frame, image: RawImage) -> Payload:
-    if image.format not in FORMATS:
-        raise InvalidRequest(
-            f"there is no format {image.format!r}; there are: {', '.join(FORMATS)}"
-        )
+    _check_name("format", image.format, FORMATS)
+    _check_name("yuv_range", image.yuv_range, YUV_RANGES)
+    _check_name("yuv_matrix", image.yuv_matrix, YUV_MATRICES)
     if not isinstance(image.data, bytes | bytearray | memoryview):
         raise InvalidRequest(f"the data of a raw image are bytes, not {type(image.data).__name__}")
     for name, value in (("width", image.width), ("height", image.height)):
@@ -109,30 +106,41 @@ def _describe_raw(message: pb.Frame, image: RawImage) -> Payload:
     message.width = image.width
     message.height = image.height
     message.stride = image.stride
+    for offset, stride in image.planes:
+        message.planes.add(offset=offset, stride=stride)
+    # The defaults are left out: older daemons do not know them.
+    if image.yuv_range != "limited":
+        message.yuv_range = YUV_RANGES[image.yuv_range]
+    if image.yuv_matrix != "bt601":
+        message.yuv_matrix = YUV_MATRICES[image.yuv_matrix]
     return image.data.cast("B") if isinstance(image.data, memoryview) else image.data
 
 
+def _check_name(name: str, value: str, known: Iterable[str]) -> None:
+    if value not in known:
+        raise InvalidRequest(f"there is no {name} {value!r}; there are: {', '.join(known)}")
+
+
 def _from_pillow(image: Image.Image) -> RawImage:
-    upright = ImageOps.exif_transpose(image) or image
+    pixels = pixels_of_image(image)
     formats: dict[str, RawFormat] = {"L": "gray8", "RGB": "rgb", "RGBA": "rgba"}
-    if upright.mode not in formats:
-        upright = upright.convert("RGB")
-    return RawImage(upright.tobytes(), formats[upright.mode], upright.width, upright.height)
+    return RawImage(pixels.tobytes(), formats[pixels.mode], pixels.width, pixels.height)
 
 
 def _from_array(array: npt.NDArray[np.generic], pixel_format: PixelFormat) -> RawImage:
-    if array.dtype != np.uint8:
-        raise InvalidRequest(
-            f"the array holds {array.dtype}, not uint8; scale it to 0 … 255 and .astype('uint8')"
-        )
+    pixels = pixels_of_array(array)
     formats: dict[int, RawFormat] = {1: "gray8", 3: pixel_format, 4: "rgba"}
-    channels = 1 if array.ndim == 2 else array.shape[-1]
-    if array.ndim not in {2, 3} or channels not in formats:
-        raise InvalidRequest(
-            f"an array of shape {array.shape} is not a picture; give (height, width)"
-            " or (height, width, 1, 3 or 4)"
-        )
+    channels = pixels.shape[-1]
     if channels == 4 and pixel_format == "bgr":
-        array, channels = array[..., :3], 3  # FrameFormat has no BGRA, and the daemon ignores alpha
-    pixels = np.ascontiguousarray(array).reshape(-1)
-    return RawImage(pixels.data, formats[channels], array.shape[1], array.shape[0])
+        pixels, channels = pixels[..., :3], 3  # older daemons have no BGRA, and ignore alpha anyway
+    flat = np.ascontiguousarray(pixels).reshape(-1)
+    return RawImage(flat.data, formats[channels], array.shape[1], array.shape[0])
+
+
+def _from_file(data: bytes | bytearray | memoryview) -> Payload:
+    """The bytes of a file as they are sent: HEIC and AVIF as JPEG."""
+    if is_heif(data):
+        return to_jpeg(bytes(data))
+    if isinstance(data, memoryview):
+        return data.cast("B") if data.c_contiguous else bytes(data)
+    return data

@@ -32,15 +32,12 @@ class Expired(FrameError):
 
 
 class Overloaded(FrameError):
-    """The daemon has more work than it can queue.
-
-    `retry_after` is how long to wait before the next attempt, in seconds; None if the daemon did
-    not say.
-    """
+    """The daemon has more work than it can queue."""
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
-        self.retry_after = retry_after
+        self.retry_after: float | None = retry_after
+        """Seconds to wait before the next attempt; None if the daemon did not say."""
 
 
 class EngineFailed(FrameError):
@@ -65,6 +62,18 @@ class AccessDenied(EdgesegClientError):
 
 class NotAsked(EdgesegClientError):
     """The result does not have this, because `outputs=` did not ask for it."""
+
+
+class SourceError(EdgesegClientError):
+    """A camera, a video or a folder cannot be read."""
+
+
+class WrongSource(SourceError):
+    """The source is not what it was taken for, or needs something; it is not tried again."""
+
+
+class SourceLost(SourceError):
+    """A camera or an address does not answer, or no longer; a live source is tried again."""
 
 
 class ClientClosed(EdgesegClientError):

@@ -6,17 +6,30 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
+from os import PathLike
 from typing import TypeAlias
+
+import numpy as np
+from PIL import Image
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.age import FrameAge
 from edgeseg_client.encode import PixelFormat, write_image
 from edgeseg_client.errors import InvalidRequest
-from edgeseg_client.frame import Frame, ImageLike
-from edgeseg_client.shared_memory import FrameBuffer, Region, Slot
+from edgeseg_client.frame import Frame, ImageLike, RawImage
+from edgeseg_client.frame_buffer import FrameBuffer
+from edgeseg_client.shared_memory import Region, Slot
 
 FrameInput: TypeAlias = Frame | ImageLike | FrameBuffer
 """What a caller may give to a stream."""
+
+
+def is_one_frame(frames: object) -> bool:
+    """Whether somebody gave one frame in place of an iterable; an array would be cut into rows."""
+    if isinstance(frames, np.ndarray):
+        return frames.ndim < 4
+    kinds = (str, bytes, bytearray, memoryview, PathLike, Image.Image, RawImage, Frame, FrameBuffer)
+    return isinstance(frames, kinds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,49 +11,62 @@ from edgeseg_client.names import FORMATS, OUTPUTS
 
 @dataclass(frozen=True, slots=True)
 class ClassInfo:
-    """A class of a model.
-
-    `id` is the value of its pixels; `color` is (red, green, blue), each 0 to 255.
-    """
+    """A class of a model."""
 
     id: int
+    """The value of its pixels, 0 to 254."""
     name: str
+    """Its name."""
     color: tuple[int, int, int]
+    """(red, green, blue), each 0 to 255."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """A model that the daemon serves; sizes are (width, height) in pixels.
-
-    `delegate` and `runtime` are empty while no engine is ready.
-    """
+    """A model that the daemon serves."""
 
     name: str
+    """Its name, for the option `model`."""
     version: str
+    """The number of its folder, or the first 12 digits of `sha256`."""
     sha256: str
+    """The SHA-256 of its file, hexadecimal."""
     input_size: tuple[int, int]
+    """(width, height) of its input, in pixels."""
     output_size: tuple[int, int]
+    """(width, height) of masks with `size="model"`, in pixels."""
     classes: tuple[ClassInfo, ...]
+    """All its classes, in the order of their ids."""
     has_scores: bool
+    """Whether the outputs `confidence` and `confidence_map` can be asked for."""
     delegate: str
+    """The delegate that runs it now, such as `cpu`; empty while no engine is ready."""
     runtime: str
+    """The runtime and its version; empty while no engine is ready."""
+    degraded: bool = False
+    """Whether a better delegate is unhealthy: masks are right, but come later."""
+    note: str = ""
+    """What its users should know, such as what it was trained for; empty if nothing is stated."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """A daemon. `formats` and `outputs` have the names that this package's options use.
-
-    `max_frame_bytes` and `max_frame_pixels` are 0 if there is no limit. `shared_memory_socket` is
-    the path of the socket where clients on the daemon's machine get shared memory, or empty.
-    """
+    """A daemon: what it serves and accepts."""
 
     version: str
+    """The daemon's version."""
     models: tuple[ModelInfo, ...]
+    """The models that it serves."""
     formats: tuple[str, ...]
+    """The formats of frames that it decodes."""
     outputs: tuple[str, ...]
+    """The outputs that it gives, as the option `outputs` calls them."""
     max_frame_bytes: int
+    """The largest frame in bytes; 0 for no limit."""
     max_frame_pixels: int
+    """The largest picture in pixels; 0 for no limit."""
     shared_memory_socket: str = ""
+    """The path of the socket where clients on its machine get shared memory, or empty."""
 
     def model(self, name: str = "") -> ModelInfo:
         """The model with that name; without a name, the daemon's default model.
@@ -80,6 +93,12 @@ def read_info(message: pb.GetServerInfoResponse) -> ServerInfo:
     )
 
 
+def read_class(message: pb.ClassInfo) -> ClassInfo:
+    """Converts one class."""
+    color = message.color
+    return ClassInfo(message.id, message.name, (color >> 16 & 255, color >> 8 & 255, color & 255))
+
+
 def _read_model(message: pb.Model) -> ModelInfo:
     return ModelInfo(
         name=message.name,
@@ -87,13 +106,10 @@ def _read_model(message: pb.Model) -> ModelInfo:
         sha256=message.sha256,
         input_size=(message.input_width, message.input_height),
         output_size=(message.output_width, message.output_height),
-        classes=tuple(
-            ClassInfo(
-                one.id, one.name, (one.color >> 16 & 255, one.color >> 8 & 255, one.color & 255)
-            )
-            for one in message.classes
-        ),
+        classes=tuple(map(read_class, message.classes)),
         has_scores=message.has_scores,
         delegate=message.delegate,
         runtime=message.runtime,
+        degraded=message.degraded,
+        note=message.note,
     )

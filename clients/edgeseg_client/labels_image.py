@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from PIL import Image
 
+from edgeseg_client.class_table import NO_CLASS
 from edgeseg_client.info import ClassInfo
-from edgeseg_client.result import NO_CLASS, Result
+from edgeseg_client.result import Result
 
 _NEUTRAL = (128, 128, 128)
 

@@ -10,15 +10,17 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from edgeseg_client.result import NO_CLASS, LabelMap
+from edgeseg_client.class_table import NO_CLASS
+from edgeseg_client.result import LabelMap
 
 Font: TypeAlias = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 _MAX_ENTRIES: Final = 8
-_TEXT: Final = (255, 255, 255, 255)
-_FAINT: Final = (255, 255, 255, 170)
-_PANEL: Final = (16, 18, 22, 190)
-_OPAQUE_PANEL: Final = (16, 18, 22, 255)
+# Light, because the colours of many palettes are dark, PASCAL VOC's among them.
+_TEXT: Final = (16, 18, 22, 255)
+_FAINT: Final = (16, 18, 22, 190)
+_PANEL: Final = (248, 249, 250, 235)
+_OPAQUE_PANEL: Final = (248, 249, 250, 255)
 # A legend on the picture may take at most this share of its width and of its height.
 _MAX_SHARE_OF_PICTURE: Final = 0.5
 # It may hide at most this share of each class, so that no object is hidden, and at most this share
@@ -126,7 +128,7 @@ def _draw_panel(
 def _draw_swatch(
     panel: Image.Image, corner: tuple[int, int], size: int, color: tuple[int, int, int]
 ) -> None:
-    """Draws a square of the colour, with a light rim so that dark colours can be seen."""
+    """Draws a square of the colour, with a dark rim so that light colours can be seen."""
     rim = max(1, size // 12)
     panel.alpha_composite(_rounded_rectangle((size, size), size // 4, _FAINT), corner)
     inner = _rounded_rectangle((size - 2 * rim, size - 2 * rim), size // 4 - rim, (*color, 255))

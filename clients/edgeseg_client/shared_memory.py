@@ -11,13 +11,9 @@ import socket
 import time
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.errors import InvalidRequest, Overloaded, Unavailable
 from edgeseg_client.fork_guard import FORK_GUARD
-from edgeseg_client.frame import RawFormat, RawImage
 
 DEFAULT_BYTES: Final = 32 << 20
 """The default size of a region: four 1080p frames with four bytes per pixel."""
@@ -31,19 +27,6 @@ log = logging.getLogger(__name__)
 
 _MAX_ANSWER_BYTES: Final = 4096
 _TIMEOUT_SECONDS: Final = 10.0
-_LAYOUTS: Final[dict[RawFormat, tuple[int, int, int]]] = {
-    # Bytes per pixel of the first plane, then the rows of all planes as a fraction of the height:
-    # numerator and denominator.
-    "rgb": (3, 1, 1),
-    "bgr": (3, 1, 1),
-    "rgba": (4, 1, 1),
-    "gray8": (1, 1, 1),
-    "nv12": (1, 3, 2),
-    "i420": (1, 3, 2),
-    "yuyv": (2, 1, 1),
-}
-_HALF_WIDTH: Final = ("nv12", "i420", "yuyv")
-_HALF_HEIGHT: Final = ("nv12", "i420")
 
 
 class Slot:
@@ -205,57 +188,3 @@ def lease_for(shared_memory: bool | int) -> RegionLease | None:
     if not isinstance(size, int) or size < SLOTS:
         raise InvalidRequest(f"shared_memory is True or a number of bytes, not {shared_memory!r}")
     return RegionLease(size)
-
-
-class FrameBuffer:
-    """A raw frame to fill in place and to send once, best as soon as it is filled.
-
-    `data` is its memory, row by row without padding. `array` is a view of it with shape (height,
-    width, channels) or, for formats of several planes, (rows, width). The memory is shared with the
-    daemon if a slot was free. Otherwise it is ordinary memory and sent in a message.
-    """
-
-    def __init__(
-        self, width: int, height: int, pixel_format: RawFormat, region: Region | None
-    ) -> None:
-        if pixel_format not in _LAYOUTS:
-            raise InvalidRequest(
-                f"there is no format {pixel_format!r}; there are: {', '.join(_LAYOUTS)}"
-            )
-        if width < 1 or height < 1:
-            raise InvalidRequest(f"a picture of {width}x{height} pixels is empty")
-        if pixel_format in _HALF_WIDTH and width % 2:
-            raise InvalidRequest(f"{pixel_format} frames have an even width, not {width}")
-        if pixel_format in _HALF_HEIGHT and height % 2:
-            raise InvalidRequest(f"{pixel_format} frames have an even height, not {height}")
-        channels, rows, per = _LAYOUTS[pixel_format]
-        size = width * channels * height * rows // per
-        self._used = False
-        self.slot = region.allocate(size) if region is not None else None
-        whole = memoryview(bytearray(size)) if self.slot is None else self.slot.view
-        self.data = whole[:size]
-        self.image = RawImage(self.data, pixel_format, width, height)
-        shape = (height, width, channels) if rows == per else (height * rows // per, width)
-        self.array: npt.NDArray[np.uint8] = np.frombuffer(self.data, np.uint8).reshape(shape)
-
-    def send(self) -> Slot | None:
-        """Marks the buffer as sent and returns its slot, if it has one; the client calls this.
-
-        Raises `InvalidRequest` if the buffer was sent or discarded before: another frame may use
-        the slot by then.
-        """
-        if self._used:
-            raise InvalidRequest(
-                "a frame buffer can be sent once, and not after it was discarded; get another one"
-                " with frame_buffer()"
-            )
-        self._used = True
-        slot, self.slot = self.slot, None
-        return slot
-
-    def discard(self) -> None:
-        """Frees the slot of a buffer that will not be sent."""
-        self._used = True
-        if self.slot is not None:
-            self.slot.release()
-            self.slot = None

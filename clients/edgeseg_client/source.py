@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import sys
 import threading
+import time
 import traceback
 from collections.abc import (
     AsyncGenerator,
@@ -18,12 +20,36 @@ from collections.abc import (
 from functools import partial
 from itertools import islice
 from queue import SimpleQueue
-from typing import NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
+from weakref import WeakKeyDictionary
 
 from edgeseg_client.wrapped_exit import WrappedExit, run_in_daemon_thread, wrap_exits
 
 _Item = TypeVar("_Item")
 _Converted = TypeVar("_Converted")
+
+_EXIT_SECONDS: Final = 1.0
+"""How long Python's exit waits for sources; a camera of one frame per second is in time."""
+
+_threads: Final[WeakKeyDictionary[threading.Thread, SimpleQueue[Any]]] = WeakKeyDictionary()
+"""The threads that iterate over sources, and the queues that end them with None."""
+
+
+def _end_threads() -> None:
+    """Waits until no source is within a frame any more, for a bounded time.
+
+    Python ends daemon threads where they come back from C++ code, such as OpenCV's, which aborts
+    the process if it is unwound there.
+    """
+    give_up = time.monotonic() + _EXIT_SECONDS
+    threads = {thread: wanted for thread, wanted in _threads.items() if thread.is_alive()}
+    for wanted in threads.values():
+        wanted.put(None)
+    for thread in threads:
+        thread.join(max(0.0, give_up - time.monotonic()))
+
+
+atexit.register(_end_threads)
 
 
 def pull(
@@ -73,7 +99,9 @@ async def _pull_blocking(
                 return
 
     # A daemon thread: if the source blocks for ever, the event loop and Python's exit do not.
-    threading.Thread(target=work, name="edgeseg-source", daemon=True).start()
+    thread = threading.Thread(target=work, name="edgeseg-source", daemon=True)
+    _threads[thread] = wanted
+    thread.start()
     try:
         while True:
             future = loop.create_future()

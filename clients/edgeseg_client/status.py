@@ -34,16 +34,24 @@ class Status(StrEnum):
     """The status of a frame of a stream."""
 
     OK = "ok"
+    """It was segmented."""
     SUPERSEDED = "superseded"
+    """It waited, and a newer frame of the stream came (policy `latest`)."""
     EXPIRED = "expired"
+    """It was older than `max_age`, or its deadline passed, before it was segmented."""
     INVALID = "invalid"
+    """It cannot be decoded, or is not what it says."""
     OVERLOADED = "overloaded"
+    """The daemon has more work than it can queue."""
     ENGINE_FAILED = "engine_failed"
+    """Engines crashed, hung or failed while they segmented it; do not send it again."""
     UNIMPLEMENTED = "unimplemented"
+    """`edgeseg.v1` has what it asks for, but this daemon does not serve it."""
     INTERNAL = "internal"
+    """An internal error of the daemon; its log says more."""
     UNAVAILABLE = "unavailable"
     """No engine is ready, or the daemon is stopping. The client itself gives this status to frames
-    whose connection broke before the answer (policy LATEST)."""
+    whose connection broke before the answer (policy `latest`)."""
 
 
 _FRAME_ERRORS: Final[dict[Status, type[FrameError]]] = {

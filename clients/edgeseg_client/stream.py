@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
@@ -12,53 +13,67 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.answer_order import AnswerOrder
 from edgeseg_client.backoff import Backoff
-from edgeseg_client.decode import read_result, read_timing
+from edgeseg_client.decode import ResultReader, read_timing
 from edgeseg_client.errors import Overloaded, Unavailable, WrongAddress
 from edgeseg_client.frame_encoder import PendingFrame
 from edgeseg_client.handshake import StreamCall
 from edgeseg_client.in_flight import InFlight, SendWindow
+from edgeseg_client.sent_ids import SentIds
 from edgeseg_client.shared_memory import Region
 from edgeseg_client.status import Status, call_errors, status_of
 from edgeseg_client.wrapped_exit import WrappedExit
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A call whose options were accepted; the largest frame, 0 for no limit; the leased region."""
+    """A call whose options were accepted.
+
+    `max_frame_bytes` is the largest frame, 0 for no limit; `region` the leased region; `wanted`
+    are the ids of the classes that the call asked for.
+    """
 
     call: StreamCall
     max_frame_bytes: int
     region: Region | None = None
+    wanted: tuple[int, ...] = ()
 
 
 class FrameStream:
     """Sends frames and receives answers at the same time; answers every frame exactly once.
 
     `connect` opens a call. It raises `Unavailable` if no daemon answers, `Overloaded` if the daemon
-    has too many streams, and `WrongAddress` if the address is not a daemon's. The first frame is
-    taken from `frames` once a call is open. At most `limit` frames are taken whose answers the
+    has too many streams, and `WrongAddress` if the address is not a daemon's. `require_open` raises
+    `ClientClosed` if the client was closed, and then there is no other connection. The first frame
+    is taken from `frames` once a call is open. At most `limit` frames are taken whose answers the
     caller has not taken. Answers are given as they arrive or, with `in_order`, in the order of the
-    frames.
+    frames. `reader` reads the results.
     """
 
     def __init__(
         self,
         *,
         connect: Callable[[], Awaitable[Connection]],
+        require_open: Callable[[], None],
         frames: AsyncGenerator[PendingFrame, None],
         in_flight: InFlight,
         limit: int,
         in_order: bool,
+        reader: ResultReader,
         backoff: Backoff,
     ) -> None:
         self._connect = connect
+        self._require_open = require_open
         self._frames = frames
         self._in_flight = in_flight
+        self._reader = reader
         self._backoff = backoff
         self._permits = asyncio.Semaphore(limit)
         self._window = SendWindow(limit)
+        self._sent_ids = SentIds(limit)
         self._changed = asyncio.Event()
-        self._source_ended = False
+        self._source_ended = self._lost = False
         self._answers: asyncio.Queue[FrameAnswer | None] = asyncio.Queue()
         self._order = AnswerOrder(self._answers.put_nowait, in_order=in_order)
 
@@ -69,7 +84,7 @@ class FrameStream:
         the generator cancels the call.
         """
         running = asyncio.create_task(self._run())
-        running.add_done_callback(lambda _: self._end_answers())
+        running.add_done_callback(self._end_answers)
         try:
             while (answer := await self._answers.get()) is not None:
                 self._permits.release()
@@ -85,7 +100,9 @@ class FrameStream:
                 pending.release_slot()
         raise exit_
 
-    def _end_answers(self) -> None:
+    def _end_answers(self, running: asyncio.Task[None]) -> None:
+        if not running.cancelled():
+            running.exception()  # else asyncio logs it if the caller does not iterate any more
         self._order.end()
         self._answers.put_nowait(None)
 
@@ -101,6 +118,9 @@ class FrameStream:
                 try:
                     connection = await self._connect()
                     self._backoff.connected(asyncio.get_running_loop().time())
+                    if self._lost:
+                        log.warning("the daemon is back")
+                        self._lost = False
                     reading = reading or asyncio.create_task(self._read_source())
                     await self._exchange(connection)
                 except (Unavailable, Overloaded) as error:
@@ -146,6 +166,7 @@ class FrameStream:
 
         If the call ends earlier, raises its error.
         """
+        self._reader.wanted = connection.wanted
         tasks = [
             asyncio.create_task(self._send(connection)),
             asyncio.create_task(self._receive(connection.call)),
@@ -172,6 +193,7 @@ class FrameStream:
                     continue
                 pending.copy_unless_in(connection.region)
                 frame.age_us = pending.age.microseconds()
+                self._sent_ids.sent(pending.key, pending.frame_id)
                 await connection.call.write(pending.request)
             await connection.call.done_writing()
 
@@ -200,7 +222,12 @@ class FrameStream:
     def _answer_with(self, pending: PendingFrame, response: pb.SegmentResponse) -> None:
         pending.release_slot()
         status = status_of(response.status)
-        segmented = read_result(response, pending.frame_id) if status is Status.OK else None
+        segmented = None
+        if status is Status.OK:
+            reused = None
+            if response.HasField("reused_from_frame_id"):
+                reused = self._sent_ids.id_of(response.reused_from_frame_id)
+            segmented = self._reader.read(response, pending.frame_id, reused)
         self._order.answered(
             pending.key,
             FrameAnswer(
@@ -225,9 +252,13 @@ class FrameStream:
 
         Raises `error` again if the time for retries is over.
         """
+        self._require_open()
         self._window.on_connection_lost(self._in_flight.sent)
         for lost in self._in_flight.connection_lost():
             self._answer_locally(lost, Status.UNAVAILABLE, str(error))
+        if not self._lost and self._backoff.budget:
+            log.warning("%s; trying again", error)
+            self._lost = True
         wanted = error.retry_after if isinstance(error, Overloaded) else None
         now = asyncio.get_running_loop().time()
         delay = self._backoff.delay(now, at_least=wanted or 0.0)

@@ -8,6 +8,7 @@ from edgesegd.api.admission import Admission
 from edgesegd.api.first_message import FirstMessages
 from edgesegd.api.mapped_regions import Regions
 from edgesegd.api.memory_guard import MemoryGuard
+from edgesegd.api.reset_guard import ResetGuard
 from edgesegd.api.status import StatusTable
 from edgesegd.board.memory import (
     board_memory,
@@ -30,9 +31,9 @@ class Budgets:
     `limits` are those of one frame. `frames` and `results` count waiting bytes, `streams` open
     streams, `regions` bytes of leased memory, `registrations` bytes of shared memory that clients
     have registered. `large_messages` are prefixes of the methods that take frames; `status_table`
-    returns the statuses of a method; `patient` are methods, see Admission. `on_limit` is called
-    with the name of a limit that was met, `on_use` for each call. `give_back` returns freed memory
-    to the system.
+    returns the statuses of a method. Clients may open streams of the methods `opened_early` long
+    before they use them. `on_limit` is called with the name of a limit that was met, `on_use` for
+    each call. `trim` returns freed memory to the system.
     """
 
     def __init__(
@@ -41,10 +42,10 @@ class Budgets:
         *,
         large_messages: Sequence[str],
         status_table: Callable[[str], StatusTable],
-        patient: Sequence[str],
+        opened_early: Sequence[str],
         on_limit: Callable[[str], None],
         on_use: Callable[[], None],
-        give_back: Callable[[], None],
+        trim: Callable[[], None],
     ) -> None:
         memory = board_memory()
         self.limits = FrameLimits(
@@ -71,12 +72,13 @@ class Budgets:
             large_messages=tuple(large_messages),
             on_call=on_use,
             status_table=status_table,
-            patient=tuple(patient),
+            opened_early=tuple(opened_early),
+            on_reset=ResetGuard(lambda: on_limit("resets")).on_reset,
         )
         self.guard = MemoryGuard(
             self.admission.calls,
             growth=held + UNCOUNTED_BYTES,
-            give_back=give_back,
+            trim=trim,
             on_evicted=lambda: on_limit("memory"),
         )
 

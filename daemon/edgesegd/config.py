@@ -17,7 +17,7 @@ from edgesegd.files.regular import read_regular_file, say_why
 from edgesegd.models.catalogue.store import BUILTIN, default_data_dir
 
 ENV_PREFIX = "EDGESEG_"
-NOT_OPTIONS = ("CONFIG", "SERVER", "TOKEN", "CA", "SHARED", "SWIFTSHADER")
+NOT_OPTIONS = ("CONFIG", "SERVER", "TOKEN", "CA", "SHARED", "SWIFTSHADER", "VIEW_TOKEN_FILE")
 """Other variables with that prefix: read by every command, by clients, by the tests."""
 CLOSE = 0.8
 """From this similarity on (difflib's ratio), a variable counts as a misspelt option. Names that
@@ -26,6 +26,7 @@ LARGEST_FILE = 1 << 20
 LARGEST_NUMBER = 1 << 63
 AUTO = "auto"
 REFUSE, ALLOW = "refuse", "allow"
+PAGE = "page"
 DEFAULT_LISTEN = "127.0.0.1:8460"
 DEFAULT_METRICS_LISTEN = "127.0.0.1:9460"
 
@@ -51,7 +52,8 @@ def option(default: Value, text: str, **more: Any) -> Any:  # noqa: ANN401 # as 
     """A field with its help text.
 
     `choices` lists the allowed values. `separator` separates the values of a list in an environment
-    variable (default ","). `metavar` is the placeholder in the help.
+    variable (default ","). `metavar` is the placeholder in the help. `nothing` is the value of a
+    list whose flag is given without one; such a flag takes several values.
     """
     return field(default=default, metadata={"help": text, **more})
 
@@ -98,6 +100,18 @@ class Config:
     metrics_listen: str = option(
         DEFAULT_METRICS_LISTEN, "where to serve Prometheus metrics: HOST:PORT; empty for no metrics"
     )
+    view: tuple[str, ...] = option(
+        (),
+        "show sources with their masks on a web page beside the daemon, for a first look (it needs "
+        "edgeseg[view]): cameras, videos, folders or addresses; page for a page without one, where "
+        "pictures can be chosen",
+        separator=";",
+        metavar="SOURCE",
+        nothing=PAGE,
+    )
+    view_listen: str = option(
+        "127.0.0.1:8462", "where --view serves its page: HOST:PORT; port 0 picks a free one"
+    )
     delegate: str = option(
         "auto",
         "what runs the model: auto, cpu, a known delegate (edgetpu:usb:0), or PATH.so:key=value,…",
@@ -131,6 +145,11 @@ class Config:
         0,
         "memory that auto may use for several engines when many frames wait, in bytes; 0 for half "
         "of the board's free memory at that time",
+    )
+    reuse_bytes: int = option(
+        32 << 20,
+        "memory of each engine for the last frame and result of each stream that reuses results, "
+        "in bytes; 0: no result is reused",
     )
     threads: int = option(0, "threads of the interpreter; 0 chooses by cores and runtime")
     max_frame_bytes: int = option(

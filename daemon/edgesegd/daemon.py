@@ -4,86 +4,82 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import faulthandler
 import logging
 import os
-import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
+from pathlib import Path
 
 import grpc.aio
-from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
 from edgesegd.api.image_lanes import ImageLanes
-from edgesegd.api.listening import listen, split_address
-from edgesegd.api.oip.assembly import make_inference_service
-from edgesegd.api.oip.names import PATIENT, WITH_FRAMES, is_oip
-from edgesegd.api.oip.names import SERVICE_NAME as OIP_SERVICE_NAME
-from edgesegd.api.oip.status import OIP_STATUS_OF
+from edgesegd.api.listening import is_loopback, listen
 from edgesegd.api.open_work import OpenWork
-from edgesegd.api.regions import RegionServer, start_region_servers
+from edgesegd.api.regions import RegionServers
+from edgesegd.api.server import make_server
 from edgesegd.api.server_options import server_options
-from edgesegd.api.status import STATUS_OF
-from edgesegd.api.v1.info import server_info
-from edgesegd.api.v1.names import SERVICE_NAME
-from edgesegd.api.v1.request_reader import RequestReader
-from edgesegd.api.v1.service import SegmentationService
 from edgesegd.board.allocator import HeapTrimmer
 from edgesegd.board.descriptors import DescriptorReserve
 from edgesegd.budgets import Budgets
-from edgesegd.config import ALLOW, Config
+from edgesegd.config import ALLOW, PAGE, Config
 from edgesegd.control.messages import NOWHERE, control_path
 from edgesegd.control.server import ControlServer
-from edgesegd.core.errors import CannotListen, ConfigError, InternalFault
 from edgesegd.model_factory import ModelFactory
 from edgesegd.observability.frame_metrics import FrameMetrics
-from edgesegd.observability.health import Health
+from edgesegd.observability.health import HEALTH_SERVICE_NAME, Health
 from edgesegd.observability.metrics import Metrics
-from edgesegd.observability.metrics_server import MetricsServer
+from edgesegd.observability.metrics_server import serve_metrics
 from edgesegd.observability.model_metrics import ModelFamilies, ModelMetrics
 from edgesegd.observability.sd_notify import Notifier
+from edgesegd.protocols import LARGE_MESSAGES, OPENED_EARLY, SERVICES, Protocols, status_table
 from edgesegd.serving.data_plane import DataPlane
 from edgesegd.serving.model_host import ModelHost
 from edgesegd.serving.registry import ModelRegistry
-from edgesegd.startup import find_models, has_terminal, ready_lines
+from edgesegd.serving.reloading import reload_on, reload_on_changes
+from edgesegd.signals import Signals
+from edgesegd.startup import find_models, ready_lines
+from edgesegd.supervision.engine_child import EarlyEngine
+from edgesegd.view_process import ViewProcess
 
 log = logging.getLogger(__name__)
 
 EXIT_FAILED = 1
-LAST_WORDS_SECONDS = 0.5
+VIEW_TOKEN = "view-token"  # noqa: S105 # the name of a file
+FINAL_STATUS_SECONDS = 0.5
 """How long the statuses of ended calls may take to be sent."""
 
 
 class Daemon:
     """One daemon from its start to its end."""
 
-    def __init__(self, config: Config, *, announce: Callable[[str], None]) -> None:
+    def __init__(
+        self, config: Config, *, announce: Callable[[str], None], early: EarlyEngine
+    ) -> None:
         self._config = config
         self._announce = announce
-        repository, self._pairs, self._required = find_models(config)
+        self._repository, self._pairs, self._required = find_models(config)
         self._models = ModelRegistry(self._pairs[0].served.name)
         self._metrics = Metrics(CollectorRegistry())
         families = ModelFamilies(self._metrics.registry)
-        self._health = Health((SERVICE_NAME, OIP_SERVICE_NAME), self._models.default)
+        self._health = Health(SERVICES, self._models.default)
         self._notifier = Notifier(os.environ)
+        self._signals = Signals()
         self._reserve = DescriptorReserve()
-        self._lending: list[RegionServer] = []
         self._heap = HeapTrimmer(
-            also=lambda: self._factory.give_back_memory()  # noqa: PLW0108 # made below
+            release_other=lambda: self._factory.release_memory()  # noqa: PLW0108 # made below
         )
         self._budgets = Budgets(
             config,
-            large_messages=(f"/{SERVICE_NAME}/", *WITH_FRAMES),
-            status_table=lambda method: OIP_STATUS_OF if is_oip(method) else STATUS_OF,
-            patient=PATIENT,
+            large_messages=LARGE_MESSAGES,
+            status_table=status_table,
+            opened_early=OPENED_EARLY,
             on_limit=self._metrics.limit_met,
             on_use=self._heap.used,
-            give_back=self._heap.trim,
+            trim=self._heap.trim,
         )
-        limits = self._budgets.limits
-        data_plane = DataPlane(
+        self._data_plane = DataPlane(
             models=self._models,
-            limits=limits,
+            limits=self._budgets.limits,
             frames=self._budgets.frames,
             results=self._budgets.results,
             without_model=FrameMetrics(
@@ -93,20 +89,13 @@ class Daemon:
                 limit_met=self._metrics.limit_met,
             ),
         )
-        self._work = OpenWork(data_plane, self._budgets.streams)
-        images = ImageLanes(config.unary_queue)
-        self._service = SegmentationService(
-            reader=RequestReader(self._models, limits, self._budgets.regions),
-            data_plane=data_plane,
-            images=images,
-            work=self._work,
-            server_info=lambda: server_info(self._models, limits, self._memory_socket),
-        )
+        self._work = OpenWork(self._data_plane, self._budgets.streams)
         self._factory = ModelFactory(
             config,
             registry=self._models,
-            limits=limits,
+            limits=self._budgets.limits,
             reserve=self._reserve,
+            early=early,
             families=families,
             health=self._health,
             on_use=self._heap.used,
@@ -115,7 +104,7 @@ class Daemon:
         )
         self._host = ModelHost(
             self._models,
-            repository,
+            self._repository,
             make_runner=self._factory.make_runner,
             forget=self._factory.forget,
         )
@@ -123,14 +112,22 @@ class Daemon:
             self._host,
             control_path(config.control, config.data_dir),
             default=self._models.default,
+            required=bool(config.control),
         )
-        self._inference = make_inference_service(
+        self._view = ViewProcess(
+            [source for source in config.view if source != PAGE],
+            config.view_listen,
+            None if is_loopback(config.view_listen) else Path(config.data_dir, VIEW_TOKEN),
+        )
+        self._region_servers = RegionServers(self._budgets.regions)
+        self._protocols = Protocols(
             self._models,
             self._host,
-            data_plane,
-            limits=limits,
-            images=images,
+            self._data_plane,
+            images=ImageLanes(config.unary_queue),
             work=self._work,
+            regions=self._budgets.regions,
+            memory_socket=lambda: self._region_servers.path,
             registrations=(
                 self._budgets.registrations if config.oip_shared_memory == ALLOW else None
             ),
@@ -142,70 +139,67 @@ class Daemon:
             engine_pid=self._factory.engine_pid,
             shared_memory=lambda: self._budgets.regions.size,
         )
-        self._stop = asyncio.Event()
-        self._reload = asyncio.Event()
 
     async def run(self) -> int:
         """Serve until a signal arrives; returns the exit status. Raises a StartupError."""
-        self._catch_signals()
-        metrics_server = self._serve_metrics()
-        server = grpc.aio.server(
-            interceptors=[self._budgets.admission],
+        self._signals.catch()
+        config = self._config
+        metrics_server = serve_metrics(self._metrics.registry, config.metrics_listen)
+        server = make_server(
+            {**self._protocols.services, HEALTH_SERVICE_NAME: self._health},
+            admission=self._budgets.admission,
             options=server_options(
-                max_calls=self._config.max_calls,
-                max_connections=self._config.max_connections,
-                idle_seconds=self._config.idle_seconds,
-                decompress=self._config.compression == "accept",
+                max_calls=config.max_calls,
+                max_connections=config.max_connections,
+                idle_seconds=config.idle_seconds,
+                decompress=config.compression == "accept",
                 max_frame_bytes=self._budgets.limits.size,
             ),
         )
         try:
-            addresses = self._add_services(server)
-            if not await self._unless_stopped(self._start_models()):
+            addresses = [listen(server, address) for address in config.listen]
+            starting = self._host.start(
+                self._pairs, required=self._required, asleep=config.idle_unload > 0
+            )
+            if not await self._signals.unless_stopped(starting):
                 return 0
             await server.start()
-            if self._config.shared_memory_bytes:
-                self._lending = start_region_servers(addresses, self._budgets.regions)
-            await self._take_orders()
+            if config.shared_memory_bytes:
+                self._region_servers.start(addresses)
+            if config.control != NOWHERE:
+                await self._control.start()
             serving = asyncio.create_task(self._serve())
             for line in ready_lines(self._models, addresses, metrics_server):
                 self._announce(line)
             self._notifier.notify("READY=1")
-            return await self._main_loop(server, serving)
+            if config.view:
+                await self._view.start(addresses[0], self._announce)
+            return await self._drain_after(serving, server)
         finally:
+            await self._view.close()
             await self._control.close()
-            await self._inference.close()
+            await self._protocols.close()
             await server.stop(None)
-            for lending in self._lending:
-                await lending.close()
+            await self._region_servers.close()
             await self._host.close()
             self._reserve.close()
             if metrics_server is not None:
                 metrics_server.close()
 
-    async def _unless_stopped(self, work: Coroutine[object, object, None]) -> bool:
-        """Do `work` unless a signal arrives first; whether it was done. Raises its errors."""
-        starting = asyncio.create_task(work)
-        stopping = asyncio.create_task(self._stop.wait())
-        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if not starting.done():
-            starting.cancel()
-            await asyncio.gather(starting, return_exceptions=True)
-            return False
-        starting.result()
-        return True
+    async def _serve(self) -> None:
+        """Run the models, trim and guard memory, and reload models when asked to."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._host.run())
+            group.create_task(self._heap.run())
+            group.create_task(self._budgets.guard.run())
+            group.create_task(reload_on(self._signals.reload, self._host))
+            if seconds := self._config.watch_models:
+                group.create_task(reload_on_changes(self._repository, self._host, seconds))
 
-    async def _start_models(self) -> None:
-        resting = self._config.idle_unload > 0
-        await self._host.start(self._pairs, required=self._required, resting=resting)
-
-    async def _main_loop(self, server: grpc.aio.Server, serving: asyncio.Task[None]) -> int:
+    async def _drain_after(self, serving: asyncio.Task[None], server: grpc.aio.Server) -> int:
         """Wait for a signal, or for the end of `serving`, which is a fault; then drain."""
-        serving.add_done_callback(self._on_serving_ended)
-        stopping = asyncio.create_task(self._stop.wait())
-        await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
+        serving.add_done_callback(lambda _: self._data_plane.fail_waiting())
+        await self._signals.stop_or(serving)
         await self._drain(server)
         if serving.done():
             log.critical("the engines' supervision ended", exc_info=serving.exception())
@@ -214,13 +208,8 @@ class Daemon:
         await asyncio.gather(serving, return_exceptions=True)
         return 0
 
-    def _on_serving_ended(self, _serving: asyncio.Task[None]) -> None:
-        """Answer the waiting frames with an error, because no engine will take them."""
-        for model in self._models:
-            model.scheduler.drain()
-            model.scheduler.fail_waiting(lambda _job: InternalFault())
-
     async def _drain(self, server: grpc.aio.Server) -> None:
+        await self._view.close()
         log.info("draining: answering open frames, for at most %g s", self._config.drain_seconds)
         self._notifier.notify("STOPPING=1")
         await self._health.drain()
@@ -229,71 +218,4 @@ class Daemon:
             async with asyncio.timeout(self._config.drain_seconds):
                 await self._work.idle()
         # The calls that are still open only watch health, or had their time.
-        await server.stop(LAST_WORDS_SECONDS)
-
-    async def _serve(self) -> None:
-        """Run the models, trim and guard memory, and reload models when asked to."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._host.run())
-            group.create_task(self._heap.run())
-            group.create_task(self._budgets.guard.run())
-            group.create_task(self._reload_when_asked())
-            if self._config.watch_models:
-                group.create_task(self._host.watch(self._config.watch_models))
-
-    async def _reload_when_asked(self) -> None:
-        while True:
-            await self._reload.wait()
-            self._reload.clear()
-            await self._host.reload_or_log()
-
-    async def _take_orders(self) -> None:
-        """Open the control socket; without --control it is optional, so a failure is logged."""
-        if self._config.control == NOWHERE:
-            return
-        try:
-            await self._control.start()
-        except (CannotListen, ConfigError) as error:
-            if self._config.control:
-                raise
-            log.warning("there is no control socket: %s", error)
-
-    def _add_services(self, server: grpc.aio.Server) -> list[str]:
-        self._service.add_to(server)
-        self._inference.add_to(server)
-        self._health.add_to(server)
-        ours = SERVICE_NAME, OIP_SERVICE_NAME
-        names = (*ours, "grpc.health.v1.Health", reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, server)
-        return [listen(server, address) for address in self._config.listen]
-
-    @property
-    def _memory_socket(self) -> str:
-        return self._lending[0].path if self._lending else ""
-
-    def _serve_metrics(self) -> MetricsServer | None:
-        address = self._config.metrics_listen
-        if not address:
-            return None
-        return MetricsServer(self._metrics.registry, *split_address(address))
-
-    def _catch_signals(self) -> None:
-        """Handle signals: SIGTERM, SIGINT and, with a terminal, SIGHUP drain.
-
-        Without a terminal SIGHUP reloads the models. SIGUSR1 prints the stacks of all threads.
-        """
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._on_signal, number)
-        if not has_terminal():
-            loop.add_signal_handler(signal.SIGHUP, self._reload.set)
-        elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
-            loop.add_signal_handler(signal.SIGHUP, self._on_signal, signal.SIGHUP)
-        faulthandler.register(signal.SIGUSR1)
-        signal.signal(signal.SIGUSR2, signal.SIG_IGN)
-
-    def _on_signal(self, number: int) -> None:
-        """Drain at the first signal; at the second, end the process and its engines at once."""
-        if self._stop.is_set():
-            os._exit(128 + number)
-        self._stop.set()
+        await server.stop(FINAL_STATUS_SECONDS)

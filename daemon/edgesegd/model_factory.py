@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,13 +14,16 @@ from edgesegd.core.frame import FrameLimits
 from edgesegd.delegates.selection import Selection
 from edgesegd.delegates.spec import DelegateSpec
 from edgesegd.models.kept import KeptModel
+from edgesegd.models.pair import ModelPair
 from edgesegd.models.spec import ModelSpec
 from edgesegd.observability.engine_state import EngineState
 from edgesegd.observability.frame_metrics import FrameMetrics
 from edgesegd.observability.health import Health
 from edgesegd.observability.model_metrics import ModelFamilies, ModelMetrics
 from edgesegd.probe.choice import Chooser
+from edgesegd.probe.delegate_log import DelegateLog
 from edgesegd.probe.memory import Remembered
+from edgesegd.probe.report import Finding
 from edgesegd.probe.upkeep import ChoiceUpkeep
 from edgesegd.scheduling.accounts import Accounts
 from edgesegd.scheduling.cores import Cores
@@ -30,6 +33,7 @@ from edgesegd.serving.registry import ModelRegistry
 from edgesegd.serving.served_model import ServedModel
 from edgesegd.serving.version_engines import EngineSettings, VersionEngines
 from edgesegd.supervision.device_leases import DeviceLeases
+from edgesegd.supervision.engine_child import EarlyEngine
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +52,7 @@ class ModelFactory:
         registry: ModelRegistry,
         limits: FrameLimits,
         reserve: DescriptorReserve,
+        early: EarlyEngine,
         families: ModelFamilies,
         health: Health,
         on_use: Callable[[], None],
@@ -58,6 +63,7 @@ class ModelFactory:
         self._registry = registry
         self._limits = limits
         self._reserve = reserve
+        self._early = early
         self._families = families
         self._health = health
         self._on_use = on_use
@@ -67,6 +73,7 @@ class ModelFactory:
         self._cores = Cores()
         self._accounts = Accounts()
         self._probes = asyncio.Lock()
+        self._delegate_log = DelegateLog()
         self._watched: dict[str, _Watched] = {}
         self._settings = EngineSettings(
             runtime=config.runtime,
@@ -78,6 +85,7 @@ class ModelFactory:
             cool_down=config.delegate_rest_seconds,
             optimize=config.optimize,
             replica_bytes=config.replica_bytes,
+            reuse_bytes=config.reuse_bytes,
         )
 
     def make_runner(self, kept: KeptModel) -> ModelRunner:
@@ -97,6 +105,7 @@ class ModelFactory:
             ),
             ready=lambda: engines.ready,
             serves=lambda: engines.serves,
+            degraded=lambda: engines.degraded,
         )
         metrics.expose(queue_depth=lambda: scheduler.depth, streams=lambda: self._streams(model))
         self._watched[name] = watched = _Watched(metrics, engines)
@@ -114,10 +123,10 @@ class ModelFactory:
         watched.metrics.forget()
         await self._health.remove_model(name)
 
-    def give_back_memory(self) -> None:
+    def release_memory(self) -> None:
         """Return the memory of all engines' free slots to the system."""
         for watched in self._watched.values():
-            watched.engines.give_back_memory()
+            watched.engines.release_memory()
 
     def engine_pid(self) -> int | None:
         """The process id of an engine of the default model."""
@@ -132,6 +141,8 @@ class ModelFactory:
         inherited: Selection | None,
     ) -> VersionEngines:
         pair = kept.pair
+        for note in pair.served.notes:
+            log.warning("model %s: %s", pair.served.name, note)
         if pair.ignored:
             log.info("not used as the second file of a pair: %s", pair.ignored)
         config = self._config
@@ -139,21 +150,28 @@ class ModelFactory:
             pair,
             runtime=config.runtime,
             threads=config.threads,
-            also=config.candidates,
+            extra=config.candidates,
             folder=Path(config.data_dir),
             turn=self._registry.moment_without_frames,
             frames=lambda: self._registry.frames,
             in_use=self._leases.in_use,
+            delegate_log=self._delegate_log,
         )
         forced = config.forced_delegate
         remembered = None if forced else chooser.remembered()
         unproven = not forced and remembered is None and inherited is not None
         if unproven and inherited is not None:
             remembered = Remembered(inherited, "it was not measured with this version", 0.0)
+
+        def select(chosen: Remembered) -> None:
+            version.select(chosen.selection)
+            self._report_twin(pair, chooser, engines, chosen.findings)
+
+        self._report_twin(pair, chooser, engines, remembered.findings if remembered else ())
         upkeep = ChoiceUpkeep(
             chooser,
             remembered,
-            select=lambda selection: version.select(selection),  # noqa: PLW0108 # made below
+            select=select,
             unused=scheduler.unused,
             probes=self._probes,
         )
@@ -170,12 +188,36 @@ class ModelFactory:
             reserve=self._reserve,
             observe=engines.watch,
             engine_pid=lambda: engines.pid,
+            take_child=self._early.take,
             prove=chooser.prove,
             on_invoke=upkeep.observe,
             keep_choice=None if forced else upkeep.run,
             settled=_at_once if forced else upkeep.settled,
         )
         return version
+
+    def _report_twin(
+        self,
+        pair: ModelPair,
+        chooser: Chooser,
+        engines: EngineState,
+        findings: Sequence[Finding],
+    ) -> None:
+        """Report whether the twin of a model for an Edge TPU has to run.
+
+        That is degraded service, unless the operator forced the delegate that runs it.
+        """
+        served, twin, forced = pair.served, pair.plain, self._config.forced_delegate
+        if twin is None or twin is served:
+            return
+        if forced is not None:
+            if pair.for_delegate(forced) is twin:
+                log.info("model %s: %s runs its twin %s", served.name, forced.name, twin.path)
+            return
+        why = chooser.why_twin(findings)
+        engines.set_twin_serves(served.version, serves=bool(why))
+        if why:
+            self._delegate_log.twin_serves(served.name, twin.path, why)
 
 
 async def _at_once() -> None:
@@ -201,10 +243,10 @@ class _Watched:
         self.engines.report()
 
     def start_failed(self) -> None:
-        """The model has frames, and no engine can be had for them."""
+        """The model has frames, and no engine can be started for them."""
         self.engines.asleep = False
         self.engines.engine_lost("start")
 
-    def swapped(self, *, well: bool) -> None:
-        """Another version replaced the one that serves, or could not (`well` is False)."""
-        self.metrics.swapped(well=well)
+    def swapped(self, *, succeeded: bool) -> None:
+        """Another version replaced the one that serves, or could not (`succeeded` is False)."""
+        self.metrics.swapped(succeeded=succeeded)

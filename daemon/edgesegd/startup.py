@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -87,8 +86,10 @@ def ready_lines(
         yield f"metrics on http://{metrics.address}/metrics"
     for model in others:
         engine = model.ready()
+        _warn_of_fallback(model.name, engine)
         state = "starts with its first frame" if engine is None else _describe(engine)
         yield f"model {model.name} {model.spec.version}, {state}"
+    _warn_of_fallback(default.name, ready)
     if SOFTWARE_ADAPTER in ready.adapter.lower():
         log.warning("there is no GPU: %s emulates one, which is slower than the CPU", ready.adapter)
     yield (
@@ -97,13 +98,9 @@ def ready_lines(
     )
 
 
-def has_terminal() -> bool:
-    """Whether this process has a terminal, which sends SIGHUP when it is closed."""
-    try:
-        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
-    except OSError:
-        return False
-    return True
+def _warn_of_fallback(name: str, ready: EngineReady | None) -> None:
+    if ready is not None and ready.fallback:
+        log.warning("model %s: %s", name, ready.fallback)
 
 
 def _describe(ready: EngineReady) -> str:

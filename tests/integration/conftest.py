@@ -18,6 +18,6 @@ def daemon() -> Iterator[RunningDaemon]:
 
 @pytest.fixture
 def launch() -> Iterator[Launch]:
-    """For a test that stops its daemons itself: none is left where it fails before."""
+    """For tests that stop their daemons themselves: none is left if a test fails before that."""
     with ExitStack() as daemons:
         yield lambda *flags: daemons.enter_context(RunningDaemon(*flags))

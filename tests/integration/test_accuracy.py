@@ -16,6 +16,7 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.engine.runtimes.runtime import load_runtime
 from edgesegd.models.reading import read_model
 from support.calls import every, frames, segment
+from support.drawing import fill, iou
 from support.running_daemon import Launch, RunningDaemon
 
 pytestmark = [pytest.mark.realmodel, pytest.mark.runtime]
@@ -69,7 +70,7 @@ XNNPACK there gives exactly what ai-edge-litert gives.
 
 
 def plain_labels(model: Path, pixels: Array, *, xnnpack: bool = False) -> Array:
-    """What anyone gets who calls the interpreter by the book."""
+    """The labels of a program that calls the interpreter as its documentation says."""
     to_tensor, to_labels = PLAIN[model.stem]
     runtime = load_runtime("auto")
     interpreter = runtime.interpreter(
@@ -143,6 +144,29 @@ async def test_labels_of_a_frame_of_the_models_size_are_those_of_a_plain_interpr
     assert np.mean(book_agreement) >= needed, dict(zip(PICTURES, book_agreement, strict=True))
 
 
+@pytest.mark.parametrize("mode", [pb.OUTPUT_SIZE_MODE_MODEL, pb.OUTPUT_SIZE_MODE_FRAME])
+@pytest.mark.parametrize(("tolerance", "lowest"), [(0.0, 1.0), (None, 0.98)])
+async def test_polygons_of_photographs_are_drawn_back(
+    real_daemon: RunningDaemon,
+    shared_dir: Path,
+    mode: pb.OutputSizeMode.ValueType,
+    tolerance: float | None,
+    lowest: float,
+) -> None:
+    """Each class by itself, small ones too."""
+    first = every(pb.OUTPUT_LABELS, pb.OUTPUT_POLYGONS, size=pb.OutputSize(mode=mode))
+    first.options.segmentation.polygons.CopyFrom(pb.PolygonOptions(tolerance=tolerance))
+    pictures = [(shared_dir / "images" / name).read_bytes() for name in PICTURES]
+    answers = await segment(real_daemon.address, [first, *frames(pictures)])
+    assert len(answers) == len(PICTURES)
+    for answer in answers.values():
+        labels = labels_of(answer)
+        assert len(answer.segmentation.segments) == len(np.unique(labels))
+        for found in answer.segmentation.segments:
+            rings = [np.reshape(one.points, (-1, 2)) for one in found.polygons]
+            assert iou(fill(rings, labels.shape), labels == found.class_id) >= lowest
+
+
 async def test_deeplab_labels_the_dog_as_the_ground_truth_does(
     launch: Launch, shared_dir: Path
 ) -> None:
@@ -158,8 +182,8 @@ async def test_deeplab_labels_the_dog_as_the_ground_truth_does(
         truth = np.asarray(mask.convert("L") if mask.mode not in ("L", "P") else mask)
     dog, counted = truth == 0, truth != 2
     union = ((found | dog) & counted).sum()
-    iou = ((found & dog) & counted).sum() / union
-    assert iou >= 0.95, f"IoU {iou:.4f}"
+    of_dog = ((found & dog) & counted).sum() / union
+    assert of_dog >= 0.95, f"IoU {of_dog:.4f}"
 
 
 LARGE_PICTURES = ("cat_1080p.jpg", "cat_720p.jpg", "pets.jpg", "grace_hopper.bmp")

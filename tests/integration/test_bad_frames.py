@@ -53,7 +53,7 @@ BAD = {
     "truncated WebP": (raw(truncated("WEBP")()), INVALID, "WEBP is damaged"),
     "truncated BMP": (raw(truncated("BMP")()), INVALID, "BMP is damaged"),
     "a text file": (raw(b"Dear daemon, please segment this."), INVALID, "not a JPEG, PNG, WebP or"),
-    "a text file said to be JPEG": (
+    "a text file declared as JPEG": (
         raw(b"hello", format=pb.FRAME_FORMAT_JPEG),
         INVALID,
         "the format is JPEG",
@@ -91,6 +91,43 @@ BAD = {
         raw(bytes(96), format=pb.FRAME_FORMAT_NV12, width=7, height=8),
         INVALID,
         "NV12 frames have an even width, not 7",
+    ),
+    "planes that overlap": (
+        raw(
+            bytes(96),
+            format=pb.FRAME_FORMAT_NV12,
+            width=8,
+            height=8,
+            planes=[pb.Plane(offset=0), pb.Plane(offset=60)],
+        ),
+        INVALID,
+        "the planes Y and UV of 8x8 NV12 overlap",
+    ),
+    "a plane outside the frame": (
+        raw(
+            bytes(96),
+            format=pb.FRAME_FORMAT_I420,
+            width=8,
+            height=8,
+            planes=[pb.Plane(offset=0), pb.Plane(offset=64), pb.Plane(offset=81)],
+        ),
+        INVALID,
+        "the plane V of 8x8 I420, from byte 81 on with stride 4, ends at byte 97",
+    ),
+    "too few planes": (
+        raw(bytes(96), format=pb.FRAME_FORMAT_NV12, width=8, height=8, planes=[pb.Plane(offset=0)]),
+        INVALID,
+        "a NV12 frame has 2 planes, Y, UV; it was sent with 1",
+    ),
+    "an unknown range": (
+        raw(bytes(96), format=pb.FRAME_FORMAT_NV12, width=8, height=8, yuv_range=9),
+        INVALID,
+        "unknown range of YUV 9",
+    ),
+    "a range for pixels that are RGB": (
+        raw(bytes(192), format=pb.FRAME_FORMAT_RGB, width=8, height=8, yuv_range=2),
+        INVALID,
+        "a range and a matrix of YUV were sent with a frame of the format RGB",
     ),
     "shared memory": (
         pb.Frame(shared_memory=pb.SharedMemoryHandle(region=1, length=5)),

@@ -21,14 +21,15 @@ def bench(*options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="memory is lent on Linux only")
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is leased on Linux only")
 def test_bench_measures_every_figure(tmp_path: Path) -> None:
     picture = tmp_path / "picture.jpg"
     picture.write_bytes(file_of(gradient(640, 360), "JPEG"))
     done = bench("--json", f"--image={picture}", "--threads=1")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
-    assert report["schema"] == 2
+    assert report["schema"] == 3
     assert report["board"]["threads"] == 1
     assert report["board"]["cores"] >= 1
     assert "picture.jpg" in report["board"]["inputs"]

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from scenes import CLASSES, draw_scene
 
 from edgesegd.models.catalogue.store import BUILTIN, resolve_model
+from scenes import CLASSES, draw_scene
 from support.calls import every, frames, segment
 from support.running_daemon import RunningDaemon
 
@@ -20,6 +20,7 @@ HELD_OUT = range(500, 530)
 """Training begins at seed 1,000,000."""
 
 
+@pytest.mark.slow
 async def test_the_builtin_model_has_a_mean_iou_of_90_percent_on_held_out_scenes(
     daemon: RunningDaemon,
 ) -> None:

@@ -9,16 +9,20 @@ import shutil
 import signal
 from pathlib import Path
 
+import grpc.aio
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from PIL import Image
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from support.calls import every, frames, segment
+from edgesegd.delegates.table import KNOWN
+from support.calls import every, frames, segment, stub
 from support.pictures import noise
 from support.processes import WatchedProcess
 from support.running_daemon import RunningDaemon
 from support.sums_model import sums_model
 
+Status = health_pb2.HealthCheckResponse
 SIZE, DETOURS = 192, 100
 """Such that the CPU takes many times as long as the test delegate, which has only the sum."""
 META = 'input = { mean = 0, std = 255 }\noutput = { kind = "logits" }\n'
@@ -95,6 +99,7 @@ async def test_a_change_of_the_library_is_probed_while_the_cpu_serves(
         await wait_for(again, "npu takes over")
 
 
+@pytest.mark.slow
 async def test_a_delegate_with_wrong_masks_is_never_chosen_however_fast_it_is(
     board: Path, picture: bytes
 ) -> None:
@@ -110,6 +115,75 @@ async def test_a_delegate_with_wrong_masks_is_never_chosen_however_fast_it_is(
     with serve(board, ",mode=garbage") as again:
         assert not any("probing" in line for line in again.output)
         assert await served_by(again, picture) == ("cpu", right)
+
+
+@pytest.mark.parametrize("option", [None, pytest.param(",mode=garbage", marks=pytest.mark.slow)])
+async def test_a_model_for_an_edge_tpu_that_nothing_runs_is_reported_at_each_start(
+    board: Path, picture: bytes, option: str | None
+) -> None:
+    """Without a device, and with a library whose masks are wrong; the first start probes."""
+    options = [] if option is None else [option]
+    why = "edgetpu: no device: /dev/apex_*" if option is None else "npu: agrees on"
+    name = "model/sum_edgetpu/delegate"
+    for start in ("first", "remembered"):
+        with serve(board, *options) as running:
+            await wait_for(running, "tflite-gpu: absent: library not found")
+            await wait_for(running, why)
+            async with asyncio.timeout(30):
+                while running.metric("edgeseg_degraded") != 1:
+                    await asyncio.sleep(0.02)
+            assert await degraded(running)
+            assert await health(running, name) == Status.NOT_SERVING
+            assert await health(running, "model/sum_edgetpu") == Status.SERVING
+            assert (await served_by(running, picture))[0] == "cpu"
+        log = [line for line in running.output if " is compiled for an Edge TPU, and " in line]
+        assert len(log) == 1, start
+        assert " WARNING " in log[0]
+        assert why in log[0]
+        assert f"its twin {board}/sum.tflite is served instead" in log[0]
+        for each in KNOWN:
+            lines = [line for line in running.output if f".delegate_log: {each}: " in line]
+            assert len(lines) == 1, (start, each)
+        assert any("probing" in line for line in running.output) is (start == "first")
+
+
+async def test_a_model_for_an_edge_tpu_that_its_delegate_runs_is_not_degraded(
+    board: Path, picture: bytes
+) -> None:
+    with serve(board, "") as running:
+        await wait_for(running, "npu takes over")
+        assert running.metric("edgeseg_degraded") == 0
+        assert not await degraded(running)
+        assert await health(running, "model/sum_edgetpu/delegate") == Status.SERVING
+    with serve(board, "") as again:
+        assert (await served_by(again, picture))[0] == "npu"
+        assert again.metric("edgeseg_degraded") == 0
+    assert not any(" WARNING " in line for line in (*running.output, *again.output))
+
+
+async def test_a_forced_cpu_runs_the_twin_as_asked(board: Path, picture: bytes) -> None:
+    model = f"--model={board}/sum_edgetpu.tflite"
+    with RunningDaemon(model, f"--data-dir={board}", "--delegate=cpu") as running:
+        assert (await served_by(running, picture))[0] == "cpu"
+        assert running.metric("edgeseg_degraded") == 0
+    assert any(f"cpu runs its twin {board}/sum.tflite" in line for line in running.output)
+    assert not any(" WARNING " in line for line in running.output)
+
+
+async def degraded(running: RunningDaemon) -> bool:
+    """What GetServerInfo says of the only model."""
+    async with stub(running.address) as service:
+        (model,) = (await service.GetServerInfo(pb.GetServerInfoRequest(), timeout=10)).models
+    return model.degraded
+
+
+async def health(running: RunningDaemon, service: str) -> int:
+    """What the standard health service says."""
+    async with grpc.aio.insecure_channel(running.address) as channel:
+        request = health_pb2.HealthCheckRequest(service=service)
+        answer = await health_pb2_grpc.HealthStub(channel).Check(request, timeout=10)
+        status: int = answer.status
+        return status
 
 
 async def read_line(pipe: Path) -> str:

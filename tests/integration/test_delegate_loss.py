@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable
-from itertools import chain
+from itertools import chain, repeat
 from pathlib import Path
 
 import grpc
@@ -14,7 +14,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from support.calls import every, frames, segment, segment_in_step
+from support.calls import endless_frames, every, frames, segment, segment_in_step, stub
 from support.remembered import remember
 from support.running_daemon import RunningDaemon
 
@@ -34,8 +34,6 @@ FAULTS = {
 }
 """Each mode of the test delegate and the cause that the metrics count."""
 EVERY = 10
-ENOUGH = 5000
-"""Frames; a delegate is found out long before, but that has the lowest priority."""
 
 
 async def stream(
@@ -44,13 +42,13 @@ async def stream(
     act: Callable[[], object],
     *,
     at: int,
-    count: int = ENOUGH,
+    count: int | None = None,
     until: Callable[[pb.SegmentResponse], bool] = lambda _: False,
     in_flight: int = 2,
 ) -> dict[int, pb.SegmentResponse]:
     """The answers to frames that are sent in step; once frame `at` is answered, `act`.
 
-    There are `count`, or fewer where `until` is true of an answer.
+    There are `count`, or as many as come until `until` is true of an answer.
     """
 
     def answered(response: pb.SegmentResponse) -> bool:
@@ -58,8 +56,8 @@ async def stream(
             act()
         return until(response)
 
-    sent = (frames([jpeg], first_id=number)[0] for number in range(count))
-    requests = chain([every()], sent)
+    pictures = repeat(jpeg) if count is None else repeat(jpeg, count)
+    requests = chain([every()], endless_frames(pictures))
     return await segment_in_step(running.address, requests, answered, in_flight=in_flight)
 
 
@@ -81,7 +79,7 @@ def by_the_cpu_at_last(answer: pb.SegmentResponse) -> bool:
     return answer.frame_id >= 59 and answer.segmentation.delegate == "cpu"
 
 
-LIKE_OTHERS = ("hang", "abort", "exit", "signal")
+LIKE_OTHERS = ("hang", "abort", "exit", "signal", "orphan")
 """Faults that cost seconds each, and end an engine as one of the others does."""
 
 
@@ -98,7 +96,7 @@ async def test_the_cpu_takes_over_from_a_failed_delegate_until_it_works_again(
     trouble = tmp_path / "trouble"
     flags = remember(tmp_path, f"{fake_delegate}:claim=add,mode={mode},while={trouble}")
     with RunningDaemon(
-        *flags, f"--check-every={EVERY}", "--engine-answer-seconds=2", "--delegate-rest-seconds=1"
+        *flags, f"--check-every={EVERY}", "--engine-answer-seconds=4", "--delegate-rest-seconds=1"
     ) as running:
         pid = running.process.pid
         answers = await stream(running, jpeg, trouble.touch, at=10, until=by_the_cpu_at_last)
@@ -116,6 +114,7 @@ async def test_the_cpu_takes_over_from_a_failed_delegate_until_it_works_again(
         )
         assert running.metric("edgeseg_engine_restarts_total", cause=cause) >= 1
         assert running.metric("edgeseg_degraded") == 1
+        assert await info_says_degraded(running)
         assert not await delegate_is_well(running)
         trouble.unlink()
         await eventually(lambda: delegate_is_well(running))
@@ -123,6 +122,7 @@ async def test_the_cpu_takes_over_from_a_failed_delegate_until_it_works_again(
         assert again[0].segmentation.delegate == "fake_delegate"
         assert again[0].segmentation.labels == right
         assert running.metric("edgeseg_degraded") == 0
+        assert not await info_says_degraded(running)
         assert running.process.pid == pid
         os.kill(pid, 0)
 
@@ -194,7 +194,7 @@ async def test_a_second_device_has_an_engine_of_its_own_whose_crash_costs_no_fra
     flags = remember(
         tmp_path,
         f"{fake_delegate}:claim=add,mode=slow,ms=10",
-        beside=(f"{second}:claim=add,mode=segv,while={trouble}",),
+        extra=(f"{second}:claim=add,mode=segv,while={trouble}",),
     )
     with RunningDaemon(*flags, "--delegate-rest-seconds=1") as running:
         await eventually(lambda: delegates_of(running, jpeg, {"fake_delegate", "second"}))
@@ -215,6 +215,12 @@ async def test_a_second_device_has_an_engine_of_its_own_whose_crash_costs_no_fra
         trouble.unlink()
         await eventually(lambda: delegates_of(running, jpeg, {"fake_delegate", "second"}))
         await eventually(lambda: delegate_is_well(running))
+
+
+async def info_says_degraded(running: RunningDaemon) -> bool:
+    async with stub(running.address) as service:
+        (model,) = (await service.GetServerInfo(pb.GetServerInfoRequest())).models
+    return model.degraded
 
 
 def is_degraded(running: RunningDaemon) -> bool:

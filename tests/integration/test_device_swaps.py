@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections import Counter
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.control.client import give_order
 from edgesegd.control.messages import Order
 from edgesegd.core.errors import StartupError
-from support.calls import every, frames, segment_in_step
+from support.calls import endless_frames, every, frames, segment_in_step
 from support.crashing_model import crashing_model
 from support.model_folder import add_version
 from support.pictures import file_of, gradient
@@ -23,8 +24,8 @@ from support.sums_model import sums_model
 pytestmark = pytest.mark.runtime
 
 PICTURE = file_of(gradient(32, 24), "PNG")
-FRAMES, MAX_FRAMES = 120, 8000
-"""That come, at least and at most: a slow machine takes long to start an engine."""
+FRAMES = 120
+"""That come, at least."""
 
 
 def compiled(path: Path) -> Path:
@@ -68,7 +69,7 @@ async def stream_while_loading(daemon: RunningDaemon, folder: Path) -> Counter[s
             begun.set()
         return answer.frame_id >= FRAMES and loaded.is_set()
 
-    requests = [every(), *frames([PICTURE] * MAX_FRAMES)]
+    requests = chain([every()], endless_frames(repeat(PICTURE)))
     answers = await segment_in_step(daemon.address, requests, answered)
     assert {answer.status for answer in answers.values()} == {pb.FRAME_STATUS_OK}
     assert answers.keys() == set(range(len(answers)))

@@ -59,7 +59,7 @@ def starting(*command: str, ignored: int = 0) -> Iterator[subprocess.Popen[bytes
 
 
 @pytest.mark.parametrize("number", ENDING)
-def test_a_daemon_ends_well_before_it_has_loaded_anything(number: int) -> None:
+def test_a_daemon_ends_with_status_0_before_it_has_loaded_anything(number: int) -> None:
     with starting("serve", "--listen=127.0.0.1:0", "--metrics-listen=") as process:
         assert HEAVY not in Path(f"/proc/{process.pid}/maps").read_text(encoding="utf-8")
         process.send_signal(number)
@@ -97,7 +97,7 @@ class _Stalling(BaseHTTPRequestHandler):
         self.end.wait(30)
 
     def log_message(self, *_: object) -> None:
-        """It is no news."""
+        """Nothing is printed."""
 
 
 @pytest.mark.parametrize("number", ENDING)
@@ -113,10 +113,10 @@ def test_a_download_that_is_ended_leaves_nothing_behind(tmp_path: Path, number: 
         ) as process:
             wait_until(lambda: any(tmp_path.glob("models/.*.part")))
             process.send_signal(number)
-            _, told = process.communicate(timeout=30)
+            _, output = process.communicate(timeout=30)
         _Stalling.end.set()
     assert process.returncode == 128 + number
-    assert b"Traceback" not in told
+    assert b"Traceback" not in output
     assert list((tmp_path / "models").iterdir()) == []
 
 

@@ -120,7 +120,7 @@ PIDS = Path("/sys/fs/cgroup/pids")
 
 @pytest.fixture
 def limit_processes() -> Iterator[Callable[[int, str], None]]:
-    """Lets a process have so many processes and threads, "max" for any number."""
+    """Limits how many processes and threads a process may have; "max" for no limit."""
     group = PIDS / f"edgeseg-test-{os.getpid()}"
     try:
         group.mkdir()
@@ -211,7 +211,7 @@ async def test_frames_fail_while_there_is_no_descriptor_for_an_engine_and_then_w
 async def test_an_engine_comes_back_where_connections_have_all_descriptors(
     own_daemon: RunningDaemon, jpeg: bytes
 ) -> None:
-    """And who connects when they are gone is served, with newer versions of gRPC."""
+    """With newer versions of gRPC, a client that connects after they are gone is served."""
     pid = own_daemon.process.pid
     soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     host, _, port = own_daemon.address.rpartition(":")

@@ -1,4 +1,4 @@
-"""Several engines of one model, real ones, of which some meet their fate."""
+"""Several real engines of one model, some of which are lost."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from support.builtin_engine import builtin_setup
 
 ONE: Choice = (DelegateSpec(), 1)
 TWO: Choice = (DelegateSpec(), 2)
-"""Two that are told apart, and run everywhere."""
+"""Two delegates that can be distinguished, and run everywhere."""
 
 
 class Board:
@@ -97,7 +97,7 @@ class Board:
         return job
 
     async def segment(self, jpeg: bytes, count: int) -> list[FrameResult | BaseException]:
-        """The answers to so many frames, one after another."""
+        """The answers to that many frames, sent one after another."""
         answers: list[FrameResult | BaseException] = []
         for _ in range(count):
             try:
@@ -198,7 +198,7 @@ async def test_frames_are_served_while_an_engine_that_does_not_end_is_ended(jpeg
         assert not stuck.lost.done(), "it is only killed after seconds"
 
 
-async def test_a_chosen_delegate_that_does_not_start_is_told_as_degraded(jpeg: bytes) -> None:
+async def test_a_chosen_delegate_that_does_not_start_is_reported_as_degraded(jpeg: bytes) -> None:
     board = Board(Selection((ONE,)), cool_down=0.1)
     async with running(board):
         assert board.degraded == [False]

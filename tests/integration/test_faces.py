@@ -1,4 +1,4 @@
-"""The standard faces beside the contract: health, reflection, metrics, GetServerInfo."""
+"""The standard services next to our own: health, reflection, metrics, GetServerInfo."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from scenes import CLASSES
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.version import __version__
+from scenes import CLASSES
 from support.calls import every, frames, segment, stub
 from support.running_daemon import RunningDaemon
 
@@ -48,7 +48,7 @@ async def test_server_info_describes_the_daemon_and_its_model(daemon: RunningDae
     assert info.version == __version__
     assert (info.max_frame_bytes, info.max_frame_pixels) == (4_000_000, 4_000_000)
     assert {pb.FRAME_FORMAT_JPEG, pb.FRAME_FORMAT_NV12} <= set(info.formats)
-    assert pb.OUTPUT_POLYGONS not in info.outputs
+    assert set(info.outputs) == set(pb.Output.values()) - {pb.OUTPUT_UNSPECIFIED}
     (model,) = info.models
     assert [known.name for known in model.classes] == list(CLASSES)
     assert model.sha256.startswith(model.version)

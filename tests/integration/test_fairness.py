@@ -1,4 +1,4 @@
-"""One client that takes all it can get, and another beside it."""
+"""A client that sends as fast as it can does not take another client's share."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def greedy_image(service: pb_grpc.SegmentationServiceAsyncStub, jpeg: byte
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("greedy", "count"), [(greedy_stream, 80), (greedy_image, 64)])
-async def test_a_greedy_client_leaves_another_a_fair_part(
+async def test_a_client_with_many_streams_leaves_another_its_fair_share(
     jpeg: bytes, greedy: Greedy, count: int
 ) -> None:
     with RunningDaemon("--delegate=cpu") as running:
@@ -65,7 +65,7 @@ async def test_a_greedy_client_leaves_another_a_fair_part(
             alone = await answered_in(good, jpeg, 2)
             tasks = [asyncio.ensure_future(greedy(bad, jpeg)) for _ in range(count)]
             await asyncio.sleep(0.5)
-            beside = await answered_in(good, jpeg, 4)
+            contended = await answered_in(good, jpeg, 4)
             assert not any(task.done() for task in tasks)
             for task in tasks:
                 task.cancel()
@@ -73,4 +73,4 @@ async def test_a_greedy_client_leaves_another_a_fair_part(
     assert alone > 0
     # By streams it would have one turn of eighty. Half of the engine, but the front and both
     # clients take their part of the cores too.
-    assert beside > alone * 2 / 8
+    assert contended > alone * 2 / 8

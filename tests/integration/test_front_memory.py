@@ -40,7 +40,7 @@ def large_jpeg() -> bytes:
 
 
 async def abandon(address: str, picture: bytes) -> None:
-    """A stream whose client leaves while results lie ready, and others are made."""
+    """A stream whose client leaves while some results are ready and others are being made."""
     async with stub(address) as service:
         call = service.Segment()
         await call.write(AT_FRAME_SIZE)

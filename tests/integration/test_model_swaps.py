@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import chain, repeat
 from pathlib import Path
 
 import grpc
@@ -26,7 +27,7 @@ from edgesegd.core.errors import (
     ModelMissing,
     StartupError,
 )
-from support.calls import every, frames, segment_in_step, stub
+from support.calls import endless_frames, every, frames, segment_in_step, stub
 from support.crashing_model import crashing_model
 from support.model_folder import add_version
 from support.pictures import file_of, gradient
@@ -35,8 +36,8 @@ from support.running_daemon import Launch, RunningDaemon
 pytestmark = pytest.mark.runtime
 
 PICTURE = file_of(gradient(32, 24), "PNG")
-STREAMS, FRAMES, MAX_FRAMES = 4, 200, 4000
-"""Streams, and frames of each, at least and at most: a slow machine is slow to start an engine."""
+STREAMS, FRAMES = 4, 200
+"""Streams, and the frames of each, at least."""
 OPEN_AT_A_TIME = 8
 
 
@@ -75,16 +76,25 @@ def board(tmp_path: Path, launch: Launch) -> Iterator[Board]:
 
 
 async def stream(
-    board: Board, count: int, answered: Callable[[pb.SegmentResponse], bool | None]
+    board: Board, count: int | None, answered: Callable[[pb.SegmentResponse], bool | None]
 ) -> Counter[str]:
-    """Segment so many frames; how many each version answered, whose classes are its own."""
-    requests = [every(pb.OUTPUT_STATISTICS), *frames([PICTURE] * count)]
+    """Segment that many frames; returns how many each version answered, with its own classes.
+
+    Without a `count`, frames are sent until `answered` gives True, however slow an engine starts.
+    """
+    pictures = repeat(PICTURE) if count is None else repeat(PICTURE, count)
+    requests = chain([every(pb.OUTPUT_STATISTICS)], endless_frames(pictures))
     answers = await segment_in_step(
         board.daemon.address, requests, answered, in_flight=OPEN_AT_A_TIME
     )
     assert {answer.status for answer in answers.values()} == {pb.FRAME_STATUS_OK}
+    version = ""
     for answer in answers.values():
         made = answer.segmentation
+        assert bool(made.classes) == (made.model_version != version), "with each new version"
+        version = made.model_version
+        for each in made.classes:
+            assert each.name.startswith(f"{made.model} {version} ")
         assert made.segments
         for segment in made.segments:
             assert segment.class_name.startswith(f"{made.model} {made.model_version} ")
@@ -95,13 +105,16 @@ async def test_a_swap_under_load_loses_no_frame_and_mixes_no_names(board: Board)
     add_version(board.folder, "sums", 2)
     begun = asyncio.Event()
     swapped = asyncio.create_task(_load_once(board, begun, 2))
+    streams_begun = 0
 
     def answered(answer: pb.SegmentResponse) -> bool:
-        if answer.frame_id == 20:
+        nonlocal streams_begun
+        streams_begun += answer.frame_id == 20
+        if streams_begun == STREAMS:
             begun.set()
         return answer.frame_id >= FRAMES and answer.segmentation.model_version == "2"
 
-    seen = await asyncio.gather(*(stream(board, MAX_FRAMES, answered) for _ in range(STREAMS)))
+    seen = await asyncio.gather(*(stream(board, None, answered) for _ in range(STREAMS)))
     await swapped
     assert all(sum(each.values()) >= FRAMES for each in seen)
     assert all(set(each) == {"1", "2"} for each in seen), "the swap was while frames came"
@@ -244,7 +257,7 @@ def edgesegd(board: Board, *words: str) -> subprocess.CompletedProcess[str]:
 def test_the_commands_say_what_was_done_and_exit_by_how_it_ended(board: Board) -> None:
     add_version(board.folder, "sums", 2)
     add_version(board.folder, "broken", 1, make=truncated_copy)
-    for words, status, said in (
+    for words, status, expected in (
         (("load", "sums", "--version=2"), 0, "sums 2 is served\n"),
         (("load", "sums", "--version=2"), 0, "sums 2 is already served\n"),
         (("rollback", "sums"), 0, "sums 1 is served\n"),
@@ -260,7 +273,7 @@ def test_the_commands_say_what_was_done_and_exit_by_how_it_ended(board: Board) -
     ):
         done = edgesegd(board, *words)
         assert done.returncode == status, (words, done)
-        assert said in done.stdout + done.stderr
+        assert expected in done.stdout + done.stderr
     board.daemon.stop()
     done = edgesegd(board, "load", "sums")
     assert (done.returncode, done.stdout) == (4, "")

@@ -68,11 +68,12 @@ async def test_each_request_goes_to_the_model_that_it_names(
             *("rooms", "nobody", "streets", "streets"),
         ]
         assert [bool(each.error_message) for each in answers] == [False, True, False, False]
-        told = await service.ModelStatistics(pb.ModelStatisticsRequest())
-        counted = {each.name: each.inference_count for each in told.model_stats}
+        statistics = await service.ModelStatistics(pb.ModelStatisticsRequest())
+        counted = {each.name: each.inference_count for each in statistics.model_stats}
         assert counted == {"rooms": 2, "streets": 4}
 
 
+@pytest.mark.slow
 async def test_a_stream_that_names_two_models_goes_on_whatever_room_its_results_take(
     launch: Launch, tmp_path: Path, jpeg: bytes
 ) -> None:
@@ -136,8 +137,10 @@ async def test_a_new_version_takes_the_place_of_the_one_that_serves(
         assert (await works(service, jpeg)).model_version == "2"
         asked = pb.ModelReadyRequest(name="rooms", version="1")
         assert not (await service.ModelReady(asked)).ready
-        told = await service.ModelStatistics(pb.ModelStatisticsRequest(name="rooms"))
-        assert [(each.version, each.inference_count) for each in told.model_stats] == [("2", 1)]
+        statistics = await service.ModelStatistics(pb.ModelStatisticsRequest(name="rooms"))
+        assert [(each.version, each.inference_count) for each in statistics.model_stats] == [
+            ("2", 1)
+        ]
 
 
 async def test_a_model_that_cannot_be_loaded_leaves_the_one_that_serves(

@@ -96,10 +96,10 @@ async def test_frames_and_results_are_where_the_client_says(
         response = await service.ModelInfer(asked)
         wanted = await service.ModelInfer(picture(jpeg, outputs=("labels", "confidence")))
         assert list(response.raw_output_contents) == [b"", wanted.raw_output_contents[1]]
-        told = response.outputs[0].parameters
-        assert told["shared_memory_region"].string_param == results
-        assert told["shared_memory_byte_size"].int64_param == LABELS
-        assert told["shared_memory_offset"].int64_param == 7
+        parameters = response.outputs[0].parameters
+        assert parameters["shared_memory_region"].string_param == results
+        assert parameters["shared_memory_byte_size"].int64_param == LABELS
+        assert parameters["shared_memory_offset"].int64_param == 7
     content = taken.read_bytes()
     assert content[71 : 71 + LABELS] == wanted.raw_output_contents[0]
     assert not any(content[:71] + content[71 + LABELS :])
@@ -244,7 +244,7 @@ async def test_a_segment_of_another_user_is_refused_though_root_could_open_it(
 async def test_a_client_of_another_user_has_nothing_of_the_daemons_user(
     sharing: RunningDaemon, segment: Segment, jpeg: bytes
 ) -> None:
-    """It comes through a proxy of its own, for gRPC cannot be told to be another user."""
+    """It comes through a proxy of its own, because gRPC cannot connect as another user."""
     if os.geteuid() != 0:
         pytest.skip("only root can be another user for a while; run the tests as root")
     nobody = 65534

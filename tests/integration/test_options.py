@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from pycocotools import mask as coco
-from scenes import CLASSES
 
 from edgeseg.v1 import segmentation_pb2 as pb
+from scenes import CLASSES
 from support.calls import every, frames, segment, stub
+from support.drawing import Ring, area, fill, iou
 from support.running_daemon import RunningDaemon
 
 BAD_OPTIONS = {
@@ -115,12 +116,63 @@ async def test_a_stream_that_ends_without_a_message_is_invalid(daemon: RunningDa
     assert "before its first frame" in (failure.value.details() or "")
 
 
-async def test_polygons_are_answered_unimplemented_frame_by_frame(
+def rings(found: pb.Segment) -> list[Ring]:
+    return [np.reshape(one.points, (-1, 2)) for one in found.polygons]
+
+
+@pytest.mark.parametrize(("tolerance", "lowest"), [(0.0, 1.0), (None, 0.98)])
+async def test_polygons_of_a_stream_are_drawn_back(
+    daemon: RunningDaemon, jpeg: bytes, tolerance: float | None, lowest: float
+) -> None:
+    first = every(pb.OUTPUT_LABELS, pb.OUTPUT_POLYGONS)
+    first.options.segmentation.polygons.CopyFrom(pb.PolygonOptions(tolerance=tolerance))
+    first.options.segmentation.size.mode = pb.OUTPUT_SIZE_MODE_FRAME
+    answers = await segment(daemon.address, [first, *frames([jpeg, jpeg])])
+    assert [answers[n].status for n in (0, 1)] == [pb.FRAME_STATUS_OK] * 2
+    labels = pixels(answers[1].segmentation)
+    found = answers[1].segmentation.segments
+    assert [each.class_id for each in found] == sorted(np.unique(labels).tolist())
+    for each in found:
+        member = labels == each.class_id
+        assert [one.hole for one in each.polygons] == [area(ring) < 0 for ring in rings(each)]
+        assert iou(fill(rings(each), labels.shape), member) >= lowest
+
+
+async def test_the_smallest_area_of_polygons_leaves_the_others_out(
     daemon: RunningDaemon, jpeg: bytes
 ) -> None:
-    answers = await segment(daemon.address, [every(pb.OUTPUT_POLYGONS), *frames([jpeg, jpeg])])
-    assert [answers[n].status for n in (0, 1)] == [pb.FRAME_STATUS_UNIMPLEMENTED] * 2
-    assert "polygons" in answers[0].message
+    outputs = [pb.OUTPUT_POLYGONS]
+    every_part = await ask(daemon, jpeg, outputs=outputs)
+    options = pb.PolygonOptions(min_area=500)
+    large = await ask(daemon, jpeg, outputs=outputs, polygons=options)
+    assert len(large.segments) == len(every_part.segments)
+    areas = [area(ring) for found in large.segments for ring in rings(found)]
+    assert min(map(abs, areas)) > 400
+    assert len(areas) < sum(len(found.polygons) for found in every_part.segments)
+
+
+async def test_polygons_of_unwanted_classes_are_left_out(
+    daemon: RunningDaemon, jpeg: bytes
+) -> None:
+    outputs = [pb.OUTPUT_LABELS, pb.OUTPUT_POLYGONS]
+    wanted = int(pixels(await ask(daemon, jpeg)).max())
+    options = pb.PolygonOptions(tolerance=0)
+    result = await ask(daemon, jpeg, outputs=outputs, classes=[wanted], polygons=options)
+    [found] = result.segments
+    labels = pixels(result)
+    assert (fill(rings(found), labels.shape) == (labels == wanted)).all()
+
+
+async def test_a_frame_whose_outlines_are_too_long_is_invalid_and_the_daemon_goes_on(
+    daemon: RunningDaemon, jpeg: bytes
+) -> None:
+    """What is level in the picture is 65,535 pixels long in this mask."""
+    first = every(pb.OUTPUT_POLYGONS)
+    first.options.segmentation.size.MergeFrom(pb.OutputSize(width=65_535, height=60))
+    answers = await segment(daemon.address, [first, *frames([jpeg])])
+    assert answers[0].status == pb.FRAME_STATUS_INVALID
+    assert "points on edges of pixels, more than the 262,144" in answers[0].message
+    assert (await ask(daemon, jpeg, outputs=[pb.OUTPUT_POLYGONS])).segments[0].polygons
 
 
 async def ask(daemon: RunningDaemon, data: bytes, **options: object) -> pb.Segmentation:
@@ -143,6 +195,7 @@ async def test_all_outputs_of_a_frame_agree(daemon: RunningDaemon, jpeg: bytes) 
         pb.OUTPUT_LABELS,
         pb.OUTPUT_LABELS_PNG,
         pb.OUTPUT_RLE,
+        pb.OUTPUT_RLE_COMPRESSED,
         pb.OUTPUT_STATISTICS,
         pb.OUTPUT_CONFIDENCE,
         pb.OUTPUT_CONFIDENCE_MAP,
@@ -167,6 +220,7 @@ async def test_all_outputs_of_a_frame_agree(daemon: RunningDaemon, jpeg: bytes) 
         assert (box.x + box.width, box.y + box.height) == (columns.max() + 1, rows.max() + 1)
         rle = coco.frPyObjects({"size": [480, 640], "counts": list(found.rle.counts)}, 480, 640)
         assert (coco.decode(rle) == member).all()
+        assert found.rle.compressed.encode() == rle["counts"]
         assert found.mean_confidence == pytest.approx(confidence[member].mean() / 255, abs=0.01)
 
 

@@ -27,7 +27,7 @@ from edgesegd.supervision.supervisor import Supervisor
 from support.builtin_engine import builtin_setup
 
 BEST, LAST = 2, 1
-"""Threads, by which the two choices are told apart; both are the CPU."""
+"""Threads, which distinguish the two choices; both are the CPU."""
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +79,7 @@ class Board:
         self.lost.set()
 
     async def losses(self, count: int) -> list[str]:
-        """Why engines were lost, once as many were: it is told a moment after the answers."""
+        """Why engines were lost; waits until there are that many, because metrics follow later."""
         async with asyncio.timeout(60):
             while len(self.causes) < count:
                 self.lost.clear()
@@ -121,7 +121,7 @@ async def serving(on_frame: Callable[[EngineProcess, Job], None]) -> AsyncIterat
 
 
 async def until(threads: int, board: Board) -> None:
-    """Until an engine with so many threads serves."""
+    """Wait until an engine with that many threads serves."""
     async with asyncio.timeout(60):
         while await board.threads.get() != threads:
             pass
@@ -148,7 +148,7 @@ async def test_a_frame_that_kills_every_engine_is_refused_and_costs_no_delegate_
         assert board.proven == [], "it is above all doubt"
 
 
-async def test_a_frame_that_kills_one_delegate_is_segmented_by_the_next_and_costs_it_no_rest(
+async def test_a_frame_that_kills_one_delegate_is_segmented_by_the_next_and_opens_no_breaker(
     jpeg: bytes,
 ) -> None:
     poison = jpeg + b"poison"
@@ -167,7 +167,7 @@ async def test_a_frame_that_kills_one_delegate_is_segmented_by_the_next_and_cost
         assert (await board.submit(jpeg)).planes
 
 
-async def test_a_delegate_that_kills_its_engine_with_any_frame_rests(jpeg: bytes) -> None:
+async def test_a_delegate_that_kills_its_engine_with_any_frame_cools_down(jpeg: bytes) -> None:
     def kill(link: EngineProcess, job: Job) -> None:
         del job
         if link.ready.threads == BEST:
@@ -199,7 +199,7 @@ async def test_a_frame_is_answered_whatever_goes_wrong_on_the_way_to_its_engine(
         assert await board.losses(1) == ["fault"]
 
 
-@pytest.mark.parametrize("step", ["finish", "give_back"])
+@pytest.mark.parametrize("step", ["finish", "requeue"])
 async def test_a_frame_is_answered_whatever_goes_wrong_once_its_engine_is_done(
     jpeg: bytes, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,7 +229,7 @@ async def test_a_frame_is_answered_whatever_goes_wrong_once_its_engine_is_done(
             assert (await board.submit(jpeg)).planes
 
 
-async def test_poisonous_frames_in_a_row_are_each_told_and_keep_good_ones_waiting_no_longer(
+async def test_frames_that_kill_engines_are_each_answered_and_do_not_delay_others_longer(
     jpeg: bytes,
 ) -> None:
     """The pause before an engine's start is for those that fail by themselves."""

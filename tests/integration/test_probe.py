@@ -40,7 +40,7 @@ def probe(*delegates: str, timeout: int = 30) -> dict[str, dict[str, Any]]:
     )
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
-    assert report["schema"] == 3
+    assert report["schema"] == 4
     assert report["model"]["name"] == "scenes"
     return {
         ",".join(f"{key}={value}" for key, value in finding["delegate"]["options"].items())
@@ -74,10 +74,12 @@ REFUSED = {
 @pytest.mark.slow
 def test_probe_says_why_each_delegate_is_not_used(fake_delegate: Path) -> None:
     found = probe(*(f"{fake_delegate}:{options}" for options in REFUSED))
-    told = {options: (found[options]["verdict"], found[options]["reason"]) for options in REFUSED}
+    refusals = {
+        options: (found[options]["verdict"], found[options]["reason"]) for options in REFUSED
+    }
     for options, (verdict, reason) in REFUSED.items():
-        assert told[options][0] == verdict, (options, told[options])
-        assert reason in told[options][1], (options, told[options])
+        assert refusals[options][0] == verdict, (options, refusals[options])
+        assert reason in refusals[options][1], (options, refusals[options])
     assert found["cpu"]["verdict"] == "chosen"
     assert found["edgetpu"]["reason"].startswith("runs only models compiled for it")
     assert (found["armnn"]["verdict"], found["armnn"]["reason"]) == (
@@ -104,6 +106,7 @@ def test_probe_measures_a_delegate_that_is_right(fake_delegate: Path) -> None:
     assert measured["memory"] > 10_000_000
 
 
+@pytest.mark.slow
 def test_probe_does_not_choose_a_slow_delegate(fake_delegate: Path) -> None:
     found = probe(f"{fake_delegate}:mode=slow,ms=40")
     assert found["cpu"]["verdict"] == "chosen"
@@ -111,6 +114,7 @@ def test_probe_does_not_choose_a_slow_delegate(fake_delegate: Path) -> None:
     assert "times as long as cpu with 1 thread" in found["mode=slow,ms=40"]["reason"]
 
 
+@pytest.mark.slow
 def test_probe_tries_the_cpu_with_each_number_of_threads(fake_delegate: Path) -> None:
     done = edgesegd("probe", "--json", f"--delegate={fake_delegate}:claim=add")
     assert done.returncode == 0, done.stderr
@@ -151,7 +155,7 @@ async def test_a_forced_delegate_serves(fake_delegate: Path, jpeg: bytes) -> Non
 
 
 @pytest.mark.parametrize(
-    ("delegate", "told"),
+    ("delegate", "reason"),
     [
         (":claim=none", "takes 0 of 44 ops"),
         (":mode=null_message", "finds no device"),
@@ -159,7 +163,7 @@ async def test_a_forced_delegate_serves(fake_delegate: Path, jpeg: bytes) -> Non
     ],
 )
 def test_serve_exits_with_11_for_a_forced_delegate_that_fails(
-    fake_delegate: Path, delegate: str, told: str
+    fake_delegate: Path, delegate: str, reason: str
 ) -> None:
     done = edgesegd(
         "serve",
@@ -168,7 +172,7 @@ def test_serve_exits_with_11_for_a_forced_delegate_that_fails(
         f"--delegate={fake_delegate}{delegate}",
     )
     assert (done.returncode, done.stderr.count("\n")) == (11, 1)
-    assert told in done.stderr
+    assert reason in done.stderr
 
 
 def test_serve_exits_with_12_without_the_library_of_a_forced_delegate() -> None:
@@ -177,6 +181,7 @@ def test_serve_exits_with_12_without_the_library_of_a_forced_delegate() -> None:
     assert "library not found: libedgetpu.so.1" in done.stderr
 
 
+@pytest.mark.slow
 async def test_what_a_probe_remembers_a_daemon_starts_with_until_it_is_forgotten(
     tmp_path: Path, jpeg: bytes
 ) -> None:

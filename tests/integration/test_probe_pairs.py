@@ -75,6 +75,7 @@ def test_probe_compares_a_compiled_model_with_its_twin_whichever_is_served(
     assert (measured["agreement"], measured["largest_difference"]) == (1.0, 0.0)
 
 
+@pytest.mark.slow
 def test_probe_finds_wrong_masks_of_a_compiled_model(pair: Path, fake_delegate: Path) -> None:
     """A library given by its path runs the served file."""
     lying = f"{fake_delegate}:claim=edgetpu,mode=garbage"
@@ -139,6 +140,7 @@ async def test_probe_tries_each_edge_tpu_stick(pair: Path, tmp_path: Path) -> No
     assert ranking(found)[-1].delegate.is_cpu
 
 
+@pytest.mark.slow
 @pytest.mark.realmodel
 def test_probe_finds_made_up_masks_of_the_compiled_deeplab_wrong(
     fake_delegate: Path, shared_dir: Path

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memfd_create is
 
 
 @pytest.mark.parametrize("number", [errno.ENOSYS, errno.EPERM], ids=errno.errorcode.get)
-async def test_the_daemon_serves_from_unlinked_files_and_lends_no_memory(
+async def test_without_memfd_the_daemon_serves_from_unlinked_files_and_leases_no_memory(
     tmp_path: Path, jpeg: bytes, number: int
 ) -> None:
     shutil.copy(refused_memfd.__file__, tmp_path / "sitecustomize.py")

@@ -21,12 +21,12 @@ SEVERAL, FEW = "several frames at a time", "few frames at a time"
 ENOUGH_SECONDS = 60
 
 
-def said(daemon: RunningDaemon, words: str) -> int:
+def count_logged(daemon: RunningDaemon, words: str) -> int:
     return sum(words in line for line in daemon.output)
 
 
 class Stream:
-    """A stream under EVERY with so many frames in flight, whose answers must come in order."""
+    """A stream under EVERY with that many frames in flight, whose answers must be in order."""
 
     def __init__(self, service: object, jpeg: bytes, in_flight: int) -> None:
         self.in_flight = in_flight
@@ -75,24 +75,25 @@ async def streaming(daemon: RunningDaemon, jpeg: bytes, in_flight: int) -> Async
         assert stream.answered > 0
 
 
-async def until_said(daemon: RunningDaemon, words: str, times: int = 1) -> None:
+async def until_logged(daemon: RunningDaemon, words: str, times: int = 1) -> None:
     async with asyncio.timeout(ENOUGH_SECONDS):
-        while said(daemon, words) < times:
+        while count_logged(daemon, words) < times:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.slow
 async def test_engines_side_by_side_take_over_while_frames_wait_and_one_when_few_do(
     jpeg: bytes,
 ) -> None:
     with RunningDaemon("--delegate=cpu") as running:
         (first,) = running.engines()
         async with streaming(running, jpeg, in_flight=4) as stream:
-            await until_said(running, SEVERAL)
+            await until_logged(running, SEVERAL)
             assert len(running.engines()) == count_cores() + 1
             stream.in_flight = 1
-            await until_said(running, FEW)
+            await until_logged(running, FEW)
             stream.in_flight = 4
-            await until_said(running, SEVERAL, times=2)
+            await until_logged(running, SEVERAL, times=2)
         assert len(stream.labels) == 1
         assert len(running.engines()) == count_cores() + 1, "they are kept for a while"
         assert first in running.engines()
@@ -100,15 +101,16 @@ async def test_engines_side_by_side_take_over_while_frames_wait_and_one_when_few
         assert running.metric("edgeseg_engine_restarts_total") == 0
 
 
+@pytest.mark.slow
 async def test_the_first_engine_takes_over_at_once_where_one_of_several_is_lost(
     jpeg: bytes,
 ) -> None:
     with RunningDaemon("--delegate=cpu") as running:
         (first,) = running.engines()
         async with streaming(running, jpeg, in_flight=4) as stream:
-            await until_said(running, SEVERAL)
+            await until_logged(running, SEVERAL)
             os.kill(max(set(running.engines()) - {first}), signal.SIGKILL)
-            await until_said(running, FEW)
+            await until_logged(running, FEW)
             before = stream.answered
             async with asyncio.timeout(ENOUGH_SECONDS):
                 while stream.answered < before + 20 or running.engines() != [first]:
@@ -122,7 +124,7 @@ async def test_the_first_engine_takes_over_at_once_where_one_of_several_is_lost(
 async def test_without_memory_for_more_engines_one_serves(jpeg: bytes) -> None:
     with RunningDaemon("--delegate=cpu", "--replica-bytes=1000000") as running:
         async with streaming(running, jpeg, in_flight=4) as stream:
-            await until_said(running, "not enough memory for several engines")
+            await until_logged(running, "not enough memory for several engines")
             before = stream.answered
             async with asyncio.timeout(ENOUGH_SECONDS):
                 while stream.answered < before + 20:

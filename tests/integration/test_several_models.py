@@ -83,7 +83,7 @@ async def test_images_options_and_information_know_all_models(folder: Path, laun
         assert (await service.SegmentImage(request)).segmentation.model == "large"
 
 
-async def test_health_tells_of_each_model_and_version(folder: Path, launch: Launch) -> None:
+async def test_health_has_a_name_for_each_model_and_version(folder: Path, launch: Launch) -> None:
     daemon = launch(*flags(folder))
     async with grpc.aio.insecure_channel(daemon.address) as channel:
         health = health_pb2_grpc.HealthStub(channel)
@@ -163,9 +163,7 @@ def test_a_start_that_is_not_clear_is_refused(
     assert complaint in done.stderr
 
 
-async def test_an_engine_that_was_given_back_comes_and_goes_after_a_swap_too(
-    folder: Path, launch: Launch
-) -> None:
+async def test_a_model_sleeps_and_wakes_after_a_swap_too(folder: Path, launch: Launch) -> None:
     daemon = launch(*flags(folder, "--idle-unload=0.5"))
     add_version(folder / "models", "small", 2)
 
@@ -184,6 +182,7 @@ async def test_an_engine_that_was_given_back_comes_and_goes_after_a_swap_too(
         assert {answer.segmentation.model_version for answer in answers.values()} == {version}
 
 
+@pytest.mark.slow
 async def test_a_model_that_does_not_come_again_is_not_serving_until_it_does(
     folder: Path, launch: Launch
 ) -> None:
@@ -247,7 +246,8 @@ async def test_an_older_version_starts_in_the_place_of_one_that_cannot_be_read(
 
 def test_a_model_that_is_named_must_start(folder: Path) -> None:
     crashing = crashing_model(folder / "crashing.tflite")
-    crashing.with_suffix(".toml").write_text("[input]\nmean = 0\nstd = 1\n")
+    sidecar = '[input]\nmean = 0\nstd = 1\n[output]\nkind = "logits"\n'
+    crashing.with_suffix(".toml").write_text(sidecar)
     good = folder / "models" / "small" / "1" / "model.tflite"
     command = [sys.executable, "-m", "edgesegd", "serve", f"--model=good={good}"]
     command += [f"--model=bad={crashing}", "--delegate=cpu", "--listen=127.0.0.1:0"]

@@ -1,4 +1,4 @@
-"""Frames in memory that the daemon lends to clients on its board."""
+"""Frames in memory that clients on the same board lease from the daemon."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client import Client, RawImage, Result
 from edgeseg_client.errors import InvalidRequest, Unavailable
 from edgeseg_client.frame import ImageLike
-from edgeseg_client.shared_memory import SLOTS, FrameBuffer, lease_region
+from edgeseg_client.frame_buffer import FrameBuffer
+from edgeseg_client.shared_memory import SLOTS, lease_region
 from edgesegd.core.errors import EngineStartFailed
 from support.calls import every, segment, stub
 from support.pictures import gradient
 from support.running_daemon import Launch, RunningDaemon
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is lent on Linux only")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is leased on Linux only")
 
 PIXELS = np.asarray(gradient(320, 240))
 LIMIT = 64 << 20
@@ -46,13 +47,13 @@ def unix_daemon(address: str) -> Iterator[RunningDaemon]:
         yield running
 
 
-def lent(running: RunningDaemon) -> float:
+def leased_bytes(running: RunningDaemon) -> float:
     return running.metric("edgeseg_shared_memory_bytes")
 
 
-async def until_lent(running: RunningDaemon, size: float) -> None:
+async def until_leased(running: RunningDaemon, size: float) -> None:
     async with asyncio.timeout(10):
-        while lent(running) != size:
+        while leased_bytes(running) != size:
             await asyncio.sleep(0.01)
 
 
@@ -87,7 +88,7 @@ def test_frames_in_shared_memory_give_the_masks_of_the_same_frames_in_messages(
     with Client(address) as plain, Client(address, shared_memory=True) as sharing:
         expected = [labels(plain.segment(image)) for image in images[:3]]
         assert [labels(sharing.segment(image)) for image in images[:3]] == expected
-        assert lent(unix_daemon) > 0
+        assert leased_bytes(unix_daemon) > 0
         answers = {each.frame_id: each for each in sharing.stream(images, policy="every")}
         assert answers.keys() == set(range(len(images)))
         for number, answer in answers.items():
@@ -115,7 +116,23 @@ def test_a_camera_writes_its_frames_into_shared_memory(
         spare = camera.frame_buffer(64, 48, "nv12")
         assert (spare.array.shape, spare.slot is not None) == ((72, 64), True)
         spare.discard()
-        assert lent(unix_daemon) > 0
+        assert leased_bytes(unix_daemon) > 0
+
+
+def test_a_padded_buffer_in_shared_memory_has_the_labels_of_the_packed_frame(
+    unix_daemon: RunningDaemon, address: str
+) -> None:
+    assert unix_daemon.address
+    luma = PIXELS[..., 1]
+    with Client(address) as plain, Client(address, shared_memory=True) as camera:
+        packed = np.concatenate([luma, np.full((120, 320), 120, np.uint8)])
+        expected = labels(plain.segment(RawImage(packed.tobytes(), "nv12", 320, 240)))
+        buffer = camera.frame_buffer(320, 240, "nv12", padded_to=(384, 256))
+        assert buffer.slot is not None
+        buffer.array[:] = 77
+        buffer.array[:240, :320] = luma
+        buffer.array[256:376, :320] = 120
+        assert labels(camera.segment(buffer)) == expected
 
 
 def test_a_frame_buffer_can_be_sent_once(unix_daemon: RunningDaemon, address: str) -> None:
@@ -140,8 +157,8 @@ def test_a_frame_buffer_can_be_sent_once(unix_daemon: RunningDaemon, address: st
 async def test_a_region_whose_frame_failed_is_released_with_its_client(
     unix_daemon: RunningDaemon, address: str
 ) -> None:
-    """Though nobody collects garbage meanwhile."""
-    await until_lent(unix_daemon, 0)
+    """Even if the garbage collector does not run meanwhile."""
+    await until_leased(unix_daemon, 0)
     await until_unmapped(unix_daemon)
     folder = Path(f"/proc/{unix_daemon.process.pid}/fd")
     descriptors = len(list(folder.iterdir()))
@@ -153,7 +170,7 @@ async def test_a_region_whose_frame_failed_is_released_with_its_client(
             frame = pb.Frame(shared_memory=slot.handle(1000))
             answers = await segment(unix_daemon.address, [every(), pb.SegmentRequest(frame=frame)])
             assert "damaged" in answers[0].message
-    await until_lent(unix_daemon, 0)
+    await until_leased(unix_daemon, 0)
     await until_unmapped(unix_daemon)
     assert len(list(folder.iterdir())) <= descriptors + 1
 
@@ -179,10 +196,10 @@ async def test_a_region_that_an_engine_cannot_map_fails_its_frames_only(address:
             )
             assert answers[0].status == pb.FRAME_STATUS_INTERNAL
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
-        await until_lent(daemon, 0)
+        await until_leased(daemon, 0)
         answers = await segment(daemon.address, [every(), *frames_of(PIXELS, 3)])
         assert [answers[number].status for number in range(3)] == [pb.FRAME_STATUS_OK] * 3
-        assert daemon.engine_pid == pid, "the engine goes on"
+        assert daemon.engine_pid == pid, "the engine is the same"
 
 
 def frames_of(pixels: np.ndarray[Any, np.dtype[np.uint8]], count: int) -> list[pb.SegmentRequest]:
@@ -204,7 +221,7 @@ def frames_of(pixels: np.ndarray[Any, np.dtype[np.uint8]], count: int) -> list[p
 async def test_a_region_is_released_when_its_client_is_killed(
     unix_daemon: RunningDaemon, address: str
 ) -> None:
-    before = lent(unix_daemon)
+    before = leased_bytes(unix_daemon)
     code = (
         "import sys; from edgeseg_client import Client; import numpy as np\n"
         f"client = Client({address!r}, shared_memory=True)\n"
@@ -217,17 +234,17 @@ async def test_a_region_is_released_when_its_client_is_killed(
         try:
             assert client.stdout is not None
             assert (await asyncio.to_thread(client.stdout.readline)) == b"ready\n"
-            assert lent(unix_daemon) > before
+            assert leased_bytes(unix_daemon) > before
         finally:
             client.kill()
-    await until_lent(unix_daemon, before)
+    await until_leased(unix_daemon, before)
     assert nothing_is_left()
 
 
 async def test_an_engine_maps_a_region_once_and_unmaps_it_when_its_client_leaves(
     unix_daemon: RunningDaemon, address: str
 ) -> None:
-    await until_lent(unix_daemon, 0)
+    await until_leased(unix_daemon, 0)
     await until_unmapped(unix_daemon)
     for _ in range(3):
         with Client(address, shared_memory=True) as client:
@@ -255,11 +272,11 @@ async def test_regions_that_come_and_go_leave_no_descriptor_open(
 ) -> None:
     folder = Path(f"/proc/{unix_daemon.process.pid}/fd")
     path = address.removeprefix("unix://") + ".memory"
-    await until_lent(unix_daemon, 0)
+    await until_leased(unix_daemon, 0)
     before = len(list(folder.iterdir()))
     for _ in range(30):
         lease_region(path, 4096).close()
-    await until_lent(unix_daemon, 0)
+    await until_leased(unix_daemon, 0)
     async with asyncio.timeout(10):  # a connection of `until_lent` may be closed a moment later
         while len(list(folder.iterdir())) > before:
             await asyncio.sleep(0.01)
@@ -297,13 +314,13 @@ async def test_a_bad_shared_memory_handle_fails_its_frame_only(
         answers = await segment(unix_daemon.address, [every(), *requests])
         statuses = [answers[number].status for number in range(len(requests))]
         assert statuses == [pb.FRAME_STATUS_INVALID] * len(bad) + [pb.FRAME_STATUS_OK]
-    await until_lent(unix_daemon, 0)
+    await until_leased(unix_daemon, 0)
     again = await segment(unix_daemon.address, [every(), requests[-1]])
     assert "released when the connection that leased it ends" in again[len(bad)].message
 
 
 @pytest.mark.parametrize(
-    ("request_line", "told"),
+    ("request_line", "reason"),
     [
         (b"hello\n", "one line of JSON"),
         (b'{"bytes": 1.5}\n', "one line of JSON"),
@@ -314,22 +331,22 @@ async def test_a_bad_shared_memory_handle_fails_its_frame_only(
     ],
 )
 async def test_a_bad_request_for_shared_memory_is_answered_with_the_reason(
-    unix_daemon: RunningDaemon, address: str, request_line: bytes, told: str
+    unix_daemon: RunningDaemon, address: str, request_line: bytes, reason: str
 ) -> None:
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(address.removeprefix("unix://") + ".memory")
         client.sendall(request_line)
         client.settimeout(10)
         answer = await asyncio.to_thread(client.recv, 1000)
-    assert told in json.loads(answer)["error"]
-    assert lent(unix_daemon) == 0
+    assert reason in json.loads(answer)["error"]
+    assert leased_bytes(unix_daemon) == 0
 
 
-def test_a_client_that_is_lent_no_memory_now_sends_frames_in_messages(
+def test_a_client_that_cannot_lease_memory_now_sends_frames_in_messages(
     unix_daemon: RunningDaemon, address: str
 ) -> None:
     """And lies in wait for some."""
-    assert lent(unix_daemon) == 0
+    assert leased_bytes(unix_daemon) == 0
     with (
         Client(address, shared_memory=LIMIT // 2) as first,
         Client(address, shared_memory=LIMIT // 4) as second,
@@ -338,10 +355,10 @@ def test_a_client_that_is_lent_no_memory_now_sends_frames_in_messages(
         assert labels(second.segment(PIXELS)) == expected
         answers = second.stream([PIXELS] * 3, policy="every")
         assert [labels(answer.result) for answer in answers] == [expected] * 3
-        assert lent(unix_daemon) == LIMIT // 2, "two clients of one process are one client"
+        assert leased_bytes(unix_daemon) == LIMIT // 2, "two clients of one process are one client"
         first.close()
         give_up = time.monotonic() + 30
-        while lent(unix_daemon) != LIMIT // 4:
+        while leased_bytes(unix_daemon) != LIMIT // 4:
             assert labels(second.segment(PIXELS)) == expected
             assert time.monotonic() < give_up
 
@@ -369,7 +386,7 @@ def test_a_client_with_shared_memory_goes_on_with_the_next_daemon(
         with RunningDaemon(f"--listen={address}") as second:
             assert [labels(answer.result) for answer in answers] == [expected] * 11
             assert labels(client.segment(PIXELS)) == expected
-            assert lent(second) > 0
+            assert leased_bytes(second) > 0
     assert not (tmp_path / "grpc.sock.memory").exists()
 
 
@@ -388,7 +405,7 @@ async def test_server_info_names_the_socket_for_shared_memory(
     assert mode & 0o777 == os.stat(address.removeprefix("unix://")).st_mode & 0o777  # noqa: PTH116
 
 
-def test_nothing_that_lies_where_memory_is_to_be_lent_is_removed(tmp_path: Path) -> None:
+def test_a_file_at_the_path_of_the_memory_socket_is_not_removed(tmp_path: Path) -> None:
     precious = tmp_path / "grpc.sock.memory"
     precious.write_text("not a socket")
     with pytest.raises(EngineStartFailed, match="the path exists and is not a socket"):

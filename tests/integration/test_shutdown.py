@@ -16,6 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from support.calls import every, frames, segment, stub
+from support.processes import WatchedProcess
 from support.running_daemon import Launch, RunningDaemon
 
 
@@ -139,51 +140,38 @@ async def test_a_stop_signal_ends_the_daemon_while_its_engine_hangs_at_its_start
             b"edgesegd.engine" not in Path(f"/proc/{pids[0]}/cmdline").read_bytes()
         ):
             await asyncio.sleep(0)
-        engine = int(pids[0])
-        os.kill(engine, signal.SIGSTOP)
-        front.terminate()
-        assert await front.wait() == 0
-    await gone(engine)
+        with WatchedProcess(int(pids[0])) as engine:
+            os.kill(engine.pid, signal.SIGSTOP)
+            front.terminate()
+            assert await front.wait() == 0
+            await engine.ended()
 
 
 async def test_a_second_stop_signal_ends_the_daemon_at_once_with_128_plus_n(
     launch: Launch, jpeg: bytes
 ) -> None:
     running = launch("--engine-answer-seconds=60")
-    engine = running.engine_pid
-    assert engine is not None
-    os.kill(engine, signal.SIGSTOP)
-    async with stub(running.address) as service:
-        call = service.Segment()
-        await call.write(frames([jpeg])[0])
-        while running.metric("edgeseg_streams") < 1:
-            await asyncio.sleep(0)
-        running.process.send_signal(signal.SIGTERM)
-        while not any("draining" in line for line in running.output):
-            await asyncio.sleep(0)
-        assert await asyncio.to_thread(running.stop) == 128 + signal.SIGTERM
-    await gone(engine)
-
-
-def state_of(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return "Z"
-
-
-async def gone(pid: int) -> None:
-    async with asyncio.timeout(20):
-        while state_of(pid) not in "ZX":
-            await asyncio.sleep(0)
+    assert running.engine_pid is not None
+    with WatchedProcess(running.engine_pid) as engine:
+        os.kill(engine.pid, signal.SIGSTOP)
+        async with stub(running.address) as service:
+            call = service.Segment()
+            await call.write(frames([jpeg])[0])
+            while running.metric("edgeseg_streams") < 1:
+                await asyncio.sleep(0.01)
+            running.process.send_signal(signal.SIGTERM)
+            while not any("draining" in line for line in running.output):
+                await asyncio.sleep(0.01)
+            assert await asyncio.to_thread(running.stop) == 128 + signal.SIGTERM
+        await engine.ended()
 
 
 async def test_an_engine_does_not_outlive_a_killed_daemon(launch: Launch) -> None:
     running = launch()
-    engine = running.engine_pid
-    assert engine is not None
-    running.stop(signal.SIGKILL)
-    await gone(engine)
+    assert running.engine_pid is not None
+    with WatchedProcess(running.engine_pid) as engine:
+        running.stop(signal.SIGKILL)
+        await engine.ended()
 
 
 IN_A_TERMINAL = """
@@ -191,9 +179,9 @@ import os, pty, sys
 pid, terminal = pty.fork()
 if not pid:
     os.execv(sys.executable, [sys.executable, "-m", "edgesegd", *sys.argv[1:]])
-said = b""
-while b"ready: model" not in said:
-    said += os.read(terminal, 1 << 16)
+printed = b""
+while b"ready: model" not in printed:
+    printed += os.read(terminal, 1 << 16)
 os.close(terminal)
 print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 """

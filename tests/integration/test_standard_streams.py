@@ -153,7 +153,7 @@ def odd_model(tmp_path: Path) -> Path:
 
 @pytest.mark.runtime
 async def test_names_that_are_not_utf_8_are_served(odd_model: Path, jpeg: bytes) -> None:
-    """The path is used as it is, and what is told of it is text."""
+    """The path is used as it is, and printed as text."""
     folder = odd_model.parents[1]
     with RunningDaemon(f"--data-dir={folder}", f"--model={NOT_UTF_8}") as running:
         async with stub(running.address) as service:
@@ -167,7 +167,7 @@ async def test_names_that_are_not_utf_8_are_served(odd_model: Path, jpeg: bytes)
 
 
 @pytest.mark.runtime
-def test_a_name_that_is_not_utf_8_is_told_as_text(odd_model: Path) -> None:
+def test_a_name_that_is_not_utf_8_is_printed_as_text(odd_model: Path) -> None:
     done = shell(f"models info --json {shlex.quote(str(odd_model))}")
     assert done.returncode == 0, done.stderr
     facts = json.loads(done.stdout)

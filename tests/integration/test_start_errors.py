@@ -1,4 +1,4 @@
-"""What keeps the daemon from starting is told in one line, with an exit status of its own."""
+"""An error that keeps the daemon from starting is one line, with an exit status of its own."""
 
 from __future__ import annotations
 

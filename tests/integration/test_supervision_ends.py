@@ -11,6 +11,7 @@ import pytest
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.config import Config
 from edgesegd.daemon import EXIT_FAILED, Daemon
+from edgesegd.supervision.engine_child import EarlyEngine
 from edgesegd.supervision.engine_pool import EnginePool
 from support.calls import every, frames, stub
 
@@ -28,7 +29,7 @@ def config(tmp_path: Path) -> Config:
 
 @pytest.fixture
 def failure(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
-    """Engines are fed by nobody; once it is set, that ends by a fault."""
+    """Engines get no frames; when the event is set, the supervision ends with an error."""
     failing = asyncio.Event()
 
     async def run(_fleet: EnginePool) -> None:
@@ -43,10 +44,10 @@ def failure(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
 async def test_frames_that_wait_are_answered_when_the_supervision_ends(
     config: Config, failure: asyncio.Event, jpeg: bytes, draining: bool
 ) -> None:
-    said: asyncio.Queue[str] = asyncio.Queue()
-    daemon = Daemon(config, announce=said.put_nowait)
+    printed: asyncio.Queue[str] = asyncio.Queue()
+    daemon = Daemon(config, announce=printed.put_nowait, early=EarlyEngine())
     running = asyncio.create_task(daemon.run())
-    address = (await said.get()).split()[-1]
+    address = (await printed.get()).split()[-1]
     async with stub(address) as service:
         call = service.Segment()
         for request in (every(), *frames([jpeg] * 3)):
@@ -54,7 +55,7 @@ async def test_frames_that_wait_are_answered_when_the_supervision_ends(
         while daemon._models.find().scheduler.depth < 3:
             await asyncio.sleep(0.01)
         if draining:
-            daemon._stop.set()
+            daemon._signals.stop.set()
             await asyncio.sleep(0.1)
         failure.set()
         answers = [await call.read() for _ in range(3)]

@@ -89,7 +89,7 @@ async def supervised(fate: Fate) -> AsyncIterator[tuple[Scheduler, Lane]]:
     )
     try:
         await supervisor.start()
-        async with asyncio.TaskGroup() as group:  # nobody waits for answers of one that failed
+        async with asyncio.TaskGroup() as group:  # after a failure no answers are awaited
             running = group.create_task(supervisor.run())
             yield scheduler, lane
             running.cancel()

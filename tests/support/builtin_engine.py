@@ -23,4 +23,5 @@ def builtin_setup(choice: Choice, *, slots: int) -> EngineSetup:
         decode_seconds=60.0,
         slots=slots,
         slot_size=1 << 20,
+        reuse_bytes=1 << 22,
     )

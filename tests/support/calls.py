@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 import grpc.aio
@@ -40,10 +40,13 @@ def every(*outputs: pb.Output.ValueType, **options: object) -> pb.SegmentRequest
 
 def frames(pictures: Iterable[bytes], first_id: int = 0) -> list[pb.SegmentRequest]:
     """Encoded pictures as frames with consecutive ids."""
-    return [
-        pb.SegmentRequest(frame=pb.Frame(id=number, data=data))
-        for number, data in enumerate(pictures, first_id)
-    ]
+    return list(endless_frames(pictures, first_id))
+
+
+def endless_frames(pictures: Iterable[bytes], first_id: int = 0) -> Iterator[pb.SegmentRequest]:
+    """Like `frames`, one when it is asked for: there may be pictures without end."""
+    for number, data in enumerate(pictures, first_id):
+        yield pb.SegmentRequest(frame=pb.Frame(id=number, data=data))
 
 
 async def segment(
@@ -65,7 +68,7 @@ async def segment_in_step(
     *,
     in_flight: int = 2,
 ) -> dict[int, pb.SegmentResponse]:
-    """As `segment`, of a stream that begins with options, with so many frames in flight.
+    """Like `segment`, for a stream that begins with options, with that many frames in flight.
 
     So what `answered` does at the answer to a frame meets those that come `in_flight` later,
     however slow this process is. Where it gives True, no more frames are sent.

@@ -12,7 +12,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "build-fake-delegate"
 
 
 def build(folder: Path) -> Path:
-    """Compile the delegate into `folder`; skips where there is no gcc."""
+    """Compile the delegate into `folder`; skips if there is no gcc."""
     if shutil.which("gcc") is None:
         pytest.skip("no gcc to compile the test delegate with; on Debian: apt install gcc")
     library = folder / "libfake_delegate.so"

@@ -1,4 +1,4 @@
-"""A run of the tests fails where a process that it started outlives it.
+"""A run of the tests fails if a process that it started outlives it.
 
 Processes are recognised by a variable that they inherit: daemons and engines are in sessions of
 their own, and lose their parent when it is killed. Linux only, for it looks into /proc.

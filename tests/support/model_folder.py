@@ -11,6 +11,8 @@ SIDECAR = """
 [input]
 mean = 0
 std = 255
+[output]
+kind = "logits"
 [classes]
 names = ["{name} {version} a", "{name} {version} b", "{name} {version} c"]
 """

@@ -1,13 +1,15 @@
-"""Specs of models that have no file, for what needs to know a model but not to run it."""
+"""Specs of models without a file, for tests that run no model."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgesegd.models.spec import ClassSpec, ModelSpec, OutputKind, TensorSpec
+from edgesegd.core.model import ClassSpec
+from edgesegd.models.pixel_map import PixelMap
+from edgesegd.models.spec import ModelSpec, OutputKind, TensorSpec
 
-Three = tuple[float, float, float]
+Three = tuple[float, ...]
 
 CENTRED: Three = (127.5, 127.5, 127.5)
 FLOAT_IMAGE = TensorSpec("image", (1, 8, 8, 3), "float32")
@@ -28,8 +30,14 @@ def model_spec(
     std: Three | None = CENTRED,
     threshold: float = 0.5,
     classes: Sequence[ClassSpec] = GROUND_SKY_TREE,
+    input_map: PixelMap | None = None,
+    output_map: PixelMap | None = None,
+    alpha: int = 255,
 ) -> ModelSpec:
-    """A model named "rooms" with an input of 8x8 and an output of 6x4, unless told otherwise."""
+    """A model named "rooms" with an input of 8x8 and an output of 6x4, unless given otherwise.
+
+    Without a map, a tensor is (1, H, W, C) or (1, H, W).
+    """
     return ModelSpec(
         name="rooms",
         path=Path("/nowhere/rooms.tflite"),
@@ -45,4 +53,12 @@ def model_spec(
         custom_ops=(),
         cpu_twin=None,
         sources={},
+        input_map=input_map or _channels_last(image),
+        output_map=output_map or _channels_last(output),
+        alpha=alpha,
     )
+
+
+def _channels_last(tensor: TensorSpec) -> PixelMap:
+    _, height, width, *rest = tensor.shape
+    return PixelMap(height, width, rest[0] if rest else 1)

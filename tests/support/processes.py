@@ -6,11 +6,20 @@ import asyncio
 import contextlib
 import os
 import signal
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 END_SECONDS = 20.0
 """For a process that was killed, or whose parent was, on a busy machine."""
+
+
+def is_running(pid: int) -> bool:
+    """Whether it has not ended; a zombie has."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 class WatchedProcess:

@@ -14,28 +14,28 @@ from edgesegd.probe.memory import Remembered
 
 
 def remember(
-    folder: Path, *delegates: str, beside: tuple[str, ...] = (), model: str = "builtin"
+    folder: Path, *delegates: str, extra: tuple[str, ...] = (), model: str = "builtin"
 ) -> tuple[str, ...]:
     """Let `folder` hold these delegates as the choice for the model, then the CPU.
 
-    Those of `beside` have engines of their own. The flags of a daemon that finds it.
+    Those of `extra` have engines of their own. Returns the flags of a daemon that finds it.
     """
     chooser = Chooser(
         find_pair(read_model(resolve_model(model, folder))),
         runtime="auto",
         threads=1,
-        also=(*delegates, *beside),
+        extra=(*delegates, *extra),
         folder=folder,
     )
     ranking = [*map(parse_delegate, delegates), DelegateSpec()]
     selection = Selection(
         ranking=tuple((delegate, 1) for delegate in ranking),
-        extra=tuple((parse_delegate(text), 1) for text in beside),
+        extra=tuple((parse_delegate(text), 1) for text in extra),
     )
-    chooser.memory.keep(Remembered(selection, "", 0.0), [])
+    chooser.memory.keep(Remembered(selection, "", 0.0))
     return (
         f"--data-dir={folder}",
         f"--model={model}",
         "--threads=1",
-        *(f"--candidates={text}" for text in (*delegates, *beside)),
+        *(f"--candidates={text}" for text in (*delegates, *extra)),
     )

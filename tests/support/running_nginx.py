@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,8 +30,10 @@ http {{
   scgi_temp_path scgi;
   client_max_body_size {limit};
   server {{
-    listen {address} http2;
+    listen {address} {tls}http2;
+    {certificate}
     location / {{
+      {check}
       grpc_pass grpc://{daemon};
     }}
   }}
@@ -38,14 +41,47 @@ http {{
 """
 
 
+@dataclass(frozen=True)
+class Certificate:
+    """The files of a certificate for localhost, signed by itself, and of its key."""
+
+    certificate: Path
+    key: Path
+
+
+def make_certificate(folder: Path) -> Certificate:
+    """A new certificate in `folder`; skips the test where there is no openssl."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is missing; on Debian: apt install openssl")
+    made = Certificate(folder / "certificate.pem", folder / "key.pem")
+    subject = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
+    files = ("-out", made.certificate, "-keyout", made.key)
+    subprocess.run(
+        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject, *files],
+        check=True,
+        capture_output=True,
+    )
+    return made
+
+
 class RunningNginx:
     """Passes calls at `address` on to `daemon`, HOST:PORT; its files are in `folder`.
 
     `limit` is its client_max_body_size, in which nginx counts all frames of a stream; 0 is none.
+    With a `certificate` it speaks TLS, with a `token` it answers 401 to calls without it.
     Skips the test where there is no nginx.
     """
 
-    def __init__(self, folder: Path, daemon: str, limit: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        daemon: str,
+        limit: str,
+        *,
+        certificate: Certificate | None = None,
+        token: str = "",
+    ) -> None:
         # Debian has it where only root's PATH leads.
         self._program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
         if self._program is None:
@@ -54,8 +90,19 @@ class RunningNginx:
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
         self._folder = folder
         self._log = folder / "nginx.log"
+        files = certificate and (
+            f"ssl_certificate {certificate.certificate}; ssl_certificate_key {certificate.key};"
+        )
+        check = f'if ($http_authorization != "Bearer {token}") {{ return 401; }}'
         (folder / "nginx.conf").write_text(
-            _CONFIG.format(limit=limit, address=self.address, daemon=daemon)
+            _CONFIG.format(
+                limit=limit,
+                address=self.address,
+                daemon=daemon,
+                tls="ssl " if files else "",
+                certificate=files or "",
+                check=check if token else "",
+            )
         )
         self._process: subprocess.Popen[bytes] | None = None
 

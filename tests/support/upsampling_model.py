@@ -41,7 +41,13 @@ def upsampling_model(folder: Path, head: Head, weights: npt.NDArray[np.float32])
     """Write it, with a sidecar; `weights` are classes x 3."""
     path = folder / "head.tflite"
     path.write_bytes(_Writer(head).write(weights))
-    path.with_suffix(".toml").write_text("[input]\nmean = 0\nstd = 1\n")
+    sidecar = "[input]\nmean = 0\nstd = 1\n"
+    # As large as they are, these may be pictures.
+    if head.classes == 3 and not head.before and not head.after:
+        sidecar += '[output]\nkind = "logits"\n'
+    elif head.classes == 1 and "LOGISTIC" in (*head.before, *head.after):
+        sidecar += '[output]\nkind = "probability"\n'
+    path.with_suffix(".toml").write_text(sidecar)
     return path
 
 

@@ -1,4 +1,4 @@
-"""Attacks with small means on a daemon in a small memory, beside a client that does nothing wrong.
+"""Attacks that need few resources, on a daemon with little memory, next to a good client.
 
 The same that `benchmarks/attack.py` measures, for a shorter time.
 """
@@ -36,7 +36,7 @@ def _no_tracker_is_left() -> Iterator[None]:
 
 
 def allowed_memory() -> int | None:
-    """The limit; None where no control group can be made, which needs root."""
+    """The limit; None if no control group can be created, which needs root."""
     try:
         MemoryLimit(MEMORY).close()
     except OSError:
@@ -54,14 +54,14 @@ def test_a_daemon_that_is_attacked_goes_on_serving_others(attack: Attack, jpeg: 
         memory=allowed_memory(),
         progress=lambda _: None,
     )
-    told = f"{outcome.attacker}, {outcome.good_client}, {outcome.log[-20:]}"
-    assert outcome.front == "the same", told
-    assert outcome.peak_mb <= MAX_PEAK_MB, told
+    details = f"{outcome.attacker}, {outcome.good_client}, {outcome.log[-20:]}"
+    assert outcome.front == "the same", details
+    assert outcome.peak_mb <= MAX_PEAK_MB, details
     assert outcome.kept_mb is not None
-    assert outcome.kept_mb <= NOISE * MAX_KEPT_MB, told
-    assert outcome.wait <= NOISE * MAX_WAIT, told
-    assert outcome.engines_lost == 0, told
+    assert outcome.kept_mb <= NOISE * MAX_KEPT_MB, details
+    assert outcome.wait <= NOISE * MAX_WAIT, details
+    assert outcome.engines_lost == 0, details
     if attack.name != "resets":  # gRPC itself is busy with them
-        assert outcome.rate >= MIN_RATE, told
+        assert outcome.rate >= MIN_RATE, details
     if attack.name not in ("nothing", "busy"):
         assert outcome.attacker, "it did not attack"

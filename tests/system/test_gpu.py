@@ -64,6 +64,7 @@ def test_probe_finds_that_a_software_gpu_agrees_and_is_software(
     check_software(probe_gpu(swiftshader, "builtin"))
 
 
+@pytest.mark.slow
 @pytest.mark.realmodel
 def test_probe_finds_that_a_software_gpu_agrees_on_deeplab(
     swiftshader: dict[str, str], shared_dir: Path
@@ -86,6 +87,7 @@ async def test_a_software_gpu_serves_where_it_is_forced(
     assert answers[2].segmentation.labels == by_cpu[2].segmentation.labels
 
 
+@pytest.mark.slow
 @pytest.mark.realmodel
 def test_the_gpu_runs_a_quantized_model_of_labels_without_its_last_operators(
     swiftshader: dict[str, str], shared_dir: Path

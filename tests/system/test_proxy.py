@@ -40,13 +40,13 @@ def test_a_stream_survives_the_restart_of_a_proxy_with_every_frame_answered(
             got += [next(answers) for _ in range(20)]
         got += answers
         assert answered_once_and_ok(got, 120)
-        assert client.segment(jpeg).segments is not None
+        assert client.segment(jpeg).shares
 
 
 def test_a_stream_survives_a_proxys_limit_of_what_one_call_may_send(
     daemon: RunningDaemon, tmp_path: Path, jpeg: bytes
 ) -> None:
-    """nginx counts a stream's frames as one body, 1 MB unless it is told otherwise."""
+    """nginx counts a stream's frames as one body, 1 MB unless it is configured otherwise."""
     frames = 3 * (1 << 20) // len(jpeg)
     with (
         RunningNginx(tmp_path, daemon.address, limit="1m") as nginx,

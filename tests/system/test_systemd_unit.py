@@ -17,7 +17,7 @@ UNIT = Path(__file__).parents[2] / "systemd" / "edgesegd.service"
 
 @pytest.mark.system
 def test_the_systemd_unit_is_valid(tmp_path: Path) -> None:
-    """An unknown key only warns, so nothing may be said at all."""
+    """An unknown key only causes a warning, so there must be no output at all."""
     analyze = shutil.which("systemd-analyze")
     if analyze is None:
         pytest.skip("systemd-analyze is missing; on Debian: apt install systemd")

@@ -50,7 +50,7 @@ STATUSES = {
 CALLED = 49
 """How many calls there are: none is left out in silence."""
 
-Said = dict[str, dict[str, Any]]
+Calls = dict[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def running() -> Iterator[RunningDaemon]:
 
 
 @pytest.fixture(scope="module")
-def said(running: RunningDaemon, jpeg: bytes, tmp_path_factory: pytest.TempPathFactory) -> Said:
+def calls(running: RunningDaemon, jpeg: bytes, tmp_path_factory: pytest.TempPathFactory) -> Calls:
     """What came of each call, by its name."""
     if not PYTHON.exists():
         pytest.skip(f"tritonclient is missing; make {PYTHON.parents[1].name}/.ready")
@@ -82,35 +82,35 @@ def said(running: RunningDaemon, jpeg: bytes, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture(scope="module")
 def labels(running: RunningDaemon, jpeg: bytes) -> str:
-    """What our own client gets for the same picture, as the calls show it."""
+    """The results of our own client for the same picture, in the form of the calls' output."""
     with Client(running.address) as client:
-        found = client.segment(jpeg).labels
+        found = client.segment(jpeg, size="model").labels
     assert found is not None
     checksum = hashlib.sha256(np.ascontiguousarray(found).tobytes()).hexdigest()[:12]
     return f"{list(found.shape)} uint8 {checksum}"
 
 
-def test_each_call_has_its_status_or_a_result(said: Said) -> None:
-    assert {name: line["status"] for name, line in said.items() if "status" in line} == STATUSES
+def test_each_call_has_its_status_or_a_result(calls: Calls) -> None:
+    assert {name: line["status"] for name, line in calls.items() if "status" in line} == STATUSES
 
 
-def test_what_it_learns_is_true(said: Said) -> None:
-    assert said["is_server_live()"]["result"] is True
-    assert said["is_server_ready()"]["result"] is True
-    assert said["is_model_ready(MODEL)"]["result"] is True
-    assert said["is_model_ready('nobody')"]["result"] is False
-    assert said["get_server_metadata()"]["result"] == [
+def test_what_it_learns_is_true(calls: Calls) -> None:
+    assert calls["is_server_live()"]["result"] is True
+    assert calls["is_server_ready()"]["result"] is True
+    assert calls["is_model_ready(MODEL)"]["result"] is True
+    assert calls["is_model_ready('nobody')"]["result"] is False
+    assert calls["get_server_metadata()"]["result"] == [
         *("model_configuration", "statistics", "system_shared_memory"),
     ]
-    assert said["get_model_metadata(MODEL)"]["result"] == [
+    assert calls["get_model_metadata(MODEL)"]["result"] == [
         *("image BYTES", "image_tensor FP32", "labels UINT8", "confidence UINT8", "Identity FP32"),
     ]
-    assert said["get_model_config(MODEL)"]["result"] == ["labels", "confidence", "Identity"]
-    assert said["get_model_repository_index()"]["result"] == ["READY"]
-    assert said["get_inference_statistics(MODEL)"]["result"] == 7
+    assert calls["get_model_config(MODEL)"]["result"] == ["labels", "confidence", "Identity"]
+    assert calls["get_model_repository_index()"]["result"] == ["READY"]
+    assert calls["get_inference_statistics(MODEL)"]["result"] == 7
 
 
-def test_its_labels_are_those_of_our_own_client(said: Said, labels: str) -> None:
+def test_its_labels_are_those_of_our_own_client(calls: Calls, labels: str) -> None:
     for call in (
         "infer(BYTES [1])",
         "infer(BYTES [1], all outputs)",
@@ -118,40 +118,40 @@ def test_its_labels_are_those_of_our_own_client(said: Said, labels: str) -> None
         "infer after all of these",
         "aio: infer(BYTES [1])",
     ):
-        assert said[call]["result"]["labels"] == labels, call
-    assert labels.endswith(said["infer(shared memory, into shared memory)"]["result"])
+        assert calls[call]["result"]["labels"] == labels, call
+    assert labels.endswith(calls["infer(shared memory, into shared memory)"]["result"])
 
 
-def test_sizes_are_those_asked_for(said: Said) -> None:
-    frame = said["infer(BYTES [1], size=frame)"]["result"]["labels"]
+def test_sizes_are_those_asked_for(calls: Calls) -> None:
+    frame = calls["infer(BYTES [1], size=frame)"]["result"]["labels"]
     assert frame.startswith("[480, 640] uint8")
-    custom = said["infer(BYTES [1], width, height, request_id)"]["result"]
+    custom = calls["infer(BYTES [1], width, height, request_id)"]["result"]
     assert custom["labels"].startswith("[17, 31] uint8")
     assert custom["id"] == "seven"
-    tensor = said["infer(own tensor, own output)"]["result"]["Identity"]
+    tensor = calls["infer(own tensor, own output)"]["result"]["Identity"]
     assert tensor.startswith("[1, 193, 193, 7] float32")
 
 
-def test_an_error_in_a_stream_costs_its_request(said: Said, labels: str) -> None:
-    stream = said["start_stream(): four requests, the third is no picture"]["result"]
+def test_an_error_in_a_stream_costs_its_request(calls: Calls, labels: str) -> None:
+    stream = calls["start_stream(): four requests, the third is no picture"]["result"]
     assert stream[:2] == [f"id 0: {labels}", f"id 1: {labels}"]
     assert stream[2].startswith("error: the frame is not a JPEG")
     assert stream[3:] == [f"id 3: {labels}"]
-    first, second, third = said["aio: stream_infer(), the second is no picture"]["result"]
+    first, second, third = calls["aio: stream_infer(), the second is no picture"]["result"]
     assert (first, third) == (f"id 0: {labels}", f"id 2: {labels}")
     assert second.startswith("error: the frame is not a JPEG")
 
 
 def test_or_ends_the_stream_with_its_status_where_that_is_asked_for(
-    said: Said, labels: str
+    calls: Calls, labels: str
 ) -> None:
-    stream = said["the same with triton_grpc_error"]["result"]
+    stream = calls["the same with triton_grpc_error"]["result"]
     assert stream[:2] == [f"id 0: {labels}", f"id 1: {labels}"]
     assert stream[2].startswith("error: [StatusCode.INVALID_ARGUMENT] the frame is not a JPEG")
     assert len(stream) == 3
 
 
-def test_the_daemon_has_nothing_left_of_it(said: Said, running: RunningDaemon) -> None:
-    assert said
+def test_the_daemon_has_nothing_left_of_it(calls: Calls, running: RunningDaemon) -> None:
+    assert calls
     assert running.metric("edgeseg_held_bytes") == 0
     assert running.metric("edgeseg_streams") == 0

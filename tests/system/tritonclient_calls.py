@@ -148,7 +148,7 @@ def mistakes(client: Any) -> None:  # noqa: ANN401
 
 
 def streams(client: Any) -> None:  # noqa: ANN401
-    """Four requests, of which one is wrong, in a stream; the same where an error ends it."""
+    """Four requests, one of them invalid, in a stream; the same if an error ends the stream."""
     for name, headers in (
         ("start_stream(): four requests, the third is no picture", None),
         ("the same with triton_grpc_error", {"triton_grpc_error": "true"}),
@@ -171,7 +171,7 @@ def put(came: queue.Queue[Any], result: Any, error: Any) -> None:  # noqa: ANN40
 
 def take(came: queue.Queue[Any], count: int) -> list[str]:
     """So many answers of a stream."""
-    return [said(came.get(timeout=60)) for _ in range(count)]
+    return [summary(came.get(timeout=60)) for _ in range(count)]
 
 
 def memory(client: Any) -> None:  # noqa: ANN401
@@ -227,16 +227,18 @@ async def in_asyncio() -> None:
 
         async def stream() -> list[str]:
             return [
-                said(error or result) async for result, error in client.stream_infer(requests())
+                summary(error or result) async for result, error in client.stream_infer(requests())
             ]
 
         async def infer() -> Any:  # noqa: ANN401
             return shown(await client.infer(MODEL, [picture()], outputs=labels()))
 
-        await show_soon("aio: is_model_ready(MODEL)", lambda: client.is_model_ready(MODEL))
-        await show_soon("aio: infer(BYTES [1])", infer)
-        await show_soon("aio: infer(no such model)", lambda: client.infer("nobody", [picture()]))
-        await show_soon("aio: stream_infer(), the second is no picture", stream)
+        await show_with_timeout("aio: is_model_ready(MODEL)", lambda: client.is_model_ready(MODEL))
+        await show_with_timeout("aio: infer(BYTES [1])", infer)
+        await show_with_timeout(
+            "aio: infer(no such model)", lambda: client.infer("nobody", [picture()])
+        )
+        await show_with_timeout("aio: stream_infer(), the second is no picture", stream)
 
 
 def picture(count: int = 1, data: bytes = PICTURE) -> Any:  # noqa: ANN401
@@ -277,7 +279,7 @@ def shown(result: Any) -> Any:  # noqa: ANN401
     return found | ({"id": response.id} if response.id else {})
 
 
-def said(answer: Any) -> str:  # noqa: ANN401
+def summary(answer: Any) -> str:  # noqa: ANN401
     """One answer of a stream."""
     if isinstance(answer, Exception):
         return f"error: {answer}"
@@ -293,7 +295,7 @@ def show(name: str, call: Callable[[], Any]) -> None:
     print(json.dumps({"call": name, **answer}), flush=True)
 
 
-async def show_soon(name: str, call: Callable[[], Awaitable[Any]]) -> None:
+async def show_with_timeout(name: str, call: Callable[[], Awaitable[Any]]) -> None:
     """As `show`, in asyncio."""
     try:
         answer = {"result": await call()}

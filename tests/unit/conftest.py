@@ -16,7 +16,7 @@ INTERFACES = Path("/proc/net/if_inet6")
 
 @pytest.fixture
 def scoped_address() -> str:
-    """A link-local address of this machine, with its interface; skips where there is none."""
+    """A link-local address of this machine, with its interface; skips if there is none."""
     lines = INTERFACES.read_text(encoding="ascii").splitlines() if INTERFACES.exists() else []
     for line in lines:
         digits, *_, interface = line.split()

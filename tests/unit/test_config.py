@@ -1,8 +1,9 @@
-"""Where an option's value comes from, and what is told when it is wrong."""
+"""Where an option's value comes from, and the error if it is wrong."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import tomllib
@@ -39,6 +40,8 @@ OTHER_VALUES: dict[str, tuple[str, object]] = {
     "control": ("/run/c.sock", "/run/c.sock"),
     "listen": ("0.0.0.0:1, unix:///run/edgesegd", ("0.0.0.0:1", "unix:///run/edgesegd")),
     "metrics_listen": ("", ""),
+    "view": ("0; front=rtsp://10.0.0.7/live", ("0", "front=rtsp://10.0.0.7/live")),
+    "view_listen": ("127.0.0.1:0", "127.0.0.1:0"),
     "delegate": ("cpu", "cpu"),
     "candidates": ("a.so:k=v; b.so:x=1", ("a.so:k=v", "b.so:x=1")),
     "check_every": ("9", 9),
@@ -46,6 +49,7 @@ OTHER_VALUES: dict[str, tuple[str, object]] = {
     "runtime": ("tflite-runtime", "tflite-runtime"),
     "optimize": ("throughput", "throughput"),
     "replica_bytes": ("100000000", 100_000_000),
+    "reuse_bytes": ("1000000", 1_000_000),
     "threads": ("3", 3),
     "max_frame_bytes": ("1000", 1000),
     "max_frame_pixels": ("2000", 2000),
@@ -223,12 +227,12 @@ def test_a_mistake_in_the_config_file_is_reported_with_file_and_key(
 
 
 @pytest.mark.parametrize("name", ["model", "listen", "delegate", "candidates", "data_dir"])
-def test_a_nul_in_a_name_is_told(file: Path, name: str) -> None:
+def test_a_nul_in_a_file_name_is_an_error(file: Path, name: str) -> None:
     with pytest.raises(ConfigError, match=f"{name} contains a NUL"):
         from_file(file, f'{name} = "a\\u0000b.so"')
 
 
-def test_what_is_no_file_is_told_and_not_waited_for(file: Path) -> None:
+def test_a_path_that_is_no_regular_file_is_an_error_at_once(file: Path) -> None:
     os.mkfifo(file)
     with pytest.raises(ConfigError, match=r"cannot read .*not a regular file"):
         load_config({}, HOME, file)
@@ -332,9 +336,25 @@ def test_what_the_config_command_prints_names_the_source_of_each_value(
     assert f"threads = 1  # {file}" in lines
     assert "unary_queue = 3  # environment" in lines
     assert 'log_level = "info"  # default' in lines
-    for setting in fields(Config):
-        place = lines.index(f"# {setting.metadata['help']}")
-        assert lines[place + 1].startswith(f"{setting.name} = ")
+    described: list[str] = []
+    for line in lines:
+        if line.startswith("# "):
+            described.append(line.removeprefix("# "))
+        elif line:
+            name = line.partition(" = ")[0]
+            assert " ".join(described) == Config.__dataclass_fields__[name].metadata["help"]
+            described.clear()
+    assert max(map(len, (line for line in lines if line.startswith("#")))) <= 79
+
+
+def test_the_config_command_gives_json_for_programs(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text("threads = 1")
+    facts = json.loads(printed_by(capsys, "--json", "--config", str(file), "--model=rooms"))
+    assert facts["threads"] == {"value": 1, "source": str(file)}
+    assert facts["model"] == {"value": ["rooms"], "source": "flag"}
+    assert list(facts) == [setting.name for setting in fields(Config)]
 
 
 def test_the_help_names_each_variable_and_default(capsys: pytest.CaptureFixture[str]) -> None:
@@ -361,3 +381,22 @@ def test_every_startup_error_has_an_exit_status_of_its_own() -> None:
     assert len(set(EXIT_CODES.values())) == len(EXIT_CODES)
     assert not {0, 1, 2} & set(EXIT_CODES.values()), "success, a bug, and argparse's usage"
     assert max(EXIT_CODES.values()) < 64
+
+
+@pytest.mark.parametrize(
+    ("flags", "sources"),
+    [
+        ([], ()),
+        (["--view"], ("page",)),
+        (["--view", "0", "photos"], ("0", "photos")),
+        (
+            ["--view", "0", "--view", "front=rtsp://10.0.0.7/live"],
+            ("0", "front=rtsp://10.0.0.7/live"),
+        ),
+        (["--view", "--threads", "2"], ("page",)),
+    ],
+)
+def test_the_view_may_have_several_sources_or_none(
+    flags: list[str], sources: tuple[str, ...]
+) -> None:
+    assert from_flags(*flags).config.view == sources

@@ -1,4 +1,4 @@
-"""Imports flow one way, and the walls are folders."""
+"""Imports flow one way, and folders define what may be imported."""
 
 from __future__ import annotations
 
@@ -38,17 +38,20 @@ LAYERS = {
         *("observability", "serving", "scheduling", "supervision", "probe", "models"),
         *("delegates", "board", "core", "config"),
     },
+    "protocols": {"api", "scheduling", "serving"},
+    "signals": set(),
+    "view_process": {"ipc"},
     "startup": {
         *("api", "observability", "serving", "models", "ipc", "core", "config", "version"),
     },
     "control": {"api", "serving", "models", "ipc", "core"},
     "daemon": {
-        *("budgets", "model_factory", "startup", "control"),
-        *("api", "observability", "serving", "board", "core", "config"),
+        *("budgets", "model_factory", "protocols", "signals", "startup", "control", "view_process"),
+        *("api", "observability", "serving", "supervision", "board", "core", "config"),
     },
     "cli": {
         *("daemon", "bench", "probe", "config", "models", "delegates", "observability", "board"),
-        *("control", "core", "version"),
+        *("control", "supervision", "core", "version"),
     },
     "__main__": {"cli"},
     "__init__": {"version"},
@@ -60,19 +63,20 @@ FOLDERS_WITHIN = {
     "api.oip": {"api"},
     "api": set(),
     "models.tflite": {"models"},
+    "models.meaning": {"models", "models.tflite"},
     "models.catalogue": {"models"},
     "engine.runtimes": set(),
     "engine.guard": {"engine.runtimes"},
 }
-"""Folders within one, and what they may import of those beside or around them."""
+"""Folders within a folder, and what they may import from the folder around them."""
 
 PACKAGES = {
-    "api": {"google", "grpc"},
+    "api": {"google", "grpc", "grpc_reflection"},
     "api.v1": {"edgeseg", "google", "grpc"},
     "api.oip": {"edgeseg", "google", "grpc"},
-    "bench": {"edgeseg", "grpc", "numpy", "PIL"},
+    "bench": {"edgeseg", "edgeseg_client", "grpc", "numpy", "PIL"},
     "cli": {"rich"},
-    "daemon": {"grpc", "grpc_reflection", "prometheus_client"},
+    "daemon": {"grpc", "prometheus_client"},
     "engine": {"numpy", "PIL"},
     "engine.guard": {"numpy"},
     "engine.runtimes": {"numpy"},
@@ -111,7 +115,7 @@ EDGESEGD = modules(DAEMON)
 
 
 def part(module: str) -> str:
-    """The part of the daemon that a module belongs to: a folder, or a file beside the folders."""
+    """The part of the daemon that a module belongs to: a folder, or a file next to the folders."""
     return module.split(".")[1] if "." in module else "__init__"
 
 
@@ -129,7 +133,7 @@ def packages(path: Path) -> set[str]:
 def reached_from(module: str) -> Iterator[str]:
     """Every module of the daemon that importing `module` imports, however far.
 
-    But for the measurements, which their command imports when it runs.
+    Except for the measurements, which their command imports when it runs.
     """
     waiting, seen = [module], set()
     while waiting:
@@ -157,12 +161,12 @@ def test_imports_of_the_daemon_flow_one_way(module: str) -> None:
 @pytest.mark.parametrize("module", [name for name in EDGESEGD if folder(name) in FOLDERS_WITHIN])
 def test_folders_within_a_folder_have_walls_too(module: str) -> None:
     own, around = folder(module), part(module)
-    beside = {
+    imported = {
         folder(name)
         for name in imports(EDGESEGD[module])
         if name in EDGESEGD and part(name) == around
     }
-    assert beside - {own} <= FOLDERS_WITHIN[own]
+    assert imported - {own} <= FOLDERS_WITHIN[own]
 
 
 @pytest.mark.parametrize("module", EDGESEGD)
@@ -199,7 +203,7 @@ def test_only_the_bench_command_imports_the_measurements() -> None:
 
 
 def test_the_engine_does_reach_pixels() -> None:
-    """Else the test above would find nothing whatever there is."""
+    """Otherwise the test above could not fail."""
     reached = set(reached_from("edgesegd.engine.__main__"))
     assert {"edgesegd.imaging.codec", "edgesegd.imaging.labels"} <= reached
 
@@ -217,7 +221,7 @@ def test_only_one_module_names_the_runtimes(module: str) -> None:
 
 
 def test_each_protocol_has_its_stubs_to_itself() -> None:
-    """But for the measurements, which call the daemon as its clients do."""
+    """Except for the measurements, which call the daemon as its clients do."""
     users: dict[str, set[str]] = {"edgeseg.v1": set(), "edgeseg.inference": set()}
     for name, path in EDGESEGD.items():
         for stubs, found in users.items():
@@ -233,8 +237,30 @@ def test_daemon_and_clients_know_only_the_contract_of_each_other() -> None:
     assert len(clients) > 10
     for name, path in clients.items():
         assert "edgesegd" not in packages(path), name
-    for name, path in EDGESEGD.items():
-        assert "edgeseg_client" not in packages(path), name
+    # What is measured is what ships: the benchmark runs the client in a process of its own.
+    users = [name for name, path in EDGESEGD.items() if "edgeseg_client" in packages(path)]
+    assert users == ["edgesegd.bench.shipped_client"]
+
+
+def test_the_client_knows_none_of_its_integrations() -> None:
+    """They import the client; only the entry point of the command names them."""
+    integrations = {"edgeseg_mqtt"}
+    users = {
+        name.partition(".")[0]
+        for name, path in modules(CLIENTS).items()
+        if packages(path) & integrations
+    }
+    assert users == {"edgeseg_command", *integrations}
+
+
+def test_only_the_node_of_the_ros_package_imports_ros() -> None:
+    """All else runs without ROS, in tests too."""
+    ros = {"rclpy", "rcl_interfaces", "builtin_interfaces", "std_msgs", "sensor_msgs"}
+    ros |= {"vision_msgs", "diagnostic_msgs"}
+    ours = modules(CLIENTS / "ros2/edgeseg_ros")
+    assert len(ours) > 10
+    assert {name for name, path in ours.items() if ros & packages(path)} == {"node"}
+    assert ros <= packages(ours["node"])
 
 
 def imported_by(statement: str) -> set[str]:
@@ -260,3 +286,14 @@ def test_the_engine_loads_neither_grpc_nor_metrics() -> None:
     loaded = imported_by("import edgesegd.engine.__main__")
     assert "numpy" in loaded
     assert not {"grpc", "prometheus_client", "google", "edgeseg", "asyncio", *RUNTIMES} & loaded
+
+
+def test_the_client_needs_no_mqtt_and_its_command_imports_none_to_print_help() -> None:
+    assert "paho" not in imported_by("import edgeseg_client")
+    loaded = imported_by(
+        "import edgeseg_client.cli, edgeseg_mqtt.arguments as more;"
+        " edgeseg_client.cli.parser.build_parser([more.MqttCommand()])"
+    )
+    assert "edgeseg_mqtt" in loaded
+    assert "paho" not in loaded
+    assert "paho" in imported_by("import edgeseg_mqtt.bridge")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from support.processes import is_running
+
 SUPPORT = Path(__file__).parents[1]
 RUN = """
 import subprocess
@@ -62,14 +64,6 @@ def run_of(tmp_path: Path, *, grace: float, lives: float) -> subprocess.Complete
         check=False,
         env={**os.environ, "PYTHONPATH": path},
     )
-
-
-def is_running(pid: int) -> bool:
-    """Whether it has not ended; a zombie has."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")

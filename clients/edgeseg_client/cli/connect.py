@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import TypeVar
@@ -10,13 +11,20 @@ import grpc
 
 from edgeseg_client.aio import AsyncClient
 from edgeseg_client.blocking import Client
+from edgeseg_client.cli.exit_codes import UsageError
+from edgeseg_client.info import ModelInfo
 from edgeseg_client.options import Options
 
 AnyClient = TypeVar("AnyClient", Client, AsyncClient)
 
 
-def open_client(arguments: Namespace, kind: type[AnyClient]) -> AnyClient:
-    """A client for `--server`; raises `OSError` if the file of certificates cannot be read."""
+def open_client(
+    arguments: Namespace, kind: type[AnyClient], *, retry_for: float | None = None
+) -> AnyClient:
+    """A client for `--server` that tries again for `retry_for` seconds, by default `--wait`.
+
+    Raises `OSError` if the file of certificates cannot be read.
+    """
     credentials = None
     if arguments.ca:
         credentials = grpc.ssl_channel_credentials(Path(arguments.ca).read_bytes())
@@ -24,17 +32,31 @@ def open_client(arguments: Namespace, kind: type[AnyClient]) -> AnyClient:
         arguments.server,
         token=arguments.token,
         credentials=credentials,
-        retry_for=arguments.wait,
+        retry_for=arguments.wait if retry_for is None else retry_for,
     )
 
 
 def read_options(arguments: Namespace) -> Options:
-    """The options of segmentation."""
+    """The options of segmentation, without the outputs."""
     return Options(
-        outputs=("labels",),
-        size=arguments.size,
+        size=arguments.size or "frame",
         resize=arguments.resize,
         classes=arguments.classes,
         model=arguments.model,
         max_age=arguments.max_age,
     )
+
+
+def require_masks_of_the_frame(arguments: Namespace) -> None:
+    """Raises `UsageError` if masks are not of the whole frame, so that they cannot be drawn."""
+    if arguments.size == "model" and arguments.resize != "stretch":
+        raise UsageError(
+            f"with --resize {arguments.resize} masks of --size model do not cover the picture;"
+            " leave --size out, or write --size frame"
+        )
+
+
+def print_note(model: ModelInfo) -> None:
+    """Prints what the users of a model should know, such as that it knows no photographs."""
+    if model.note:
+        print(f"edgeseg: the model {model.name}: {model.note}", file=sys.stderr)

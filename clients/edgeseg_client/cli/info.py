@@ -35,6 +35,7 @@ def _describe(address: str, info: ServerInfo) -> list[str]:
 
 def _describe_model(model: ModelInfo) -> list[str]:
     engine = f"{model.delegate}, {model.runtime}" if model.delegate else "no engine is ready"
+    engine += ", degraded: a better delegate is unhealthy" if model.degraded else ""
     width, height = model.input_size
     return [
         f"model    {model.name} {model.version} ({engine})",

@@ -82,6 +82,17 @@ def fault_tolerant_streams() -> Iterator[StandardOutput]:
             stream.flush()
 
 
+def print_line(line: str) -> None:
+    """Prints a line at once, also into a pipe: programs act on it."""
+    print(line, flush=True)
+
+
+def reader_is_gone() -> bool:
+    """Whether the reader of standard output, such as `head`, has closed the pipe."""
+    writer = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    return isinstance(writer, FaultTolerantWriter) and isinstance(writer.failure, BrokenPipeError)
+
+
 def _fault_tolerant(
     stream: TextIO | None, descriptor: int
 ) -> tuple[TextIO, FaultTolerantWriter | None]:

@@ -37,13 +37,16 @@ log = logging.getLogger(__name__)
 Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Any]]
 Context = grpc.aio.ServicerContext[Any, Any]
 
-SLOWLY = (Overloaded, Unimplemented, InvalidOptions, UnknownModel)
+DELAYED_ERRORS = (Overloaded, Unimplemented, InvalidOptions, UnknownModel)
 """Errors that are sent after a pause. Without it, a client that tries again at once would take as
 much of the front's time as with accepted frames."""
 STATUS_SECONDS = 2.0
-PATIENCE_SECONDS = 600.0
-"""How long a stream may be open before its first message, if clients open streams in advance. It is
-ended sooner if others wait."""
+OPENED_EARLY_SECONDS = 600.0
+"""How long a stream of a method that is `opened_early` may wait for its first message. It is ended
+sooner if other calls wait."""
+RESET_SECONDS = 1.0
+"""A call without a message that is cancelled in this time was reset as soon as it was opened; the
+front may be as late as this to notice."""
 MAX_SMALL_MESSAGE = 64 << 10
 """Bytes of a message that cannot hold a frame, such as those to the health service."""
 
@@ -56,7 +59,8 @@ class Admission(grpc.aio.ServerInterceptor):
     same on the wire, and its first message is read here. Messages of methods that begin with one of
     `large_messages` may hold a frame. `status_table` returns the statuses of errors for a method.
     `on_call` is called when any call begins, because even an invalid message may be large.
-    `patient` are methods whose clients may open a stream long before they use it.
+    `opened_early` are methods whose clients may open a stream long before they use it. `on_reset`
+    is called with the client of each call that is cancelled soon and before its first message.
     """
 
     def __init__(
@@ -67,14 +71,16 @@ class Admission(grpc.aio.ServerInterceptor):
         large_messages: tuple[str, ...],
         on_call: Callable[[], None],
         status_table: Callable[[str], StatusTable] = lambda _: STATUS_OF,
-        patient: tuple[str, ...] = (),
+        opened_early: tuple[str, ...] = (),
+        on_reset: Callable[[Client], None] = lambda _: None,
     ) -> None:
         self._limit = limit
         self._status_table = status_table
         self._large_messages = large_messages
         self._first_messages = first_messages
         self._on_call = on_call
-        self._patient = patient
+        self._opened_early = opened_early
+        self.on_reset = on_reset
         self.calls: set[OpenCall] = set()
         self._read_pace = ReadPace(self.calls)
         self.refusal_pace = RefusalPace()
@@ -94,7 +100,7 @@ class Admission(grpc.aio.ServerInterceptor):
             handler,
             math.inf if large else MAX_SMALL_MESSAGE,
             self._status_table(method),
-            PATIENCE_SECONDS if method in self._patient else None,
+            OPENED_EARLY_SECONDS if method in self._opened_early else None,
         )
         return grpc.stream_stream_rpc_method_handler(
             served.serve, served.deserialize, handler.response_serializer
@@ -103,14 +109,14 @@ class Admission(grpc.aio.ServerInterceptor):
     @asynccontextmanager
     async def admit(self, call: OpenCall) -> AsyncIterator[None]:
         """Count a call as open within the block; raises Overloaded."""
-        await self._limit.take_soon(call.client, 1)
+        await self._limit.wait_briefly_and_take(call.client, 1)
         self.calls.add(call)
         try:
-            with call.told_if_evicted():
+            with call.overloaded_if_evicted():
                 yield
         finally:
             self.calls.discard(call)
-            self._limit.give_back(call.client, 1)
+            self._limit.release(call.client, 1)
 
     async def first_message(
         self, call: OpenCall, requests: Requests, seconds: float | None
@@ -173,6 +179,12 @@ class _ServedCall:
             return
         except grpc.aio.AbortError:
             raise
+        except asyncio.CancelledError:
+            # Of one that waits for its turn, the message may be there already.
+            is_reset = call.is_read and self.message_size == 0
+            if is_reset and time.monotonic() < call.progress + RESET_SECONDS:
+                self.admission.on_reset(call.client)
+            raise
         except Exception:
             log.exception("a call failed by a fault of the daemon")
             wrong = InternalFault()
@@ -202,7 +214,7 @@ class _ServedCall:
             await _write(context, response)
 
     async def _refuse(self, context: Context, client: Client, error: EdgesegError) -> None:
-        if isinstance(error, SLOWLY):
+        if isinstance(error, DELAYED_ERRORS):
             pace = self.admission.refusal_pace
             await asyncio.sleep(pace.seconds(client, self.message_size))
         try:
@@ -210,8 +222,8 @@ class _ServedCall:
                 await abort_with(context, error, self._statuses)
         except grpc.aio.AbortError:
             raise
-        except Exception as told:  # noqa: BLE001 # the client does not read, or has left
-            log.debug("a status could not be sent: %s", told)
+        except Exception as failure:  # noqa: BLE001 # the client does not read, or has left
+            log.debug("a status could not be sent: %s", failure)
 
 
 class _ClientGone(Exception):

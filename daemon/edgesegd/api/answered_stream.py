@@ -132,7 +132,7 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
             model.scheduler.pause(lane)
 
     async def _pace_errors(self) -> None:
-        """Wait before the next request is read, where this client's are wrong again and again."""
+        """Wait before the next request is read, if this client has made many errors."""
         if self._error_delay:
             await asyncio.sleep(self._error_delay)
             self._error_delay = 0.0
@@ -140,8 +140,8 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
     async def _one_model_at_a_time(self, model: ServedModel) -> None:
         """Wait until all requests for other models are answered.
 
-        Where answers go out in order, results of one model would wait behind a frame of another one
-        that waits for room, which they take.
+        Answers are sent in order. So results of one model could wait for a frame of another, which
+        itself waits for room that these results take.
         """
         while any(count for other, count in self._waiting.items() if other is not model):
             self._all_answered.clear()
@@ -205,7 +205,7 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
             return
         self._held.remove(held)
         self._unread -= 1
-        self._data_plane.let_go_of_results(self._client, held)
+        self._data_plane.release_results(self._client, held)
         if self._unread < UNREAD_RESULTS:
             for model, lane in self._lanes.items():
                 if lane.paused:
@@ -223,9 +223,9 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
         self._ended = True
         self._order.close()
         self._outbox = asyncio.Queue()
-        for model, lane in self._lanes.items():
-            model.scheduler.close(lane)
-        self._data_plane.let_go_of_results(self._client, sum(self._held))
+        for served, lane in self._lanes.items():
+            served.scheduler.close(lane)
+        self._data_plane.release_results(self._client, sum(self._held))
         self._held.clear()
-        for asked, count in self._waiting.items():
-            self._data_plane.count_abandoned(asked, count)
+        for model, count in self._waiting.items():
+            self._data_plane.count_abandoned(model, count)

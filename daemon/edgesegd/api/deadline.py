@@ -9,6 +9,6 @@ import grpc.aio
 
 
 def deadline_of(context: grpc.aio.ServicerContext[Any, Any]) -> float | None:
-    """The call's deadline on the clock of `time.monotonic`; None where it has none."""
+    """The call's deadline on the clock of `time.monotonic`; None if it has none."""
     remaining = context.time_remaining()
     return None if remaining is None else time.monotonic() + remaining

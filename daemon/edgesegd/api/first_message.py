@@ -48,6 +48,7 @@ class FirstMessages:
             async with asyncio.timeout(seconds):
                 await self._reads.wait_and_take(call.client, 1)
                 with self._counted(call):
+                    call.is_read = True
                     messages = aiter(requests)
                     return messages, await anext(messages)
         except TimeoutError:
@@ -68,11 +69,11 @@ class FirstMessages:
             else:
                 self._slow.force(call.client, 1)
                 counted_by = self._slow
-                self._reads.give_back(call.client, 1)
+                self._reads.release(call.client, 1)
 
         timer = loop.call_later(QUICK_SECONDS, is_slow)
         try:
             yield
         finally:
             timer.cancel()
-            counted_by.give_back(call.client, 1)
+            counted_by.release(call.client, 1)

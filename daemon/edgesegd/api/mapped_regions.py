@@ -7,7 +7,7 @@ import weakref
 
 from edgesegd.core.client import Client
 from edgesegd.core.errors import InvalidFrame
-from edgesegd.ipc.region import LentFrame, Region
+from edgesegd.ipc.region import Region, RegionFrame
 from edgesegd.scheduling.fair_limit import FairLimit
 
 
@@ -20,7 +20,7 @@ class Regions:
 
     def __init__(self, limit: FairLimit) -> None:
         self._limit = limit
-        self._lent: dict[int, Region] = {}
+        self._leased: dict[int, Region] = {}
         # Reentrant, because finalizers may run at any point and in any thread.
         self._lock = threading.RLock()
 
@@ -29,7 +29,7 @@ class Regions:
         """Bytes that regions hold now; may be asked by another thread."""
         return self._limit.total
 
-    def lend(self, size: int, client: Client) -> Region:
+    def allocate(self, size: int, client: Client) -> Region:
         """Lease a new region; raises InvalidFrame for an invalid size, and Overloaded."""
         largest = self._limit.most // 2
         if not 0 < size <= largest:
@@ -42,20 +42,20 @@ class Regions:
             self._count_back(client, size)
             raise
         weakref.finalize(region, self._count_back, client, size).atexit = False
-        self._lent[region.number] = region
+        self._leased[region.number] = region
         return region
 
     def _count_back(self, client: Client, size: int) -> None:
         with self._lock:
-            self._limit.give_back(client, size)
+            self._limit.release(client, size)
 
-    def take_back(self, region: Region) -> None:
-        """Release a region; frames in it that wait keep its memory until they are answered."""
-        del self._lent[region.number]
+    def release(self, region: Region) -> None:
+        """End a region's lease; waiting frames in it keep its memory until they are answered."""
+        del self._leased[region.number]
 
-    def find(self, number: int, offset: int, length: int) -> LentFrame:
+    def find(self, number: int, offset: int, length: int) -> RegionFrame:
         """The frame that a handle refers to; raises InvalidFrame if the handle is not valid."""
-        region = self._lent.get(number)
+        region = self._leased.get(number)
         if region is None:
             raise InvalidFrame(
                 f"there is no region {number} of shared memory; a region is released when the "
@@ -66,4 +66,4 @@ class Regions:
                 f"{length:,} bytes from offset {offset:,} are not within the region's "
                 f"{region.size:,} bytes"
             )
-        return LentFrame(region, offset, region.view(offset, length))
+        return RegionFrame(region, offset, region.view(offset, length))

@@ -31,7 +31,7 @@ class MemoryGuard:
 
     It ends those calls of the address with the most calls that make no progress; then it looks
     again. A camera of that address that is idle at this moment must open its stream again, but
-    loses no frame. `give_back` returns freed memory to the system.
+    loses no frame. `trim` returns freed memory to the system.
     """
 
     def __init__(
@@ -39,12 +39,12 @@ class MemoryGuard:
         calls: Collection[OpenCall],
         *,
         growth: int,
-        give_back: Callable[[], None],
+        trim: Callable[[], None],
         on_evicted: Callable[[], None],
     ) -> None:
         self._calls = calls
         self._growth = growth
-        self._give_back = give_back
+        self._trim = trim
         self._on_evicted = on_evicted
         self._evicted = -math.inf
 
@@ -65,7 +65,7 @@ class MemoryGuard:
         """Free memory if the process grew too much from `start` bytes; returns its growth."""
         grown = resident_bytes() - start
         if grown > self._growth and self._calls:
-            self._give_back()
+            self._trim()
             grown = resident_bytes() - start
             if grown > self._growth:
                 self._evict()

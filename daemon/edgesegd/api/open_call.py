@@ -15,12 +15,14 @@ from edgesegd.scheduling.fair_limit import RETRY_AFTER
 class OpenCall:
     """A call of `client`, served by the task that creates this object.
 
-    `progress` is when its last message was received or sent.
+    `progress` is when its last message was received or sent. `is_read` is whether its first message
+    is read, or was: before, it waits for its turn.
     """
 
     def __init__(self, client: Client) -> None:
         self.client = client
         self.progress = time.monotonic()
+        self.is_read = False
         self._why = ""
         self._task = asyncio.current_task()
 
@@ -31,7 +33,7 @@ class OpenCall:
             self._task.cancel()
 
     @contextmanager
-    def told_if_evicted(self) -> Iterator[None]:
+    def overloaded_if_evicted(self) -> Iterator[None]:
         """Raise Overloaded if the call is evicted within the block."""
         try:
             yield

@@ -15,7 +15,7 @@ from edgesegd.serving.served_model import ServedModel
 
 
 class OpenStream(Protocol):
-    """A stream of requests, of whatever protocol."""
+    """A stream of requests, of any protocol."""
 
     def asks(self, model: ServedModel) -> bool:
         """Whether a request of the stream was for that model."""
@@ -67,10 +67,10 @@ class OpenWork:
         with self.call():
             if self._data_plane.draining:
                 raise Draining("the daemon is stopping; connect again")
-            await self._limit.take_soon(client, 1)
+            await self._limit.wait_briefly_and_take(client, 1)
             self._streams.add(stream)
             try:
                 yield
             finally:
                 self._streams.discard(stream)
-                self._limit.give_back(client, 1)
+                self._limit.release(client, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import struct
 from urllib.parse import unquote
@@ -13,6 +14,8 @@ CREDENTIALS = struct.Struct("3i")
 WITH_PORT = ("ipv4", "ipv6")
 LOOPBACKS = ("ipv6:[::1]", "ipv6:[::ffff:127.0.0.1]")
 
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
 
 def client_of(peer: str) -> Client:
     """The client of a call from `peer`, as gRPC names it: "ipv4:10.0.0.7:41234".
@@ -22,6 +25,17 @@ def client_of(peer: str) -> Client:
     if peer.partition(":")[0] in WITH_PORT:
         return peer.rpartition(":")[0], peer
     return (peer,)
+
+
+def address_of(peer: str) -> IpAddress:
+    """The address in a peer as gRPC names it: "ipv6:%5B::1%5D:41234"."""
+    return plain_address(unquote(peer).partition(":")[2].rpartition(":")[0].strip("[]"))
+
+
+def plain_address(host: str) -> IpAddress:
+    """IPv4 also where it is written as IPv6, and without a zone."""
+    address = ipaddress.ip_address(host.partition("%")[0])
+    return (address.version == 6 and address.ipv4_mapped) or address
 
 
 def is_on_this_machine(client: Client) -> bool:

@@ -16,9 +16,9 @@ TCP, TCP6 = Path("/proc/net/tcp"), Path("/proc/net/tcp6")
 """All TCP sockets of this network namespace; proc(5) describes the columns."""
 LOCAL, STATE, USER = 1, 3, 7
 """Columns: the socket's own address, its state, and the user that made it."""
-NOBODYS = ("06", "0A")
-"""States of sockets that no client has: TIME_WAIT, of which the user is not told any more, and
-LISTEN."""
+WITHOUT_CLIENT = ("06", "0A")
+"""States of sockets that belong to no client: TIME_WAIT, whose user the kernel no longer reports,
+and LISTEN."""
 CACHE_SECONDS = 0.5
 """How long an answer holds: a port of a connection that has ended is not used again so soon."""
 MAX_CACHED = 256
@@ -63,15 +63,15 @@ class UserCache:
 
 def _users_at(host: Address, port: int) -> Iterator[int]:
     """The users that have connections from an address; several may, to different ports."""
-    for table, where in _places_of(host):
+    for table, where in _tables_of(host):
         wanted = f"{_in_hex(where)}:{port:04X}"
         for line in table.read_text("ascii").splitlines()[1:]:
             row = line.split()
-            if row[LOCAL] == wanted and row[STATE] not in NOBODYS:
+            if row[LOCAL] == wanted and row[STATE] not in WITHOUT_CLIENT:
                 yield int(row[USER])
 
 
-def _places_of(host: Address) -> list[tuple[Path, Address]]:
+def _tables_of(host: Address) -> list[tuple[Path, Address]]:
     """The tables that list an address: an IPv4 address may also be in an IPv6 socket, as gRPC's."""
     if isinstance(host, ipaddress.IPv6Address):
         if host.ipv4_mapped is None:

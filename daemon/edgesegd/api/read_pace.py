@@ -13,7 +13,7 @@ BYTES_A_SECOND = 256 << 20
 at 30 frames per second sends 186 MB per second."""
 MIN_BYTES = 1 << 20
 """Smaller messages are not limited here; for them, the turns of the scheduler are enough."""
-COMPANY_SECONDS = 1.0
+ACTIVE_SECONDS = 1.0
 """Another call counts as active if it had a message within this time."""
 
 
@@ -30,7 +30,7 @@ class ReadPace:
 
     async def after(self, call: OpenCall, size: int) -> None:
         """Wait until the call's next message may be read, after one of `size` bytes."""
-        if size < MIN_BYTES or not self._has_company(call):
+        if size < MIN_BYTES or not self._others_are_active(call):
             return
         address, now = call.client[0], time.monotonic()
         due = max(now, self._next.get(address, now)) + size / BYTES_A_SECOND
@@ -41,6 +41,6 @@ class ReadPace:
             if self._next.get(address, now) <= time.monotonic():
                 self._next.pop(address, None)
 
-    def _has_company(self, call: OpenCall) -> bool:
-        since = time.monotonic() - COMPANY_SECONDS
+    def _others_are_active(self, call: OpenCall) -> bool:
+        since = time.monotonic() - ACTIVE_SECONDS
         return any(other.client != call.client and other.progress >= since for other in self._calls)

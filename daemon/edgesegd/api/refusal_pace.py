@@ -26,4 +26,4 @@ class RefusalPace:
     def seconds(self, client: Client, message_size: int) -> float:
         """The delay of a refusal of `client`, whose last message had `message_size` bytes."""
         size_seconds = message_size / REFUSED_BYTES_A_SECOND
-        return min(REFUSAL_SECONDS + self._pace.ahead(client), MAX_SECONDS) + size_seconds
+        return min(REFUSAL_SECONDS + self._pace.seconds_early(client), MAX_SECONDS) + size_seconds

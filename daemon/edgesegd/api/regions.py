@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import socket
+from collections.abc import Sequence
 
 from edgesegd.api.listening import UNIX
 from edgesegd.api.mapped_regions import Regions
@@ -31,19 +32,35 @@ REQUEST_SECONDS = 5.0
 MAX_CLIENTS = 64
 
 
-def start_region_servers(addresses: list[str], regions: Regions) -> list[RegionServer]:
-    """Start one for each Unix socket in `addresses`; none if memory cannot be shared here.
+class RegionServers:
+    """Leases `regions` on a socket next to each Unix socket that gRPC listens on."""
 
-    Raises CannotListen.
-    """
-    sockets = [each.removeprefix("unix://") for each in addresses if each.startswith(UNIX)]
-    if sockets and (why := why_not_available()):
-        log.warning("shared memory is not available to clients: %s", why)
-        return []
-    servers = [RegionServer(path + SUFFIX, regions) for path in sockets]
-    for server in servers:
-        server.start()
-    return servers
+    def __init__(self, regions: Regions) -> None:
+        self._regions = regions
+        self._servers: list[RegionServer] = []
+
+    @property
+    def path(self) -> str:
+        """The path of the first socket; empty if there is none."""
+        return self._servers[0].path if self._servers else ""
+
+    def start(self, addresses: Sequence[str]) -> None:
+        """Start one for each Unix socket in `addresses`; none if memory cannot be shared here.
+
+        Raises CannotListen.
+        """
+        sockets = [each.removeprefix("unix://") for each in addresses if each.startswith(UNIX)]
+        if sockets and (why := why_not_available()):
+            log.warning("shared memory is not available to clients: %s", why)
+            return
+        self._servers = [RegionServer(path + SUFFIX, self._regions) for path in sockets]
+        for server in self._servers:
+            server.start()
+
+    async def close(self) -> None:
+        """End all leases and stop listening."""
+        for server in self._servers:
+            await server.close()
 
 
 class RegionServer:
@@ -88,17 +105,17 @@ class RegionServer:
                 log.warning("a client cannot lease shared memory: %s", error)
                 await asyncio.sleep(1)
                 continue
-            task = asyncio.create_task(self._lend_to(client))
+            task = asyncio.create_task(self._serve(client))
             self._clients.add(task)
             task.add_done_callback(self._clients.discard)
             task.add_done_callback(log_failure)
 
-    async def _lend_to(self, client: socket.socket) -> None:
+    async def _serve(self, client: socket.socket) -> None:
         with client:
             client.setblocking(False)
             try:
                 size = await self._read_request(client)
-                region = self._regions.lend(size, local_client(client))
+                region = self._regions.allocate(size, local_client(client))
             except (EdgesegError, OSError, TimeoutError) as error:
                 with contextlib.suppress(OSError):
                     client.send(_refusal(error))
@@ -111,7 +128,7 @@ class RegionServer:
             except OSError:  # the client has left
                 pass
             finally:
-                self._regions.take_back(region)
+                self._regions.release(region)
                 del region  # the last reference, if no frame waits in it
 
     async def _read_request(self, client: socket.socket) -> int:

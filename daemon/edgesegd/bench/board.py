@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import statistics
@@ -19,7 +20,8 @@ from edgesegd.bench.latency import Latency, measure_latency
 from edgesegd.bench.launch import LaunchedDaemon
 from edgesegd.bench.memory import measure_shared, resident
 from edgesegd.bench.recovery import seconds_to_recover
-from edgesegd.bench.streams import OneInFlight, TimedStream, frames_per_second
+from edgesegd.bench.shipped_client import ShippedClient
+from edgesegd.bench.streams import OneInFlight, TimedStream
 from edgesegd.board.threads import count_cores
 from edgesegd.engine.runtimes.runtime import load_runtime
 
@@ -86,7 +88,8 @@ async def measure_board(
     """
     flags = [*flags, f"--model={inputs.model.path}"]
     with tempfile.TemporaryDirectory() as folder:
-        socket = f"{folder}/grpc.sock"
+        socket, jpeg = f"{folder}/grpc.sock", Path(folder) / "frame.jpg"
+        jpeg.write_bytes(inputs.jpeg)
         announce("start")
         started = time.perf_counter()
         with LaunchedDaemon(*flags, f"--listen=unix://{socket}") as daemon:
@@ -95,12 +98,15 @@ async def measure_board(
                 first = time.perf_counter() - started
                 announce("latency")
                 latency = await measure_latency(
-                    daemon.address, inputs, threads, runtime=runtime, rounds=rounds, frames=20
+                    *(daemon.address, inputs, jpeg, threads),
+                    runtime=runtime,
+                    rounds=rounds,
+                    frames=20,
                 )
                 for figure in _one_frame(latency):
                     yield figure
                 announce("frames a second")
-                rates = await _rates(channel, inputs, rounds)
+                rates = await asyncio.to_thread(_rates, daemon.address, jpeg, rounds)
                 yield Figure.of(f"frames, {IN_FLIGHT} in flight", "", "", rates, "frames/s")
                 alone = [1 / statistics.median(each) for each in latency.rounds["naive"]]
                 yield Figure.of(
@@ -112,7 +118,7 @@ async def measure_board(
                 for figure in _against_naive(latency):
                     yield figure
                 announce("overload")
-                p50 = statistics.median(map(statistics.median, latency.rounds["rpc"]))
+                p50 = statistics.median(map(statistics.median, latency.rounds["client"]))
                 yield Figure.of(
                     f"p99 at {OVERLOAD:g} x capacity, LATEST",
                     "the unloaded p50",
@@ -143,8 +149,8 @@ async def measure_board(
 
 def _one_frame(latency: Latency) -> Iterator[Figure]:
     """How long one frame takes, in total and by stage; low and high are those of the rounds."""
-    whole = [statistics.median(each) * 1e3 for each in latency.rounds["rpc"]]
-    yield Figure.of("one frame, JPEG → labels over gRPC", "", "", whole, "ms")
+    whole = [statistics.median(each) * 1e3 for each in latency.rounds["client"]]
+    yield Figure.of("one frame, JPEG → labels, Client.segment", "", "", whole, "ms")
     for stage, seconds in latency.stages.items():
         median = statistics.median(seconds) * 1e3
         yield Figure(f"  {stage}", "", "", "ms", median, median, median)
@@ -152,22 +158,20 @@ def _one_frame(latency: Latency) -> Iterator[Figure]:
 
 
 def _against_naive(latency: Latency) -> Iterator[Figure]:
-    name, naive = "JPEG → labels over gRPC, p50", "the naive pipeline in its own process"
-    yield Figure.of(name, naive, "≤ 0.70", latency.ratios("rpc", "naive"))
-    outside = latency.ratios_outside_invoke("rpc", "naive")
+    name, naive = "JPEG → labels, Client.segment, p50", "the naive pipeline in its own process"
+    yield Figure.of(name, naive, "≤ 0.70", latency.ratios("client", "naive"))
+    outside = latency.ratios_outside_invoke("client", "naive")
     yield Figure.of("the same outside the invoke", naive, "≤ 0.42", outside)
-    yield Figure.of(name, "a bare invoke", "", latency.ratios("rpc", "invoke"))
+    yield Figure.of(name, "a bare invoke", "", latency.ratios("client", "invoke"))
 
 
-async def _rates(channel: grpc.aio.Channel, inputs: Inputs, rounds: int) -> list[float]:
+def _rates(address: str, jpeg: Path, rounds: int) -> list[float]:
     """Frames per second with IN_FLIGHT frames, after the daemon has adapted to that load."""
-    settled = time.monotonic() + SETTLE_SECONDS
-    while time.monotonic() < settled:
-        await frames_per_second(channel, inputs.jpeg, COUNTED_FRAMES, IN_FLIGHT)
-    return [
-        await frames_per_second(channel, inputs.jpeg, COUNTED_FRAMES, IN_FLIGHT)
-        for _ in range(rounds)
-    ]
+    with ShippedClient(address, jpeg, "stream", IN_FLIGHT) as client:
+        settled = time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < settled:
+            client.seconds(COUNTED_FRAMES)
+        return [COUNTED_FRAMES / sum(client.seconds(COUNTED_FRAMES)) for _ in range(rounds)]
 
 
 async def _overloaded(channel: grpc.aio.Channel, inputs: Inputs, rate: float) -> float:
@@ -182,7 +186,7 @@ async def _overloaded(channel: grpc.aio.Channel, inputs: Inputs, rate: float) ->
 def as_json(facts: dict[str, object], figures: list[Figure]) -> dict[str, object]:
     """The figures as JSON values; `schema` changes when anything here changes."""
     return {
-        "schema": 2,
+        "schema": 3,
         "board": facts,
         "verdict": verdict(figures),
         "figures": [asdict(figure) for figure in figures],

@@ -1,4 +1,6 @@
-"""Measures JPEG to labels over a stream, one in flight, against the naive pipeline in a process.
+"""Measures the shipped client, one frame in flight, against the naive pipeline.
+
+Both run in processes of their own, as their users write them.
 
 All of them run in turn, round by round, so that a drift of the machine's speed affects all equally.
 """
@@ -7,32 +9,38 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
-import grpc.aio
-
-from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.bench.inputs import Inputs
 from edgesegd.bench.naive_process import NaiveProcess
-from edgesegd.bench.streams import OneInFlight
+from edgesegd.bench.shipped_client import ShippedClient
 
 Rounds = dict[str, list[list[float]]]
-"""Seconds by way: "rpc", "naive" and "invoke", a list for each round."""
+"""Seconds by way: "client", "naive" and "invoke", a list for each round."""
 
-STAGES = ("queued", "decode", "preprocess", "invoke", "labels", "encode")
-REST = "front and wire"
+REST = "client, wire and front"
 
 
 @dataclass(slots=True)
 class Latency:
-    """What was measured; `stages` are the seconds of each stage of each frame over gRPC.
+    """What was measured; `stages` are the seconds of each stage of each frame of the client.
 
     They include REST: the time that is not spent in the engine.
     """
 
     rounds: Rounds = field(default_factory=dict)
     stages: dict[str, list[float]] = field(default_factory=dict)
+
+    def add_client(self, whole: list[float], stages: dict[str, list[float]]) -> None:
+        """Add a round of the client: the seconds of each frame, and of its stages."""
+        self.rounds.setdefault("client", []).append(whole)
+        rest = [
+            all_of_it - sum(parts)
+            for all_of_it, *parts in zip(whole, *stages.values(), strict=True)
+        ]
+        for stage, seconds in {**stages, REST: rest}.items():
+            self.stages.setdefault(stage, []).extend(seconds)
 
     def ratios(self, way: str, other: str) -> list[float]:
         """The ratio of medians for each round; below 1 if `way` is faster."""
@@ -52,33 +60,25 @@ class Latency:
 async def measure_latency(
     address: str,
     inputs: Inputs,
+    jpeg: Path,
     threads: int,
     *,
     rounds: int,
     frames: int,
     runtime: str = "auto",
 ) -> Latency:
-    """Measure how long frames take each way; a first round warms up and is not counted."""
+    """Measure how long frames take each way; a first round warms up and is not counted.
+
+    `jpeg` is a file with the JPEG of `inputs`.
+    """
     found = Latency()
-    with NaiveProcess(inputs, threads, runtime) as naive:
-        async with grpc.aio.insecure_channel(address) as channel:
-            one, frame = OneInFlight(channel), pb.Frame(data=inputs.jpeg)
-            for number in range(rounds + 1):
-                latency = Latency() if number == 0 else found
-                await _over_grpc(one, frame, frames, latency)
-                for way, seconds in (await asyncio.to_thread(naive.seconds, frames)).items():
-                    latency.rounds.setdefault(way, []).append(seconds)
+    with (
+        NaiveProcess(inputs, threads, runtime) as naive,
+        ShippedClient(address, jpeg, "segment") as client,
+    ):
+        for number in range(rounds + 1):
+            latency = Latency() if number == 0 else found
+            latency.add_client(*await asyncio.to_thread(client.measure, frames))
+            for way, seconds in (await asyncio.to_thread(naive.seconds, frames)).items():
+                latency.rounds.setdefault(way, []).append(seconds)
     return found
-
-
-async def _over_grpc(one: OneInFlight, frame: pb.Frame, count: int, latency: Latency) -> None:
-    whole = []
-    for _ in range(count):
-        started = time.perf_counter()
-        timing = (await one(frame)).timing
-        whole.append(time.perf_counter() - started)
-        stages = {stage: getattr(timing, f"{stage}_us") / 1e6 for stage in STAGES}
-        stages[REST] = whole[-1] - sum(stages.values())
-        for stage, seconds in stages.items():
-            latency.stages.setdefault(stage, []).append(seconds)
-    latency.rounds.setdefault("rpc", []).append(whole)

@@ -25,7 +25,7 @@ def resident(pid: int | None) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * PAGE
 
 
-def borrow(path: str, size: int) -> tuple[socket.socket, int, mmap.mmap]:
+def lease_region(path: str, size: int) -> tuple[socket.socket, int, mmap.mmap]:
     """The lease, the region's number and its memory; see SharedMemoryHandle in the contract."""
     lease = socket.socket(socket.AF_UNIX)
     lease.connect(path)
@@ -47,7 +47,7 @@ async def measure_shared(
     raw = pb.Frame(format=pb.FRAME_FORMAT_RGB, width=LARGE[0], height=LARGE[1])
     pixels = inputs.raw_frame()
     size = pixels.nbytes
-    lease, region, memory = borrow(f"{path}.memory", size)
+    lease, region, memory = lease_region(f"{path}.memory", size)
     memory.write(pixels.tobytes())
     found: dict[str, list[float]] = {"shared": [], "message": []}
     async with grpc.aio.insecure_channel(f"unix://{path}", options=NO_LIMIT) as channel:

@@ -45,11 +45,11 @@ class HeapTrimmer:
 
     Otherwise glibc keeps it: hundreds of megabytes after a burst of large frames. Python also keeps
     objects that refer to each other until its garbage collector runs, which does not consider their
-    size. `also` is called to return other memory.
+    size. `release_other` is called to return memory that neither of them manages.
     """
 
-    def __init__(self, *, also: Callable[[], None]) -> None:
-        self._also = also
+    def __init__(self, *, release_other: Callable[[], None]) -> None:
+        self._release_other = release_other
         self._used = asyncio.Event()
         self._least = 0
 
@@ -76,7 +76,7 @@ class HeapTrimmer:
         """Return freed memory to the system; errors, such as no free descriptor, are ignored."""
         with contextlib.suppress(OSError, MemoryError):
             if resident_bytes() > self._least + TRIM_BYTES:
-                self._also()
+                self._release_other()
                 gc.collect()
                 ctypes.CDLL(None).malloc_trim(0)
                 self._least = min(self._least, resident_bytes())

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 
 from edgesegd.cli.exit_codes import FAILED
 from edgesegd.cli.options import add_options, effective_config, only_model
+from edgesegd.cli.tables import Table, print_table, print_text
 from edgesegd.core.errors import ConfigError
 from edgesegd.models.catalogue.repository import parse_source
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from edgesegd.bench.board import Figure
     from edgesegd.bench.inputs import Inputs
 
@@ -85,8 +84,14 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(as_json(facts, figures), indent=2, ensure_ascii=False))
     else:
-        _print(_tabulate(facts, figures))
-        print(verdict(figures))
+        print_text(", ".join(f"{facts[name]}" for name in ("processor", "runtime", "inputs")))
+        print_text(
+            f"{facts['cores']} cores, {facts['threads']} threads; median (lowest to highest)"
+        )
+        print()
+        print_table(_tabulate(figures))
+        print()
+        print_text(verdict(figures))
     return 0
 
 
@@ -109,24 +114,12 @@ async def _follow(
         return [figure async for figure in measuring]
 
 
-def _tabulate(facts: dict[str, object], figures: list[Figure]) -> Table:
-    from rich.table import Table  # noqa: PLC0415 # only this command draws one
-
-    table = Table(
-        title=", ".join(f"{facts[name]}" for name in ("processor", "runtime", "inputs")),
-        caption=f"{facts['cores']} cores, {facts['threads']} threads; median (lowest to highest)",
-    )
-    for heading in ("figure", "against", "aim", "here"):
-        table.add_column(heading, overflow="fold")
+def _tabulate(figures: list[Figure]) -> Table:
+    rows = []
     for figure in figures:
         spread = "" if figure.low == figure.high else f" ({figure.low:.2f} to {figure.high:.2f})"
         here = f"{figure.median:.2f}{f' {figure.unit}' if figure.unit else ''}{spread}"
-        aim = f"{figure.aim} {figure.unit}".strip()
-        table.add_row(figure.name, figure.against, aim, here)
-    return table
-
-
-def _print(table: Table) -> None:
-    from rich.console import Console  # noqa: PLC0415 # as above
-
-    Console(width=None if sys.stdout.isatty() else 120).print(table)
+        aim = f"{figure.aim} {figure.unit}".strip() if figure.aim else ""
+        rows.append((figure.name, here, aim, figure.against))
+    headings = ("figure", "here", "aim", "against")
+    return Table(headings, rows, prose=frozenset({"figure", "against"}))

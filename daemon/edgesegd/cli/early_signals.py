@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import NoReturn
 
 Handler = Callable[[int, FrameType | None], None]
+
+CHILDREN: list[int] = []
+"""Process groups that are killed when the daemon leaves before it serves."""
+_put_off: list[int] | None = None
+"""Signals to leave that arrived within `leaving_later`; None outside of it."""
 
 
 def catch_early_signals(*, serving: bool) -> None:
@@ -25,7 +32,30 @@ def catch_early_signals(*, serving: bool) -> None:
             signal.signal(number, handler)
 
 
-def _leave(_number: int, _frame: FrameType | None) -> None:
+@contextlib.contextmanager
+def leaving_later() -> Iterator[None]:
+    """Let a stop signal wait until the end: within, children start that are not in CHILDREN yet."""
+    global _put_off  # noqa: PLW0603 # so are the process's signal handlers
+    arrived = _put_off = []
+    try:
+        yield
+    finally:
+        _put_off = None
+        if arrived:
+            _leave_now()
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    if _put_off is None:
+        _leave_now()
+    else:
+        _put_off.append(number)
+
+
+def _leave_now() -> NoReturn:
+    for child in CHILDREN:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child, signal.SIGKILL)
     os._exit(0)
 
 

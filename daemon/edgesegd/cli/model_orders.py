@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgesegd.cli.options import add_options
+from edgesegd.cli.tables import Table
 from edgesegd.config import Config
 from edgesegd.control.client import give_order
 from edgesegd.control.messages import ModelState, Order, control_path
@@ -18,8 +17,6 @@ from edgesegd.models.names import given_name
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
-
-    from rich.table import Table
 
 OPTIONS = {"data_dir", "control"}
 
@@ -90,20 +87,16 @@ def served_models(config: Config) -> Sequence[ModelState]:
         return ()
 
 
-def states_as_json(states: Sequence[ModelState]) -> str:
-    """The models as JSON."""
-    return json.dumps([asdict(state) for state in states], indent=2)
-
-
 def states_as_table(states: Sequence[ModelState]) -> Table:
     """The models as a table."""
-    from rich.markup import escape  # noqa: PLC0415 - only needed for a table
-    from rich.table import Column, Table  # noqa: PLC0415 - as above
-
-    table = Table("served", "version", "by", "previous", Column("file", overflow="fold"), box=None)
-    for state in states:
-        by = state.delegate if state.state == "serves" else state.state
-        name = f"{state.name} (default)" if state.is_default else state.name
-        row = (name, state.version, by, state.previous or "-", state.path)
-        table.add_row(*map(escape, row))
-    return table
+    rows = [
+        (
+            f"{state.name} (default)" if state.is_default else state.name,
+            state.version,
+            state.delegate if state.state == "serves" else state.state,
+            state.previous or "-",
+            state.path,
+        )
+        for state in states
+    ]
+    return Table(("served", "version", "by", "previous", "file"), rows)

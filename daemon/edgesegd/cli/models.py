@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgesegd.cli import model_orders
-from edgesegd.cli.model_info import facts_as_json, facts_as_table
+from edgesegd.cli import model_orders, model_trial
+from edgesegd.cli.model_info import facts_as_json, print_facts
 from edgesegd.cli.options import add_options, effective_config, only_model
+from edgesegd.cli.tables import Table, print_table, print_text
 from edgesegd.config import Config
-from edgesegd.models.catalogue.published import downloads
+from edgesegd.models.catalogue.published import downloads, published_models
 from edgesegd.models.catalogue.repository import parse_source
 from edgesegd.models.catalogue.store import list_models
 
@@ -29,7 +32,12 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     listing = actions.add_parser(
         "list", help="list the models that a running daemon serves, and those known by name"
     )
-    listing.add_argument("--json", action="store_true", help="print the served models as JSON")
+    listing.add_argument("--json", action="store_true", help="print JSON")
+    listing.add_argument(
+        "--published",
+        action="store_true",
+        help="list the published models that are known, with their sizes, classes and licences",
+    )
     pulling = actions.add_parser("pull", help="download a published model and check its SHA-256")
     pulling.add_argument("name", metavar="NAME", help=f"one of: {', '.join(sorted(downloads()))}")
     pulling.add_argument(
@@ -55,10 +63,12 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         "model; 7: the runtime cannot run it.",
     )
     checking.add_argument("model", metavar="NAME|PATH")
+    checking.add_argument("--json", action="store_true", help="print JSON if it can be served")
     add_options(listing, {"data_dir", "control"})
     for action in (pulling, showing):
         add_options(action, {"data_dir"})
     add_options(checking, {"data_dir", "runtime", "threads"})
+    model_trial.add_parser(actions)
     model_orders.add_parsers(actions)
 
 
@@ -72,41 +82,77 @@ def run(args: Namespace) -> int:
         case "info":
             _info(only_model(config), data_dir, as_json=args.json)
         case "check":
-            _check(config)
+            _check(config, as_json=args.json)
+        case "try":
+            return model_trial.try_model(args, config, only_model(config))
         case "list":
-            _list(config, as_json=args.json)
+            if args.published:
+                _list_published(as_json=args.json)
+            else:
+                _list(config, as_json=args.json)
         case _:
             return model_orders.carry_out(args, config)
     return 0
 
 
-def _check(config: Config) -> None:
+def _check(config: Config, *, as_json: bool) -> None:
     from edgesegd.probe.check import check_model  # noqa: PLC0415 - imports the trials
 
     pair = parse_source(only_model(config), Path(config.data_dir)).read()
     took = asyncio.run(check_model(pair, runtime=config.runtime, threads=config.threads))
-    print(f"{pair.served.path} can be served: an invoke takes {took * 1000:.1f} ms on the CPU")
+    served, cpu = pair.served, pair.cpu
+    if as_json:
+        facts = {"path": str(served.path), "sha256": served.sha256, "cpu_path": str(cpu.path)}
+        print(json.dumps(facts | {"invoke_seconds": took}, indent=2))
+        return
+    twin = "" if cpu is served else f" of its twin {cpu.path}"
+    took_ms = f"{took * 1000:.1f} ms"
+    print_text(f"{served.path} can be served: an invoke{twin} takes {took_ms} on the CPU")
 
 
 def _list(config: Config, *, as_json: bool) -> None:
-    states = model_orders.served_models(config)
+    states, known = model_orders.served_models(config), downloads()
+    models = list_models(Path(config.data_dir))
     if as_json:
-        print(model_orders.states_as_json(states))
+        print(
+            json.dumps(
+                {
+                    "served": [asdict(each) for each in states],
+                    "known": [
+                        {"name": each.name, "path": None if each.path is None else str(each.path)}
+                        for each in models
+                    ],
+                },
+                indent=2,
+            )
+        )
         return
-    from rich.console import Console  # noqa: PLC0415 - the daemon itself does not need rich
-    from rich.table import Column, Table  # noqa: PLC0415
-
     if states:
-        Console().print(model_orders.states_as_table(states))
+        print_table(model_orders.states_as_table(states))
         print()
-    table = Table("name", "about", Column("where", overflow="fold"), box=None)
-    known = downloads()
-    for model in list_models(Path(config.data_dir)):
+    rows = []
+    for model in models:
         published = known.get(model.name)
         about = f"{published.title} ({published.license})" if published else ""
         where = str(model.path) if model.path else f"get it: edgesegd models pull {model.name}"
-        table.add_row(model.name, about, where)
-    Console().print(table)
+        rows.append((model.name, where, about))
+    print_table(Table(("name", "where", "about"), rows, prose=frozenset({"where", "about"})))
+
+
+def _list_published(*, as_json: bool) -> None:
+    models = published_models()
+    if as_json:
+        print(json.dumps([asdict(each) for each in models], indent=2))
+        return
+    rows = []
+    for each in models:
+        title = f"{each.title}: not served" if each.refused else each.title
+        digest = f"{each.sha256[:12]}..." if each.sha256 else f"MD5 {each.md5[:8]}..."
+        rows.append((title, each.name, each.input, each.classes, each.license, digest))
+    headings = ("model", "pull as", "input", "classes", "licence", "SHA-256")
+    print_table(Table(headings, rows, prose=frozenset({"model"})))
+    print()
+    print_text("A file is recognised by this hash, whatever its name is.")
 
 
 def _pull(name: str, data_dir: Path, source: str | None) -> None:
@@ -134,6 +180,4 @@ def _info(model: str, data_dir: Path, *, as_json: bool) -> None:
     if as_json:
         print(facts_as_json(spec))
         return
-    from rich.console import Console  # noqa: PLC0415
-
-    Console().print(facts_as_table(spec))
+    print_facts(spec)

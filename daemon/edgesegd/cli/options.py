@@ -45,7 +45,10 @@ def add_options(
         parser.add_argument(
             "--" + setting.name.replace("_", "-"),
             dest=setting.name,
-            action="append" if repeated else "store",
+            action=("extend" if "nothing" in setting.metadata else "append")
+            if repeated
+            else "store",
+            nargs="*" if "nothing" in setting.metadata else None,
             choices=setting.metadata.get("choices"),
             metavar=None
             if setting.metadata.get("choices")
@@ -65,7 +68,7 @@ def effective_config(args: argparse.Namespace) -> Effective:
     for setting in fields(Config):
         given = getattr(args, setting.name, None)
         if isinstance(given, list):
-            flags[setting.name] = tuple(given)
+            flags[setting.name] = tuple(given) or (setting.metadata["nothing"],)
         elif given is not None and kinds[setting.name] not in (str, int, float):
             flags[setting.name] = (given,)
         elif given is not None:

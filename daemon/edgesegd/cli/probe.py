@@ -9,9 +9,9 @@ import sys
 from contextlib import nullcontext
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edgesegd.cli.options import add_options, effective_config, only_model
+from edgesegd.cli.tables import Table, print_table, print_text
 from edgesegd.core.errors import ConfigError
 from edgesegd.delegates.spec import DelegateSpec
 from edgesegd.delegates.table import KNOWN
@@ -20,9 +20,6 @@ from edgesegd.models.spec import ModelSpec
 from edgesegd.probe.candidates import Candidate
 from edgesegd.probe.choice import STEP_SECONDS, Chooser
 from edgesegd.probe.report import Finding, Verdict, count_threads
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 NONE_CHOSEN = 1
 
@@ -38,7 +35,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument(
         "--delegate",
-        dest="also",
+        dest="extra",
         action="append",
         default=[],
         metavar="PATH.so[:k=v,…]",
@@ -73,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     config = effective_config(args).config
     if not (isfinite(args.timeout) and args.timeout > 0):
         raise ConfigError(f"--timeout is a number of seconds above 0, not {args.timeout:g}")
-    if args.remember and (args.also or config.forced_delegate is not None):
+    if args.remember and (args.extra or config.forced_delegate is not None):
         raise ConfigError(
             "--remember stores what a daemon would choose, so it needs the daemon's own options: "
             "add delegates with --candidates, for the daemon too, and do not force one"
@@ -86,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
         pair,
         runtime=config.runtime,
         threads=config.threads,
-        also=tuple(dict.fromkeys((*forced, *config.candidates, *args.also))),
+        extra=tuple(dict.fromkeys((*forced, *config.candidates, *args.extra))),
         folder=Path(config.data_dir),
         step_seconds=args.timeout,
     )
@@ -98,7 +95,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(_report(pair.served, findings, disturbed), indent=2))
     else:
-        _print(_tabulate(pair.served, findings))
+        print_text(f"delegates for {pair.served.name}:")
+        print()
+        print_table(_tabulate(findings))
     if disturbed:
         print(f"edgesegd: {disturbed}: on an idle board the choice may differ", file=sys.stderr)
     chosen = any(finding.verdict is Verdict.CHOSEN for finding in findings)
@@ -131,19 +130,15 @@ async def _follow(chooser: Chooser) -> tuple[list[Finding], str]:
 
 def _report(model: ModelSpec, findings: list[Finding], disturbed: str) -> dict[str, object]:
     return {
-        "schema": 3,
+        "schema": 4,
         "disturbed": disturbed,
         "model": {"name": model.name, "path": str(Path(model.path)), "sha256": model.sha256},
         "findings": [finding.to_json() for finding in findings],
     }
 
 
-def _tabulate(model: ModelSpec, findings: list[Finding]) -> Table:
-    from rich.table import Table  # noqa: PLC0415 # only this command draws one
-
-    table = Table(title=f"delegates for {model.name}")
-    for heading in ("delegate", "verdict", "ops", "agrees", "ms (p10 to p90)", "MB", "why"):
-        table.add_column(heading, overflow="fold")
+def _tabulate(findings: list[Finding]) -> Table:
+    rows = []
     for finding in findings:
         measured = finding.measured
         cells = ["", "", "", ""]
@@ -155,10 +150,10 @@ def _tabulate(model: ModelSpec, findings: list[Finding]) -> Table:
                 f"{measured.seconds_p50 * 1e3:.1f} ({spread})",
                 f"{measured.memory / 1e6:.0f}",
             ]
-        table.add_row(
-            _name(finding.delegate, finding.threads), finding.verdict.value, *cells, finding.reason
-        )
-    return table
+        name = _name(finding.delegate, finding.threads)
+        rows.append((name, finding.verdict.value, *cells, finding.reason))
+    headings = ("delegate", "verdict", "ops", "agrees", "ms (p10 to p90)", "MB", "why")
+    return Table(headings, rows, prose=frozenset({"why"}))
 
 
 def _name(delegate: DelegateSpec, threads: int) -> str:
@@ -172,9 +167,3 @@ def _name(delegate: DelegateSpec, threads: int) -> str:
         return delegate.name
     options = ",".join(f"{key}={value}" for key, value in delegate.options.items())
     return f"{delegate.name} ({options})" if options else delegate.name
-
-
-def _print(table: Table) -> None:
-    from rich.console import Console  # noqa: PLC0415 # as above
-
-    Console(width=None if sys.stdout.isatty() else 140).print(table)

@@ -12,7 +12,7 @@ from typing import TextIO
 ERRORS = "backslashreplace"
 """For characters that an encoding does not have: arrows in Latin-1, names that are not UTF-8."""
 
-Told = Callable[[OSError], None]
+OnError = Callable[[OSError], None]
 
 
 class OutputLost(OSError):
@@ -30,7 +30,7 @@ def prepare_streams(*, serving: bool) -> None:
     open_closed_descriptors()
     sys.stderr = _Stream(2, sys.stderr, _drop, line_buffering=True)
     interactive = os.isatty(1)
-    sys.stdout = _Stream(1, sys.stdout, _say_once() if serving else _raise, interactive)
+    sys.stdout = _Stream(1, sys.stdout, _report_once() if serving else _raise, interactive)
 
 
 def open_closed_descriptors() -> None:
@@ -54,7 +54,7 @@ class _Stream(io.TextIOWrapper):
     """Writes text to a descriptor, encoded as `like`; calls `failed` if that is not possible."""
 
     def __init__(
-        self, number: int, like: TextIO | None, failed: Told, line_buffering: bool
+        self, number: int, like: TextIO | None, failed: OnError, line_buffering: bool
     ) -> None:
         file = io.BufferedWriter(io.FileIO(number, "w", closefd=False))
         encoding = getencoding() if like is None else like.encoding
@@ -87,15 +87,15 @@ def _raise(error: OSError) -> None:
     raise OutputLost(error.errno, error.strerror) from error
 
 
-def _say_once() -> Told:
-    told: list[OSError] = []
+def _report_once() -> OnError:
+    reported: list[OSError] = []
 
-    def say(error: OSError) -> None:
-        if not told:
-            told.append(error)
+    def report(error: OSError) -> None:
+        if not reported:
+            reported.append(error)
             print(
                 f"edgesegd: cannot write to stdout ({error.strerror}); the daemon goes on",
                 file=sys.stderr,
             )
 
-    return say
+    return report

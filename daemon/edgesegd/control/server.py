@@ -34,18 +34,39 @@ OWNER_ONLY = 0o177
 class ControlServer:
     """Lets `host` carry out orders from the socket at `path`, which only its own user may open.
 
-    An order is carried out completely, even if its client disconnects.
+    An order is carried out completely, even if its client disconnects. If the socket is not
+    `required`, and cannot be opened, this is logged.
     """
 
-    def __init__(self, host: ModelHost, path: Path, *, default: str) -> None:
+    def __init__(self, host: ModelHost, path: Path, *, default: str, required: bool) -> None:
         self.path = path
+        self._required = required
         self._host = host
         self._default = default
         self._server: asyncio.Server | None = None
         self._orders: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Listen; raises CannotListen, or ConfigError if the path is not UTF-8."""
+        """Listen; a required one raises CannotListen, or ConfigError if the path is not UTF-8."""
+        try:
+            await self._listen()
+        except (CannotListen, ConfigError) as error:
+            if self._required:
+                raise
+            log.warning("there is no control socket: %s", error)
+
+    async def close(self) -> None:
+        """Take no more orders, and cancel those that are not finished."""
+        if self._server is None:
+            return
+        self._server.close()
+        with contextlib.suppress(FileNotFoundError):
+            self.path.unlink()
+        for order in self._orders:
+            order.cancel()
+        await asyncio.gather(*self._orders, return_exceptions=True)
+
+    async def _listen(self) -> None:
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -60,17 +81,6 @@ class ControlServer:
             raise CannotListen(f"cannot listen on {self.path}: {error.strerror}") from None
         finally:
             os.umask(before)
-
-    async def close(self) -> None:
-        """Take no more orders, and cancel those that are not finished."""
-        if self._server is None:
-            return
-        self._server.close()
-        with contextlib.suppress(FileNotFoundError):
-            self.path.unlink()
-        for order in self._orders:
-            order.cancel()
-        await asyncio.gather(*self._orders, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         def answer(message: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
-"""Everything that can go wrong, by whose fault it is.
+"""The errors that the daemon raises, grouped by whose fault they are.
 
-`str(error)` is a sentence for the person at fault. Its gRPC status stands in `api.status`, that of
-a frame in `api.v1.status`, how it ends the process in `cli.exit_codes`.
+`str(error)` is a message for the person who can correct the error. `api.status` maps errors to gRPC
+statuses, `api.v1.status` to statuses of frames, and `cli.exit_codes` to exit statuses.
 """
 
 from __future__ import annotations
@@ -10,35 +10,35 @@ from typing import Self
 
 
 class EdgesegError(Exception):
-    """Base of all errors that this project raises on purpose.
+    """Base class of all errors that the daemon raises on purpose.
 
-    `outcome` is what metrics call that of a frame that met it.
+    `outcome` is the label that metrics give to frames that failed with it.
     """
 
     outcome = "internal"
 
     def without_history(self) -> Self:
-        """Itself, without what raised it and why: that would keep the frame alive with it."""
+        """Return this error without traceback, context and cause, which would keep the frame."""
         self.__traceback__ = self.__context__ = self.__cause__ = None
         return self
 
 
 class ClientError(EdgesegError):
-    """The client asked for something that cannot be had."""
+    """The client sent an invalid request."""
 
     outcome = "invalid"
 
 
 class InvalidFrame(ClientError):
-    """The frame is not what it says, or cannot be decoded."""
+    """The frame does not match its description, or cannot be decoded."""
 
 
 class InvalidOptions(ClientError):
-    """The options contradict each other or the model."""
+    """The options are invalid, contradict each other, or do not fit the model."""
 
 
 class Unimplemented(ClientError):
-    """In the contract, not served by this daemon."""
+    """The protocol has it, but this daemon does not support it."""
 
     outcome = "unimplemented"
 
@@ -48,38 +48,35 @@ class UnknownModel(ClientError):
 
 
 class UnknownRegion(ClientError):
-    """No region of shared memory of that name is registered."""
+    """No region of shared memory is registered under that name."""
 
 
 class RegionExists(ClientError):
-    """Another region of shared memory has that name."""
+    """A region of shared memory is already registered under that name."""
 
 
 class NotAnswered(EdgesegError):
-    """The frame was fine, but gets no result."""
+    """The frame was valid, but gets no result."""
 
 
 class Superseded(NotAnswered):
-    """A newer frame of the same stream came while this one waited."""
+    """A newer frame of the same stream arrived while this one waited."""
 
     outcome = "superseded"
 
 
 class Expired(NotAnswered):
-    """Too old, or past its deadline, before it was invoked."""
+    """The frame became too old, or its deadline passed, before the model ran."""
 
     outcome = "expired"
 
 
 class DeadlineOver(Expired):
-    """Expired, and the deadline that gRPC has of the call is over: nobody waits any more."""
+    """The frame expired, and the call's own deadline has passed, so no client waits any more."""
 
 
 class Overloaded(NotAnswered):
-    """The queue is full.
-
-    `retry_after` is when trying again makes sense, in seconds.
-    """
+    """There is no room now; the client may try again after `retry_after` seconds."""
 
     outcome = "overloaded"
 
@@ -89,21 +86,21 @@ class Overloaded(NotAnswered):
 
 
 class EngineFailed(NotAnswered):
-    """Engines crashed, hung or failed with this frame in them: it is not to be sent again."""
+    """Engines crashed, hung or failed with this frame, so it must not be sent again."""
 
     outcome = "engine_failed"
 
 
 class NoEngine(NotAnswered):
-    """No engine is ready now; the frame may be sent again."""
+    """No engine is ready now; the client may send the frame again."""
 
     outcome = "unavailable"
 
 
 class EngineUnfit(EdgesegError):
-    """An engine says that it must be replaced; `cause` is what metrics call the reason.
+    """An engine reports that it must be replaced; `cause` is the label of the reason in metrics.
 
-    Never told to a client: the frame is run again by the next engine.
+    Clients never get this error: the next engine runs the frame again.
     """
 
     cause = ""
@@ -116,25 +113,25 @@ class InvokeFailed(EngineUnfit):
 
 
 class CheckFailed(EngineUnfit):
-    """The delegate's masks cannot be compared with the CPU's any more."""
+    """The delegate's masks can no longer be compared with the CPU's."""
 
     cause = "check"
 
 
 class EngineDistrusted(EngineUnfit):
-    """The delegate's masks are not the CPU's."""
+    """The delegate's masks differ from the CPU's."""
 
     cause = "drift"
 
 
 class OutputNotFinite(EngineDistrusted):
-    """The output holds values that are no numbers."""
+    """The output has values that are NaN or infinite."""
 
     cause = "nan"
 
 
 class OutputConstant(EngineDistrusted):
-    """The output is the same everywhere, in every class."""
+    """All values of the output are the same."""
 
     cause = "constant"
 
@@ -153,7 +150,7 @@ class Draining(NotAnswered):
 
 
 class StartupError(EdgesegError):
-    """The daemon cannot start; the operator can mend it."""
+    """The daemon, or a model, cannot start; the operator can correct the cause."""
 
 
 class ConfigError(StartupError):
@@ -161,7 +158,7 @@ class ConfigError(StartupError):
 
 
 class CannotListen(StartupError):
-    """An address is in use, not ours or malformed."""
+    """An address cannot be used: it is taken, malformed, or no daemon listens there."""
 
 
 class ModelMissing(StartupError):
@@ -189,12 +186,12 @@ class RuntimeMissing(StartupError):
 
 
 class EngineStartFailed(StartupError):
-    """The engine process ended, or fell silent, before it was ready."""
+    """The engine process ended, or stopped answering, before it was ready."""
 
 
 class DeviceInUse(StartupError):
-    """An engine that serves has the device, and goes on to have it."""
+    """The device is in use by an engine that serves, and stays so."""
 
 
 class DownloadFailed(StartupError):
-    """A model could not be fetched, or is not the file it should be."""
+    """A model could not be downloaded or stored, or is not the expected file."""

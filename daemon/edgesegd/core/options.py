@@ -17,6 +17,8 @@ class Output(StrEnum):
     LABELS = "labels"
     LABELS_PNG = "labels_png"
     RLE = "rle"
+    RLE_COMPRESSED = "rle_compressed"
+    """COCO's string of run lengths."""
     POLYGONS = "polygons"
     STATISTICS = "statistics"
     CONFIDENCE = "confidence"
@@ -24,9 +26,6 @@ class Output(StrEnum):
     OUTPUT_TENSOR = "output_tensor"
     """The model's own output tensor, as an interpreter of its whole graph returns it."""
 
-
-SERVED = tuple(output for output in Output if output is not Output.POLYGONS)
-"""The outputs that this daemon supports."""
 
 ONE_BYTE_A_PIXEL = frozenset({Output.LABELS, Output.CONFIDENCE_MAP})
 """The outputs of one byte per pixel, whose size is known before the mask is made."""
@@ -49,6 +48,23 @@ class ResizePolicy(StrEnum):
     CROP = "crop"
 
 
+MAX_TOLERANCE = 65_535.0
+"""No side of a mask is longer, in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolygonOptions:
+    """How polygons are made: `tolerance` in pixels, `min_area` of an outline in pixels.
+
+    Up to the default tolerance the centre of each pixel stays on its side of every outline, so that
+    a mask that is drawn by centres is the same; with it about two thirds of the points stay. The
+    proof is where outlines are simplified.
+    """
+
+    tolerance: float = 0.7
+    min_area: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class ResultOptions:
     """What is returned for a frame.
@@ -63,6 +79,7 @@ class ResultOptions:
     height: int = 0
     resize: ResizePolicy = ResizePolicy.STRETCH
     classes: tuple[int, ...] = ()
+    polygons: PolygonOptions = PolygonOptions()
 
 
 def check_result_size(
@@ -74,10 +91,10 @@ def check_result_size(
     """
     planes = max(1, len(outputs & ONE_BYTE_A_PIXEL))
     masks = width * height * planes
-    beside = tensor if Output.OUTPUT_TENSOR in outputs else 0
-    if masks + beside > largest:
-        also = f" and the model's own output {beside:,}" if beside else ""
+    own = tensor if Output.OUTPUT_TENSOR in outputs else 0
+    if masks + own > largest:
+        and_own = f" and the model's own output {own:,}" if own else ""
         raise InvalidOptions(
-            f"masks of {width}x{height} pixels have {masks:,} bytes{also}, more than "
+            f"masks of {width}x{height} pixels have {masks:,} bytes{and_own}, more than "
             f"the {largest:,} that are allowed; ask for a smaller size or fewer outputs"
         )

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from edgesegd.core.model import NO_MODEL, ModelIdentity
 from edgesegd.core.options import Output
+from edgesegd.core.reuse import Reused
 
 
 class Stage(StrEnum):
@@ -21,11 +22,29 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Outlines:
+    """The outlines of a class: `points` are native float32 x, y, x, y, …, of one after another.
+
+    For each outline `lengths` has its number of points, a native uint32, and `holes` a byte, 1 for
+    a hole.
+    """
+
+    points: bytes = b""
+    lengths: bytes = b""
+    holes: bytes = b""
+
+    @property
+    def blobs(self) -> tuple[bytes, ...]:
+        """All that it holds."""
+        return self.points, self.lengths, self.holes
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentResult:
     """One class that was found.
 
-    `area` is in pixels; `box` is x, y, width, height in pixels; `rle` is native uint32 run lengths.
-    What was not requested is None or 0.
+    `area` is in pixels; `box` is x, y, width, height in pixels; `rle` is native uint32 run lengths,
+    `rle_compressed` COCO's string for them. What was not requested is None or 0.
     """
 
     class_id: int
@@ -33,6 +52,14 @@ class SegmentResult:
     box: tuple[int, int, int, int] = (0, 0, 0, 0)
     mean_confidence: float | None = None
     rle: bytes | None = None
+    rle_compressed: bytes | None = None
+    outlines: Outlines | None = None
+
+    @property
+    def blobs(self) -> tuple[bytes | None, ...]:
+        """All that has no fixed size."""
+        outlines = (None,) * 3 if self.outlines is None else self.outlines.blobs
+        return self.rle, self.rle_compressed, *outlines
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +67,9 @@ class FrameResult:
     """The results for one frame.
 
     `width` x `height` is the size of every mask, `frame_size` the size of the decoded frame, all in
-    pixels. `planes` holds the outputs that are bytes. `seconds` is the time of each stage. The
-    front fills in `delegate` and `model`, which made the result.
+    pixels. `planes` holds the outputs that are bytes. `seconds` is the time of each stage; there is
+    no INVOKE if the result is `reused` from an earlier frame. The front fills in `delegate` and
+    `model`, which made the result.
     """
 
     width: int
@@ -52,9 +80,10 @@ class FrameResult:
     seconds: dict[Stage, float] = field(default_factory=dict)
     delegate: str = ""
     model: ModelIdentity = NO_MODEL
+    reused: Reused | None = None
 
     @property
     def size(self) -> int:
         """Bytes of its masks."""
-        lengths = [len(found.rle) for found in self.segments if found.rle is not None]
-        return sum(map(len, self.planes.values())) + sum(lengths)
+        blobs = [blob for found in self.segments for blob in found.blobs if blob is not None]
+        return sum(map(len, self.planes.values())) + sum(map(len, blobs))

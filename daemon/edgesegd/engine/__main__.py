@@ -1,7 +1,7 @@
-"""The engine's process: `python -m edgesegd.engine SOCKET_FD DESCRIPTORS_FD ARENA_FD [MODEL_FD…]`.
+"""The engine's process: `python -m edgesegd.engine SOCKET_FD DESCRIPTORS_FD`.
 
-The front starts it, and sends the regions of clients over the second socket. The process inherits
-the open files of its models.
+The front starts it, and sends open files over the second socket: first the arena and the models,
+later the regions of clients.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 from edgesegd.core.errors import EdgesegError
@@ -22,12 +23,15 @@ from edgesegd.engine.runtimes.runtime import load_runtime
 from edgesegd.engine.serve import serve_in_turn, serve_overlapped
 from edgesegd.ipc.arena import Arena
 from edgesegd.ipc.messages import WARM_UPS, EngineSetup, WarmedUp, error_message, from_line
-from edgesegd.models.spec import ModelSpec
+from edgesegd.ipc.open_files import receive_files
 from edgesegd.models.spec_message import from_message
 
 
-def main(socket_fd: int, descriptors_fd: int, arena_fd: int, *_model_fds: int) -> None:
-    """Load the model that the front orders, then segment until the front closes the socket."""
+def main(socket_fd: int, descriptors_fd: int) -> None:
+    """Load the model that the front orders, then segment until the front closes the socket.
+
+    The front may close it before it orders anything: it starts its first engine early.
+    """
     # Pillow's warnings are about clients' pictures, and would hide more important log lines.
     warnings.simplefilter("ignore")
     # A terminal sends Ctrl-C to the whole group; the front decides when its engines end.
@@ -36,10 +40,13 @@ def main(socket_fd: int, descriptors_fd: int, arena_fd: int, *_model_fds: int) -
         die_with_parent(link)
         be_the_victim()
         orders, answers = link.makefile("rb"), link.makefile("wb")
-        setup = EngineSetup.from_message(from_line(orders.readline()))
-        arena = Arena(arena_fd, slots=setup.slots, slot_size=setup.slot_size)
+        if not (order := orders.readline()):
+            return
+        setup = EngineSetup.from_message(from_line(order))
+        files = receive_files(front)
+        arena = Arena(next(iter(files.values())), slots=setup.slots, slot_size=setup.slot_size)
         try:
-            engine = load_engine(setup)
+            engine = load_engine(setup, files)
             reply(answers, engine.describe().to_message())
             for _ in range(WARM_UPS):
                 orders.readline()
@@ -51,33 +58,32 @@ def main(socket_fd: int, descriptors_fd: int, arena_fd: int, *_model_fds: int) -
         (serve_overlapped if setup.overlap else serve_in_turn)(pipeline)
 
 
-def load_engine(setup: EngineSetup) -> Engine:
-    """The engine that `setup` describes; raises a StartupError."""
-    model = from_message(setup.model, open_file(setup.model_file))
-    runtime = load_runtime(setup.runtime)
+def load_engine(setup: EngineSetup, files: Mapping[int, int]) -> Engine:
+    """The engine that `setup` describes; raises a StartupError.
+
+    `files` has the descriptors of this process by the numbers that the front has for them.
+    """
+    model = from_message(setup.model, open_file(setup.model_file, files))
+    reference = None
+    if setup.reference is not None:
+        reference = from_message(setup.reference, open_file(setup.reference_file, files))
     return Engine(
         model,
-        runtime,
+        load_runtime(setup.runtime),
         setup.delegate,
         threads=setup.threads,
         max_pixels=setup.max_pixels,
         decode_seconds=setup.decode_seconds,
         max_result=setup.slot_size,
-        reference=read_reference(setup),
+        reference=reference,
         check_every=setup.check_every,
+        reuse_bytes=setup.reuse_bytes,
     )
 
 
-def read_reference(setup: EngineSetup) -> ModelSpec | None:
-    """The model that the CPU runs for comparison; None for no comparison."""
-    if setup.reference is None:
-        return None
-    return from_message(setup.reference, open_file(setup.reference_file))
-
-
-def open_file(descriptor: int | None) -> Path | None:
-    """The path of an open file; None if there is no descriptor."""
-    return None if descriptor is None else Path(f"/dev/fd/{descriptor}")
+def open_file(number: int | None, files: Mapping[int, int]) -> Path | None:
+    """The path of an open file; None if the front has none."""
+    return None if number is None else Path(f"/dev/fd/{files[number]}")
 
 
 if __name__ == "__main__":

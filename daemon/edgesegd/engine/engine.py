@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import time
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 
 from edgesegd.core.errors import DelegateFailed, Expired, InvokeFailed
@@ -20,19 +19,21 @@ from edgesegd.core.options import (
 from edgesegd.core.result import FrameResult, Stage
 from edgesegd.delegates.spec import DelegateSpec
 from edgesegd.engine.clock import StageClock
+from edgesegd.engine.frames import Invoked, Prepared, Repeat
 from edgesegd.engine.guard.drift import DriftCheck
 from edgesegd.engine.guard.output_guard import CheckedOutput, OutputGuard, TrustedOutput
 from edgesegd.engine.guard.watchdog import InvokeWatchdog
+from edgesegd.engine.reuse import KeptFrames
 from edgesegd.engine.runtimes.interpreter import load_on_cpu
 from edgesegd.engine.runtimes.load import load_model
 from edgesegd.engine.runtimes.runtime import Runtime
 from edgesegd.engine.runtimes.whole_output import WholeOutput
 from edgesegd.imaging.codec import decode_frame
 from edgesegd.imaging.encode import Encoder
-from edgesegd.imaging.geometry import Fit, Size, fit
+from edgesegd.imaging.geometry import Size, fit
 from edgesegd.imaging.labels import OutputTensor
 from edgesegd.imaging.mask import Mask, mask_reader, read_mask
-from edgesegd.imaging.preprocess import GivenTensor, ModelInput, Preprocessor, resize_picture
+from edgesegd.imaging.preprocess import GivenTensor, Preprocessor, resize_picture
 from edgesegd.imaging.tensor import read_tensor
 from edgesegd.ipc.messages import EngineReady, FrameJob
 from edgesegd.models.spec import ModelSpec
@@ -40,33 +41,6 @@ from edgesegd.models.spec import ModelSpec
 LARGEST_COPY = 1 << 20
 """Up to this many bytes, the output is copied, so that the next frame can be invoked while the mask
 is made. To copy 1 MiB takes less than 0.1 ms on a small board, to copy 5 MB several ms."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A frame as the model sees it: `pixels` in the size of its input.
-
-    `placed` is how the frame was fitted into it. `frame_size` is the frame's own size; for a
-    tensor, the model's input size. `seconds` is the time of each stage so far.
-    """
-
-    frame_size: Size
-    placed: Fit
-    pixels: ModelInput
-    seconds: dict[Stage, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Invoked:
-    """A frame that was `prepared` and invoked.
-
-    `output` is a copy of the model's output; or the mask, if the output is too large to copy and is
-    not requested itself. `seconds` is the time of each stage so far.
-    """
-
-    prepared: Prepared
-    output: OutputTensor | Mask
-    seconds: dict[Stage, float]
 
 
 class Engine:
@@ -77,7 +51,8 @@ class Engine:
     engine, because some drivers require it.
 
     A delegate's output for every `check_every`th frame is compared with the CPU's output with the
-    model `reference`; with 0 or None, never.
+    model `reference`; with 0 or None, never. For streams that reuse results, at most `reuse_bytes`
+    of frames and results are kept.
     """
 
     def __init__(
@@ -92,6 +67,7 @@ class Engine:
         max_result: int,
         reference: ModelSpec | None = None,
         check_every: int = 0,
+        reuse_bytes: int = 0,
     ) -> None:
         self._model = model
         self._runtime = runtime
@@ -107,6 +83,7 @@ class Engine:
         self._whole_output = WholeOutput(runtime, model)
         self._watchdog: AbstractContextManager[None] = nullcontext()
         self._guard = self._make_guard(reference, check_every)
+        self._kept = KeptFrames(reuse_bytes)
 
     def describe(self) -> EngineReady:
         """Describe what was loaded."""
@@ -116,6 +93,7 @@ class Engine:
             delegated=self._loaded.delegated,
             operators=self._loaded.operators,
             adapter=self._loaded.adapter,
+            fallback=self._loaded.fallback,
             threads=self._threads,
         )
 
@@ -138,14 +116,18 @@ class Engine:
             self._watchdog = InvokeWatchdog(usual=seconds)
         return seconds
 
-    def prepare(self, job: FrameJob, data: memoryview) -> Prepared:
-        """Decode and preprocess a frame.
+    def prepare(self, job: FrameJob, data: memoryview) -> Prepared | Repeat:
+        """Decode and preprocess a frame, unless a result can be reused for it.
 
-        `data` are the frame's bytes, which are not needed afterwards. Raises InvalidFrame,
-        InvalidOptions or Expired.
+        `data` are the frame's bytes, which must stay as they are until the frame is invoked. A
+        client that changes those in its region before spoils this frame, but no other. Raises
+        InvalidFrame, InvalidOptions or Expired.
         """
         model, options, clock = self._model, job.options, StageClock()
         raise_if_expired(job, "too old before it was decoded")
+        if (repeat := self._kept.find_by_bytes(job, data, clock)) is not None:
+            return repeat
+        source = self._kept.bytes_to_decode(job, data)
         if job.frame.format is FrameFormat.TENSOR:
             tensor = read_tensor(model.input, data, self._preprocessor)
             clock.end(Stage.DECODE)
@@ -154,7 +136,7 @@ class Engine:
             return Prepared(model.input_size, placed, tensor, clock.seconds)
         picture = decode_frame(
             job.frame,
-            data,
+            memoryview(source),
             model_input=model.input_size,
             resize=options.resize,
             max_pixels=self._max_pixels,
@@ -165,34 +147,58 @@ class Engine:
         placed = fit(picture.size, model.input_size, options.resize)
         pixels = resize_picture(picture, placed)
         clock.end(Stage.PREPROCESS)
-        return Prepared(picture.size, placed, pixels, clock.seconds)
+        kept_data = None if job.in_stream is None else source
+        return Prepared(picture.size, placed, pixels, clock.seconds, kept_data)
 
-    def invoke(self, job: FrameJob, prepared: Prepared) -> Invoked:
-        """Run the model on a frame.
+    def invoke(self, job: FrameJob, prepared: Prepared | Repeat) -> Invoked | Repeat:
+        """Run the model on a frame, unless a result can be reused for it.
 
         Raises Expired, or InvokeFailed, after which the interpreter may hold stale data and must be
         replaced. If the output is too large to copy, the mask is made here, with the errors that
         `finish` raises otherwise.
         """
+        if isinstance(prepared, Repeat):
+            return prepared
         clock = StageClock(prepared.seconds)
         raise_if_expired(job, "too old when it was about to be invoked")
+        if (repeat := self._kept.find(job, prepared, clock)) is not None:
+            return repeat
+        began = time.monotonic()
         self._preprocessor.to_tensor(prepared.pixels, self._loaded.input())
         clock.end(Stage.PREPROCESS)
         with self._watchdog:
             self._loaded.invoke()
         clock.end(Stage.INVOKE)
-        output = self._loaded.output()
+        output, kept = self._loaded.output(), self._kept.keep(job, prepared, began)
         if output.nbytes <= LARGEST_COPY or Output.OUTPUT_TENSOR in job.options.outputs:
-            return Invoked(prepared, output.copy(), clock.seconds)
+            return Invoked(prepared, output.copy(), clock.seconds, kept)
         mask = self._read_mask(job, prepared, output)
         clock.end(Stage.LABELS)
-        return Invoked(prepared, mask, clock.seconds)
+        return Invoked(prepared, mask, clock.seconds, kept)
 
-    def finish(self, job: FrameJob, invoked: Invoked) -> FrameResult:
-        """Make the mask and encode the result.
+    def finish(self, job: FrameJob, invoked: Invoked | Repeat) -> FrameResult:
+        """Make the mask and encode the result, or reuse one.
 
         Raises EngineDistrusted if the delegate is found to be wrong.
         """
+        if isinstance(invoked, Repeat):
+            self._guard.raise_if_rejected()
+            return invoked.result()
+        if invoked.kept is None:
+            return self._make_result(job, invoked)
+        try:
+            result = self._make_result(job, invoked)
+        except BaseException:
+            self._kept.forget(invoked.kept.own.stream.number)
+            raise
+        self._kept.add_result(invoked.kept, result)
+        return result
+
+    def forget_stream(self, number: int) -> None:
+        """Keep nothing of a stream any more."""
+        self._kept.forget(number)
+
+    def _make_result(self, job: FrameJob, invoked: Invoked) -> FrameResult:
         clock, prepared, output = StageClock(invoked.seconds), invoked.prepared, invoked.output
         mask = output if isinstance(output, Mask) else self._read_mask(job, prepared, output)
         clock.end(Stage.LABELS)

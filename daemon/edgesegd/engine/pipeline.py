@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from edgesegd.core.errors import EdgesegError, EngineUnfit, InternalFault
 from edgesegd.core.result import FrameResult
-from edgesegd.engine.engine import Engine, Invoked, Prepared
+from edgesegd.engine.engine import Engine
+from edgesegd.engine.frames import Invoked, Prepared, Repeat
 from edgesegd.engine.mapped_regions import MappedRegions
 from edgesegd.ipc.arena import Arena
 from edgesegd.ipc.messages import (
     ForgetRegion,
+    ForgetStream,
     FrameJob,
     Message,
     error_message,
@@ -33,7 +35,8 @@ StageOutput = tuple[FrameJob, After | Message]
 
 
 def run_stage(
-    stage: Callable[[FrameJob, Before], After], step: StageOutput[Before]
+    stage: Callable[[FrameJob, Before], After],
+    step: StageOutput[Any],  # of Before, which mypy cannot infer where that is a union itself
 ) -> StageOutput[After]:
     """Run a stage on the output of the one before; an error message is passed on unchanged.
 
@@ -78,14 +81,16 @@ class FramePipeline:
             order = order_from(from_line(line))
             if isinstance(order, ForgetRegion):
                 self._regions.forget(order.number)
+            elif isinstance(order, ForgetStream):
+                self._engine.forget_stream(order.number)
             else:
                 yield order, None
 
-    def decode(self, job: FrameJob, _: None) -> Prepared:
+    def decode(self, job: FrameJob, _: None) -> Prepared | Repeat:
         """Decode and preprocess the frame."""
         return self._engine.prepare(job, self._bytes_of(job))
 
-    def invoke(self, job: FrameJob, frame: Prepared) -> Invoked:
+    def invoke(self, job: FrameJob, frame: Prepared | Repeat) -> Invoked | Repeat:
         """Run the model."""
         try:
             return self._engine.invoke(job, frame)
@@ -93,7 +98,7 @@ class FramePipeline:
             self.failed = True
             raise
 
-    def make_mask(self, job: FrameJob, frame: Invoked) -> FrameResult:
+    def make_mask(self, job: FrameJob, frame: Invoked | Repeat) -> FrameResult:
         """Make the result; if the delegate is found to be wrong, the front ends this engine."""
         return self._engine.finish(job, frame)
 

@@ -20,13 +20,14 @@ import numpy as np
 
 from edgesegd.core.errors import EdgesegError
 from edgesegd.core.options import ResizePolicy
-from edgesegd.engine.guard.comparison import Masks, Outputs, agreement, compare_values
+from edgesegd.engine.guard.comparison import Masks, agreement, compare_values
 from edgesegd.engine.guard.parent_death import die_with_parent
 from edgesegd.engine.pictures import PICTURES, open_picture
 from edgesegd.engine.runtimes.load import Loaded, load_model
 from edgesegd.engine.runtimes.runtime import load_runtime
 from edgesegd.imaging.codec import Picture
 from edgesegd.imaging.geometry import fit
+from edgesegd.imaging.labels import OutputTensor
 from edgesegd.imaging.preprocess import Preprocessor, resize_picture
 from edgesegd.ipc.messages import error_message, from_line, to_line
 from edgesegd.ipc.trial_messages import TrialOrder, Tried
@@ -80,6 +81,7 @@ def run(order: TrialOrder, say: Say) -> Callable[[], float]:
         delegated=loaded.delegated,
         operators=loaded.operators,
         adapter=loaded.adapter,
+        fallback=loaded.fallback,
         agreement=agreement(masks, expected),
         **compare_values(masks, expected),
         finite=bool(np.isfinite(outputs).all()),
@@ -97,14 +99,14 @@ class Probe:
         self._loaded = loaded
         self._preprocessor = Preprocessor(model)
 
-    def output_of(self, path: Path, say: Say) -> Outputs:
-        """The output tensor for one picture, without the batch dimension."""
+    def output_of(self, path: Path, say: Say) -> OutputTensor:
+        """The output tensor for one picture."""
         picture = open_picture(path)
         placed = fit(picture.size, self._model.input_size, ResizePolicy.STRETCH)
         pixels = resize_picture(Picture(picture, picture.size), placed)
         self._preprocessor.to_tensor(pixels, self._loaded.input())
         say(invoke_seconds=self.invoke())
-        output: Outputs = self._loaded.output()[0].copy()
+        output: OutputTensor = self._loaded.output().copy()
         return output
 
     def invoke(self) -> float:

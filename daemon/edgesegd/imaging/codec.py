@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
-import PIL
 from PIL import Image
 
-from edgesegd.core.errors import InvalidFrame
-from edgesegd.core.frame import ENCODED, WITH_CHROMA, FrameFormat, FrameSpec
+from edgesegd.core.frame import (
+    ENCODED,
+    WITH_CHROMA,
+    FrameFormat,
+    FrameSpec,
+)
 from edgesegd.core.options import ResizePolicy
+from edgesegd.core.raw_frame import rows_of
 from edgesegd.imaging.geometry import Size, fit
 from edgesegd.imaging.picture_file import decode_file
+from edgesegd.imaging.raw_rows import array_image, every_step, rows_array, rows_image
 from edgesegd.imaging.reduced_scale import reduced_scale_for
-from edgesegd.imaging.yuv import split_planes
+from edgesegd.imaging.yuv import BT601_LIMITED, RgbMatrix, rgb_matrix, split_planes
 
 RAW_MODES = {
     FrameFormat.RGB: ("RGB", "RGB"),
     FrameFormat.BGR: ("RGB", "BGR"),
     FrameFormat.RGBA: ("RGBX", "RGBX"),
+    FrameFormat.BGRA: ("RGB", "BGRX"),
     FrameFormat.GRAY8: ("L", "L"),
 }
 """Pillow's mode in memory and its name for the bytes; RGBX and L are used in place."""
-
-UNPACKS_ANY_BUFFER = tuple(map(int, PIL.__version__.split(".")[:2])) >= (9, 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,14 @@ class Picture:
 
     `pixels` may be smaller than the frame, if a JPEG was decoded at reduced scale or rows of a raw
     frame were skipped. `size` is the frame's own size, with its orientation applied. If there is
-    `chroma` (U and V, of any size), `pixels` is Y; they are converted to RGB after resizing.
+    `chroma` (U and V, of any size), `pixels` is Y; after resizing they are converted to RGB by the
+    `matrix`.
     """
 
     pixels: Image.Image
     size: Size
     chroma: tuple[Image.Image, Image.Image] | None = None
+    matrix: RgbMatrix = BT601_LIMITED
 
 
 def decode_frame(
@@ -58,20 +63,14 @@ def decode_frame(
     """
     if spec.format not in ENCODED:
         return _raw_picture(spec, data, model_input, resize)
-    try:
-        pixels, size = decode_file(
-            spec.format,
-            data,
-            model_input=model_input,
-            resize=resize,
-            max_pixels=max_pixels,
-            max_seconds=max_seconds,
-        )
-    except (InvalidFrame, MemoryError):
-        raise
-    except Exception as error:  # noqa: BLE001 # Pillow raises nearly everything
-        why = str(error) or type(error).__name__
-        raise InvalidFrame(f"the {spec.format.value.upper()} is damaged: {why}") from None
+    pixels, size = decode_file(
+        spec.format,
+        data,
+        model_input=model_input,
+        resize=resize,
+        max_pixels=max_pixels,
+        max_seconds=max_seconds,
+    )
     return Picture(pixels, size)
 
 
@@ -84,15 +83,13 @@ def _raw_picture(
         step = spec.height // (reduced_scale_for(model_input).rows * needed) or 1
         return Picture(_raw_pixels(spec, data, step), size)
     luma, *chroma = split_planes(spec, data)
-    return Picture(luma, size, (chroma[0], chroma[1]))
+    return Picture(luma, size, (chroma[0], chroma[1]), rgb_matrix(spec.yuv_range, spec.yuv_matrix))
 
 
 def _raw_pixels(spec: FrameSpec, data: memoryview, step: int) -> Image.Image:
-    """Every `step`th row; without a copy if Pillow supports it: RGBX and L, padded at the end."""
+    """Every `step`th row; of 16 bits the upper 8. RGBX and L may refer to `data`."""
+    rows = every_step(rows_of(spec)[0], step)
+    if spec.format is FrameFormat.GRAY16:
+        return array_image(rows_array(rows, data)[:, 1::2])
     mode, raw_mode = RAW_MODES[spec.format]
-    size, stride = (spec.width, spec.height // step), spec.stride * step
-    rows = data[(step - 1) // 2 * spec.stride :]
-    # Pillow accepts any buffer, since 9.5; its types do not say so.
-    buffer = cast(bytes, rows) if UNPACKS_ANY_BUFFER else bytes(rows)
-    unpack = Image.frombuffer if len(rows) >= stride * size[1] else Image.frombytes
-    return unpack(mode, size, buffer, "raw", raw_mode, stride, 1)
+    return rows_image(mode, raw_mode, spec.width, rows, data)

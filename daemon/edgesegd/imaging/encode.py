@@ -10,10 +10,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from edgesegd.core.options import NO_CLASS, Output, ResultOptions
-from edgesegd.core.result import FrameResult, SegmentResult
+from edgesegd.core.result import FrameResult, Outlines, SegmentResult
 from edgesegd.imaging.geometry import Size
 from edgesegd.imaging.labels import Labels, Scores
 from edgesegd.imaging.mask import Mask
+from edgesegd.imaging.rle import Bools, compress_rle, encode_rle
 from edgesegd.models.spec import ModelSpec
 
 NO_CLASS_COLOR = (128, 128, 128)
@@ -25,7 +26,16 @@ BLOCK = 1 << 18
 
 Counts = npt.NDArray[np.int64]
 Sums = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+BY_CLASS = frozenset(
+    {
+        Output.RLE,
+        Output.RLE_COMPRESSED,
+        Output.POLYGONS,
+        Output.STATISTICS,
+        Output.CONFIDENCE,
+    }
+)
+"""The outputs that each class has of its own."""
 
 
 class Encoder:
@@ -46,7 +56,7 @@ class Encoder:
             planes[Output.LABELS_PNG] = self.encode_png(labels)
         if Output.CONFIDENCE_MAP in options.outputs and mask.scores is not None:
             planes[Output.CONFIDENCE_MAP] = encode_scores(mask.scores)
-        segments = find_segments(Mask(labels, mask.scores), options.outputs)
+        segments = find_segments(Mask(labels, mask.scores), options)
         return FrameResult(width, height, frame, planes, segments)
 
     def encode_png(self, labels: Labels) -> bytes:
@@ -73,22 +83,39 @@ def keep_classes(labels: Labels, wanted: Sequence[int]) -> Labels:
     return table[labels]
 
 
-def find_segments(mask: Mask, outputs: frozenset[Output]) -> tuple[SegmentResult, ...]:
-    """Each class in the mask, in the order of ids, with the requested `outputs`."""
-    if outputs.isdisjoint({Output.RLE, Output.STATISTICS, Output.CONFIDENCE}):
+def find_segments(mask: Mask, options: ResultOptions) -> tuple[SegmentResult, ...]:
+    """Each class in the mask, in the order of ids, with the outputs that `options` request.
+
+    Raises InvalidOptions if polygons are requested and have more points than are allowed.
+    """
+    outputs = options.outputs
+    if outputs.isdisjoint(BY_CLASS):
         return ()
+    outlines: dict[int, Outlines] | None = None
+    if Output.POLYGONS in outputs:
+        # Imported here: few clients want polygons, and every engine would start 8 ms later.
+        from edgesegd.imaging.polygons import find_outlines  # noqa: PLC0415
+
+        outlines = find_outlines(mask.labels, options.polygons)
     areas, sums = count_classes(mask if Output.CONFIDENCE in outputs else Mask(mask.labels, None))
     segments = []
     for class_id in np.flatnonzero(areas[:NO_CLASS]).tolist():
         member = mask.labels == class_id
         area = int(areas[class_id])
+        rle = compressed = None
+        if not outputs.isdisjoint({Output.RLE, Output.RLE_COMPRESSED}):
+            runs = encode_rle(member)
+            rle = runs.tobytes() if Output.RLE in outputs else None
+            compressed = compress_rle(runs) if Output.RLE_COMPRESSED in outputs else None
         segments.append(
             SegmentResult(
                 class_id=class_id,
                 area=area if Output.STATISTICS in outputs else 0,
                 box=bounding_box(member) if Output.STATISTICS in outputs else (0, 0, 0, 0),
                 mean_confidence=None if sums is None else float(sums[class_id]) / area,
-                rle=encode_rle(member) if Output.RLE in outputs else None,
+                rle=rle,
+                rle_compressed=compressed,
+                outlines=None if outlines is None else outlines.get(class_id, Outlines()),
             )
         )
     return tuple(segments)
@@ -115,14 +142,3 @@ def bounding_box(member: Bools) -> tuple[int, int, int, int]:
     columns, rows = np.flatnonzero(member.any(axis=0)), np.flatnonzero(member.any(axis=1))
     left, top = int(columns[0]), int(rows[0])
     return left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1
-
-
-def encode_rle(member: Bools) -> bytes:
-    """COCO's uncompressed RLE: runs down the columns, the first of zeros (its length may be 0).
-
-    The run lengths are native uint32. Source: the layout that `pycocotools.mask.frPyObjects` reads.
-    """
-    flat = member.ravel(order="F")
-    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    starts = np.concatenate(([0] if not flat[0] else [0, 0], changes, [flat.size]))
-    return np.diff(starts).astype(np.uint32).tobytes()

@@ -16,6 +16,7 @@ from edgesegd.imaging.labels import (
     RealValues,
     Scores,
     real_values,
+    sigmoid,
     to_labels,
     to_scores,
 )
@@ -85,8 +86,7 @@ class PlainReader:
 
     def own_values(self, tensor: OutputTensor) -> RealValues:
         """The real values of the output, H x W x C."""
-        values = real_values(self._model.output, tensor[0])
-        return values if values.ndim == 3 else values[..., None]
+        return real_values(self._model.output, self._model.output_map.view(tensor))
 
     def labels(self, tensor: OutputTensor, rows: SampleGrid, columns: SampleGrid) -> Labels:
         """The class of the output pixel under each crossing."""
@@ -109,7 +109,7 @@ class UpsamplingReader:
         self._down = Resize(height, large_height, *flags)
         self._across = Resize(width, large_width, *flags)
         self._own_rows, self._own_columns = self._down.axis(), self._across.axis()
-        self._binary = model.output_kind is OutputKind.PROBABILITY
+        self._binary = model.output_kind.is_binary
         self._border = border_of(model, upsampling) if self._binary else 0
 
     def own_labels(self, tensor: OutputTensor) -> Labels:
@@ -152,11 +152,13 @@ class UpsamplingReader:
 
 def border_of(model: ModelSpec, upsampling: Upsampling) -> float:
     """The lowest stored score at which a pixel belongs to the one class."""
-    scores = upsampling.scores
+    scores, is_logit = upsampling.scores, model.output_kind is OutputKind.LOGIT
     if scores.scale != 0:
         every = np.arange(-129, 256, dtype=np.int32)
-        return int(every[real_values(scores, every) >= model.threshold].min(initial=256))
-    return lowest_logit(model.threshold) if upsampling.sigmoid else model.threshold
+        real = real_values(scores, every)
+        reached = (sigmoid(real) if is_logit else real) >= model.threshold
+        return int(every[reached].min(initial=256))
+    return lowest_logit(model.threshold) if upsampling.sigmoid or is_logit else model.threshold
 
 
 def lowest_logit(threshold: float) -> float:
@@ -171,10 +173,3 @@ def lowest_logit(threshold: float) -> float:
         else:
             low = middle
     return high
-
-
-def sigmoid(values: RealValues) -> RealValues:
-    """1 / (1 + e^-x), in the steps of XNNPACK's kernels: of -|x|, and 1 minus that for the rest."""
-    powers: RealValues = np.exp(-np.abs(values))
-    lower: RealValues = np.divide(powers, powers + 1, dtype=np.float32)
-    return np.where(values > 0, 1 - lower, lower)

@@ -13,14 +13,15 @@ from edgesegd.imaging.codec import Picture
 from edgesegd.imaging.geometry import Fit, Size
 from edgesegd.imaging.reduced_scale import reduced_scale_for
 from edgesegd.imaging.yuv import to_rgb
+from edgesegd.models.pixel_map import ChannelOrder
 from edgesegd.models.spec import ModelSpec
 
 InputTensor = npt.NDArray[Any]
-"""1 x H x W x 3, float32, uint8 or int8."""
+"""The model's input, float32, uint8 or int8, in its own layout."""
 Pixels = npt.NDArray[np.uint8]
 """H x W x 3, red, green, blue."""
 LookupTable = npt.NDArray[Any]
-"""256 x 3 in the tensor's dtype: what each pixel value becomes."""
+"""256 x C in the tensor's dtype: what each pixel value becomes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,9 @@ class Preprocessor:
 
     def __init__(self, model: ModelSpec) -> None:
         table = lookup_table(model)
+        self._map = model.input_map
+        self._alpha = model.alpha
+        self._is_bgr = model.order is ChannelOrder.BGR
         self._uniform = bool((table == table[:, :1]).all())
         self._table = table
         self.limits = table.min(), table.max()
@@ -56,20 +60,38 @@ class Preprocessor:
         if isinstance(pixels, GivenTensor):
             tensor[:] = pixels.values
             return
-        if self._uniform:
-            np.take(self._table[:, 0], pixels, out=tensor[0], mode="clip")
+        stored = tensor.reshape(self._map.stored_shape)
+        planes = stored if self._map.channels_first else np.moveaxis(stored, -1, 0)
+        if self._map.channels == 1:
+            self._fill(0, to_luma(pixels), planes.reshape(pixels.shape[:2]))
+            return
+        if self._is_bgr:
+            pixels = pixels[..., ::-1]
+        if self._uniform and self._map.channels == 3 and not self._map.channels_first:
+            np.take(self._table[:, 0], pixels, out=stored, mode="clip")
             return
         for channel in range(3):
-            column = self._table[:, channel]
-            np.take(column, pixels[..., channel], out=tensor[0, ..., channel], mode="clip")
+            self._fill(channel, pixels[..., channel], planes[channel])
+        if self._map.channels == 4:
+            planes[3] = self._table[self._alpha, 3]
+
+    def _fill(self, channel: int, values: Pixels, plane: InputTensor) -> None:
+        np.take(self._table[:, channel], values, out=plane, mode="clip")
+
+
+def to_luma(pixels: Pixels) -> Pixels:
+    """The luma, H x W, of red, green and blue: ITU-R BT.601 in 16 bits, as Pillow's mode L."""
+    red, green, blue = (pixels[..., each].astype(np.uint32) for each in range(3))
+    luma: Pixels = ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)
+    return luma
 
 
 def lookup_table(model: ModelSpec) -> LookupTable:
-    """The value in the model's input for each of the 256 values of red, green and blue.
+    """The value in the model's input for each of the 256 values of each channel.
 
     real = (pixel - mean) / std; quantized = real / scale + zero_point, rounded and clipped.
     """
-    values = np.arange(256, dtype=np.float64)[:, None].repeat(3, axis=1)
+    values = np.arange(256, dtype=np.float64)[:, None].repeat(model.input_map.channels, axis=1)
     dtype = np.dtype(model.input.dtype)
     if model.mean is None or model.std is None:
         stored = values - (128 if dtype == np.int8 else 0)
@@ -77,7 +99,7 @@ def lookup_table(model: ModelSpec) -> LookupTable:
         stored = (values - np.array(model.mean)) / np.array(model.std)
         if dtype.kind != "f":
             limits = np.iinfo(dtype)
-            quantized = np.rint(stored / model.input.scale + model.input.zero_point)
+            quantized = np.rint(stored / (model.input.scale or 1.0) + model.input.zero_point)
             stored = quantized.clip(limits.min, limits.max)
     table: LookupTable = stored.astype(dtype)
     return table
@@ -88,7 +110,7 @@ def resize_picture(picture: Picture, placed: Fit) -> Pixels:
     resized = _resize(picture.pixels, picture.size, placed)
     if picture.chroma is not None:
         u, v = (_resize(plane, picture.size, placed) for plane in picture.chroma)
-        resized = to_rgb((resized, u, v))
+        resized = to_rgb((resized, u, v), picture.matrix)
     elif resized.mode != "RGB":
         resized = resized.convert("RGB")
     if placed.target_size != placed.input:

@@ -21,8 +21,10 @@ class TimedFile(io.BytesIO):
 
     def __init__(self, data: bytes | memoryview, seconds: float) -> None:
         super().__init__(data)
-        self._end = time.thread_time() + seconds
+        self._seconds_end = time.thread_time() + seconds
         self._stops: Sequence[int] = ()
+        self._data_end: int | None = None
+        self._tails: list[bytes] = []
 
     def stop_reads_at(self, offsets: Sequence[int]) -> None:
         """Let no read cross the next of these ascending offsets.
@@ -31,12 +33,26 @@ class TimedFile(io.BytesIO):
         """
         self._stops = offsets
 
+    def end_at(self, offset: int, *tails: bytes) -> None:
+        """Read each of `tails`, once and in one piece, in place of what comes from `offset` on."""
+        self._data_end, self._tails = offset, list(tails)
+
+    def check_time(self) -> None:
+        """Raise TimeIsOver if it is."""
+        if time.thread_time() > self._seconds_end:
+            raise TimeIsOver
+
     def read(self, size: int | None = -1, /) -> bytes:
         """Read like a file; raises TimeIsOver."""
-        if time.thread_time() > self._end:
+        if time.thread_time() > self._seconds_end:  # not by check_time: there are many reads
             raise TimeIsOver
+        at = self.tell()
+        if self._data_end is not None:
+            left = self._data_end - at
+            if left <= 0:
+                return self._tails.pop(0) if self._tails else b""
+            size = left if size is None or size < 0 else min(size, left)
         if self._stops and size is not None and size > 0:
-            at = self.tell()
             following = bisect_right(self._stops, at)
             if following < len(self._stops):
                 size = min(size, self._stops[following] - at)

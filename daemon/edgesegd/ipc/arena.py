@@ -41,7 +41,7 @@ class Arena:
         start = number * self.slot_size
         return self._view[start : start + self.slot_size]
 
-    def give_back(self, number: int) -> None:
+    def discard(self, number: int) -> None:
         """Return the memory of a slot to the system; its content is lost."""
         with contextlib.suppress(AttributeError, OSError, ValueError):  # Linux only; whole pages
             self._map.madvise(mmap.MADV_REMOVE, number * self.slot_size, self.slot_size)

@@ -10,13 +10,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
+
+from edgesegd.ipc.open_files import open_descriptors
 
 CHUNK = 1 << 16
 LEFT_BEHIND: list[int] = []
 """Processes that could not be killed. They may still end; each start of a child reaps those."""
-OPEN = Path("/dev/fd")
-"""The descriptors of this process."""
 MAX_LINE = 4096
 """Largest line of output in bytes; of a longer one only the end is passed on."""
 
@@ -53,21 +52,25 @@ class Child:
         module: str,
         descriptors: Sequence[int],
         *,
-        tell: Callable[[str], None] | None = None,
+        arguments: Sequence[str] = (),
+        stdin: int | None = None,
+        on_line: Callable[[str], None] | None = None,
     ) -> Child:
         """Run `module`; it inherits `descriptors`, and gets their numbers as arguments.
 
-        `tell` is called with each line that it writes to stdout or stderr. Raises OSError.
+        They follow the other `arguments`. `stdin` is its standard input, else there is none.
+        `on_line` is called with each line that it writes to stdout or stderr. Raises OSError.
         """
         LEFT_BEHIND[:] = [pid for pid in LEFT_BEHIND if not reaped(pid)]
         sink = null = os.open(os.devnull, os.O_RDWR)
         output = None
         try:
-            if tell is not None:
-                output = _Output(tell)
+            if on_line is not None:
+                output = _Output(on_line)
                 sink = output.sink
-            command = [sys.executable, "-m", module, *map(str, descriptors)]
-            pid = spawn(command, stdin=null, stdout=sink, descriptors=descriptors)
+            command = [sys.executable, "-m", module, *arguments, *map(str, descriptors)]
+            given = null if stdin is None else stdin
+            pid = spawn(command, stdin=given, stdout=sink, descriptors=descriptors)
             descriptor = process_descriptor(pid)
         except BaseException:
             if output is not None:
@@ -156,7 +159,7 @@ def foreign(ours: Sequence[int]) -> list[int]:
     end.
     """
     found = []
-    for number in {int(path.name) for path in OPEN.iterdir()} - {0, 1, 2} - set(ours):
+    for number in open_descriptors() - {0, 1, 2} - set(ours):
         with contextlib.suppress(OSError):  # it is closed by now, like that of the listing itself
             if os.get_inheritable(number):
                 found.append(number)
@@ -205,11 +208,11 @@ async def readable(descriptor: int) -> None:
 
 
 class _Output:
-    """A pipe whose lines `tell` is called with; `sink` is the end for writing."""
+    """A pipe; `on_line` is called with each line, and `sink` is the end for writing."""
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
+    def __init__(self, on_line: Callable[[str], None]) -> None:
         self._source, self.sink = os.pipe()
-        self._tell = tell
+        self._on_line = on_line
         self._line = b""
         os.set_blocking(self._source, False)
         asyncio.get_running_loop().add_reader(self._source, self._read)
@@ -221,7 +224,7 @@ class _Output:
         asyncio.get_running_loop().remove_reader(self._source)
         os.close(self._source)
         if self._line:
-            self._tell(self._line.decode(errors="replace"))
+            self._on_line(self._line.decode(errors="replace"))
 
     def _read(self) -> bool:
         """Read once and pass on whole lines; whether there was something to read."""
@@ -236,5 +239,5 @@ class _Output:
         if len(self._line) > MAX_LINE:
             lines, self._line = [*lines, self._line], b""
         for line in lines:
-            self._tell(line[-MAX_LINE:].decode(errors="replace").rstrip())
+            self._on_line(line[-MAX_LINE:].decode(errors="replace").rstrip())
         return True

@@ -11,10 +11,11 @@ from typing import Any
 
 from edgesegd.core import errors
 from edgesegd.core.errors import EdgesegError, InternalFault, InvalidOptions
-from edgesegd.core.frame import FrameFormat, FrameSpec
+from edgesegd.core.frame import FrameFormat, FrameSpec, Plane, YuvMatrix, YuvRange
 from edgesegd.core.model import NO_MODEL, ModelIdentity
-from edgesegd.core.options import Output, ResizePolicy, ResultOptions, SizeMode
-from edgesegd.core.result import FrameResult, SegmentResult, Stage
+from edgesegd.core.options import Output, PolygonOptions, ResizePolicy, ResultOptions, SizeMode
+from edgesegd.core.result import FrameResult, Outlines, SegmentResult, Stage
+from edgesegd.core.reuse import Reused, ReuseMode, ReuseStream, StreamFrame
 from edgesegd.delegates.spec import DelegateSpec
 
 Message = dict[str, Any]
@@ -37,12 +38,13 @@ def from_line(line: bytes) -> Message:
 class EngineSetup:
     """The first message to an engine: what it should load, and how.
 
-    `model` is the spec of the model to run. `model_file` is the descriptor of its open file; None
-    for the file at its path. `threads` 0 lets the engine choose. A picture may take
-    `decode_seconds` to decode. `runtime` is "auto" or the name of a package. The result of every
-    `check_every`th frame of a delegate is compared with the CPU's result for the model
-    `reference`; 0 or None for no checks. With `overlap`, one frame is decoded while another is
-    invoked.
+    `model` is the spec of the model to run. `model_file` is the front's descriptor of its open
+    file, which was sent with the arena; None for the file at its path. `threads` 0 lets the engine
+    choose. A picture may take `decode_seconds` to decode. `runtime` is "auto" or the name of a
+    package. The result of every `check_every`th frame of a delegate is compared with the CPU's
+    result for the model `reference`; 0 or None for no checks. With `overlap`, one frame is decoded
+    while another is invoked. For streams that reuse results it may keep `reuse_bytes` of frames and
+    results.
     """
 
     model: Message
@@ -58,6 +60,7 @@ class EngineSetup:
     reference_file: int | None = None
     check_every: int = 0
     overlap: bool = True
+    reuse_bytes: int = 0
 
     def to_message(self) -> Message:
         """The message for this."""
@@ -75,7 +78,8 @@ class EngineReady:
     """The first message of an engine: what it loaded.
 
     The delegate runs `delegated` of the model's `operators`; both are 0 on the CPU. `adapter` is
-    the GPU that runs the model, if one does. `invoke_seconds` is how long a warm invoke takes; the
+    the GPU that runs the model, if one does. `fallback` is why the CPU runs without XNNPACK, "" if
+    it does not. `invoke_seconds` is how long a warm invoke takes; the
     front adds it after the engine's warm-up.
     """
 
@@ -86,6 +90,7 @@ class EngineReady:
     threads: int
     invoke_seconds: float = 0.0
     adapter: str = ""
+    fallback: str = ""
 
     def to_message(self) -> Message:
         """The message for this."""
@@ -130,7 +135,8 @@ class FrameJob:
     """An order to segment a frame and to write its result into a slot.
 
     The frame's `length` bytes are in the slot, or in a client's region, from `offset` on.
-    `deadline` is a time of `time.monotonic`, which is the same in all processes of a machine.
+    `deadline` is a time of `time.monotonic`, which is the same in all processes of a machine. With
+    `in_stream`, the result of an earlier frame of the stream may be reused.
     """
 
     slot: int
@@ -140,27 +146,37 @@ class FrameJob:
     options: ResultOptions
     region: int | None = None
     offset: int = 0
+    in_stream: StreamFrame | None = None
 
     def to_message(self) -> Message:
         """The message for this."""
         frame, options = self.frame, self.options
-        return {
+        message: Message = {
             "slot": self.slot,
             "region": self.region,
             "offset": self.offset,
             "length": self.length,
             "deadline": self.deadline,
-            "frame": [frame.format, frame.width, frame.height, frame.stride],
+            "frame": [
+                *(frame.format, frame.width, frame.height, frame.stride),
+                *(frame.planes, frame.yuv_range, frame.yuv_matrix),
+            ],
             "outputs": sorted(options.outputs),
             "size": [options.size, options.width, options.height],
             "resize": options.resize,
             "classes": options.classes,
+            "polygons": [options.polygons.tolerance, options.polygons.min_area],
         }
+        if (own := self.in_stream) is not None:
+            stream = own.stream
+            message["stream"] = [stream.number, stream.mode, stream.threshold, stream.max_age]
+            message["in_stream"] = [own.frame_id, own.place]
+        return message
 
     @classmethod
     def from_message(cls, message: Message) -> FrameJob:
         """Read a message."""
-        frame_format, *frame = message["frame"]
+        frame_format, frame_width, frame_height, stride, planes, *yuv = message["frame"]
         size, width, height = message["size"]
         return cls(
             slot=message["slot"],
@@ -168,7 +184,15 @@ class FrameJob:
             offset=message["offset"],
             length=message["length"],
             deadline=message["deadline"],
-            frame=FrameSpec(FrameFormat(frame_format), *frame),
+            frame=FrameSpec(
+                FrameFormat(frame_format),
+                frame_width,
+                frame_height,
+                stride,
+                tuple(Plane(*plane) for plane in planes),
+                YuvRange(yuv[0]),
+                YuvMatrix(yuv[1]),
+            ),
             options=ResultOptions(
                 outputs=frozenset(Output(output) for output in message["outputs"]),
                 size=SizeMode(size),
@@ -176,8 +200,15 @@ class FrameJob:
                 height=height,
                 resize=ResizePolicy(message["resize"]),
                 classes=tuple(message["classes"]),
+                polygons=PolygonOptions(*message["polygons"]),
             ),
+            in_stream=_stream_frame(message) if "stream" in message else None,
         )
+
+
+def _stream_frame(message: Message) -> StreamFrame:
+    number, mode, *limits = message["stream"]
+    return StreamFrame(ReuseStream(number, ReuseMode(mode), *limits), *message["in_stream"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +222,23 @@ class ForgetRegion:
         return {"forget": self.number}
 
 
-def order_from(message: Message) -> FrameJob | ForgetRegion:
+@dataclass(frozen=True, slots=True)
+class ForgetStream:
+    """No more frames of the stream of this `number` will come; the engine does not answer."""
+
+    number: int
+
+    def to_message(self) -> Message:
+        """The message for this."""
+        return {"forget_stream": self.number}
+
+
+def order_from(message: Message) -> FrameJob | ForgetRegion | ForgetStream:
     """The front's order to an engine that is ready."""
     if "forget" in message:
         return ForgetRegion(message["forget"])
+    if "forget_stream" in message:
+        return ForgetStream(message["forget_stream"])
     return FrameJob.from_message(message)
 
 
@@ -203,7 +247,8 @@ def write_result(result: FrameResult, slot: memoryview) -> Message:
 
     Raises InvalidOptions if the slot is too small for the result.
     """
-    blobs = [*result.planes.values(), *(s.rle for s in result.segments if s.rle is not None)]
+    blobs = [*result.planes.values()]
+    blobs += [blob for found in result.segments for blob in found.blobs if blob is not None]
     total = sum(map(len, blobs))
     if total > len(slot):
         raise InvalidOptions(
@@ -219,10 +264,11 @@ def write_result(result: FrameResult, slot: memoryview) -> Message:
         "frame": result.frame_size,
         "planes": {output: len(plane) for output, plane in result.planes.items()},
         "segments": [
-            [s.class_id, s.area, s.box, s.mean_confidence, None if s.rle is None else len(s.rle)]
+            [s.class_id, s.area, s.box, s.mean_confidence, [_length(blob) for blob in s.blobs]]
             for s in result.segments
         ],
         "seconds": result.seconds,
+        **({"reused": [result.reused.frame_id, result.reused.reason]} if result.reused else {}),
     }
 
 
@@ -243,14 +289,29 @@ def read_result(
         return bytes(slot[start:end])
 
     planes = {Output(output): take(length) for output, length in message["planes"].items()}
-    segments = tuple(
-        SegmentResult(class_id, area, tuple(box), confidence, None if rle is None else take(rle))
-        for class_id, area, box, confidence, rle in message["segments"]
-    )
+    segments = []
+    for class_id, area, box, confidence, sizes in message["segments"]:
+        rle, compressed, points, lengths, holes = (
+            None if size is None else take(size) for size in sizes
+        )
+        found = None if points is None else Outlines(points, lengths or b"", holes or b"")
+        segments.append(
+            SegmentResult(class_id, area, tuple(box), confidence, rle, compressed, found)
+        )
     seconds = {Stage(stage): value for stage, value in message["seconds"].items()}
     width, height = message["size"]
     frame_size = tuple(message["frame"])
-    return FrameResult(width, height, frame_size, planes, segments, seconds, delegate, model)
+    reused = None
+    if "reused" in message:
+        frame_id, reason = message["reused"]
+        reused = Reused(frame_id, ReuseMode(reason))
+    return FrameResult(
+        width, height, frame_size, planes, tuple(segments), seconds, delegate, model, reused
+    )
+
+
+def _length(blob: bytes | None) -> int | None:
+    return None if blob is None else len(blob)
 
 
 SENT_ERRORS: dict[str, type[EdgesegError]] = {

@@ -50,7 +50,7 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True)
-class LentFrame:
+class RegionFrame:
     """A frame whose bytes are in a region, from `offset` on; `view` is these bytes."""
 
     region: Region

@@ -11,7 +11,7 @@ import weakref
 from dataclasses import dataclass
 
 from edgesegd.core.errors import InvalidFrame
-from edgesegd.ipc.region import LentFrame
+from edgesegd.ipc.region import RegionFrame
 
 SHORTER = "the segment of shared memory is shorter than when it was registered"
 
@@ -85,5 +85,5 @@ class SegmentFrame:
         self.segment.read(self.offset, slot[: self.length])
 
 
-FrameBytes = bytes | LentFrame | SegmentFrame
+FrameBytes = bytes | RegionFrame | SegmentFrame
 """A frame's bytes: from its message, in a leased region, or in a segment."""

@@ -58,6 +58,7 @@ class Tried:
     `deviation` the mean difference in standard deviations of the CPU's values; both are None for
     labels, and for values that are not finite. `finite` is whether all values were finite. `memory`
     is the peak of the process, in bytes. `adapter` is the GPU that ran the model, if one did.
+    `fallback` is why the CPU runs without XNNPACK, "" if it does not.
     """
 
     runtime: str
@@ -70,6 +71,7 @@ class Tried:
     finite: bool
     memory: int
     adapter: str = ""
+    fallback: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

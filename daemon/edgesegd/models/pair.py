@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from edgesegd.core.errors import ModelInvalid, ModelUnsupported, StartupError
 from edgesegd.delegates.spec import DelegateSpec
-from edgesegd.delegates.table import KNOWN
+from edgesegd.models.compiled import EDGETPU_OP, compiled_path, plain_path
 from edgesegd.models.reading import read_model
 from edgesegd.models.sidecar import sidecar_path
 from edgesegd.models.spec import ModelSpec
-
-EDGETPU_OP: Final = KNOWN["edgetpu"].custom_op
-COMPILED: Final = "_edgetpu.tflite"
-"""The ending of files from the Edge TPU compiler, instead of ".tflite"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +33,7 @@ class ModelPair:
         if self.plain is not None:
             return self.plain
         served = self.served.path
-        if beside := _plain_name(served):
+        if beside := plain_path(served):
             ways = f"put it beside it as {beside.name}, or name it"
         else:
             ways = "name it"
@@ -73,12 +68,12 @@ def find_pair(served: ModelSpec) -> ModelPair:
     """
     if is_compiled(served):
         if served.cpu_twin is None:
-            return _find_beside(served, ModelPair(served, None, served), _plain_name(served.path))
+            return _find_beside(served, ModelPair(served, None, served), plain_path(served.path))
         plain = read_model(served.cpu_twin)
         if mismatch := why_no_pair(served, plain):
             raise ModelInvalid(mismatch)
         return ModelPair(served, plain, served)
-    return _find_beside(served, ModelPair(served, served), _compiled_name(served.path))
+    return _find_beside(served, ModelPair(served, served), compiled_path(served.path))
 
 
 def is_compiled(model: ModelSpec) -> bool:
@@ -120,16 +115,6 @@ def _find_beside(served: ModelSpec, alone: ModelPair, path: Path | None) -> Mode
     if mismatch:
         return ModelPair(served, alone.plain, alone.compiled, mismatch)
     return ModelPair(served, plain, compiled)
-
-
-def _plain_name(compiled: Path) -> Path | None:
-    if not compiled.name.endswith(COMPILED):
-        return None
-    return compiled.with_name(compiled.name.removesuffix(COMPILED) + ".tflite")
-
-
-def _compiled_name(plain: Path) -> Path:
-    return plain.with_name(plain.name.removesuffix(".tflite") + COMPILED)
 
 
 def _size(size: tuple[int, int]) -> str:

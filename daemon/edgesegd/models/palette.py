@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-Color = tuple[int, int, int]
+from edgesegd.core.model import Color
+
 """Red, green and blue, 0 to 255."""
 
 

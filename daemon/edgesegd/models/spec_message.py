@@ -6,7 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from edgesegd.models.spec import ClassSpec, ModelSpec, OutputKind, TensorSpec, Upsampling
+from edgesegd.core.model import ClassSpec
+from edgesegd.models.pixel_map import ChannelOrder, Layout, PixelMap
+from edgesegd.models.spec import ModelSpec, OutputKind, TensorSpec, Upsampling
 
 Plain = dict[str, Any]
 
@@ -31,12 +33,16 @@ def from_message(message: Plain, content: Path | None = None) -> ModelSpec:
             "path": Path(message["path"]),
             "input": _tensor(message["input"]),
             "output": _tensor(message["output"]),
+            "order": ChannelOrder(message["order"]),
             "output_kind": OutputKind(message["output_kind"]),
             "mean": None if mean is None else tuple(mean),
             "std": None if std is None else tuple(std),
             "classes": tuple(
                 ClassSpec(each["name"], tuple(each["color"])) for each in message["classes"]
             ),
+            "input_map": _map(message["input_map"]),
+            "output_map": _map(message["output_map"]),
+            "notes": tuple(message["notes"]),
             "custom_ops": tuple(message["custom_ops"]),
             "cpu_twin": None if twin is None else Path(twin),
             "upsampling": None if upsampling is None else _upsampling(upsampling),
@@ -47,6 +53,10 @@ def from_message(message: Plain, content: Path | None = None) -> ModelSpec:
 
 def _tensor(message: Plain) -> TensorSpec:
     return TensorSpec(**message | {"shape": tuple(message["shape"])})
+
+
+def _map(message: Plain) -> PixelMap:
+    return PixelMap(**message | {"layout": Layout(message["layout"])})
 
 
 def _upsampling(message: Plain) -> Upsampling:

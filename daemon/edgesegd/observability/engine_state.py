@@ -23,6 +23,7 @@ class EngineState:
         self.delegate = ""
         self.version = ""
         self.asleep = False
+        self._twin_serves: set[str] = set()
         self._name = name
         self._metrics = metrics
         self._health = health
@@ -45,15 +46,29 @@ class EngineState:
         return self.asleep or self.ready is not None
 
     @property
+    def degraded(self) -> bool:
+        """Whether a better delegate, or that of an extra engine, is unhealthy, or a twin serves."""
+        return self.version in self._twin_serves or any(each.degraded for each in self._watches)
+
+    @property
     def pid(self) -> int | None:
         """The process id of the first ready engine."""
         return next((each.engine.pid for each in self._watches if each.engine), None)
 
-    def give_back_memory(self) -> None:
+    def release_memory(self) -> None:
         """Return the memory of all engines' free slots to the system."""
         for each in self._watches:
             if each.engine is not None:
-                each.engine.give_back_memory()
+                each.engine.release_memory()
+
+    def set_twin_serves(self, version: str, *, serves: bool) -> None:
+        """Set whether the twin of a `version` for an Edge TPU has to run, which is degraded."""
+        if serves:
+            self._twin_serves.add(version)
+        else:
+            self._twin_serves.discard(version)
+        if version == self.version:
+            self.report()
 
     def engine_ready(self, engine: EngineProcess) -> None:
         """An engine is ready."""
@@ -76,9 +91,8 @@ class EngineState:
     def report(self) -> None:
         """Report the present state to metrics and health."""
         ready = list(self._ready())
-        degraded = any(each.degraded for each in self._watches)
-        self._metrics.engines(ready, degraded=degraded)
-        health = ModelHealth(self.version, self.serves, degraded and not self.asleep)
+        self._metrics.engines(ready, degraded=self.degraded)
+        health = ModelHealth(self.version, self.serves, self.degraded and not self.asleep)
         task = asyncio.create_task(self._health.set_model(self._name, health))
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)

@@ -10,6 +10,8 @@ import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 
+HEALTH_SERVICE_NAME: str = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+
 Status = health_pb2.HealthCheckResponse
 
 
@@ -18,7 +20,8 @@ class ModelHealth:
     """Whether a model `serves`, in which version, and whether it is `degraded`.
 
     It also `serves` while it sleeps: it has no engine then, but the next frame starts one. It is
-    `degraded` while a lesser delegate than the best one runs it.
+    `degraded` while a lesser delegate than the best one, or than the one that it is compiled for,
+    runs it.
     """
 
     version: str

@@ -16,7 +16,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
-from edgesegd.api.listening import resolve
+from edgesegd.api.listening import resolve, split_address
 from edgesegd.core.errors import CannotListen
 
 if TYPE_CHECKING:
@@ -104,6 +104,14 @@ def _refusing(page: WSGIApplication) -> WSGIApplication:
             return [b"this request cannot be served; ask for /metrics without an Accept header\n"]
 
     return serve
+
+
+def serve_metrics(registry: CollectorRegistry, address: str) -> MetricsServer | None:
+    """Serve `registry` at "HOST:PORT"; nothing is served if `address` is empty.
+
+    Raises ConfigError for a malformed address, and CannotListen with the reason.
+    """
+    return MetricsServer(registry, *split_address(address)) if address else None
 
 
 class MetricsServer:

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from edgesegd.core.errors import EdgesegError
 from edgesegd.core.result import FrameResult, Stage
+from edgesegd.core.reuse import ReuseMode
 from edgesegd.ipc.messages import EngineReady
 from edgesegd.models.spec import ModelSpec
 
@@ -41,6 +42,11 @@ class ModelFamilies:
             return Histogram(f"edgeseg_{name}", text, labels, buckets=BUCKETS, registry=registry)
 
         self.frames = counter("frames", "Frames by outcome.", *BY_MODEL, "outcome")
+        self.reused = counter(
+            "frames_reused",
+            "Frames that got the result of an earlier frame, by reason.",
+            *("model", "reason"),
+        )
         self.stages = histogram(
             "stage_seconds",
             "Time that segmented frames spent in each stage.",
@@ -64,7 +70,8 @@ class ModelFamilies:
         self.engine_ready = gauge("engine_ready", "1 while an engine is ready.", "model")
         self.degraded = gauge(
             "degraded",
-            "1 while a better delegate, or the delegate of an extra engine, is unhealthy.",
+            "1 while a better delegate, or the delegate of an extra engine, is unhealthy, or while "
+            "a model for an Edge TPU has none, so that its twin runs.",
             "model",
         )
         self.delegate_info = gauge(
@@ -114,7 +121,7 @@ class Series(dict[tuple[str, ...], Any]):
         self.clear()
 
     def end(self) -> None:
-        """Show none of them any more, whatever comes."""
+        """Remove them for good: later events do not bring them back."""
         self.remove_all()
         self._has_ended = True
 
@@ -124,6 +131,7 @@ class ModelMetrics:
 
     def __init__(self, families: ModelFamilies, name: str) -> None:
         self._frames = Series(families.frames, name)
+        self._reused = Series(families.reused, name)
         self._stages = Series(families.stages, name)
         self._latency = Series(families.latency, name)
         self._restarts = Series(families.restarts, name)
@@ -144,6 +152,8 @@ class ModelMetrics:
         self._degraded[()].set(0)
         for cause in LOSSES:
             self._restarts[(cause,)].inc(0)
+        for reason in ReuseMode:
+            self._reused[(reason.value,)].inc(0)
         for result in SWAPS:
             self._swaps[(result,)].inc(0)
         self._queue_depth[()].set_function(queue_depth)
@@ -161,9 +171,9 @@ class ModelMetrics:
         for series in vars(self).values():
             series.end()
 
-    def swapped(self, *, well: bool) -> None:
-        """Another version replaced the one that serves, or could not (`well` is False)."""
-        self._swaps[(SWAPS[not well],)].inc()
+    def swapped(self, *, succeeded: bool) -> None:
+        """Another version replaced the one that serves, or could not (`succeeded` is False)."""
+        self._swaps[(SWAPS[not succeeded],)].inc()
 
     def frame_answered(
         self,
@@ -177,6 +187,8 @@ class ModelMetrics:
             self._frames[delegate, outcome.outcome].inc()
             return
         self._frames[delegate, OK].inc()
+        if outcome.reused is not None:
+            self._reused[(outcome.reused.reason.value,)].inc()
         self._latency[(delegate,)].observe(total)
         for stage, spent in seconds.items():
             self._stages[delegate, stage.value].observe(spent)

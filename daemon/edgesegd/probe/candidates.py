@@ -26,9 +26,9 @@ class Candidate:
 
 
 def find_candidates(
-    pair: ModelPair, also: tuple[str, ...] = (), *, root: Path = ROOT
+    pair: ModelPair, extra: tuple[str, ...] = (), *, root: Path = ROOT
 ) -> list[Candidate]:
-    """The CPU first, then every known delegate, then those of `also`, written as for `--delegate`.
+    """The CPU first, then every known delegate, then those of `extra`, written as for `--delegate`.
 
     A delegate with several devices is one candidate for each device. `root` is the root of the file
     system in which devices are searched.
@@ -37,7 +37,7 @@ def find_candidates(
     for name, known in KNOWN.items():
         found += _candidates_of(name, known, pair, root)
     tried = [each.spec for each in found if not each.absent]
-    for text in also:
+    for text in extra:
         spec = parse_delegate(text)
         if text != CPU and spec not in tried:
             found.append(Candidate(spec, text))

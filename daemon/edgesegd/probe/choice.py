@@ -11,11 +11,12 @@ from edgesegd.board.load import BoardLoad
 from edgesegd.core.errors import DelegateFailed, StartupError
 from edgesegd.delegates.selection import Selection
 from edgesegd.delegates.spec import Choice, DelegateSpec
-from edgesegd.models.pair import ModelPair
+from edgesegd.models.pair import ModelPair, is_compiled
 from edgesegd.probe.candidates import Candidate, find_candidates
+from edgesegd.probe.delegate_log import DelegateLog
 from edgesegd.probe.memory import ChoiceMemory, Remembered, library_facts, machine_facts
 from edgesegd.probe.probe import Announce, probe
-from edgesegd.probe.report import Finding, Verdict, choose, ranking
+from edgesegd.probe.report import Finding, Verdict, choose, is_right, ranking
 from edgesegd.probe.timing import Turn, any_time
 
 log = logging.getLogger(__name__)
@@ -29,10 +30,10 @@ BUSY_CORES = 0.25
 class Chooser:
     """Chooses the delegates of a model by measurement, and remembers what it chose.
 
-    `also` are delegates to try in addition to the known ones, written as for `--delegate`.
+    `extra` are delegates to try in addition to the known ones, written as for `--delegate`.
     `threads` is the configured number, 0 for the best one. The choice is stored in `folder`.
     Candidates are timed within a `turn`. `frames` returns how many frames were served so far. A
-    delegate whose device is `in_use` cannot be tried.
+    delegate whose device is `in_use` cannot be tried. What is found is written to `delegate_log`.
     """
 
     def __init__(
@@ -41,12 +42,13 @@ class Chooser:
         *,
         runtime: str,
         threads: int,
-        also: tuple[str, ...],
+        extra: tuple[str, ...],
         folder: Path,
         turn: Turn = any_time,
         frames: Callable[[], int] = lambda: 0,
         in_use: Callable[[DelegateSpec], bool] = lambda _: False,
         step_seconds: float = STEP_SECONDS,
+        delegate_log: DelegateLog | None = None,
     ) -> None:
         self._pair = pair
         self._runtime = runtime
@@ -55,7 +57,8 @@ class Chooser:
         self._frames = frames
         self._in_use = in_use
         self._step_seconds = step_seconds
-        self._candidates = find_candidates(pair, also)
+        self.log = delegate_log or DelegateLog()
+        self._candidates = find_candidates(pair, extra)
         facts = machine_facts() | {
             "model": [each.sha256 for each in (pair.plain, pair.compiled) if each],
             "runtime": runtime,
@@ -77,11 +80,30 @@ class Chooser:
         known = [each.spec for each in self._candidates if not each.absent]
         for delegate, _ in (*found.selection.ranking, *found.selection.extra):
             if delegate not in known:
-                self.memory.gap = (
+                self.memory.reason = (
                     f"{self.memory.path} names {delegate.name}, which is not a candidate here"
                 )
                 return None
         return found
+
+    def why_twin(self, findings: Sequence[Finding] = ()) -> str:
+        """Why the twin of a model that is compiled for an Edge TPU has to run instead of it.
+
+        "" if the model is not compiled, if a delegate can run it, or if that is not known yet.
+        Candidates that are not in `findings` were not tried.
+        """
+        if self._pair.plain is None or not is_compiled(self._pair.served):
+            return ""
+        reasons = []
+        for candidate in self._candidates:
+            if self._pair.for_delegate(candidate.spec) is not self._pair.served:
+                continue
+            finding = next((each for each in findings if each.delegate == candidate.spec), None)
+            reason = candidate.absent if finding is None else finding.reason
+            if not reason or (finding is not None and is_right(finding)):
+                return ""
+            reasons.append(f"{candidate.spec.name}: {reason}")
+        return "; ".join(reasons)
 
     @property
     def busy(self) -> list[DelegateSpec]:
@@ -97,15 +119,7 @@ class Chooser:
         fails.
         """
         findings, disturbed = await self.find()
-        for finding in findings:
-            quiet = finding.verdict is Verdict.ABSENT
-            log.log(
-                logging.DEBUG if quiet else logging.INFO,
-                "%s: %s: %s",
-                finding,
-                finding.verdict.value,
-                finding.reason,
-            )
+        self.log.probed(findings)
         return self.keep(findings, disturbed)
 
     async def find(self, announce: Announce = lambda _: None) -> tuple[list[Finding], str]:
@@ -130,15 +144,15 @@ class Chooser:
     def keep(self, findings: Sequence[Finding], disturbed: str) -> Remembered:
         """Choose the best of these findings, and store the choice."""
         best_first = ranking(findings)
-        extra = [each for each in best_first if each.verdict is Verdict.ALSO]
-        ranked = [each for each in best_first if each.verdict is not Verdict.ALSO]
+        extra = [each for each in best_first if each.verdict is Verdict.EXTRA]
+        ranked = [each for each in best_first if each.verdict is not Verdict.EXTRA]
         on_cpu = any(each.delegate.is_cpu for each in ranked)
         last = () if on_cpu else ((DelegateSpec(), self._threads),)
         selection = Selection((*_choices(ranked), *last), _choices(extra))
         measured = ranked[0].measured if ranked else None
         seconds = 0.0 if measured is None else measured.seconds_p50
-        chosen = Remembered(selection, disturbed, seconds)
-        self.memory.keep(chosen, findings)
+        chosen = Remembered(selection, disturbed, seconds, tuple(findings))
+        self.memory.keep(chosen)
         return chosen
 
     async def prove(self, choice: Choice) -> None:

@@ -18,12 +18,17 @@ from edgesegd.delegates.selection import Selection
 from edgesegd.delegates.spec import Choice, DelegateSpec
 from edgesegd.files.regular import read_regular_file
 from edgesegd.files.replacing import replacing
-from edgesegd.probe.remembered import parse_reason, parse_seconds, parse_selection
+from edgesegd.probe.remembered import (
+    parse_findings,
+    parse_reason,
+    parse_seconds,
+    parse_selection,
+)
 from edgesegd.probe.report import Finding
 
 log = logging.getLogger(__name__)
 
-SCHEMA = 3
+SCHEMA = 4
 LARGEST_FILE = 1 << 20
 """Bytes of the file; the findings of a probe are far smaller."""
 RUNTIMES = ("ai-edge-litert", "tflite-runtime")
@@ -60,24 +65,26 @@ def library_facts(delegates: Sequence[DelegateSpec]) -> Facts:
 class Remembered:
     """A choice; `disturbed` is what disturbed its measurement, "" for nothing.
 
-    `invoke_seconds` is how long an invoke of the best delegate took.
+    `invoke_seconds` is how long an invoke of the best delegate took. `findings` are those of the
+    probe that chose; recalled ones are without what was measured.
     """
 
     selection: Selection
     disturbed: str
     invoke_seconds: float
+    findings: tuple[Finding, ...] = ()
 
 
 class ChoiceMemory:
     """The stored choice for one model, in a file of the state folder.
 
     It is valid as long as the `facts` are the same. A file that is damaged or of another machine is
-    ignored. `gap` says why there is no choice to recall.
+    ignored. `reason` says why there is no choice to recall.
     """
 
     def __init__(self, folder: Path, model_sha256: str, facts: Facts) -> None:
         self.path = folder / f"delegates-{model_sha256[:16]}.json"
-        self.gap = "no probe was made before"
+        self.reason = "no probe was made before"
         self._facts = json.loads(json.dumps(facts))
 
     def recall(self) -> Remembered | None:
@@ -85,26 +92,27 @@ class ChoiceMemory:
         try:
             saved = json.loads(read_regular_file(self.path, LARGEST_FILE))
             if saved["schema"] != SCHEMA:
-                self.gap = f"{self.path} was written by another version"
+                self.reason = f"{self.path} was written by another version"
                 return None
             facts = dict(saved["facts"])
             remembered = Remembered(
                 parse_selection(saved["ranking"], saved["extra"]),
                 parse_reason(saved["disturbed"]),
                 parse_seconds(saved["invoke_seconds"]),
+                parse_findings(saved["findings"]),
             )
         except FileNotFoundError:
             return None
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as why:
-            self.gap = f"{self.path} cannot be used: {type(why).__name__}: {why}"
+            self.reason = f"{self.path} cannot be used: {type(why).__name__}: {why}"
             return None
         changed = [name for name, value in self._facts.items() if facts.get(name) != value]
         if changed:
-            self.gap = f"changed since the last probe: {', '.join(changed)}"
+            self.reason = f"changed since the last probe: {', '.join(changed)}"
             return None
         return remembered
 
-    def keep(self, chosen: Remembered, findings: Sequence[Finding]) -> None:
+    def keep(self, chosen: Remembered) -> None:
         """Store a choice; if it cannot be written this is only logged, and serving goes on."""
         saved = {
             "schema": SCHEMA,
@@ -113,7 +121,7 @@ class ChoiceMemory:
             "invoke_seconds": chosen.invoke_seconds,
             "ranking": _plain(chosen.selection.ranking),
             "extra": _plain(chosen.selection.extra),
-            "findings": [finding.to_json() for finding in findings],
+            "findings": [finding.to_json() for finding in chosen.findings],
         }
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)

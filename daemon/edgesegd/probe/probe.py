@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from edgesegd.board.threads import thread_cap
-from edgesegd.core.errors import ModelUnsupported
+from edgesegd.core.errors import ModelInvalid, ModelUnsupported
 from edgesegd.ipc.arena import anonymous_file
 from edgesegd.ipc.trial_messages import Measured, TrialOrder, Tried
 from edgesegd.models.pair import ModelPair
@@ -36,8 +36,8 @@ async def probe(
     the others are tried with the number that is best for the CPU. Invokes are timed within a
     `turn`; each candidate's invokes alternate with those of the fastest CPU candidate so far.
     `seconds` is the timeout of each step of a trial; it grows if invokes are slow on this board.
-    `announce` is called before each trial. Raises RuntimeMissing, and ModelUnsupported if there is
-    no result of the CPU to compare with.
+    `announce` is called before each trial. Raises RuntimeMissing, ModelInvalid if something about
+    the model must be asked, and ModelUnsupported if there is no result of the CPU to compare with.
     """
     cpu, *others = candidates
     yardstick = Yardstick(turn)
@@ -85,7 +85,10 @@ class _Bench:
     announce: Announce
 
     async def find(self, candidate: Candidate, timeout: StepTimeout) -> Finding:  # noqa: ASYNC109 # of each step
-        """Try a candidate; returns its finding."""
+        """Try a candidate; returns its finding.
+
+        Raises ModelInvalid if the CPU finds that the model is not what its file seems to say.
+        """
         spec, title = candidate.spec, candidate.title
         if candidate.absent:
             return Finding(spec, title, Verdict.ABSENT, candidate.absent)
@@ -104,6 +107,8 @@ class _Bench:
         except NothingToTry as missing:
             finding = Finding(spec, title, Verdict.ABSENT, str(missing))
         except TrialFailed as failure:
+            if spec.is_cpu and isinstance(failure.__cause__, ModelInvalid):
+                raise failure.__cause__ from None
             finding = Finding(spec, title, Verdict.FAILED, str(failure))
         return replace(finding, model=order.model_path, threads=order.threads)
 

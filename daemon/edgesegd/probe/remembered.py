@@ -1,4 +1,4 @@
-"""Reads a stored selection from JSON, and checks it.
+"""Reads a stored choice from JSON, and checks it.
 
 The file may be damaged or edited by hand, so everything that a daemon could not serve with is
 refused here.
@@ -11,6 +11,7 @@ from typing import Any
 from edgesegd.board.threads import LARGEST_THREADS
 from edgesegd.delegates.selection import Selection
 from edgesegd.delegates.spec import Choice, DelegateSpec
+from edgesegd.probe.report import Finding, Verdict
 
 MAX_SECONDS = 1e6
 
@@ -43,6 +44,23 @@ def parse_seconds(plain: Plain) -> float:
     if type(plain) not in (int, float) or not 0 <= plain < MAX_SECONDS:
         raise ValueError(f"an invoke takes seconds, not {plain!r}")
     return float(plain)
+
+
+def parse_findings(plain: Plain) -> tuple[Finding, ...]:
+    """Findings without what was measured; raises ValueError, LookupError or TypeError."""
+    if not isinstance(plain, list):
+        raise ValueError("the findings are not a list")  # noqa: TRY004 # all of it is one kind of fault
+    return tuple(
+        Finding(
+            _delegate(each["delegate"]),
+            parse_reason(each["title"]),
+            Verdict(each["verdict"]),
+            parse_reason(each["reason"]),
+            model=parse_reason(each["model"]),
+            threads=_threads(each["threads"]),
+        )
+        for each in plain
+    )
 
 
 def _choices(plain: Plain) -> tuple[Choice, ...]:

@@ -21,7 +21,7 @@ class Verdict(StrEnum):
     """The verdict on a candidate."""
 
     CHOSEN = "chosen"
-    ALSO = "also"
+    EXTRA = "extra"
     SLOWER = "slower"
     WRONG = "wrong"
     SOFTWARE = "software"
@@ -29,7 +29,7 @@ class Verdict(StrEnum):
     ABSENT = "absent"
 
 
-RIGHT = {Verdict.CHOSEN, Verdict.ALSO, Verdict.SLOWER}
+RIGHT = {Verdict.CHOSEN, Verdict.EXTRA, Verdict.SLOWER}
 """The verdicts on candidates that agree with the CPU."""
 
 
@@ -87,7 +87,7 @@ def choose(findings: Iterable[Finding]) -> list[Finding]:
     """Choose the fastest right candidate, the first of equals; returns the updated findings.
 
     Of the CPU's findings only the best can be chosen. Candidates that differ from the chosen one
-    only in their device get the verdict ALSO, however fast they are.
+    only in their device get the verdict EXTRA, however fast they are.
     """
     listed = list(findings)
     cpu = best_on_cpu(listed)
@@ -95,7 +95,8 @@ def choose(findings: Iterable[Finding]) -> list[Finding]:
     if not able:
         return listed
     best = min(able, key=duration)
-    return [_with_rank(each, best, cpu) if is_right(each) else each for each in listed]
+    ranked = (_with_rank(each, best, cpu) if is_right(each) else each for each in listed)
+    return [_with_fallback(each) for each in ranked]
 
 
 def ranking(findings: Iterable[Finding]) -> list[Finding]:
@@ -138,6 +139,13 @@ def duration(finding: Finding) -> float:
     return float("inf") if finding.measured is None else finding.measured.relative
 
 
+def _with_fallback(finding: Finding) -> Finding:
+    """A finding whose reason also says why the CPU ran without XNNPACK."""
+    fallback = "" if finding.measured is None else finding.measured.fallback
+    reasons = [each for each in (finding.reason, fallback) if each]
+    return replace(finding, reason="; ".join(reasons)) if fallback else finding
+
+
 def _with_rank(finding: Finding, best: Finding, cpu: Finding | None) -> Finding:
     """A right finding with its verdict; findings of the CPU are compared with each other."""
     if finding is best:
@@ -148,7 +156,7 @@ def _with_rank(finding: Finding, best: Finding, cpu: Finding | None) -> Finding:
     slower = f"takes {factor:.2f} times as long as {best}"
     if finding.delegate.is_another_device_than(best.delegate):
         reason = f"another device of the same kind: can serve together with {best}; {slower}"
-        return replace(finding, verdict=Verdict.ALSO, reason=reason)
+        return replace(finding, verdict=Verdict.EXTRA, reason=reason)
     if best is cpu and is_cpu(finding) and factor < 1:
         slower += ", which leaves more cores to everything else"
     return replace(finding, verdict=Verdict.SLOWER, reason=slower)

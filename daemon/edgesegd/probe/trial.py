@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 MAX_MESSAGE = 1 << 20
 """Bytes of a message; the child's messages are far smaller."""
-LAST_WORDS_SECONDS = 0.5
+LAST_OUTPUT_SECONDS = 0.5
 """How long after the child's end its last lines may still arrive."""
 KILL_SECONDS = 2.0
 """How long a killed child may take to end; one that is stuck in a kernel driver does not end."""
@@ -120,14 +120,14 @@ class Trial:
     async def _next_message(self) -> dict[str, Any] | None:
         """The child's next message; None when it has ended with status 0. Raises TrialFailed."""
         reading = asyncio.ensure_future(self._reader.readline())
-        heard = asyncio.ensure_future(
+        captured = asyncio.ensure_future(
             asyncio.wait({reading, self._child.ended}, return_when=asyncio.FIRST_COMPLETED)
         )
         try:
-            if not await done_within(self._timeout.seconds, heard):
+            if not await done_within(self._timeout.seconds, captured):
                 await self._fell_silent()
             if not reading.done():
-                await asyncio.wait({reading}, timeout=LAST_WORDS_SECONDS)
+                await asyncio.wait({reading}, timeout=LAST_OUTPUT_SECONDS)
             line = reading.result() if reading.done() else b""
         except (ConnectionError, ValueError):
             line = b""
@@ -155,7 +155,8 @@ class Trial:
             error = error_from(message)
             if isinstance(error, RuntimeMissing):
                 raise error
-            raise (NothingToTry if isinstance(error, DelegateMissing) else TrialFailed)(str(error))
+            failure = NothingToTry if isinstance(error, DelegateMissing) else TrialFailed
+            raise failure(str(error)) from error
         return message
 
     async def _fell_silent(self) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 
 from edgesegd.board.load import BoardLoad
 from edgesegd.core.errors import StartupError
-from edgesegd.delegates.selection import Selection
 from edgesegd.delegates.spec import Choice, DelegateSpec
 from edgesegd.probe.choice import BUSY_CORES, Chooser
 from edgesegd.probe.memory import Remembered
@@ -21,7 +20,7 @@ QUIET_SECONDS = 10.0
 """The daemon counts as idle after this time without a frame."""
 LOOK_SECONDS, LOOK_AGAIN_SECONDS = 2.0, 30.0
 """How long the load by other programs is measured, and the pause before it is measured again."""
-PATIENCE_SECONDS = 60.0
+MAX_WAIT_SECONDS = 60.0
 """If invokes became slow, the choice is measured again after this time even if frames arrive."""
 FIRST_PAUSE, MAX_PAUSE = 60.0, 86400.0
 """Seconds until the next probe, doubled each time, because a board may stay slow."""
@@ -84,7 +83,7 @@ class ChoiceUpkeep:
         chooser: Chooser,
         remembered: Remembered | None,
         *,
-        select: Callable[[Selection], None],
+        select: Callable[[Remembered], None],
         unused: Callable[[float], Awaitable[None]],
         probes: asyncio.Lock | None = None,
     ) -> None:
@@ -113,9 +112,11 @@ class ChoiceUpkeep:
         if self._chosen is None:
             log.info(
                 "probing the delegates of this board (%s); until then the CPU serves",
-                self._chooser.memory.gap,
+                self._chooser.memory.reason,
             )
             await self._choose()
+        else:
+            self._chooser.log.remembered(self._chosen.findings)
         while self._chosen is not None:
             self._watch.expect(self._chosen.invoke_seconds)
             await self._reason(self._chosen)
@@ -133,7 +134,7 @@ class ChoiceUpkeep:
             return
         await self._watch.questioned.wait()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(MAX_WAIT_SECONDS):
                 await self._quiet()
 
     def _serves_with(self, delegate: DelegateSpec) -> bool:
@@ -159,7 +160,7 @@ class ChoiceUpkeep:
         try:
             async with self._probes:
                 self._chosen = await self._chooser.choose()
-            self._select(self._chosen.selection)
+            self._select(self._chosen)
         except StartupError as error:
             log.warning("no delegate can be chosen, the present one goes on: %s", error)
         except Exception:

@@ -1,4 +1,4 @@
-"""How far an address is ahead of the pace that it may keep."""
+"""How much faster an address is than it may be."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from edgesegd.core.client import Client
 
 MAX_ADDRESSES = 1024
-"""Addresses that are remembered even if they are no longer ahead."""
+"""Addresses that are remembered even if they are no longer too fast."""
 
 
 class AddressPace:
@@ -19,11 +19,15 @@ class AddressPace:
         self._clock = clock
         self._next: dict[Client, float] = {}
 
-    def ahead(self, client: Client) -> float:
-        """Count one of the client's address; how many seconds too early it is."""
+    def seconds_early(self, client: Client) -> float:
+        """Count an event of the client's address; returns by how many seconds it is too early."""
         now, address = self._clock(), client[:1]
         turn = max(now, self._next.get(address, now))
         self._next[address] = turn + self._interval
         if len(self._next) > MAX_ADDRESSES:
             self._next = {name: due for name, due in self._next.items() if due > now}
         return turn - now
+
+    def forget(self, client: Client) -> None:
+        """Forget how fast the client's address was."""
+        self._next.pop(client[:1], None)

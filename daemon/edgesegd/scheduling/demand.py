@@ -86,12 +86,12 @@ class Demand:
             del self._clients[address]
         if self._wide is not self._is_wide():
             self._wide = not self._wide
-            self._look_again_in_time()
+            self._set_timer()
 
     def _is_wide(self) -> bool:
         """Whether there is work for several engines now."""
-        beside_one = len(self._clients) == 2 and min(self._clients.values()) == 1
-        return self._count > 1 and not beside_one
+        one_against_another = len(self._clients) == 2 and min(self._clients.values()) == 1
+        return self._count > 1 and not one_against_another
 
     def _forget_past(self) -> None:
         now = self._clock()
@@ -100,7 +100,7 @@ class Demand:
         self._mean = self._mean * kept + self._count * (1 - kept)
         self._since = now
 
-    def _look_again_in_time(self) -> None:
+    def _set_timer(self) -> None:
         """Set the timer for when `several` will change if the number of frames does not."""
         if self._timer is not None:
             self._timer.cancel()
@@ -115,7 +115,7 @@ class Demand:
         self._timer = None
         self.several = not self.several
         self._forget_past()
-        self._look_again_in_time()
+        self._set_timer()
         self.on_change()
 
 

@@ -31,9 +31,9 @@ class FairLimit:
     """Limits how much of something clients hold at a time: at most `most` in all.
 
     A client may hold at most as much as is left for others: the dynamic thresholds of Choudhury and
-    Hahne (1998). So one address can hold half of all, one connection of it a third, and there is
-    always some left for another. Errors name the thing as `what`; `on_refused` is called before
-    each.
+    Hahne (1998). So one address can hold half of all, one connection of it a third, and some is
+    always left for another client. `what` is the noun in error messages; `on_refused` is called
+    before each error.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class FairLimit:
 
     @property
     def is_waited_for(self) -> bool:
-        """Whether somebody waits for room."""
+        """Whether any client waits for room."""
         return bool(self._waiting)
 
     def held_by(self, client: Client) -> int:
@@ -79,7 +79,7 @@ class FairLimit:
             )
         self.force(client, amount)
 
-    async def take_soon(self, client: Client, amount: int) -> None:
+    async def wait_briefly_and_take(self, client: Client, amount: int) -> None:
         """Like `take`, but first wait up to RETRY_AFTER seconds for room."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(RETRY_AFTER):
@@ -93,8 +93,8 @@ class FairLimit:
         for depth in range(1, len(client) + 1):
             self._held[client[:depth]] += amount
 
-    def give_back(self, client: Client, amount: int) -> None:
-        """Return `amount`, then wake the waiting clients that have room now."""
+    def release(self, client: Client, amount: int) -> None:
+        """Release `amount`, then wake the waiting clients that have room now."""
         self._total -= amount
         for depth in range(1, len(client) + 1):
             name = client[:depth]
@@ -144,5 +144,5 @@ class FairLimit:
         except asyncio.CancelledError:
             self._waiting.pop(waiter, None)
             if takes and not done.cancelled():  # the amount was taken at the same moment
-                self.give_back(client, amount)
+                self.release(client, amount)
             raise

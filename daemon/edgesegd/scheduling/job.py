@@ -11,6 +11,7 @@ from edgesegd.core.errors import EdgesegError
 from edgesegd.core.frame import FrameSpec
 from edgesegd.core.options import ResultOptions
 from edgesegd.core.result import FrameResult
+from edgesegd.core.reuse import StreamFrame
 from edgesegd.ipc.segment import FrameBytes
 from edgesegd.scheduling.answer import Answer
 
@@ -28,8 +29,9 @@ class Job:
     `lane` is where it waited, `charged` the seconds of engine time that were counted when it was
     taken. `may_start` says whether there is room for its result, so that an engine may take it, and
     sets `expected` to the bytes that are reserved; if there is no room, the client is held. Of the
-    result, `held` bytes count until the client has read it. `answer` is settled exactly once; if
-    nobody is interested any more, it is cancelled instead.
+    result, `held` bytes count until the client has read it. With `in_stream`, the result of an
+    earlier frame of the stream may be reused. `answer` is settled exactly once; if nobody is
+    interested any more, it is cancelled instead.
     """
 
     frame: FrameSpec
@@ -37,6 +39,7 @@ class Job:
     options: ResultOptions
     answer: Answer
     deadline: float | None = None
+    in_stream: StreamFrame | None = None
     received: float = field(default_factory=time.monotonic)
     taken: float | None = None
     lane: Lane | None = None

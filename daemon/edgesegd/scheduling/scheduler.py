@@ -14,7 +14,7 @@ from edgesegd.scheduling.accounts import Accounts
 from edgesegd.scheduling.demand import Demand
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane
-from edgesegd.scheduling.rest import Rests
+from edgesegd.scheduling.penalty import Penalties
 from edgesegd.scheduling.turns import Group, Member, Moment
 
 LATEST_TIME = 0.1
@@ -34,13 +34,13 @@ class Scheduler:
     Fair: clients are served in turn, and so are the lanes of each client, by their weights. So a
     fast camera cannot starve a slow one, and a client with many streams cannot starve a client with
     one. A turn is the usual engine time of a frame: a client whose frames need more gets fewer
-    turns, and one whose frames need much more rests (see `Rests`). Schedulers of several models
-    that share `accounts` divide the engine time of all models among clients. A frame whose deadline
-    passes while it waits is answered at once and never handed out.
+    turns, and one whose frames need much more gets a penalty (see `Penalties`). Schedulers of
+    several models that share `accounts` divide the engine time of all models among clients. A frame
+    whose deadline passes while it waits is answered at once and never handed out.
 
-    A busy engine is not given a frame that may be superseded, unless the engine will be free
-    `soon`: by the time the engine could use the frame, a newer one may have arrived. `clock` is the
-    clock of the jobs' times. `demand` says whether there was work for several engines recently,
+    A busy engine is not given a frame that may be superseded, unless it should `prefetch` one
+    because it will be free in a moment: before that, a newer frame could still arrive. `clock` is
+    the clock of the jobs' times. `demand` says whether there was work for several engines recently,
     `frames` is how many frames were handed out.
     """
 
@@ -54,7 +54,7 @@ class Scheduler:
         self._lanes: set[Lane] = set()
         self._all = Group(self._accounts, self._work)
         self._groups: dict[Client, Group] = {}
-        self._rests = Rests(clock, self._rested)
+        self._penalties = Penalties(clock, self._on_penalty_end)
         self._last_taken: float | None = None
         self._usual = 0.0
         self._again: deque[Job] = deque()
@@ -186,7 +186,7 @@ class Scheduler:
             return ()
         return self._all.turns if self._all.waiting else None
 
-    def take(self, *, busy: bool = False, soon: bool = False) -> Job | None:
+    def take(self, *, busy: bool = False, prefetch: bool = False) -> Job | None:
         """The next frame; None if there is none, or none that a `busy` engine may have.
 
         If a busy engine may not have the frame whose turn is next, it gets no other frame instead.
@@ -196,15 +196,15 @@ class Scheduler:
         elif self._again:
             job = self._taken(self._again.popleft())
         else:
-            job = self._next_in_turn(busy, soon)
+            job = self._next_in_turn(busy, prefetch)
         if job is None and (self._exclusive or not busy):
             self._last_taken = None  # the time until the next frame is no interval under load
         return job
 
-    def _next_in_turn(self, busy: bool, soon: bool) -> Job | None:
+    def _next_in_turn(self, busy: bool, prefetch: bool) -> Job | None:
         while self._all.waiting:
             lane = self._all.pick(Moment(self._clock(), self._usual, self._work.turn))
-            if busy and lane.grows_stale and not soon:
+            if busy and lane.grows_stale and not prefetch:
                 return None
             if not lane.oldest.may_start(lane.oldest):
                 continue  # its client is held now
@@ -220,19 +220,23 @@ class Scheduler:
                 raise
         return None
 
-    def finish(self, job: Job, seconds: float) -> None:
-        """A frame that was taken is answered; engines needed `seconds` for it."""
+    def finish(self, job: Job, seconds: float, *, computed: bool = True) -> None:
+        """A frame that was taken is answered; engines needed `seconds` for it.
+
+        A frame that was not `computed`, because a result was reused, says nothing about how long
+        other frames usually take.
+        """
         if job.lane is None:
             return
         lane, job.lane = job.lane, None
         self._left_engine(job)
         if seconds > 0:
-            self._charge(lane, seconds, job.charged)
+            self._charge(lane, seconds, job.charged, computed=computed)
         lane.taken -= 1
         self._part(lane)
 
-    def give_back(self, job: Job) -> None:
-        """Take back a job whose engine was lost: it is the next one to be taken, or expires."""
+    def requeue(self, job: Job) -> None:
+        """Queue a job again whose engine was lost: it is the next one to be taken, or expires."""
         if job.expired():
             job.settle(Expired("too old before another engine could take it"))
         if job.answer.done:
@@ -256,12 +260,14 @@ class Scheduler:
             for job in list(lane):
                 job.settle(make_error(job))
 
-    def _charge(self, lane: Lane, seconds: float, charged: float) -> None:
+    def _charge(self, lane: Lane, seconds: float, charged: float, *, computed: bool) -> None:
         """Correct the accounts by what a frame needed more or less than it was `charged`."""
-        usual = self._work.observe(seconds, weight=LATEST_TIME, outlier=OUTLIER)
+        usual = self._work.turn
+        if computed:
+            usual = self._work.observe(seconds, weight=LATEST_TIME, outlier=OUTLIER)
         for group, member in lane.path:
             group.charge(member, (seconds - charged) / lane.weight)
-        self._rests.impose(lane, seconds, OUTLIER * usual)
+        self._penalties.impose(lane, seconds, OUTLIER * usual)
 
     def _group(self, client: Client) -> Group:
         """The group of a client's lanes, within the groups of its more general names."""
@@ -282,9 +288,9 @@ class Scheduler:
     def _forget_empty(self, member: Member) -> None:
         """Remove an empty group and empty groups above it.
 
-        Not while it rests or is held: a client could end that by connecting again.
+        Not while it is penalized or held: a client could end that by connecting again.
         """
-        while isinstance(member, Group) and member.empty and not (member.resting or member.held):
+        while isinstance(member, Group) and member.empty and not (member.penalized or member.held):
             if member.group is None:
                 return
             if self._groups.pop(member.name, None) is not None:
@@ -335,7 +341,7 @@ class Scheduler:
         if lane.group is not None:
             lane.group.leave(lane)
 
-    def _rested(self, member: Member) -> None:
+    def _on_penalty_end(self, member: Member) -> None:
         self._forget_empty(member)
         self.wake()
 

@@ -61,7 +61,7 @@ class Member:
 
     `path` is pairs of a group and its member: its group and itself, that group's group and the
     group, and so on. `entry` is the number of its entry in the group's queue, 0 while it has none.
-    While it is `resting` or `held` it gets no entry.
+    While it is `penalized` or `held` it gets no entry.
     """
 
     def __init__(self, account: Account | None = None) -> None:
@@ -69,7 +69,7 @@ class Member:
         self.path: tuple[tuple[Group, Member], ...] = ()
         self.account = account or Account(members=[self])
         self.entry = 0
-        self.resting = False
+        self.penalized = False
         self.held = False
 
     @property
@@ -156,7 +156,7 @@ class Group(Member):
 
     def enter(self, member: Member) -> None:
         """Let a member wait for its turn, if it has a frame and does not wait already."""
-        if member.entry or member.resting or member.held or not member.ready:
+        if member.entry or member.penalized or member.held or not member.ready:
             return
         saved = SAVED_TURNS * self._work.turn
         member.account.turn = max(member.account.turn, self.account.behind - saved)
@@ -166,7 +166,7 @@ class Group(Member):
             self.group.enter(self)
 
     def leave(self, member: Member) -> None:
-        """Remove a member from the queue: it has no frame, rests or is held."""
+        """Remove a member from the queue: it has no frame, is penalized or held."""
         if not member.entry:
             return
         member.entry = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from edgesegd.core.client import Client
-from edgesegd.core.errors import EdgesegError
+from edgesegd.core.errors import EdgesegError, InternalFault
 from edgesegd.core.frame import FrameLimits
 from edgesegd.core.options import ONE_BYTE_A_PIXEL, Output, ResultOptions, SizeMode
 from edgesegd.core.result import FrameResult, Stage
@@ -77,6 +77,12 @@ class DataPlane:
         for model in self._models:
             model.scheduler.drain()
 
+    def fail_waiting(self) -> None:
+        """Answer the frames that wait with an error, because no engine will take them."""
+        for model in self._models:
+            model.scheduler.drain()
+            model.scheduler.fail_waiting(lambda _job: InternalFault())
+
     def submit(self, model: ServedModel, lane: Lane, frame: ReceivedFrame) -> Job:
         """Queue a frame for an engine; raises an EdgesegError if it is refused."""
         job = Job(
@@ -86,6 +92,7 @@ class DataPlane:
             answer=Answer(),
             deadline=frame.deadline,
             received=frame.tag.received,
+            in_stream=frame.in_stream,
             may_start=partial(self._expect_result, model, lane),
         )
         client, size = lane.client, len(frame.data) if isinstance(frame.data, bytes) else 0
@@ -126,8 +133,8 @@ class DataPlane:
     def _answered(self, lane: Lane, job: Job, size: int) -> None:
         if held := _held_size(job.answer.outcome):
             lane.result_size = job.held = held
-        self._frames.give_back(lane.client, size)
-        self.let_go_of_results(lane.client, job.expected)
+        self._frames.release(lane.client, size)
+        self.release_results(lane.client, job.expected)
 
     async def room_for_frame(self, client: Client, size: int) -> None:
         """Wait until there is room for a frame of `size` bytes, or until waiting cannot help."""
@@ -141,9 +148,9 @@ class DataPlane:
         """Count `size` bytes of a result that the client has not read."""
         self._results.force(client, size)
 
-    def let_go_of_results(self, client: Client, size: int) -> None:
+    def release_results(self, client: Client, size: int) -> None:
         """Stop counting `size` bytes of results: the client read them, or never will."""
-        self._results.give_back(client, size)
+        self._results.release(client, size)
         for held, needed in tuple(self._held.items()):
             # Releasing one client may have released others from this very table.
             if self._has_room(held[1], needed) and self._held.pop(held, None) is not None:

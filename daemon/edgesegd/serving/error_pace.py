@@ -22,4 +22,4 @@ class ErrorPace:
 
     def delay(self, client: Client) -> float:
         """Seconds to wait after an error of `client`."""
-        return max(0.0, self._pace.ahead(client) - (ERRORS_AT_ONCE - 1) / ERRORS_A_SECOND)
+        return max(0.0, self._pace.seconds_early(client) - (ERRORS_AT_ONCE - 1) / ERRORS_A_SECOND)

@@ -14,9 +14,9 @@ class ModelCounts:
     """Counts frames with and without a result, over all protocols, and adds up their times.
 
     `total_ns` is the total time from the arrival of frames to their responses: under True for
-    frames with a result, under False for the others. `stage_ns` is the total time of each stage of
-    frames with a result. `last_unix_ms` is when the last result was sent, 0 before the first. All
-    start at 0 again when another version serves.
+    frames with a result, under False for the others. `reused` of the `results` were not computed.
+    `stage_ns` is the total time of each stage of frames with a result. `last_unix_ms` is when the
+    last result was sent, 0 before the first. All start at 0 again when another version serves.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class ModelCounts:
 
     def _begin(self, version: str) -> None:
         self.version = version
-        self.results = self.failures = self.last_unix_ms = 0
+        self.results = self.reused = self.failures = self.last_unix_ms = 0
         self.total_ns: Counter[bool] = Counter()
         self.stage_ns: Counter[Stage] = Counter()
 
@@ -44,6 +44,7 @@ class ModelCounts:
             if outcome.model.version != version:
                 return
             self.results += 1
+            self.reused += outcome.reused is not None
             self.last_unix_ms = time.time_ns() // 1_000_000
             for stage, spent in seconds.items():
                 self.stage_ns[stage] += round(spent * 1e9)

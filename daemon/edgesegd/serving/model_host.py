@@ -57,18 +57,18 @@ class ModelHost:
         return iter([self._runners[model.name] for model in self._registry])
 
     async def start(
-        self, pairs: Sequence[ModelPair], *, required: Container[str], resting: bool
+        self, pairs: Sequence[ModelPair], *, required: Container[str], asleep: bool
     ) -> None:
         """Start the default model, which is the first, then the others.
 
-        With `resting`, the others are started with their first frame. Raises a StartupError if the
+        With `asleep`, the others are started with their first frame. Raises a StartupError if the
         default model, or one whose name is in `required`, cannot be started; for another model it
         is logged.
         """
         self._offered = {pair.served.name: pair.served for pair in pairs}
         for number, pair in enumerate(pairs):
             try:
-                await self._add(KeptModel.of(pair), resting=resting and number > 0)
+                await self._add(KeptModel.of(pair), asleep=asleep and number > 0)
             except StartupError as error:
                 if number == 0 or pair.served.name in required:
                     raise
@@ -125,13 +125,6 @@ class ModelHost:
             if failed:
                 raise ModelInvalid(f"{failed} of {len(sources)} models could not be loaded")
 
-    async def reload_or_log(self) -> None:
-        """Reload all models, and log an error instead of raising it."""
-        try:
-            await self.reload()
-        except StartupError as error:
-            log.warning("the models cannot be reloaded: %s", error)
-
     async def _load_if_new(self, source: ModelSource) -> str:
         """Load a source, unless it offered the same version before."""
         with self._counting_failures(source.served_as):
@@ -164,21 +157,6 @@ class ModelHost:
             if (runner := self._runners.get(name)) is not None:
                 runner.swap_failed()
             raise
-
-    async def watch(self, seconds: float) -> None:
-        """Reload whenever the repository's files changed, then stayed the same for `seconds`."""
-        loaded = before = None  # the files may have changed since they were read at the start
-        while True:
-            await asyncio.sleep(seconds)
-            try:
-                now = await asyncio.to_thread(self._repository.state)
-            except StartupError as error:
-                log.warning("the folder of models cannot be read: %s", error)
-                continue
-            if now == before and now != loaded:
-                loaded = now
-                await self.reload_or_log()
-            before = now
 
     async def rollback(self, name: str) -> str:
         """Serve the previous version again; raises a StartupError."""
@@ -218,7 +196,7 @@ class ModelHost:
         served = kept.pair.served
         runner = self._runners.get(served.name)
         if runner is None:
-            await self._add(kept, resting=False)
+            await self._add(kept, asleep=False)
             log.info("model %s: version %s is served", served.name, served.version)
             return f"{served.name} {served.version} is served"
         try:
@@ -229,10 +207,10 @@ class ModelHost:
             raise
         return f"{served.name} {served.version} is served"
 
-    async def _add(self, kept: KeptModel, *, resting: bool) -> None:
+    async def _add(self, kept: KeptModel, *, asleep: bool) -> None:
         runner = self._make_runner(kept)
-        if resting:
-            runner.rest()
+        if asleep:
+            runner.sleep()
         else:
             try:
                 await runner.start()

@@ -37,8 +37,8 @@ class RunnerObserver(Protocol):
     def start_failed(self) -> None:
         """The model has frames, but no engine could be started for them."""
 
-    def swapped(self, *, well: bool) -> None:
-        """Another version replaced the one that serves, or could not (`well` is False)."""
+    def swapped(self, *, succeeded: bool) -> None:
+        """Another version replaced the one that serves, or could not (`succeeded` is False)."""
 
 
 class ModelRunner:
@@ -89,7 +89,7 @@ class ModelRunner:
         """Whether it has no engine because it has no frames."""
         return self._version is None
 
-    def rest(self) -> None:
+    def sleep(self) -> None:
         """Start no engine until the first frame arrives; call this instead of `start`."""
         self._observer.serves(self.spec)
         self._observer.sleeps(True)
@@ -132,12 +132,12 @@ class ModelRunner:
             self._observer.sleeps(False)
             self._run_version()
             self._woken.set()
-            self._observer.swapped(well=True)
+            self._observer.swapped(succeeded=True)
             log.info("model %s: version %s is served", self.name, new.version)
 
     def swap_failed(self) -> None:
         """Report that another version could not be loaded; the present one goes on."""
-        self._observer.swapped(well=False)
+        self._observer.swapped(succeeded=False)
 
     async def retire(self) -> None:
         """Take no more frames, and wait until those in engines are answered."""
@@ -155,9 +155,9 @@ class ModelRunner:
             kept.close()
 
     async def _started_after(self, kept: KeptModel) -> VersionEngines:
-        """Start a version once the one that serves has ended, for they need the same device.
+        """Start a version after the one that serves has ended, because they need the same device.
 
-        Frames wait meanwhile. Where it does not start, the other one serves again.
+        Frames wait meanwhile. If the new version does not start, the old one serves again.
         """
         await self._stop_version()
         while self._closing:

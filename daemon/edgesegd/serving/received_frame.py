@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from edgesegd.core.frame import FrameSpec
 from edgesegd.core.options import ResultOptions
+from edgesegd.core.reuse import StreamFrame
 from edgesegd.ipc.segment import FrameBytes
 
 
@@ -37,7 +38,8 @@ class FrameTag:
 class ReceivedFrame:
     """A frame that was read and checked: its format, its bytes, and the options of its result.
 
-    It must not be invoked after `deadline`, a time of `time.monotonic`; None for no deadline.
+    It must not be invoked after `deadline`, a time of `time.monotonic`; None for no deadline. With
+    `in_stream`, the result of an earlier frame of its stream may be reused.
     """
 
     tag: FrameTag
@@ -45,3 +47,4 @@ class ReceivedFrame:
     data: FrameBytes
     options: ResultOptions
     deadline: float | None
+    in_stream: StreamFrame | None = None

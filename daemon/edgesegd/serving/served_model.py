@@ -19,8 +19,9 @@ class ServedModel:
     `spec` changes when another version serves; the `scheduler` stays, so that no waiting frame is
     lost. The `observer` is notified of the outcome of each frame, and `counts` counts it. `ready`
     returns what a ready engine reported about itself; None while no engine is ready. `serves` is
-    also true while the model sleeps: it has no engine then, but the next frame starts one. A model
-    that is `unloaded` takes no more frames, although older streams may still refer to it.
+    also true while the model sleeps: it has no engine then, but the next frame starts one.
+    `degraded` is true while a lesser delegate than the best one runs it. A model that is `unloaded`
+    takes no more frames, although older streams may still refer to it.
     """
 
     spec: ModelSpec
@@ -28,6 +29,7 @@ class ServedModel:
     observer: FrameObserver
     ready: Callable[[], EngineReady | None] = lambda: None
     serves: Callable[[], bool] = lambda: False
+    degraded: Callable[[], bool] = lambda: False
     counts: ModelCounts = field(default_factory=ModelCounts)
     unloaded: bool = False
 

@@ -20,6 +20,7 @@ from edgesegd.scheduling.cores import Cores
 from edgesegd.scheduling.scheduler import Scheduler
 from edgesegd.supervision.delegate_ranking import DelegateRanking
 from edgesegd.supervision.device_leases import DeviceLeases
+from edgesegd.supervision.engine_child import EngineChild
 from edgesegd.supervision.engine_pool import EnginePool, GiveUp
 from edgesegd.supervision.engine_process import EngineProcess
 from edgesegd.supervision.failover import EngineObserver, Failover
@@ -48,6 +49,7 @@ class EngineSettings:
     cool_down: float
     optimize: str
     replica_bytes: int
+    reuse_bytes: int
 
 
 class VersionEngines:
@@ -74,6 +76,7 @@ class VersionEngines:
         reserve: DescriptorReserve,
         observe: Callable[[], EngineObserver],
         engine_pid: Callable[[], int | None],
+        take_child: Callable[[], EngineChild | None],
         prove: Callable[[Choice], Awaitable[None]],
         on_invoke: Callable[[Choice, float], None],
         keep_choice: Callable[[], Coroutine[object, object, None]] | None,
@@ -94,6 +97,7 @@ class VersionEngines:
         self._reserve = reserve
         self._observe = observe
         self._engine_pid = engine_pid
+        self._take_child = take_child
         self._prove = prove
         self._on_invoke = on_invoke
         self._spreads = settings.optimize == "throughput"
@@ -207,6 +211,7 @@ class VersionEngines:
             reference=None if plain is None else to_message(plain),
             reference_file=None if plain is None else files.get(plain.sha256),
             check_every=settings.check_every,
+            reuse_bytes=settings.reuse_bytes,
             # Engines on all cores have none to spare for another frame.
             overlap=not ((self._spreads or is_replica) and delegate.is_cpu),
         )
@@ -214,6 +219,7 @@ class VersionEngines:
             EngineProcess.start,
             setup,
             start_seconds=seconds,
+            take_child=self._take_child,
             reserve=self._reserve,
             model=self._model,
         )

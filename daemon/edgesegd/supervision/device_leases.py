@@ -19,7 +19,7 @@ class DeviceLeases:
 
     If another process still has a device, the driver fails or waits in the kernel. For most
     delegates it is not known whether their device can be shared, so none is shared. Engines on the
-    CPU need no lease. Two devices of the same kind are told apart by their options.
+    CPU need no lease. Two devices of the same kind are distinguished by their options.
     """
 
     def __init__(self) -> None:

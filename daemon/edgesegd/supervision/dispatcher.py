@@ -31,12 +31,12 @@ class Dispatcher:
 
     While `may_take` returns True, a frame is taken when it arrives, or when another one is answered
     and a slot is free; call the scheduler's `wake` when the result of `may_take` changes. A frame
-    that may yet be superseded is taken when the PrefetchTimer says so (`foresee` and `in_turn` are
-    its arguments). `on_result` is called after each result. If the engine is lost, `name` is added
-    to the `losses` of each frame in it; once a frame is found to be the cause, `clear` is called
-    with its losses. `answer_seconds` is how long the engine may take for a frame; 0 derives the
-    bound from measured latency. An engine on the CPU takes frames when its model may use `cores`;
-    None for an engine with its own device.
+    that may yet be superseded is taken when the PrefetchTimer says so (`predict` and `in_turn` are
+    its arguments). `on_result` is called after each result that was not reused. If the engine is
+    lost, `name` is added to the `losses` of each frame in it; once a frame is found to be the
+    cause, `clear` is called with its losses. `answer_seconds` is how long the engine may take for a
+    frame; 0 derives the bound from measured latency. An engine on the CPU takes frames when its
+    model may use `cores`; None for an engine with its own device.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Dispatcher:
         on_result: Callable[[FrameResult], None] = lambda _: None,
         may_take: Callable[[], bool] = lambda: True,
         answer_seconds: float = 0.0,
-        foresee: bool = False,
+        predict: bool = False,
         in_turn: bool = False,
         cores: Cores | None = None,
     ) -> None:
@@ -60,7 +60,7 @@ class Dispatcher:
         self._on_result = on_result
         self._may_take = may_take
         self._bound = AnswerTimeout(fixed=answer_seconds, usual=engine.ready.invoke_seconds)
-        self._prefetch = PrefetchTimer(foresee=foresee, in_turn=in_turn)
+        self._prefetch = PrefetchTimer(predict=predict, in_turn=in_turn)
         self._cores = cores or Cores()
         self._jobs: dict[Job, float] = {}
         self._answered = 0.0
@@ -144,8 +144,8 @@ class Dispatcher:
         """
         if any(job.losses for job in self._jobs):
             return None
-        busy, soon = bool(self._jobs), time.monotonic() >= self._prefetch.next_at
-        while (job := self._scheduler.take(busy=busy, soon=soon)) and job.expired():
+        busy, prefetch = bool(self._jobs), time.monotonic() >= self._prefetch.next_at
+        while (job := self._scheduler.take(busy=busy, prefetch=prefetch)) and job.expired():
             job.settle(Expired("too old before it was invoked"))
             self._scheduler.finish(job, 0.0)
         return job
@@ -161,7 +161,7 @@ class Dispatcher:
         on_outcome = partial(self._on_outcome, job)
         try:
             self._engine.segment(job, answer_seconds=seconds, on_outcome=on_outcome)
-        except Exception as error:  # noqa: BLE001 # _on_outcome tells the errors apart
+        except Exception as error:  # noqa: BLE001 # _on_outcome handles each kind
             on_outcome(error)
 
     def _on_outcome(self, job: Job, outcome: FrameResult | Exception) -> None:
@@ -170,7 +170,7 @@ class Dispatcher:
         if begun is None:  # it was answered when `run` ended
             return
         try:
-            self._answer_or_give_back(job, outcome, self._took(begun))
+            self._answer_or_requeue(job, outcome, self._took(begun))
         except Exception:
             log.exception("a frame failed by a fault of the daemon")
             job.settle(InternalFault())
@@ -182,11 +182,13 @@ class Dispatcher:
         self._cores.end(self._scheduler)
         self._fill_slots()
 
-    def _answer_or_give_back(self, job: Job, outcome: FrameResult | Exception, took: float) -> None:
+    def _answer_or_requeue(self, job: Job, outcome: FrameResult | Exception, took: float) -> None:
         if isinstance(outcome, FrameResult):
             job.settle(outcome)
+            self._scheduler.finish(job, took, computed=outcome.reused is None)
+            if outcome.reused is not None:  # neither the model nor its delegate has done anything
+                return
             self._bound.observe(took)
-            self._scheduler.finish(job, took)
             self._prefetch.learn(outcome)
             self._on_result(outcome)
             if len(job.losses) > 1:  # other engines were lost with this frame more than once
@@ -194,7 +196,7 @@ class Dispatcher:
         elif isinstance(outcome, EngineLost):
             self._lose(outcome)
             job.spent += took
-            self._give_back(job, outcome)
+            self._requeue(job, outcome)
         elif isinstance(outcome, EdgesegError):
             job.settle(outcome)
             self._scheduler.finish(job, took)
@@ -221,11 +223,11 @@ class Dispatcher:
             self._failed.set_result(None)
         self._engine.kill()  # another frame may be in it, which should not wait
 
-    def _give_back(self, job: Job, lost: EngineLost) -> None:
+    def _requeue(self, job: Job, lost: EngineLost) -> None:
         """Let the next engine try the frame; after MAX_TRIES losses the frame is the cause."""
         job.losses.append(self._name)
         if len(job.losses) < MAX_TRIES:
-            self._scheduler.give_back(job)
+            self._scheduler.requeue(job)
             return
         self._clear(job.losses, True)
         job.settle(failed_with(job, str(lost)))

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import signal
-import socket
 import time
 import weakref
 from collections import deque
@@ -14,14 +13,16 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
+from typing import Any, TypeVar
 
 from edgesegd.board.descriptors import DescriptorReserve
 from edgesegd.core.errors import EdgesegError, EngineStartFailed, EngineUnfit, StartupError
 from edgesegd.core.model import NO_MODEL, ModelIdentity
 from edgesegd.core.result import FrameResult
+from edgesegd.core.reuse import ReuseStream
 from edgesegd.ipc.arena import Arena
 from edgesegd.ipc.awake import done_within
-from edgesegd.ipc.child import Child, ending
+from edgesegd.ipc.child import ending
 from edgesegd.ipc.messages import (
     MAX_LINE,
     WARM_UP,
@@ -29,6 +30,7 @@ from edgesegd.ipc.messages import (
     EngineReady,
     EngineSetup,
     ForgetRegion,
+    ForgetStream,
     FrameJob,
     Message,
     WarmedUp,
@@ -36,20 +38,18 @@ from edgesegd.ipc.messages import (
     read_result,
     to_line,
 )
-from edgesegd.ipc.region import LentFrame, Region, send_region
+from edgesegd.ipc.open_files import send_files
+from edgesegd.ipc.region import Region, RegionFrame, send_region
 from edgesegd.ipc.segment import SegmentFrame
 from edgesegd.scheduling.job import Job
 from edgesegd.supervision.answer_watch import AnswerWatch
+from edgesegd.supervision.engine_child import CLOSE_SECONDS, EngineChild
 from edgesegd.supervision.lines import LineProtocol
 
 log = logging.getLogger(__name__)
 
-LAST_WORDS = 20
-"""Lines of the engine's output that are kept to explain its end."""
-CHATTER = ("INFO:", "I0000")
-"""First characters of lines that runtimes print at every start."""
-CLOSE_SECONDS = 2.0
-"""How long an engine may take to exit after its socket is closed."""
+Owner = TypeVar("Owner")
+
 LAST_ANSWERS_SECONDS = 0.2
 """How long after an engine's end its last lines may still arrive."""
 
@@ -81,30 +81,29 @@ class EngineProcess:
     The task `lost` is done when the process has ended, which is soon if it `is_ending`.
     """
 
-    def __init__(self, arena: Arena, descriptors: socket.socket, model: ModelIdentity) -> None:
+    def __init__(self, child: EngineChild, arena: Arena, model: ModelIdentity) -> None:
         self._model = model
         self.ready = EngineReady("", "", 0, 0, 0, 0.0)
         self.start_seconds = 0.0
         self.is_ending = False
         self.slots = arena.slots
+        self._child = child
         self._arena = arena
         self._lines = LineProtocol(longest=MAX_LINE, on_line=self._on_line, on_end=self._on_hung_up)
         self._hung_up = asyncio.Event()
         self._ending: asyncio.Task[None] | None = None
         self._watch = AnswerWatch(self._on_overdue)
-        self._descriptors = descriptors
         self._shared: dict[int, weakref.finalize[..., Region]] = {}
+        self._streams: dict[int, weakref.finalize[..., ReuseStream]] = {}
         self._free = list(range(arena.slots))
         self._pending: deque[OnAnswer] = deque()
-        self._last_words: deque[str] = deque(maxlen=LAST_WORDS)
         self._hung_after: float | None = None
-        self._child: Child
         self.lost: asyncio.Task[None]
 
     @property
     def pid(self) -> int:
         """Its process id."""
-        return self._child.pid
+        return self._child.process.pid
 
     @property
     def is_lost(self) -> bool:
@@ -117,18 +116,20 @@ class EngineProcess:
         setup: EngineSetup,
         *,
         start_seconds: float,
+        take_child: Callable[[], EngineChild | None] = lambda: None,
         reserve: DescriptorReserve | None = None,
         model: ModelIdentity = NO_MODEL,
     ) -> EngineProcess:
         """Start an engine; returns it when it is loaded and warm.
 
-        The `reserve` of descriptors may be used to start the process. Loading the model and each
-        warm-up may take `start_seconds`. Raises the StartupError that the engine answered, or
-        EngineStartFailed if it ended or took longer.
+        `take_child` returns a process that waits for its setup, if there is one. The `reserve` of
+        descriptors may be used to start the process. Loading the model and each warm-up may take
+        `start_seconds`. Raises the StartupError that the engine answered, or EngineStartFailed if
+        it ended or took longer.
         """
         begun = time.monotonic()
         with nullcontext() if reserve is None else reserve.used():
-            engine = await cls._spawn(setup, model)
+            engine = await cls._connect(take_child() or await EngineChild.start(), setup, model)
         try:
             await engine._load(setup, start_seconds)  # noqa: SLF001 # its own class
         except BaseException:
@@ -139,30 +140,28 @@ class EngineProcess:
         return engine
 
     @classmethod
-    async def _spawn(cls, setup: EngineSetup, model: ModelIdentity) -> EngineProcess:
-        with contextlib.ExitStack() as on_failure:
-            try:
-                arena = Arena.create(slots=setup.slots, slot_size=setup.slot_size)
-                on_failure.callback(arena.close)
-                descriptors, receiving = socket.socketpair(type=socket.SOCK_DGRAM)
-                on_failure.callback(descriptors.close)
-                descriptors.setblocking(False)
-                ours, theirs = socket.socketpair()
-                with theirs, receiving:
-                    engine = cls(arena, descriptors, model)
-                    on_failure.callback(engine._watch.close)
-                    await asyncio.get_running_loop().create_unix_connection(
-                        lambda: engine._lines, sock=ours
-                    )
-                    on_failure.callback(engine._lines.close)
-                    engine._child = await Child.start(  # its own class
-                        "edgesegd.engine",
-                        (theirs.fileno(), receiving.fileno(), arena.fd, *_files_of(setup)),
-                        tell=engine._on_output,
-                    )
-            except OSError as error:
-                raise EngineStartFailed(f"no engine process: {error}") from error
-            on_failure.pop_all()
+    async def _connect(
+        cls, child: EngineChild, setup: EngineSetup, model: ModelIdentity
+    ) -> EngineProcess:
+        """Give a process its memory and its files, and connect to it."""
+        try:
+            arena = Arena.create(slots=setup.slots, slot_size=setup.slot_size)
+        except OSError as error:
+            await child.close()
+            raise EngineStartFailed(f"no memory for an engine process: {error}") from error
+        engine = cls(child, arena, model)
+        # The process may have ended already, which `_follow` notices.
+        with contextlib.suppress(OSError):
+            send_files(child.descriptors, [arena.fd, *_files_of(setup)])
+        try:
+            await asyncio.get_running_loop().create_unix_connection(
+                lambda: engine._lines, sock=child.link
+            )
+        except BaseException:
+            child.process.kill()
+            await child.close()
+            arena.close()
+            raise
         engine.lost = asyncio.create_task(engine._follow())  # its own class
         return engine
 
@@ -179,6 +178,7 @@ class EngineProcess:
             for _ in range(WARM_UPS):
                 warm = WarmedUp.from_message(await step("run the model", WARM_UP))
             self.ready = replace(ready, invoke_seconds=warm.seconds)
+            self._child.is_ready = True
         except EngineLost as lost:
             raise EngineStartFailed(f"the engine did not start: {lost}") from None
         except StartupError:
@@ -198,7 +198,7 @@ class EngineProcess:
         """
         number = self._free[-1]
         slot, data = self._arena.slot(number), job.data
-        if isinstance(data, LentFrame):
+        if isinstance(data, RegionFrame):
             self._share(data.region)
             where: tuple[int | None, int] = data.region.number, data.offset
         elif isinstance(data, SegmentFrame):
@@ -207,7 +207,11 @@ class EngineProcess:
         else:
             slot[: len(data)] = data
             where = None, 0
-        request = FrameJob(number, len(data), job.deadline, job.frame, job.options, *where)
+        if job.in_stream is not None:
+            self._remember(job.in_stream.stream)
+        request = FrameJob(
+            number, len(data), job.deadline, job.frame, job.options, *where, job.in_stream
+        )
         self._ask(request.to_message(), partial(self._on_answer, number, slot, on_outcome))
         self._free.pop()
         self._watch.asked(answer_seconds)
@@ -231,15 +235,15 @@ class EngineProcess:
         self._free.append(number)
         on_outcome(outcome)
 
-    def give_back_memory(self) -> None:
+    def release_memory(self) -> None:
         """Return the memory pages of free slots to the system."""
         for number in self._free:
-            self._arena.give_back(number)
+            self._arena.discard(number)
 
     def kill(self) -> None:
         """Kill the engine at once; `close` must be called afterwards."""
         self.is_ending = True
-        self._child.kill()
+        self._child.process.kill()
 
     async def close(self) -> None:
         """Close its socket, wait until it exits, and kill it if it does not. Call this once.
@@ -247,15 +251,12 @@ class EngineProcess:
         A process that is stuck in a kernel driver cannot be killed; it is left behind.
         """
         self.is_ending = True
-        for finalizer in self._shared.values():
-            finalizer.detach()
-        self._descriptors.close()
+        for region in self._shared.values():
+            region.detach()
+        for stream in self._streams.values():
+            stream.detach()
         self._lines.close()
-        if not await self._child.ends_in(CLOSE_SECONDS):
-            self.kill()
-            if not await self._child.ends_in(CLOSE_SECONDS):
-                log.error("engine %d cannot be killed: it is stuck in a kernel driver", self.pid)
-                self._child.forget()
+        await self._child.end()
         await asyncio.gather(self.lost, return_exceptions=True)
         self._arena.close()
 
@@ -264,17 +265,23 @@ class EngineProcess:
         if region.number in self._shared:
             return
         with contextlib.suppress(OSError):  # the engine has ended, which `_follow` notices
-            send_region(self._descriptors, region)
-        loop = asyncio.get_running_loop()
-        # The finalizer may run in any thread.
-        forget = partial(self._forget, region.number)
-        finalizer = weakref.finalize(region, loop.call_soon_threadsafe, forget)
-        finalizer.atexit = False
-        self._shared[region.number] = finalizer
+            send_region(self._child.descriptors, region)
+        forget = partial(self._forget, self._shared, region.number, ForgetRegion(region.number))
+        self._shared[region.number] = _at_its_end(region, forget)
 
-    def _forget(self, number: int) -> None:
-        if self._shared.pop(number, None) is not None:
-            self._lines.write(to_line(ForgetRegion(number).to_message()))
+    def _remember(self, stream: ReuseStream) -> None:
+        """Let the engine keep frames of a stream until nothing refers to the stream any more."""
+        if stream.number not in self._streams:
+            forget = partial(
+                self._forget, self._streams, stream.number, ForgetStream(stream.number)
+            )
+            self._streams[stream.number] = _at_its_end(stream, forget)
+
+    def _forget(
+        self, known: dict[int, Any], number: int, order: ForgetRegion | ForgetStream
+    ) -> None:
+        if known.pop(number, None) is not None:
+            self._lines.write(to_line(order.to_message()))
 
     def _ask(self, message: Message, on_answer: OnAnswer) -> None:
         """Send a message that is answered; raises EngineLost."""
@@ -287,7 +294,7 @@ class EngineProcess:
         """Wait for the engine's end, then fail all requests that have no answer."""
         try:
             with contextlib.suppress(asyncio.CancelledError):  # it was left behind
-                await self._child.ended
+                await self._child.process.ended
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LAST_ANSWERS_SECONDS):
                     await self._hung_up.wait()
@@ -317,12 +324,12 @@ class EngineProcess:
         """The socket is closed: the process should exit now, and is killed if it does not."""
         self.is_ending = True
         self._hung_up.set()
-        if self._child.ended.done():
+        if self._child.process.ended.done():
             return
-        self._ending = asyncio.create_task(self._end_soon())
+        self._ending = asyncio.create_task(self._kill_if_it_stays())
 
-    async def _end_soon(self) -> None:
-        if not await self._child.ends_in(CLOSE_SECONDS):
+    async def _kill_if_it_stays(self) -> None:
+        if not await self._child.process.ends_in(CLOSE_SECONDS):
             self.kill()
 
     def _on_overdue(self, seconds: float) -> None:
@@ -330,30 +337,32 @@ class EngineProcess:
         self.kill()
         self._fail_pending()
 
-    def _on_output(self, line: str) -> None:
-        if not line.startswith(CHATTER):
-            self._last_words.append(line)
-        # If the engine does not start, the error is logged elsewhere with its last line.
-        quiet = line.startswith(CHATTER) or not self.ready.runtime
-        log.log(logging.DEBUG if quiet else logging.WARNING, "engine %d: %s", self.pid, line)
-
     def _loss(self) -> EngineLost:
         if self._hung_after is not None:
             return EngineLost("hang", f"no answer in {self._hung_after:.1f} s")
-        ended = self._child.ended
+        ended = self._child.process.ended
         if not ended.done():
             return EngineLost("crash", "it hung up")
         status = None if ended.cancelled() else ended.result()
         if status == -signal.SIGALRM:
             return EngineLost("hang", "an invoke took many times as long as usual")
         how = f"{'killed by' if status and status < 0 else 'exited with'} {ending(status)}"
-        return EngineLost("crash", f"{how}: {self._last_words[-1]}" if self._last_words else how)
+        line = self._child.last_line
+        return EngineLost("crash", f"{how}: {line}" if line else how)
 
 
 def _files_of(setup: EngineSetup) -> list[int]:
     """The open files that the engine reads."""
     files = (setup.model_file, setup.reference_file)
     return sorted({file for file in files if file is not None})
+
+
+def _at_its_end(owner: Owner, forget: Callable[[], None]) -> weakref.finalize[..., Owner]:
+    """Call `forget` on this event loop once nothing refers to `owner` any more."""
+    # The finalizer may run in any thread.
+    finalizer = weakref.finalize(owner, asyncio.get_running_loop().call_soon_threadsafe, forget)
+    finalizer.atexit = False
+    return finalizer
 
 
 def _settle(answer: asyncio.Future[Message], came: Message | EngineLost) -> None:

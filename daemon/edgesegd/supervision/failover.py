@@ -121,10 +121,10 @@ class Failover:
             giving_up.cancel()
 
     async def _give_up_again_and_again(self, give_up: Callable[[NoEngine], None]) -> None:
-        patience = max(GIVE_UP_SECONDS, GIVE_UP_FACTOR * self._ranking.slowest_start)
+        seconds = max(GIVE_UP_SECONDS, GIVE_UP_FACTOR * self._ranking.slowest_start)
         while True:
-            await asyncio.sleep(patience)
-            give_up(NoEngine(f"no engine was ready in {patience:.1f} s: {self._why}"))
+            await asyncio.sleep(seconds)
+            give_up(NoEngine(f"no engine was ready in {seconds:.1f} s: {self._why}"))
 
     async def _start_until_ready(self, give_up: Callable[[NoEngine], None]) -> Running:
         for failures in itertools.count(1):

@@ -19,13 +19,13 @@ class PrefetchTimer:
     decoded just in time. Later, the engine would wait for it; earlier, a newer frame might yet
     arrive. Times are those of one clock, in seconds.
 
-    On the CPU, decoding slows the invoke down because it needs the same cores; without `foresee` no
+    On the CPU, decoding slows the invoke down because it needs the same cores; without `predict` no
     frame is prefetched. An engine that finishes each frame before it decodes the next (`in_turn`)
     gets the next one a moment before it has finished.
     """
 
-    def __init__(self, *, foresee: bool, in_turn: bool = False) -> None:
-        self._foresee = foresee
+    def __init__(self, *, predict: bool, in_turn: bool = False) -> None:
+        self._predict = predict
         self._in_turn = in_turn
         self._decode = 0.0
         self._invoke = 0.0
@@ -34,7 +34,7 @@ class PrefetchTimer:
     @property
     def next_at(self) -> float:
         """When to give the busy engine its next frame; infinite: only when it is idle."""
-        known = self._foresee and self._invoke > 0
+        known = self._predict and self._invoke > 0
         return self._free - self._decode if known else math.inf
 
     def given(self, now: float) -> None:

@@ -14,7 +14,7 @@ class Reaper:
     def __init__(self) -> None:
         self._closing: set[asyncio.Task[None]] = set()
 
-    def close_soon(self, engine: EngineProcess) -> None:
+    def start_closing(self, engine: EngineProcess) -> None:
         """Start to close an engine, without waiting for its end."""
         task = asyncio.create_task(engine.close())
         self._closing.add(task)

@@ -33,6 +33,10 @@ RATE_SECONDS = 1.0
 """How long the first engine's frames are counted before replicas are started."""
 SETTLE_SECONDS, PROOF_SECONDS = 1.0, 2.0
 """How long replicas run before their frames are counted, and how long these are counted."""
+MAX_DELAY = 1.25
+"""How many times as long as it should be a measurement may be, to count."""
+MAX_MEASUREMENTS = 5
+"""Then the last one counts, however long it was."""
 WORTH = 0.95
 """Share of the first engine's frames per second; replicas that do less are not worth their memory.
 """
@@ -199,7 +203,7 @@ class Replicas:
             clear=self._clear,
             may_take=lambda: self.active,
             answer_seconds=self._answer_seconds,
-            foresee=True,
+            predict=True,
             in_turn=True,
             cores=self._cores,
         )
@@ -225,11 +229,18 @@ class Replicas:
         return grown and len(self._afford(level)) > len(replicas)
 
     async def _frames_a_second(self, seconds: float) -> float:
-        """How many frames per second engines are given, measured over the next `seconds`."""
+        """How many frames per second engines are given, measured over the next `seconds`.
+
+        If this process was stopped for a part of them, as on a busy board, it is measured again.
+        """
         loop = asyncio.get_running_loop()
-        frames, begun = self._scheduler.frames, loop.time()
-        await asyncio.sleep(seconds)
-        return (self._scheduler.frames - frames) / (loop.time() - begun)
+        for _ in range(MAX_MEASUREMENTS):
+            frames, begun = self._scheduler.frames, loop.time()
+            await asyncio.sleep(seconds)
+            elapsed = loop.time() - begun
+            if elapsed < MAX_DELAY * seconds:
+                break
+        return (self._scheduler.frames - frames) / elapsed
 
     def _set_active(self, replicas: ReplicaSet | None) -> None:
         """Let `replicas` take the frames; with None, the first engine."""

@@ -86,7 +86,7 @@ class Supervisor:
     async def close(self) -> None:
         """End the engines that `run` does not end, and wait until all have ended."""
         if self._running is not None:
-            self._reaper.close_soon(self._running.engine)
+            self._reaper.start_closing(self._running.engine)
             self._running = None
         await self._failover.close()
         await self._reaper.finish()
@@ -103,7 +103,7 @@ class Supervisor:
                 on_result=partial(self._worked, running),
                 may_take=self._may_take,
                 answer_seconds=self._answer_seconds,
-                foresee=self._in_turn or not running.ranked.delegate.is_cpu,
+                predict=self._in_turn or not running.ranked.delegate.is_cpu,
                 in_turn=self._in_turn,
                 cores=self._cores if running.ranked.delegate.is_cpu else None,
             )
@@ -115,7 +115,7 @@ class Supervisor:
                 self._failover.lost(running, loss)
             finally:
                 self.is_serving = False
-                self._reaper.close_soon(running.engine)
+                self._reaper.start_closing(running.engine)
 
     def _worked(self, running: Running, result: FrameResult) -> None:
         self._failover.worked()

@@ -31,10 +31,20 @@ class _DataTypeEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumT
     DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
     TYPE_INVALID: _DataType.ValueType  # 0
     """None of these."""
+    TYPE_BOOL: _DataType.ValueType  # 1
+    """True or false, a byte each."""
     TYPE_UINT8: _DataType.ValueType  # 2
     """8 bits, 0 to 255."""
+    TYPE_UINT16: _DataType.ValueType  # 3
+    """16 bits without a sign."""
+    TYPE_UINT32: _DataType.ValueType  # 4
+    """32 bits without a sign."""
+    TYPE_UINT64: _DataType.ValueType  # 5
+    """64 bits without a sign."""
     TYPE_INT8: _DataType.ValueType  # 6
     """8 bits with a sign."""
+    TYPE_INT16: _DataType.ValueType  # 7
+    """16 bits with a sign."""
     TYPE_INT32: _DataType.ValueType  # 8
     """32 bits with a sign."""
     TYPE_INT64: _DataType.ValueType  # 9
@@ -49,10 +59,20 @@ class DataType(_DataType, metaclass=_DataTypeEnumTypeWrapper):
 
 TYPE_INVALID: DataType.ValueType  # 0
 """None of these."""
+TYPE_BOOL: DataType.ValueType  # 1
+"""True or false, a byte each."""
 TYPE_UINT8: DataType.ValueType  # 2
 """8 bits, 0 to 255."""
+TYPE_UINT16: DataType.ValueType  # 3
+"""16 bits without a sign."""
+TYPE_UINT32: DataType.ValueType  # 4
+"""32 bits without a sign."""
+TYPE_UINT64: DataType.ValueType  # 5
+"""64 bits without a sign."""
 TYPE_INT8: DataType.ValueType  # 6
 """8 bits with a sign."""
+TYPE_INT16: DataType.ValueType  # 7
+"""16 bits with a sign."""
 TYPE_INT32: DataType.ValueType  # 8
 """32 bits with a sign."""
 TYPE_INT64: DataType.ValueType  # 9

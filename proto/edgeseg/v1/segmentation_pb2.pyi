@@ -19,6 +19,42 @@ else:
 
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
+class _Reuse:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _ReuseEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_Reuse.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    REUSE_UNSPECIFIED: _Reuse.ValueType  # 0
+    """OFF."""
+    REUSE_OFF: _Reuse.ValueType  # 1
+    """Every frame is computed."""
+    REUSE_IDENTICAL: _Reuse.ValueType  # 2
+    """If the bytes are those of the frame that was computed last; their description is too."""
+    REUSE_UNCHANGED: _Reuse.ValueType  # 3
+    """As IDENTICAL, or if no block of 8x8 pixels of the model's input differs by more than the
+    threshold from the frame that was computed last; never compared with a frame that reused.
+    """
+
+class Reuse(_Reuse, metaclass=_ReuseEnumTypeWrapper):
+    """Whether results are reused within a stream. The result is one that a frame of the same stream was
+    answered with, by the same version of the model and in the same engine, whole as it was; the
+    answer names the frame. Of 30 frames of a stream at least one is computed, so that a delegate is
+    still checked; a frame whose earlier one is not kept any more is computed too.
+    """
+
+REUSE_UNSPECIFIED: Reuse.ValueType  # 0
+"""OFF."""
+REUSE_OFF: Reuse.ValueType  # 1
+"""Every frame is computed."""
+REUSE_IDENTICAL: Reuse.ValueType  # 2
+"""If the bytes are those of the frame that was computed last; their description is too."""
+REUSE_UNCHANGED: Reuse.ValueType  # 3
+"""As IDENTICAL, or if no block of 8x8 pixels of the model's input differs by more than the
+threshold from the frame that was computed last; never compared with a frame that reused.
+"""
+global___Reuse = Reuse
+
 class _StreamPriority:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: typing_extensions.TypeAlias = ValueType
@@ -97,6 +133,8 @@ class _OutputEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTyp
     """Segment.mean_confidence of every class found; needs a model whose output holds scores."""
     OUTPUT_CONFIDENCE_MAP: _Output.ValueType  # 7
     """Segmentation.confidence_map; needs a model whose output holds scores."""
+    OUTPUT_RLE_COMPRESSED: _Output.ValueType  # 8
+    """Rle.compressed of every class found."""
 
 class Output(_Output, metaclass=_OutputEnumTypeWrapper):
     """One kind of result."""
@@ -117,6 +155,8 @@ OUTPUT_CONFIDENCE: Output.ValueType  # 6
 """Segment.mean_confidence of every class found; needs a model whose output holds scores."""
 OUTPUT_CONFIDENCE_MAP: Output.ValueType  # 7
 """Segmentation.confidence_map; needs a model whose output holds scores."""
+OUTPUT_RLE_COMPRESSED: Output.ValueType  # 8
+"""Rle.compressed of every class found."""
 global___Output = Output
 
 class _OutputSizeMode:
@@ -183,6 +223,54 @@ off is labelled 255, "no class".
 """
 global___ResizePolicy = ResizePolicy
 
+class _YuvRange:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _YuvRangeEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_YuvRange.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    YUV_RANGE_UNSPECIFIED: _YuvRange.ValueType  # 0
+    """LIMITED."""
+    YUV_RANGE_LIMITED: _YuvRange.ValueType  # 1
+    """Y from 16 to 235, U and V from 16 to 240, as most cameras and videos have them."""
+    YUV_RANGE_FULL: _YuvRange.ValueType  # 2
+    """0 to 255, as in JPEG, and as cameras have them that say "full range" or "JPEG"."""
+
+class YuvRange(_YuvRange, metaclass=_YuvRangeEnumTypeWrapper):
+    """The values that Y, U and V use. Source: ITU-R BT.601-7, 2.5; JFIF for the full range."""
+
+YUV_RANGE_UNSPECIFIED: YuvRange.ValueType  # 0
+"""LIMITED."""
+YUV_RANGE_LIMITED: YuvRange.ValueType  # 1
+"""Y from 16 to 235, U and V from 16 to 240, as most cameras and videos have them."""
+YUV_RANGE_FULL: YuvRange.ValueType  # 2
+"""0 to 255, as in JPEG, and as cameras have them that say "full range" or "JPEG"."""
+global___YuvRange = YuvRange
+
+class _YuvMatrix:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _YuvMatrixEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_YuvMatrix.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    YUV_MATRIX_UNSPECIFIED: _YuvMatrix.ValueType  # 0
+    """BT601."""
+    YUV_MATRIX_BT601: _YuvMatrix.ValueType  # 1
+    """ITU-R BT.601-7, 2.5.1: webcams, JPEG, standard definition."""
+    YUV_MATRIX_BT709: _YuvMatrix.ValueType  # 2
+    """ITU-R BT.709-6, 3.2: high definition."""
+
+class YuvMatrix(_YuvMatrix, metaclass=_YuvMatrixEnumTypeWrapper):
+    """The colours that Y, U and V stand for."""
+
+YUV_MATRIX_UNSPECIFIED: YuvMatrix.ValueType  # 0
+"""BT601."""
+YUV_MATRIX_BT601: YuvMatrix.ValueType  # 1
+"""ITU-R BT.601-7, 2.5.1: webcams, JPEG, standard definition."""
+YUV_MATRIX_BT709: YuvMatrix.ValueType  # 2
+"""ITU-R BT.709-6, 3.2: high definition."""
+global___YuvMatrix = YuvMatrix
+
 class _FrameFormat:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: typing_extensions.TypeAlias = ValueType
@@ -209,12 +297,22 @@ class _FrameFormatEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """1 byte a pixel."""
     FRAME_FORMAT_NV12: _FrameFormat.ValueType  # 9
     """A plane of Y, then one of interleaved U and V at half the width and height, both even. Colours
-    of this format and the next two are BT.601 with limited range, as V4L2 cameras give them.
+    of formats with Y, U and V are as Frame.yuv_range and Frame.yuv_matrix say.
     """
     FRAME_FORMAT_I420: _FrameFormat.ValueType  # 10
-    """A plane of Y, then one of U and one of V at half the width, the height and the stride."""
+    """A plane of Y, then one of U and one of V at half the width, the height and the stride. YV12 is
+    the same with the offsets of U and V exchanged in `planes`.
+    """
     FRAME_FORMAT_YUYV: _FrameFormat.ValueType  # 11
     """4 bytes for two pixels, Y, U, Y, V; the width is even."""
+    FRAME_FORMAT_NV21: _FrameFormat.ValueType  # 12
+    """NV12 with V before U."""
+    FRAME_FORMAT_UYVY: _FrameFormat.ValueType  # 13
+    """4 bytes for two pixels, U, Y, V, Y; the width is even."""
+    FRAME_FORMAT_BGRA: _FrameFormat.ValueType  # 14
+    """4 bytes a pixel: blue, green, red, alpha; alpha is ignored."""
+    FRAME_FORMAT_GRAY16: _FrameFormat.ValueType  # 15
+    """2 bytes a pixel, the low one first; the upper 8 bits are used."""
 
 class FrameFormat(_FrameFormat, metaclass=_FrameFormatEnumTypeWrapper):
     """The format of a frame."""
@@ -239,12 +337,22 @@ FRAME_FORMAT_GRAY8: FrameFormat.ValueType  # 8
 """1 byte a pixel."""
 FRAME_FORMAT_NV12: FrameFormat.ValueType  # 9
 """A plane of Y, then one of interleaved U and V at half the width and height, both even. Colours
-of this format and the next two are BT.601 with limited range, as V4L2 cameras give them.
+of formats with Y, U and V are as Frame.yuv_range and Frame.yuv_matrix say.
 """
 FRAME_FORMAT_I420: FrameFormat.ValueType  # 10
-"""A plane of Y, then one of U and one of V at half the width, the height and the stride."""
+"""A plane of Y, then one of U and one of V at half the width, the height and the stride. YV12 is
+the same with the offsets of U and V exchanged in `planes`.
+"""
 FRAME_FORMAT_YUYV: FrameFormat.ValueType  # 11
 """4 bytes for two pixels, Y, U, Y, V; the width is even."""
+FRAME_FORMAT_NV21: FrameFormat.ValueType  # 12
+"""NV12 with V before U."""
+FRAME_FORMAT_UYVY: FrameFormat.ValueType  # 13
+"""4 bytes for two pixels, U, Y, V, Y; the width is even."""
+FRAME_FORMAT_BGRA: FrameFormat.ValueType  # 14
+"""4 bytes a pixel: blue, green, red, alpha; alpha is ignored."""
+FRAME_FORMAT_GRAY16: FrameFormat.ValueType  # 15
+"""2 bytes a pixel, the low one first; the upper 8 bits are used."""
 global___FrameFormat = FrameFormat
 
 class _FrameStatus:
@@ -340,10 +448,25 @@ class StreamOptions(google.protobuf.message.Message):
     SEGMENTATION_FIELD_NUMBER: builtins.int
     POLICY_FIELD_NUMBER: builtins.int
     PRIORITY_FIELD_NUMBER: builtins.int
+    REUSE_FIELD_NUMBER: builtins.int
+    REUSE_THRESHOLD_FIELD_NUMBER: builtins.int
+    REUSE_MAX_AGE_MS_FIELD_NUMBER: builtins.int
     policy: global___QueuePolicy.ValueType
     """What happens when frames come faster than they are segmented."""
     priority: global___StreamPriority.ValueType
     """How often its turn comes among streams that wait."""
+    reuse: global___Reuse.ValueType
+    """Whether a frame that shows the same as an earlier one may get that one's result, without an
+    invoke.
+    """
+    reuse_threshold: builtins.float
+    """Only with UNCHANGED: by how much a part of the picture may differ, as the mean difference of the
+    pixel values (0 to 255, all channels) of a block. More than 0, at most 64; 0: 4.
+    """
+    reuse_max_age_ms: builtins.int
+    """Only with UNCHANGED: for how long after its computation a result may be reused, milliseconds. At
+    most 60,000; 0: 1000.
+    """
     @property
     def segmentation(self) -> global___SegmentationOptions:
         """How frames are segmented and what is returned."""
@@ -354,9 +477,12 @@ class StreamOptions(google.protobuf.message.Message):
         segmentation: global___SegmentationOptions | None = ...,
         policy: global___QueuePolicy.ValueType = ...,
         priority: global___StreamPriority.ValueType = ...,
+        reuse: global___Reuse.ValueType = ...,
+        reuse_threshold: builtins.float = ...,
+        reuse_max_age_ms: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["segmentation", b"segmentation"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["policy", b"policy", "priority", b"priority", "segmentation", b"segmentation"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["policy", b"policy", "priority", b"priority", "reuse", b"reuse", "reuse_max_age_ms", b"reuse_max_age_ms", "reuse_threshold", b"reuse_threshold", "segmentation", b"segmentation"]) -> None: ...
 
 global___StreamOptions = StreamOptions
 
@@ -372,6 +498,7 @@ class SegmentationOptions(google.protobuf.message.Message):
     RESIZE_FIELD_NUMBER: builtins.int
     CLASSES_FIELD_NUMBER: builtins.int
     MAX_AGE_MS_FIELD_NUMBER: builtins.int
+    POLYGONS_FIELD_NUMBER: builtins.int
     model: builtins.str
     """Name of the model, as in GetServerInfo; empty: the daemon's default model."""
     resize: global___ResizePolicy.ValueType
@@ -392,6 +519,10 @@ class SegmentationOptions(google.protobuf.message.Message):
     def classes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
         """Ids of the classes wanted; empty: all. Pixels of other classes are given as 255, "no class"."""
 
+    @property
+    def polygons(self) -> global___PolygonOptions:
+        """How polygons are made; only with POLYGONS."""
+
     def __init__(
         self,
         *,
@@ -401,11 +532,38 @@ class SegmentationOptions(google.protobuf.message.Message):
         resize: global___ResizePolicy.ValueType = ...,
         classes: collections.abc.Iterable[builtins.int] | None = ...,
         max_age_ms: builtins.int = ...,
+        polygons: global___PolygonOptions | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["size", b"size"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["classes", b"classes", "max_age_ms", b"max_age_ms", "model", b"model", "outputs", b"outputs", "resize", b"resize", "size", b"size"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["polygons", b"polygons", "size", b"size"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["classes", b"classes", "max_age_ms", b"max_age_ms", "model", b"model", "outputs", b"outputs", "polygons", b"polygons", "resize", b"resize", "size", b"size"]) -> None: ...
 
 global___SegmentationOptions = SegmentationOptions
+
+@typing.final
+class PolygonOptions(google.protobuf.message.Message):
+    """How polygons are made."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TOLERANCE_FIELD_NUMBER: builtins.int
+    MIN_AREA_FIELD_NUMBER: builtins.int
+    tolerance: builtins.float
+    """How far an outline may be from the edges of the mask's pixels, in pixels of the mask, 0 to
+    65535; 0.7 if it is left out. 0: the outlines are these edges.
+    """
+    min_area: builtins.int
+    """Parts and holes that enclose fewer pixels are left out; 0: none."""
+    def __init__(
+        self,
+        *,
+        tolerance: builtins.float | None = ...,
+        min_area: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_tolerance", b"_tolerance", "tolerance", b"tolerance"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_tolerance", b"_tolerance", "min_area", b"min_area", "tolerance", b"tolerance"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_tolerance", b"_tolerance"]) -> typing.Literal["tolerance"] | None: ...
+
+global___PolygonOptions = PolygonOptions
 
 @typing.final
 class OutputSize(google.protobuf.message.Message):
@@ -448,6 +606,9 @@ class Frame(google.protobuf.message.Message):
     STRIDE_FIELD_NUMBER: builtins.int
     DATA_FIELD_NUMBER: builtins.int
     SHARED_MEMORY_FIELD_NUMBER: builtins.int
+    PLANES_FIELD_NUMBER: builtins.int
+    YUV_RANGE_FIELD_NUMBER: builtins.int
+    YUV_MATRIX_FIELD_NUMBER: builtins.int
     id: builtins.int
     """Chosen by the client, echoed in the response; best unique within a stream."""
     captured_unix_ns: builtins.int
@@ -463,12 +624,26 @@ class Frame(google.protobuf.message.Message):
     height: builtins.int
     """Pixels; required for raw formats, ignored for encoded ones."""
     stride: builtins.int
-    """Bytes from one row to the next of the first plane; 0: rows are packed."""
+    """Bytes from one row to the next of the first plane; 0: rows are packed. For frames whose planes
+    follow one another without a gap; for others there are `planes`.
+    """
     data: builtins.bytes
     """The bytes themselves."""
+    yuv_range: global___YuvRange.ValueType
+    """The values that Y, U and V use; only for formats with Y, U and V."""
+    yuv_matrix: global___YuvMatrix.ValueType
+    """The colours that Y, U and V stand for; only for formats with Y, U and V."""
     @property
     def shared_memory(self) -> global___SharedMemoryHandle:
         """A place in memory shared with a daemon on the same board."""
+
+    @property
+    def planes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Plane]:
+        """Where each plane of a raw frame is, in the order that its format names them; empty: one behind
+        the other, as `stride` says. For buffers with padding between the planes or behind them, as
+        V4L2, libcamera and Rockchip give them. Then the frame may have more bytes than its planes, and
+        `stride` is 0 or that of the first plane. Planes must not overlap.
+        """
 
     def __init__(
         self,
@@ -482,12 +657,37 @@ class Frame(google.protobuf.message.Message):
         stride: builtins.int = ...,
         data: builtins.bytes = ...,
         shared_memory: global___SharedMemoryHandle | None = ...,
+        planes: collections.abc.Iterable[global___Plane] | None = ...,
+        yuv_range: global___YuvRange.ValueType = ...,
+        yuv_matrix: global___YuvMatrix.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["data", b"data", "shared_memory", b"shared_memory", "source", b"source"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["age_us", b"age_us", "captured_unix_ns", b"captured_unix_ns", "data", b"data", "format", b"format", "height", b"height", "id", b"id", "shared_memory", b"shared_memory", "source", b"source", "stride", b"stride", "width", b"width"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["age_us", b"age_us", "captured_unix_ns", b"captured_unix_ns", "data", b"data", "format", b"format", "height", b"height", "id", b"id", "planes", b"planes", "shared_memory", b"shared_memory", "source", b"source", "stride", b"stride", "width", b"width", "yuv_matrix", b"yuv_matrix", "yuv_range", b"yuv_range"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["source", b"source"]) -> typing.Literal["data", "shared_memory"] | None: ...
 
 global___Frame = Frame
+
+@typing.final
+class Plane(google.protobuf.message.Message):
+    """Where one plane of a raw frame is."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    OFFSET_FIELD_NUMBER: builtins.int
+    STRIDE_FIELD_NUMBER: builtins.int
+    offset: builtins.int
+    """Bytes from the start of the frame to the first row of the plane."""
+    stride: builtins.int
+    """Bytes from one of its rows to the next; 0: rows are packed."""
+    def __init__(
+        self,
+        *,
+        offset: builtins.int = ...,
+        stride: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["offset", b"offset", "stride", b"stride"]) -> None: ...
+
+global___Plane = Plane
 
 @typing.final
 class SharedMemoryHandle(google.protobuf.message.Message):
@@ -532,6 +732,7 @@ class SegmentResponse(google.protobuf.message.Message):
     MESSAGE_FIELD_NUMBER: builtins.int
     SEGMENTATION_FIELD_NUMBER: builtins.int
     TIMING_FIELD_NUMBER: builtins.int
+    REUSED_FROM_FRAME_ID_FIELD_NUMBER: builtins.int
     frame_id: builtins.int
     """Frame.id."""
     captured_unix_ns: builtins.int
@@ -540,6 +741,10 @@ class SegmentResponse(google.protobuf.message.Message):
     """What became of the frame."""
     message: builtins.str
     """Why, and what to do about it; empty when OK."""
+    reused_from_frame_id: builtins.int
+    """The result was computed for this earlier frame of the stream, and is reused for this one; unset:
+    it was computed for this frame. It is one of the 30 frames before.
+    """
     @property
     def segmentation(self) -> global___Segmentation:
         """The result; only when OK."""
@@ -557,9 +762,11 @@ class SegmentResponse(google.protobuf.message.Message):
         message: builtins.str = ...,
         segmentation: global___Segmentation | None = ...,
         timing: global___Timing | None = ...,
+        reused_from_frame_id: builtins.int | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["segmentation", b"segmentation", "timing", b"timing"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["captured_unix_ns", b"captured_unix_ns", "frame_id", b"frame_id", "message", b"message", "segmentation", b"segmentation", "status", b"status", "timing", b"timing"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_reused_from_frame_id", b"_reused_from_frame_id", "reused_from_frame_id", b"reused_from_frame_id", "segmentation", b"segmentation", "timing", b"timing"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_reused_from_frame_id", b"_reused_from_frame_id", "captured_unix_ns", b"captured_unix_ns", "frame_id", b"frame_id", "message", b"message", "reused_from_frame_id", b"reused_from_frame_id", "segmentation", b"segmentation", "status", b"status", "timing", b"timing"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_reused_from_frame_id", b"_reused_from_frame_id"]) -> typing.Literal["reused_from_frame_id"] | None: ...
 
 global___SegmentResponse = SegmentResponse
 
@@ -580,6 +787,7 @@ class Segmentation(google.protobuf.message.Message):
     MODEL_FIELD_NUMBER: builtins.int
     MODEL_VERSION_FIELD_NUMBER: builtins.int
     DELEGATE_FIELD_NUMBER: builtins.int
+    CLASSES_FIELD_NUMBER: builtins.int
     width: builtins.int
     """Width of every mask and map here, pixels."""
     height: builtins.int
@@ -604,6 +812,12 @@ class Segmentation(google.protobuf.message.Message):
     def segments(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Segment]:
         """One entry for each class found (and wanted), in the order of ids; without 255."""
 
+    @property
+    def classes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___ClassInfo]:
+        """All classes of the model that segmented, in the order of ids: with each SegmentImageResponse, and
+        in a stream with the first result and with the first of each version that serves later.
+        """
+
     def __init__(
         self,
         *,
@@ -618,8 +832,9 @@ class Segmentation(google.protobuf.message.Message):
         model: builtins.str = ...,
         model_version: builtins.str = ...,
         delegate: builtins.str = ...,
+        classes: collections.abc.Iterable[global___ClassInfo] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["confidence_map", b"confidence_map", "delegate", b"delegate", "frame_height", b"frame_height", "frame_width", b"frame_width", "height", b"height", "labels", b"labels", "labels_png", b"labels_png", "model", b"model", "model_version", b"model_version", "segments", b"segments", "width", b"width"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["classes", b"classes", "confidence_map", b"confidence_map", "delegate", b"delegate", "frame_height", b"frame_height", "frame_width", b"frame_width", "height", b"height", "labels", b"labels", "labels_png", b"labels_png", "model", b"model", "model_version", b"model_version", "segments", b"segments", "width", b"width"]) -> None: ...
 
 global___Segmentation = Segmentation
 
@@ -654,7 +869,9 @@ class Segment(google.protobuf.message.Message):
 
     @property
     def polygons(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Polygon]:
-        """The outlines of the mask."""
+        """The outlines of the mask: each part, followed by the holes in it. Parts that touch with a
+        corner of a pixel only are separate.
+        """
 
     def __init__(
         self,
@@ -705,29 +922,35 @@ global___BoundingBox = BoundingBox
 
 @typing.final
 class Rle(google.protobuf.message.Message):
-    """A mask as COCO's uncompressed RLE: run lengths in pixels, column by column, first a run of zeros
-    (which may be 0 long).
+    """A mask as COCO's RLE: run lengths in pixels, column by column, first a run of zeros (which may be
+    0 long).
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     COUNTS_FIELD_NUMBER: builtins.int
+    COMPRESSED_FIELD_NUMBER: builtins.int
+    compressed: builtins.str
+    """The same as the string that COCO's files hold; with RLE_COMPRESSED."""
     @property
     def counts(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
-        """Run lengths, pixels."""
+        """Run lengths, pixels; with RLE."""
 
     def __init__(
         self,
         *,
         counts: collections.abc.Iterable[builtins.int] | None = ...,
+        compressed: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["counts", b"counts"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["compressed", b"compressed", "counts", b"counts"]) -> None: ...
 
 global___Rle = Rle
 
 @typing.final
 class Polygon(google.protobuf.message.Message):
-    """One outline."""
+    """One outline, closed from the last point to the first. Two classes that border on each other have
+    the same points there. Drawn by the even-odd rule, all outlines of a class make its mask.
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -737,7 +960,9 @@ class Polygon(google.protobuf.message.Message):
     """The outline is that of a hole."""
     @property
     def points(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
-        """x, y, x, y, … in pixels."""
+        """x, y, x, y, … in pixels, 0 to the mask's width and height: the pixel at column 0 and row 0 is
+        the square from 0, 0 to 1, 1. The shoelace formula gives an area above 0, for a hole one below.
+        """
 
     def __init__(
         self,
@@ -938,6 +1163,8 @@ class Model(google.protobuf.message.Message):
     HAS_SCORES_FIELD_NUMBER: builtins.int
     DELEGATE_FIELD_NUMBER: builtins.int
     RUNTIME_FIELD_NUMBER: builtins.int
+    DEGRADED_FIELD_NUMBER: builtins.int
+    NOTE_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Its name in SegmentationOptions.model."""
     version: builtins.str
@@ -958,6 +1185,12 @@ class Model(google.protobuf.message.Message):
     """The delegate that runs it now, such as `cpu`; empty while no engine is ready."""
     runtime: builtins.str
     """The runtime and its version, such as `ai-edge-litert 2.3.0`; empty while no engine is ready."""
+    degraded: builtins.bool
+    """A better delegate, or that of an extra engine, is unhealthy: masks are right, but come later."""
+    note: builtins.str
+    """What its users should know, such as what it was trained for; empty if nothing is stated. Clients
+    show it to people.
+    """
     @property
     def classes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___ClassInfo]:
         """Its classes, in the order of ids."""
@@ -976,8 +1209,10 @@ class Model(google.protobuf.message.Message):
         has_scores: builtins.bool = ...,
         delegate: builtins.str = ...,
         runtime: builtins.str = ...,
+        degraded: builtins.bool = ...,
+        note: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["classes", b"classes", "delegate", b"delegate", "has_scores", b"has_scores", "input_height", b"input_height", "input_width", b"input_width", "name", b"name", "output_height", b"output_height", "output_width", b"output_width", "runtime", b"runtime", "sha256", b"sha256", "version", b"version"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["classes", b"classes", "degraded", b"degraded", "delegate", b"delegate", "has_scores", b"has_scores", "input_height", b"input_height", "input_width", b"input_width", "name", b"name", "note", b"note", "output_height", b"output_height", "output_width", b"output_width", "runtime", b"runtime", "sha256", b"sha256", "version", b"version"]) -> None: ...
 
 global___Model = Model
 

@@ -17,7 +17,7 @@ OTHER = ("ipv4:10.0.0.2", "ipv4:10.0.0.2:1")
 
 
 class Sender:
-    """Sends its first message when it is told to; `asked` is set once somebody reads."""
+    """Sends its first message when the test lets it; `asked` is set once it is being read."""
 
     def __init__(self) -> None:
         self.asked, self.send = asyncio.Event(), asyncio.Event()
@@ -31,7 +31,7 @@ class Sender:
 
 async def read(messages: FirstMessages, client: tuple[str, ...], sender: Sender) -> list[str]:
     call = OpenCall(client)
-    with call.told_if_evicted():
+    with call.overloaded_if_evicted():
         rest, first = await messages.read(call, sender.messages())
     return [first, *[message async for message in rest]]
 
@@ -85,7 +85,9 @@ async def test_slow_ones_make_room_and_too_many_of_them_are_given_up(
     assert messages._reads.total == messages._slow.total == 0
 
 
-async def test_nobody_is_given_up_while_nobody_else_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_slow_first_message_is_waited_for_while_no_other_call_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(first_message, "QUICK_SECONDS", 0.01)
     monkeypatch.setattr(first_message, "MAX_SLOW_READS", 0)
     messages, sender = FirstMessages(30), Sender()

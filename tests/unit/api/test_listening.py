@@ -136,12 +136,12 @@ async def test_what_is_no_address_is_refused(server: grpc.aio.Server, address: s
         ("127.0.0.1:\N{ARABIC-INDIC DIGIT ONE}", "is not a port"),
     ],
 )
-def test_what_is_wrong_with_an_address_is_told(address: str, why: str) -> None:
+def test_the_error_for_an_address_names_what_is_wrong_with_it(address: str, why: str) -> None:
     with pytest.raises(ConfigError, match=why):
         split_address(address)
 
 
-async def test_a_name_that_is_none_is_told(server: grpc.aio.Server) -> None:
+async def test_an_invalid_host_name_is_an_error(server: grpc.aio.Server) -> None:
     with pytest.raises(ConfigError, match="is not a valid host name"):
         listen(server, "a..b:0")
     with pytest.raises(CannotListen, match=r"nobody\.invalid is not known here"):
@@ -173,8 +173,10 @@ async def test_a_name_is_all_of_its_addresses_with_one_port(server: grpc.aio.Ser
 async def test_a_name_that_is_taken_on_one_address_is_taken(server: grpc.aio.Server) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        told = f"cannot listen on localhost:{port}: port {port} of 127.0.0.1 is in use; .*--listen"
-        with pytest.raises(CannotListen, match=told):
+        reason = (
+            f"cannot listen on localhost:{port}: port {port} of 127.0.0.1 is in use; .*--listen"
+        )
+        with pytest.raises(CannotListen, match=reason):
             listen(server, f"localhost:{port}")
     with socket.create_server(("::1", port), family=socket.AF_INET6):
         pass
@@ -243,7 +245,7 @@ def dangling(path: Path) -> None:
 
 
 @pytest.mark.parametrize("lay", [folder, file, dangling])
-async def test_what_lies_at_the_path_of_a_socket_stays(
+async def test_a_file_at_the_path_of_a_socket_is_not_removed(
     server: grpc.aio.Server, tmp_path: Path, lay: Callable[[Path], None]
 ) -> None:
     path = tmp_path / "edgesegd.sock"
@@ -262,14 +264,16 @@ async def test_a_socket_of_another_kind_stays(server: grpc.aio.Server, tmp_path:
     assert path.is_socket()
 
 
-async def test_why_there_can_be_no_socket_is_told(server: grpc.aio.Server, tmp_path: Path) -> None:
+async def test_the_error_says_why_there_can_be_no_socket(
+    server: grpc.aio.Server, tmp_path: Path
+) -> None:
     file(tmp_path / "file")
-    for path, told in (
+    for path, reason in (
         ("/no/such/dir/s", "there is no such folder"),
         (f"{tmp_path}/file/s", "a part of its path is not a folder"),
         ("/tmp/" + "x" * 103, "its path has 108 bytes; the path of a socket has at most 107"),  # noqa: S108
     ):
-        with pytest.raises(CannotListen, match=told):
+        with pytest.raises(CannotListen, match=reason):
             listen(server, f"unix://{path}")
     with pytest.raises(ConfigError, match="not UTF-8"):
         listen(server, os.fsdecode(b"unix:///tmp/\xe4"))
@@ -290,7 +294,7 @@ def _as_nobody() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_as_nobody")
-async def test_what_this_user_may_not_is_told(server: grpc.aio.Server) -> None:
+async def test_an_address_that_this_user_may_not_use_is_an_error(server: grpc.aio.Server) -> None:
     with pytest.raises(CannotListen, match="this user may not create a socket there"):
         listen(server, "unix:///edgesegd.sock")
     start = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")

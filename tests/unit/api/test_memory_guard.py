@@ -1,4 +1,4 @@
-"""What gRPC holds and nobody can count is let go of before it is too much."""
+"""Calls are ended before the memory that gRPC holds, which cannot be counted, is too much."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Board:
             self.calls.add(call)
             self.memory += each
             try:
-                with call.told_if_evicted():
+                with call.overloaded_if_evicted():
                     await asyncio.Event().wait()
             except Overloaded:
                 self.evicted.append(address)
@@ -50,13 +50,11 @@ class Board:
         self._tasks = [*getattr(self, "_tasks", []), asyncio.create_task(wait())]
         await asyncio.sleep(0)
 
-    def give_back(self) -> None:
+    def trim(self) -> None:
         self.freed += 1
 
     async def guarded(self, until: Callable[[], bool]) -> None:
-        guard = MemoryGuard(
-            self.calls, growth=500, give_back=self.give_back, on_evicted=lambda: None
-        )
+        guard = MemoryGuard(self.calls, growth=500, trim=self.trim, on_evicted=lambda: None)
         running = asyncio.create_task(guard.run())
         await asyncio.sleep(0)
         self.started = running
@@ -85,7 +83,7 @@ async def test_calls_of_the_address_that_has_most_are_ended(board: Board) -> Non
     assert board.freed
 
 
-async def test_nobody_is_ended_while_there_is_memory(board: Board) -> None:
+async def test_no_call_is_ended_while_there_is_memory(board: Board) -> None:
     looks = 0
 
     def some_time() -> bool:
@@ -118,9 +116,9 @@ async def test_a_look_that_fails_is_followed_by_the_next(
     await board.guarded(lambda: looks > 5)
 
 
-async def test_a_task_that_is_cancelled_otherwise_is_not_told_of_memory() -> None:
+async def test_a_task_that_is_cancelled_for_another_reason_raises_no_overload() -> None:
     async def wait() -> None:
-        with OpenCall((GOOD,)).told_if_evicted():
+        with OpenCall((GOOD,)).overloaded_if_evicted():
             await asyncio.Event().wait()
 
     task = asyncio.create_task(wait())

@@ -1,4 +1,4 @@
-"""Who a client is."""
+"""How a client is identified."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ ROW = " 0: {local}:A1B2 0100007F:0050 {state} 00000000:00000000 00:00000000 0000
 def test_where_sockets_of_two_users_have_the_address_it_is_neither(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: list[tuple[str, int]], found: int
 ) -> None:
-    """Who uses the port of another one may have made the other one's connection half closed."""
+    """A user may take another user's port after half closing that user's connection."""
     local = "0100007F" if sys.byteorder == "little" else "7F000001"
     lines = [ROW.format(local=local, state=state, user=user) for state, user in rows]
     for name, content in (("TCP", "".join([HEAD, *lines])), ("TCP6", HEAD)):

@@ -21,7 +21,7 @@ class Clock:
         return self.now
 
 
-def test_whoever_is_refused_now_and_then_is_told_soon() -> None:
+def test_occasional_refusals_have_a_short_delay() -> None:
     clock = Clock()
     pace = RefusalPace(clock)
     for _ in range(100):
@@ -37,7 +37,7 @@ def test_an_address_is_refused_so_many_calls_a_second_whatever_its_connections_a
     assert pace.seconds(("robot", "robot:1"), 0) == pytest.approx(REFUSAL_SECONDS)
 
 
-def test_nobody_is_kept_for_longer_than_a_while() -> None:
+def test_the_delay_of_refusals_has_an_upper_bound() -> None:
     pace = RefusalPace(Clock())
     waits = [pace.seconds(("flood",), 0) for _ in range(10_000)]
     assert max(waits) == MAX_SECONDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,8 +10,8 @@ import pytest
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.api.mapped_regions import Regions
+from edgesegd.api.v1.frames import FORMATS, YUV_MATRICES, YUV_RANGES, parse_frame
 from edgesegd.api.v1.requests import (
-    FORMATS,
     MAX_CLASSES,
     MAX_OUTPUTS,
     OUTPUTS,
@@ -18,13 +19,21 @@ from edgesegd.api.v1.requests import (
     SIZES,
     FrameOptions,
     deadline_of,
-    parse_frame,
+    parse_image_request,
     parse_options,
+    parse_stream_request,
     tag_frame,
 )
-from edgesegd.core.errors import InvalidFrame, InvalidOptions, Unimplemented, UnknownModel
-from edgesegd.core.frame import FrameFormat, FrameLimits, FrameSpec
-from edgesegd.core.options import Output, ResizePolicy, ResultOptions, SizeMode
+from edgesegd.core.errors import InvalidFrame, InvalidOptions, UnknownModel
+from edgesegd.core.frame import (
+    FrameFormat,
+    FrameLimits,
+    FrameSpec,
+    Plane,
+    YuvMatrix,
+    YuvRange,
+)
+from edgesegd.core.options import Output, PolygonOptions, ResizePolicy, ResultOptions, SizeMode
 from edgesegd.models.names import MAX_NAME
 from edgesegd.models.spec import ModelSpec, OutputKind, TensorSpec
 from edgesegd.scheduling.fair_limit import FairLimit
@@ -52,6 +61,8 @@ def size(**size: int) -> ResultOptions:
     ("table", "enum"),
     [
         (FORMATS, pb.FrameFormat),
+        (YUV_RANGES, pb.YuvRange),
+        (YUV_MATRICES, pb.YuvMatrix),
         (OUTPUTS, pb.Output),
         (SIZES, pb.OutputSizeMode),
         (RESIZES, pb.ResizePolicy),
@@ -98,9 +109,27 @@ def test_a_model_that_is_not_served_is_unknown() -> None:
         parse(model="other")
 
 
-def test_polygons_are_not_given_yet() -> None:
-    with pytest.raises(Unimplemented, match="polygons"):
-        parse(outputs=[pb.OUTPUT_LABELS, pb.OUTPUT_POLYGONS])
+def polygons(**options: float) -> PolygonOptions:
+    message = pb.PolygonOptions(**options)  # type: ignore[arg-type]
+    return parse(outputs=[pb.OUTPUT_POLYGONS], polygons=message).result.polygons
+
+
+def test_the_options_of_polygons_are_parsed() -> None:
+    assert parse(outputs=[pb.OUTPUT_POLYGONS]).result.polygons == PolygonOptions(0.7, 0)
+    assert polygons() == PolygonOptions(0.7, 0)
+    assert polygons(tolerance=0) == PolygonOptions(0, 0)
+    assert polygons(tolerance=2.5, min_area=40) == PolygonOptions(2.5, 40)
+
+
+@pytest.mark.parametrize("tolerance", [-0.5, float("nan"), float("inf"), 70_000])
+def test_a_tolerance_that_is_no_number_of_pixels_is_invalid(tolerance: float) -> None:
+    with pytest.raises(InvalidOptions, match=r"a tolerance of .* give one from 0 to 65,535"):
+        polygons(tolerance=tolerance)
+
+
+def test_options_of_polygons_are_invalid_where_none_are_asked_for() -> None:
+    with pytest.raises(InvalidOptions, match="the output polygons is not asked for"):
+        parse(polygons=pb.PolygonOptions(min_area=3))
 
 
 @pytest.mark.parametrize("number", [0, 77, -1])
@@ -170,6 +199,52 @@ def test_a_model_of_labels_with_some_names_may_have_any_class_too() -> None:
 def test_a_raw_frame_is_parsed_with_its_size_and_stride() -> None:
     frame = pb.Frame(format=pb.FRAME_FORMAT_BGR, width=5, height=4, stride=16, data=bytes(64))
     assert parse_frame(frame, LIMITS, REGIONS)[0] == FrameSpec(FrameFormat.BGR, 5, 4, 16)
+
+
+def test_planes_range_and_matrix_of_a_raw_frame_are_parsed() -> None:
+    frame = pb.Frame(
+        format=pb.FRAME_FORMAT_NV21,
+        width=6,
+        height=4,
+        planes=[pb.Plane(offset=8, stride=10), pb.Plane(offset=100)],
+        yuv_range=pb.YUV_RANGE_FULL,
+        yuv_matrix=pb.YUV_MATRIX_BT709,
+        data=bytes(120),
+    )
+    assert parse_frame(frame, LIMITS, REGIONS)[0] == FrameSpec(
+        *(FrameFormat.NV21, 6, 4, 10, (Plane(8, 10), Plane(100, 6))),
+        *(YuvRange.FULL, YuvMatrix.BT709),
+    )
+
+
+@pytest.mark.parametrize(("name", "word"), [("yuv_range", "range"), ("yuv_matrix", "matrix")])
+def test_a_range_or_a_matrix_that_is_not_known_is_invalid(name: str, word: str) -> None:
+    frame = pb.Frame(format=pb.FRAME_FORMAT_NV12, width=2, height=2, data=bytes(6))
+    setattr(frame, name, 7)
+    with pytest.raises(InvalidFrame, match=f"unknown {word} of YUV 7"):
+        parse_frame(frame, LIMITS, REGIONS)
+
+
+def test_planes_without_end_are_refused_before_they_are_parsed() -> None:
+    """Two bytes each, they would take thirty times as much memory."""
+    planes = b"\x52\x00" * 500_000
+    for parse_raw, kind in (
+        (parse_stream_request, pb.SegmentRequest(frame=pb.Frame(id=1))),
+        (parse_image_request, pb.SegmentImageRequest(frame=pb.Frame(id=1))),
+    ):
+        raw = kind.SerializeToString()[:1] + b"\xc0\x84\x3d" + planes
+        type(kind).FromString(raw)  # it is a message
+        tracemalloc.start()
+        with pytest.raises(InvalidFrame, match="more than 1,024 fields"):
+            parse_raw(raw)
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+        tracemalloc.stop()
+
+
+def test_a_long_name_is_parsed_and_left_to_the_check_of_options() -> None:
+    options = pb.SegmentationOptions(model="m" * 100_000)
+    request = pb.SegmentImageRequest(options=options)
+    assert parse_image_request(request.SerializeToString()) == request
 
 
 def test_an_encoded_frame_is_recognised() -> None:

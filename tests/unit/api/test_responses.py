@@ -16,7 +16,7 @@ from edgesegd.api.v1.responses import (
 )
 from edgesegd.core.errors import InvalidFrame, Superseded
 from edgesegd.core.options import Output
-from edgesegd.core.result import FrameResult, SegmentResult, Stage
+from edgesegd.core.result import FrameResult, Outlines, SegmentResult, Stage
 from edgesegd.serving.received_frame import FrameTag
 from support.model_specs import model_spec
 
@@ -24,7 +24,7 @@ TAG = FrameTag(frame_id=42, captured_unix_ns=7, received_unix_ns=1_000, received
 MODEL = model_spec().identity
 
 
-def test_a_result_carries_what_was_asked_for_and_who_gave_it() -> None:
+def test_a_result_has_the_requested_outputs_and_names_its_model_and_delegate() -> None:
     planes = {Output.LABELS: b"labels", Output.LABELS_PNG: b"png", Output.CONFIDENCE_MAP: b"map"}
     result = FrameResult(5, 3, (640, 480), planes, delegate="cpu", model=MODEL)
     timing = pb.Timing(invoke_us=9)
@@ -68,6 +68,28 @@ def test_each_segment_has_its_name_and_only_what_was_asked_for() -> None:
     assert bare == pb.Segment(class_id=2, class_name="tree")
     assert not bare.HasField("mean_confidence")
     assert not bare.HasField("box")
+
+
+def test_a_compressed_rle_is_beside_the_counts_or_alone() -> None:
+    found = (
+        SegmentResult(1, rle=array("I", [4, 2]).tobytes(), rle_compressed=b"42"),
+        SegmentResult(2, rle_compressed=b"42"),
+    )
+    both, alone = segmentation(FrameResult(1, 1, (1, 1), {}, found, model=MODEL)).segments
+    assert both.rle == pb.Rle(counts=[4, 2], compressed="42")
+    assert alone.rle == pb.Rle(compressed="42")
+
+
+def test_polygons_follow_each_other_as_they_were_found() -> None:
+    points = array("f", [0, 0, 3, 0, 3, 3.5, 1, 1, 1, 2, 2, 2])
+    outlines = Outlines(points.tobytes(), array("I", [3, 3]).tobytes(), bytes([0, 1]))
+    found = (SegmentResult(1, outlines=outlines), SegmentResult(2, outlines=Outlines()))
+    full, empty = segmentation(FrameResult(1, 1, (1, 1), {}, found, model=MODEL)).segments
+    assert list(full.polygons) == [
+        pb.Polygon(points=[0, 0, 3, 0, 3, 3.5]),
+        pb.Polygon(points=[1, 1, 1, 2, 2, 2], hole=True),
+    ]
+    assert not empty.polygons
 
 
 def test_a_confidence_of_zero_is_a_confidence() -> None:

@@ -1,4 +1,4 @@
-"""One stream, fed and read in this process, with an engine that answers as it is told."""
+"""One stream, fed and read in this process, with an engine that the test controls."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ from edgesegd.core.errors import (
 )
 from edgesegd.core.frame import FrameLimits
 from edgesegd.core.result import FrameResult
+from edgesegd.core.reuse import ReuseStream
 from edgesegd.scheduling.fair_limit import FairLimit
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane
@@ -107,7 +109,6 @@ def never() -> Outcome:
     raise AssertionError("no such frame comes to an engine")
 
 
-POLYGONS = pb.SegmentationOptions(outputs=[pb.OUTPUT_POLYGONS])
 WAYS: dict[
     pb.FrameStatus.ValueType,
     tuple[pb.StreamOptions, Callable[[int], pb.SegmentRequest], Callable[[], Outcome] | None],
@@ -128,11 +129,6 @@ WAYS: dict[
     ),
     pb.FRAME_STATUS_OVERLOADED: (EVERY, frame, lambda: Overloaded("full", 1.0)),
     pb.FRAME_STATUS_ENGINE_FAILED: (EVERY, frame, lambda: EngineFailed("crashed")),
-    pb.FRAME_STATUS_UNIMPLEMENTED: (
-        pb.StreamOptions(policy=pb.QUEUE_POLICY_EVERY, segmentation=POLYGONS),
-        frame,
-        never,
-    ),
     pb.FRAME_STATUS_INTERNAL: (EVERY, frame, InternalFault),
     pb.FRAME_STATUS_UNAVAILABLE: (EVERY, frame, lambda: NoEngine("none is ready")),
 }
@@ -140,7 +136,9 @@ WAYS: dict[
 
 
 def test_there_is_a_way_to_every_status() -> None:
-    assert set(WAYS) == set(pb.FrameStatus.values()) - {pb.FRAME_STATUS_UNSPECIFIED}
+    """But for what this daemon does not serve: it serves all that frames can ask for."""
+    never_sent = {pb.FRAME_STATUS_UNSPECIFIED, pb.FRAME_STATUS_UNIMPLEMENTED}
+    assert set(WAYS) == set(pb.FrameStatus.values()) - never_sent
 
 
 @pytest.mark.parametrize("status", WAYS, ids=pb.FrameStatus.Name)
@@ -150,7 +148,7 @@ async def test_a_long_stream_of_one_status_grows_no_memory(
     board = Board()
     options, frames, outcome = WAYS[status]
     with board.answering(outcome or never):
-        if outcome is None:  # nobody takes the frames: each supersedes the one before
+        if outcome is None:  # no engine takes the frames: each supersedes the one before
             board.scheduler.take = lambda **_: None  # type: ignore[method-assign]
         answered, before, most = 0, 0, 0
         async for response in board.session().responses(requests(options, frames, FRAMES)):
@@ -166,7 +164,7 @@ async def test_a_long_stream_of_one_status_grows_no_memory(
 
 
 async def test_a_frame_that_waits_for_its_window_is_answered_when_the_daemon_stops() -> None:
-    """It was read: the client is told, and so are the metrics."""
+    """It was read, so both its client and the metrics get the refusal."""
     board, window = Board(), WINDOW[pb.QUEUE_POLICY_EVERY]
     read = asyncio.Event()
 
@@ -240,8 +238,10 @@ class Tracked(FrameResult):
 
 
 @pytest.mark.parametrize("read", [0, 1, 2])
-async def test_what_a_client_abandons_is_freed_without_the_garbage_collector(read: int) -> None:
-    """It would come late, for it does not know how large results are."""
+async def test_frames_of_a_client_that_left_are_freed_without_the_garbage_collector(
+    read: int,
+) -> None:
+    """It would run late, because it does not know how large results are."""
     board = Board()
     gc.collect()
     gc.disable()
@@ -252,7 +252,7 @@ async def test_what_a_client_abandons_is_freed_without_the_garbage_collector(rea
                 responses = board.session().responses(requests(EVERY, frame, 8))
                 for _ in range(read):
                     await anext(responses)
-                await asyncio.sleep(0.01)  # let results lie ready
+                await asyncio.sleep(0.01)  # until results are ready
                 await responses.aclose()
                 del responses
                 for _ in range(10):
@@ -338,3 +338,33 @@ async def test_results_that_wait_for_the_turn_of_their_frames_do_not_stop_the_ot
     taken[0].settle(RESULT)
     order = [(await reading).frame_id, *[answer.frame_id async for answer in answers]]
     assert order == list(range(window))
+
+
+async def test_a_stream_that_reuses_numbers_all_its_frames_and_ends_with_its_call() -> None:
+    """Engines keep frames of it until nothing refers to it any more."""
+    board, options = Board(), pb.StreamOptions(policy=EVERY.policy, reuse=pb.REUSE_IDENTICAL)
+    places: list[tuple[int, int]] = []
+    streams: list[weakref.ref[ReuseStream]] = []
+
+    def work() -> None:
+        while job := board.scheduler.take():
+            assert job.in_stream is not None
+            places.append((job.in_stream.frame_id, job.in_stream.place))
+            streams.append(weakref.ref(job.in_stream.stream))
+            job.settle(RESULT)
+            board.scheduler.finish(job, 0.01)
+
+    def frames(number: int) -> pb.SegmentRequest:
+        return frame(100 + number, b"no picture" if number == 1 else JPEG)
+
+    def soon() -> None:
+        asyncio.get_running_loop().call_soon(work)
+
+    stop = board.scheduler.watch(soon)
+    session = board.session()
+    statuses = [answer.status async for answer in session.responses(requests(options, frames, 4))]
+    stop()
+    assert len(statuses) == 4
+    assert places == [(100, 0), (102, 2), (103, 3)], "those that are refused count too"
+    assert [stream() for stream in streams] == [None] * 3
+    assert session.model is not None, "though the session is still here"

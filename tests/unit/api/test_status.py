@@ -1,4 +1,4 @@
-"""How each error is told."""
+"""The status of each error."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def kinds_of(base: type[EdgesegError]) -> Iterator[type[EdgesegError]]:
         yield from kinds_of(kind)
 
 
-TOLD_TO_CLIENTS = [*kinds_of(ClientError), *kinds_of(NotAnswered)]
+SENT_TO_CLIENTS = [*kinds_of(ClientError), *kinds_of(NotAnswered)]
 
 
 def an_error(kind: type[EdgesegError]) -> EdgesegError:
@@ -46,11 +46,11 @@ def test_every_error_says_whose_fault_it_is_by_its_base() -> None:
 
 
 def test_every_error_that_a_frame_can_meet_is_in_the_status_table() -> None:
-    wanted = set(TOLD_TO_CLIENTS)
+    wanted = set(SENT_TO_CLIENTS)
     assert set(STATUS_OF) == set(OIP_STATUS_OF) == set(FRAME_STATUS_OF) == wanted
 
 
-@pytest.mark.parametrize("kind", TOLD_TO_CLIENTS)
+@pytest.mark.parametrize("kind", SENT_TO_CLIENTS)
 def test_no_error_has_the_status_ok_or_unknown(kind: type[EdgesegError]) -> None:
     error = an_error(kind)
     assert frame_status(error) not in (pb.FRAME_STATUS_UNSPECIFIED, pb.FRAME_STATUS_OK)
@@ -75,7 +75,7 @@ def test_every_frame_status_of_the_contract_is_used() -> None:
     assert set(FRAME_STATUS_OF.values()) == set(pb.FrameStatus.values()) - never
 
 
-@pytest.mark.parametrize("kind", TOLD_TO_CLIENTS)
+@pytest.mark.parametrize("kind", SENT_TO_CLIENTS)
 def test_metrics_and_frames_call_an_error_the_same(kind: type[EdgesegError]) -> None:
     status = pb.FrameStatus.Name(frame_status(an_error(kind)))
     assert f"FRAME_STATUS_{an_error(kind).outcome.upper()}" == status

@@ -18,7 +18,7 @@ def unwind(number: int, _frame: object) -> None:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Processes, each of which SIGTERM follows before anybody can know of it."""
+    """Starts processes, and sends SIGTERM to itself before it can know of each."""
     pids: list[int] = []
     real = subprocess.Popen
 

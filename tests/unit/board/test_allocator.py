@@ -53,10 +53,10 @@ def test_threads_share_one_arena_of_the_allocator() -> None:
     assert reserved_after_threads("as ever") - reserved_after_threads("one") >= 2
 
 
-async def test_memory_is_given_back_again_after_a_time_in_which_that_cannot_be_done(
+async def test_memory_is_trimmed_again_after_a_time_in_which_that_failed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As where no descriptor is left to look at how much there is."""
+    """As if no descriptor is free to read the size of the memory."""
     looked = asyncio.Event()
 
     def fail() -> int:
@@ -65,7 +65,7 @@ async def test_memory_is_given_back_again_after_a_time_in_which_that_cannot_be_d
 
     given_back = asyncio.Event()
     monkeypatch.setattr(allocator, "TRIM_SECONDS", 0.01)
-    trimmer = allocator.HeapTrimmer(also=given_back.set)
+    trimmer = allocator.HeapTrimmer(release_other=given_back.set)
     running = asyncio.create_task(trimmer.run())
     await asyncio.sleep(0)
     monkeypatch.setattr(allocator, "resident_bytes", fail)

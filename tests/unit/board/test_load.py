@@ -20,15 +20,15 @@ SECONDS = 1.0
 
 
 def others_while(program: str, *, ours: bool) -> float:
-    """Cores that others use while a program runs, which is our child or nobody's."""
+    """Cores that others use while a program runs, as our child or as another process."""
     command = [sys.executable, "-c", program]
     if ours:
         process = subprocess.Popen(command)
         pid = process.pid
     else:
         launch = f"import subprocess as s; print(s.Popen({command!r}, stdout=s.DEVNULL).pid)"
-        told = subprocess.run([sys.executable, "-c", launch], stdout=subprocess.PIPE, check=True)
-        pid = int(told.stdout)
+        done = subprocess.run([sys.executable, "-c", launch], stdout=subprocess.PIPE, check=True)
+        pid = int(done.stdout)
     try:
         load = BoardLoad()
         time.sleep(SECONDS)
@@ -53,7 +53,7 @@ def test_what_a_child_used_that_has_ended_is_still_ours() -> None:
     assert load.cores < count_cores()
 
 
-def test_where_the_system_does_not_tell_nobody_uses_anything(
+def test_without_load_figures_of_the_system_the_load_is_zero(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "STAT", tmp_path / "none")

@@ -11,7 +11,7 @@ from edgesegd.cli.main import main
 from edgesegd.core.errors import ConfigError, ModelInvalid
 
 COMMANDS = (("models", "info"), ("probe",), ("bench",))
-"""Those that read a model, besides `serve`."""
+"""The commands other than `serve` that read a model."""
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,7 @@ def test_models_are_listed_where_they_are_configured(
 
 
 @pytest.mark.parametrize("command", [("models", "list"), ("models", "pull", "x"), *COMMANDS])
-def test_a_wrong_configuration_is_told_by_each_command(
+def test_each_command_reports_a_wrong_configuration(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
 ) -> None:
     (tmp_path / "edgesegd.toml").write_text("modle = 1")
@@ -67,7 +67,7 @@ def test_a_wrong_configuration_is_told_by_each_command(
     assert "did you mean 'model'?" in capsys.readouterr().err
 
 
-def test_what_names_no_option_is_told_once(
+def test_unknown_variables_are_reported_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A container platform adds variables of its own."""

@@ -59,17 +59,27 @@ def segmentation() -> pb.Segmentation:
                 area=2,
                 box=pb.BoundingBox(x=1, y=0, width=2, height=1),
                 mean_confidence=0.5,
-                rle=pb.Rle(counts=[2, 1, 1, 1, 1]),
+                rle=pb.Rle(counts=[2, 1, 1, 1, 1], compressed="21100"),
                 polygons=[pb.Polygon(points=[1, 0, 3, 0, 3, 1, 1, 1])],
             ),
-            pb.Segment(class_id=7, class_name="car"),
+            pb.Segment(
+                class_id=7,
+                class_name="car",
+                area=1,
+                box=pb.BoundingBox(x=2, y=1, width=1, height=1),
+            ),
         ],
         frame_width=640,
         frame_height=480,
         model="toy",
         model_version="0123456789ab",
         delegate="cpu",
+        classes=class_infos(),
     )
+
+
+def class_infos() -> list[pb.ClassInfo]:
+    return [pb.ClassInfo(id=id_, name=name, color=color) for id_, (name, color) in CLASSES.items()]
 
 
 def server_info() -> pb.GetServerInfoResponse:
@@ -83,10 +93,7 @@ def server_info() -> pb.GetServerInfoResponse:
                 input_height=4,
                 output_width=WIDTH,
                 output_height=HEIGHT,
-                classes=[
-                    pb.ClassInfo(id=id_, name=name, color=color)
-                    for id_, (name, color) in CLASSES.items()
-                ],
+                classes=class_infos(),
                 delegate="cpu",
                 runtime="toy 1.0",
             )
@@ -200,7 +207,7 @@ class ScriptedDaemon:
 
 @contextmanager
 def started_late(daemon: ScriptedDaemon, seconds: float) -> Iterator[None]:
-    """Stops the daemon, and starts it again after so many seconds."""
+    """Stops the daemon, and starts it again after that many seconds."""
     daemon.kill()
     timer = threading.Timer(seconds, daemon.start)
     timer.start()

@@ -1,9 +1,12 @@
 """The command with closed or full standard streams, and with file names that are not UTF-8."""
 
+import json
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -49,9 +52,8 @@ def edgeseg(
 
 
 def all_masks(out: Path) -> bool:
-    stems = [name.removesuffix(b".png") for name in NAMES]
     kinds = (b".labels.png", b".overlay.png")
-    wanted = {stem + kind for stem in stems for kind in kinds}
+    wanted = {name + kind for name in NAMES for kind in kinds}
     return set(os.listdir(os.fsencode(out))) == wanted  # noqa: PTH208  # names as bytes
 
 
@@ -128,6 +130,59 @@ def test_a_reader_that_went_away_stops_no_picture(
     assert all_masks(out)
 
 
+@contextmanager
+def printing(*arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """The command while it runs, with its output in a pipe."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edgeseg_client", *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "GRPC_VERBOSITY": "NONE"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def test_a_line_is_in_the_pipe_as_soon_as_its_frame_is_answered(
+    folder: Path, daemon: ScriptedDaemon
+) -> None:
+    pace = ("--fps", "2", "--loop", "0", "--policy", "every")
+    with printing("stream", folder, "--json", *pace, "--server", daemon.address) as process:
+        assert process.stdout is not None
+        lines = [json.loads(process.stdout.readline()) for _ in range(3)]
+        assert process.poll() is None
+    assert [line["frame_id"] for line in lines] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [("stream", ["--json", "--fps=20", "--loop=0"]), ("segment", ["--json"]), ("segment", [])],
+)
+def test_what_only_prints_ends_with_its_reader(
+    folder: Path, daemon: ScriptedDaemon, command: str, options: list[str]
+) -> None:
+    for number in range(300):
+        (folder / f"more-{number}.png").write_bytes((folder / "a.png").read_bytes())
+    with printing(command, folder, *options, "--server", daemon.address) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(60) == 141
+    assert len(daemon.script.frames) < 300
+
+
+def test_a_closed_standard_input_is_one_without_pictures(daemon: ScriptedDaemon) -> None:
+    done = edgeseg("stream", "-", "--server", daemon.address, redirect="<&-")
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert "there was no JPEG picture on standard input" in line
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["segment", "--help"], ["--version"]])
 @pytest.mark.parametrize(
     "environment",
@@ -145,13 +200,13 @@ def test_help_is_shown_in_every_locale(arguments: list[str], environment: dict[s
 
 
 @pytest.mark.parametrize(("redirect", "status"), [(">&-", 0), (">/dev/full", 1)])
-def test_help_that_nobody_can_read_is_no_traceback(redirect: str, status: int) -> None:
+def test_help_to_a_closed_pipe_is_no_traceback(redirect: str, status: int) -> None:
     done = edgeseg("--help", redirect=redirect)
     assert done.returncode == status
     assert len(done.stderr.splitlines()) == status
 
 
-def test_an_error_that_nobody_can_read_is_still_an_exit_status(daemon: ScriptedDaemon) -> None:
+def test_an_error_with_closed_stderr_is_still_an_exit_status(daemon: ScriptedDaemon) -> None:
     for redirect in ("2>&-", "2>/dev/full", ">&- 2>&-"):
         done = edgeseg("info", "--server", "board", redirect=redirect)
         assert (done.returncode, done.stdout, done.stderr) == (2, "", "")

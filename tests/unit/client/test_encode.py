@@ -9,10 +9,18 @@ import pytest
 from PIL import Image
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgeseg_client import ImageLike, InvalidRequest, RawImage, Status
+from edgeseg_client import ImageLike, InvalidRequest, Plane, RawImage, Status
 from edgeseg_client.encode import PixelFormat, write_image
-from edgeseg_client.frame import RawFormat
-from edgeseg_client.names import FORMATS, OUTPUTS, POLICIES, RESIZES, STATUSES
+from edgeseg_client.frame import RawFormat, YuvMatrix, YuvRange
+from edgeseg_client.names import (
+    FORMATS,
+    OUTPUTS,
+    POLICIES,
+    RESIZES,
+    STATUSES,
+    YUV_MATRICES,
+    YUV_RANGES,
+)
 from edgeseg_client.options import Output, Policy, Resize
 
 RGB = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
@@ -66,6 +74,11 @@ def test_alpha_is_sent_as_it_is_and_dropped_if_there_is_no_format_with_it() -> N
         (3, "an image cannot be of type int"),
         (RawImage(b"1", "yv12", 1, 1), "no format 'yv12'"),  # type: ignore[arg-type]
         (RawImage("1", "rgb", 1, 1), "bytes, not str"),  # type: ignore[arg-type]
+        (RawImage(b"1", "nv12", 1, 1, yuv_range="narrow"), "no yuv_range 'narrow'"),  # type: ignore[arg-type]
+        (RawImage(b"1", "nv12", 1, 1, yuv_matrix="bt2020"), "no yuv_matrix 'bt2020'"),  # type: ignore[arg-type]
+        (RawImage(b"1", "nv12", 1, 1, planes=[Plane(-1)]), "RawImage cannot be sent"),
+        (RawImage(b"1", "nv12", 1, 1, planes=[Plane(0, 2**32)]), "RawImage cannot be sent"),
+        (RawImage(b"1", "nv12", 1, 1, planes=[3]), "RawImage cannot be sent"),  # type: ignore[list-item]
         (RawImage(b"1", "rgb", -1, 3), "width of -1 is empty"),
         (RawImage(b"1", "rgb", 1, 0), "height of 0 is empty"),
         (RawImage(b"1", "rgb", 1, 2**40), "RawImage cannot be sent"),
@@ -130,7 +143,46 @@ def test_raw_frames_keep_their_stride() -> None:
     )
 
 
+def test_raw_frames_say_where_their_planes_are_and_what_their_yuv_means() -> None:
+    planes = (Plane(0, 8), Plane(64))
+    frame = written(
+        RawImage(bytes(96), "nv21", 4, 4, planes=planes, yuv_range="full", yuv_matrix="bt709")
+    )
+    assert frame == pb.Frame(
+        format=pb.FRAME_FORMAT_NV21,
+        width=4,
+        height=4,
+        planes=[pb.Plane(stride=8), pb.Plane(offset=64)],
+        yuv_range=pb.YUV_RANGE_FULL,
+        yuv_matrix=pb.YUV_MATRIX_BT709,
+        data=bytes(96),
+    )
+
+
+@pytest.mark.parametrize(
+    ("format_", "planes"),
+    [
+        ("nv12", [(0, 1984), (1984 * 1088, 1984)]),
+        ("nv21", [(0, 1984), (1984 * 1088, 1984)]),
+        ("i420", [(0, 1984), (1984 * 1088, 992), (1984 * 1360, 992)]),
+        ("gray8", [(0, 1984)]),
+    ],
+)
+def test_the_planes_of_a_padded_buffer_are_found(
+    format_: RawFormat, planes: list[tuple[int, int]]
+) -> None:
+    image = RawImage.padded(bytes(9), format_, 1920, 1080, stride=1984, rows=1088)
+    assert list(image.planes) == planes
+    assert (image.width, image.height, image.stride) == (1920, 1080, 0)
+    whole = RawImage.padded(
+        *(bytes(9), "i420", 4, 2), stride=4, rows=2, yuv_range="full", yuv_matrix="bt709"
+    )
+    assert (whole.yuv_range, whole.yuv_matrix) == ("full", "bt709")
+
+
 def test_the_names_for_type_checkers_are_those_of_the_contract() -> None:
+    assert list(get_args(YuvRange)) == list(YUV_RANGES)
+    assert list(get_args(YuvMatrix)) == list(YUV_MATRICES)
     assert set(get_args(RawFormat)) == set(FORMATS) - {"jpeg", "png", "webp", "bmp"}
     assert list(get_args(Output)) == list(OUTPUTS)
     assert list(get_args(Policy)) == list(POLICIES)

@@ -152,6 +152,38 @@ with edgeseg_client.Client({daemon.address!r}) as client:
     assert (ended.returncode, ended.stdout, ended.stderr) == (7, "True\n", "")
 
 
+@pytest.mark.parametrize(
+    ("frame", "printed"), [("time.sleep(0.3)", "whole\n"), ("threading.Event().wait()", "")]
+)
+def test_a_program_ends_when_its_source_is_done_with_a_frame_or_blocks_for_ever(
+    daemon: ScriptedDaemon, frame: str, printed: str
+) -> None:
+    program = f"""
+import threading, time
+import edgeseg_client
+within = threading.Event()
+def camera():
+    yield {GOOD!r}
+    within.set()
+    {frame}
+    print("whole", flush=True)
+    yield {GOOD!r}
+with edgeseg_client.Client({daemon.address!r}) as client:
+    for answer in client.stream(camera(), policy="latest"):
+        within.wait()
+        break
+"""
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, printed, "")
+
+
 async def answered() -> str:
     return "answered"
 

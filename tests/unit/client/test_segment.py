@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import numpy as np
@@ -26,6 +26,7 @@ from edgeseg_client import (
     InvalidRequest,
     NotAsked,
     Overloaded,
+    Segment,
     ServerFault,
     Superseded,
     Unavailable,
@@ -59,31 +60,49 @@ def waited(event: threading.Event) -> None:
     assert event.wait(60)
 
 
-def test_a_result_holds_what_the_daemon_said(client: Client) -> None:
-    result = client.segment(Frame(GOOD, id=7))
+def test_a_result_has_what_the_daemon_sent(client: Client) -> None:
+    result = client.segment(Frame(GOOD, id=7), outputs=["labels", "polygons", "statistics"])
 
     assert result.frame_id == 7
     assert result.labels.shape == (HEIGHT, WIDTH)
     assert result.labels.tobytes() == LABELS
-    assert result.labels.base is not None
-    assert not result.labels.flags.writeable
+    assert (result.raw_labels, result.outputs) == (
+        LABELS,
+        ("labels", "polygons", "statistics"),
+    )
     assert result.frame_size == (640, 480)
     assert (result.model, result.model_version, result.delegate) == ("toy", "0123456789ab", "cpu")
     assert result.timing.invoke == pytest.approx(0.002)
-    assert result.shares == {0: pytest.approx(2 / 6), 1: pytest.approx(2 / 6), 7: 1 / 6}
+    assert result.shares == {
+        "background": pytest.approx(2 / 6),
+        "road": pytest.approx(2 / 6),
+        "car": 1 / 6,
+    }
     road = result.segments[0]
     assert (road.area, road.box, road.mean_confidence) == (2, Box(1, 0, 2, 1), 0.5)
     assert np.array_equal(road.mask(result.shape), result.labels == 1)
-    assert list(road.polygons[0].points) == [(1, 0), (3, 0), (3, 1), (1, 1)]
+    assert road.polygons[0].points.tolist() == [[1, 0], [3, 0], [3, 1], [1, 1]]
+    assert not road.polygons[0].points.flags.writeable
 
 
 def test_outputs_that_were_not_asked_for_are_missing(client: Client) -> None:
     result = client.segment(GOOD)
 
-    car = result.segments[1]
-    assert (car.area, car.box, car.mean_confidence) == (None, None, None)
-    with pytest.raises(NotAsked, match="rle"):
-        car.mask(result.shape)
+    car = Segment(7, "car")
+    for read, output in (
+        (lambda: car.area, "statistics"),
+        (lambda: car.box, "statistics"),
+        (lambda: car.mean_confidence, "confidence"),
+        (lambda: car.rle, "rle"),
+        (lambda: car.polygons, "polygons"),
+        (lambda: car.mask(result.shape), "rle"),
+        (lambda: car.coco_rle(result.shape), "rle_compressed"),
+    ):
+        with pytest.raises(NotAsked, match=rf"ask for it with outputs=.*'{output}'"):
+            read()
+    for polygons in (result.polygons, result.geojson, result.coco_annotations):
+        with pytest.raises(NotAsked, match="polygons"):
+            polygons()
     with pytest.raises(NotAsked, match="confidence_map"):
         _ = result.confidence_map
 
@@ -111,15 +130,41 @@ def test_options_reach_the_daemon(client: Client, script: Script) -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "sent"),
+    [
+        ({"polygon_tolerance": 0}, pb.PolygonOptions(tolerance=0)),
+        ({"polygon_tolerance": np.float32(1.5)}, pb.PolygonOptions(tolerance=1.5)),
+        ({"polygon_min_area": 40}, pb.PolygonOptions(min_area=40)),
+    ],
+)
+def test_options_of_polygons_reach_the_daemon(
+    client: Client, script: Script, options: dict[str, Any], sent: pb.PolygonOptions
+) -> None:
+    client.segment(GOOD, outputs=["polygons"], **options)
+
+    (received,) = script.options
+    assert isinstance(received, pb.SegmentationOptions)
+    assert received.polygons == sent
+    assert received.polygons.HasField("tolerance") == ("polygon_tolerance" in options)
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"polygon_tolerance": -1}, "a number of pixels of at least 0, not -1"),
+        ({"polygon_tolerance": float("nan")}, "not nan"),
+        ({"polygon_tolerance": "1"}, "not '1'"),
+        ({"polygon_min_area": 1.5}, r"polygon_min_area is a whole number .* not 1\.5"),
         ({"outputs": ["mask"]}, "there are: labels, labels_png"),
-        ({"size": "huge"}, "there are: model, frame"),
+        ({"size": "huge"}, "give 'frame', 'model', or a width and a height"),
+        ({"size": "custom"}, "give 'frame'"),
+        ({"size": "0x480"}, "a width is a whole number from 1"),
+        ({"size": "640x"}, "give 'frame'"),
         ({"size": (0, 5)}, "a width is a whole number from 1"),
         ({"size": (5, 2**33)}, "a height is a whole number"),
         ({"size": (5.5, 3)}, r"not 5\.5"),
-        ({"size": 5}, "not a size; give 'model'"),
-        ({"size": (1, 2, 3)}, "not a size; give 'model'"),
+        ({"size": 5}, "not a size; give 'frame'"),
+        ({"size": (1, 2, 3)}, "not a size; give 'frame'"),
         ({"classes": [-1]}, "from 0 to 254, not -1"),
         ({"classes": [2**40]}, "from 0 to 254"),
         ({"classes": [None]}, "not None"),
@@ -134,11 +179,11 @@ def test_options_reach_the_daemon(client: Client, script: Script) -> None:
         ({"max_age": 1e12}, "at most 4294967 seconds"),
         ({"max_age": float("nan")}, "nan"),
         ({"max_age": "1"}, "number of seconds"),
-        ({"sizes": "frame"}, "no option 'sizes'; did you mean 'size'"),
-        ({"nonsense": 1}, "no option 'nonsense'; outputs, size"),
+        ({"sizes": "frame"}, r"no option 'sizes'; did you mean 'size'\? There are: outputs, size"),
+        ({"nonsense": 1}, "no option 'nonsense'; There are: outputs, size"),
         ({"resize": "squash"}, "letterbox"),
         ({"max_age": -1}, "more than 0"),
-        ({"classes": ["cat"]}, "no class 'cat'; it has: background, road, car"),
+        ({"classes": ["cat"]}, "it has: background, road, car"),
         ({"classes": ["car"], "model": "other"}, "it serves: toy"),
     ],
 )
@@ -152,13 +197,14 @@ def test_wrong_options_say_what_is_right(
 
 
 def test_options_may_come_from_iterators(client: Client, script: Script) -> None:
-    client.segment(GOOD, outputs=iter(["rle"]), classes=(one for one in ["car", np.int64(1)]))  # type: ignore[arg-type]
+    classes = cast(Any, (one for one in ["car", np.int64(1)]))
+    client.segment(GOOD, outputs=cast(Any, iter(["rle"])), classes=classes)
 
     (options,) = script.options
     assert options == pb.SegmentationOptions(
         outputs=[pb.OUTPUT_RLE],
         classes=[7, 1],
-        size=pb.OutputSize(mode=pb.OUTPUT_SIZE_MODE_MODEL),
+        size=pb.OutputSize(mode=pb.OUTPUT_SIZE_MODE_FRAME),
         resize=pb.RESIZE_POLICY_STRETCH,
     )
 
@@ -259,7 +305,7 @@ def test_a_full_queue_is_tried_again_when_the_daemon_says(client: Client, script
     assert len(script.frames) == 7
 
 
-def test_a_full_queue_is_not_tried_again_before_the_time_that_the_daemon_said(
+def test_a_full_queue_is_not_tried_again_before_the_time_that_the_daemon_named(
     client: Client, script: Script
 ) -> None:
     script.refusals = [refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, pushback_ms=500)]
@@ -437,7 +483,7 @@ async def test_a_cancelled_call_of_the_asyncio_client_raises_cancelled_error(
     assert (await async_client.segment(GOOD)).model == "toy"
 
 
-def test_a_server_that_ends_calls_well_without_an_answer_is_at_fault() -> None:
+def test_a_call_that_ends_with_ok_but_without_an_answer_is_a_fault_of_the_server() -> None:
     nothing: Any = grpc.stream_stream_rpc_method_handler(lambda _requests, _context: iter(()))
     methods = {"GetServerInfo": nothing, "SegmentImage": nothing}
     server = grpc.server(ThreadPoolExecutor(2))

@@ -306,7 +306,7 @@ def test_a_stream_gives_up_a_daemon_that_stays_away(daemon: ScriptedDaemon) -> N
 
 @pytest.mark.parametrize("others", [0, 1])
 def test_closing_the_client_ends_a_stream_that_another_thread_waits_for(
-    daemon: ScriptedDaemon, script: Script, others: int
+    daemon: ScriptedDaemon, script: Script, others: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     script.gate.clear()
     with ThreadPoolExecutor(1) as thread, contextlib.ExitStack() as kept:
@@ -319,6 +319,7 @@ def test_closing_the_client_ends_a_stream_that_another_thread_waits_for(
         with pytest.raises(ClientClosed):
             waiting.result(60)
         script.gate.set()
+    assert caplog.messages == []  # it does not say that it tries again
 
 
 def test_a_refused_stream_raises_and_the_next_works(client: Client, script: Script) -> None:

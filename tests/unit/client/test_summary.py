@@ -6,7 +6,7 @@ import pytest
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client import FrameAnswer, Status
-from edgeseg_client.decode import read_result
+from edgeseg_client.decode import ResultReader
 from edgeseg_client.summary import Summary
 
 from .scripted_daemon import segmentation
@@ -14,7 +14,7 @@ from .scripted_daemon import segmentation
 
 def answer(latency: float = 0.0, status: Status = Status.OK) -> FrameAnswer:
     ok = status is Status.OK
-    result = read_result(pb.SegmentResponse(segmentation=segmentation())) if ok else None
+    result = ResultReader().read(pb.SegmentResponse(segmentation=segmentation())) if ok else None
     return FrameAnswer(frame_id=0, status=status, message="", latency=latency, segmented=result)
 
 

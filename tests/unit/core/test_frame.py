@@ -18,9 +18,8 @@ from edgesegd.core.frame import (
     FrameFormat,
     FrameLimits,
     FrameSpec,
-    check_frame,
-    recognise,
 )
+from edgesegd.core.frame_check import check_frame, recognise
 from support.pictures import file_of, gradient
 
 LIMITS = FrameLimits(size=10_000, pixels=2_000)
@@ -32,23 +31,23 @@ FILES = {each: file_of(gradient(8, 8), each.value.upper()) for each in sorted(EN
 def test_image_files_are_recognised_by_their_first_bytes(encoded: FrameFormat) -> None:
     data = FILES[encoded]
     assert recognise(data) is encoded
-    for said in (FrameFormat.AUTO, encoded):
-        assert check_frame(FrameSpec(said), data, LIMITS) == FrameSpec(encoded)
+    for declared in (FrameFormat.AUTO, encoded):
+        assert check_frame(FrameSpec(declared), data, LIMITS) == FrameSpec(encoded)
 
 
 @pytest.mark.parametrize("encoded", FILES)
-def test_the_size_said_of_a_file_is_ignored(encoded: FrameFormat) -> None:
-    said = FrameSpec(encoded, width=99_999, height=99_999, stride=1)
-    assert check_frame(said, FILES[encoded], LIMITS) == FrameSpec(encoded)
+def test_the_declared_size_of_a_file_is_ignored(encoded: FrameFormat) -> None:
+    declared = FrameSpec(encoded, width=99_999, height=99_999, stride=1)
+    assert check_frame(declared, FILES[encoded], LIMITS) == FrameSpec(encoded)
 
 
-@pytest.mark.parametrize(("said", "real"), [*permutations(FILES, 2)])
-def test_a_file_of_another_format_than_said_is_refused(
-    said: FrameFormat, real: FrameFormat
+@pytest.mark.parametrize(("declared", "real"), [*permutations(FILES, 2)])
+def test_a_file_of_another_format_than_declared_is_refused(
+    declared: FrameFormat, real: FrameFormat
 ) -> None:
     with pytest.raises(InvalidFrame) as caught:
-        check_frame(FrameSpec(said), FILES[real], LIMITS)
-    assert f"the format is {said.value.upper()}" in str(caught.value)
+        check_frame(FrameSpec(declared), FILES[real], LIMITS)
+    assert f"the format is {declared.value.upper()}" in str(caught.value)
     assert f"the frame is {real.value.upper()}" in str(caught.value)
 
 

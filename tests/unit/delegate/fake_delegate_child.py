@@ -36,7 +36,7 @@ def say(line: str) -> None:
     os.write(1, f"{line}\n".encode())
 
 
-def told(case: dict[str, Any], step: str, **more: object) -> None:
+def report(case: dict[str, Any], step: str, **more: object) -> None:
     say(json.dumps({"case": case["name"], "step": step, **more}))
 
 
@@ -44,7 +44,7 @@ draw = cache(draw_scene)
 
 
 def scene(seed: int, details: dict[str, Any]) -> npt.NDArray[Any]:
-    """A scene in the model's input size and type, of every so many pixels one."""
+    """A scene in the model's input size and type, made of every nth pixel."""
     image = draw(seed).image
     _, height, width, _ = details["shape"]
     rows = np.linspace(0, image.shape[0] - 1, height).astype(int)
@@ -63,10 +63,10 @@ def run(case: dict[str, Any], library: str, folder: Path) -> None:
         step = "prepare"
         interpreter = Interpreter(case["model"], experimental_delegates=delegates, num_threads=1)
         operators = [each["op_name"] for each in interpreter._get_ops_details()]
-        told(case, step, delegated=operators.count("DELEGATE"))
+        report(case, step, delegated=operators.count("DELEGATE"))
         interpreter.allocate_tensors()
     except FAILURES as error:
-        told(case, step, error=[type(error).__name__, str(error)])
+        report(case, step, error=[type(error).__name__, str(error)])
         return
     taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     for frame, seed in enumerate(case["scenes"]):
@@ -77,11 +77,11 @@ def run(case: dict[str, Any], library: str, folder: Path) -> None:
             interpreter.invoke()
         except FAILURES as error:
             failure = [type(error).__name__, str(error)]
-        told(case, "invoke", seconds=time.perf_counter() - started, error=failure)
+        report(case, "invoke", seconds=time.perf_counter() - started, error=failure)
         np.save(folder / f"{case['name']}.{frame}.npy", interpreter.get_tensor(given["index"]))
     del interpreter
     delegates.clear()
-    told(case, "destroyed")
+    report(case, "destroyed")
 
 
 def tick() -> None:

@@ -1,4 +1,4 @@
-"""The fake delegate misbehaves as it is told, and this is what Python sees of it."""
+"""The fake delegate misbehaves as its options say, and Python sees these errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LIMIT = 60
 """Seconds for a child that ends by itself; it takes less than one."""
 
 HANGING = 0.3
-"""Seconds after which a child that said that it hangs is believed."""
+"""Seconds after which a child without progress counts as hung."""
 
 Options = Mapping[str, object]
 
@@ -173,7 +173,7 @@ def test_garbage_of_the_fake_delegate_is_one_pixel_in_ten(seen: dict[str, Seen])
 
 
 def test_garbage_in_the_middle_of_a_model_changes_labels(seen: dict[str, Seen]) -> None:
-    """About as many, for what follows spreads and smooths it."""
+    """About as many, because the following operators spread and smooth it."""
     assert seen["garbage"].failures == [None] * 3
     for share in changed(seen["garbage"], seen["cpu"]):
         assert 0.03 < share < 0.2
@@ -280,7 +280,7 @@ def test_a_crash_comes_after_as_many_frames(bench: Bench, place: str) -> None:
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_hang_can_only_be_killed(bench: Bench, place: str) -> None:
-    """Only an invoke lets other threads go on; all else holds the interpreter lock."""
+    """Only an invoke lets other threads run; all other steps hold the interpreter lock."""
     command = bench.command(case("it", {"mode": "hang", "at": place}, scenes=[1]), ticks=True)
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1

@@ -59,7 +59,7 @@ def test_a_delegate_says_which_known_one_it_is(text: str, name: str | None) -> N
     assert parse_delegate(text).known is (KNOWN[name] if name else None)
 
 
-def test_two_devices_of_one_delegate_are_told_apart() -> None:
+def test_two_devices_of_one_delegate_are_distinguished() -> None:
     first, second = parse_delegate("edgetpu:usb:0"), parse_delegate("edgetpu:usb:1")
     assert first.is_another_device_than(second)
     for other in (first, parse_delegate("edgetpu"), parse_delegate("armnn"), DelegateSpec()):
@@ -74,7 +74,7 @@ def test_options_of_a_known_delegate_override_its_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reason"),
     [
         ("tpu", "there is no delegate 'tpu'"),
         ("", "there is no delegate ''"),
@@ -84,7 +84,9 @@ def test_options_of_a_known_delegate_override_its_defaults() -> None:
         ("libx.so:=1", "'=1' in the delegate"),
     ],
 )
-def test_a_delegate_that_cannot_be_parsed_is_refused_with_the_reason(text: str, told: str) -> None:
+def test_a_delegate_that_cannot_be_parsed_is_refused_with_the_reason(
+    text: str, reason: str
+) -> None:
     with pytest.raises(ConfigError) as failure:
         parse_delegate(text)
-    assert told in str(failure.value)
+    assert reason in str(failure.value)

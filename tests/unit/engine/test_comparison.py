@@ -14,7 +14,7 @@ from edgesegd.models.spec import OutputKind, TensorSpec
 from support.model_specs import model_spec
 
 SCORES = np.random.default_rng(0).normal(size=(2, 4, 6, 3)).astype(np.float32)
-"""Of two scenes, as the model of `model_spec` gives them."""
+"""The outputs for two scenes, as the model of `model_spec` returns them."""
 QUANTIZED = TensorSpec("logits", (1, 4, 6, 3), "uint8", 0.05, 128)
 NOTHING = {"largest_difference": None, "deviation": None}
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import sys
+import threading
 from typing import Any, cast
 
 import numpy as np
@@ -125,16 +128,22 @@ def test_a_check_that_fails_replaces_the_engine_and_is_not_taken_for_a_lie(
     ("error", "why"),
     [(ModelUnsupported("a custom operator"), "a custom operator"), (MemoryError(), "MemoryError")],
 )
-def test_a_delegate_whose_model_the_cpu_cannot_load_is_said_not_to_be_checked(
-    capfd: pytest.CaptureFixture[str], error: Exception, why: str
+def test_a_delegate_whose_model_the_cpu_cannot_load_is_reported_as_unchecked(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, why: str
 ) -> None:
-    model = model_spec()
+    model, whole_line = model_spec(), threading.Event()
+
+    class Heard(io.StringIO):
+        def flush(self) -> None:
+            whole_line.set()
 
     def refuse() -> LoadedModel:
         raise error
 
+    heard = Heard()
+    monkeypatch.setattr(sys, "stderr", heard)
     check = DriftCheck(model, model, refuse, every=1)
-    while f"not checked: {why}" not in capfd.readouterr().err:
-        pass
+    assert whole_line.wait(10)
+    assert heard.getvalue() == f"the delegate is not checked: {why}\n"
     check.look(np.asarray(Image.new("RGB", (8, 8))), OTHERS)
     check.raise_if_found()

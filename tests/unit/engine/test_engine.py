@@ -15,15 +15,17 @@ from PIL import Image
 
 from edgesegd.core.errors import Expired, InvalidFrame, InvokeFailed, ModelUnsupported
 from edgesegd.core.frame import FrameFormat, FrameSpec
-from edgesegd.core.options import NO_CLASS, SERVED, Output, ResizePolicy, ResultOptions, SizeMode
+from edgesegd.core.options import NO_CLASS, Output, ResizePolicy, ResultOptions, SizeMode
 from edgesegd.core.result import FrameResult, Stage
 from edgesegd.delegates.spec import DelegateSpec
 from edgesegd.engine.clock import StageClock
 from edgesegd.engine.engine import Engine
 from edgesegd.engine.runtimes.runtime import Runtime, load_runtime
 from edgesegd.imaging.labels import Labels
+from edgesegd.imaging.rle import compress_rle
 from edgesegd.ipc.messages import FrameJob
 from edgesegd.models.spec import ModelSpec
+from support.drawing import fill, iou, read_outlines
 from support.pictures import file_of, gradient
 
 pytestmark = pytest.mark.runtime
@@ -111,7 +113,7 @@ def test_an_engine_times_every_stage_of_a_frame(engine: Engine) -> None:
 
 
 def test_all_outputs_of_an_engine_agree(engine: Engine) -> None:
-    result = segment(engine, outputs=frozenset(SERVED), size=SizeMode.FRAME)
+    result = segment(engine, outputs=frozenset(Output), size=SizeMode.FRAME)
     assert (result.width, result.height) == (320, 200)
     found = labels(result)
     png = Image.open(io.BytesIO(result.planes[Output.LABELS_PNG]))
@@ -125,6 +127,9 @@ def test_all_outputs_of_an_engine_agree(engine: Engine) -> None:
         assert each.rle is not None
         runs = np.frombuffer(each.rle, np.uint32)
         assert runs[1::2].sum() == each.area
+        assert each.rle_compressed == compress_rle(runs)
+        assert each.outlines is not None
+        assert iou(fill(read_outlines(each.outlines), found.shape), member) >= 0.98
 
 
 @pytest.mark.parametrize("policy", ResizePolicy)
@@ -155,7 +160,7 @@ def test_an_engine_describes_what_was_loaded(engine: Engine, runtime: Runtime) -
 
 def test_warming_up_leaves_nothing_in_the_input(engine: Engine) -> None:
     assert engine.warm_up() > 0
-    assert segment(engine).planes, "what it invoked on lies no longer in the input"
+    assert segment(engine).planes, "the input no longer has the tensor of the invoke"
 
 
 def test_an_engine_chooses_its_threads_where_none_are_given(

@@ -31,6 +31,7 @@ from edgesegd.ipc.messages import (
     read_result,
     to_line,
 )
+from edgesegd.ipc.open_files import send_files
 from edgesegd.models.spec import ModelSpec
 from edgesegd.models.spec_message import to_message
 from support.model_specs import model_spec
@@ -51,13 +52,14 @@ class RunningEngine:
         self.socket.settimeout(60)
         self.descriptors, receiving = socket.socketpair(type=socket.SOCK_DGRAM)
         with theirs, receiving:
-            fds = (theirs.fileno(), receiving.fileno(), self.arena.fd)
+            fds = (theirs.fileno(), receiving.fileno())
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "edgesegd.engine", *map(str, fds)],
                 pass_fds=fds,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
+        send_files(self.descriptors, [self.arena.fd])
         self._lines = self.socket.makefile("rwb")
         setup = EngineSetup(
             model=to_message(model),
@@ -100,7 +102,7 @@ class RunningEngine:
             return read_result(self.ask(job.to_message()), view)
 
     def hang_up(self) -> int:
-        """Close the socket, as the front does to end it; its exit status."""
+        """Close the socket, as the front does to end the engine; returns its exit status."""
         self._lines.close()
         self.socket.close()
         self.descriptors.close()
@@ -213,7 +215,7 @@ def test_an_engine_process_reports_that_its_model_is_missing() -> None:
 
 
 def test_it_ends_where_the_process_that_started_it_is_gone_already(model: ModelSpec) -> None:
-    """Though the socket is held open by somebody else."""
+    """Even if another process holds the socket open."""
     del model
     ours, theirs = socket.socketpair()
     with ours, theirs:

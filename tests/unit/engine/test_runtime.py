@@ -1,4 +1,4 @@
-"""Which runtime is taken, and what is told where there is none."""
+"""Which runtime is used, and the error if there is none."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from edgesegd.imaging.mask import Mask, PlainReader, mask_reader, read_mask
 from edgesegd.imaging.upsample import upsample_labels, upsample_scores
 from edgesegd.models.reading import read_model
 from edgesegd.models.spec import ModelSpec, OutputKind
+from support.graph_writer import GraphWriter
 from support.upsampling_model import ALIGN, HALF, PLAIN, Head, upsampling_model
 
 pytestmark = pytest.mark.runtime
@@ -272,7 +274,7 @@ def test_labels_of_one_class_are_those_of_the_whole_graph_at_any_threshold(
     head = Head(small=(9, 11), large=(65, 81), classes=1, after=("LOGISTIC",))
     path = upsampling_model(tmp_path, head, weights_for(head, 1))
     path.with_suffix(".toml").write_text(
-        f"[input]\nmean = 0\nstd = 1\n[output]\nthreshold = {threshold}\n"
+        f'[input]\nmean = 0\nstd = 1\n[output]\nkind = "probability"\nthreshold = {threshold}\n'
     )
     made, expected = both_ways(path, 4 * pictures(head, 1, steps=1000), ResultOptions())
     np.testing.assert_array_equal(made.labels, expected.labels)
@@ -293,3 +295,63 @@ def test_the_upsampling_of_deeplab_is_recognised(shared_dir: Path, name: str) ->
     assert model.upsampling.scores.shape == (1, 33, 33, 21)
     kinds = {OutputKind.LABELS: 3, OutputKind.LOGITS: 2}
     assert len(model.upsampling.left_out) == kinds[model.output_kind]
+
+
+def resized(graph: GraphWriter, classes: int = 5, dtype: str = "float32") -> int:
+    """Scores of 9x7, made four times as large."""
+    scores = graph.scores(classes)
+    more: dict[str, Any] = {}
+    if dtype != "float32":
+        more = {"scale": 0.05, "zero_point": 3}
+        scores = graph.add("QUANTIZE", [scores], (1, 7, 9, classes), dtype, **more)
+    size = graph.constant([28, 36], "int32")
+    return graph.add("RESIZE_BILINEAR", [scores, size], (1, 28, 36, classes), dtype, **more)
+
+
+def planes(graph: GraphWriter, source: int) -> int:
+    order = graph.constant([0, 3, 1, 2], "int32")
+    return graph.add("TRANSPOSE", [source, order], (1, 5, 28, 36))
+
+
+def best_plane(graph: GraphWriter) -> int:
+    axis = graph.constant(1, "int32")
+    return graph.add("ARG_MAX", [planes(graph, resized(graph)), axis], (1, 28, 36), "int64")
+
+
+MOVED_ENDS: dict[str, Callable[[GraphWriter], int]] = {
+    "channels first": lambda g: planes(g, resized(g)),
+    "the best of planes": best_plane,
+    "ids as float, with a channel": lambda g: g.add(
+        "RESHAPE",
+        [
+            g.add("CAST", [best_plane(g)], (1, 28, 36)),
+            g.constant([1, 28, 36, 1], "int32"),
+        ],
+        (1, 28, 36, 1),
+    ),
+    "int8 inside, float outside": lambda g: g.add(
+        "DEQUANTIZE", [resized(g, dtype="int8")], (1, 28, 36, 5)
+    ),
+    "one class, channels first": lambda g: g.add(
+        "RESHAPE",
+        [
+            g.add("LOGISTIC", [resized(g, 1)], (1, 28, 36, 1)),
+            g.constant([1, 1, 28, 36], "int32"),
+        ],
+        (1, 1, 28, 36),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", MOVED_ENDS)
+def test_an_end_that_moves_what_was_upsampled_is_not_run(tmp_path: Path, what: str) -> None:
+    """As converters of PyTorch's models write it."""
+    graph = GraphWriter((1, 7, 9, 3))
+    path = tmp_path / "moved.tflite"
+    path.write_bytes(graph.write(MOVED_ENDS[what](graph)))
+    kind = '[output]\nkind = "probability"\n' if what.startswith("one class") else ""
+    path.with_suffix(".toml").write_text(f"[input]\nmean = 0\nstd = 1\n{kind}")
+    picture = np.random.default_rng(2).normal(0, 1, (1, 7, 9, 3)).astype(np.float32)
+    made, expected = both_ways(path, picture, ResultOptions())
+    np.testing.assert_array_equal(made.labels, expected.labels)
+    assert len(np.unique(made.labels)) > 1

@@ -1,4 +1,4 @@
-"""Reading ends, whatever lies at a path."""
+"""Reading ends, whatever kind of file a path is."""
 
 from __future__ import annotations
 
@@ -19,17 +19,19 @@ def test_all_bytes_are_read_up_to_the_limit(tmp_path: Path) -> None:
         read_regular_file(file, 4)
 
 
-def test_what_is_no_file_is_told_and_no_descriptor_is_lost(tmp_path: Path) -> None:
+def test_a_path_that_is_no_regular_file_is_an_error_that_leaks_no_descriptor(
+    tmp_path: Path,
+) -> None:
     os.mkfifo(tmp_path / "fifo")
     before = len(list(Path("/proc/self/fd").iterdir()))
-    for path, told in (
+    for path, reason in (
         (tmp_path, "folder"),
         (tmp_path / "fifo", "not a regular file"),
         (Path("/dev/zero"), "not a regular file"),
     ):
         with pytest.raises(UnusableFile) as failure:
             read_regular_file(path, 100)
-        assert told in say_why(failure.value)
+        assert reason in say_why(failure.value)
     with socket.socket(socket.AF_UNIX) as sock:
         sock.bind(str(tmp_path / "socket"))
         with pytest.raises(OSError, match="socket"):

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from edgesegd.core.errors import InvalidFrame
-from edgesegd.core.frame import FrameFormat, FrameLimits, FrameSpec, check_frame
+from edgesegd.core.frame import FrameFormat, FrameLimits, FrameSpec, Plane
+from edgesegd.core.frame_check import check_frame
 from edgesegd.core.options import ResizePolicy
 from edgesegd.imaging.codec import Picture, decode_frame
 from edgesegd.imaging.geometry import Size, fit
@@ -272,15 +273,28 @@ def test_the_largest_picture_is_taken_and_one_more_pixel_is_not() -> None:
         decode(data, max_pixels=199)
 
 
-RAW = (FrameFormat.RGB, FrameFormat.BGR, FrameFormat.RGBA, FrameFormat.GRAY8)
+RAW = (
+    FrameFormat.RGB,
+    FrameFormat.BGR,
+    FrameFormat.RGBA,
+    FrameFormat.BGRA,
+    FrameFormat.GRAY8,
+    FrameFormat.GRAY16,
+)
+BYTES = {FrameFormat.GRAY8: 1, FrameFormat.GRAY16: 2, FrameFormat.RGBA: 4, FrameFormat.BGRA: 4}
+"""Of a pixel, if not 3."""
 
 
 def raw_frame(raw: FrameFormat, padding: int, *, full: bool) -> tuple[bytes, Pixels, FrameSpec]:
     """Its bytes, what they show, and its description; 7x5, padded with 0xAA."""
-    pixels = noise(7, 5, {FrameFormat.RGBA: 4, FrameFormat.GRAY8: 1}.get(raw, 3))
+    pixels = noise(7, 5, BYTES.get(raw, 3))
     packed = 7 * pixels.shape[2]
     data = b"".join(row.tobytes() + b"\xaa" * padding for row in pixels)
-    shown = pixels[..., ::-1] if raw is FrameFormat.BGR else pixels[..., :3]
+    shown = pixels[..., :3]
+    if raw in (FrameFormat.BGR, FrameFormat.BGRA):
+        shown = shown[..., ::-1]
+    elif raw is FrameFormat.GRAY16:
+        shown = pixels[..., 1:]
     return (
         data if full else data[: len(data) - padding],
         np.broadcast_to(shown, (5, 7, 3)),
@@ -295,6 +309,30 @@ def test_raw_pixels_of_every_format_and_stride_are_decoded(raw: FrameFormat, pad
     picture = decode(data, spec)
     assert picture.size == (7, 5)
     assert np.array_equal(rgb(picture.pixels), shown)
+
+
+@pytest.mark.parametrize("raw", RAW)
+@pytest.mark.parametrize("behind", [0, 12, 5000])
+def test_the_plane_of_a_raw_frame_may_be_anywhere_in_its_bytes(
+    raw: FrameFormat, behind: int
+) -> None:
+    data, shown, spec = raw_frame(raw, 12, full=False)
+    placed = FrameSpec(raw, 7, 5, planes=(Plane(100, spec.stride),))
+    picture = decode(b"\xbb" * 100 + data + b"\xcc" * behind, placed)
+    assert np.array_equal(rgb(picture.pixels), shown)
+
+
+@pytest.mark.parametrize("raw", RAW)
+def test_rows_are_skipped_wherever_the_plane_is(raw: FrameFormat) -> None:
+    """Two rows are read for each that the model needs."""
+    pixels = noise(8, 90, BYTES.get(raw, 3))
+    packed = pixels.shape[1] * pixels.shape[2]
+    plain = decode(pixels.tobytes(), FrameSpec(raw, 8, 90), model_input=(9, 9))
+    rows = b"".join(b"\xbb" * 30 + row.tobytes() for row in pixels)
+    spec = FrameSpec(raw, 8, 90, planes=(Plane(30, packed + 30),))
+    moved = decode(rows, spec, model_input=(9, 9))
+    assert plain.pixels.size == (8, 18)
+    assert np.array_equal(rgb(moved.pixels), rgb(plain.pixels))
 
 
 @pytest.mark.parametrize("raw", RAW)
@@ -321,7 +359,7 @@ def test_of_a_tall_raw_frame_two_rows_are_read_for_each_of_the_models(
     raw: FrameFormat, padding: int, height: int, shown: range
 ) -> None:
     """The model has four rows; the last row has no padding."""
-    channels = {FrameFormat.RGBA: 4, FrameFormat.GRAY8: 1}.get(raw, 3)
+    channels = BYTES.get(raw, 3)
     rows = [bytes([row * 7]) * channels * 6 for row in range(height)]
     data = (b"\xaa" * padding).join(rows)
     picture = decode(data, FrameSpec(raw, 6, height, 6 * channels + padding), model_input=(4, 4))
@@ -331,7 +369,7 @@ def test_of_a_tall_raw_frame_two_rows_are_read_for_each_of_the_models(
 
 
 def test_a_progressive_jpeg_of_thousands_of_scans_is_refused_before_it_is_decoded() -> None:
-    assert decode(jpeg_of_scans(50, progressive=True)).size == (64, 48)
+    assert decode(jpeg_of_scans(50, Image.new("L", (64, 48), 9), progressive=True)).size == (64, 48)
     with pytest.raises(InvalidFrame, match=r"the JPEG has 4,0\d\d scans; at most 100 are decoded"):
         decode(jpeg_of_scans(4000, progressive=True))
 

@@ -12,11 +12,12 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 from pycocotools import mask as coco
 
-from edgesegd.core.options import NO_CLASS, Output, ResultOptions
+from edgesegd.core.options import NO_CLASS, Output, PolygonOptions, ResultOptions
 from edgesegd.core.result import FrameResult
-from edgesegd.imaging.encode import Bools, Encoder, bounding_box, encode_rle, find_segments
+from edgesegd.imaging.encode import Encoder, bounding_box, find_segments
 from edgesegd.imaging.labels import Labels, Scores
 from edgesegd.imaging.mask import Mask
+from edgesegd.imaging.rle import Bools, compress_rle, encode_rle
 from edgesegd.models.spec import unnamed_class
 from support.model_specs import model_spec
 
@@ -29,18 +30,19 @@ LABELS: Labels = np.array(
     np.uint8,
 )
 SCORES: Scores = np.linspace(0, 1, 15, dtype=np.float32).reshape(3, 5)
-EVERYTHING = frozenset(Output) - {Output.POLYGONS}
+EVERYTHING = frozenset(Output)
 MEMBERS = hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, max_side=12))
 
 
 def encode(*outputs: Output, classes: tuple[int, ...] = (), scores: bool = True) -> FrameResult:
     mask = Mask(LABELS.copy(), SCORES if scores else None)
-    options = ResultOptions(outputs=frozenset(outputs), classes=classes)
+    exact = PolygonOptions(tolerance=0)
+    options = ResultOptions(outputs=frozenset(outputs), classes=classes, polygons=exact)
     return Encoder(model_spec()).encode_mask(mask, options, (640, 480))
 
 
 def counts(member: Bools) -> list[int]:
-    runs: list[int] = np.frombuffer(encode_rle(member), np.uint32).tolist()
+    runs: list[int] = encode_rle(member).tolist()
     return runs
 
 
@@ -56,6 +58,40 @@ def test_rle_is_as_short_as_that_of_pycocotools(member: Bools) -> None:
     height, width = member.shape
     read = coco.frPyObjects({"counts": counts(member), "size": [height, width]}, height, width)
     assert read["counts"] == coco.encode(np.asfortranarray(member.astype(np.uint8)))["counts"]
+
+
+@given(MEMBERS)
+def test_the_compressed_rle_is_the_string_of_pycocotools(member: Bools) -> None:
+    encoded = coco.encode(np.asfortranarray(member.astype(np.uint8)))
+    assert compress_rle(encode_rle(member)) == encoded["counts"]
+
+
+@given(st.lists(st.integers(0, (1 << 32) - 1), min_size=1, max_size=9))
+def test_runs_of_any_length_are_compressed(runs: list[int]) -> None:
+    """Read back as `rleFrString` of COCO's maskApi.c does."""
+    read: list[int] = []
+    text = iter(compress_rle(np.array(runs, np.uint32)))
+    for first in text:
+        number, shift, character = 0, 0, first
+        while True:
+            assert 48 <= character <= 111
+            number |= (character - 48 & 31) << shift
+            shift += 5
+            if not character - 48 & 32:
+                break
+            character = next(text)
+        if character - 48 & 16:
+            number -= 1 << shift
+        read.append(number + (read[-2] if len(read) > 2 else 0))
+    assert read == runs
+
+
+@pytest.mark.parametrize(
+    ("runs", "text"),
+    [([0], b"0"), ([15], b"?"), ([16], b"`0"), ([4, 2, 3], b"423"), ([6, 1, 40, 4, 5], b"61X13mN")],
+)
+def test_compressed_rle_has_five_bits_a_character_from_0_on(runs: list[int], text: bytes) -> None:
+    assert compress_rle(np.array(runs, np.uint32)) == text
 
 
 @pytest.mark.parametrize(
@@ -135,14 +171,15 @@ def test_each_class_has_its_own_rle() -> None:
     found = encode(Output.RLE).segments
     assert len(found) == 3
     for each in found:
-        assert each.rle == encode_rle(np.equal(LABELS, each.class_id))
+        assert each.rle == encode_rle(np.equal(LABELS, each.class_id)).tobytes()
         assert (each.area, each.mean_confidence) == (0, None)
 
 
 @given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9)))
 def test_every_pixel_belongs_to_exactly_one_segment_or_none(labels: Labels) -> None:
     again = np.full(labels.shape, NO_CLASS, np.uint8)
-    found = find_segments(Mask(labels, None), frozenset({Output.RLE, Output.STATISTICS}))
+    options = ResultOptions(frozenset({Output.RLE, Output.STATISTICS}))
+    found = find_segments(Mask(labels, None), options)
     assert [each.class_id for each in found] == sorted({*labels.ravel().tolist()} - {NO_CLASS})
     height, width = labels.shape
     for each in found:

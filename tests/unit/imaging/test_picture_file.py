@@ -26,6 +26,7 @@ from support.pictures import (
     jpeg_of_scans,
     jpeg_segment,
     noise,
+    png_chunk,
 )
 
 DATA = Path(__file__).parent / "data"
@@ -47,11 +48,6 @@ def decode(
     )
 
 
-def chunk(kind: bytes, body: bytes) -> bytes:
-    """One of a PNG."""
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
 def facts(orientation: int) -> bytes:
     """As TIFF, without the name that a JPEG puts before it."""
     return exif(orientation).tobytes().removeprefix(b"Exif\0\0")
@@ -60,7 +56,7 @@ def facts(orientation: int) -> bytes:
 def test_the_exif_behind_a_pngs_pixels_says_the_orientation() -> None:
     whole = file_of(gradient(40, 24), "PNG")
     end = whole.index(b"IEND") - 4
-    picture, size = decode("PNG", whole[:end] + chunk(b"eXIf", facts(6)) + whole[end:])
+    picture, size = decode("PNG", whole[:end] + png_chunk(b"eXIf", facts(6)) + whole[end:])
     assert picture.size == size == (24, 40)
 
 
@@ -71,7 +67,7 @@ def test_the_raw_profile_of_a_png_says_the_orientation(kind: bytes) -> None:
     body = b"Raw profile type exif\0" + (text if kind == b"tEXt" else b"\0" + zlib.compress(text))
     whole = file_of(gradient(40, 24), "PNG")
     start = whole.index(b"IDAT") - 4
-    assert decode("PNG", whole[:start] + chunk(kind, body) + whole[start:])[1] == (24, 40)
+    assert decode("PNG", whole[:start] + png_chunk(kind, body) + whole[start:])[1] == (24, 40)
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -119,7 +115,7 @@ def test_an_index_of_pictures_in_a_jpeg_is_not_read() -> None:
 
 def test_every_picture_is_decoded_in_the_time_that_it_has() -> None:
     pictures = {
-        "JPEG": jpeg_of_scans(50, progressive=True),
+        "JPEG": jpeg_of_scans(50, Image.new("RGB", (64, 48), "teal"), progressive=True),
         "PNG": file_of(gradient(64, 48), "PNG"),
         "WEBP": file_of(gradient(64, 48), "WEBP"),
         "BMP": bmp_of_run_lengths(64, 48),
@@ -172,6 +168,16 @@ def test_a_baseline_jpeg_is_read_in_large_blocks() -> None:
     blocks = len(large) // 65_536
     assert blocks >= 2
     assert looks_at_the_clock(large) - looks_at_the_clock(small) <= blocks + 1
+
+
+def test_run_lengths_whose_end_was_not_written_are_damaged() -> None:
+    """Zeros end a row that is not empty; they are no rows."""
+    whole = bmp_of_run_lengths(64, 48, b"\x40\1\0\0")
+    assert decode("BMP", whole)[1] == (64, 48)
+    for part in (0.6, 0.8, 0.95):
+        cut = int(len(whole) * part)
+        with pytest.raises(InvalidFrame, match="the BMP is damaged"):
+            decode("BMP", whole[:cut] + bytes(len(whole) - cut))
 
 
 @pytest.mark.parametrize("name", ["arithmetic", "arithmetic_progressive"])

@@ -61,7 +61,7 @@ def test_another_process_changes_one_slot_of_an_arena_and_leaves_the_others() ->
 def test_an_arena_has_no_name_in_the_file_system(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, memfd: bool
 ) -> None:
-    """Not with memfd, and not where the platform has none (macOS)."""
+    """Neither with memfd nor on a platform without it (macOS)."""
     if not memfd:
         monkeypatch.delattr(os, "memfd_create", raising=False)
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -121,7 +121,7 @@ def test_a_file_in_the_place_of_memory_has_its_room_from_the_start(
         Arena.create(slots=1, slot_size=1 << 50)
 
 
-def test_no_descriptor_left_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lack_of_descriptors_is_an_error_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_name: str) -> int:
         raise OSError(errno.EMFILE, "Too many open files")
 

@@ -1,4 +1,4 @@
-"""Children that misbehave harm nobody, and leave nothing behind."""
+"""Children that misbehave do no harm, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def living(group: int) -> list[str]:
 
 @asynccontextmanager
 async def started(
-    module: str, *descriptors: int, tell: Callable[[str], None] | None = None
+    module: str, *descriptors: int, on_line: Callable[[str], None] | None = None
 ) -> AsyncIterator[Child]:
     """A child that is killed at the end, with what it left behind."""
-    child = await Child.start(module, descriptors, tell=tell)
+    child = await Child.start(module, descriptors, on_line=on_line)
     try:
         yield child
     finally:
@@ -63,7 +63,7 @@ async def started(
 async def test_the_end_of_a_child_is_known_whatever_it_does(name: str, status: int) -> None:
     """One that floods its output, dies of an odd signal, or leaves a helper with its pipes."""
     before, lines = descriptors(), list[str]()
-    async with started(name, tell=lines.append) as child:
+    async with started(name, on_line=lines.append) as child:
         assert await child.ends_in(30)
         assert child.ended.result() == status
         assert descriptors() == before

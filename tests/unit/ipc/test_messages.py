@@ -1,4 +1,4 @@
-"""What the front and an engine say to each other arrives as it was said."""
+"""Messages between the front and an engine arrive unchanged."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from edgesegd.core.errors import (
     Overloaded,
     StartupError,
 )
-from edgesegd.core.frame import FrameFormat, FrameSpec
-from edgesegd.core.options import Output, ResizePolicy, ResultOptions, SizeMode
-from edgesegd.core.result import FrameResult, SegmentResult, Stage
+from edgesegd.core.frame import FrameFormat, FrameSpec, Plane, YuvMatrix, YuvRange
+from edgesegd.core.options import Output, PolygonOptions, ResizePolicy, ResultOptions, SizeMode
+from edgesegd.core.result import FrameResult, Outlines, SegmentResult, Stage
+from edgesegd.core.reuse import Reused, ReuseMode, ReuseStream, StreamFrame
 from edgesegd.delegates.spec import DelegateSpec
 from edgesegd.ipc.arena import Arena
 from edgesegd.ipc.messages import (
@@ -44,6 +45,8 @@ SEGMENTS = st.builds(
     box=st.tuples(SIDES, SIDES, SIDES, SIDES),
     mean_confidence=st.none() | st.floats(0, 1),
     rle=st.none() | st.binary(max_size=64),
+    rle_compressed=st.none() | st.binary(max_size=64),
+    outlines=st.none() | st.builds(Outlines, *[st.binary(max_size=24)] * 3),
 )
 RESULTS = st.builds(
     FrameResult,
@@ -53,13 +56,23 @@ RESULTS = st.builds(
     planes=st.dictionaries(st.sampled_from(Output), st.binary(max_size=200)),
     segments=st.lists(SEGMENTS, max_size=20).map(tuple),
     seconds=st.dictionaries(st.sampled_from(Stage), st.floats(0, 100)),
+    reused=st.none() | st.builds(Reused, st.integers(0, 2**64 - 1), st.sampled_from(ReuseMode)),
 )
 JOBS = st.builds(
     FrameJob,
     slot=st.integers(0, 9),
     length=SIDES,
     deadline=st.none() | st.floats(0, 1e9),
-    frame=st.builds(FrameSpec, st.sampled_from(FrameFormat), SIDES, SIDES, SIDES),
+    frame=st.builds(
+        FrameSpec,
+        st.sampled_from(FrameFormat),
+        SIDES,
+        SIDES,
+        SIDES,
+        st.lists(st.builds(Plane, SIDES, SIDES), max_size=3).map(tuple),
+        st.sampled_from(YuvRange),
+        st.sampled_from(YuvMatrix),
+    ),
     options=st.builds(
         ResultOptions,
         outputs=st.frozensets(st.sampled_from(Output)),
@@ -68,6 +81,20 @@ JOBS = st.builds(
         height=SIDES,
         resize=st.sampled_from(ResizePolicy),
         classes=st.lists(st.integers(0, 254)).map(tuple),
+        polygons=st.builds(PolygonOptions, st.floats(0, 65_535), SIDES),
+    ),
+    in_stream=st.none()
+    | st.builds(
+        StreamFrame,
+        st.builds(
+            ReuseStream,
+            number=st.integers(1, 1 << 53),
+            mode=st.sampled_from(ReuseMode),
+            threshold=st.floats(0, 64),
+            max_age=st.floats(0, 60),
+        ),
+        frame_id=st.integers(0, 2**64 - 1),
+        place=st.integers(0, 1 << 53),
     ),
 )
 
@@ -115,6 +142,7 @@ def test_a_frame_job_arrives_as_it_was_sent(job: FrameJob) -> None:
     again = FrameJob.from_message(sent(job.to_message()))
     assert again == job
     assert isinstance(again.frame.format, FrameFormat)
+    assert again.in_stream is None or isinstance(again.in_stream.stream.mode, ReuseMode)
     assert all(isinstance(output, Output) for output in again.options.outputs)
 
 
@@ -131,7 +159,8 @@ def test_a_frame_result_arrives_as_it_was_sent(arena: Arena, result: FrameResult
 def test_a_result_of_every_class_fits_in_the_longest_line(arena: Arena) -> None:
     number = 1 << 32
     segments = tuple(
-        SegmentResult(each, number, (number,) * 4, 1 / 3, bytes(16)) for each in range(255)
+        SegmentResult(each, number, (number,) * 4, 1 / 3, b"1", b"22", Outlines(b"1", b"22"))
+        for each in range(255)
     )
     result = FrameResult(number, number, (number, number), {}, segments)
     assert len(to_line(write_result(result, arena.slot(0)))) < MAX_LINE / 10

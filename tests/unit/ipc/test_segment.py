@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from edgesegd.core.errors import InvalidFrame
-from edgesegd.core.frame import FrameFormat, FrameLimits, FrameSpec, check_frame
+from edgesegd.core.frame import FrameFormat, FrameLimits, FrameSpec
+from edgesegd.core.frame_check import check_frame
 from edgesegd.ipc.segment import Segment, SegmentFrame
 
 
@@ -40,7 +41,7 @@ def test_a_frame_in_a_segment_is_checked_as_any(tmp_path: Path) -> None:
         check_frame(FrameSpec(FrameFormat.AUTO), frame, FrameLimits(10, 1000))
 
 
-def test_a_segment_that_became_shorter_is_told_and_works_when_it_is_whole(tmp_path: Path) -> None:
+def test_a_segment_that_became_shorter_is_an_error_until_it_is_whole_again(tmp_path: Path) -> None:
     path = tmp_path / "segment"
     path.write_bytes(bytes(100))
     segment = opened(path, 0, 100)
@@ -64,7 +65,7 @@ def test_results_are_written_where_they_belong(tmp_path: Path) -> None:
     assert path.read_bytes() == bytes(15) + b"result" + bytes(9)
 
 
-def test_a_segment_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_segment_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "segment"
     path.write_bytes(bytes(30))
     segment = Segment(os.open(path, os.O_RDONLY), 0, 30, writable=False)

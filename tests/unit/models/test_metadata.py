@@ -14,8 +14,8 @@ from support.tflite_writer import write_tflite
 GOLDEN = (Path(__file__).parent / "data" / "with_metadata.tflite").read_bytes()
 
 
-def read(model: bytes, output_position: int = 0) -> Metadata:
-    return read_metadata(parse_tflite(model).metadata, model, output_position)
+def read(model: bytes) -> Metadata:
+    return read_metadata(parse_tflite(model).metadata, model)
 
 
 def test_metadata_give_normalization_and_the_label_file_without_a_locale() -> None:
@@ -23,11 +23,11 @@ def test_metadata_give_normalization_and_the_label_file_without_a_locale() -> No
     assert found.normalization is not None
     assert found.normalization.mean == (123.5, 116.0, 103.5)
     assert found.normalization.std == (58.0, 57.0, 57.5)
-    assert found.class_names == ("ground", "sky", "tree", "house")
+    assert found.names_of(0) == ("ground", "sky", "tree", "house")
 
 
 def test_an_output_that_metadata_do_not_describe_has_no_class_names() -> None:
-    assert read(GOLDEN, output_position=1).class_names == ()
+    assert read(GOLDEN).names_of(1) == ()
 
 
 def test_metadata_of_an_unknown_kind_are_passed_over() -> None:

@@ -16,13 +16,19 @@ from support.tflite_writer import LOGITS, QUANTIZED_IMAGE, T, write_tflite
 LABELS = T((1, 8, 8), "int32")
 
 
+LOGITS_KIND = 'output = { kind = "logits" }\n'
+
+
 def plain(path: Path, *, image: T = QUANTIZED_IMAGE, mask: T = LOGITS) -> Path:
-    path.write_bytes(write_tflite([image], [mask]))
+    made_by = "SomethingOwn" if mask is LABELS else "CONV_2D"
+    path.write_bytes(write_tflite([image], [mask], [made_by]))
     return path
 
 
 def compiled(path: Path, *, image: T = QUANTIZED_IMAGE, mask: T = LOGITS) -> Path:
     path.write_bytes(write_tflite([image], [mask], ("edgetpu-custom-op",)))
+    if not (sidecar := path.with_suffix(".toml")).exists():
+        sidecar.write_text(LOGITS_KIND)
     return path
 
 
@@ -109,7 +115,7 @@ def test_two_models_that_differ_are_no_pair(
     with pytest.raises(ModelUnsupported) as unknown:
         _ = pair_of(served).cpu
     assert told in str(unknown.value)
-    served.with_suffix(".toml").write_text('pair = { cpu = "x.tflite" }')
+    served.with_suffix(".toml").write_text(f'pair = {{ cpu = "x.tflite" }}\n{LOGITS_KIND}')
     with pytest.raises(ModelInvalid) as failure:
         pair_of(served)
     assert str(failure.value) == whole
@@ -143,9 +149,16 @@ def test_a_plain_model_with_the_name_of_a_compiled_one_is_ignored_with_the_reaso
     assert "is a text file" in pair_of(served).ignored
 
 
+def test_a_file_that_only_its_name_says_is_for_an_edge_tpu_has_a_note(tmp_path: Path) -> None:
+    (note,) = read_model(plain(tmp_path / "x_edgetpu.tflite")).notes
+    assert note.startswith("it is named like a model for an Edge TPU, but none of its operators")
+    assert not read_model(plain(tmp_path / "x.tflite")).notes
+    assert not read_model(compiled(tmp_path / "y_edgetpu.tflite")).notes
+
+
 def test_a_twin_named_in_the_sidecar_must_exist_and_be_plain(tmp_path: Path) -> None:
     served = compiled(tmp_path / "x.tflite")
-    served.with_suffix(".toml").write_text('pair = { cpu = "y.tflite" }')
+    served.with_suffix(".toml").write_text(f'pair = {{ cpu = "y.tflite" }}\n{LOGITS_KIND}')
     with pytest.raises(ModelMissing):
         pair_of(served)
     compiled(tmp_path / "y.tflite")

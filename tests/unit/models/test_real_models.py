@@ -35,7 +35,11 @@ def test_the_published_deeplab_is_read_with_its_preset(models: Path, voc_names: 
     assert spec.classes[15].color == (192, 128, 128)
     assert spec.sources == {
         "normalization": "preset",
+        "input": "file",
+        "order": "default",
         "output": "file",
+        "mask": "file",
+        "kind": "file",
         "threshold": "default",
         "names": "preset",
         "palette": "default",

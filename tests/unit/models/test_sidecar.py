@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from edgesegd.core.errors import ConfigError
+from edgesegd.models.image_input import InputWishes
 from edgesegd.models.normalization import Normalization
+from edgesegd.models.output_candidates import OutputWishes
+from edgesegd.models.pixel_map import ChannelOrder, Layout
 from edgesegd.models.sidecar import Sidecar, read_sidecar, sidecar_path
 from edgesegd.models.spec import OutputKind
 
@@ -16,13 +19,22 @@ EVERYTHING = """
 [input]
 mean = [1, 2.5, 3]
 std = 4
+size = [640, 480]
+layout = "channels_first"
+order = "bgr"
+alpha = 0
 [output]
 index = 1
 kind = "probability"
 threshold = 0.25
+unit = 255
+shape = [48, 64]
+layout = "channels_last"
 [classes]
 names = ["ground", "sky"]
 palette = [[0, 0, 0], [255, 128, 1]]
+[model]
+note = "For indoor scenes only."
 [pair]
 cpu = "cpu/x.tflite"
 """
@@ -47,13 +59,16 @@ def test_an_absent_sidecar_says_nothing(tmp_path: Path) -> None:
 def test_all_keys_of_a_sidecar_are_read(tmp_path: Path) -> None:
     assert read(tmp_path, EVERYTHING) == Sidecar(
         path=tmp_path / "x.toml",
-        normalization=Normalization((1.0, 2.5, 3.0), (4.0, 4.0, 4.0)),
-        output_position=1,
-        output_kind=OutputKind.PROBABILITY,
+        normalization=Normalization((1.0, 2.5, 3.0), (4.0,)),
+        input=InputWishes(
+            size=(640, 480), layout=Layout.CHANNELS_FIRST, order=ChannelOrder.BGR, alpha=0
+        ),
+        output=OutputWishes(1, OutputKind.PROBABILITY, 255.0, (48, 64), Layout.CHANNELS_LAST),
         threshold=0.25,
         class_names=("ground", "sky"),
         palette=((0, 0, 0), (255, 128, 1)),
         cpu_twin=tmp_path / "cpu" / "x.tflite",
+        note="For indoor scenes only.",
     )
 
 
@@ -77,14 +92,35 @@ def test_a_label_file_ends_at_its_first_blank_line(tmp_path: Path) -> None:
         ("[pair]\nzzz = 1", "there is no pair.zzz; known: cpu"),
         ("input = 1", "input must be a section, [input]"),
         ("[input]\nmean = 1", "input.std must be given too, with the other; it is left out"),
-        ("[input]\nmean = [1, 2]\nstd = 1", "input.mean must be one number or three numbers"),
-        ("[input]\nmean = true\nstd = 1", "input.mean must be one number or three numbers"),
-        ("[input]\nmean = nan\nstd = 1", "input.mean must be one number or three numbers"),
-        ('[input]\nmean = "1"\nstd = 1', "input.mean must be one number or three numbers"),
+        (
+            "[input]\nmean = [1, 2]\nstd = 1",
+            "input.mean must be one number, or one for each",
+        ),
+        (
+            "[input]\nmean = true\nstd = 1",
+            "input.mean must be one number, or one for each",
+        ),
+        (
+            "[input]\nmean = nan\nstd = 1",
+            "input.mean must be one number, or one for each",
+        ),
+        (
+            '[input]\nmean = "1"\nstd = 1',
+            "input.mean must be one number, or one for each",
+        ),
         ("[input]\nmean = 0\nstd = [1, 0, 1]", "input.std must be greater than 0"),
+        ('[model]\nnote = "a\\nb"', "model.note must be one line of at most 300 characters"),
+        ("[model]\nnote = 3", "model.note must be one line"),
         ("[output]\nindex = -1", "output.index must be a whole number from 0 on; it is -1"),
         ("[output]\nindex = 1.0", "output.index must be a whole number"),
-        ('[output]\nkind = "mask"', "output.kind must be one of logits, probabilities, labels"),
+        ('[output]\nkind = "mask"', "output.kind must be one of logits, probabilities, multilabel"),
+        ("[input]\nsize = [1, 64]", "input.size must be [width, height] in pixels"),
+        ("[input]\nsize = [64.0, 64]", "input.size must be [width, height] in pixels"),
+        ("[input]\nalpha = 256", "input.alpha must be a whole number from 0 to 255"),
+        ('[input]\nlayout = "NCHW"', "input.layout must be one of channels_last, channels_first"),
+        ("[output]\nshape = [64]", "output.shape must be [height, width] in pixels"),
+        ("[output]\nshape = [64, true]", "output.shape must be [height, width] in pixels"),
+        ("[output]\nlayout = 1", "output.layout must be one of channels_last, channels_first"),
         ("[output]\nthreshold = 1.5", "output.threshold must be a number from 0 to 1"),
         ("[classes]\nnames = []", "classes.names must be a list of names"),
         ('[classes]\nnames = ["a", 1]', "classes.names must be a list of names"),

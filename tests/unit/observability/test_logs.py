@@ -1,4 +1,4 @@
-"""A log that stays small, whatever is told to it."""
+"""A log that stays small, whatever is logged."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edgesegd.observability.logs import MAX_LINES, WINDOW_SECONDS, LimitedHandle
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """A clock that the test advances."""
 
     now = 100.0
 

@@ -13,6 +13,7 @@ from prometheus_client.samples import Sample
 
 from edgesegd.core.errors import EngineFailed, Overloaded, Superseded
 from edgesegd.core.result import FrameResult, Stage
+from edgesegd.core.reuse import Reused, ReuseMode
 from edgesegd.ipc.messages import EngineReady
 from edgesegd.observability.metrics import Metrics
 from edgesegd.observability.model_metrics import BUCKETS, ModelFamilies, ModelMetrics
@@ -28,6 +29,7 @@ GOLDEN = {
     "edgeseg_engine_restarts": ("counter", {"model", "cause"}),
     "edgeseg_frame_seconds": ("histogram", {"model", "delegate"}),
     "edgeseg_frames": ("counter", {"model", "delegate", "outcome"}),
+    "edgeseg_frames_reused": ("counter", {"model", "reason"}),
     "edgeseg_held_bytes": ("gauge", set()),
     "edgeseg_limits_met": ("counter", {"limit"}),
     "edgeseg_model_info": ("gauge", {"model", "version", "input", "output"}),
@@ -78,7 +80,7 @@ def samples(metrics: Page) -> list[Sample]:
 
 
 def value(metrics: Page, name: str, **labels: str) -> float | None:
-    """The one sample of that name that carries these labels; None where there is none."""
+    """The sample of that name with these labels; None if there is none."""
     found = [
         each.value
         for each in samples(metrics)
@@ -136,6 +138,18 @@ def test_a_segmented_frame_is_counted_and_timed(metrics: Page) -> None:
     for stage in Stage:
         summed = value(metrics, "edgeseg_stage_seconds_sum", **who, stage=stage.value)
         assert summed == 2 * seconds[stage]
+
+
+def test_reused_results_are_counted_by_reason_and_not_as_invokes(metrics: Page) -> None:
+    reused = replace(OK, reused=Reused(7, ReuseMode.UNCHANGED))
+    for outcome in (OK, reused, reused):
+        stages = {Stage.DECODE: 0.5} if outcome.reused else {Stage.DECODE: 0.5, Stage.INVOKE: 0.5}
+        metrics.rooms.frame_answered(outcome, stages, 1.0, "cpu")
+    assert value(metrics, "edgeseg_frames_reused_total", model="rooms", reason="unchanged") == 2
+    assert value(metrics, "edgeseg_frames_reused_total", model="rooms", reason="identical") == 0
+    assert value(metrics, "edgeseg_frames_total", outcome="ok") == 3
+    assert value(metrics, "edgeseg_stage_seconds_count", stage="decode") == 3
+    assert value(metrics, "edgeseg_stage_seconds_count", stage="invoke") == 1
 
 
 def test_frames_without_a_result_are_counted_by_why_and_not_timed(metrics: Page) -> None:
@@ -233,7 +247,7 @@ def test_each_model_has_series_of_its_own_which_end_with_it(metrics: Page) -> No
 
 def test_the_version_that_serves_is_the_only_one_that_is_shown(metrics: Page) -> None:
     metrics.rooms.serves(replace(model_spec(), sha256="fedcba9876543210" * 4))
-    metrics.rooms.swapped(well=True)
+    metrics.rooms.swapped(succeeded=True)
     assert value(metrics, "edgeseg_model_info", model="rooms", version="fedcba987654") == 1
     assert value(metrics, "edgeseg_model_info", version="0123456789ab") is None
     assert value(metrics, "edgeseg_model_swaps_total", model="rooms", result="ok") == 1

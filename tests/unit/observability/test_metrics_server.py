@@ -60,7 +60,7 @@ def test_scrapes_do_not_wait_for_a_client_that_says_nothing(registry: CollectorR
         server.close()
 
 
-def test_connections_that_say_nothing_keep_nobody_out(registry: CollectorRegistry) -> None:
+def test_silent_connections_do_not_keep_scrapes_out(registry: CollectorRegistry) -> None:
     """The oldest give way; there are never more threads than connections are allowed."""
     server = MetricsServer(registry, "127.0.0.1", 0)
     host, _, port = server.address.rpartition(":")
@@ -90,7 +90,7 @@ def test_connections_that_say_nothing_keep_nobody_out(registry: CollectorRegistr
     ],
     ids=["http2", "tls", "many headers", "long line", "not text", "odd length"],
 )
-def test_garbage_is_no_news_and_harms_no_scrape(
+def test_garbage_is_not_logged_and_harms_no_scrape(
     registry: CollectorRegistry, capfd: pytest.CaptureFixture[str], garbage: bytes
 ) -> None:
     server = MetricsServer(registry, "127.0.0.1", 0)
@@ -164,7 +164,9 @@ def test_an_address_of_one_interface_only_is_served(
         server.close()
 
 
-def test_a_name_is_served_at_the_address_that_is_said(registry: CollectorRegistry) -> None:
+def test_metrics_for_a_host_name_are_served_at_the_printed_address(
+    registry: CollectorRegistry,
+) -> None:
     server = MetricsServer(registry, "localhost", 0)
     try:
         assert scrape(server.address) == {"edgeseg_test": 7}
@@ -175,7 +177,7 @@ def test_a_name_is_served_at_the_address_that_is_said(registry: CollectorRegistr
 @pytest.mark.parametrize(
     "accept", ["text/plain;version=x", "application/openmetrics-text; version=abc"]
 )
-def test_a_header_that_is_odd_is_no_news_and_harms_no_scrape(
+def test_a_malformed_header_is_not_logged_and_harms_no_scrape(
     registry: CollectorRegistry, capfd: pytest.CaptureFixture[str], accept: str
 ) -> None:
     with closing(MetricsServer(registry, "127.0.0.1", 0)) as server:

@@ -78,7 +78,7 @@ def test_without_a_device_the_delegate_is_absent(tmp_path: Path) -> None:
     found = find_candidates(pair(), ("edgetpu",), root=tmp_path)
     assert named(found, "edgetpu") == ["edgetpu", "edgetpu"]
     assert found[1].absent == "no device: /dev/apex_* or USB 1a6e:089a or USB 18d1:9302"
-    assert found[-1].absent == "", "whoever names it wants it tried"
+    assert found[-1].absent == "", "a named device is tried"
     add_node(tmp_path, "dev/galcore")
     absent = {each.spec.name: each.absent for each in find_candidates(pair(), root=tmp_path)}
     assert absent["vx"] == ""

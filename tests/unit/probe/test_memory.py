@@ -7,7 +7,7 @@ import os
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,9 @@ import pytest
 from edgesegd.delegates.locate import locate_library
 from edgesegd.delegates.selection import Selection
 from edgesegd.delegates.spec import DelegateSpec, parse_delegate
+from edgesegd.ipc.trial_messages import Measured
 from edgesegd.probe.memory import ChoiceMemory, Remembered, library_facts, machine_facts
+from edgesegd.probe.report import Finding, Verdict
 
 CHOICES = Remembered(
     Selection(
@@ -25,6 +27,21 @@ CHOICES = Remembered(
     "frames were served meanwhile",
     0.0125,
 )
+MEASURED = Measured(
+    runtime="ai-edge-litert 2.1",
+    threads=2,
+    delegated=0,
+    operators=0,
+    agreement=1.0,
+    largest_difference=0.0,
+    deviation=0.0,
+    finite=True,
+    memory=1,
+    seconds_p10=0.01,
+    seconds_p50=0.01,
+    seconds_p90=0.01,
+    relative=1.0,
+)
 FACTS = {"model": "5d", "libraries": {"libnpu.so": "ab"}}
 
 
@@ -33,21 +50,39 @@ def memory(folder: Path, **facts: object) -> ChoiceMemory:
 
 
 def test_a_kept_choice_is_recalled(tmp_path: Path) -> None:
-    memory(tmp_path / "state").keep(CHOICES, [])
+    memory(tmp_path / "state").keep(CHOICES)
     assert memory(tmp_path / "state").recall() == CHOICES
+
+
+def test_findings_are_recalled_without_what_was_measured(tmp_path: Path) -> None:
+    absent = Finding(parse_delegate("edgetpu"), "Coral", Verdict.ABSENT, "no device: /dev/apex_*")
+    slower = Finding(DelegateSpec(), "", Verdict.SLOWER, "slower", model="x.tflite", threads=2)
+    measured = replace(slower, measured=MEASURED)
+    memory(tmp_path).keep(replace(CHOICES, findings=(absent, measured)))
+    assert memory(tmp_path).recall() == replace(CHOICES, findings=(absent, slower))
+
+
+@pytest.mark.parametrize("damaged", [1, "npu", [1], [{}], [{"verdict": "chosen"}], None])
+def test_a_choice_with_damaged_findings_is_not_recalled(tmp_path: Path, damaged: object) -> None:
+    memory(tmp_path).keep(CHOICES)
+    kept = memory(tmp_path).path
+    kept.write_text(json.dumps(json.loads(kept.read_text()) | {"findings": damaged}))
+    older = memory(tmp_path)
+    assert older.recall() is None
+    assert "cannot be used" in older.reason
 
 
 def test_without_a_kept_choice_nothing_is_recalled(tmp_path: Path) -> None:
     first = memory(tmp_path)
     assert first.recall() is None
-    assert first.gap == "no probe was made before"
+    assert first.reason == "no probe was made before"
 
 
 def test_a_kept_choice_is_not_recalled_where_a_fact_changed(tmp_path: Path) -> None:
-    memory(tmp_path).keep(CHOICES, [])
+    memory(tmp_path).keep(CHOICES)
     other = memory(tmp_path, libraries={"libnpu.so": "cd"})
     assert other.recall() is None
-    assert other.gap == "changed since the last probe: libraries"
+    assert other.reason == "changed since the last probe: libraries"
 
 
 @pytest.mark.parametrize(
@@ -56,10 +91,10 @@ def test_a_kept_choice_is_not_recalled_where_a_fact_changed(tmp_path: Path) -> N
         "",
         "[]",
         "{}",
-        '{"facts": {}, "schema": 3, "ranking": [1], "extra": []}',
+        '{"facts": {}, "schema": 4, "ranking": [1], "extra": []}',
         '{"facts": 1}',
-        '{"facts": [], "schema": 3, "ranking": [], "extra": []}',
-        '{"facts": {}, "schema": 3, "ranking": [{"delegate": [], "threads": 1}], "extra": []}',
+        '{"facts": [], "schema": 4, "ranking": [], "extra": []}',
+        '{"facts": {}, "schema": 4, "ranking": [{"delegate": [], "threads": 1}], "extra": []}',
         "[" * 100_000,
         "\0",
     ],
@@ -67,8 +102,17 @@ def test_a_kept_choice_is_not_recalled_where_a_fact_changed(tmp_path: Path) -> N
 def test_a_damaged_file_of_the_choice_is_as_good_as_none(tmp_path: Path, text: str) -> None:
     memory(tmp_path).path.write_text(text)
     assert memory(tmp_path).recall() is None
-    memory(tmp_path).keep(CHOICES, [])
+    memory(tmp_path).keep(CHOICES)
     assert memory(tmp_path).recall() == CHOICES
+
+
+def test_a_choice_of_an_older_schema_is_not_recalled(tmp_path: Path) -> None:
+    memory(tmp_path).keep(CHOICES)
+    kept = memory(tmp_path).path
+    kept.write_text(kept.read_text().replace('"schema": 4', '"schema": 3'))
+    older = memory(tmp_path)
+    assert older.recall() is None
+    assert older.reason.endswith("was written by another version")
 
 
 CPU_SAVED = {"delegate": asdict(DelegateSpec()), "threads": 1}
@@ -113,11 +157,11 @@ def test_what_no_daemon_could_serve_with_is_as_good_as_none(
     tmp_path: Path, ranking: object, extra: object
 ) -> None:
     kept = memory(tmp_path)
-    kept.keep(CHOICES, [])
+    kept.keep(CHOICES)
     saved = json.loads(kept.path.read_text()) | {"ranking": ranking, "extra": extra}
     kept.path.write_text(json.dumps(saved))
     assert kept.recall() is None
-    assert "cannot be used" in kept.gap
+    assert "cannot be used" in kept.reason
 
 
 NO_SECONDS: list[object] = [-1, True, "0.01", None, [], 10**400, 1e999]
@@ -135,23 +179,23 @@ def test_what_is_no_duration_and_no_reason_is_as_good_as_none(
     tmp_path: Path, changed: dict[str, object]
 ) -> None:
     kept = memory(tmp_path)
-    kept.keep(CHOICES, [])
+    kept.keep(CHOICES)
     kept.path.write_text(json.dumps(json.loads(kept.path.read_text()) | changed))
     assert kept.recall() is None
-    assert "cannot be used" in kept.gap
+    assert "cannot be used" in kept.reason
 
 
 def test_what_is_forgotten_is_not_recalled(tmp_path: Path) -> None:
     kept = memory(tmp_path)
     assert not kept.forget()
-    kept.keep(CHOICES, [])
+    kept.keep(CHOICES)
     assert kept.forget()
     assert kept.recall() is None
 
 
 def test_a_number_beyond_all_numbers_is_as_good_as_none(tmp_path: Path) -> None:
     kept = memory(tmp_path)
-    kept.keep(CHOICES, [])
+    kept.keep(CHOICES)
     kept.path.write_text(kept.path.read_text().replace('"threads": 4', '"threads": 1e999'))
     assert kept.recall() is None
 
@@ -172,7 +216,7 @@ def test_what_is_no_small_file_is_as_good_as_none(
     kept = memory(tmp_path)
     lay(kept.path)
     assert kept.recall() is None
-    assert "cannot be used" in kept.gap
+    assert "cannot be used" in kept.reason
 
 
 @contextmanager
@@ -190,14 +234,14 @@ def test_a_full_disk_leaves_nothing_behind(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with full_disk():
-        memory(tmp_path).keep(CHOICES, [])
+        memory(tmp_path).keep(CHOICES)
     assert "cannot be stored" in caplog.text
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_kept_choice_of_another_schema_is_not_recalled(tmp_path: Path) -> None:
     kept = memory(tmp_path)
-    kept.keep(CHOICES, [])
+    kept.keep(CHOICES)
     kept.path.write_text(json.dumps(json.loads(kept.path.read_text()) | {"schema": 0}))
     assert kept.recall() is None
 
@@ -206,7 +250,7 @@ def test_a_choice_that_cannot_be_kept_is_a_warning_and_no_error(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")
-    memory(tmp_path / "file").keep(CHOICES, [])
+    memory(tmp_path / "file").keep(CHOICES)
     assert "cannot be stored" in caplog.text
 
 
@@ -223,7 +267,7 @@ def test_a_machine_id_that_is_no_text_stops_nothing(
     assert machine_facts()["machine"][0]
 
 
-def test_libraries_are_told_apart_by_their_content(tmp_path: Path) -> None:
+def test_libraries_are_distinguished_by_their_content(tmp_path: Path) -> None:
     library = tmp_path / "libnpu.so"
     delegates = [parse_delegate(str(library))]
     assert library_facts(delegates) == {str(library): ""}

@@ -10,7 +10,7 @@ from typing import Self
 
 import pytest
 
-from edgesegd.core.errors import ModelUnsupported
+from edgesegd.core.errors import EdgesegError, ModelInvalid, ModelUnsupported
 from edgesegd.ipc.trial_messages import TrialOrder, Tried
 from edgesegd.models.pair import ModelPair
 from edgesegd.probe import probe as module
@@ -37,6 +37,7 @@ class Board:
         self.slow = self.slow_delegates = 1.0
         self.fails: dict[int, int] = {}
         self.refuses = ""
+        self.cause: EdgesegError | None = None
         self.given: list[tuple[str, float]] = []
         self.open: set[FakeTrial] = set()
         self.most_open = 0
@@ -68,7 +69,7 @@ class FakeTrial:
     @classmethod
     async def start(cls, order: TrialOrder, *, timeout: StepTimeout) -> Self:
         if BOARD.refuses:
-            raise TrialFailed(BOARD.refuses)
+            raise TrialFailed(BOARD.refuses) from BOARD.cause
         BOARD.given.append((order.delegate.name, timeout.seconds))
         os.write(order.reference, b"masks")
         trial = cls(order, timeout)
@@ -165,7 +166,7 @@ async def test_invokes_are_timed_in_turns(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("after", [0, 10])
-async def test_a_first_trial_that_falls_silent_does_not_end_the_probe(
+async def test_a_first_trial_that_stops_answering_does_not_end_the_probe(
     tmp_path: Path, after: int
 ) -> None:
     """Alone, or while the next one is timed in turn with it."""
@@ -185,6 +186,16 @@ async def test_without_masks_of_the_cpu_there_is_nothing_to_compare_with(tmp_pat
         "the CPU cannot run rooms.tflite, so there is nothing to compare delegates with: "
         "unresolved custom op: Oddity"
     )
+
+
+async def test_what_the_cpu_finds_to_be_asked_about_a_model_is_no_fault_of_the_cpu(
+    tmp_path: Path,
+) -> None:
+    BOARD.refuses = "write output.shape into its sidecar"
+    BOARD.cause = ModelInvalid(BOARD.refuses)
+    with pytest.raises(ModelInvalid) as failure:
+        await findings(tmp_path)
+    assert str(failure.value) == BOARD.refuses
 
 
 async def test_on_a_slow_board_each_step_has_the_time_that_it_needs_there(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_a_wrong_cpu_count_is_never_the_best() -> None:
     assert verdicts(choose([on_cpu(1, 10), wrong])) == ["chosen", "wrong"]
 
 
-def test_another_stick_can_serve_beside_the_first() -> None:
+def test_a_second_device_of_the_same_kind_gets_the_verdict_extra() -> None:
     sticks = [
         finding("edgetpu:usb:0", seconds_p50=0.005),
         finding("edgetpu:usb:1", seconds_p50=0.004),
@@ -142,7 +142,7 @@ def test_another_stick_can_serve_beside_the_first() -> None:
         finding("edgetpu:usb:2", seconds_p50=0.004, agreement=0.5),
     ]
     found = choose([on_cpu(1, 10), *sticks])
-    assert verdicts(found) == ["slower", "also", "chosen", "also", "wrong"]
+    assert verdicts(found) == ["slower", "extra", "chosen", "extra", "wrong"]
     assert found[1].reason == (
         "another device of the same kind: can serve together with edgetpu:usb:1; "
         "takes 1.25 times as long as edgetpu:usb:1"
@@ -154,7 +154,7 @@ def test_another_stick_can_serve_beside_the_first() -> None:
     "other",
     ["edgetpu", "edgetpu:device=usb:1,Performance=Low", "libedgetpu.so.1:device=usb:0", "npu"],
 )
-def test_a_slower_delegate_on_the_same_device_cannot_serve_beside(other: str) -> None:
+def test_a_slower_delegate_on_the_same_device_is_not_extra(other: str) -> None:
     found = choose([finding("edgetpu:usb:0", seconds_p50=0.004), finding(other)])
     assert verdicts(found) == ["chosen", "slower"]
 

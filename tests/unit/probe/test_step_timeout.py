@@ -23,7 +23,7 @@ def test_what_the_cpu_took_counts_before_the_first_invoke() -> None:
     assert StepTimeout(30, invoke_seconds=17).seconds == INVOKE_FACTOR * 17
 
 
-def test_the_cpu_has_plenty_until_it_was_seen_to_run() -> None:
+def test_the_cpu_has_a_long_timeout_until_its_first_invoke() -> None:
     timeout = CpuStepTimeout(30)
     assert timeout.seconds == CPU_FACTOR * 30
     timeout.observe(0.1)

@@ -49,6 +49,7 @@ async def unkillable(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[int]
         os.waitpid(pid, 0)
 
 
+@pytest.mark.slow
 async def test_a_trial_that_cannot_be_killed_is_left_behind(
     order: Order, unkillable: list[int]
 ) -> None:
@@ -60,7 +61,7 @@ async def test_a_trial_that_cannot_be_killed_is_left_behind(
     assert len(set(unkillable)) == 1
 
 
-async def test_a_cancelled_trial_that_cannot_be_killed_holds_nobody_up(
+async def test_a_cancelled_trial_that_cannot_be_killed_delays_nothing(
     order: Order, unkillable: list[int]
 ) -> None:
     trying = asyncio.create_task(
@@ -92,7 +93,7 @@ async def test_a_trial_may_take_longer_than_each_of_its_steps(order: Order) -> N
         await trial.finish()
 
 
-async def test_a_trial_invokes_when_it_is_told_to(order: Order) -> None:
+async def test_a_trial_invokes_on_request(order: Order) -> None:
     async with tried(order("claim=add"), StepTimeout(30)) as trial:
         assert (trial.tried.delegated, trial.tried.operators) == (5, 44)
         assert trial.tried.agreement > 0.999
@@ -101,6 +102,7 @@ async def test_a_trial_invokes_when_it_is_told_to(order: Order) -> None:
         await trial.finish()
 
 
+@pytest.mark.slow
 async def test_a_hang_between_two_invokes_is_found(order: Order) -> None:
     async with tried(order("claim=add,mode=hang,after=5"), StepTimeout(4)) as trial:
         with pytest.raises(TrialFailed, match="no answer in 4 s, in invoke") as failure:

@@ -12,6 +12,7 @@ from edgesegd.core.errors import DelegateFailed
 from edgesegd.delegates.selection import Selection
 from edgesegd.delegates.spec import DelegateSpec
 from edgesegd.probe import upkeep as module
+from edgesegd.probe.delegate_log import DelegateLog
 from edgesegd.probe.memory import Remembered
 from edgesegd.probe.upkeep import (
     FRAMES_LOOKED_AT,
@@ -34,7 +35,8 @@ class Probes:
     def __init__(self, choices: Iterable[Remembered | Exception]) -> None:
         self._choices = iter(choices)
         self.memory = self
-        self.gap = "no probe was made before"
+        self.log = DelegateLog()
+        self.reason = "no probe was made before"
         self.made = 0
         self.busy: list[DelegateSpec] = []
 
@@ -55,7 +57,7 @@ class Board:
         self.probes = Probes(choices)
         self.quiet = asyncio.Event()
         self.asked_for_quiet = asyncio.Event()
-        self.selected: list[Selection] = []
+        self.selected: list[Remembered] = []
         self.upkeep = ChoiceUpkeep(
             self.probes,  # type: ignore[arg-type]
             known,
@@ -101,10 +103,10 @@ async def test_where_nothing_is_remembered_it_is_chosen_at_once() -> None:
     board = Board([remembered(2)])
     async with board.kept():
         await board.until_chosen(1)
-    assert board.selected == [remembered(2).selection]
+    assert board.selected == [remembered(2)]
 
 
-async def test_what_was_measured_beside_frames_is_measured_again_when_it_is_quiet() -> None:
+async def test_a_choice_measured_while_frames_were_served_is_measured_again_when_idle() -> None:
     board = Board([remembered(1, "frames were served meanwhile"), remembered(2)])
     async with board.kept():
         await board.until_chosen(1)
@@ -112,7 +114,7 @@ async def test_what_was_measured_beside_frames_is_measured_again_when_it_is_quie
         assert board.probes.made == 1
         board.quiet.set()
         await board.until_chosen(2)
-    assert board.selected[-1] == remembered(2).selection
+    assert board.selected[-1] == remembered(2)
 
 
 async def test_so_is_what_was_remembered_from_before() -> None:
@@ -141,7 +143,7 @@ async def test_a_choice_whose_invokes_became_slow_is_measured_again() -> None:
         await board.until_chosen(1)
 
 
-async def test_what_other_engines_take_tells_nothing_of_the_choice() -> None:
+async def test_invokes_of_other_delegates_are_not_compared_with_the_choice() -> None:
     """A replica has fewer threads, a lesser delegate stands in for one that failed."""
     board = Board([], remembered(2))
     board.quiet.set()

@@ -13,7 +13,7 @@ from edgesegd.core.options import ResultOptions
 from edgesegd.scheduling.answer import Answer
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane, Overflow
-from edgesegd.scheduling.rest import FACTOR
+from edgesegd.scheduling.penalty import FACTOR
 from edgesegd.scheduling.scheduler import Scheduler
 from edgesegd.scheduling.turns import MAX_COMPARED
 
@@ -22,7 +22,7 @@ USUAL = 0.01
 
 
 class Board:
-    """One engine; the board's time goes on as it works."""
+    """One engine; the board's clock advances while it works."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -44,7 +44,7 @@ class Board:
         )
 
     async def run(self, frames: int, seconds: Callable[[tuple[str, ...]], float]) -> None:
-        """Segment so many frames; each lane always has one waiting."""
+        """Segment that many frames; each lane always has one waiting."""
         for _ in range(frames):
             for lane in self.lanes:
                 if not len(lane):
@@ -110,8 +110,8 @@ async def test_turns_are_counted_in_engine_time() -> None:
     assert board.served[LAN_B] == pytest.approx(900, rel=0.05)
 
 
-async def test_a_client_whose_frame_took_far_too_long_rests_while_others_are_served() -> None:
-    """Also where the others have no frame waiting at the moment when an engine is free."""
+async def test_a_client_whose_frame_took_far_too_long_is_not_served_for_a_while() -> None:
+    """Even if the others have no frame waiting at the moment when an engine is free."""
     board = Board()
     (slow,) = board.open(LAN_A)
     (quick,) = board.open(LAN_B)
@@ -122,7 +122,7 @@ async def test_a_client_whose_frame_took_far_too_long_rests_while_others_are_ser
         board.send(slow)
     assert board.work(lambda _: 0.5) == LAN_A
     board.send(slow)
-    assert board.work(usual) is None, "an engine is free, but its client rests"
+    assert board.work(usual) is None, "an engine is free, but its client has a penalty"
     board.send(quick)
     assert board.work(usual) == LAN_B
     while board.work(usual) != LAN_A:
@@ -131,18 +131,18 @@ async def test_a_client_whose_frame_took_far_too_long_rests_while_others_are_ser
     assert board.now > 1000 + 0.5 + FACTOR * (0.5 - 4 * USUAL)
 
 
-async def test_a_client_that_is_alone_never_rests() -> None:
+async def test_a_client_that_is_alone_never_gets_a_penalty() -> None:
     board = Board()
     (lane,) = board.open(LAN_A)
     await board.run(50, usual)
-    board.now += 5  # nobody else had a frame for a while
+    board.now += 5  # no other client had a frame for a while
     board.send(lane)
     assert board.work(lambda _: 0.5) == LAN_A
     board.send(lane)
     assert board.work(usual) == LAN_A
 
 
-async def test_a_client_that_comes_again_still_rests() -> None:
+async def test_a_client_that_connects_again_still_has_its_penalty() -> None:
     board = Board()
     (slow,) = board.open((*LAN_A, "one"))
     board.open(LAN_B)
@@ -207,3 +207,22 @@ async def test_choosing_among_a_thousand_streams_looks_at_few(
             scheduler.finish(job, USUAL)
         await asyncio.sleep(0)
     assert steps < 1000 * 4 * MAX_COMPARED
+
+
+async def test_reused_results_are_charged_what_they_take_and_leave_the_usual_time() -> None:
+    board = Board()
+    lanes = {client: board.open(client)[0] for client in (LAN_A, LAN_B)}
+    for _ in range(1100):
+        for lane in lanes.values():
+            if not len(lane):
+                board.send(lane)
+        job = board.scheduler.take()
+        assert job is not None, "nobody rests"
+        assert job.lane is not None
+        client = board.lanes[job.lane]
+        took = USUAL / 10 if client == LAN_A else USUAL
+        board.now += took
+        board.scheduler.finish(job, took, computed=client == LAN_B)
+        board.served[client] = board.served.get(client, 0) + 1
+    assert board.served[LAN_A] == pytest.approx(10 * board.served[LAN_B], rel=0.05)
+    assert board.scheduler.usual_work == pytest.approx(USUAL)

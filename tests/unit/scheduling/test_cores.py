@@ -59,7 +59,7 @@ class Model:
 
 
 class Board:
-    """Cores on which one engine works at a time, as the clock goes on."""
+    """Cores on which one engine works at a time, with a clock that advances meanwhile."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -173,7 +173,7 @@ async def test_one_frame_at_a_time_of_a_fast_model_waits_for_one_of_the_slow_one
         assert board.now - sent <= slow.seconds + fast.seconds + 1e-9
 
 
-async def test_a_model_whose_turn_it_is_but_that_cannot_take_holds_nobody_up(
+async def test_a_model_that_cannot_take_its_turn_does_not_delay_others(
     board: Board,
 ) -> None:
     stuck, well = Model(board, 0.01), Model(board, 0.01)
@@ -206,22 +206,24 @@ async def test_no_second_frame_is_given_in_advance_while_models_share_the_cores(
     assert board.cores.may_take(one.scheduler, busy=True)
 
 
-async def test_who_uses_the_cores_alone_is_told_when_another_model_begins(board: Board) -> None:
+async def test_a_model_that_has_the_cores_alone_is_notified_when_another_one_begins(
+    board: Board,
+) -> None:
     one, other = Model(board, 0.01), Model(board, 0.01)
-    told: list[str] = []
-    end = board.cores.watch(one.scheduler, lambda: told.append("one"))
-    board.cores.watch(other.scheduler, lambda: told.append("other"))
+    notified: list[str] = []
+    end = board.cores.watch(one.scheduler, lambda: notified.append("one"))
+    board.cores.watch(other.scheduler, lambda: notified.append("other"))
     board.send(one.stream("a"))
     board.work()
-    assert told == ["other"]
+    assert notified == ["other"]
     board.send(other.stream("b"))
     board.work()
-    assert told == ["other", "one"]
+    assert notified == ["other", "one"]
     end()
     board.now += 2 * SHARED_SECONDS
     board.send(other.stream("c"))
     board.work()
-    assert told == ["other", "one"]
+    assert notified == ["other", "one"]
     await asyncio.sleep(0)
 
 
@@ -260,7 +262,7 @@ async def test_all_engines_of_the_model_that_has_the_cores_are_given_a_frame(boa
     board.send(waiting)
     board.send(stream)
     assert board.running == [one]
-    assert board.cores.may_take(one.scheduler, busy=False), "an engine beside the first"
+    assert board.cores.may_take(one.scheduler, busy=False), "a second engine"
     board.cores.begin(one.scheduler)
     board.cores.end(one.scheduler)
     assert not board.cores.may_take(one.scheduler, busy=False), "the other's turn is before"

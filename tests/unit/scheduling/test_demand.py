@@ -170,7 +170,7 @@ def test_the_level_is_how_many_frames_there_were_lately() -> None:
         ({"one": 1, "two": 1, "three": 1}, True),
     ],
 )
-def test_a_client_with_one_frame_beside_one_other_client_keeps_its_turns(
+def test_a_client_with_one_frame_keeps_its_turns_against_one_other_client(
     frames: dict[str, int], several: bool
 ) -> None:
     """Engines side by side would serve the other's frames at the same time, each more slowly."""

@@ -34,7 +34,7 @@ def test_one_connection_can_have_a_third_one_address_and_one_socket_half() -> No
     assert taken(FairLimit(300, "things"), SOCKET) == 150
 
 
-def test_whoever_comes_late_still_gets_some() -> None:
+def test_a_client_that_comes_last_still_gets_some() -> None:
     limit = FairLimit(1000, "things")
     for number in range(5):
         assert taken(limit, (f"ipv4:10.0.1.{number}", f"ipv4:10.0.1.{number}:1")) > 0
@@ -66,41 +66,41 @@ def test_what_is_refused_is_counted_and_takes_nothing() -> None:
     assert caught.value.retry_after > 0
 
 
-def test_who_was_forced_over_the_limit_has_no_room_until_it_is_given_back() -> None:
+def test_a_client_that_was_forced_over_the_limit_has_no_room_until_it_releases_enough() -> None:
     limit = FairLimit(10, "bytes")
     limit.force(ONE, 30)
     assert limit.room(ONE) < limit.room(TWO) < limit.room(OTHER) < 0
-    limit.give_back(ONE, 30)
+    limit.release(ONE, 30)
     assert limit.room(ONE) == limit.room(OTHER) == 10
     assert not limit._held, "clients that hold nothing are forgotten"
 
 
-async def test_who_waits_has_it_as_soon_as_there_is_room() -> None:
+async def test_a_waiting_client_gets_its_amount_as_soon_as_there_is_room() -> None:
     limit = FairLimit(3, "things")
     limit.take(ONE, 1)
     waiting = [asyncio.create_task(limit.wait_and_take(ONE, 1)) for _ in range(20)]
     for held in range(20):
         await asyncio.sleep(0)
         assert limit.total == 1, held
-        limit.give_back(ONE, 1)
+        limit.release(ONE, 1)
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         waiting = [task for task in waiting if not task.done()]
         assert len(waiting) == 19 - held
 
 
-async def test_nobody_waits_any_more_when_all_is_given_back() -> None:
+async def test_no_client_waits_any_more_when_all_is_released() -> None:
     limit = FairLimit(100, "bytes")
     limit.force(ONE, 200)
     waiting = [asyncio.create_task(limit.wait_for_room(ONE, 10)) for _ in range(20)]
     waiting += [asyncio.create_task(limit.wait_and_take(OTHER, 1)) for _ in range(20)]
     await asyncio.sleep(0)
-    limit.give_back(ONE, 200)
+    limit.release(ONE, 200)
     await asyncio.wait_for(asyncio.gather(*waiting), 5)
     assert not limit.is_waited_for
     assert limit.total == 20
 
 
-async def test_those_who_gave_up_waiting_keep_nobody_from_it() -> None:
+async def test_clients_that_gave_up_waiting_do_not_keep_others_waiting() -> None:
     limit = FairLimit(1, "things")
     limit.take(ONE, 1)
     gone = [asyncio.create_task(limit.wait_and_take(TWO, 1)) for _ in range(50)]
@@ -111,7 +111,7 @@ async def test_those_who_gave_up_waiting_keep_nobody_from_it() -> None:
     assert not limit.is_waited_for
     waiting = asyncio.create_task(limit.wait_and_take(OTHER, 1))
     await asyncio.sleep(0)
-    limit.give_back(ONE, 1)
+    limit.release(ONE, 1)
     await asyncio.wait_for(waiting, 5)
 
 
@@ -120,14 +120,16 @@ async def test_who_is_cancelled_when_there_is_room_at_last_holds_nothing() -> No
     limit.take(ONE, 1)
     waiting = asyncio.create_task(limit.wait_and_take(ONE, 1))
     await asyncio.sleep(0)
-    limit.give_back(ONE, 1)
+    limit.release(ONE, 1)
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
     assert limit.total == 0
 
 
 @pytest.mark.parametrize("takes", [True, False])
-async def test_who_gives_up_in_the_same_moment_stops_nobody(takes: bool) -> None:
+async def test_a_client_that_gives_up_when_it_gets_room_does_not_keep_others_waiting(
+    takes: bool,
+) -> None:
     limit = FairLimit(2, "things")
     limit.force(ONE, 2)
     wait = limit.wait_and_take if takes else limit.wait_for_room
@@ -136,7 +138,7 @@ async def test_who_gives_up_in_the_same_moment_stops_nobody(takes: bool) -> None
     waiting[0].cancel()
     await asyncio.sleep(0)  # its future is cancelled, its task did not run
     waiting[1].cancel()
-    limit.give_back(ONE, 2)
+    limit.release(ONE, 2)
     await asyncio.wait(waiting, timeout=5)
     assert [task.cancelled() for task in waiting] == [True, True, False]
     assert limit.total == (1 if takes else 0)
@@ -145,20 +147,20 @@ async def test_who_gives_up_in_the_same_moment_stops_nobody(takes: bool) -> None
 async def test_one_that_waits_in_vain_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fair_limit, "RETRY_AFTER", 0.01)
     limit = FairLimit(1, "things")
-    await limit.take_soon(ONE, 1)
+    await limit.wait_briefly_and_take(ONE, 1)
     with pytest.raises(Overloaded):
-        await limit.take_soon(OTHER, 1)
-    limit.give_back(ONE, 1)
-    await limit.take_soon(OTHER, 1)
+        await limit.wait_briefly_and_take(OTHER, 1)
+    limit.release(ONE, 1)
+    await limit.wait_briefly_and_take(OTHER, 1)
 
 
-async def test_room_for_a_frame_is_waited_for_by_those_only_who_hold_some() -> None:
-    """Others are told at once that there is none: nothing of theirs will be given back."""
+async def test_only_clients_that_hold_some_wait_for_room_for_a_frame() -> None:
+    """Other clients are refused at once: they hold nothing that they could release."""
     limit = FairLimit(10, "bytes")
     limit.force(ONE, 10)
     await limit.wait_for_room(OTHER, 5)
     waiting = asyncio.create_task(limit.wait_for_room(ONE, 5))
     await asyncio.sleep(0)
     assert not waiting.done()
-    limit.give_back(ONE, 9)
+    limit.release(ONE, 9)
     await asyncio.wait_for(waiting, 5)

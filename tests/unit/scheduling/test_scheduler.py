@@ -32,7 +32,7 @@ RESULT = FrameResult(1, 1, (1, 1))
 SOON = 0.1
 """Seconds; long enough to be still ahead when the frame is submitted."""
 TURNS = 20
-"""More turns of the event loop than anything here needs that can go on."""
+"""More turns of the event loop than any step here needs."""
 
 
 def job(deadline: float | None = None) -> Job:
@@ -91,7 +91,7 @@ async def turns() -> None:
 
 @asynccontextmanager
 async def waiting_taker(scheduler: Scheduler) -> AsyncIterator[asyncio.Task[Job]]:
-    """Someone who waits for a frame, while there is none."""
+    """Waits for a frame while there is none."""
     taker = asyncio.create_task(take(scheduler))
     await turns()
     assert not taker.done()
@@ -147,7 +147,7 @@ async def test_a_lane_that_supersedes_keeps_the_newest_in_their_order() -> None:
     assert [each.answer.done for each in jobs] == [True, True, False, False, False]
 
 
-async def test_a_greedy_client_does_not_starve_a_slow_one() -> None:
+async def test_a_client_with_many_frames_does_not_starve_a_slow_one() -> None:
     scheduler, greedy, slow = Scheduler(), every(), latest()
     opened(scheduler, greedy, slow)
     submitted(scheduler, greedy, 50)
@@ -179,7 +179,7 @@ async def test_a_full_queue_refuses_one_more_and_keeps_the_others() -> None:
     with pytest.raises(Overloaded, match="2 frames wait") as caught:
         scheduler.submit(lane, refused)
     assert caught.value.retry_after == 0.25
-    assert not refused.answer.done, "who submits answers"
+    assert not refused.answer.done, "the caller of submit answers it"
     assert await taken(scheduler, 1) == jobs[:1]
     scheduler.submit(lane, refused)
     assert await taken(scheduler, 2) == [jobs[1], refused]
@@ -195,7 +195,7 @@ async def test_an_old_frame_is_refused_and_supersedes_nothing() -> None:
     assert not waiting.answer.done
 
 
-async def test_a_frame_that_grows_old_is_answered_though_nobody_takes() -> None:
+async def test_a_frame_that_expires_is_answered_even_if_no_engine_takes_frames() -> None:
     scheduler, lane = Scheduler(), every()
     scheduler.open(lane)
     old, young = job(time.monotonic() + SOON), job(time.monotonic() + 3600)
@@ -237,7 +237,7 @@ async def test_the_deadline_of_a_frame_in_an_engine_is_the_engines_business() ->
     assert await running.answer == RESULT
 
 
-async def test_frames_that_nobody_waits_for_are_skipped() -> None:
+async def test_cancelled_frames_are_skipped() -> None:
     scheduler, lane = Scheduler(), every()
     scheduler.open(lane)
     jobs = submitted(scheduler, lane, 3)
@@ -246,7 +246,7 @@ async def test_frames_that_nobody_waits_for_are_skipped() -> None:
     assert await taken(scheduler, 1) == jobs[2:]
 
 
-async def test_frames_that_nobody_waits_for_keep_no_place() -> None:
+async def test_cancelled_frames_keep_no_place_in_the_queue() -> None:
     scheduler, lane = Scheduler(), every(2)
     scheduler.open(lane)
     for each in submitted(scheduler, lane, 2):
@@ -516,14 +516,16 @@ async def test_a_busy_engine_is_given_frames_that_cannot_grow_stale() -> None:
     assert scheduler.take(busy=True) is second
 
 
-async def test_an_engine_that_is_soon_free_is_given_frames_that_can_grow_stale() -> None:
+async def test_an_engine_prefetches_frames_that_can_grow_stale() -> None:
     scheduler, fresh = Scheduler(), latest()
     opened(scheduler, fresh)
     (newest,) = submitted(scheduler, fresh, 1)
     assert scheduler.take(busy=True) is None
-    assert scheduler.take(busy=True, soon=True) is newest
-    scheduler.give_back(newest)
-    assert scheduler.take(busy=True, soon=True) is None, "engines were lost with it: it goes alone"
+    assert scheduler.take(busy=True, prefetch=True) is newest
+    scheduler.requeue(newest)
+    assert scheduler.take(busy=True, prefetch=True) is None, (
+        "engines were lost with it: it goes alone"
+    )
 
 
 async def test_a_frame_that_an_engine_was_lost_with_is_not_given_to_a_busy_one() -> None:
@@ -532,7 +534,7 @@ async def test_a_frame_that_an_engine_was_lost_with_is_not_given_to_a_busy_one()
     submitted(scheduler, lane, 2)
     lost = scheduler.take()
     assert lost is not None
-    scheduler.give_back(lost)
+    scheduler.requeue(lost)
     assert scheduler.take(busy=True) is None
     assert scheduler.take() is lost
 
@@ -601,7 +603,7 @@ class Cameras:
 
 
 @pytest.mark.parametrize("in_step", [True, False])
-async def test_cameras_beside_a_stream_of_files_get_equal_shares(in_step: bool) -> None:
+async def test_cameras_and_a_stream_of_files_get_equal_shares(in_step: bool) -> None:
     """Whose frames never give way, so that their age counts for nothing."""
     cameras = Cameras([6.0] * 8, greedy=1, in_step=in_step)
     await cameras.run(1800)
@@ -612,7 +614,7 @@ async def test_cameras_beside_a_stream_of_files_get_equal_shares(in_step: bool) 
 @pytest.mark.parametrize("period", [5.0, 8.0, 8.9, 9.1, 12.0])
 @pytest.mark.parametrize("greedy", [0, 8])
 async def test_a_camera_gets_what_it_sends_up_to_its_share(period: float, greedy: int) -> None:
-    """Beside 8 greedy ones, with EVERY or with LATEST, whether it sends a little more or less."""
+    """Among 8 fast ones, with EVERY or LATEST, if it sends a little more or a little less."""
     cameras = Cameras([period] + [0.7] * (8 - greedy), greedy=greedy)
     await cameras.run(2700)
     assert cameras.served[0] > 0.93 * 2700 / max(period, 9)
@@ -646,9 +648,7 @@ async def test_frames_of_many_cameras_are_fresh_from_the_first_on() -> None:
     assert min(cameras.served) > 400 / 32 / 3, "none is left out"
 
 
-async def test_who_sends_when_the_last_frame_is_answered_gets_a_turn_beside_greedy_cameras() -> (
-    None
-):
+async def test_a_client_with_one_frame_at_a_time_gets_its_turns_among_fast_cameras() -> None:
     cameras = Cameras([0.3] * 8)
     patient = len(cameras.lanes)
     cameras.lanes.append(latest())
@@ -678,7 +678,7 @@ async def test_a_stream_for_each_frame_gains_nothing_by_it() -> None:
     assert min(cameras.served) > 0.8 * 1800 / 9
 
 
-async def test_a_slow_camera_beside_greedy_ones_gets_every_frame() -> None:
+async def test_a_slow_camera_among_fast_ones_gets_a_result_for_every_frame() -> None:
     cameras = Cameras([0.3] * 8 + [24.0])
     await cameras.run(2400)
     assert len(cameras.ages[-1]) >= 99
@@ -721,13 +721,13 @@ async def test_in_an_exclusive_moment_no_engine_has_a_frame_and_those_that_come_
     assert scheduler.take() is not None
 
 
-async def test_a_frame_that_is_given_back_is_in_no_engine() -> None:
+async def test_a_frame_that_is_queued_again_is_in_no_engine() -> None:
     scheduler, lane = Scheduler(), every()
     opened(scheduler, lane)
     submitted(scheduler, lane, 1)
     taken = scheduler.take()
     assert taken is not None
-    scheduler.give_back(taken)
+    scheduler.requeue(taken)
     async with asyncio.timeout(1), scheduler.exclusive():
         pass
     again = scheduler.take()

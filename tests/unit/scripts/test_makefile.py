@@ -21,8 +21,10 @@ def project(tmp_path: Path) -> Path:
     shutil.copy(PROJECT / "pyproject.toml", tmp_path)
     shutil.copytree(PROJECT / "scripts", tmp_path / "scripts")
     (tmp_path / "tests").mkdir()
-    for packages in ("oldest.txt", "tritonclient.txt"):
+    for packages in ("oldest.txt", "ros2.txt", "tritonclient.txt"):
         shutil.copy(PROJECT / "tests" / packages, tmp_path / "tests")
+    (tmp_path / "clients/node").mkdir(parents=True)
+    shutil.copy(PROJECT / "clients/node/package.json", tmp_path / "clients/node")
     return tmp_path
 
 

@@ -62,7 +62,7 @@ async def test_what_was_closed_is_never_overdue() -> None:
 
 
 async def test_a_question_has_its_time_anew_after_a_stop_of_this_process() -> None:
-    """What came meanwhile is read when it goes on, after the time-out."""
+    """Answers that came meanwhile are read when the process continues, after the timeout."""
     watched, loop = Watched(), asyncio.get_running_loop()
     watched.watch.asked(0.3)
     loop.call_soon(time.sleep, 1.0)  # nothing runs meanwhile
@@ -72,7 +72,7 @@ async def test_a_question_has_its_time_anew_after_a_stop_of_this_process() -> No
 
 
 async def test_what_came_while_this_process_was_stopped_to_the_end_of_the_wait_is_read() -> None:
-    """It goes on just when the time is over: nothing is late, and the answer not read yet."""
+    """It continues just when the time is over: nothing is late, and the answer is unread."""
     watched, loop = Watched(), asyncio.get_running_loop()
     watched.watch.asked(0.3)
     loop.call_soon(time.sleep, 0.3)  # nothing runs meanwhile

@@ -20,7 +20,7 @@ REST = 30.0
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """A clock that the test advances."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -187,7 +187,7 @@ def test_every_delegate_is_better_than_one_that_is_no_candidate_any_more(
 
 
 def rested(ranking: DelegateRanking) -> RankedDelegate:
-    """The best one, which worked, failed twice and rests."""
+    """The best one worked, failed twice and cools down."""
     ranked = started(ranking)
     ranked.worked = True
     for _ in range(2):
@@ -207,7 +207,7 @@ def test_a_delegate_whose_losses_were_a_frames_fault_runs_again_at_once(
     ranking.fail(ranked)
     assert ranking.usable() is ranked, "its failures count anew"
     ranking.fail(ranked)
-    assert ranking.better_than(started(ranking)) == (ranked, REST), "and so does its rest"
+    assert ranking.better_than(started(ranking)) == (ranked, REST), "and so does its cool-down"
 
 
 def test_a_delegate_that_segments_other_frames_is_cleared_a_few_times_only(
@@ -224,7 +224,7 @@ def test_a_delegate_that_segments_other_frames_is_cleared_a_few_times_only(
     assert ranking.usable() is ranked
 
 
-def test_a_delegate_that_segmented_nothing_since_it_was_cleared_rests(
+def test_a_delegate_that_segmented_nothing_since_a_frame_was_blamed_cools_down(
     ranking: DelegateRanking,
 ) -> None:
     ranked = rested(ranking)

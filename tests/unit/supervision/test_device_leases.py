@@ -69,7 +69,7 @@ async def test_a_device_of_an_engine_that_serves_is_not_waited_for() -> None:
     await leases.start(STICK, 1.0, starting(Engine()))
 
 
-async def test_other_devices_and_the_cpu_wait_for_nobody() -> None:
+async def test_other_devices_and_the_cpu_do_not_wait_for_a_lease() -> None:
     leases = DeviceLeases()
     for delegate in (STICK, OTHER, DelegateSpec(), DelegateSpec()):
         await leases.start(delegate, 0.01, starting(Engine()))

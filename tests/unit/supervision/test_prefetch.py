@@ -19,7 +19,7 @@ def result(decode: float = DECODE, invoke: float = INVOKE) -> FrameResult:
 
 def known() -> PrefetchTimer:
     """Of an engine that did one frame and is free since 100."""
-    pace = PrefetchTimer(foresee=True)
+    pace = PrefetchTimer(predict=True)
     pace.given(70.0)
     pace.learn(result())
     pace.answered(100.0, more=False)
@@ -27,7 +27,7 @@ def known() -> PrefetchTimer:
 
 
 def test_before_the_first_answer_no_frame_is_prefetched() -> None:
-    pace = PrefetchTimer(foresee=True)
+    pace = PrefetchTimer(predict=True)
     assert pace.next_at == math.inf
     pace.given(1.0)
     assert pace.next_at == math.inf
@@ -73,7 +73,7 @@ def test_frames_that_fail_do_not_move_the_time_to_prefetch() -> None:
 
 
 def test_for_the_cpu_no_frame_is_prefetched() -> None:
-    pace = PrefetchTimer(foresee=False)
+    pace = PrefetchTimer(predict=False)
     pace.given(0.0)
     pace.learn(result())
     pace.answered(23.0, more=False)
@@ -84,7 +84,7 @@ def test_for_the_cpu_no_frame_is_prefetched() -> None:
 def test_an_engine_that_does_one_frame_after_another_is_given_the_next_right_before_its_end() -> (
     None
 ):
-    pace = PrefetchTimer(foresee=True, in_turn=True)
+    pace = PrefetchTimer(predict=True, in_turn=True)
     pace.given(70.0)
     pace.learn(result())
     pace.answered(100.0, more=False)

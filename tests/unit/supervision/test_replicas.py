@@ -1,4 +1,4 @@
-"""When engines side by side serve, with engines that only take their time."""
+"""When engines side by side serve, in virtual time, with engines that only take their time."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from edgesegd.scheduling.scheduler import Scheduler
 from edgesegd.supervision import replicas as module
 from edgesegd.supervision.engine_process import EngineLost, EngineProcess
 from edgesegd.supervision.replicas import Replicas
+from support.virtual_loop import VirtualLoop, in_virtual_time
 
 ONE_SECONDS = 0.010
 """Of a frame in the first engine."""
@@ -38,7 +39,7 @@ class Link:
 
 
 class Side(Replicas):
-    """Replicas that take so many seconds for a frame, in place of real engines."""
+    """Replicas that take that many seconds for a frame, in place of real engines."""
 
     seconds = ONE_SECONDS
     lost: asyncio.Event | None = None
@@ -70,7 +71,7 @@ class Board:
     """A first engine, replicas, and a client that keeps `in_flight` frames on their way."""
 
     def __init__(self, replicas_seconds: float) -> None:
-        self.scheduler = Scheduler()
+        self.scheduler = Scheduler(clock=asyncio.get_running_loop().time)
         self.lane = Lane(64, Overflow.REJECT)
         self.scheduler.open(self.lane, ("client",))
         self.in_flight = 1
@@ -163,6 +164,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, name, seconds)
 
 
+@in_virtual_time
 async def test_one_frame_at_a_time_needs_no_replicas() -> None:
     board = Board(ONE_SECONDS)
     async with board.running():
@@ -170,6 +172,7 @@ async def test_one_frame_at_a_time_needs_no_replicas() -> None:
     assert board.links == []
 
 
+@in_virtual_time
 async def test_replicas_serve_while_there_are_several_frames_and_end_a_while_after() -> None:
     board = Board(ONE_SECONDS)
     async with board.running():
@@ -185,6 +188,7 @@ async def test_replicas_serve_while_there_are_several_frames_and_end_a_while_aft
         assert len(board.links) == 4
 
 
+@in_virtual_time
 async def test_replicas_that_do_fewer_frames_than_one_engine_end_and_are_tried_again_later() -> (
     None
 ):
@@ -201,6 +205,20 @@ async def test_replicas_that_do_fewer_frames_than_one_engine_end_and_are_tried_a
     assert board.events.count("crash") == 0
 
 
+@in_virtual_time
+async def test_replicas_are_not_compared_with_an_engine_that_had_no_time() -> None:
+    board, loop = Board(8 * ONE_SECONDS), asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    async with board.running():
+        board.in_flight = 2
+        await board.until(lambda: board.scheduler.demand.several)
+        await asyncio.sleep(module.RATE_SECONDS / 2)
+        loop.now += 10.0  # this process was stopped
+        await board.until(lambda: bool(board.links))
+        await board.until(lambda: all(link.closed for link in board.links))
+
+
+@in_virtual_time
 async def test_there_are_more_replicas_when_there_are_many_more_frames() -> None:
     board = Board(ONE_SECONDS)
     async with board.running():
@@ -211,6 +229,7 @@ async def test_there_are_more_replicas_when_there_are_many_more_frames() -> None
         assert [link.closed for link in board.links] == [True] * 2 + [False] * 4
 
 
+@in_virtual_time
 async def test_all_replicas_end_when_one_is_lost_and_come_back() -> None:
     board = Board(ONE_SECONDS)
     board.side.lost = asyncio.Event()
@@ -224,6 +243,7 @@ async def test_all_replicas_end_when_one_is_lost_and_come_back() -> None:
     assert "crash" in board.events
 
 
+@in_virtual_time
 async def test_where_replicas_cannot_be_started_one_engine_serves() -> None:
     board = Board(ONE_SECONDS)
     board.unborn = True
@@ -235,7 +255,8 @@ async def test_where_replicas_cannot_be_started_one_engine_serves() -> None:
         await board.until(lambda: board.side.active)
 
 
-async def test_beside_an_accelerator_there_are_none() -> None:
+@in_virtual_time
+async def test_with_an_accelerator_there_are_no_replicas() -> None:
     board = Board(ONE_SECONDS)
     async with board.running():
         board.in_flight = 2
@@ -249,6 +270,7 @@ def has_active(board: Board, count: int) -> bool:
     return board.side.active and len(board.links) == count
 
 
+@in_virtual_time
 async def test_replicas_that_serve_for_the_second_time_are_waited_for_when_they_retire() -> None:
     board = Board(ONE_SECONDS)
     async with board.running():
@@ -263,6 +285,7 @@ async def test_replicas_that_serve_for_the_second_time_are_waited_for_when_they_
         assert not board.side.active
 
 
+@in_virtual_time
 async def test_replicas_that_are_not_ready_yet_are_given_up_when_they_retire() -> None:
     board = Board(ONE_SECONDS)
     begun = asyncio.Event()

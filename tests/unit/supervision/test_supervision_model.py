@@ -1,4 +1,4 @@
-"""Supervision under random events, in virtual time, with engines that do as they are told.
+"""Supervision under random events, in virtual time, with engines that the test controls.
 
 Only the processes are stood in for, for real ones take a second each; how engines start, fail,
 follow each other and are given frames is the daemon's own code.
@@ -7,9 +7,8 @@ follow each other and are given frames is the daemon's own code.
 from __future__ import annotations
 
 import asyncio
-import selectors
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -32,6 +31,7 @@ from edgesegd.supervision.engine_pool import EnginePool, GiveUp
 from edgesegd.supervision.engine_process import EngineLost, EngineProcess, OnOutcome
 from edgesegd.supervision.failover import Failover
 from edgesegd.supervision.supervisor import Supervisor
+from support.virtual_loop import VirtualLoop
 
 BEST: Choice = (DelegateSpec("stick:0", ("libstick.so",)), 1)
 OTHER: Choice = (DelegateSpec("stick:1", ("libstick.so",)), 1)
@@ -40,28 +40,6 @@ COOL_DOWN = 10.0
 END_SECONDS = 1.0
 """What a process takes to end."""
 LONG = 3600.0
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock jumps to whatever is due next."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        super().__init__(_Jumping(self))
-
-    def time(self) -> float:
-        return self.now
-
-
-class _Jumping(selectors.SelectSelector):
-    def __init__(self, loop: VirtualLoop) -> None:
-        super().__init__()
-        self._loop = loop
-
-    def select(self, timeout: float | None = None) -> list[Any]:
-        if timeout:
-            self._loop.now += timeout
-        return super().select(0)
 
 
 class Engine:
@@ -77,7 +55,7 @@ class Engine:
         self.lost: asyncio.Task[None] = asyncio.create_task(self._live())
         self._ended = asyncio.Event()
         self._board = board
-        self._loss = EngineLost("crash", "as it was told")
+        self._loss = EngineLost("crash", "by the test")
         self.dead = False
 
     @property
@@ -112,7 +90,7 @@ class Engine:
         await self.lost
 
     def crash(self, cause: str) -> None:
-        self._loss = EngineLost(cause, "as it was told")
+        self._loss = EngineLost(cause, "by the test")
         self._die()
         while self.frames:
             self.answer(self._loss)
@@ -123,7 +101,7 @@ class Engine:
 
 
 class Board:
-    """A pool of such engines, what was told of it, and what became of frames."""
+    """A pool of such engines, what it reported, and the outcome of each frame."""
 
     def __init__(self) -> None:
         self.scheduler = Scheduler(clock=asyncio.get_running_loop().time)
@@ -140,7 +118,7 @@ class Board:
             async def begin() -> EngineProcess:
                 await asyncio.sleep(0.1)
                 if choice[0].name in self.refused:
-                    raise EngineStartFailed("as it was told")
+                    raise EngineStartFailed("by the test")
                 self.alive.append(Engine(self, choice))
                 return cast(EngineProcess, self.alive[-1])
 
@@ -148,7 +126,7 @@ class Board:
 
         async def prove(choice: Choice) -> None:
             if choice[0].name in self.refused:
-                raise EngineStartFailed("as it was told")
+                raise EngineStartFailed("by the test")
 
         def supervise(choices: list[Choice], give_up: GiveUp) -> Supervisor:
             watch = Watch(self)
@@ -181,7 +159,7 @@ class Board:
             self.without_engine.append(not any(self.usable()))
 
     def usable(self) -> list[Engine]:
-        """Engines that serve and are well."""
+        """Engines that serve and are healthy."""
         return [engine for engine in self.serving.values() if engine and not engine.dead]
 
 
@@ -198,7 +176,7 @@ class Watch:
         self.degraded = degraded
 
     def engine_degraded(self, degraded: bool) -> None:
-        assert degraded is not self.degraded, "told when it changes"
+        assert degraded is not self.degraded, "reported only when it changes"
         self.degraded = degraded
 
     def engine_lost(self, cause: str) -> None:
@@ -300,7 +278,7 @@ class Supervision(RuleBasedStateMachine):
         self.loop.close()
 
     async def _end(self) -> None:
-        """The best cannot be had for a while; then all are well for a long time."""
+        """The best one cannot be started for a while; then all are healthy for a long time."""
         board = self.board
         board.refused = {BEST[0].name}
         board.pool.select(Selection((BEST, CPU)))

@@ -80,7 +80,7 @@ def test_the_bound_of_an_engine_begins_with_what_its_warm_invoke_took(usual: flo
     assert AnswerTimeout(fixed=0, usual=usual).seconds == pytest.approx(FACTOR * usual)
 
 
-async def test_what_is_done_in_time_is_told_and_what_is_not_is_cancelled() -> None:
+async def test_work_done_in_time_returns_true_and_other_work_is_cancelled() -> None:
     loop = asyncio.get_running_loop()
     done, never = loop.create_future(), loop.create_future()
     loop.call_soon(done.set_result, 7)
@@ -90,7 +90,7 @@ async def test_what_is_done_in_time_is_told_and_what_is_not_is_cancelled() -> No
 
 
 async def test_time_in_which_this_process_was_stopped_does_not_count() -> None:
-    """What came meanwhile is read when it goes on, after the time-out."""
+    """Answers that came meanwhile are read when the process continues, after the timeout."""
     loop = asyncio.get_running_loop()
     came = loop.create_future()
     waiting = asyncio.create_task(done_within(0.3, came))
@@ -101,7 +101,7 @@ async def test_time_in_which_this_process_was_stopped_does_not_count() -> None:
 
 
 async def test_what_came_while_this_process_was_stopped_to_the_end_of_the_wait_is_read() -> None:
-    """It goes on just when the time is over: nothing is late, and the answer not read yet."""
+    """It continues just when the time is over: nothing is late, and the answer is unread."""
     loop = asyncio.get_running_loop()
     came = loop.create_future()
     waiting = asyncio.create_task(done_within(0.3, came))

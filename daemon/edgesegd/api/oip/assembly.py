@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgesegd.api.image_lanes import ImageLanes
-from edgesegd.api.oip.about import About
+from edgesegd.api.oip.management import ManagementRpcs
 from edgesegd.api.oip.repository import ModelChanges, NoModelChanges, Repository
 from edgesegd.api.oip.requests import RequestReader
 from edgesegd.api.oip.service import InferenceService
@@ -43,7 +43,7 @@ def make_inference_service(
         data_plane=data_plane,
         images=images,
         work=work,
-        about=About(
+        management=ManagementRpcs(
             models=models,
             shared_memory=shared_memory,
             repository=Repository(models, changes, draining=draining),

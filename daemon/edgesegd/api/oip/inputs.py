@@ -5,31 +5,35 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgeseg.inference import open_inference_pb2 as pb
+from edgesegd.api.oip.memory_ranges import RANGE_PARAMETERS, MemoryRanges
 from edgesegd.api.oip.parameters import require_known
-from edgesegd.api.oip.places import PLACE, Places
 from edgesegd.api.oip.tensors import BYTES, IMAGE, PIXELS, own_input
 from edgesegd.core.errors import InvalidFrame
-from edgesegd.core.frame import FrameFormat, FrameLimits, FrameSpec, check_frame
+from edgesegd.core.frame import FrameFormat, FrameLimits, FrameSpec
+from edgesegd.core.frame_check import check_frame
 from edgesegd.ipc.segment import SegmentFrame
 from edgesegd.models.spec import ModelSpec
 
 LENGTH_BYTES = 4
-"""Length before each element of BYTES, little-endian."""
+"""The length before each element of BYTES is a number of four bytes, little-endian."""
 
 Input = pb.ModelInferRequest.InferInputTensor
 Data = bytes | SegmentFrame
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """An input's bytes. For BYTES, one element; if `bare`, its length does not precede it."""
+class InputContent:
+    """The bytes of an input.
+
+    BYTES has one element, after its length; with `without_length` it is the element alone.
+    """
 
     data: Data
-    bare: bool = False
+    without_length: bool = False
 
 
 def read_input(
-    request: pb.ModelInferRequest, model: ModelSpec, limits: FrameLimits, places: Places
+    request: pb.ModelInferRequest, model: ModelSpec, limits: FrameLimits, ranges: MemoryRanges
 ) -> tuple[FrameSpec, Data]:
     """The frame of a request; raises InvalidFrame, InvalidOptions or UnknownRegion.
 
@@ -43,12 +47,12 @@ def read_input(
         )
     tensor = request.inputs[0]
     shape = tuple(tensor.shape)
-    given = _given(request, tensor, places)
+    content = _content_of(request, tensor, ranges)
     if tensor.name == IMAGE:
         if tensor.datatype == BYTES:
-            return _picture_file(given, shape, limits)
+            return _picture_file(content, shape, limits)
         if tensor.datatype == PIXELS:
-            return _pixels(given, shape, limits)
+            return _pixels(content, shape, limits)
         raise InvalidFrame(
             f"the input {IMAGE!r} has datatype {BYTES} (a file) or {PIXELS} (pixels), not "
             f"{tensor.datatype!r}"
@@ -63,48 +67,50 @@ def read_input(
             f"the input {own.name!r} has datatype and shape {own.datatype} {list(own.shape)}, not "
             f"{tensor.datatype!r} {list(shape)}"
         )
-    _require_size(given, model.input.size, own.name)
+    _require_size(content, model.input.size, own.name)
     if model.input.size > limits.size:
         raise InvalidFrame(
             f"the input {own.name!r} has {model.input.size:,} bytes; at most {limits.size:,} are "
             "allowed"
         )
-    return FrameSpec(FrameFormat.TENSOR), given.data
+    return FrameSpec(FrameFormat.TENSOR), content.data
 
 
-def _given(request: pb.ModelInferRequest, tensor: Input, places: Places) -> Given:
-    """The bytes of an input; raises InvalidFrame unless they are in exactly one place."""
-    require_known(tensor.parameters, PLACE, f"the input {tensor.name!r}")
-    place = places.find(tensor.parameters)
+def _content_of(request: pb.ModelInferRequest, tensor: Input, ranges: MemoryRanges) -> InputContent:
+    """The bytes of an input; raises InvalidFrame unless they were sent in exactly one way."""
+    require_known(tensor.parameters, RANGE_PARAMETERS, f"the input {tensor.name!r}")
+    memory_range = ranges.find(tensor.parameters)
     raw = request.raw_input_contents
-    ways = (place is not None) + len(raw) + (tensor.contents.ByteSize() > 0)
+    ways = (memory_range is not None) + len(raw) + (tensor.contents.ByteSize() > 0)
     if ways != 1:
         raise InvalidFrame(
             f"the values of the input {tensor.name!r} must be in raw_input_contents or in shared "
             f"memory, once; they were sent {ways} times"
         )
-    if place is not None:
-        return Given(SegmentFrame(place.segment, place.offset, place.size))
+    if memory_range is not None:
+        return InputContent(
+            SegmentFrame(memory_range.segment, memory_range.offset, memory_range.size)
+        )
     if raw:
-        return Given(raw[0])
+        return InputContent(raw[0])
     elements = tensor.contents.bytes_contents
     if tensor.datatype != BYTES or len(elements) != 1:
         raise InvalidFrame(
             f"the values of the input {tensor.name!r} belong in raw_input_contents; only a single "
             "picture file may be in bytes_contents"
         )
-    return Given(elements[0], bare=True)
+    return InputContent(elements[0], without_length=True)
 
 
 def _picture_file(
-    given: Given, shape: tuple[int, ...], limits: FrameLimits
+    content: InputContent, shape: tuple[int, ...], limits: FrameLimits
 ) -> tuple[FrameSpec, Data]:
     if shape not in ((1,), (1, 1)):
         raise InvalidFrame(
             f"a request has one picture, of shape [1], not {list(shape)}; send each picture in its "
             "own request, several requests at a time"
         )
-    data = given.data if given.bare else _only_element(given.data)
+    data = content.data if content.without_length else _only_element(content.data)
     return check_frame(FrameSpec(FrameFormat.AUTO), data, limits), data
 
 
@@ -121,20 +127,23 @@ def _only_element(data: Data) -> Data:
     return data[LENGTH_BYTES:]
 
 
-def _pixels(given: Given, shape: tuple[int, ...], limits: FrameLimits) -> tuple[FrameSpec, Data]:
+def _pixels(
+    content: InputContent, shape: tuple[int, ...], limits: FrameLimits
+) -> tuple[FrameSpec, Data]:
     match shape:
         case (height, width, 3) | (1, height, width, 3) if height > 0 and width > 0:
-            _require_size(given, height * width * 3, IMAGE)
+            _require_size(content, height * width * 3, IMAGE)
             spec = FrameSpec(FrameFormat.RGB, width, height)
-            return check_frame(spec, given.data, limits), given.data
+            return check_frame(spec, content.data, limits), content.data
     raise InvalidFrame(
         f"the pixels of a picture are {PIXELS} [height, width, 3] (red, green, blue), not "
         f"{list(shape)}"
     )
 
 
-def _require_size(given: Given, size: int, name: str) -> None:
-    if len(given.data) != size:
+def _require_size(content: InputContent, size: int, name: str) -> None:
+    if len(content.data) != size:
         raise InvalidFrame(
-            f"unexpected total byte size {len(given.data):,} for input {name!r}, expecting {size:,}"
+            f"unexpected total byte size {len(content.data):,} for input {name!r}, "
+            f"expecting {size:,}"
         )

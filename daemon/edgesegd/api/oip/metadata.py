@@ -13,8 +13,13 @@ SERVER, PLATFORM = "edgesegd", "tflite"
 DATA_TYPES = {
     "BYTES": pb.TYPE_STRING,
     "FP32": pb.TYPE_FP32,
+    "BOOL": pb.TYPE_BOOL,
     "UINT8": pb.TYPE_UINT8,
+    "UINT16": pb.TYPE_UINT16,
+    "UINT32": pb.TYPE_UINT32,
+    "UINT64": pb.TYPE_UINT64,
     "INT8": pb.TYPE_INT8,
+    "INT16": pb.TYPE_INT16,
     "INT32": pb.TYPE_INT32,
     "INT64": pb.TYPE_INT64,
 }

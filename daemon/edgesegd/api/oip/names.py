@@ -3,10 +3,10 @@
 from edgeseg.inference import open_inference_pb2 as pb
 
 SERVICE_NAME: str = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
-WITH_FRAMES = (f"/{SERVICE_NAME}/ModelInfer", f"/{SERVICE_NAME}/ModelStreamInfer")
+MODEL_INFER = f"/{SERVICE_NAME}/ModelInfer"
+MODEL_STREAM_INFER = f"/{SERVICE_NAME}/ModelStreamInfer"
+WITH_FRAMES = (MODEL_INFER, MODEL_STREAM_INFER)
 """The methods whose messages may hold a frame."""
-PATIENT = (f"/{SERVICE_NAME}/ModelStreamInfer",)
-"""The methods whose clients open a stream in advance: tritonclient's `start_stream` does."""
 
 
 def is_oip(method: str) -> bool:

@@ -1,12 +1,12 @@
-"""Reads which outputs a request asks for, and where to put them."""
+"""Reads which outputs a request asks for, and where to write them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from edgeseg.inference import open_inference_pb2 as pb
-from edgesegd.api.oip.parameters import Parameters, require_known, text, whole_number
-from edgesegd.api.oip.places import PLACE, Place, Places
+from edgesegd.api.oip.memory_ranges import RANGE_PARAMETERS, MemoryRange, MemoryRanges
+from edgesegd.api.oip.parameters import Parameters, require_known, string, whole_number
 from edgesegd.api.oip.tensors import NamedTensor, outputs_of
 from edgesegd.core.errors import InvalidFrame, InvalidOptions
 from edgesegd.core.frame import FrameLimits, check_pixels
@@ -24,26 +24,26 @@ SIZES = {"": SizeMode.MODEL, "model": SizeMode.MODEL, "frame": SizeMode.FRAME}
 
 
 @dataclass(frozen=True, slots=True)
-class WantedOutput:
-    """One output: its name and type, and its place in shared memory; None for the response."""
+class RequestedOutput:
+    """One output, and the shared memory to write it to; None to send it in the response."""
 
     output: Output
     tensor: NamedTensor
-    place: Place | None
+    memory_range: MemoryRange | None
 
 
-def read_wanted(
-    request: pb.ModelInferRequest, model: ModelSpec, places: Places
-) -> tuple[WantedOutput, ...]:
+def read_requested_outputs(
+    request: pb.ModelInferRequest, model: ModelSpec, ranges: MemoryRanges
+) -> tuple[RequestedOutput, ...]:
     """The outputs that a request asks for, in its order; all if it names none.
 
     Raises InvalidOptions, InvalidFrame or UnknownRegion.
     """
     known = outputs_of(model)
     if not request.outputs:
-        return tuple(WantedOutput(output, tensor, None) for output, tensor in known.items())
+        return tuple(RequestedOutput(output, tensor, None) for output, tensor in known.items())
     by_name = {tensor.name: output for output, tensor in known.items()}
-    wanted: dict[Output, WantedOutput] = {}
+    wanted: dict[Output, RequestedOutput] = {}
     for asked in request.outputs:
         output = by_name.get(asked.name)
         if output is None:
@@ -53,23 +53,23 @@ def read_wanted(
             )
         if output in wanted:
             raise InvalidOptions(f"the output {asked.name!r} is asked for twice")
-        require_known(asked.parameters, PLACE, f"the output {asked.name!r}")
-        place = places.find(asked.parameters)
-        if place is not None and not place.segment.writable:
-            raise InvalidOptions(f"the daemon may not write to the region {place.region!r}")
-        wanted[output] = WantedOutput(output, known[output], place)
+        require_known(asked.parameters, RANGE_PARAMETERS, f"the output {asked.name!r}")
+        memory_range = ranges.find(asked.parameters)
+        if memory_range is not None and not memory_range.segment.writable:
+            raise InvalidOptions(f"the daemon may not write to the region {memory_range.region!r}")
+        wanted[output] = RequestedOutput(output, known[output], memory_range)
     return tuple(wanted.values())
 
 
 def read_options(
     parameters: Parameters,
-    wanted: tuple[WantedOutput, ...],
+    wanted: tuple[RequestedOutput, ...],
     model: ModelSpec,
     limits: FrameLimits,
 ) -> ResultOptions:
     """The options of the result; raises InvalidOptions, or InvalidFrame if it does not fit."""
     size, width, height = _read_size(parameters, limits)
-    resize = text(parameters, "resize") or ResizePolicy.STRETCH
+    resize = string(parameters, "resize") or ResizePolicy.STRETCH
     if resize not in tuple(ResizePolicy):
         raise InvalidOptions(f"resize is {', '.join(ResizePolicy)}, not {resize!r}")
     outputs = frozenset(each.output for each in wanted)
@@ -77,23 +77,23 @@ def read_options(
     check_result_size(*own, outputs, limits.size, tensor=model.output.size)
     for each in wanted:
         if each.output is Output.OUTPUT_TENSOR:
-            require_room(each, model.output.size)
+            require_fit(each, model.output.size)
         elif size is not SizeMode.FRAME:
-            require_room(each, own[0] * own[1])
+            require_fit(each, own[0] * own[1])
     return ResultOptions(outputs, size, width, height, ResizePolicy(resize))
 
 
-def require_room(wanted: WantedOutput, size: int) -> None:
-    """Raise InvalidFrame if an output does not fit in its place in shared memory."""
-    if wanted.place is not None and size > wanted.place.size:
+def require_fit(wanted: RequestedOutput, size: int) -> None:
+    """Raise InvalidFrame if an output does not fit in its range of shared memory."""
+    if wanted.memory_range is not None and size > wanted.memory_range.size:
         raise InvalidFrame(
-            f"the output {wanted.tensor.name!r} has {size:,} bytes, but its place in the region "
-            f"{wanted.place.region!r} has {wanted.place.size:,}"
+            f"the output {wanted.tensor.name!r} has {size:,} bytes, but its range of the region "
+            f"{wanted.memory_range.region!r} has {wanted.memory_range.size:,}"
         )
 
 
 def _read_size(parameters: Parameters, limits: FrameLimits) -> tuple[SizeMode, int, int]:
-    size = text(parameters, "size")
+    size = string(parameters, "size")
     width, height = whole_number(parameters, "width"), whole_number(parameters, "height")
     if not (width or height):
         if size not in SIZES:

@@ -30,7 +30,7 @@ def whole_number(parameters: Parameters, name: str) -> int:
     return int(value)
 
 
-def text(parameters: Parameters, name: str) -> str:
+def string(parameters: Parameters, name: str) -> str:
     """A string; empty if it is not given. Raises InvalidOptions."""
     if name not in parameters:
         return ""
@@ -39,7 +39,7 @@ def text(parameters: Parameters, name: str) -> str:
     return parameters[name].string_param
 
 
-def truth(parameters: Parameters, name: str) -> bool:
+def boolean(parameters: Parameters, name: str) -> bool:
     """A bool; False if it is not given. Raises InvalidOptions."""
     if name not in parameters:
         return False

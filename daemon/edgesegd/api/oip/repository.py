@@ -57,7 +57,7 @@ def _not_allowed(name: str) -> Unimplemented:
 
 
 class ModelChanges:
-    """Loads and unloads models of `host`; a change is finished even if its client leaves."""
+    """Loads and unloads models of `host`; a change is completed even if its client leaves."""
 
     is_allowed = True
 
@@ -69,10 +69,10 @@ class ModelChanges:
         """Serve the model that the repository now has under that name.
 
         Raises UnknownModel if it has none, and InvalidOptions if the model cannot be served; then
-        the present version goes on.
+        the present version still serves.
         """
         try:
-            await self._to_its_end(self._host.load_named(name))
+            await self._run_to_completion(self._host.load_named(name))
         except ModelMissing as error:
             raise UnknownModel(f"failed to load {name!r}: {error}") from None
         except StartupError as error:
@@ -80,7 +80,7 @@ class ModelChanges:
 
     async def unload(self, name: str) -> None:
         """Stop serving a model; raises UnknownModel."""
-        await self._to_its_end(self._host.unload(name))
+        await self._run_to_completion(self._host.unload(name))
 
     async def close(self) -> None:
         """Cancel the changes that are not finished."""
@@ -88,14 +88,14 @@ class ModelChanges:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _to_its_end(self, change: Coroutine[Any, Any, str]) -> None:
+    async def _run_to_completion(self, change: Coroutine[Any, Any, str]) -> None:
         task = asyncio.create_task(change)
         self._tasks.add(task)
         task.add_done_callback(self._done)
         await asyncio.shield(task)
 
     def _done(self, task: asyncio.Task[str]) -> None:
-        """Whoever waits is told what went wrong; where he left, the log."""
+        """Log a failure, because its client may have left."""
         self._tasks.discard(task)
         if not task.cancelled() and isinstance(error := task.exception(), StartupError):
             log.warning("a model is not loaded: %s", error)
@@ -131,7 +131,7 @@ class Repository:
         self, request: pb.RepositoryIndexRequest, _context: Context
     ) -> pb.RepositoryIndexResponse:
         """The models that are served."""
-        _require_the_only_one(request.repository_name)
+        _require_no_name(request.repository_name)
         index = [_describe(model) for model in self._models]
         return pb.RepositoryIndexResponse(
             models=[each for each in index if each.state == READY or not request.ready]
@@ -161,7 +161,7 @@ class Repository:
         return pb.RepositoryModelUnloadResponse()
 
     def _checked(self, repository: str, model: str) -> str:
-        _require_the_only_one(repository)
+        _require_no_name(repository)
         if not 0 < len(model.encode()) <= MAX_NAME or "/" in model or "\0" in model:
             raise InvalidOptions(f"{model!r} is not a valid name of a model")
         if self._draining():
@@ -169,8 +169,8 @@ class Repository:
         return model
 
 
-def _require_the_only_one(name: str) -> None:
-    """Raise InvalidOptions if a request names a repository: there is only one, without a name."""
+def _require_no_name(name: str) -> None:
+    """Raise InvalidOptions if a request names a repository: the only one has no name."""
     if name:
         raise InvalidOptions(f"there is no repository {name!r}; leave the name out")
 

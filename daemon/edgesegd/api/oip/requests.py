@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from edgeseg.inference import open_inference_pb2 as pb
 from edgesegd.api.oip.inputs import read_input
-from edgesegd.api.oip.outputs import WantedOutput, read_options, read_wanted
-from edgesegd.api.oip.parameters import require_known, truth, whole_number
-from edgesegd.api.oip.places import Finder, Places
+from edgesegd.api.oip.memory_ranges import MemoryRanges, RegionFinder
+from edgesegd.api.oip.outputs import RequestedOutput, read_options, read_requested_outputs
+from edgesegd.api.oip.parameters import boolean, require_known, whole_number
 from edgesegd.core.client import Client
 from edgesegd.core.frame import FrameFormat, FrameLimits
 from edgesegd.core.options import Output
@@ -24,22 +24,23 @@ last has no effect either, because the only response is the final one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a response needs of its request: the model's spec at that time and the outputs.
+class ResponseSpec:
+    """What the response to a request must be like.
 
-    `exact` is whether another version of the model might read the request differently, `pinned`
-    whether the request names the version.
+    `spec` is the version of the model that the request was read for. `exact` is whether another
+    version could read the request or its outputs differently, `pinned` whether the request names
+    its version.
     """
 
     model: ServedModel
     spec: ModelSpec
     request_id: str
-    outputs: tuple[WantedOutput, ...]
+    outputs: tuple[RequestedOutput, ...]
     exact: bool
     pinned: bool
 
-    def is_met_by(self, version: str) -> bool:
-        """Whether what that version gives is what was wanted."""
+    def accepts(self, version: str) -> bool:
+        """Whether a result of that version answers the request."""
         if version == self.spec.version or not (self.exact or self.pinned):
             return True
         now = self.model.spec
@@ -49,7 +50,7 @@ class Wanted:
 class RequestReader:
     """Reads requests for `models`, within `limits`; `finder` finds regions of shared memory."""
 
-    def __init__(self, models: ModelRegistry, limits: FrameLimits, finder: Finder) -> None:
+    def __init__(self, models: ModelRegistry, limits: FrameLimits, finder: RegionFinder) -> None:
         self._models = models
         self._limits = limits
         self._finder = finder
@@ -65,25 +66,25 @@ class RequestReader:
         tag: FrameTag,
         client: Client,
         call_deadline: float | None,
-    ) -> tuple[ReceivedFrame, Wanted]:
-        """The frame of a request, and what its response needs; raises a ClientError."""
+    ) -> tuple[ReceivedFrame, ResponseSpec]:
+        """The frame of a request, and what its response must be like; raises a ClientError."""
         spec, parameters = model.spec, request.parameters
         require_known(parameters, KNOWN, "a request")
         timeout, _ = whole_number(parameters, "timeout"), whole_number(parameters, "priority")
-        truth(parameters, FINAL_RESPONSE)
-        places = Places(self._finder, client)
-        wanted = read_wanted(request, spec, places)
+        boolean(parameters, FINAL_RESPONSE)
+        ranges = MemoryRanges(self._finder, client)
+        wanted = read_requested_outputs(request, spec, ranges)
         options = read_options(parameters, wanted, spec, self._limits)
-        frame, data = read_input(request, spec, self._limits, places)
+        frame, data = read_input(request, spec, self._limits, ranges)
         deadline = deadline_of(timeout, tag, call_deadline)
         received = ReceivedFrame(tag, frame, data, options, deadline)
         exact = frame.format is FrameFormat.TENSOR or Output.OUTPUT_TENSOR in options.outputs
         pinned = bool(request.model_version)
-        return received, Wanted(model, spec, request.id, wanted, exact, pinned)
+        return received, ResponseSpec(model, spec, request.id, wanted, exact, pinned)
 
 
 def tensors(spec: ModelSpec) -> tuple[object, ...]:
-    """What a client must know of a model to give it a tensor, and to read what it gives."""
+    """What a client must know of a model to send it a tensor, and to read its output."""
     return spec.input, spec.output, spec.mean, spec.std
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from edgeseg.inference import open_inference_pb2 as pb
-from edgesegd.api.oip.outputs import WantedOutput, require_room
-from edgesegd.api.oip.places import OFFSET, REGION, SIZE
-from edgesegd.api.oip.requests import Wanted
+from edgesegd.api.oip.memory_ranges import OFFSET, REGION, SIZE
+from edgesegd.api.oip.outputs import RequestedOutput, require_fit
+from edgesegd.api.oip.requests import ResponseSpec
 from edgesegd.core.errors import EdgesegError, NoEngine
 from edgesegd.core.options import Output
 from edgesegd.core.result import FrameResult
@@ -13,14 +13,14 @@ from edgesegd.core.result import FrameResult
 FINAL = "triton_final_response"
 
 
-def infer_response(wanted: Wanted, result: FrameResult) -> pb.ModelInferResponse:
-    """Make the response for a result, and write outputs for shared memory there.
+def infer_response(wanted: ResponseSpec, result: FrameResult) -> pb.ModelInferResponse:
+    """Make the response for a result, and write those outputs that belong there to shared memory.
 
-    Raises InvalidFrame if they do not fit there. Raises NoEngine if another version of the model
-    made the result than the one that the request was read for, and the request is `exact`.
+    Raises InvalidFrame if they do not fit. Raises NoEngine if a version of the model made the
+    result that `wanted` does not accept.
     """
     model = result.model
-    if not wanted.is_met_by(model.version):
+    if not wanted.accepts(model.version):
         raise NoEngine(
             f"version {model.version} of {model.name!r} has replaced version "
             f"{wanted.spec.version}; send the request again"
@@ -36,19 +36,21 @@ def infer_response(wanted: Wanted, result: FrameResult) -> pb.ModelInferResponse
     return response
 
 
-def _add_output(response: pb.ModelInferResponse, wanted: WantedOutput, result: FrameResult) -> None:
-    content, place, tensor = result.planes[wanted.output], wanted.place, wanted.tensor
+def _add_output(
+    response: pb.ModelInferResponse, wanted: RequestedOutput, result: FrameResult
+) -> None:
+    content, memory_range, tensor = result.planes[wanted.output], wanted.memory_range, wanted.tensor
     own = wanted.output is Output.OUTPUT_TENSOR
     shape = tensor.shape if own else (result.height, result.width)
     output = response.outputs.add(name=tensor.name, datatype=tensor.datatype, shape=shape)
-    if place is None:
+    if memory_range is None:
         response.raw_output_contents.append(content)
         return
-    require_room(wanted, len(content))
-    place.segment.write(place.offset, content)
-    output.parameters[REGION].string_param = place.region
+    require_fit(wanted, len(content))
+    memory_range.segment.write(memory_range.offset, content)
+    output.parameters[REGION].string_param = memory_range.region
     output.parameters[SIZE].int64_param = len(content)
-    output.parameters[OFFSET].int64_param = place.offset
+    output.parameters[OFFSET].int64_param = memory_range.offset
     response.raw_output_contents.append(b"")
 
 

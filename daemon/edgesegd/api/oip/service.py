@@ -1,4 +1,4 @@
-"""The RPCs of the Open Inference Protocol; converters and the data plane do the work."""
+"""The RPCs of the Open Inference Protocol; other modules convert the messages."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import grpc.aio
 from edgeseg.inference import open_inference_pb2 as pb
 from edgesegd.api.deadline import deadline_of
 from edgesegd.api.image_lanes import ImageLanes
-from edgesegd.api.oip.about import About
+from edgesegd.api.oip.management import ManagementRpcs
 from edgesegd.api.oip.names import SERVICE_NAME
 from edgesegd.api.oip.requests import RequestReader
 from edgesegd.api.oip.responses import infer_response
 from edgesegd.api.oip.session import InferSession
-from edgesegd.api.oip.wire import parser_of
 from edgesegd.api.open_work import OpenWork
 from edgesegd.api.peer import client_of
+from edgesegd.api.wire import parser_of
 from edgesegd.core.client import Client
 from edgesegd.core.errors import DeadlineOver, EdgesegError, Expired
 from edgesegd.serving.data_plane import DataPlane
@@ -29,11 +29,12 @@ from edgesegd.serving.served_model import ServedModel
 
 Context = grpc.aio.ServicerContext[Any, Any]
 ENDS_ON_ERROR = ("triton_grpc_error", "true")
-"""Metadata of a stream: an error ends the stream with a status, instead of being a response."""
+"""Metadata of a stream with which an error ends the stream with a status; without it, an error is
+a response."""
 
 
 class InferenceService:
-    """Serves inference requests, single and in streams, and the RPCs of `about`.
+    """Serves inference requests, single and in streams, and the RPCs of `management`.
 
     Errors are raised; `Admission` sends them to the client as statuses.
     """
@@ -45,13 +46,13 @@ class InferenceService:
         data_plane: DataPlane,
         images: ImageLanes,
         work: OpenWork,
-        about: About,
+        management: ManagementRpcs,
     ) -> None:
         self._reader = reader
         self._data_plane = data_plane
         self._images = images
         self._work = work
-        self._about = about
+        self._management = management
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Serve the protocol on `server`; messages are checked before they are parsed."""
@@ -67,19 +68,19 @@ class InferenceService:
                 response_serializer=bytes,  # as above
             ),
         }
-        handlers |= self._about.handlers()
+        handlers |= self._management.handlers()
         server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(SERVICE_NAME, handlers),)
         )
 
     async def close(self) -> None:
         """Cancel loading and unloading of models that are not finished."""
-        await self._about.close()
+        await self._management.close()
 
     async def ModelInfer(  # noqa: N802 # named by the protocol
         self, request: pb.ModelInferRequest, context: Context
     ) -> AsyncGenerator[bytes, None]:
-        """Answer one request; its result counts until it is read."""
+        """Answer one request; the bytes of its result are counted until the client has read it."""
         client, deadline = client_of(context.peer()), deadline_of(context)
         with self._work.call():
             message, held = await self._infer(client, request, deadline)
@@ -87,12 +88,12 @@ class InferenceService:
                 del request
                 yield message
             finally:
-                self._data_plane.let_go_of_results(client, held)
+                self._data_plane.release_results(client, held)
 
     async def ModelStreamInfer(  # noqa: N802 # as above
         self, requests: AsyncIterator[pb.ModelInferRequest], context: Context
     ) -> AsyncGenerator[bytes, None]:
-        """Answer each request of a stream once, in their order."""
+        """Answer each request of a stream once, in the order of the requests."""
         client = client_of(context.peer())
         ends_on_error = ENDS_ON_ERROR in tuple(map(tuple, context.invocation_metadata() or ()))
         session = InferSession(
@@ -112,13 +113,13 @@ class InferenceService:
     async def _infer(
         self, client: Client, request: pb.ModelInferRequest, deadline: float | None
     ) -> tuple[bytes, int]:
-        """The serialized response, and how many bytes count until it is read."""
+        """The serialized response, and how many bytes are counted until the client has read it."""
         tag, queued, held = FrameTag.now(0, 0), 0.0, 0
         model: ServedModel | None = None
         try:
             model = self._reader.find_model(request)
             frame, wanted = self._reader.read(request, model, tag, client, deadline)
-            request.Clear()  # its bytes wait in the lane, and nowhere else
+            request.Clear()  # only the lane should keep its bytes
             with self._images.of(model, client) as lane:
                 job = self._data_plane.submit(model, lane, frame)
                 del frame
@@ -128,7 +129,7 @@ class InferenceService:
             self._data_plane.hold_result(client, held)
             message = infer_response(wanted, result).SerializeToString()
         except EdgesegError as error:
-            self._data_plane.let_go_of_results(client, held)
+            self._data_plane.release_results(client, held)
             self._data_plane.count(model, tag, error, queued)
             if isinstance(error, Expired) and deadline is not None and time.monotonic() > deadline:
                 raise DeadlineOver(str(error)) from None

@@ -1,4 +1,4 @@
-"""One stream of inference requests: each is answered once, in their order."""
+"""One stream of inference requests: each is answered once, in the order of the requests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 
 from edgeseg.inference import open_inference_pb2 as pb
 from edgesegd.api.answered_stream import IN_ORDER_WINDOW, Answered, AnsweredStream
-from edgesegd.api.oip.requests import RequestReader, Wanted
+from edgesegd.api.oip.requests import RequestReader, ResponseSpec
 from edgesegd.api.oip.responses import infer_response, stream_error, stream_result
 from edgesegd.core.client import Client
 from edgesegd.core.errors import EdgesegError
@@ -21,20 +21,20 @@ from edgesegd.serving.served_model import ServedModel
 
 
 @dataclass(slots=True)
-class Asked:
-    """What a response needs of its request, without the bytes.
+class RequestHead:
+    """A request without its tensors, as far as its response needs it.
 
-    `tag` holds when it arrived; `wanted` is None if it could not be read.
+    `tag` has the time of its arrival. `wanted` is None if the request could not be read.
     """
 
     tag: FrameTag
     request_id: str
     model_name: str
     model_version: str
-    wanted: Wanted | None = None
+    wanted: ResponseSpec | None = None
 
 
-class InferSession(AnsweredStream[pb.ModelInferRequest, Asked, bytes]):
+class InferSession(AnsweredStream[pb.ModelInferRequest, RequestHead, bytes]):
     """Serves one `ModelStreamInfer` call of `client`.
 
     If a request fails, its answer is the error, and the stream stays open. With `ends_on_error` the
@@ -71,7 +71,7 @@ class InferSession(AnsweredStream[pb.ModelInferRequest, Asked, bytes]):
 
     async def _take(self, request: pb.ModelInferRequest) -> None:
         names = request.id, request.model_name, request.model_version
-        asked = Asked(FrameTag.now(0, 0), *names)
+        asked = RequestHead(FrameTag.now(0, 0), *names)
         try:
             model = self._requests.find_model(request)
         except EdgesegError as error:
@@ -80,7 +80,7 @@ class InferSession(AnsweredStream[pb.ModelInferRequest, Asked, bytes]):
             await self._one_model_at_a_time(model)
             self._answer(asked, model, partial(self._submit, model, asked, request))
 
-    def _submit(self, model: ServedModel, asked: Asked, request: pb.ModelInferRequest) -> Job:
+    def _submit(self, model: ServedModel, asked: RequestHead, request: pb.ModelInferRequest) -> Job:
         frame, asked.wanted = self._requests.read(
             request, model, asked.tag, self._client, self._call_deadline
         )
@@ -91,7 +91,7 @@ class InferSession(AnsweredStream[pb.ModelInferRequest, Asked, bytes]):
         self._frame_size = lane.frame_size
         return job
 
-    def _respond(self, answered: Answered[Asked]) -> bytes:
+    def _respond(self, answered: Answered[RequestHead]) -> bytes:
         asked, outcome, response = answered.asked, answered.outcome, None
         if isinstance(outcome, FrameResult) and asked.wanted is not None:
             try:

@@ -32,7 +32,7 @@ def model_statistics(model: ServedModel) -> pb.ModelStatistics:
         version=version,
         last_inference=counts.last_unix_ms,
         inference_count=counts.results,
-        execution_count=counts.results,
+        execution_count=counts.results - counts.reused,
         inference_stats=pb.InferStatistics(
             success=pb.StatisticDuration(count=counts.results, ns=counts.total_ns[True]),
             fail=pb.StatisticDuration(count=counts.failures, ns=counts.total_ns[False]),

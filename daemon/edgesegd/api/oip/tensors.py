@@ -10,10 +10,15 @@ from edgesegd.models.spec import ModelSpec, TensorSpec
 IMAGE, LABELS, CONFIDENCE = "image", "labels", "confidence"
 DATATYPES = {
     "float32": "FP32",
+    "bool": "BOOL",
     "uint8": "UINT8",
     "int8": "INT8",
+    "int16": "INT16",
+    "uint16": "UINT16",
     "int32": "INT32",
+    "uint32": "UINT32",
     "int64": "INT64",
+    "uint64": "UINT64",
 }
 """The protocol's names of numpy's dtypes."""
 BYTES, PIXELS = "BYTES", "UINT8"

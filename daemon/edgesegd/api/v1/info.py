@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.api.v1.requests import FORMATS, OUTPUTS
+from edgesegd.api.v1.classes import class_infos
+from edgesegd.api.v1.frames import FORMATS
+from edgesegd.api.v1.requests import OUTPUTS
 from edgesegd.core.frame import DECODED, FrameLimits
-from edgesegd.core.options import NEEDS_SCORES, SERVED
+from edgesegd.core.options import NEEDS_SCORES
 from edgesegd.serving.registry import ModelRegistry
 from edgesegd.serving.served_model import ServedModel
 from edgesegd.version import __version__
@@ -21,9 +23,7 @@ def server_info(
         models=[describe(model) for model in models],
         formats=[number for number, known in FORMATS.items() if known in DECODED],
         outputs=[
-            number
-            for number, known in OUTPUTS.items()
-            if known in SERVED and (has_scores or known not in NEEDS_SCORES)
+            number for number, known in OUTPUTS.items() if has_scores or known not in NEEDS_SCORES
         ],
         max_frame_bytes=limits.size,
         max_frame_pixels=limits.pixels,
@@ -42,11 +42,10 @@ def describe(served: ServedModel) -> pb.Model:
         input_height=model.input_size[1],
         output_width=model.output_size[0],
         output_height=model.output_size[1],
-        classes=[
-            pb.ClassInfo(id=class_id, name=known.name, color=int.from_bytes(bytes(known.color)))
-            for class_id, known in enumerate(model.classes)
-        ],
+        classes=class_infos(model.classes),
         has_scores=model.has_scores,
         delegate="" if engine is None else engine.delegate,
         runtime="" if engine is None else engine.runtime,
+        degraded=served.degraded(),
+        note=model.note,
     )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.api.mapped_regions import Regions
+from edgesegd.api.v1.frames import parse_frame
 from edgesegd.api.v1.requests import (
     FrameOptions,
     check_lengths,
     deadline_of,
-    parse_frame,
     parse_options,
 )
 from edgesegd.core.frame import FrameLimits
@@ -31,7 +31,7 @@ class RequestReader:
         return self._models.find(options.model)
 
     def read_options(self, options: pb.SegmentationOptions) -> FrameOptions:
-        """The options of a client; raises UnknownModel, InvalidOptions or Unimplemented."""
+        """The options of a client; raises UnknownModel or InvalidOptions."""
         return parse_options(options, self._models, self._limits)
 
     def receive(

@@ -4,56 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from google.protobuf.message import DecodeError
-
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.api.malformed import malformed
-from edgesegd.api.mapped_regions import Regions
+from edgesegd.api.wire import parser_of
 from edgesegd.core.errors import (
     EdgesegError,
     InvalidFrame,
     InvalidOptions,
-    Unimplemented,
 )
-from edgesegd.core.frame import (
-    FrameFormat,
-    FrameLimits,
-    FrameSpec,
-    check_frame,
-    check_pixels,
-)
+from edgesegd.core.frame import FrameLimits, check_pixels
 from edgesegd.core.options import (
+    MAX_TOLERANCE,
     NEEDS_SCORES,
     NO_CLASS,
-    SERVED,
     Output,
+    PolygonOptions,
     ResizePolicy,
     ResultOptions,
     SizeMode,
     check_result_size,
 )
 from edgesegd.core.result import FrameResult
-from edgesegd.ipc.region import LentFrame
 from edgesegd.models.names import MAX_NAME
 from edgesegd.models.spec import ModelSpec
 from edgesegd.serving.received_frame import FrameTag
 from edgesegd.serving.registry import ModelRegistry
 from edgesegd.serving.served_model import ServedModel
 
-FORMATS = {
-    pb.FRAME_FORMAT_UNSPECIFIED: FrameFormat.AUTO,
-    pb.FRAME_FORMAT_JPEG: FrameFormat.JPEG,
-    pb.FRAME_FORMAT_PNG: FrameFormat.PNG,
-    pb.FRAME_FORMAT_WEBP: FrameFormat.WEBP,
-    pb.FRAME_FORMAT_BMP: FrameFormat.BMP,
-    pb.FRAME_FORMAT_RGB: FrameFormat.RGB,
-    pb.FRAME_FORMAT_BGR: FrameFormat.BGR,
-    pb.FRAME_FORMAT_RGBA: FrameFormat.RGBA,
-    pb.FRAME_FORMAT_GRAY8: FrameFormat.GRAY8,
-    pb.FRAME_FORMAT_NV12: FrameFormat.NV12,
-    pb.FRAME_FORMAT_I420: FrameFormat.I420,
-    pb.FRAME_FORMAT_YUYV: FrameFormat.YUYV,
-}
 OUTPUTS = {
     pb.OUTPUT_LABELS: Output.LABELS,
     pb.OUTPUT_LABELS_PNG: Output.LABELS_PNG,
@@ -62,6 +38,7 @@ OUTPUTS = {
     pb.OUTPUT_STATISTICS: Output.STATISTICS,
     pb.OUTPUT_CONFIDENCE: Output.CONFIDENCE,
     pb.OUTPUT_CONFIDENCE_MAP: Output.CONFIDENCE_MAP,
+    pb.OUTPUT_RLE_COMPRESSED: Output.RLE_COMPRESSED,
 }
 SIZES = {
     pb.OUTPUT_SIZE_MODE_MODEL: SizeMode.MODEL,
@@ -94,20 +71,11 @@ class FrameOptions:
     classes: tuple[str, ...] = ()
 
 
-def parse_stream_request(raw: bytes) -> pb.SegmentRequest:
-    """A message of a stream; raises a ClientError if the bytes are not valid."""
-    try:
-        return pb.SegmentRequest.FromString(raw)
-    except DecodeError as error:
-        raise malformed(raw, "SegmentRequest", error) from None
+parse_stream_request = parser_of(pb.SegmentRequest, max_text=None)
+"""A message of a stream; raises a ClientError if the bytes are not valid."""
 
-
-def parse_image_request(raw: bytes) -> pb.SegmentImageRequest:
-    """The message of a single image; raises a ClientError if the bytes are not valid."""
-    try:
-        return pb.SegmentImageRequest.FromString(raw)
-    except DecodeError as error:
-        raise malformed(raw, "SegmentImageRequest", error) from None
+parse_image_request = parser_of(pb.SegmentImageRequest, max_text=None)
+"""The message of a single image; raises a ClientError if the bytes are not valid."""
 
 
 def same_classes(
@@ -145,30 +113,12 @@ def deadline_of(
     return too_old if call_deadline is None else min(too_old, call_deadline)
 
 
-def parse_frame(
-    frame: pb.Frame, limits: FrameLimits, regions: Regions
-) -> tuple[FrameSpec, bytes | LentFrame]:
-    """The frame's description and its bytes; raises InvalidFrame if they do not fit together."""
-    if frame.format not in FORMATS:
-        raise InvalidFrame(f"unknown frame format {frame.format}")
-    source = frame.WhichOneof("source")
-    if source is None:
-        raise InvalidFrame("the frame has no data")
-    spec = FrameSpec(FORMATS[frame.format], frame.width, frame.height, frame.stride)
-    if source == "shared_memory":
-        handle = frame.shared_memory
-        lent = regions.find(handle.region, handle.offset, handle.length)
-        return check_frame(spec, lent.view, limits), lent
-    data = frame.data  # a copy each time
-    return check_frame(spec, data, limits), data
-
-
 def parse_options(
     options: pb.SegmentationOptions, models: ModelRegistry, limits: FrameLimits
 ) -> FrameOptions:
     """Which of `models` a client asks for, and what results it wants.
 
-    Raises UnknownModel, InvalidOptions or Unimplemented.
+    Raises UnknownModel or InvalidOptions.
     """
     check_lengths(options)
     served = models.find(options.model)
@@ -188,6 +138,7 @@ def parse_options(
             height=height,
             resize=RESIZES[options.resize],
             classes=classes,
+            polygons=_parse_polygons(options, outputs),
         ),
         max_age=options.max_age_ms / 1000 or None,
         classes=tuple(model.class_spec(class_id).name for class_id in classes),
@@ -210,14 +161,29 @@ def _parse_outputs(options: pb.SegmentationOptions, model: ModelSpec) -> frozens
     if unknown:
         raise InvalidOptions(f"unknown output {unknown[0]}")
     outputs = frozenset(OUTPUTS[output] for output in options.outputs) or {Output.LABELS}
-    for output in sorted(outputs.difference(SERVED)):
-        raise Unimplemented(f"this daemon does not support the output {output.value} yet")
     if not model.has_scores and (wanted := outputs & NEEDS_SCORES):
         raise InvalidOptions(
             f"{' and '.join(sorted(wanted))} cannot be computed: the model {model.name!r} outputs "
             "labels without scores"
         )
     return frozenset(outputs)
+
+
+def _parse_polygons(options: pb.SegmentationOptions, outputs: frozenset[Output]) -> PolygonOptions:
+    if not options.HasField("polygons"):
+        return PolygonOptions()
+    if Output.POLYGONS not in outputs:
+        raise InvalidOptions(
+            "there are options for polygons, but the output polygons is not asked for"
+        )
+    asked = options.polygons
+    tolerance = asked.tolerance if asked.HasField("tolerance") else PolygonOptions().tolerance
+    if not 0 <= tolerance <= MAX_TOLERANCE:
+        raise InvalidOptions(
+            f"a tolerance of {tolerance:g} pixels is not possible; give one from 0 to "
+            f"{MAX_TOLERANCE:,.0f}"
+        )
+    return PolygonOptions(tolerance, asked.min_area)
 
 
 def _parse_size(size: pb.OutputSize, limits: FrameLimits) -> tuple[SizeMode, int, int]:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.api.v1.classes import class_infos
 from edgesegd.api.v1.status import frame_status
 from edgesegd.core.errors import EdgesegError
-from edgesegd.core.model import ModelIdentity
+from edgesegd.core.model import ClassSpec, ModelIdentity
 from edgesegd.core.options import Output
-from edgesegd.core.result import FrameResult, SegmentResult, Stage
+from edgesegd.core.result import FrameResult, Outlines, SegmentResult, Stage
 from edgesegd.serving.received_frame import FrameTag
 
 
-def answer_result(tag: FrameTag, result: FrameResult, timing: pb.Timing) -> pb.SegmentResponse:
-    """The response to a segmented frame."""
+def answer_result(
+    tag: FrameTag, result: FrameResult, timing: pb.Timing, classes: Iterable[ClassSpec] = ()
+) -> pb.SegmentResponse:
+    """The response to a segmented frame; `classes` are sent as the model's."""
     return pb.SegmentResponse(
         frame_id=tag.frame_id,
         captured_unix_ns=tag.captured_unix_ns,
         status=pb.FRAME_STATUS_OK,
-        segmentation=segmentation(result),
+        segmentation=segmentation(result, classes),
         timing=timing,
+        reused_from_frame_id=None if result.reused is None else result.reused.frame_id,
     )
 
 
@@ -36,8 +40,8 @@ def answer_error(tag: FrameTag, error: EdgesegError, timing: pb.Timing) -> pb.Se
     )
 
 
-def segmentation(result: FrameResult) -> pb.Segmentation:
-    """A result as a message."""
+def segmentation(result: FrameResult, classes: Iterable[ClassSpec] = ()) -> pb.Segmentation:
+    """A result as a message; `classes` are sent as the model's."""
     planes, model = result.planes, result.model
     return pb.Segmentation(
         width=result.width,
@@ -51,6 +55,7 @@ def segmentation(result: FrameResult) -> pb.Segmentation:
         model=model.name,
         model_version=model.version,
         delegate=result.delegate,
+        classes=class_infos(classes),
     )
 
 
@@ -62,8 +67,23 @@ def _segment(found: SegmentResult, model: ModelIdentity) -> pb.Segment:
         area=found.area,
         box=pb.BoundingBox(x=x, y=y, width=width, height=height) if width else None,
         mean_confidence=found.mean_confidence,
-        rle=None if found.rle is None else pb.Rle(counts=array("I", found.rle)),
+        rle=_rle(found),
+        polygons=() if found.outlines is None else _polygons(found.outlines),
     )
+
+
+def _rle(found: SegmentResult) -> pb.Rle | None:
+    if found.rle is None and found.rle_compressed is None:
+        return None
+    compressed = (found.rle_compressed or b"").decode("ascii")
+    return pb.Rle(counts=array("I", found.rle or b""), compressed=compressed)
+
+
+def _polygons(outlines: Outlines) -> Iterator[pb.Polygon]:
+    points, end = memoryview(outlines.points).cast("f"), 0
+    for length, hole in zip(array("I", outlines.lengths), outlines.holes, strict=True):
+        start, end = end, end + 2 * length
+        yield pb.Polygon(points=points[start:end].tolist(), hole=bool(hole))
 
 
 STAGES_OF_TIMING = {

@@ -120,13 +120,13 @@ class SegmentationService:
                 message = pb.SegmentImageResponse(
                     frame_id=tag.frame_id,
                     captured_unix_ns=tag.captured_unix_ns,
-                    segmentation=segmentation(result),
+                    segmentation=segmentation(result, result.model.classes),
                     timing=timing,
                 ).SerializeToString()
                 del request, result
                 yield message
             finally:
-                self._data_plane.let_go_of_results(client, held)
+                self._data_plane.release_results(client, held)
 
     async def GetServerInfo(  # noqa: N802 # named by the contract
         self, request: pb.GetServerInfoRequest, context: InfoContext

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 
 from edgeseg.v1 import segmentation_pb2 as pb
@@ -11,15 +13,18 @@ from edgesegd.api.answered_stream import IN_ORDER_WINDOW, Answered, AnsweredStre
 from edgesegd.api.v1.request_reader import RequestReader
 from edgesegd.api.v1.requests import FrameOptions, same_classes, tag_frame
 from edgesegd.api.v1.responses import answer_error, answer_result, timing_until_now
+from edgesegd.api.v1.reuse_options import parse_reuse
 from edgesegd.core.client import Client
 from edgesegd.core.errors import (
     Draining,
+    InternalFault,
     InvalidFrame,
     InvalidOptions,
-    Unimplemented,
     UnknownModel,
 )
+from edgesegd.core.model import ModelIdentity
 from edgesegd.core.result import FrameResult
+from edgesegd.core.reuse import ReuseStream, StreamFrame
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane, Overflow
 from edgesegd.serving.data_plane import DataPlane
@@ -60,7 +65,9 @@ class StreamSession(AnsweredStream[pb.SegmentRequest, FrameTag, pb.SegmentRespon
         self._call_deadline = call_deadline
         self.model: ServedModel | None = None
         self._options: FrameOptions | None = None
-        self._unimplemented = ""
+        self._reuse: ReuseStream | None = None
+        self._described: ModelIdentity | None = None
+        self._places = itertools.count()
         self._lane = Lane(1, Overflow.SUPERSEDE)
 
     async def _read(self, requests: AsyncIterator[pb.SegmentRequest]) -> None:
@@ -95,11 +102,9 @@ class StreamSession(AnsweredStream[pb.SegmentRequest, FrameTag, pb.SegmentRespon
         priority = options.priority or pb.STREAM_PRIORITY_NORMAL
         if priority not in WEIGHTS:
             raise InvalidOptions(f"unknown stream priority {options.priority}")
+        self._reuse = parse_reuse(options)
         self.model = self._requests.find_model(options.segmentation)
-        try:
-            self._options = self._requests.read_options(options.segmentation)
-        except Unimplemented as error:  # reported by frame: the stream itself is fine
-            self._unimplemented = str(error)
+        self._options = self._requests.read_options(options.segmentation)
         every = policy == pb.QUEUE_POLICY_EVERY
         self._set_window(WINDOW[policy], in_order=every)
         if every:
@@ -131,17 +136,26 @@ class StreamSession(AnsweredStream[pb.SegmentRequest, FrameTag, pb.SegmentRespon
             self._data_plane.count_abandoned(self.model, 1)
 
     def _submit(self, tag: FrameTag, request: pb.SegmentRequest) -> Job:
+        place = next(self._places)
         if self.model is None or self._options is None:
-            raise Unimplemented(self._unimplemented)
+            raise InternalFault
         if request.WhichOneof("message") is None:
             raise InvalidFrame("the message holds neither options nor a frame")
         frame = self._requests.receive(tag, request.frame, self._options, self._call_deadline)
+        if self._reuse is not None:
+            frame = replace(frame, in_stream=StreamFrame(self._reuse, tag.frame_id, place))
         return self._data_plane.submit(self.model, self._lane, frame)
+
+    def _end(self) -> None:
+        super()._end()
+        self._reuse = None  # engines keep its frames until nothing refers to it
 
     def _respond(self, answered: Answered[FrameTag]) -> pb.SegmentResponse:
         tag, outcome = answered.asked, same_classes(self._options, answered.outcome)
         seconds = self._data_plane.count(answered.model, tag, outcome, answered.queued)
         timing = timing_until_now(tag, seconds)
         if isinstance(outcome, FrameResult):
-            return answer_result(tag, outcome, timing)
+            model, described = outcome.model, self._described
+            self._described = model
+            return answer_result(tag, outcome, timing, () if model is described else model.classes)
         return answer_error(tag, outcome, timing)

@@ -14,7 +14,7 @@ from edgesegd.imaging.mask import mask_reader
 from edgesegd.models.spec import ModelSpec
 
 Outputs = npt.NDArray[Any]
-"""The output tensor of each picture, or of one picture without the batch dimension."""
+"""The output tensors of several pictures, stacked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,10 @@ class Masks:
     def of(cls, model: ModelSpec, outputs: Outputs) -> Masks:
         """Read a model's outputs."""
         reader = mask_reader(model)
-        labels = np.stack([reader.own_labels(each[None]) for each in outputs])
+        labels = np.stack([reader.own_labels(each) for each in outputs])
         if not model.has_scores:
             return cls(labels, None)
-        return cls(labels, np.stack([reader.own_values(each[None]) for each in outputs]))
+        return cls(labels, np.stack([reader.own_values(each) for each in outputs]))
 
     def save(self, descriptor: int) -> None:
         """Write them to an empty file, in one write."""

@@ -120,7 +120,8 @@ class DriftCheck:
 
     def _compare(self, output: OutputTensor, expected: OutputTensor) -> str:
         """The difference between the outputs in words; empty if it is small enough."""
-        masks, right = Masks.of(self._model, output), Masks.of(self._reference, expected)
+        masks = Masks.of(self._model, output[None])
+        right = Masks.of(self._reference, expected[None])
         share = agreement(masks, right)
         if share < MIN_AGREEMENT:
             return f"agrees with the CPU on {share:.1%} of pixels, {MIN_AGREEMENT:.0%} needed"

@@ -9,30 +9,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Overheard:
+class CapturedText:
     """`text` is what was written to stderr; empty until the end."""
 
     text = ""
 
 
 @contextmanager
-def capture_stderr() -> Iterator[Overheard]:
+def capture_stderr() -> Iterator[CapturedText]:
     """Capture what this process, with its C libraries, writes to file descriptor 2.
 
     At the end it is also written to the real stderr. If the process crashes before, it is lost.
     """
-    heard = Overheard()
+    captured = CapturedText()
     sys.stderr.flush()
     real = os.dup(2)
     with tempfile.TemporaryFile() as file:
         os.dup2(file.fileno(), 2)
         try:
-            yield heard
+            yield captured
         finally:
             sys.stderr.flush()
             os.dup2(real, 2)
             os.close(real)
             file.seek(0)
-            said = file.read()
-            heard.text = said.decode(errors="replace")
-            os.write(2, said)
+            content = file.read()
+            captured.text = content.decode(errors="replace")
+            os.write(2, content)

@@ -45,6 +45,7 @@ class GpuModel:
         adapter: str,
     ) -> None:
         self.adapter = adapter
+        self.fallback = ""
         self._content = content  # `compiled` reads it in place
         self._compiled = compiled
         self._inputs = compiled.create_input_buffers(SIGNATURE)
@@ -93,16 +94,18 @@ def load_on_gpu(runtime: Runtime, model: ModelSpec) -> GpuModel:
     )
     content = content_to_run(model)
     failure: Exception | None = None
-    with capture_stderr() as heard:
+    with capture_stderr() as captured:
         try:
             compiled = compiled_model.CompiledModel.from_buffer(content, options=options)
         except (RuntimeError, ValueError) as error:
             failure = error
     if failure is not None:
-        reasons = "; ".join(dict.fromkeys(REASON.findall(heard.text))) or str(failure)
-        if NO_GPU in heard.text:
+        reasons = "; ".join(dict.fromkeys(REASON.findall(captured.text))) or str(failure)
+        if NO_GPU in captured.text:
             raise DelegateMissing(f"no GPU: {reasons}") from failure
         raise DelegateFailed(f"gpu refuses {model.name}: {reasons}") from failure
-    adapter = ADAPTER.search(heard.text)
-    told = f"{adapter['name']} ({adapter['kind'].strip()})" if adapter else "unknown adapter"
-    return GpuModel(compiled, model, content, told)
+    adapter = ADAPTER.search(captured.text)
+    adapter_name = (
+        f"{adapter['name']} ({adapter['kind'].strip()})" if adapter else "unknown adapter"
+    )
+    return GpuModel(compiled, model, content, adapter_name)

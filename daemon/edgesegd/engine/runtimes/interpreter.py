@@ -8,7 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from edgesegd.core.errors import DelegateFailed, DelegateMissing, InvokeFailed, ModelUnsupported
+from edgesegd.core.errors import (
+    DelegateFailed,
+    DelegateMissing,
+    InvokeFailed,
+    ModelInvalid,
+    ModelUnsupported,
+)
 from edgesegd.delegates.locate import locate_library
 from edgesegd.delegates.spec import DelegateSpec
 from edgesegd.engine.runtimes.delegated_ops import count_claimed
@@ -17,6 +23,9 @@ from edgesegd.imaging.labels import OutputTensor
 from edgesegd.imaging.preprocess import InputTensor
 from edgesegd.models.content import content_of_end, content_to_run
 from edgesegd.models.spec import ModelSpec, Upsampling
+
+CPU_ERRORS = (ValueError, RuntimeError, TypeError)
+"""Errors of an interpreter that cannot run a model."""
 
 LOAD_ERRORS = (OSError, AttributeError, ValueError, RuntimeError)
 """Errors of loading and applying a delegate: no library, no such symbol, refused, failed."""
@@ -33,7 +42,8 @@ Library = Any
 class LoadedModel:
     """A model in an interpreter with its tensors allocated.
 
-    The delegate runs `delegated` of the model's `operators`; both are 0 on the CPU. `input` and
+    The delegate runs `delegated` of the model's `operators`; both are 0 on the CPU. `fallback` is
+    why the CPU runs without XNNPACK, "" if it does not. `input` and
     `output` return views of the interpreter's memory, which saves a copy. These views must not
     exist during the next `invoke`, so get new ones for each frame.
     """
@@ -41,11 +51,18 @@ class LoadedModel:
     adapter = ""
 
     def __init__(
-        self, interpreter: Interpreter, model: ModelSpec, *, delegated: int = 0, operators: int = 0
+        self,
+        interpreter: Interpreter,
+        model: ModelSpec,
+        *,
+        delegated: int = 0,
+        operators: int = 0,
+        fallback: str = "",
     ) -> None:
         self.interpreter = interpreter
         self.delegated = delegated
         self.operators = operators
+        self.fallback = fallback
         self._input_index = interpreter.get_input_details()[0]["index"]
         self._output_index = interpreter.get_output_details()[model.output_position]["index"]
 
@@ -68,17 +85,57 @@ class LoadedModel:
 
 
 def load_on_cpu(runtime: Runtime, model: ModelSpec, threads: int) -> LoadedModel:
-    """Load the model on the runtime's own CPU kernels; raises ModelUnsupported."""
+    """Load the model on the runtime's CPU kernels: with XNNPACK, or else without it.
+
+    XNNPACK refuses some models as a whole that the built-in kernels run, though more slowly. Raises
+    ModelUnsupported.
+    """
+    content = content_to_run(model)
     try:
-        delegates = runtime.cpu_delegates(threads)
-        interpreter = _interpreter(runtime, content_to_run(model), delegates, threads)
-        interpreter.allocate_tensors()
-    except (ValueError, RuntimeError, TypeError) as error:
+        interpreter = _interpreter(runtime, content, runtime.cpu_delegates(threads), threads)
+        allocate(interpreter, model)
+        return LoadedModel(interpreter, model)
+    except CPU_ERRORS as error:
+        refusal = error
+    try:
+        kernels = {"experimental_op_resolver_type": runtime.built_in_kernels}
+        interpreter = _interpreter(runtime, content, [], threads, **kernels)
+        allocate(interpreter, model)
+    except CPU_ERRORS:
         missing = f" (custom operators: {', '.join(model.custom_ops)})" if model.custom_ops else ""
         raise ModelUnsupported(
-            f"{runtime} cannot run {model.path.name}{missing}: {_first_line(error)}"
-        ) from error
-    return LoadedModel(interpreter, model)
+            f"{runtime} cannot run {model.path.name}{missing}: {_first_line(refusal)}"
+        ) from refusal
+    why = f"XNNPACK refuses the model ({_first_line(refusal)}), so slower kernels run it"
+    return LoadedModel(interpreter, model, fallback=why)
+
+
+def allocate(interpreter: Interpreter, model: ModelSpec) -> None:
+    """Allocate the tensors, for a model that takes any size after setting the size in use.
+
+    Raises ModelInvalid if the model's output then has another shape than `model` says; and what the
+    runtime raises.
+    """
+    image = interpreter.get_input_details()[0]
+    is_resized = tuple(image["shape"]) != model.input.shape
+    if is_resized:
+        interpreter.resize_tensor_input(image["index"], model.input.shape)
+    interpreter.allocate_tensors()
+    shape = _output_shape(interpreter, model)
+    if shape != model.run_output.shape and is_resized:  # it may be known only after an invoke
+        interpreter.invoke()
+        shape = _output_shape(interpreter, model)
+    if shape != model.run_output.shape:
+        raise ModelInvalid(
+            f"the output of {model.path.name} is {shape}, not {model.run_output.shape}, for an "
+            f"input of {model.input.shape}: write output.shape = [height, width] of the mask into "
+            "its sidecar"
+        )
+
+
+def _output_shape(interpreter: Interpreter, model: ModelSpec) -> tuple[int, ...]:
+    found = interpreter.get_output_details()[model.output_position]
+    return tuple(int(each) for each in found["shape"])
 
 
 def load_end_on_cpu(runtime: Runtime, model: ModelSpec, upsampling: Upsampling) -> LoadedModel:
@@ -90,7 +147,7 @@ def load_end_on_cpu(runtime: Runtime, model: ModelSpec, upsampling: Upsampling) 
     try:
         interpreter = _interpreter(runtime, content, runtime.cpu_delegates(1), 1)
         interpreter.allocate_tensors()
-    except (ValueError, RuntimeError, TypeError) as error:
+    except CPU_ERRORS as error:
         raise ModelUnsupported(
             f"{runtime} cannot run the end of {model.path.name} alone: {_first_line(error)}"
         ) from error
@@ -107,7 +164,7 @@ def apply_library(
         delegated, operators = count_claimed(interpreter._get_ops_details())  # noqa: SLF001 # the only way to know
         if delegated == 0:
             raise DelegateFailed(f"{delegate.name} takes 0 of {operators} ops of {model.name}")
-        interpreter.allocate_tensors()
+        allocate(interpreter, model)
     except LOAD_ERRORS as error:
         raise DelegateFailed(
             f"{delegate.name} refuses {model.name}: {_first_line(error)}"
@@ -148,9 +205,15 @@ def _explain(why: str) -> str:
     return why
 
 
-def _interpreter(runtime: Runtime, content: bytes, delegates: list[Any], threads: int) -> Any:  # noqa: ANN401
+def _interpreter(
+    runtime: Runtime,
+    content: bytes,
+    delegates: list[Any],
+    threads: int,
+    **kernels: Any,  # noqa: ANN401 # of the runtime
+) -> Interpreter:
     return runtime.interpreter(
-        model_content=content, num_threads=threads, experimental_delegates=delegates
+        model_content=content, num_threads=threads, experimental_delegates=delegates, **kernels
     )
 
 

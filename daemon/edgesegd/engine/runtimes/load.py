@@ -18,7 +18,8 @@ class Loaded(Protocol):
     """A model that is ready to be invoked, on any delegate.
 
     The delegate runs `delegated` of the model's `operators`; both are 0 on the CPU, and if they are
-    not known. `adapter` is the GPU that runs the model, if one does.
+    not known. `adapter` is the GPU that runs the model, if one does. `fallback` is why the CPU runs
+    without XNNPACK, "" if it does not.
     """
 
     @property
@@ -32,6 +33,10 @@ class Loaded(Protocol):
     @property
     def adapter(self) -> str:
         """The GPU."""
+
+    @property
+    def fallback(self) -> str:
+        """Why the CPU runs without XNNPACK."""
 
     def input(self) -> InputTensor:
         """The tensor that frames are written into."""

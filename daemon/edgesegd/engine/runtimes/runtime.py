@@ -26,12 +26,16 @@ XNNPACK_LIBRARY = "tflite_runtime._pywrap_tensorflow_interpreter_wrapper"
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """An installed runtime: its distribution, its version and its two entry points."""
+    """An installed runtime: its distribution, its version and its entry points.
+
+    `built_in_kernels` is the option of `interpreter` that leaves XNNPACK out.
+    """
 
     name: str
     version: str
     interpreter: Any
     load_delegate: Any
+    built_in_kernels: Any = None
 
     def __str__(self) -> str:
         """Name and version."""
@@ -65,7 +69,8 @@ def load_runtime(wanted: str) -> Runtime:
         try:
             module = importlib.import_module(MODULES[name])
             version = metadata.version(name)
-            return Runtime(name, version, module.Interpreter, module.load_delegate)
+            kernels = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+            return Runtime(name, version, module.Interpreter, module.load_delegate, kernels)
         except (ImportError, OSError, AttributeError) as error:  # numpy 2 under tflite-runtime
             failures.append(f"{name}: {error}")
     raise RuntimeMissing(

@@ -11,8 +11,9 @@ from typing import Final
 from edgesegd.core.errors import ConfigError, ModelMissing
 from edgesegd.files.regular import say_why
 from edgesegd.models.catalogue.store import resolve_model
+from edgesegd.models.compiled import COMPILED
 from edgesegd.models.names import SUFFIX, as_text, given_name, name_of_file
-from edgesegd.models.pair import COMPILED, ModelPair, find_pair
+from edgesegd.models.pair import ModelPair, find_pair
 from edgesegd.models.reading import read_model
 
 log = logging.getLogger(__name__)

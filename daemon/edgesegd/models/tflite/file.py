@@ -26,10 +26,12 @@ from edgesegd.models.tflite.schema import CUSTOM, IDENTIFIER, OPERATORS, VERSION
 class TfliteFile:
     """The main graph of a file, and the custom operators and the metadata of the whole file.
 
-    Each piece of metadata, by its name, is a view of the file's bytes.
+    `names` are those that the graph's signature gives to inputs and outputs, by their tensors'
+    positions. Each piece of metadata, by its name, is a view of the file's bytes.
     """
 
     graph: Graph
+    names: dict[int, str]
     custom_ops: tuple[str, ...]
     metadata: dict[str, memoryview]
 
@@ -48,11 +50,11 @@ def parse_tflite(data: bytes) -> TfliteFile:
         raise Malformed(f"its format has version {version}, but {VERSION} is needed")
     buffers = [_content(each, file) for each in model.tables(4)]
     codes = [_operator_code(each) for each in model.tables(1)]
-    names = [name for name, _ in codes]
-    graphs = [parse_graph(each, names, buffers, len(file)) for each in model.tables(2)]
-    _verify_the_rest(model)
+    graphs = [parse_graph(each, codes, buffers, len(file)) for each in model.tables(2)]
+    model.text(3)
     return TfliteFile(
         graph=pick(graphs, 0, "graph"),
+        names=_signature_names(model),
         custom_ops=tuple(sorted({custom for _, custom in codes if custom})),
         metadata={
             each.text(0): pick(buffers, each.integer(1, UINT32), "buffer")
@@ -77,10 +79,15 @@ def _operator_code(table: Table) -> tuple[str, str]:
     return OPERATORS.get(code, f"operator {code}"), own_name if code == CUSTOM else ""
 
 
-def _verify_the_rest(model: Table) -> None:
-    """Read the parts that are not needed too, to find out whether the file is cut off there."""
-    model.text(3)
+def _signature_names(model: Table) -> dict[int, str]:
+    """The names of the first signature of the main graph; all signatures are read and checked."""
+    names: dict[int, str] = {}
     for signature in model.tables(7):
         signature.text(2)
-        for tensor_name in (*signature.tables(0), *signature.tables(1)):
-            tensor_name.text(0)
+        found = {
+            each.integer(1, UINT32): each.text(0)
+            for each in (*signature.tables(0), *signature.tables(1))
+        }
+        if signature.integer(4, UINT32) == 0 and not names:
+            names = found
+    return names

@@ -6,7 +6,7 @@ TFLite's `schema.fbs`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, prod
 from typing import TypeVar
@@ -16,6 +16,8 @@ from edgesegd.models.tflite.flatbuffer import INT32, INT64, UINT8, UINT32, UINT6
 from edgesegd.models.tflite.schema import ELEMENT_TYPES
 
 _MOST_DIMENSIONS = 16
+_QUANTIZED = {"uint8": (0, 255), "int8": (-128, 127), "int16": (-(1 << 15), (1 << 15) - 1)}
+"""The types of quantized tensors, and the numbers that they hold."""
 
 _Item = TypeVar("_Item")
 
@@ -43,7 +45,7 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """One operator: its builtin name, or "CUSTOM", and the positions of its tensors.
+    """One operator: its builtin name, or "CUSTOM" and its own name, and its tensors' positions.
 
     A position is -1 if an optional input is missing. `options` is a table that the schema defines
     for each kind of operator.
@@ -53,24 +55,32 @@ class Operator:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     options: Table | None
+    custom: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """One graph; `inputs` and `outputs` are positions in `tensors`."""
+    """One graph; `inputs` and `outputs` are positions in `tensors`.
+
+    `producers` has the first operator that writes a tensor, by the tensor's position.
+    """
 
     tensors: tuple[Tensor, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     operators: tuple[Operator, ...]
+    producers: Mapping[int, Operator]
 
     def producer(self, tensor: int) -> Operator | None:
         """The operator that writes a tensor; None if no operator does."""
-        return next((each for each in self.operators if tensor in each.outputs), None)
+        return self.producers.get(tensor)
 
 
 def parse_graph(
-    table: Table, operator_names: Sequence[str], buffers: Sequence[memoryview], file_size: int
+    table: Table,
+    operator_names: Sequence[tuple[str, str]],
+    buffers: Sequence[memoryview],
+    file_size: int,
 ) -> Graph:
     """Read a SubGraph table; raises `Malformed` if anything in it is not valid."""
     table.text(4)
@@ -83,6 +93,9 @@ def parse_graph(
         inputs=_positions(table, 1, len(tensors)),
         outputs=_positions(table, 2, len(tensors)),
         operators=operators,
+        producers={
+            tensor: operator for operator in reversed(operators) for tensor in operator.outputs
+        },
     )
 
 
@@ -125,25 +138,28 @@ def _quantization(table: Table | None, dtype: str) -> tuple[float, int]:
         return 0.0, 0
     scales = table.floats(2)
     zero_points = table.integers(3, INT64)
-    if len(scales) != 1 or dtype not in {"uint8", "int8"}:
+    if len(scales) != 1 or dtype not in _QUANTIZED:
         return 0.0, 0
     if not (isfinite(scales[0]) and scales[0] > 0):
         raise Malformed(f"the file is damaged: a tensor has the quantization scale {scales[0]}")
-    zero_point = zero_points[0] if zero_points else 0
-    lowest = -128 if dtype == "int8" else 0
-    if not lowest <= zero_point <= lowest + 255:
+    zero_point, (lowest, highest) = zero_points[0] if zero_points else 0, _QUANTIZED[dtype]
+    if not lowest <= zero_point <= highest:
         raise Malformed(f"the file is damaged: a tensor has the zero point {zero_point}")
     return scales[0], zero_point
 
 
-def _operator(table: Table, names: Sequence[str], tensor_count: int, file_size: int) -> Operator:
+def _operator(
+    table: Table, names: Sequence[tuple[str, str]], tensor_count: int, file_size: int
+) -> Operator:
     """Read an operator; checks that its options, if it has any, are within the file."""
     options, _ = table.table(4), table.table(12)
     table.blob(5)
     if table.integer(9, UINT64) + table.integer(10, UINT64) > file_size:
         raise Malformed("the file is cut off: the options of an operator are missing")
+    name, custom = pick(names, table.integer(0, UINT32), "operator code")
     return Operator(
-        name=pick(names, table.integer(0, UINT32), "operator code"),
+        name=name,
+        custom=custom,
         inputs=_positions(table, 1, tensor_count, lowest=-1),
         outputs=_positions(table, 2, tensor_count),
         options=options,

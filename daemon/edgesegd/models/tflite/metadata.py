@@ -22,14 +22,21 @@ _LABEL_FILE_TYPES: Final = (2, 3)  # TENSOR_AXIS_LABELS, TENSOR_VALUE_LABELS
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """The facts in the metadata; None or empty for those that are missing."""
+    """The facts in the metadata; None or empty for those that are missing.
+
+    `class_names` are those of each output.
+    """
 
     normalization: Normalization | None = None
-    class_names: tuple[str, ...] = ()
+    class_names: tuple[tuple[str, ...], ...] = ()
+
+    def names_of(self, output: int) -> tuple[str, ...]:
+        """The class names of an output, by its position."""
+        return self.class_names[output] if output < len(self.class_names) else ()
 
 
-def read_metadata(pieces: dict[str, memoryview], model: bytes, output_position: int) -> Metadata:
-    """Read the metadata of the first input and of one output.
+def read_metadata(pieces: dict[str, memoryview], model: bytes) -> Metadata:
+    """Read the metadata of the first input and of all outputs.
 
     `pieces` are the named metadata of the file, `model` is the whole file. Raises `Malformed` if
     they are damaged, or name a label file that does not exist; unknown metadata are ignored.
@@ -45,9 +52,7 @@ def read_metadata(pieces: dict[str, memoryview], model: bytes, output_position: 
     inputs, outputs = graphs[0].tables(2), graphs[0].tables(3)
     return Metadata(
         normalization=_normalization(inputs[0]) if inputs else None,
-        class_names=(
-            _class_names(outputs[output_position], model) if output_position < len(outputs) else ()
-        ),
+        class_names=tuple(_class_names(each, model) for each in outputs),
     )
 
 

@@ -6,8 +6,8 @@ import dataclasses
 
 import pytest
 
-from edgesegd.api.oip.outputs import WantedOutput
-from edgesegd.api.oip.requests import Wanted, deadline_of
+from edgesegd.api.oip.outputs import RequestedOutput
+from edgesegd.api.oip.requests import ResponseSpec, deadline_of
 from edgesegd.api.oip.responses import infer_response
 from edgesegd.api.oip.tensors import outputs_of
 from edgesegd.core.errors import NoEngine
@@ -31,11 +31,13 @@ RESULT = FrameResult(
 OTHER = dataclasses.replace(RESULT, model=ModelIdentity("rooms", "2"))
 
 
-def wanted(*outputs: Output, exact: bool, pinned: bool = False, now: ModelSpec = SPEC) -> Wanted:
+def wanted(
+    *outputs: Output, exact: bool, pinned: bool = False, now: ModelSpec = SPEC
+) -> ResponseSpec:
     """Of a request that was read for SPEC; meanwhile `now` serves."""
     tensors = outputs_of(SPEC)
-    places = tuple(WantedOutput(each, tensors[each], None) for each in outputs)
-    return Wanted(served(now), SPEC, "seven", places, exact, pinned)
+    ranges = tuple(RequestedOutput(each, tensors[each], None) for each in outputs)
+    return ResponseSpec(served(now), SPEC, "seven", ranges, exact, pinned)
 
 
 def test_a_response_has_the_outputs_in_the_order_that_they_were_asked_for() -> None:
@@ -66,7 +68,7 @@ def test_another_version_with_the_same_tensors_may_give_its_own() -> None:
 
 @pytest.mark.parametrize(("pinned", "now"), [(True, SECOND), (False, CHANGED), (False, SPEC)])
 def test_but_nothing_whose_meaning_is_the_versions_own(pinned: bool, now: ModelSpec) -> None:
-    """That is where the request names the version, the tensors differ, or it is gone again."""
+    """If the request names the version, the tensors differ, or that version no longer serves."""
     asked = wanted(Output.OUTPUT_TENSOR, exact=True, pinned=pinned, now=now)
     with pytest.raises(NoEngine, match="has replaced version 0123456789ab; send the request again"):
         infer_response(asked, OTHER)

@@ -1,4 +1,4 @@
-"""Who may register, see and use which region."""
+"""Which clients may register, see and use which region."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ REMOTE: Client = ("ipv4:10.0.0.7", "ipv4:10.0.0.7:1")
 
 
 @pytest.fixture
-def said() -> Iterator[Registration]:
+def registration() -> Iterator[Registration]:
     path = Path("/dev/shm", f"edgeseg-test-{secrets.token_hex(6)}")  # noqa: S108 # where they are
     path.write_bytes(bytes(100))
     yield Registration("mine", f"/{path.name}", 0, 100)
@@ -49,28 +49,30 @@ def shared_memory(most: int = 12) -> SharedMemory:
     return SharedMemory(FairLimit(most * MIN_COUNTED, "bytes"))
 
 
-async def test_a_region_belongs_to_an_address_and_its_connections(said: Registration) -> None:
+async def test_a_region_belongs_to_an_address_and_its_connections(
+    registration: Registration,
+) -> None:
     memory = shared_memory()
-    memory.register(LOCAL, said)
+    memory.register(LOCAL, registration)
     assert memory.find(SAME_ADDRESS, "mine").size == 100
-    assert memory.registered(SAME_ADDRESS, "") == [said]
+    assert memory.registered(SAME_ADDRESS, "") == [registration]
     assert memory.registered(OTHER, "") == []
     with pytest.raises(UnknownRegion):
         memory.find(OTHER, "mine")
     memory.unregister(OTHER, "")
-    memory.register(OTHER, said)
+    memory.register(OTHER, registration)
     with pytest.raises(RegionExists):
-        memory.register(SAME_ADDRESS, said)
+        memory.register(SAME_ADDRESS, registration)
     memory.unregister(OTHER, "mine")
     assert memory.find(LOCAL, "mine").size == 100
 
 
 async def test_a_region_belongs_to_the_user_that_registered_it(
-    said: Registration, monkeypatch: pytest.MonkeyPatch
+    registration: Registration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All users of a machine have the same address."""
     memory = shared_memory()
-    memory.register(LOCAL, said)
+    memory.register(LOCAL, registration)
     own, other = os.geteuid(), os.geteuid() + 1
     users = {LOCAL: own, SAME_ADDRESS: other}
     monkeypatch.setattr("edgesegd.api.peer_user.user_of", users.__getitem__)
@@ -81,56 +83,60 @@ async def test_a_region_belongs_to_the_user_that_registered_it(
     assert memory.find(LOCAL, "mine").size == 100
 
 
-async def test_memory_that_is_registered_counts_by_its_bytes(said: Registration) -> None:
-    memory, path = shared_memory(12), Path("/dev/shm", said.key[1:])  # noqa: S108 # as above
+async def test_memory_that_is_registered_counts_by_its_bytes(registration: Registration) -> None:
+    memory, path = shared_memory(12), Path("/dev/shm", registration.key[1:])  # noqa: S108 # as above
     size = 13 * MIN_COUNTED
     os.truncate(path, size)
     with pytest.raises(Overloaded):
-        memory.register(LOCAL, said._replace(size=size))
-    memory.register(LOCAL, said._replace(size=12 * MIN_COUNTED))
+        memory.register(LOCAL, registration._replace(size=size))
+    memory.register(LOCAL, registration._replace(size=12 * MIN_COUNTED))
     memory.unregister(LOCAL, "mine")
-    memory.register(LOCAL, said)
+    memory.register(LOCAL, registration)
 
 
-async def test_clients_elsewhere_cannot_name_memory_of_this_machine(said: Registration) -> None:
+async def test_clients_elsewhere_cannot_name_memory_of_this_machine(
+    registration: Registration,
+) -> None:
     with pytest.raises(InvalidOptions, match="own machine"):
-        shared_memory().register(REMOTE, said)
+        shared_memory().register(REMOTE, registration)
 
 
 @pytest.mark.parametrize(("mode", "writable"), [(0o604, False), (0o606, True)])
 async def test_another_user_may_do_what_its_mode_lets_others_do(
-    said: Registration, monkeypatch: pytest.MonkeyPatch, mode: int, writable: bool
+    registration: Registration, monkeypatch: pytest.MonkeyPatch, mode: int, writable: bool
 ) -> None:
-    memory, path = shared_memory(), Path("/dev/shm", said.key[1:])  # noqa: S108 # as above
+    memory, path = shared_memory(), Path("/dev/shm", registration.key[1:])  # noqa: S108 # as above
     monkeypatch.setattr("edgesegd.api.peer_user.user_of", lambda _: os.geteuid() + 1)
     for private in (0o600, 0o640, 0o602):
         path.chmod(private)
         with pytest.raises(InvalidOptions, match="belongs to another user"):
-            memory.register(LOCAL, said)
+            memory.register(LOCAL, registration)
     path.chmod(mode)
-    memory.register(LOCAL, said)
+    memory.register(LOCAL, registration)
     assert memory.find(LOCAL, "mine").writable == writable
 
 
-async def test_a_region_without_a_name_is_refused(said: Registration) -> None:
+async def test_a_region_without_a_name_is_refused(registration: Registration) -> None:
     with pytest.raises(InvalidOptions, match="needs a name"):
-        shared_memory().register(LOCAL, said._replace(name=""))
+        shared_memory().register(LOCAL, registration._replace(name=""))
 
 
-async def test_what_is_forgotten_makes_room(said: Registration) -> None:
+async def test_what_is_forgotten_makes_room(registration: Registration) -> None:
     memory = shared_memory(3)
-    memory.register(LOCAL, said)
+    memory.register(LOCAL, registration)
     with pytest.raises(Overloaded):
-        memory.register(LOCAL, said._replace(name="another"))
+        memory.register(LOCAL, registration._replace(name="another"))
     memory.unregister(LOCAL, "")
-    memory.register(LOCAL, said._replace(name="another"))
+    memory.register(LOCAL, registration._replace(name="another"))
     assert [each.name for each in memory.registered(LOCAL, "")] == ["another"]
 
 
-async def test_where_it_is_not_allowed_all_say_how_to_allow_it(said: Registration) -> None:
+async def test_if_shared_memory_is_not_allowed_each_error_says_how_to_allow_it(
+    registration: Registration,
+) -> None:
     memory = NoSharedMemory()
     for call in (
-        lambda: memory.register(LOCAL, said),
+        lambda: memory.register(LOCAL, registration),
         lambda: memory.unregister(LOCAL, ""),
         lambda: memory.registered(LOCAL, ""),
         lambda: memory.find(LOCAL, "mine"),

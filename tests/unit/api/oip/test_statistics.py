@@ -8,6 +8,7 @@ from edgesegd.api.oip.statistics import model_statistics
 from edgesegd.core.errors import Expired
 from edgesegd.core.model import ModelIdentity
 from edgesegd.core.result import FrameResult, Stage
+from edgesegd.core.reuse import Reused, ReuseMode
 from edgesegd.serving.served_model import ServedModel
 from support.model_specs import model_spec
 from support.served import served
@@ -35,11 +36,11 @@ def test_results_failures_and_stages_are_counted_in_nanoseconds() -> None:
         answer(model)
     model.counts.answered(model.spec.version, Expired("late"), {Stage.QUEUED: 9.0}, 9.5)
     model.counts.abandoned(2)
-    told = model_statistics(model)
-    assert (told.name, told.version) == ("rooms", "0123456789ab")
-    assert (told.inference_count, told.execution_count) == (3, 3)
-    assert told.last_inference > 1_600_000_000_000
-    parts = told.inference_stats
+    statistics = model_statistics(model)
+    assert (statistics.name, statistics.version) == ("rooms", "0123456789ab")
+    assert (statistics.inference_count, statistics.execution_count) == (3, 3)
+    assert statistics.last_inference > 1_600_000_000_000
+    parts = statistics.inference_stats
     assert [
         (each.count, each.ns)
         for each in (
@@ -60,9 +61,20 @@ def test_results_failures_and_stages_are_counted_in_nanoseconds() -> None:
     ]
 
 
+def test_a_reused_result_is_an_inference_without_an_execution() -> None:
+    model = served(model_spec())
+    answer(model)
+    identity = ModelIdentity(model.name, model.spec.version)
+    reused = Reused(1, ReuseMode.IDENTICAL)
+    result = FrameResult(4, 6, (8, 8), model=identity, reused=reused)
+    model.counts.answered(model.spec.version, result, {Stage.QUEUED: 0.5}, 0.6)
+    told = model_statistics(model)
+    assert (told.inference_count, told.execution_count) == (2, 1)
+
+
 def test_nothing_was_done_before_the_first_frame() -> None:
-    told = model_statistics(served(model_spec()))
-    assert (told.inference_count, told.last_inference) == (0, 0)
+    statistics = model_statistics(served(model_spec()))
+    assert (statistics.inference_count, statistics.last_inference) == (0, 0)
 
 
 def test_another_version_begins_anew_and_results_of_the_one_before_count_no_more() -> None:
@@ -73,5 +85,5 @@ def test_another_version_begins_anew_and_results_of_the_one_before_count_no_more
     assert model_statistics(model).inference_count == 0
     answer(model)
     answer(model, before)
-    told = model_statistics(model)
-    assert (told.version, told.inference_count) == ("2", 1)
+    statistics = model_statistics(model)
+    assert (statistics.version, statistics.inference_count) == ("2", 1)

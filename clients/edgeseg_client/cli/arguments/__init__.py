@@ -1,0 +1,1 @@
+"""The arguments of each command, in a module each."""

@@ -1,0 +1,1 @@
+"""Where the results of a stream go: files, lines of JSON, a video, a recording."""

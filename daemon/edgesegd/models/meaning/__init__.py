@@ -1,0 +1,1 @@
+"""What the values of a tensor mean, proven from the graph that computes them."""

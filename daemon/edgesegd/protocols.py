@@ -1,0 +1,87 @@
+"""The protocols that the daemon speaks: `edgeseg.v1` and the Open Inference Protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edgesegd.api.image_lanes import ImageLanes
+from edgesegd.api.mapped_regions import Regions
+from edgesegd.api.oip.assembly import make_inference_service
+from edgesegd.api.oip.names import MODEL_STREAM_INFER, WITH_FRAMES, is_oip
+from edgesegd.api.oip.names import SERVICE_NAME as OIP_SERVICE_NAME
+from edgesegd.api.oip.status import OIP_STATUS_OF
+from edgesegd.api.open_work import OpenWork
+from edgesegd.api.server import Service
+from edgesegd.api.status import STATUS_OF, StatusTable
+from edgesegd.api.v1.info import server_info
+from edgesegd.api.v1.names import SERVICE_NAME
+from edgesegd.api.v1.request_reader import RequestReader
+from edgesegd.api.v1.service import SegmentationService
+from edgesegd.scheduling.fair_limit import FairLimit
+from edgesegd.serving.data_plane import DataPlane
+from edgesegd.serving.model_host import ModelHost
+from edgesegd.serving.registry import ModelRegistry
+
+SERVICES = (SERVICE_NAME, OIP_SERVICE_NAME)
+"""The full names of their services."""
+LARGE_MESSAGES = (f"/{SERVICE_NAME}/", *WITH_FRAMES)
+"""Prefixes of the methods that take frames."""
+OPENED_EARLY = (MODEL_STREAM_INFER,)
+"""The methods whose clients may open a stream long before they use it, as tritonclient's
+`start_stream` does."""
+
+
+def status_table(method: str) -> StatusTable:
+    """The statuses of a method's protocol."""
+    return OIP_STATUS_OF if is_oip(method) else STATUS_OF
+
+
+class Protocols:
+    """The services of all protocols, over one data plane.
+
+    `images` are the lanes of single images, `work` the open calls, `regions` the leased memory, and
+    `memory_socket` returns the path of the socket on which it is leased. `registrations` limits the
+    shared memory that clients register; None if they may not register any. `changes_models` is
+    whether clients may make `host` load and unload models.
+    """
+
+    def __init__(
+        self,
+        models: ModelRegistry,
+        host: ModelHost,
+        data_plane: DataPlane,
+        *,
+        images: ImageLanes,
+        work: OpenWork,
+        regions: Regions,
+        memory_socket: Callable[[], str],
+        registrations: FairLimit | None,
+        changes_models: bool,
+    ) -> None:
+        limits = data_plane.limits
+        self._segmentation = SegmentationService(
+            reader=RequestReader(models, limits, regions),
+            data_plane=data_plane,
+            images=images,
+            work=work,
+            server_info=lambda: server_info(models, limits, memory_socket()),
+        )
+        self._inference = make_inference_service(
+            models,
+            host,
+            data_plane,
+            limits=limits,
+            images=images,
+            work=work,
+            registrations=registrations,
+            changes_models=changes_models,
+        )
+
+    @property
+    def services(self) -> dict[str, Service]:
+        """Each service by its full name."""
+        return {SERVICE_NAME: self._segmentation, OIP_SERVICE_NAME: self._inference}
+
+    async def close(self) -> None:
+        """Cancel the loading and unloading of models that clients asked for."""
+        await self._inference.close()

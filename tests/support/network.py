@@ -1,0 +1,75 @@
+"""Two hosts on this machine: network namespaces with a cable between them that can be pulled."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+NEAR, FAR = "10.231.0.1", "10.231.0.2"
+"""The addresses of the two hosts; nothing outside their namespaces has a route to them."""
+
+
+DEVICE = "cable"
+
+
+class Cable:
+    """The link between the hosts; `near` and `far` begin a command that runs on one of them."""
+
+    def __init__(self, name: str) -> None:
+        self.near = ("ip", "netns", "exec", f"{name}n")
+        self.far = ("ip", "netns", "exec", f"{name}f")
+
+    def pull(self) -> None:
+        """Let no packet through, as if the cable was pulled out at the far host's switch."""
+        _run(*self.near, "ip", "link", "set", DEVICE, "down")
+
+    def plug(self) -> None:
+        """Let packets through again."""
+        _run(*self.near, "ip", "link", "set", DEVICE, "up")
+
+    def lose(self, percent: int) -> None:
+        """Lose some of the packets that arrive at either host, at random."""
+        for host in (self.near, self.far):
+            _run(*host, "nft", "add table ip loss")
+            _run(*host, "nft", "add chain ip loss in { type filter hook input priority 0; }")
+            _run(*host, "nft", f"add rule ip loss in numgen random mod 100 < {percent} drop")
+
+    def lose_nothing(self) -> None:
+        """Undo `lose`."""
+        for host in (self.near, self.far):
+            _run(*host, "nft", "delete table ip loss")
+
+
+@contextmanager
+def two_hosts() -> Iterator[Cable]:
+    """Two hosts with a cable between them; skips where they cannot be made."""
+    missing = [name for name in ("ip", "nft") if shutil.which(name) is None]
+    if missing or os.geteuid() != 0:
+        pytest.skip(
+            "needs root, and `apt-get install iproute2 nftables`: hosts are network namespaces"
+        )
+    name = f"eg{os.getpid()}"
+    cable = Cable(name)
+    with ExitStack() as undo:
+        for host in ("n", "f"):
+            try:
+                _run("ip", "netns", "add", name + host)
+            except subprocess.CalledProcessError as error:
+                pytest.skip(f"no network namespaces here: {error.stderr.decode()}")
+            undo.callback(_run, "ip", "netns", "del", name + host)
+        peer = ("peer", "name", DEVICE, "netns", f"{name}f")
+        _run("ip", "link", "add", "name", DEVICE, "netns", f"{name}n", "type", "veth", *peer)
+        for run_on, address in ((cable.near, NEAR), (cable.far, FAR)):
+            _run(*run_on, "ip", "address", "add", f"{address}/24", "dev", DEVICE)
+            for device in ("lo", DEVICE):
+                _run(*run_on, "ip", "link", "set", device, "up")
+        yield cable
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True)

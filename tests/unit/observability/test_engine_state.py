@@ -1,0 +1,36 @@
+"""What is degraded by the version that serves, beside its engines."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry
+
+from edgesegd.observability.engine_state import EngineState
+from edgesegd.observability.health import Health
+from edgesegd.observability.model_metrics import ModelFamilies, ModelMetrics
+
+
+async def test_a_twin_that_serves_degrades_only_the_version_for_the_edge_tpu() -> None:
+    registry = CollectorRegistry()
+    engines = EngineState(
+        "rooms", ModelMetrics(ModelFamilies(registry), "rooms"), Health((), "rooms")
+    )
+
+    def degraded() -> float | None:
+        return registry.get_sample_value("edgeseg_degraded", {"model": "rooms"})
+
+    def serve(version: str) -> None:
+        engines.version = version
+        engines.report()
+
+    serve("1")
+    engines.set_twin_serves("2", serves=True)
+    assert degraded() == 0, "version 2 is only being started"
+    serve("2")
+    assert degraded() == 1
+    serve("1")
+    assert degraded() == 0
+    serve("2")
+    engines.set_twin_serves("2", serves=False)
+    assert degraded() == 0
+    engines.set_twin_serves("2", serves=True)
+    assert degraded() == 1

@@ -1,0 +1,72 @@
+"""What a dispatcher learns from the results of its engine."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import cast
+
+import pytest
+
+from edgesegd.core.frame import FrameFormat, FrameSpec
+from edgesegd.core.options import ResultOptions
+from edgesegd.core.result import FrameResult, Stage
+from edgesegd.core.reuse import Reused, ReuseMode
+from edgesegd.ipc.messages import EngineReady
+from edgesegd.scheduling.answer import Answer
+from edgesegd.scheduling.job import Job
+from edgesegd.scheduling.lane import Lane, Overflow
+from edgesegd.scheduling.scheduler import Scheduler
+from edgesegd.supervision.answer_timeout import FACTOR
+from edgesegd.supervision.dispatcher import Dispatcher
+from edgesegd.supervision.engine_process import EngineProcess, OnOutcome
+
+SLOW_INVOKE = 30.0
+COMPUTED = FrameResult(1, 1, (1, 1), seconds={Stage.INVOKE: SLOW_INVOKE})
+REUSED = FrameResult(1, 1, (1, 1), seconds={}, reused=Reused(0, ReuseMode.UNCHANGED))
+
+
+class SlowEngine:
+    """An engine whose invokes take SLOW_INVOKE; it answers at once with `result`."""
+
+    def __init__(self, result: FrameResult) -> None:
+        self.ready = EngineReady("", "cpu", 0, 0, 1, SLOW_INVOKE)
+        self.slots, self.is_lost = 1, False
+        self.lost = asyncio.get_running_loop().create_future()
+        self.bounds: list[float] = []
+        self._result = result
+
+    def segment(self, job: Job, *, answer_seconds: float, on_outcome: OnOutcome) -> None:
+        del job
+        self.bounds.append(answer_seconds)
+        asyncio.get_running_loop().call_soon(on_outcome, self._result)
+
+
+@pytest.mark.parametrize(("result", "learns"), [(COMPUTED, True), (REUSED, False)])
+async def test_only_computed_results_tell_how_long_an_engine_takes(
+    result: FrameResult, learns: bool
+) -> None:
+    scheduler, lane, engine = Scheduler(), Lane(200, Overflow.REJECT), SlowEngine(result)
+    scheduler.open(lane)
+    heard: list[FrameResult] = []
+    dispatcher = Dispatcher(
+        cast(EngineProcess, engine),
+        scheduler,
+        name="cpu",
+        clear=lambda _notes, _certain: None,
+        on_result=heard.append,
+        predict=True,
+    )
+    until = asyncio.Event()
+    running = asyncio.create_task(dispatcher.run(until))
+    jobs = [Job(FrameSpec(FrameFormat.JPEG), b"x", ResultOptions(), Answer()) for _ in range(100)]
+    for job in jobs:
+        scheduler.submit(lane, job)
+    assert [await job.answer for job in jobs] == [result] * 100
+    until.set()
+    await running
+    assert len(heard) == (100 if learns else 0)
+    assert engine.bounds[0] == FACTOR * SLOW_INVOKE
+    # Answers that come at once make the bound shorter, but a repeat must not.
+    assert (engine.bounds[-1] == engine.bounds[0]) != learns
+    assert (dispatcher._prefetch.next_at < math.inf) == learns
