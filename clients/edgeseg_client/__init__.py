@@ -12,6 +12,7 @@ import edgeseg_client.grpc_import  # noqa: F401  # before anything imports gRPC
 from edgeseg_client.aio import DEFAULT_ADDRESS, AsyncClient
 from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.blocking import Client
+from edgeseg_client.channel import tls_credentials
 from edgeseg_client.class_table import NO_CLASS
 from edgeseg_client.errors import (
     AccessDenied,
@@ -77,4 +78,5 @@ __all__ = [
     "Unavailable",
     "Unsupported",
     "WrongAddress",
+    "tls_credentials",
 ]

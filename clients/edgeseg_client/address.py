@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -43,6 +44,17 @@ def split_address(address: str) -> tuple[str, str]:
         advice = f"write [{host}]:{port}" if ":" in host else "write HOST:PORT"
         raise InvalidRequest(f"the address {address!r} has no valid host; {advice}")
     return host, port
+
+
+def is_on_this_machine(address: str) -> bool:
+    """Whether what is sent to `address` stays on this machine."""
+    if address.startswith("unix:"):
+        return True
+    host = address.rpartition(":")[0].rpartition("/")[2].strip("[]")
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def find_socket(address: str) -> str:

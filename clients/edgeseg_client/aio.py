@@ -13,6 +13,7 @@ import grpc
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
 from edgeseg_client import retry
+from edgeseg_client.address import is_on_this_machine
 from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.backoff import Backoff
 from edgeseg_client.channel import open_channel
@@ -72,7 +73,9 @@ class AsyncClient:
         address: The daemon's address, `HOST:PORT` or `unix:///PATH`. If the path is not a socket,
             or another server answers, calls raise `WrongAddress` at once.
         token: Is sent with every call, for a daemon that asks for one.
-        credentials: Turn TLS on; from `grpc.ssl_channel_credentials`.
+        credentials: Turn TLS on; from `tls_credentials` or `grpc.ssl_channel_credentials`.
+        insecure: Allows a token on a connection that is not encrypted, where others can read it.
+            Without it that is an error, except on this machine.
         timeout: Limits each call, and the handshake of a stream, in seconds; None for no limit.
         retry_for: How long the client tries again while the daemon is unavailable or has too much
             work for a call, in seconds.
@@ -86,6 +89,7 @@ class AsyncClient:
         *,
         token: str | None = None,
         credentials: grpc.ChannelCredentials | None = None,
+        insecure: bool = False,
         timeout: float | None = 30.0,
         retry_for: float = 30.0,
         shared_memory: bool | int = False,
@@ -96,6 +100,12 @@ class AsyncClient:
         self._lease = lease_for(shared_memory)
         self._credentials = credentials
         self._metadata = _authorization(token)
+        if token and credentials is None and not insecure and not is_on_this_machine(address):
+            raise InvalidRequest(
+                f"the token would be sent to {address} without encryption, where others can read"
+                " it; give certificates (credentials= or --ca), or allow it (insecure=True or"
+                " --insecure)"
+            )
         self._timeout = timeout
         self._retry_for = retry_for
         self._channel: grpc.aio.Channel | None = None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
 from typing import Any, Final
 
 import grpc
@@ -28,6 +30,29 @@ _OPTIONS: Final[tuple[tuple[str, Any], ...]] = (
     # The daemon is on the LAN; an HTTP proxy that is set in the environment is ignored.
     ("grpc.enable_http_proxy", 0),
 )
+
+
+def tls_credentials(
+    ca: str | PathLike[str],
+    *,
+    cert: str | PathLike[str] | None = None,
+    key: str | PathLike[str] | None = None,
+) -> grpc.ChannelCredentials:
+    """Credentials for a daemon with TLS, for `Client(credentials=…)`.
+
+    Raises `OSError` if a file cannot be read.
+
+    Args:
+        ca: The file of the certificates by which the daemon is known, in PEM format, such as the
+            `ca.pem` that `edgesegd tls init` makes.
+        cert: The file of this client's own certificate, for a daemon that asks for one.
+        key: The file of its key, if that is not in the same file.
+    """
+    return grpc.ssl_channel_credentials(
+        Path(ca).read_bytes(),
+        None if cert is None else Path(key or cert).read_bytes(),
+        None if cert is None else Path(cert).read_bytes(),
+    )
 
 
 async def open_channel(

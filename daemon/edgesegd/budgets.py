@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from edgesegd.api.admission import Admission
+from edgesegd.api.admission import Admission, CheckAccess
 from edgesegd.api.first_message import FirstMessages
 from edgesegd.api.mapped_regions import Regions
 from edgesegd.api.memory_guard import MemoryGuard
@@ -32,8 +32,8 @@ class Budgets:
     streams, `regions` bytes of leased memory, `registrations` bytes of shared memory that clients
     have registered. `large_messages` are prefixes of the methods that take frames; `status_table`
     returns the statuses of a method. Clients may open streams of the methods `opened_early` long
-    before they use them. `on_limit` is called with the name of a limit that was met, `on_use` for
-    each call. `trim` returns freed memory to the system.
+    before they use them. `check_access` checks the tokens of calls. `on_limit` is called with the
+    name of a limit that was met, `on_use` for each call. `trim` returns freed memory to the system.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Budgets:
         large_messages: Sequence[str],
         status_table: Callable[[str], StatusTable],
         opened_early: Sequence[str],
+        check_access: CheckAccess,
         on_limit: Callable[[str], None],
         on_use: Callable[[], None],
         trim: Callable[[], None],
@@ -74,6 +75,7 @@ class Budgets:
             status_table=status_table,
             opened_early=tuple(opened_early),
             on_reset=ResetGuard(lambda: on_limit("resets")).on_reset,
+            check_access=check_access,
         )
         self.guard = MemoryGuard(
             self.admission.calls,

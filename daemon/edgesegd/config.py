@@ -17,7 +17,17 @@ from edgesegd.files.regular import read_regular_file, say_why
 from edgesegd.models.catalogue.store import BUILTIN, default_data_dir
 
 ENV_PREFIX = "EDGESEG_"
-NOT_OPTIONS = ("CONFIG", "SERVER", "TOKEN", "CA", "SHARED", "SWIFTSHADER", "VIEW_TOKEN_FILE")
+NOT_OPTIONS = (
+    "CONFIG",
+    "SERVER",
+    "TOKEN",
+    "CA",
+    "CERT",
+    "KEY",
+    "SHARED",
+    "SWIFTSHADER",
+    "VIEW_TOKEN_FILE",
+)
 """Other variables with that prefix: read by every command, by clients, by the tests."""
 CLOSE = 0.8
 """From this similarity on (difflib's ratio), a variable counts as a misspelt option. Names that
@@ -27,6 +37,9 @@ LARGEST_NUMBER = 1 << 63
 AUTO = "auto"
 REFUSE, ALLOW = "refuse", "allow"
 PAGE = "page"
+HEALTH, REFLECTION, METRICS = PUBLIC = ("health", "reflection", "metrics")
+"""Services that may be public."""
+TRUE, FALSE = ("true", "yes", "1"), ("false", "no", "0", "")
 DEFAULT_LISTEN = "127.0.0.1:8460"
 DEFAULT_METRICS_LISTEN = "127.0.0.1:9460"
 
@@ -45,7 +58,11 @@ NOT_ZERO = (
     *("max_connections", "message_seconds", "idle_seconds"),
 )
 
-Value = str | int | float | tuple[str, ...]
+Value = str | int | float | bool | tuple[str, ...]
+
+
+SCALARS = (str, int, float, bool)
+"""The kinds of values that are not lists."""
 
 
 def option(default: Value, text: str, **more: Any) -> Any:  # noqa: ANN401 # as dataclasses.field
@@ -97,6 +114,15 @@ class Config:
     listen: tuple[str, ...] = option(
         (DEFAULT_LISTEN,), "where to serve gRPC: HOST:PORT or unix:///PATH; port 0 picks a free one"
     )
+    socket_mode: str = option(
+        "",
+        "permissions of the Unix sockets that clients use, in octal, such as 660; empty for those "
+        "that the process's mask leaves (660 if there is a socket_group)",
+        metavar="MODE",
+    )
+    socket_group: str = option(
+        "", "group of these sockets; empty for the process's", metavar="GROUP"
+    )
     metrics_listen: str = option(
         DEFAULT_METRICS_LISTEN, "where to serve Prometheus metrics: HOST:PORT; empty for no metrics"
     )
@@ -111,6 +137,35 @@ class Config:
     )
     view_listen: str = option(
         "127.0.0.1:8462", "where --view serves its page: HOST:PORT; port 0 picks a free one"
+    )
+    tls_cert: str = option(
+        "",
+        "certificate of the daemon, in PEM format, for gRPC and metrics over TLS; `edgesegd tls "
+        "init` makes one. It is read again when it changes",
+        metavar="FILE",
+    )
+    tls_key: str = option("", "key of the certificate, without a password", metavar="FILE")
+    tls_client_ca: str = option(
+        "",
+        "authority that has signed the certificates of clients: only these may connect; empty if "
+        "they need none",
+        metavar="FILE",
+    )
+    tokens: str = option(
+        "",
+        "file of the tokens that clients need, written by `edgesegd tokens`; empty for tokens.json "
+        "in the data folder, if it is there; none to ask for no token",
+        metavar="FILE",
+    )
+    public: tuple[str, ...] = option(
+        (HEALTH,),
+        "service that needs no token, if others do: health, reflection or metrics; may be repeated",
+        metavar="SERVICE",
+    )
+    insecure: bool = option(
+        False,
+        "listen at addresses that other machines can reach although traffic is not encrypted, or "
+        "everyone may use the daemon",
     )
     delegate: str = option(
         "auto",
@@ -232,6 +287,8 @@ class Config:
                 raise ConfigError(f"{name} cannot be 0")
         if not self.listen:
             raise ConfigError("listen needs an address")
+        for name in set(self.public) - set(PUBLIC):
+            raise ConfigError(f"public is one or more of {', '.join(PUBLIC)}, not {name!r}")
         for text in (*self.candidates, *((self.delegate,) if self.delegate != AUTO else ())):
             parse_delegate(text)
 
@@ -336,6 +393,10 @@ def parse(name: str, text: str, kind: type, *, separator: str = ",") -> Value:
     """The value that `text` means for an option of type `kind`; raises ConfigError."""
     if kind is str:
         return text
+    if kind is bool:
+        if text.lower() not in (*TRUE, *FALSE):
+            raise ConfigError(f"{name} is true or false, not {text!r}")
+        return text.lower() in TRUE
     if kind in (int, float):
         try:
             number: int | float = kind(text)
@@ -369,12 +430,12 @@ def _typed(name: str, value: object, kind: type) -> Value:
     _check_size(name, value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if kind in (str, int, float) and type(value) is kind:
+    if kind in SCALARS and type(value) is kind:
         return value
-    if kind not in (str, int, float):
+    if kind not in SCALARS:
         if isinstance(value, str):
             return (value,)
         if isinstance(value, list) and all(isinstance(part, str) for part in value):
             return tuple(value)
-    wanted = {str: "a string", int: "a whole number", float: "a number"}
+    wanted = {bool: "true or false", str: "a string", int: "a whole number", float: "a number"}
     raise ConfigError(f"{name} is {wanted.get(kind, 'a list of strings')}, not {value!r}")

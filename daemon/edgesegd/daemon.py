@@ -9,19 +9,23 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import grpc
 import grpc.aio
 from prometheus_client import CollectorRegistry
 
+from edgesegd.api.access_control import AccessControl
+from edgesegd.api.credentials import server_credentials
 from edgesegd.api.image_lanes import ImageLanes
-from edgesegd.api.listening import is_loopback, listen
+from edgesegd.api.listening import is_loopback, listen, listening_privately, unix_paths
 from edgesegd.api.open_work import OpenWork
 from edgesegd.api.regions import RegionServers
 from edgesegd.api.server import make_server
 from edgesegd.api.server_options import server_options
+from edgesegd.api.socket_access import SocketAccess
 from edgesegd.board.allocator import HeapTrimmer
 from edgesegd.board.descriptors import DescriptorReserve
 from edgesegd.budgets import Budgets
-from edgesegd.config import ALLOW, PAGE, Config
+from edgesegd.config import ALLOW, METRICS, PAGE, Config
 from edgesegd.control.messages import NOWHERE, control_path
 from edgesegd.control.server import ControlServer
 from edgesegd.model_factory import ModelFactory
@@ -31,13 +35,26 @@ from edgesegd.observability.metrics import Metrics
 from edgesegd.observability.metrics_server import serve_metrics
 from edgesegd.observability.model_metrics import ModelFamilies, ModelMetrics
 from edgesegd.observability.sd_notify import Notifier
-from edgesegd.protocols import LARGE_MESSAGES, OPENED_EARLY, SERVICES, Protocols, status_table
+from edgesegd.protocols import (
+    LARGE_MESSAGES,
+    OPENED_EARLY,
+    SERVICES,
+    Protocols,
+    required_scope,
+    status_table,
+)
 from edgesegd.serving.data_plane import DataPlane
 from edgesegd.serving.model_host import ModelHost
 from edgesegd.serving.registry import ModelRegistry
 from edgesegd.serving.reloading import reload_on, reload_on_changes
 from edgesegd.signals import Signals
-from edgesegd.startup import find_models, ready_lines
+from edgesegd.startup import (
+    find_certificates,
+    find_models,
+    find_tokens,
+    ready_lines,
+    refuse_exposure,
+)
 from edgesegd.supervision.engine_child import EarlyEngine
 from edgesegd.view_process import ViewProcess
 
@@ -57,6 +74,10 @@ class Daemon:
     ) -> None:
         self._config = config
         self._announce = announce
+        self._certificates = find_certificates(config)
+        self._socket_access = SocketAccess(config.socket_mode, config.socket_group)
+        keyring = find_tokens(config)
+        refuse_exposure(config, keyring)
         self._repository, self._pairs, self._required = find_models(config)
         self._models = ModelRegistry(self._pairs[0].served.name)
         self._metrics = Metrics(CollectorRegistry())
@@ -68,11 +89,18 @@ class Daemon:
         self._heap = HeapTrimmer(
             release_other=lambda: self._factory.release_memory()  # noqa: PLW0108 # made below
         )
+        self._access = AccessControl(
+            keyring,
+            scope_of=lambda method: required_scope(method, config.public),
+            public_metrics=METRICS in config.public,
+            on_refused=self._metrics.call_refused,
+        )
         self._budgets = Budgets(
             config,
             large_messages=LARGE_MESSAGES,
             status_table=status_table,
             opened_early=OPENED_EARLY,
+            check_access=self._access.check,
             on_limit=self._metrics.limit_met,
             on_use=self._heap.used,
             trim=self._heap.trim,
@@ -140,11 +168,19 @@ class Daemon:
             shared_memory=lambda: self._budgets.regions.size,
         )
 
+    def _credentials(self) -> grpc.ServerCredentials | None:
+        return None if self._certificates is None else server_credentials(self._certificates)
+
     async def run(self) -> int:
         """Serve until a signal arrives; returns the exit status. Raises a StartupError."""
         self._signals.catch()
         config = self._config
-        metrics_server = serve_metrics(self._metrics.registry, config.metrics_listen)
+        metrics_server = serve_metrics(
+            self._metrics.registry,
+            config.metrics_listen,
+            certificates=self._certificates,
+            check=self._access.check_metrics,
+        )
         server = make_server(
             {**self._protocols.services, HEALTH_SERVICE_NAME: self._health},
             admission=self._budgets.admission,
@@ -156,8 +192,14 @@ class Daemon:
                 max_frame_bytes=self._budgets.limits.size,
             ),
         )
+        private = contextlib.ExitStack()
         try:
-            addresses = [listen(server, address) for address in config.listen]
+            with self._socket_access.applied() as sockets:
+                addresses = [
+                    listen(server, address, self._credentials) for address in config.listen
+                ]
+                sockets.extend(unix_paths(addresses))
+            view_of = private.enter_context(listening_privately(server)) if config.view else ""
             starting = self._host.start(
                 self._pairs, required=self._required, asleep=config.idle_unload > 0
             )
@@ -165,7 +207,8 @@ class Daemon:
                 return 0
             await server.start()
             if config.shared_memory_bytes:
-                self._region_servers.start(addresses)
+                with self._socket_access.applied() as sockets:
+                    sockets.extend(self._region_servers.start(addresses))
             if config.control != NOWHERE:
                 await self._control.start()
             serving = asyncio.create_task(self._serve())
@@ -173,13 +216,14 @@ class Daemon:
                 self._announce(line)
             self._notifier.notify("READY=1")
             if config.view:
-                await self._view.start(addresses[0], self._announce)
+                await self._view.start(view_of, self._announce)
             return await self._drain_after(serving, server)
         finally:
             await self._view.close()
             await self._control.close()
             await self._protocols.close()
             await server.stop(None)
+            private.close()
             await self._region_servers.close()
             await self._host.close()
             self._reserve.close()
@@ -192,6 +236,7 @@ class Daemon:
             group.create_task(self._host.run())
             group.create_task(self._heap.run())
             group.create_task(self._budgets.guard.run())
+            group.create_task(self._access.run(self._budgets.admission.calls))
             group.create_task(reload_on(self._signals.reload, self._host))
             if seconds := self._config.watch_models:
                 group.create_task(reload_on_changes(self._repository, self._host, seconds))

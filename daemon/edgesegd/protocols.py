@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
+from edgesegd.access.tokens import INFER, MODELS
 from edgesegd.api.image_lanes import ImageLanes
 from edgesegd.api.mapped_regions import Regions
 from edgesegd.api.oip.assembly import make_inference_service
-from edgesegd.api.oip.names import MODEL_STREAM_INFER, WITH_FRAMES, is_oip
+from edgesegd.api.oip.names import CHANGE_MODELS, MODEL_STREAM_INFER, WITH_FRAMES, is_oip
 from edgesegd.api.oip.names import SERVICE_NAME as OIP_SERVICE_NAME
 from edgesegd.api.oip.status import OIP_STATUS_OF
 from edgesegd.api.open_work import OpenWork
@@ -34,6 +35,21 @@ OPENED_EARLY = (MODEL_STREAM_INFER,)
 def status_table(method: str) -> StatusTable:
     """The statuses of a method's protocol."""
     return OIP_STATUS_OF if is_oip(method) else STATUS_OF
+
+
+PUBLIC_SERVICES = {"health": "/grpc.health.", "reflection": "/grpc.reflection."}
+"""How the methods of services that may be public begin, by the option's name for each."""
+
+
+def required_scope(method: str, public: Collection[str]) -> str | None:
+    """What a token must be for to call `method`; empty for anything, None if it needs no token.
+
+    `public` are the services that need no token.
+    """
+    for name, prefix in PUBLIC_SERVICES.items():
+        if method.startswith(prefix):
+            return None if name in public else ""
+    return MODELS if method in CHANGE_MODELS else INFER
 
 
 class Protocols:

@@ -18,8 +18,6 @@ ANNOUNCED = "view on "
 """How a line begins that says where the page is."""
 TOKEN_FILE_VARIABLE = "EDGESEG_VIEW_TOKEN_FILE"  # noqa: S105 # the name of a variable
 STOP_SECONDS = 2.0
-ANY_HOST = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 # replaced
-"""What to connect to if the daemon listens on all addresses."""
 
 
 class ViewProcess:
@@ -53,7 +51,7 @@ class ViewProcess:
                 log.warning("view: %s", line.removeprefix("edgeseg: "))
 
         theirs, self._lifeline = os.pipe()
-        options = ["--with-parent", "--server", _own_address(server), "--listen", self._listen]
+        options = ["--with-parent", "--server", server, "--listen", self._listen]
         try:
             if self._token_file is not None and not os.environ.get(TOKEN_FILE_VARIABLE):
                 _make_token(self._token_file)
@@ -100,9 +98,3 @@ def _make_token(file: Path) -> None:
 
 def _owner_only(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def _own_address(server: str) -> str:
-    """An address that this machine can connect to, for one that the daemon listens on."""
-    host, colon, port = server.rpartition(":")
-    return f"{ANY_HOST.get(host, host)}{colon}{port}"

@@ -19,6 +19,7 @@ _RETURNED = (
 )
 _SOURCES = ("Source", "SourceFrame")
 _SOURCE_FUNCTIONS = ("open_source", "picamera_frame")
+_CLIENT_FUNCTIONS = ("tls_credentials",)
 _DAEMON = ("ServerInfo", "ModelInfo", "ClassInfo")
 _TYPES = (
     *("Output", "Size", "Resize", "Policy", "Priority", "Reuse"),
@@ -46,6 +47,7 @@ def write_page(package: Package, parser: argparse.ArgumentParser) -> str:
 def _sections(package: Package, parser: argparse.ArgumentParser) -> Iterator[str]:
     yield "## Clients"
     yield library.clients(package, *_CLIENTS)
+    yield library.functions(package, _CLIENT_FUNCTIONS)
     yield library.options(package, *_OPTIONS)
     yield "## What is sent"
     yield library.classes(package, _SENT, defaults=True)
@@ -71,7 +73,7 @@ def _require_places(package: Package) -> None:
     """Raises `Incomplete` for a name that the package exports, or a type in it, without a place."""
     classes = {*_CLIENTS, _OPTIONS[0], *_SENT, *_RETURNED, *_DAEMON, *_SOURCES}
     classes |= {*package.classes_in("errors")}
-    placed = classes | {*_TYPES, *_CONSTANTS, *_SOURCE_FUNCTIONS}
+    placed = classes | {*_TYPES, *_CONSTANTS, *_CLIENT_FUNCTIONS, *_SOURCE_FUNCTIONS}
     if missing := [name for name in package.exported if name not in placed]:
         raise Incomplete(f"`__all__` has {missing[0]}, which has no place in reference/page.py")
     for name, where in library.names_in_types(package, sorted(classes | {*_TYPES})):

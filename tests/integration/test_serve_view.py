@@ -68,7 +68,7 @@ def test_the_page_shows_a_source_that_the_daemon_segments(tmp_path: Path, jpeg: 
 @pytest.mark.parametrize("listen", ["0.0.0.0:0", "[::]:0", "unix://{}/edgeseg.sock"])
 def test_the_page_finds_the_daemon_wherever_it_listens(tmp_path: Path, listen: str) -> None:
     command = [sys.executable, "-m", "edgesegd", "serve", "--metrics-listen=", "--view"]
-    command += [f"--listen={listen.format(tmp_path)}", "--view-listen=127.0.0.1:0"]
+    command += [f"--listen={listen.format(tmp_path)}", "--insecure", "--view-listen=127.0.0.1:0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         try:
             assert running.stdout is not None

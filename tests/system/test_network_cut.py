@@ -108,7 +108,7 @@ class Results:
 def results(cable: Cable, folder: Path) -> Iterator[Results]:
     """A stream on the near host of a camera on the far host and of local pictures."""
     python = sys.executable
-    serve = ("-m", "edgesegd", "serve", f"--listen={FAR}:{PORT}", "--metrics-listen=")
+    serve = ("-m", "edgesegd", "serve", f"--listen={FAR}:{PORT}", "--insecure", "--metrics-listen=")
     stream = ("-m", "edgeseg_client", "stream", f"camera=http://{FAR}:8080/video")
     local = (f"local={folder}", "--fps=20", "--loop=0", "--json", f"--server={FAR}:{PORT}")
     with (

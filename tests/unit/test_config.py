@@ -39,9 +39,17 @@ OTHER_VALUES: dict[str, tuple[str, object]] = {
     "idle_unload": ("90", 90.0),
     "control": ("/run/c.sock", "/run/c.sock"),
     "listen": ("0.0.0.0:1, unix:///run/edgesegd", ("0.0.0.0:1", "unix:///run/edgesegd")),
+    "socket_mode": ("660", "660"),
+    "socket_group": ("video", "video"),
     "metrics_listen": ("", ""),
     "view": ("0; front=rtsp://10.0.0.7/live", ("0", "front=rtsp://10.0.0.7/live")),
     "view_listen": ("127.0.0.1:0", "127.0.0.1:0"),
+    "tls_cert": ("c.pem", "c.pem"),
+    "tls_key": ("k.pem", "k.pem"),
+    "tls_client_ca": ("ca.pem", "ca.pem"),
+    "tokens": ("t.json", "t.json"),
+    "public": ("health, metrics", ("health", "metrics")),
+    "insecure": ("true", True),
     "delegate": ("cpu", "cpu"),
     "candidates": ("a.so:k=v; b.so:x=1", ("a.so:k=v", "b.so:x=1")),
     "check_every": ("9", 9),
@@ -146,8 +154,8 @@ def test_every_option_has_a_flag(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_option_has_a_line_in_the_file(file: Path, name: str) -> None:
     _, value = OTHER_VALUES[name]
-    shown = list(value) if isinstance(value, tuple) else value
-    config = from_file(file, f"{name} = {shown!r}\n")
+    shown = json.dumps(list(value) if isinstance(value, tuple) else value)  # which is TOML here
+    config = from_file(file, f"{name} = {shown}\n")
     assert getattr(config, name) == value
 
 

@@ -89,7 +89,7 @@ def _explain(error: Exception, server: str) -> tuple[ExitCode, str]:
         case Unavailable():
             return ExitCode.UNREACHABLE, (
                 f"no daemon answers at {server} ({error}); start one with `edgesegd serve`,"
-                " or say where it is with --server"
+                " say where it is with --server, or give certificates with --ca if it uses TLS"
             )
         case SourceLost():
             return ExitCode.UNREACHABLE, str(error)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from pathlib import Path
 from typing import TypeVar
 
 import grpc
 
 from edgeseg_client.aio import AsyncClient
 from edgeseg_client.blocking import Client
+from edgeseg_client.channel import tls_credentials
 from edgeseg_client.cli.exit_codes import UsageError
 from edgeseg_client.info import ModelInfo
 from edgeseg_client.options import Options
@@ -23,17 +23,26 @@ def open_client(
 ) -> AnyClient:
     """A client for `--server` that tries again for `retry_for` seconds, by default `--wait`.
 
-    Raises `OSError` if the file of certificates cannot be read.
+    Raises `OSError` if a file of certificates cannot be read, and `UsageError` for arguments that
+    do not go together.
     """
-    credentials = None
-    if arguments.ca:
-        credentials = grpc.ssl_channel_credentials(Path(arguments.ca).read_bytes())
     return kind(
         arguments.server,
         token=arguments.token,
-        credentials=credentials,
+        credentials=_credentials(arguments),
+        insecure=arguments.insecure,
         retry_for=arguments.wait if retry_for is None else retry_for,
     )
+
+
+def _credentials(arguments: Namespace) -> grpc.ChannelCredentials | None:
+    if arguments.cert is None and arguments.key is None:
+        return tls_credentials(arguments.ca) if arguments.ca else None
+    if arguments.cert is None:
+        raise UsageError("--key needs --cert")
+    if arguments.ca is None:
+        raise UsageError("--cert needs --ca, the certificates by which the daemon is known")
+    return tls_credentials(arguments.ca, cert=arguments.cert, key=arguments.key)
 
 
 def read_options(arguments: Namespace) -> Options:

@@ -75,15 +75,17 @@ def _listen(address: str) -> tuple[str, int]:
 
 
 def _tls(arguments: Namespace) -> ssl.SSLContext | None:
-    if arguments.certificate is None:
-        if arguments.key is not None:
-            raise UsageError("--key needs --certificate")
+    if arguments.page_cert is None:
+        if arguments.page_key is not None:
+            raise UsageError("--page-key needs --page-cert")
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        context.load_cert_chain(arguments.certificate, arguments.key)
+        context.load_cert_chain(arguments.page_cert, arguments.page_key)
     except OSError as error:  # ssl's are some of them
-        files = " and ".join(str(file) for file in (arguments.certificate, arguments.key) if file)
+        files = " and ".join(
+            str(file) for file in (arguments.page_cert, arguments.page_key) if file
+        )
         raise UsageError(
             f"{files} cannot be used: {getattr(error, 'reason', '') or error.strerror or error};"
             " give a certificate and its key as PEM"

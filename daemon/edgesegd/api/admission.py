@@ -23,10 +23,12 @@ from edgesegd.api.status import STATUS_OF, StatusTable, abort_with
 from edgesegd.core.client import Client
 from edgesegd.core.errors import (
     EdgesegError,
+    Forbidden,
     InternalFault,
     InvalidFrame,
     InvalidOptions,
     Overloaded,
+    Unauthenticated,
     Unimplemented,
     UnknownModel,
 )
@@ -36,8 +38,12 @@ log = logging.getLogger(__name__)
 
 Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Any]]
 Context = grpc.aio.ServicerContext[Any, Any]
+CheckAccess = Callable[[OpenCall, str, str], Awaitable[None]]
 
-DELAYED_ERRORS = (Overloaded, Unimplemented, InvalidOptions, UnknownModel)
+DELAYED_ERRORS = (
+    *(Overloaded, Unimplemented, InvalidOptions, UnknownModel),
+    *(Unauthenticated, Forbidden),
+)
 """Errors that are sent after a pause. Without it, a client that tries again at once would take as
 much of the front's time as with accepted frames."""
 STATUS_SECONDS = 2.0
@@ -51,6 +57,10 @@ MAX_SMALL_MESSAGE = 64 << 10
 """Bytes of a message that cannot hold a frame, such as those to the health service."""
 
 
+async def _admit_everyone(_call: OpenCall, _method: str, _authorization: str) -> None:
+    """Ask for no token."""
+
+
 class Admission(grpc.aio.ServerInterceptor):
     """Admits as many calls as `limit` allows; `calls` are those that are open.
 
@@ -61,6 +71,8 @@ class Admission(grpc.aio.ServerInterceptor):
     `on_call` is called when any call begins, because even an invalid message may be large.
     `opened_early` are methods whose clients may open a stream long before they use it. `on_reset`
     is called with the client of each call that is cancelled soon and before its first message.
+    `check_access` raises Unauthenticated or Forbidden for a call, its method and the header in
+    which its client sends a token.
     """
 
     def __init__(
@@ -73,8 +85,10 @@ class Admission(grpc.aio.ServerInterceptor):
         status_table: Callable[[str], StatusTable] = lambda _: STATUS_OF,
         opened_early: tuple[str, ...] = (),
         on_reset: Callable[[Client], None] = lambda _: None,
+        check_access: CheckAccess = _admit_everyone,
     ) -> None:
         self._limit = limit
+        self.check_access = check_access
         self._status_table = status_table
         self._large_messages = large_messages
         self._first_messages = first_messages
@@ -98,9 +112,11 @@ class Admission(grpc.aio.ServerInterceptor):
         served = _ServedCall(
             self,
             handler,
-            math.inf if large else MAX_SMALL_MESSAGE,
-            self._status_table(method),
-            OPENED_EARLY_SECONDS if method in self._opened_early else None,
+            method=method,
+            authorization=_authorization(handler_call_details),
+            max_message=math.inf if large else MAX_SMALL_MESSAGE,
+            statuses=self._status_table(method),
+            first_seconds=OPENED_EARLY_SECONDS if method in self._opened_early else None,
         )
         return grpc.stream_stream_rpc_method_handler(
             served.serve, served.deserialize, handler.response_serializer
@@ -112,7 +128,7 @@ class Admission(grpc.aio.ServerInterceptor):
         await self._limit.wait_briefly_and_take(call.client, 1)
         self.calls.add(call)
         try:
-            with call.overloaded_if_evicted():
+            with call.raising_if_evicted():
                 yield
         finally:
             self.calls.discard(call)
@@ -130,16 +146,19 @@ class Admission(grpc.aio.ServerInterceptor):
 
 
 class _ServedCall:
-    """Serves calls of one method; `max_message` is the largest message in bytes.
+    """Serves one call of `method`; `max_message` is the largest message in bytes.
 
-    `statuses` are the gRPC statuses of errors. The first message may take `first_seconds`; None for
-    the usual time.
+    `authorization` is the header in which its client sends a token. `statuses` are the gRPC
+    statuses of errors. The first message may take `first_seconds`; None for the usual time.
     """
 
     def __init__(
         self,
         admission: Admission,
         handler: Any,  # noqa: ANN401 # gRPC's
+        *,
+        method: str,
+        authorization: str,
         max_message: float,
         statuses: StatusTable,
         first_seconds: float | None,
@@ -148,6 +167,8 @@ class _ServedCall:
         self.first_seconds = first_seconds
         self.admission = admission
         self._handler = handler
+        self._method = method
+        self._authorization = authorization
         self._max_message = max_message
         self.message_size = 0
         """Bytes of the last message."""
@@ -172,6 +193,7 @@ class _ServedCall:
         wrong: EdgesegError | None = None
         try:
             async with self.admission.admit(call):
+                await self.admission.check_access(call, self._method, self._authorization)
                 await self._answer(call, requests, context)
         except EdgesegError as error:
             wrong = error.without_history()  # its traceback would keep the messages
@@ -224,6 +246,12 @@ class _ServedCall:
             raise
         except Exception as failure:  # noqa: BLE001 # the client does not read, or has left
             log.debug("a status could not be sent: %s", failure)
+
+
+def _authorization(details: grpc.HandlerCallDetails) -> str:
+    """The header of a call; empty if there is none."""
+    metadata = details.invocation_metadata or ()
+    return next((str(value) for key, value in metadata if key == "authorization"), "")
 
 
 class _ClientGone(Exception):

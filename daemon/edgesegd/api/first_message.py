@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from edgesegd.api.open_call import OpenCall
-from edgesegd.core.errors import Expired
-from edgesegd.scheduling.fair_limit import FairLimit
+from edgesegd.core.errors import Expired, Overloaded
+from edgesegd.scheduling.fair_limit import RETRY_AFTER, FairLimit
 
 Requests = AsyncIterator[Any]
 
@@ -65,7 +65,7 @@ class FirstMessages:
             if not self._reads.is_waited_for:
                 timer = loop.call_later(QUICK_SECONDS, is_slow)
             elif self._slow.room(call.client) < 1:
-                call.evict(TOO_SLOW)
+                call.evict(Overloaded(TOO_SLOW, RETRY_AFTER))
             else:
                 self._slow.force(call.client, 1)
                 counted_by = self._slow

@@ -7,7 +7,8 @@ import ipaddress
 import re
 import socket
 import sys
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import grpc.aio
@@ -19,6 +20,13 @@ from edgesegd.core.errors import CannotListen, ConfigError
 UNIX = "unix:///"
 LARGEST_PORT = 65535
 NO_HOST = re.compile(r"[\s\0/\[\]]")
+
+
+MakeCredentials = Callable[[], grpc.ServerCredentials | None]
+
+
+def no_credentials() -> None:
+    """For a server without TLS."""
 
 
 class Endpoint(NamedTuple):
@@ -36,11 +44,15 @@ class Endpoint(NamedTuple):
         return f"[{host}%25{scope}]:{port}" if scope else f"[{host}]:{port}"
 
 
-def listen(server: grpc.aio.Server, address: str) -> str:
+def listen(
+    server: grpc.aio.Server, address: str, make_credentials: MakeCredentials = no_credentials
+) -> str:
     """Bind `server` to "HOST:PORT" or "unix:///PATH"; returns the address with its real port.
 
-    A host name stands for all addresses that it has here, with the same port. Raises ConfigError
-    for a malformed address, and CannotListen with the reason.
+    A host name stands for all addresses that it has here, with the same port. Traffic is encrypted
+    with what `make_credentials` returns, except on Unix sockets; each address needs its own, for
+    they remember which certificate they have. Raises ConfigError for a malformed address, and
+    CannotListen with the reason.
     """
     if address.startswith(UNIX):
         path = address.removeprefix("unix://")
@@ -53,8 +65,15 @@ def listen(server: grpc.aio.Server, address: str) -> str:
         if sys.platform != "linux":  # elsewhere gRPC cannot bind a port that is already bound
             held.close()
         for endpoint in bound:
-            _add(server, address, str(endpoint))
+            _add(server, address, str(endpoint), make_credentials())
     return f"{host}:{bound[0].sockaddr[1]}"
+
+
+@contextlib.contextmanager
+def listening_privately(server: grpc.aio.Server) -> Iterator[str]:
+    """The address of a Unix socket of `server` that only this user's processes can reach."""
+    with tempfile.TemporaryDirectory(prefix="edgesegd-", ignore_cleanup_errors=True) as folder:
+        yield listen(server, f"{UNIX}{folder.removeprefix('/')}/grpc.sock")
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -66,6 +85,11 @@ def split_address(address: str) -> tuple[str, int]:
             "(metrics: HOST:PORT only)"
         )
     return host, int(port)
+
+
+def unix_paths(addresses: Iterable[str]) -> list[str]:
+    """The paths of the Unix sockets among `addresses`."""
+    return [each.removeprefix("unix://") for each in addresses if each.startswith(UNIX)]
 
 
 def resolve(host: str, port: int) -> list[Endpoint]:
@@ -117,10 +141,18 @@ def _why_none(address: str, host: str, port: str) -> str:
     return next((why for wrong, why in reasons if wrong), "")
 
 
-def _add(server: grpc.aio.Server, address: str, encoded: str) -> None:
+def _add(
+    server: grpc.aio.Server,
+    address: str,
+    encoded: str,
+    credentials: grpc.ServerCredentials | None = None,
+) -> None:
     """Add an address that was found to be free to the server; if it fails, gRPC says no reason."""
     try:
-        port = server.add_insecure_port(encoded)
+        if credentials is None:
+            port = server.add_insecure_port(encoded)
+        else:
+            port = server.add_secure_port(encoded, credentials)
     except RuntimeError:
         port = 0
     if port == 0:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Collection
 
 from edgesegd.api.open_call import OpenCall
 from edgesegd.board.allocator import resident_bytes
+from edgesegd.core.errors import Overloaded
+from edgesegd.scheduling.fair_limit import RETRY_AFTER
 
 log = logging.getLogger(__name__)
 
@@ -83,5 +85,5 @@ class MemoryGuard:
         before = now - NO_PROGRESS_SECONDS
         for call in tuple(self._calls):
             if call.client[0] == address and call.progress < before:
-                call.evict(NO_MEMORY)
+                call.evict(Overloaded(NO_MEMORY, RETRY_AFTER))
                 self._on_evicted()

@@ -7,38 +7,40 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from edgesegd.access.tokens import Token
 from edgesegd.core.client import Client
-from edgesegd.core.errors import Overloaded
-from edgesegd.scheduling.fair_limit import RETRY_AFTER
+from edgesegd.core.errors import EdgesegError
 
 
 class OpenCall:
     """A call of `client`, served by the task that creates this object.
 
     `progress` is when its last message was received or sent. `is_read` is whether its first message
-    is read, or was: before, it waits for its turn.
+    is read, or was: before, it waits for its turn. `token` is the one that it was opened with, if
+    the daemon asked for one.
     """
 
     def __init__(self, client: Client) -> None:
         self.client = client
         self.progress = time.monotonic()
         self.is_read = False
-        self._why = ""
+        self.token: Token | None = None
+        self._why: EdgesegError | None = None
         self._task = asyncio.current_task()
 
-    def evict(self, why: str) -> None:
+    def evict(self, why: EdgesegError) -> None:
         """End the call, so that gRPC frees what it holds of it; the client gets `why`."""
         self._why = why
         if self._task is not None:
             self._task.cancel()
 
     @contextmanager
-    def overloaded_if_evicted(self) -> Iterator[None]:
-        """Raise Overloaded if the call is evicted within the block."""
+    def raising_if_evicted(self) -> Iterator[None]:
+        """Raise the reason if the call is evicted within the block."""
         try:
             yield
         except asyncio.CancelledError:
-            if not self._why or self._task is None:
+            if self._why is None or self._task is None:
                 raise
             self._task.uncancel()
-            raise Overloaded(self._why, RETRY_AFTER) from None
+            raise self._why from None

@@ -15,7 +15,7 @@ import os
 import socket
 from collections.abc import Sequence
 
-from edgesegd.api.listening import UNIX
+from edgesegd.api.listening import unix_paths
 from edgesegd.api.mapped_regions import Regions
 from edgesegd.api.peer import local_client
 from edgesegd.api.unix_path import check_unix_path
@@ -44,18 +44,19 @@ class RegionServers:
         """The path of the first socket; empty if there is none."""
         return self._servers[0].path if self._servers else ""
 
-    def start(self, addresses: Sequence[str]) -> None:
+    def start(self, addresses: Sequence[str]) -> list[str]:
         """Start one for each Unix socket in `addresses`; none if memory cannot be shared here.
 
-        Raises CannotListen.
+        Returns the paths of their sockets. Raises CannotListen.
         """
-        sockets = [each.removeprefix("unix://") for each in addresses if each.startswith(UNIX)]
+        sockets = unix_paths(addresses)
         if sockets and (why := why_not_available()):
             log.warning("shared memory is not available to clients: %s", why)
-            return
+            return []
         self._servers = [RegionServer(path + SUFFIX, self._regions) for path in sockets]
         for server in self._servers:
             server.start()
+        return [server.path for server in self._servers]
 
     async def close(self) -> None:
         """End all leases and stop listening."""

@@ -21,6 +21,8 @@ STATUS_OF: StatusTable = {
     errors.InvalidFrame: Code.INVALID_ARGUMENT,
     errors.InvalidOptions: Code.INVALID_ARGUMENT,
     errors.Unimplemented: Code.UNIMPLEMENTED,
+    errors.Unauthenticated: Code.UNAUTHENTICATED,
+    errors.Forbidden: Code.PERMISSION_DENIED,
     errors.UnknownModel: Code.NOT_FOUND,
     errors.UnknownRegion: Code.NOT_FOUND,
     errors.RegionExists: Code.ALREADY_EXISTS,

@@ -17,6 +17,8 @@ from edgesegd.core.errors import EngineStartFailed
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
+OPEN = ("--tokens=none", "--tls-cert=", "--tls-key=", "--tls-client-ca=")
+"""Its clients have neither a token nor certificates, whatever is configured on this board."""
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -54,7 +56,7 @@ class LaunchedDaemon:
         self.output: list[str] = []
         self.address = self.metrics_url = ""
         self._ready = threading.Event()
-        serve = ("serve", "--listen=127.0.0.1:0", "--metrics-listen=127.0.0.1:0")
+        serve = ("serve", "--listen=127.0.0.1:0", "--metrics-listen=127.0.0.1:0", *OPEN)
         try:
             with _signals_held_back():
                 self.process = subprocess.Popen(

@@ -10,7 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import get_type_hints
 
-from edgesegd.config import ENV_PREFIX, Config, Effective, Value, load_config, parse
+from edgesegd.config import ENV_PREFIX, SCALARS, Config, Effective, Value, load_config, parse
 from edgesegd.core.errors import ConfigError
 
 ALL = tuple(setting.name for setting in fields(Config))
@@ -39,7 +39,7 @@ def add_options(
         if setting.name not in names:
             continue
         kind = kinds[setting.name]
-        repeated = kind not in (str, int, float)
+        repeated = kind not in SCALARS
         default = own.get(setting.name, setting.default)
         shown = f" (default: {_shown(default)})" if default else ""
         parser.add_argument(
@@ -48,7 +48,8 @@ def add_options(
             action=("extend" if "nothing" in setting.metadata else "append")
             if repeated
             else "store",
-            nargs="*" if "nothing" in setting.metadata else None,
+            nargs="*" if "nothing" in setting.metadata else "?" if kind is bool else None,
+            const="true" if kind is bool else None,
             choices=setting.metadata.get("choices"),
             metavar=None
             if setting.metadata.get("choices")
@@ -69,7 +70,7 @@ def effective_config(args: argparse.Namespace) -> Effective:
         given = getattr(args, setting.name, None)
         if isinstance(given, list):
             flags[setting.name] = tuple(given) or (setting.metadata["nothing"],)
-        elif given is not None and kinds[setting.name] not in (str, int, float):
+        elif given is not None and kinds[setting.name] not in SCALARS:
             flags[setting.name] = (given,)
         elif given is not None:
             flag = "--" + setting.name.replace("_", "-")
@@ -104,4 +105,4 @@ def _shown(value: object) -> str:
 
 
 def _metavar(kind: type) -> str:
-    return {int: "N", float: "SECONDS", str: "VALUE"}.get(kind, "ADDRESS")
+    return {int: "N", float: "SECONDS", str: "VALUE", bool: "true|false"}.get(kind, "ADDRESS")

@@ -55,6 +55,22 @@ class RegionExists(ClientError):
     """A region of shared memory is already registered under that name."""
 
 
+class AccessRefused(EdgesegError):
+    """The client may not make the call, whatever is in it."""
+
+
+class Unauthenticated(AccessRefused):
+    """The client has no token, or none that is valid."""
+
+    outcome = "unauthenticated"
+
+
+class Forbidden(AccessRefused):
+    """The client's token is not for this."""
+
+    outcome = "forbidden"
+
+
 class NotAnswered(EdgesegError):
     """The frame was valid, but gets no result."""
 

@@ -10,17 +10,18 @@ from typing import BinaryIO
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
     """Open a file for writing that replaces `path` at the end of the block.
 
     A reader of `path` sees the old content or the new one, even after a power cut. If writing
-    fails, the old content stays, and no other file is left. Raises OSError.
+    fails, the old content stays, and no other file is left. `mode` is that of the new file, less
+    the process's mask. Raises OSError.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     partial.unlink(missing_ok=True)  # left by a killed process with the same id
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
-        with os.fdopen(os.open(partial, flags, 0o666), "wb") as file:
+        with os.fdopen(os.open(partial, flags, mode), "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -11,9 +11,13 @@ from edgesegd.version import __version__
 
 LIMITS = (
     *("calls", "streams", "frames", "results", "memory", "shared_memory"),
-    "registrations",
+    *("registrations", "resets"),
 )
 """The limits that clients share; docs/limits.md describes each."""
+
+
+REFUSALS = ("unauthenticated", "forbidden")
+"""Why calls are refused: no valid token, or one that is not for the method."""
 
 
 class Metrics:
@@ -29,6 +33,14 @@ class Metrics:
         )
         for limit in LIMITS:  # series that alerts watch exist before the first event
             self._limits.labels(limit)
+        self._refused = Counter(
+            "edgeseg_calls_refused",
+            "Calls and requests for metrics without a token that is valid for them.",
+            ["reason"],
+            registry=registry,
+        )
+        for reason in REFUSALS:
+            self._refused.labels(reason)
         Gauge(
             "edgeseg_build_info",
             "Version of the daemon and of Python.",
@@ -55,6 +67,10 @@ class Metrics:
         ProcessCollector(
             namespace="edgeseg_engine", pid=lambda: engine_pid() or -1, registry=self.registry
         )
+
+    def call_refused(self, reason: str) -> None:
+        """Count a call or a request for metrics that was refused, by one of REFUSALS."""
+        self._refused.labels(reason).inc()
 
     def limit_met(self, limit: str) -> None:
         """Count something that was refused or delayed, or a call that was ended, at a limit."""

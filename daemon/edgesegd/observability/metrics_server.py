@@ -9,15 +9,16 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from socketserver import TCPServer, ThreadingMixIn
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
+from edgesegd.access.certificates import Certificates
 from edgesegd.api.listening import resolve, split_address
-from edgesegd.core.errors import CannotListen
+from edgesegd.core.errors import AccessRefused, CannotListen, Unauthenticated
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -29,12 +30,17 @@ MAX_CONNECTIONS = 8
 RETRY_SECONDS = 0.1
 SILENT_SECONDS = 10.0
 """How long a connection may be silent."""
+PLAIN = [("Content-Type", "text/plain")]
+
+CheckAccess = Callable[[str], None]
 
 
 class _Server(ThreadingMixIn, WSGIServer):
     """A thread for each of at most MAX_CONNECTIONS connections."""
 
     daemon_threads = True
+    certificates: Certificates | None = None
+    """For TLS; None to serve without."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 # as the base
         self._connections: list[socket.socket] = []
@@ -42,12 +48,20 @@ class _Server(ThreadingMixIn, WSGIServer):
         super().__init__(*args, **kwargs)
 
     def get_request(self) -> tuple[Any, Any]:
-        """As the base; if no descriptor is free it pauses, because it is called again at once."""
+        """As the base; if no descriptor is free it pauses, because it is called again at once.
+
+        With TLS the handshake comes with the first read, so that it holds up no other connection.
+        """
         try:
-            return super().get_request()
+            request, client = super().get_request()
         except OSError:
             time.sleep(RETRY_SECONDS)
             raise
+        if self.certificates is None:
+            return request, client
+        context = self.certificates.current().context
+        wrapped = context.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
+        return wrapped, client
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 # as the base
         """As the base, after ending the oldest connection if there are too many."""
@@ -100,24 +114,58 @@ def _refusing(page: WSGIApplication) -> WSGIApplication:
             return page(environ, start_response)
         except Exception as error:  # noqa: BLE001 # whatever it makes of the client's bytes
             log.debug("a request for metrics cannot be served: %s", error)
-            start_response("400 Bad Request", [("Content-Type", "text/plain")])
+            start_response("400 Bad Request", PLAIN)
             return [b"this request cannot be served; ask for /metrics without an Accept header\n"]
 
     return serve
 
 
-def serve_metrics(registry: CollectorRegistry, address: str) -> MetricsServer | None:
+def _asking(page: WSGIApplication, check: CheckAccess) -> WSGIApplication:
+    """Answer 401 or 403 to requests that `check` refuses."""
+
+    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            check(environ.get("HTTP_AUTHORIZATION", ""))
+        except Unauthenticated as error:
+            start_response("401 Unauthorized", [*PLAIN, ("WWW-Authenticate", "Bearer")])
+            return [f"{error}\n".encode()]
+        except AccessRefused as error:
+            start_response("403 Forbidden", PLAIN)
+            return [f"{error}\n".encode()]
+        return page(environ, start_response)
+
+    return serve
+
+
+def serve_metrics(
+    registry: CollectorRegistry,
+    address: str,
+    *,
+    certificates: Certificates | None = None,
+    check: CheckAccess = lambda _: None,
+) -> MetricsServer | None:
     """Serve `registry` at "HOST:PORT"; nothing is served if `address` is empty.
 
-    Raises ConfigError for a malformed address, and CannotListen with the reason.
+    `check` raises a AccessRefused for the header `Authorization` of a request that may not read the
+    metrics. Raises ConfigError for a malformed address, and CannotListen with the reason.
     """
-    return MetricsServer(registry, *split_address(address)) if address else None
+    if not address:
+        return None
+    return MetricsServer(registry, *split_address(address), certificates=certificates, check=check)
 
 
 class MetricsServer:
-    """Serves `registry` over HTTP in a separate thread, at `address`."""
+    """Serves `registry` over HTTP in a separate thread, at `address` and `url`."""
 
-    def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        host: str,
+        port: int,
+        *,
+        certificates: Certificates | None = None,
+        check: CheckAccess = lambda _: None,
+    ) -> None:
         endpoints = resolve(host, port)
         # One of a name's addresses is enough, because scrapes go to the one that is printed.
         family, where = min(endpoints, key=lambda each: each.family != socket.AF_INET)
@@ -128,8 +176,10 @@ class MetricsServer:
                 f"cannot serve metrics on {host}:{port}: {error.strerror}; "
                 "choose another address with --metrics-listen"
             ) from None
-        self._server.set_app(_refusing(make_wsgi_app(registry)))
+        self._server.certificates = certificates
+        self._server.set_app(_asking(_refusing(make_wsgi_app(registry)), check))
         self.address = f"{host}:{self._server.server_port}"
+        self.url = f"http{'s' if certificates else ''}://{self.address}/metrics"
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="metrics", daemon=True
         )

@@ -253,7 +253,7 @@ def test_a_page_that_is_not_secure_says_how_to_give_it_the_camera(
         page.evaluate("Object.defineProperty(navigator, 'mediaDevices', { value: undefined })")
         page.get_by_role("button", name="camera").click()
         wait_for_state(page, "failed")
-        assert "--certificate" in page.locator(".message").inner_text()
+        assert "--page-cert" in page.locator(".message").inner_text()
 
 
 def test_a_hidden_page_gets_no_frames_and_the_newest_when_it_is_shown(

@@ -47,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
 def daemon_on(host: tuple[str, ...], address: str) -> Iterator[None]:
     """A daemon in a process on one of the hosts."""
     command = [*host, sys.executable, "-m", "edgesegd", "serve", "--delegate=cpu"]
-    command += [f"--listen={address}", "--metrics-listen="]
+    command += [f"--listen={address}", "--insecure", "--metrics-listen="]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         try:

@@ -31,7 +31,7 @@ class Sender:
 
 async def read(messages: FirstMessages, client: tuple[str, ...], sender: Sender) -> list[str]:
     call = OpenCall(client)
-    with call.overloaded_if_evicted():
+    with call.raising_if_evicted():
         rest, first = await messages.read(call, sender.messages())
     return [first, *[message async for message in rest]]
 

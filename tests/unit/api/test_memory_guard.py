@@ -39,7 +39,7 @@ class Board:
             self.calls.add(call)
             self.memory += each
             try:
-                with call.overloaded_if_evicted():
+                with call.raising_if_evicted():
                     await asyncio.Event().wait()
             except Overloaded:
                 self.evicted.append(address)
@@ -118,7 +118,7 @@ async def test_a_look_that_fails_is_followed_by_the_next(
 
 async def test_a_task_that_is_cancelled_for_another_reason_raises_no_overload() -> None:
     async def wait() -> None:
-        with OpenCall((GOOD,)).overloaded_if_evicted():
+        with OpenCall((GOOD,)).raising_if_evicted():
             await asyncio.Event().wait()
 
     task = asyncio.create_task(wait())

@@ -12,6 +12,7 @@ from edgesegd.api.oip.status import OIP_STATUS_OF
 from edgesegd.api.status import STATUS_OF, StatusTable, grpc_status, trailing_metadata
 from edgesegd.api.v1.status import FRAME_STATUS_OF, frame_status
 from edgesegd.core.errors import (
+    AccessRefused,
     ClientError,
     Draining,
     EdgesegError,
@@ -29,7 +30,8 @@ def kinds_of(base: type[EdgesegError]) -> Iterator[type[EdgesegError]]:
         yield from kinds_of(kind)
 
 
-SENT_TO_CLIENTS = [*kinds_of(ClientError), *kinds_of(NotAnswered)]
+OF_FRAMES = [*kinds_of(ClientError), *kinds_of(NotAnswered)]
+SENT_TO_CLIENTS = [*OF_FRAMES, *kinds_of(AccessRefused)]
 
 
 def an_error(kind: type[EdgesegError]) -> EdgesegError:
@@ -38,6 +40,7 @@ def an_error(kind: type[EdgesegError]) -> EdgesegError:
 
 def test_every_error_says_whose_fault_it_is_by_its_base() -> None:
     assert set(EdgesegError.__subclasses__()) == {
+        AccessRefused,
         ClientError,
         NotAnswered,
         StartupError,
@@ -45,15 +48,16 @@ def test_every_error_says_whose_fault_it_is_by_its_base() -> None:
     }
 
 
-def test_every_error_that_a_frame_can_meet_is_in_the_status_table() -> None:
-    wanted = set(SENT_TO_CLIENTS)
-    assert set(STATUS_OF) == set(OIP_STATUS_OF) == set(FRAME_STATUS_OF) == wanted
+def test_every_error_that_a_call_or_a_frame_can_meet_is_in_its_status_table() -> None:
+    assert set(STATUS_OF) == set(OIP_STATUS_OF) == set(SENT_TO_CLIENTS)
+    assert set(FRAME_STATUS_OF) == set(OF_FRAMES)
 
 
 @pytest.mark.parametrize("kind", SENT_TO_CLIENTS)
 def test_no_error_has_the_status_ok_or_unknown(kind: type[EdgesegError]) -> None:
     error = an_error(kind)
-    assert frame_status(error) not in (pb.FRAME_STATUS_UNSPECIFIED, pb.FRAME_STATUS_OK)
+    if kind in OF_FRAMES:
+        assert frame_status(error) not in (pb.FRAME_STATUS_UNSPECIFIED, pb.FRAME_STATUS_OK)
     for table in (STATUS_OF, OIP_STATUS_OF):
         assert grpc_status(error, table) not in (grpc.StatusCode.OK, grpc.StatusCode.UNKNOWN)
 
@@ -66,7 +70,8 @@ def test_faults_of_clients_have_no_status_that_clients_retry(table: StatusTable)
         grpc.StatusCode.RESOURCE_EXHAUSTED,
         grpc.StatusCode.ABORTED,
     }
-    assert not {grpc_status(an_error(kind), table) for kind in kinds_of(ClientError)} & again
+    theirs = [*kinds_of(ClientError), *kinds_of(AccessRefused)]
+    assert not {grpc_status(an_error(kind), table) for kind in theirs} & again
     assert grpc_status(Draining("stopping"), table) in again
 
 
@@ -75,7 +80,7 @@ def test_every_frame_status_of_the_contract_is_used() -> None:
     assert set(FRAME_STATUS_OF.values()) == set(pb.FrameStatus.values()) - never
 
 
-@pytest.mark.parametrize("kind", SENT_TO_CLIENTS)
+@pytest.mark.parametrize("kind", OF_FRAMES)
 def test_metrics_and_frames_call_an_error_the_same(kind: type[EdgesegError]) -> None:
     status = pb.FrameStatus.Name(frame_status(an_error(kind)))
     assert f"FRAME_STATUS_{an_error(kind).outcome.upper()}" == status

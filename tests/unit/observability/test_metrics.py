@@ -31,6 +31,7 @@ GOLDEN = {
     "edgeseg_frames": ("counter", {"model", "delegate", "outcome"}),
     "edgeseg_frames_reused": ("counter", {"model", "reason"}),
     "edgeseg_held_bytes": ("gauge", set()),
+    "edgeseg_calls_refused": ("counter", {"reason"}),
     "edgeseg_limits_met": ("counter", {"limit"}),
     "edgeseg_model_info": ("gauge", {"model", "version", "input", "output"}),
     "edgeseg_model_swaps": ("counter", {"model", "result"}),

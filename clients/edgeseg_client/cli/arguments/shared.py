@@ -35,6 +35,25 @@ def server_options(*, wait: bool = True) -> argparse.ArgumentParser:
         metavar="FILE",
         help="use TLS, and trust the certificates in this PEM file (EDGESEG_CA)",
     )
+    group.add_argument(
+        "--cert",
+        type=Path,
+        default=os.environ.get("EDGESEG_CERT"),
+        metavar="FILE",
+        help="certificate of this client, for a daemon that asks for one (EDGESEG_CERT)",
+    )
+    group.add_argument(
+        "--key",
+        type=Path,
+        default=os.environ.get("EDGESEG_KEY"),
+        metavar="FILE",
+        help="the certificate's key, if it is not in its file (EDGESEG_KEY)",
+    )
+    group.add_argument(
+        "--insecure",
+        action="store_true",
+        help="send the token even if the connection is not encrypted and others can read it",
+    )
     if wait:
         group.add_argument(
             "--wait",

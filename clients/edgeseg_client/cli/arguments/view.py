@@ -67,14 +67,17 @@ def add_view(
         " none on loopback)",
     )
     page.add_argument(
-        "--certificate",
+        "--page-cert",
         type=Path,
         metavar="FILE",
         help="serve it over HTTPS with this certificate (PEM); browsers of other machines give"
         " their camera only then",
     )
     page.add_argument(
-        "--key", type=Path, metavar="FILE", help="the certificate's key, if it is not in its file"
+        "--page-key",
+        type=Path,
+        metavar="FILE",
+        help="the certificate's key, if it is not in its file",
     )
     # For the daemon's --view: ends with standard input, and so with the daemon.
     view.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)

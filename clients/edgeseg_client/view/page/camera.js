@@ -10,7 +10,7 @@ const IN_FLIGHT = 2;
 const RETRY_MS = 1000;
 const REFUSED =
   "The browser gives pages of other machines its camera only over HTTPS: start the page with " +
-  "--certificate, or take a photo with “Picture…”.";
+  "--page-cert, or take a photo with “Picture…”.";
 
 export class OwnCamera {
   #place;

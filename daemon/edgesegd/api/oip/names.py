@@ -8,6 +8,12 @@ MODEL_STREAM_INFER = f"/{SERVICE_NAME}/ModelStreamInfer"
 WITH_FRAMES = (MODEL_INFER, MODEL_STREAM_INFER)
 """The methods whose messages may hold a frame."""
 
+CHANGE_MODELS = (
+    f"/{SERVICE_NAME}/RepositoryModelLoad",
+    f"/{SERVICE_NAME}/RepositoryModelUnload",
+)
+"""The methods that change what is served."""
+
 
 def is_oip(method: str) -> bool:
     """Whether a method, as gRPC names it, is one of the service."""

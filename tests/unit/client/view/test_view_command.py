@@ -123,7 +123,7 @@ def test_the_page_is_served_over_https_with_a_certificate(
         check=True,
         capture_output=True,
     )
-    with viewing(daemon, "--certificate", certificate, "--key", key) as (_, address):
+    with viewing(daemon, "--page-cert", certificate, "--page-key", key) as (_, address):
         assert address.startswith("https://")
         trusting = ssl.create_default_context(cafile=str(certificate))
         with urllib.request.urlopen(address, timeout=20, context=trusting) as response:
@@ -164,12 +164,12 @@ def test_a_camera_that_is_not_there_yet_is_waited_for(daemon: ScriptedDaemon) ->
         (["http://a.lan/", "http://a.lan/"], 2, "two sources are called a.lan; name them"),
         (["--listen", "8462"], 2, "has no port; write HOST:PORT"),
         (["--listen", "192.0.2.1:8462"], 2, "cannot listen on 192.0.2.1, port 8462: Cannot assign"),
-        (["--key", "key.pem"], 2, "--key needs --certificate"),
-        (["--certificate", "/dev/null"], 2, "/dev/null cannot be used"),
+        (["--page-key", "key.pem"], 2, "--page-key needs --page-cert"),
+        (["--page-cert", "/dev/null"], 2, "/dev/null cannot be used"),
         (["--token-file", "/dev/null"], 2, "has no token of at least 16 ASCII characters"),
         (["--model", "other"], 2, "the daemon serves no model 'other'; it serves: toy"),
         (["-", "--with-parent"], 2, "the daemon has no MJPEG on standard input"),
-        (["--certificate", "nope.pem"], 2, "nope.pem cannot be used: No such file or directory"),
+        (["--page-cert", "nope.pem"], 2, "nope.pem cannot be used: No such file or directory"),
         (["--size", "model", "--resize", "crop"], 2, "masks of --size model do not cover the"),
         (["--fps", "0"], 2, "the value must be more than 0"),
     ],

@@ -1,0 +1,156 @@
+"""Makes a small certificate authority and its certificates, with the system's `openssl`."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from edgesegd.core.errors import ConfigError
+from edgesegd.files.owner_only import owner_only
+from edgesegd.files.regular import say_why
+
+AUTHORITY_DAYS: Final = 3650
+NEW_KEY: Final = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+"""A key of the curve that every TLS library has; RFC 8446 asks for it."""
+SECONDS: Final = 60.0
+MAX_NAME: Final = 64
+"""Characters of a common name (RFC 5280, ub-common-name)."""
+ELSEWHERE: Final = (
+    (socket.AF_INET, ("192.0.2.1", 9)),
+    (socket.AF_INET6, ("2001:db8::1", 9)),
+)
+"""Addresses of documentation (RFC 5737, RFC 3849): nothing is sent to them."""
+
+CONFIGURATION: Final = """
+[req]
+distinguished_name = subject
+prompt = no
+string_mask = utf8only
+[subject]
+CN = {name}
+[extensions]
+subjectKeyIdentifier = hash
+basicConstraints = critical, {constraints}
+keyUsage = critical, {usage}
+{more}
+"""
+
+
+class Authority:
+    """A certificate authority in `folder`: `ca.pem`, and its key `ca-key.pem`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.certificate = folder / "ca.pem"
+        self._key = folder / "ca-key.pem"
+
+    @property
+    def exists(self) -> bool:
+        """Whether it was made before."""
+        return self.certificate.exists() and self._key.exists()
+
+    def make(self, name: str) -> None:
+        """Make the authority; raises ConfigError."""
+        with (
+            owner_only(),
+            _configuration(name, "CA:TRUE, pathlen:0", "keyCertSign, cRLSign") as file,
+        ):
+            _openssl(
+                *("req", "-x509", *NEW_KEY, "-config", file, "-extensions", "extensions"),
+                *("-days", str(AUTHORITY_DAYS), "-keyout", self._key, "-out", self.certificate),
+            )
+        self.certificate.chmod(0o644)
+
+    def issue(
+        self, stem: str, name: str, usage: str, days: int, alternatives: Iterable[str] = ()
+    ) -> tuple[Path, Path]:
+        """Make `STEM.pem` and `STEM-key.pem`, replacing those that there are; raises ConfigError.
+
+        `usage` is serverAuth or clientAuth. `alternatives` are names and addresses.
+        """
+        certificate, key = self.folder / f"{stem}.pem", self.folder / f"{stem}-key.pem"
+        more = f"extendedKeyUsage = {usage}\nauthorityKeyIdentifier = keyid"
+        if listed := ", ".join(_alternative(each) for each in alternatives):
+            more += f"\nsubjectAltName = {listed}"
+        with (
+            owner_only(),
+            _configuration(name, "CA:FALSE", "digitalSignature", more) as file,
+            tempfile.TemporaryDirectory(dir=self.folder) as made,
+        ):
+            new = [Path(made, part) for part in ("request.pem", "key.pem", "certificate.pem")]
+            request, new_key, new_certificate = new
+            _openssl("req", "-new", *NEW_KEY, "-config", file, "-keyout", new_key, "-out", request)
+            _openssl(
+                *("x509", "-req", "-in", request, "-out", new_certificate),
+                *("-CA", self.certificate, "-CAkey", self._key, "-sha256", "-days", str(days)),
+                *("-set_serial", str(secrets.randbits(127)), "-extfile", file),
+                *("-extensions", "extensions"),
+            )
+            new_certificate.chmod(0o644)
+            # A daemon that reads between these two goes on with what it has.
+            new_key.replace(key)
+            new_certificate.replace(certificate)
+        return certificate, key
+
+
+def names_of_this_machine() -> list[str]:
+    """Its names and the addresses by which others are likely to reach it."""
+    host = socket.gethostname()
+    found = ["localhost", host, *([f"{host}.local"] if "." not in host else [])]
+    found += ["127.0.0.1", "::1"]
+    for family, where in ELSEWHERE:
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect(where)
+            found.append(probe.getsockname()[0].partition("%")[0])
+    return list(dict.fromkeys(name for name in found if name))
+
+
+def _alternative(name: str) -> str:
+    """A name or an address as openssl takes it; raises ConfigError for what is neither."""
+    try:
+        return f"IP:{ipaddress.ip_address(name.strip('[]'))}"
+    except ValueError:
+        if not name or not all(each.isalnum() or each in ".-_*" for each in name):
+            raise ConfigError(f"{name!r} is no name and no address of a machine") from None
+        return f"DNS:{name}"
+
+
+@contextlib.contextmanager
+def _configuration(name: str, constraints: str, usage: str, more: str = "") -> Iterator[str]:
+    """A file with what a certificate says."""
+    text = CONFIGURATION.format(
+        name=name[:MAX_NAME], constraints=constraints, usage=usage, more=more
+    )
+    with tempfile.NamedTemporaryFile("w", suffix=".cnf", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        yield file.name
+
+
+def _openssl(*arguments: str | Path) -> None:
+    """Run `openssl`; raises ConfigError with what it says if it fails."""
+    found = shutil.which("openssl")
+    if found is None:
+        raise ConfigError(
+            "openssl is not on this machine, which makes the certificates: apt install openssl "
+            "(Termux: pkg install openssl-tool)"
+        )
+    command: Sequence[str] = [found, *map(str, arguments)]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        why = say_why(error) if isinstance(error, OSError) else "it does not end"
+        raise ConfigError(f"openssl cannot be run: {why}") from None
+    if done.returncode:
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        raise ConfigError(f"openssl {arguments[0]} failed: {lines[-1] if lines else 'no reason'}")

@@ -1,0 +1,151 @@
+"""`edgesegd tokens`: the tokens that clients need."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgesegd.access.tokens import (
+    INFER,
+    SCOPES,
+    Token,
+    changing_tokens,
+    date,
+    make_token,
+    read_tokens,
+    tokens_path,
+)
+from edgesegd.cli.options import add_options, effective_config
+from edgesegd.cli.tables import Table, print_table
+from edgesegd.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+DAY_SECONDS = 86_400
+
+
+def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
+    """Add the command; the parsed arguments then hold `run`."""
+    parser = subparsers.add_parser(
+        "tokens",
+        help="make, list and revoke the tokens that clients need",
+        description="From the first token on, every client needs one, except on Unix sockets. A "
+        "daemon that runs follows at once. docs/access.md describes tokens.",
+    )
+    parser.set_defaults(run=run)
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    adding = actions.add_parser(
+        "add",
+        help="make a token and print it; it is shown only once",
+        description="Make a token and print it. Only a hash of it is kept, so it is shown only "
+        "once. Give it to the client as EDGESEG_TOKEN, or with token= in Python.",
+    )
+    adding.add_argument("name", metavar="NAME", help="who will use it, such as robot-1")
+    adding.add_argument(
+        "--scope",
+        action="append",
+        choices=SCOPES,
+        help="what it is for: segmenting pictures, loading models, reading the metrics; may be "
+        f"repeated (default: {INFER})",
+    )
+    adding.add_argument(
+        "--days", type=float, metavar="N", help="days until it expires (default: never)"
+    )
+    listing = actions.add_parser("list", help="list the tokens")
+    listing.add_argument("--json", action="store_true", help="print JSON")
+    revoking = actions.add_parser(
+        "revoke",
+        help="make a token invalid, and end what its client does",
+        description="Make a token invalid. A daemon that runs ends its open calls within a second.",
+    )
+    revoking.add_argument("name", metavar="NAME")
+    for action in (adding, listing, revoking):
+        add_options(action, {"data_dir", "tokens"})
+
+
+def run(args: Namespace) -> int:
+    """Run the action; raises `StartupError` if it fails."""
+    config = effective_config(args).config
+    path = tokens_path(config.tokens, config.data_dir)
+    if path is None:
+        raise ConfigError("tokens is none, so this daemon asks for no token; name a file instead")
+    match args.action:
+        case "add":
+            _add(path, args.name, args.scope or [INFER], args.days)
+        case "revoke":
+            _revoke(path, args.name)
+        case _:
+            _list(path, as_json=args.json)
+    return 0
+
+
+def _add(path: Path, name: str, scopes: list[str], days: float | None) -> None:
+    if days is not None and not 0 < days < 100 * 365:
+        raise ConfigError(f"--days is more than 0 and less than 100 years, not {days:g}")
+    now = time.time()
+    expires = None if days is None else now + days * DAY_SECONDS
+    token, text = make_token(name, scopes, now=now, expires=expires)
+    with changing_tokens(path) as tokens:
+        if any(each.name == name for each in tokens):
+            raise ConfigError(
+                f"there is a token {name!r} already; revoke it first, or choose another name"
+            )
+        tokens.append(token)
+    until = "" if expires is None else f", until {date(expires)}"
+    print(
+        f"edgesegd: the token {name!r} is for {', '.join(token.scopes)}{until}; "
+        "it is shown only now:",
+        file=sys.stderr,
+        flush=True,
+    )
+    print(text)
+
+
+def _revoke(path: Path, name: str) -> None:
+    with changing_tokens(path) as tokens:
+        kept = [token for token in tokens if token.name != name]
+        if len(kept) == len(tokens):
+            names = ", ".join(token.name for token in tokens) or "there are none"
+            raise ConfigError(f"there is no token {name!r} in {path} ({names})")
+        tokens[:] = kept
+    print(f"{name} is revoked; clients still need a token")
+
+
+def _list(path: Path, *, as_json: bool) -> None:
+    try:
+        tokens = read_tokens(path)
+    except FileNotFoundError:
+        if as_json:
+            print("[]")
+        else:
+            print(f"there are no tokens in {path}; clients need none")
+        return
+    if as_json:
+        print(json.dumps([_facts(token) for token in tokens], indent=2))
+        return
+    now = time.time()
+    rows = [
+        (
+            token.name,
+            ", ".join(token.scopes),
+            date(token.created),
+            "never" if token.expires is None else date(token.expires),
+            "expired" if token.is_expired(now) else "valid",
+        )
+        for token in tokens
+    ]
+    print_table(Table(("token", "for", "made", "expires", "state"), rows))
+
+
+def _facts(token: Token) -> dict[str, object]:
+    return {
+        "name": token.name,
+        "scopes": list(token.scopes),
+        "created": date(token.created),
+        "expires": None if token.expires is None else date(token.expires),
+    }
