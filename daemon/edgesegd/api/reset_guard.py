@@ -1,8 +1,8 @@
 """Cuts off addresses that open calls and reset them at once, again and again.
 
 gRPC's own threads handle such calls, a hundred thousand per second, and need a core for it. Only a
-few of them are seen here, but they tell who it is. The connection is closed, and the kernel lets
-the address open no other one for a while.
+few of them are seen here, but enough to identify the address. The connection is closed, and for a
+while the kernel lets the address open no other one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RESETS_A_SECOND, RESETS_AT_ONCE = 50.0, 100
 CUT_OFF_SECONDS = 10.0
 """How long an address is cut off. If its connection were only closed, it would connect again."""
 AGAIN_SECONDS = 1.0
-"""After what time it is tried again to admit an address, where no descriptor was free."""
+"""Seconds until the next try to admit an address, if no descriptor was free."""
 IS_LINUX = sys.platform == "linux"
 LOOK_SECONDS = 0.02
 """Least time between two searches for a connection: each looks at every descriptor."""

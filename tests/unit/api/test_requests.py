@@ -18,7 +18,7 @@ from edgesegd.api.v1.requests import (
     RESIZES,
     SIZES,
     FrameOptions,
-    deadline_of,
+    frame_deadline,
     parse_image_request,
     parse_options,
     parse_stream_request,
@@ -286,7 +286,7 @@ def test_the_deadline_is_the_calls_or_the_age_whichever_is_first(
     max_age_ms: int, age_us: int, call: float | None, deadline: float | None
 ) -> None:
     options = parse(max_age_ms=max_age_ms)
-    found = deadline_of(pb.Frame(age_us=age_us), 100.0, options, call)
+    found = frame_deadline(pb.Frame(age_us=age_us), 100.0, options, call)
     assert found == (None if deadline is None else pytest.approx(deadline))
 
 

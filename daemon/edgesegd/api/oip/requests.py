@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgeseg.inference import open_inference_pb2 as pb
+from edgesegd.api.deadline import earlier
 from edgesegd.api.oip.inputs import read_input
 from edgesegd.api.oip.memory_ranges import MemoryRanges, RegionFinder
 from edgesegd.api.oip.outputs import RequestedOutput, read_options, read_requested_outputs
@@ -76,7 +77,7 @@ class RequestReader:
         wanted = read_requested_outputs(request, spec, ranges)
         options = read_options(parameters, wanted, spec, self._limits)
         frame, data = read_input(request, spec, self._limits, ranges)
-        deadline = deadline_of(timeout, tag, call_deadline)
+        deadline = frame_deadline(timeout, tag, call_deadline)
         received = ReceivedFrame(tag, frame, data, options, deadline)
         exact = frame.format is FrameFormat.TENSOR or Output.OUTPUT_TENSOR in options.outputs
         pinned = bool(request.model_version)
@@ -88,9 +89,8 @@ def tensors(spec: ModelSpec) -> tuple[object, ...]:
     return spec.input, spec.output, spec.mean, spec.std
 
 
-def deadline_of(timeout: int, tag: FrameTag, call_deadline: float | None) -> float | None:
+def frame_deadline(timeout: int, tag: FrameTag, call_deadline: float | None) -> float | None:
     """When a frame expires: after `timeout` microseconds (0 for none) or at the call's deadline."""
     if not timeout:
         return call_deadline
-    own = tag.received + timeout / 1e6
-    return own if call_deadline is None else min(own, call_deadline)
+    return earlier(tag.received + timeout / 1e6, call_deadline)

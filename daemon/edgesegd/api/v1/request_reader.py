@@ -8,7 +8,7 @@ from edgesegd.api.v1.frames import parse_frame
 from edgesegd.api.v1.requests import (
     FrameOptions,
     check_lengths,
-    deadline_of,
+    frame_deadline,
     parse_options,
 )
 from edgesegd.core.frame import FrameLimits
@@ -39,5 +39,5 @@ class RequestReader:
     ) -> ReceivedFrame:
         """A frame with all that is needed to segment it; raises InvalidFrame."""
         spec, data = parse_frame(frame, self._limits, self._regions)
-        deadline = deadline_of(frame, tag.received, options, call_deadline)
+        deadline = frame_deadline(frame, tag.received, options, call_deadline)
         return ReceivedFrame(tag, spec, data, options.result, deadline)

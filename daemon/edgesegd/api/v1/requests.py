@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.api.deadline import earlier
 from edgesegd.api.wire import parser_of
 from edgesegd.core.errors import (
     EdgesegError,
@@ -61,8 +62,8 @@ MAX_OUTPUTS, MAX_CLASSES = 64, 1024
 class FrameOptions:
     """How frames are segmented, by which model; `max_age` is in seconds, None for no limit.
 
-    `classes` are the names of those that are wanted, by the version that served when they were
-    asked for by their ids.
+    `classes` are the names of the wanted classes, in the version that served when the client sent
+    their ids.
     """
 
     model: ServedModel
@@ -78,10 +79,10 @@ parse_image_request = parser_of(pb.SegmentImageRequest, max_text=None)
 """The message of a single image; raises a ClientError if the bytes are not valid."""
 
 
-def same_classes(
+def reject_renamed_classes(
     options: FrameOptions | None, outcome: FrameResult | EdgesegError
 ) -> FrameResult | EdgesegError:
-    """The outcome, unless the version that made it calls the classes that are wanted otherwise."""
+    """The outcome, or InvalidOptions if its version has other names for the wanted class ids."""
     if options is None or not options.classes or isinstance(outcome, EdgesegError):
         return outcome
     made_by = outcome.model
@@ -100,7 +101,7 @@ def tag_frame(frame: pb.Frame) -> FrameTag:
     return FrameTag.now(frame.id, frame.captured_unix_ns)
 
 
-def deadline_of(
+def frame_deadline(
     frame: pb.Frame, received: float, options: FrameOptions, call_deadline: float | None
 ) -> float | None:
     """When a frame expires, on the clock of `received`; None for never.
@@ -110,7 +111,7 @@ def deadline_of(
     if options.max_age is None:
         return call_deadline
     too_old = received - frame.age_us / 1e6 + options.max_age
-    return too_old if call_deadline is None else min(too_old, call_deadline)
+    return earlier(too_old, call_deadline)
 
 
 def parse_options(

@@ -19,7 +19,7 @@ from edgesegd.api.v1.request_reader import RequestReader
 from edgesegd.api.v1.requests import (
     parse_image_request,
     parse_stream_request,
-    same_classes,
+    reject_renamed_classes,
     tag_frame,
 )
 from edgesegd.api.v1.responses import segmentation, timing_until_now
@@ -151,7 +151,7 @@ class SegmentationService:
             request.Clear()  # its bytes wait in the lane, and nowhere else
             with self._images.of(model, client) as lane:
                 job = self._data_plane.submit(model, lane, frame)
-                result = same_classes(options, await job.answer)
+                result = reject_renamed_classes(options, await job.answer)
             queued = job.queued_seconds
             if isinstance(result, EdgesegError):
                 raise result

@@ -11,7 +11,7 @@ from functools import partial
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.api.answered_stream import IN_ORDER_WINDOW, Answered, AnsweredStream
 from edgesegd.api.v1.request_reader import RequestReader
-from edgesegd.api.v1.requests import FrameOptions, same_classes, tag_frame
+from edgesegd.api.v1.requests import FrameOptions, reject_renamed_classes, tag_frame
 from edgesegd.api.v1.responses import answer_error, answer_result, timing_until_now
 from edgesegd.api.v1.reuse_options import parse_reuse
 from edgesegd.core.client import Client
@@ -151,7 +151,7 @@ class StreamSession(AnsweredStream[pb.SegmentRequest, FrameTag, pb.SegmentRespon
         self._reuse = None  # engines keep its frames until nothing refers to it
 
     def _respond(self, answered: Answered[FrameTag]) -> pb.SegmentResponse:
-        tag, outcome = answered.asked, same_classes(self._options, answered.outcome)
+        tag, outcome = answered.asked, reject_renamed_classes(self._options, answered.outcome)
         seconds = self._data_plane.count(answered.model, tag, outcome, answered.queued)
         timing = timing_until_now(tag, seconds)
         if isinstance(outcome, FrameResult):

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from edgesegd.api.oip.outputs import RequestedOutput
-from edgesegd.api.oip.requests import ResponseSpec, deadline_of
+from edgesegd.api.oip.requests import ResponseSpec, frame_deadline
 from edgesegd.api.oip.responses import infer_response
 from edgesegd.api.oip.tensors import outputs_of
 from edgesegd.core.errors import NoEngine
@@ -76,8 +76,8 @@ def test_but_nothing_whose_meaning_is_the_versions_own(pinned: bool, now: ModelS
 
 def test_the_earlier_of_two_deadlines_counts() -> None:
     tag = FrameTag(0, 0, 0, 100.0)
-    assert deadline_of(0, tag, None) is None
-    assert deadline_of(0, tag, 103.0) == 103.0
-    assert deadline_of(2_500_000, tag, None) == 102.5
-    assert deadline_of(2_500_000, tag, 103.0) == 102.5
-    assert deadline_of(2_500_000, tag, 101.0) == 101.0
+    assert frame_deadline(0, tag, None) is None
+    assert frame_deadline(0, tag, 103.0) == 103.0
+    assert frame_deadline(2_500_000, tag, None) == 102.5
+    assert frame_deadline(2_500_000, tag, 103.0) == 102.5
+    assert frame_deadline(2_500_000, tag, 101.0) == 101.0
