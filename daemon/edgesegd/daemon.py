@@ -247,7 +247,7 @@ class Daemon:
         await self._signals.stop_or(serving)
         await self._drain(server)
         if serving.done():
-            log.critical("the engines' supervision ended", exc_info=serving.exception())
+            log.critical("a background task of the daemon ended", exc_info=serving.exception())
             return EXIT_FAILED
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)

@@ -59,7 +59,8 @@ class ModelFamilies:
         )
         self.restarts = counter(
             "engine_restarts",
-            "Engines that were lost or did not start, by cause; each is replaced.",
+            "Engines that were lost, and that did not start in place of a lost one or for a sleeping "
+            "model, by cause.",
             *("model", "cause"),
         )
         self.swaps = counter(

@@ -15,7 +15,8 @@ async def check_model(pair: ModelPair, *, runtime: str, threads: int) -> float:
     """How many seconds an invoke takes on the CPU.
 
     The caller is safe from a model that crashes or hangs the runtime. Raises ModelUnsupported if
-    the CPU cannot run it, and ModelInvalid if something about it must be asked.
+    the CPU cannot run it, and ModelInvalid if the user must write into the sidecar what the values
+    mean.
     """
     cpu, *_ = find_candidates(pair, ())
     trials = probe(pair, [cpu], runtime=runtime, threads=threads or 1, seconds=STEP_SECONDS)

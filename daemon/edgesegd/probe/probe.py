@@ -36,8 +36,9 @@ async def probe(
     the others are tried with the number that is best for the CPU. Invokes are timed within a
     `turn`; each candidate's invokes alternate with those of the fastest CPU candidate so far.
     `seconds` is the timeout of each step of a trial; it grows if invokes are slow on this board.
-    `announce` is called before each trial. Raises RuntimeMissing, ModelInvalid if something about
-    the model must be asked, and ModelUnsupported if there is no result of the CPU to compare with.
+    `announce` is called before each trial. Raises RuntimeMissing, ModelInvalid if the user must
+    write into the sidecar what the values mean, and ModelUnsupported if there is no result of the
+    CPU to compare with.
     """
     cpu, *others = candidates
     yardstick = Yardstick(turn)

@@ -1,4 +1,4 @@
-"""How soon the next wrong request of a client is looked at."""
+"""How long a client waits after a wrong request until its next one is read."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from edgesegd.core.client import Client
 from edgesegd.scheduling.address_pace import AddressPace
 
 ERRORS_A_SECOND = 200.0
-"""Of one address: each takes as much of the front as a frame, and costs its sender nothing."""
+"""Errors per second of one address; answering one costs as much as a frame."""
 ERRORS_AT_ONCE = 100.0
-"""That may come one after another without a pause."""
+"""Errors of one address that are answered one after another without a pause."""
 
 
 class ErrorPace:
-    """Lets each address make so many errors a second, on a `clock` in seconds."""
+    """Lets each address make ERRORS_A_SECOND errors per second; `clock` returns seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._pace = AddressPace(ERRORS_A_SECOND, clock=clock)

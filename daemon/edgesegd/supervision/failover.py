@@ -51,7 +51,7 @@ class EngineObserver(Protocol):
         """`degraded` has changed while the same engine serves."""
 
     def engine_lost(self, cause: str) -> None:
-        """The engine is lost, for one of EngineLost's causes, or did not start ("start")."""
+        """The engine is lost, for one of EngineLost's causes, or its replacement did not start."""
 
     def engine_closed(self) -> None:
         """The engine is no longer needed, and no other replaces it."""
