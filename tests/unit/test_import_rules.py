@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ LAYERS = {
     "version": set(),
     "access": {"files", "core"},
     "delegates": {"core"},
-    "board": {"core"},
+    "board": set(),
     "models": {"delegates", "files", "core"},
     "ipc": {"delegates", "core"},
     "imaging": {"models", "core"},
@@ -31,26 +32,10 @@ LAYERS = {
     "supervision": {"scheduling", "delegates", "ipc", "board", "core"},
     "serving": {"scheduling", "supervision", "models", "delegates", "ipc", "board", "core"},
     "api": {
-        "serving",
-        "scheduling",
-        "models",
-        "access",
-        "ipc",
-        "board",
-        "files",
-        "core",
+        *("serving", "scheduling", "models", "access", "ipc", "board", "files", "core"),
         "version",
     },
-    "observability": {
-        "api",
-        "serving",
-        "supervision",
-        "models",
-        "access",
-        "ipc",
-        "core",
-        "version",
-    },
+    "observability": {"api", "supervision", "models", "access", "ipc", "core", "version"},
     "bench": {"engine", "models", "board", "core"},
     "config": {"models", "delegates", "files", "board", "core"},
     "budgets": {"api", "scheduling", "board", "core", "config"},
@@ -68,7 +53,7 @@ LAYERS = {
     "control": {"api", "serving", "models", "ipc", "core"},
     "daemon": {
         *("budgets", "model_factory", "protocols", "signals", "startup", "control", "view_process"),
-        *("api", "observability", "serving", "supervision", "board", "core", "config"),
+        *("api", "observability", "serving", "supervision", "board", "config"),
     },
     "cli": {
         *("daemon", "bench", "probe", "config", "models", "delegates", "observability", "board"),
@@ -78,6 +63,12 @@ LAYERS = {
     "__init__": {"version"},
 }
 """Each folder of the daemon, and the others that it may import."""
+
+NOT_IN_PICTURE = {"core", "version", "__init__", "__main__"}
+"""Folders and files that the picture in docs/architecture.md leaves out, as its text says."""
+
+PARTS = {"budgets", "model_factory", "protocols", "signals", "startup", "view_process"}
+"""Files that the picture shows as one node, `parts`."""
 
 FOLDERS_WITHIN = {
     "api.v1": {"api"},
@@ -93,8 +84,8 @@ FOLDERS_WITHIN = {
 
 PACKAGES = {
     "api": {"google", "grpc", "grpc_reflection"},
-    "api.v1": {"edgeseg", "google", "grpc"},
-    "api.oip": {"edgeseg", "google", "grpc"},
+    "api.v1": {"edgeseg", "grpc"},
+    "api.oip": {"edgeseg", "grpc"},
     "bench": {"edgeseg", "edgeseg_client", "grpc", "numpy", "PIL"},
     "cli": {"rich"},
     "daemon": {"grpc", "prometheus_client"},
@@ -172,6 +163,60 @@ def test_every_part_of_the_daemon_has_its_place() -> None:
     assert len(EDGESEGD) > 30
 
 
+def test_every_import_that_is_allowed_is_used() -> None:
+    used: dict[str, set[str]] = {name: set() for name in LAYERS}
+    within: dict[str, set[str]] = {name: set() for name in FOLDERS_WITHIN}
+    foreign: dict[str, set[str]] = {name: set() for name in PACKAGES}
+    for module, path in EDGESEGD.items():
+        ours = {name for name in imports(path) if name in EDGESEGD} - {"edgesegd"}
+        used[part(module)] |= {part(name) for name in ours} - {part(module)}
+        if (own := folder(module)) in within:
+            around = {folder(name) for name in ours if part(name) == part(module)}
+            within[own] |= around - {own}
+        if own in foreign:
+            foreign[own] |= packages(path) - {"edgesegd", "__future__"}
+    assert used == LAYERS
+    assert within == FOLDERS_WITHIN
+    assert foreign == PACKAGES
+
+
+def layers_of_the_picture() -> dict[str, set[str]]:
+    """LAYERS without what the picture leaves out, and with one node for the files of `parts`."""
+    nodes: dict[str, set[str]] = {}
+    for name in set(LAYERS) - NOT_IN_PICTURE:
+        node = "parts" if name in PARTS else name
+        targets = LAYERS[name] - NOT_IN_PICTURE
+        nodes.setdefault(node, set()).update("parts" if to in PARTS else to for to in targets)
+    return {node: targets - {node} for node, targets in nodes.items()}
+
+
+def without_detours(graph: dict[str, set[str]]) -> set[tuple[str, str]]:
+    """The arrows of a graph that no longer path implies."""
+
+    @cache
+    def reached(node: str) -> frozenset[str]:
+        return frozenset(graph[node]).union(*map(reached, graph[node]))
+
+    return {
+        (node, target)
+        for node, targets in graph.items()
+        for target in targets
+        if not any(target in reached(other) for other in targets)
+    }
+
+
+def test_the_picture_of_the_folders_shows_their_imports() -> None:
+    page = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    picture = page.partition("## The folders of the daemon")[2].partition("```mermaid")[2]
+    picture = picture.partition("```")[0]
+    shown = re.findall(r"^ *(\w+) --> (\w+)$", picture, re.MULTILINE)
+    assert picture.count("-->") == len(shown) == len(set(shown))
+    assert set(shown) == without_detours(layers_of_the_picture())
+    labels = dict(re.findall(r'^ *(\w+)\["(.*)"\]$', picture, re.MULTILINE))
+    assert set(labels) == set(layers_of_the_picture())
+    assert set(re.findall(r"\w+", labels["parts"].replace("<br/>", " "))) == PARTS
+
+
 @pytest.mark.parametrize("module", EDGESEGD)
 def test_imports_of_the_daemon_flow_one_way(module: str) -> None:
     ours = {name for name in imports(EDGESEGD[module]) if name in EDGESEGD} - {"edgesegd"}
@@ -213,11 +258,15 @@ def test_only_the_engine_reaches_pixels(module: str) -> None:
     assert not heavy
 
 
-def test_only_the_bench_command_imports_the_measurements() -> None:
-    """And imports them when it runs: another command does not pay for them."""
+def test_only_two_commands_import_the_measurements() -> None:
+    """And import them when they run: another command does not pay for them."""
     others = [name for name in EDGESEGD if part(name) != "bench"]
-    users = [name for name in others if "edgesegd.bench.board" in imports(EDGESEGD[name])]
-    assert users == ["edgesegd.cli.bench"]
+    users = [
+        name
+        for name in others
+        if any(each in EDGESEGD and part(each) == "bench" for each in imports(EDGESEGD[name]))
+    ]
+    assert users == ["edgesegd.cli.bench", "edgesegd.cli.model_trial"]
     code = "import sys, edgesegd.cli.command; print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

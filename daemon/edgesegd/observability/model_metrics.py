@@ -59,8 +59,8 @@ class ModelFamilies:
         )
         self.restarts = counter(
             "engine_restarts",
-            "Engines that were lost, and that did not start in place of a lost one or for a sleeping "
-            "model, by cause.",
+            "Engines that were lost, or did not start in place of a lost one or for a model that "
+            "slept, by cause.",
             *("model", "cause"),
         )
         self.swaps = counter(
