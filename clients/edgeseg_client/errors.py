@@ -69,7 +69,7 @@ class SourceError(EdgesegClientError):
 
 
 class WrongSource(SourceError):
-    """The source is not what it was taken for, or needs something; it is not tried again."""
+    """The source cannot be read, or something that it needs is missing; it is not tried again."""
 
 
 class SourceLost(SourceError):

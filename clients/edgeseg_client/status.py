@@ -40,7 +40,7 @@ class Status(StrEnum):
     EXPIRED = "expired"
     """It was older than `max_age`, or its deadline passed, before it was segmented."""
     INVALID = "invalid"
-    """It cannot be decoded, or is not what it says."""
+    """It cannot be decoded, or does not match its description."""
     OVERLOADED = "overloaded"
     """The daemon has more work than it can queue."""
     ENGINE_FAILED = "engine_failed"

@@ -68,7 +68,7 @@ def _add_broker_options(parser: argparse.ArgumentParser) -> None:
         required=not broker,
         default=broker,
         metavar="URL",
-        help="its address, mqtt://[USER[:PASSWORD]@]HOST[:PORT], or mqtts:// for TLS"
+        help="the broker's address, mqtt://[USER[:PASSWORD]@]HOST[:PORT], or mqtts:// for TLS"
         " (EDGESEG_BROKER)",
     )
     group.add_argument(

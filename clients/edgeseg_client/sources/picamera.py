@@ -55,8 +55,8 @@ class PiCamera(LiveSource):
 def picamera_frame(camera: Any, request: Any, stream: str = "lores") -> SourceFrame:  # noqa: ANN401 # picamera2's
     """A frame of picamera2, copied: with its padding, its colours and its time of capture.
 
-    The caller releases the request, at once if it likes. Raises `WrongSource` if the stream is not
-    in YUV420, or in colours that the daemon does not know.
+    The caller must release the request, and may do so at once. Raises `WrongSource` if the stream
+    is not in YUV420, or in colours that the daemon does not know.
 
     Args:
         camera: A `Picamera2` that was configured and started.

@@ -46,7 +46,7 @@ class Source(ABC):
 
     def __init__(self, name: str) -> None:
         self.name: str = printable(name)
-        """Its name, printable: it goes to terminals, pages and brokers."""
+        """Its name, in printable characters, for terminals, pages and brokers."""
         self.on_state: Callable[[str], None] = lambda _: None
         """Is called, in the thread that iterates, with the reason whenever a live source is lost,
         and with "" when it is back."""

@@ -20,13 +20,14 @@ def server_options(*, wait: bool = True) -> argparse.ArgumentParser:
         "--server",
         default=address,
         metavar="ADDR",
-        help="its address, HOST:PORT or unix:///PATH (EDGESEG_SERVER; default: %(default)s)",
+        help="the daemon's address, HOST:PORT or unix:///PATH (EDGESEG_SERVER; default:"
+        " %(default)s)",
     )
     group.add_argument(
         "--token",
         type=str.strip,  # files end with a line break
         default=os.environ.get("EDGESEG_TOKEN"),
-        help="its token (EDGESEG_TOKEN)",
+        help="the daemon's token (EDGESEG_TOKEN)",
     )
     group.add_argument(
         "--ca",

@@ -55,7 +55,7 @@ def add_view(
         "--listen",
         default=os.environ.get("EDGESEG_VIEW_LISTEN") or DEFAULT_VIEW,
         metavar="HOST:PORT",
-        help="where to serve it; port 0 picks a free one (EDGESEG_VIEW_LISTEN; default:"
+        help="where to serve the page; port 0 picks a free one (EDGESEG_VIEW_LISTEN; default:"
         " %(default)s). With an address that other machines reach, the page needs a token",
     )
     page.add_argument(
@@ -70,8 +70,8 @@ def add_view(
         "--page-cert",
         type=Path,
         metavar="FILE",
-        help="serve it over HTTPS with this certificate (PEM); browsers of other machines give"
-        " their camera only then",
+        help="serve the page over HTTPS with this certificate (PEM); browsers of other machines"
+        " give their camera only then",
     )
     page.add_argument(
         "--page-key",
