@@ -106,7 +106,7 @@ class Options(TypedDict, total=False):
     A frame that is older when its turn comes is not segmented: `Expired`.
     """
     polygon_tolerance: float
-    """How far polygons may be from the edges of the mask's pixels, in pixels; 0: exactly on them."""
+    """How far polygons may be from the edges of the mask's pixels, in pixels; 0 for these edges."""
     polygon_min_area: int
     """Parts and holes of polygons with fewer pixels are left out."""
     pixel_format: PixelFormat
