@@ -27,7 +27,7 @@ from edgesegd.core.options import ResizePolicy, ResultOptions
 from edgesegd.delegates.spec import DelegateSpec
 from edgesegd.engine.runtimes.load import load_model
 from edgesegd.engine.runtimes.runtime import load_runtime
-from edgesegd.imaging import picture_file, preprocess
+from edgesegd.imaging import jpeg_file, preprocess
 from edgesegd.imaging.codec import Picture, decode_frame
 from edgesegd.imaging.geometry import fit
 from edgesegd.imaging.mask import mask_reader, read_mask
@@ -93,7 +93,7 @@ class Photograph:
         size = model.spec.input_size
         scale = ReducedScale(enough, gap, rows=1)
         with (
-            mock.patch.object(picture_file, "reduced_scale_for", return_value=scale),
+            mock.patch.object(jpeg_file, "reduced_scale_for", return_value=scale),
             mock.patch.object(preprocess, "reduced_scale_for", return_value=scale),
         ):
             if raw:

@@ -36,10 +36,13 @@ def main(socket_fd: int, descriptors_fd: int) -> None:
     warnings.simplefilter("ignore")
     # A terminal sends Ctrl-C to the whole group; the front decides when its engines end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with socket.socket(fileno=socket_fd) as link, socket.socket(fileno=descriptors_fd) as front:
-        die_with_parent(link)
+    with (
+        socket.socket(fileno=socket_fd) as connection,
+        socket.socket(fileno=descriptors_fd) as front,
+    ):
+        die_with_parent(connection)
         be_the_victim()
-        orders, answers = link.makefile("rb"), link.makefile("wb")
+        orders, answers = connection.makefile("rb"), connection.makefile("wb")
         if not (order := orders.readline()):
             return
         setup = EngineSetup.from_message(from_line(order))

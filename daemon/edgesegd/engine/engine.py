@@ -19,7 +19,7 @@ from edgesegd.core.options import (
 from edgesegd.core.result import FrameResult, Stage
 from edgesegd.delegates.spec import DelegateSpec
 from edgesegd.engine.clock import StageClock
-from edgesegd.engine.frames import Invoked, Prepared, Repeat
+from edgesegd.engine.frames import InvokedFrame, PreparedFrame, ReusedFrame
 from edgesegd.engine.guard.drift import DriftCheck
 from edgesegd.engine.guard.output_guard import CheckedOutput, OutputGuard, TrustedOutput
 from edgesegd.engine.guard.watchdog import InvokeWatchdog
@@ -116,7 +116,7 @@ class Engine:
             self._watchdog = InvokeWatchdog(usual=seconds)
         return seconds
 
-    def prepare(self, job: FrameJob, data: memoryview) -> Prepared | Repeat:
+    def prepare(self, job: FrameJob, data: memoryview) -> PreparedFrame | ReusedFrame:
         """Decode and preprocess a frame, unless a result can be reused for it.
 
         `data` are the frame's bytes, which must stay as they are until the frame is invoked. A
@@ -125,15 +125,15 @@ class Engine:
         """
         model, options, clock = self._model, job.options, StageClock()
         raise_if_expired(job, "too old before it was decoded")
-        if (repeat := self._kept.find_by_bytes(job, data, clock)) is not None:
-            return repeat
+        if (reused := self._kept.find_by_bytes(job, data, clock)) is not None:
+            return reused
         source = self._kept.bytes_to_decode(job, data)
         if job.frame.format is FrameFormat.TENSOR:
             tensor = read_tensor(model.input, data, self._preprocessor)
             clock.end(Stage.DECODE)
             self._check_result_size(options, model.input_size)
             placed = fit(model.input_size, model.input_size, ResizePolicy.STRETCH)
-            return Prepared(model.input_size, placed, tensor, clock.seconds)
+            return PreparedFrame(model.input_size, placed, tensor, clock.seconds)
         picture = decode_frame(
             job.frame,
             memoryview(source),
@@ -148,21 +148,23 @@ class Engine:
         pixels = resize_picture(picture, placed)
         clock.end(Stage.PREPROCESS)
         kept_data = None if job.in_stream is None else source
-        return Prepared(picture.size, placed, pixels, clock.seconds, kept_data)
+        return PreparedFrame(picture.size, placed, pixels, clock.seconds, kept_data)
 
-    def invoke(self, job: FrameJob, prepared: Prepared | Repeat) -> Invoked | Repeat:
+    def invoke(
+        self, job: FrameJob, prepared: PreparedFrame | ReusedFrame
+    ) -> InvokedFrame | ReusedFrame:
         """Run the model on a frame, unless a result can be reused for it.
 
         Raises Expired, or InvokeFailed, after which the interpreter may hold stale data and must be
         replaced. If the output is too large to copy, the mask is made here, with the errors that
         `finish` raises otherwise.
         """
-        if isinstance(prepared, Repeat):
+        if isinstance(prepared, ReusedFrame):
             return prepared
         clock = StageClock(prepared.seconds)
         raise_if_expired(job, "too old when it was about to be invoked")
-        if (repeat := self._kept.find(job, prepared, clock)) is not None:
-            return repeat
+        if (reused := self._kept.find(job, prepared, clock)) is not None:
+            return reused
         began = time.monotonic()
         self._preprocessor.to_tensor(prepared.pixels, self._loaded.input())
         clock.end(Stage.PREPROCESS)
@@ -171,17 +173,17 @@ class Engine:
         clock.end(Stage.INVOKE)
         output, kept = self._loaded.output(), self._kept.keep(job, prepared, began)
         if output.nbytes <= LARGEST_COPY or Output.OUTPUT_TENSOR in job.options.outputs:
-            return Invoked(prepared, output.copy(), clock.seconds, kept)
+            return InvokedFrame(prepared, output.copy(), clock.seconds, kept)
         mask = self._read_mask(job, prepared, output)
         clock.end(Stage.LABELS)
-        return Invoked(prepared, mask, clock.seconds, kept)
+        return InvokedFrame(prepared, mask, clock.seconds, kept)
 
-    def finish(self, job: FrameJob, invoked: Invoked | Repeat) -> FrameResult:
+    def finish(self, job: FrameJob, invoked: InvokedFrame | ReusedFrame) -> FrameResult:
         """Make the mask and encode the result, or reuse one.
 
         Raises EngineDistrusted if the delegate is found to be wrong.
         """
-        if isinstance(invoked, Repeat):
+        if isinstance(invoked, ReusedFrame):
             self._guard.raise_if_rejected()
             return invoked.result()
         if invoked.kept is None:
@@ -198,7 +200,7 @@ class Engine:
         """Keep nothing of a stream any more."""
         self._kept.forget(number)
 
-    def _make_result(self, job: FrameJob, invoked: Invoked) -> FrameResult:
+    def _make_result(self, job: FrameJob, invoked: InvokedFrame) -> FrameResult:
         clock, prepared, output = StageClock(invoked.seconds), invoked.prepared, invoked.output
         mask = output if isinstance(output, Mask) else self._read_mask(job, prepared, output)
         clock.end(Stage.LABELS)
@@ -216,7 +218,7 @@ class Engine:
             tensor = self._model.output.size
             check_result_size(*frame, options.outputs, self._max_result, tensor=tensor)
 
-    def _read_mask(self, job: FrameJob, prepared: Prepared, output: OutputTensor) -> Mask:
+    def _read_mask(self, job: FrameJob, prepared: PreparedFrame, output: OutputTensor) -> Mask:
         pixels = prepared.pixels
         # A tensor unlike any picture may lead to an output that looks wrong though it is right.
         if not isinstance(pixels, GivenTensor) or pixels.like_a_picture:

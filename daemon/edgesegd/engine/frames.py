@@ -16,7 +16,7 @@ from edgesegd.imaging.preprocess import ModelInput
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedFrame:
     """A frame as the model sees it: `pixels` in the size of its input.
 
     `placed` is how the frame was fitted into it. `frame_size` is the frame's own size; for a
@@ -43,7 +43,7 @@ class KeptFrame:
     spec: FrameSpec
     began: float
     data: bytes | None
-    prepared: Prepared | None
+    prepared: PreparedFrame | None
     result: FrameResult | None = None
 
     @property
@@ -55,7 +55,7 @@ class KeptFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class Invoked:
+class InvokedFrame:
     """A frame that was `prepared` and invoked.
 
     `output` is a copy of the model's output; or the mask, if the output is too large to copy and is
@@ -63,14 +63,14 @@ class Invoked:
     for later frames, the frame is `kept`.
     """
 
-    prepared: Prepared
+    prepared: PreparedFrame
     output: OutputTensor | Mask
     seconds: dict[Stage, float]
     kept: KeptFrame | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Repeat:
+class ReusedFrame:
     """A frame that gets the result of the `kept` one; `seconds` is the time of its stages."""
 
     kept: KeptFrame

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, TypeVar
 from edgesegd.core.errors import EdgesegError, EngineUnfit, InternalFault
 from edgesegd.core.result import FrameResult
 from edgesegd.engine.engine import Engine
-from edgesegd.engine.frames import Invoked, Prepared, Repeat
+from edgesegd.engine.frames import InvokedFrame, PreparedFrame, ReusedFrame
 from edgesegd.engine.mapped_regions import MappedRegions
 from edgesegd.ipc.arena import Arena
 from edgesegd.ipc.messages import (
@@ -86,11 +86,13 @@ class FramePipeline:
             else:
                 yield order, None
 
-    def decode(self, job: FrameJob, _: None) -> Prepared | Repeat:
+    def decode(self, job: FrameJob, _: None) -> PreparedFrame | ReusedFrame:
         """Decode and preprocess the frame."""
         return self._engine.prepare(job, self._bytes_of(job))
 
-    def invoke(self, job: FrameJob, frame: Prepared | Repeat) -> Invoked | Repeat:
+    def invoke(
+        self, job: FrameJob, frame: PreparedFrame | ReusedFrame
+    ) -> InvokedFrame | ReusedFrame:
         """Run the model."""
         try:
             return self._engine.invoke(job, frame)
@@ -98,7 +100,7 @@ class FramePipeline:
             self.failed = True
             raise
 
-    def make_mask(self, job: FrameJob, frame: Invoked | Repeat) -> FrameResult:
+    def make_mask(self, job: FrameJob, frame: InvokedFrame | ReusedFrame) -> FrameResult:
         """Make the result; if the delegate is found to be wrong, the front ends this engine."""
         return self._engine.finish(job, frame)
 

@@ -11,7 +11,7 @@ from edgesegd.core.frame import ENCODED
 from edgesegd.core.result import FrameResult, Stage
 from edgesegd.core.reuse import MAX_DISTANCE, ReuseMode
 from edgesegd.engine.clock import StageClock
-from edgesegd.engine.frames import KeptFrame, Prepared, Repeat
+from edgesegd.engine.frames import KeptFrame, PreparedFrame, ReusedFrame
 from edgesegd.imaging.blocks import largest_block_difference
 from edgesegd.imaging.preprocess import GivenTensor
 from edgesegd.ipc.messages import FrameJob
@@ -41,18 +41,24 @@ class KeptFrames:
         in_memory_of_client = job.region is not None
         return bytes(data) if in_memory_of_client and self._keeps_bytes(job, len(data)) else data
 
-    def find_by_bytes(self, job: FrameJob, data: memoryview, clock: StageClock) -> Repeat | None:
-        """The frame with the bytes `data` as a repeat of the kept one, before it is decoded."""
+    def find_by_bytes(
+        self, job: FrameJob, data: memoryview, clock: StageClock
+    ) -> ReusedFrame | None:
+        """The frame as one that reuses the kept result, if both have the same bytes; else None.
+
+        Called with the frame's `data` before they are decoded.
+        """
         kept = self._usable(job)
         if kept is None or not _same_bytes(kept, job, data):
             return None
         clock.end(Stage.DECODE)
-        return Repeat(kept, ReuseMode.IDENTICAL, clock.seconds)
+        return ReusedFrame(kept, ReuseMode.IDENTICAL, clock.seconds)
 
-    def find(self, job: FrameJob, prepared: Prepared, clock: StageClock) -> Repeat | None:
-        """A prepared frame as a repeat of the kept one, just before it would be invoked.
+    def find(self, job: FrameJob, prepared: PreparedFrame, clock: StageClock) -> ReusedFrame | None:
+        """A frame as one that reuses the kept result, if both look the same; else None.
 
-        Its bytes are compared again, because the frame before it may have been invoked meanwhile.
+        Called just before it would be invoked. Its bytes are compared again, because the frame
+        before it may have been invoked meanwhile.
         """
         kept = self._usable(job)
         if kept is None or prepared.data is None:
@@ -64,9 +70,9 @@ class KeptFrames:
         else:
             return None
         clock.end(Stage.PREPROCESS)
-        return Repeat(kept, reason, clock.seconds)
+        return ReusedFrame(kept, reason, clock.seconds)
 
-    def keep(self, job: FrameJob, prepared: Prepared, began: float) -> KeptFrame | None:
+    def keep(self, job: FrameJob, prepared: PreparedFrame, began: float) -> KeptFrame | None:
         """Keep a frame that was computed, in place of the stream's last one.
 
         None if its stream does not reuse results. `began` is when it was about to be invoked.
@@ -141,7 +147,7 @@ def _same_bytes(kept: KeptFrame, job: FrameJob, data: bytes | memoryview) -> boo
     return all(bytes(own[part]) == bytes(data[part]) for part in parts)
 
 
-def _same_blocks(kept: KeptFrame, prepared: Prepared) -> bool:
+def _same_blocks(kept: KeptFrame, prepared: PreparedFrame) -> bool:
     """Whether no block of the model's input differs by more than the threshold."""
     before = kept.prepared
     if (

@@ -9,7 +9,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
 
-from edgesegd.engine.frames import Invoked, Prepared, Repeat
+from edgesegd.engine.frames import InvokedFrame, PreparedFrame, ReusedFrame
 from edgesegd.engine.pipeline import FRONT_GONE, FramePipeline, StageOutput, run_stage
 
 
@@ -36,8 +36,8 @@ def serve_overlapped(pipeline: FramePipeline) -> None:
     So the CPU works on one frame while an accelerator works on another. The front sends at most two
     frames at a time.
     """
-    prepared: SimpleQueue[StageOutput[Prepared | Repeat] | None] = SimpleQueue()
-    invoked: SimpleQueue[StageOutput[Invoked | Repeat] | None] = SimpleQueue()
+    prepared: SimpleQueue[StageOutput[PreparedFrame | ReusedFrame] | None] = SimpleQueue()
+    invoked: SimpleQueue[StageOutput[InvokedFrame | ReusedFrame] | None] = SimpleQueue()
 
     def prepare_all() -> None:
         for job in pipeline.jobs():

@@ -23,7 +23,7 @@ from edgesegd.core.options import ResizePolicy
 from edgesegd.engine.guard.comparison import Masks, agreement, compare_values
 from edgesegd.engine.guard.parent_death import die_with_parent
 from edgesegd.engine.pictures import PICTURES, open_picture
-from edgesegd.engine.runtimes.load import Loaded, load_model
+from edgesegd.engine.runtimes.load import RunnableModel, load_model
 from edgesegd.engine.runtimes.runtime import load_runtime
 from edgesegd.imaging.codec import Picture
 from edgesegd.imaging.geometry import fit
@@ -40,8 +40,8 @@ Say = Callable[..., None]
 
 def main(socket_fd: int) -> None:
     """Try the delegate of the order, then invoke once for each further line."""
-    with socket.socket(fileno=socket_fd) as link, link.makefile("rwb") as lines:
-        die_with_parent(link)
+    with socket.socket(fileno=socket_fd) as connection, connection.makefile("rwb") as lines:
+        die_with_parent(connection)
 
         def say(**message: object) -> None:
             lines.write(to_line(message))
@@ -94,7 +94,7 @@ def run(order: TrialOrder, say: Say) -> Callable[[], float]:
 class Probe:
     """Invokes a loaded model on pictures."""
 
-    def __init__(self, model: ModelSpec, loaded: Loaded) -> None:
+    def __init__(self, model: ModelSpec, loaded: RunnableModel) -> None:
         self._model = model
         self._loaded = loaded
         self._preprocessor = Preprocessor(model)

@@ -20,7 +20,7 @@ from edgesegd.imaging.labels import (
     to_labels,
     to_scores,
 )
-from edgesegd.imaging.resample import SampleGrid, find_places
+from edgesegd.imaging.resample import SampleGrid, make_sample_grids
 from edgesegd.imaging.upsample import SmallScores, upsample_labels, upsample_scores
 from edgesegd.models.spec import ModelSpec, OutputKind, Upsampling
 
@@ -63,7 +63,7 @@ def read_mask(
     model: ModelSpec, reader: MaskReader, tensor: OutputTensor, placed: Fit, options: ResultOptions
 ) -> Mask:
     """The mask that `options` request; 255 where the frame was not in the model's input."""
-    columns, rows = find_places(placed, model.output_size, options)
+    columns, rows = make_sample_grids(placed, model.output_size, options)
     labels = reader.labels(tensor, rows, columns)
     labels[~rows.seen], labels[:, ~columns.seen] = NO_CLASS, NO_CLASS
     if options.outputs.isdisjoint(NEEDS_SCORES):

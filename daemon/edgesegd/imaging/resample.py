@@ -37,7 +37,9 @@ class SampleGrid:
         return np.floor(self.positions).astype(np.intp).clip(0, self.count - 1)
 
 
-def find_places(placed: Fit, output: Size, options: ResultOptions) -> tuple[SampleGrid, SampleGrid]:
+def make_sample_grids(
+    placed: Fit, output: Size, options: ResultOptions
+) -> tuple[SampleGrid, SampleGrid]:
     """Columns and rows of the mask that `options` request, for a frame that was `placed`."""
     match options.size:
         case SizeMode.MODEL:

@@ -16,7 +16,7 @@ from edgesegd.ipc.region import RegionFrame
 SHORTER = "the segment of shared memory is shorter than when it was registered"
 
 
-class Segment:
+class SharedMemorySegment:
     """`size` bytes of an open file, from `offset` on; the last reference closes the file.
 
     `writable` is whether results can be written there.
@@ -66,7 +66,7 @@ class SegmentFrame:
     change them in between.
     """
 
-    segment: Segment
+    segment: SharedMemorySegment
     offset: int
     length: int
 

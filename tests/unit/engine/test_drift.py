@@ -52,8 +52,8 @@ class Checked:
         while self.check._loaded is None:
             pass
 
-    def look(self, output: Any) -> None:  # noqa: ANN401 # an array of any shape
-        self.check.look(self.pixels, output)
+    def inspect(self, output: Any) -> None:  # noqa: ANN401 # an array of any shape
+        self.check.inspect(self.pixels, output)
         while self.check._output is not None and self.check._found is None:
             pass
 
@@ -68,36 +68,36 @@ class Checked:
 def test_one_frame_that_differs_replaces_no_delegate() -> None:
     checked = Checked(Reference())
     for output in (SCORES, OTHERS, SCORES, SCORES, OTHERS, SCORES, SCORES):
-        checked.look(output)
+        checked.inspect(output)
         assert checked.is_well()
 
 
 @pytest.mark.parametrize("between", [0, 1])
 def test_two_of_three_frames_that_differ_replace_a_delegate(between: int) -> None:
     checked = Checked(Reference())
-    checked.look(SCORES)
-    checked.look(OTHERS)
+    checked.inspect(SCORES)
+    checked.inspect(OTHERS)
     assert checked.is_well()
     for _ in range(between):
-        checked.look(SCORES)
-    checked.look(OTHERS)
+        checked.inspect(SCORES)
+    checked.inspect(OTHERS)
     with pytest.raises(EngineDistrusted, match=r"agrees with the CPU on 0\.0% of pixels"):
         checked.check.raise_if_found()
 
 
 def test_after_a_frame_that_differs_the_next_one_is_checked_too() -> None:
     checked = Checked(Reference(), every=100)
-    checked.look(OTHERS)
+    checked.inspect(OTHERS)
     assert checked.is_well()
-    checked.look(OTHERS)
+    checked.inspect(OTHERS)
     assert not checked.is_well()
 
 
 def test_a_clients_tensor_is_compared_where_the_reference_takes_the_same() -> None:
     checked = Checked(Reference())
     checked.pixels = GivenTensor(np.full((1, 8, 8, 3), 0.5, np.float32), True)
-    checked.look(OTHERS)
-    checked.look(OTHERS)
+    checked.inspect(OTHERS)
+    checked.inspect(OTHERS)
     assert not checked.is_well()
 
 
@@ -108,7 +108,7 @@ def test_and_not_where_it_takes_other_numbers() -> None:
     while check._loaded is None:
         pass
     for _ in range(3):
-        check.look(GivenTensor(np.zeros((1, 8, 8, 3), np.uint8), True), OTHERS)
+        check.inspect(GivenTensor(np.zeros((1, 8, 8, 3), np.uint8), True), OTHERS)
         assert check._output is None
     check.raise_if_found()
 
@@ -117,7 +117,7 @@ def test_a_check_that_fails_replaces_the_engine_and_is_not_taken_for_a_lie(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     checked = Checked(Reference(MemoryError("no memory")))
-    checked.look(SCORES)
+    checked.inspect(SCORES)
     for _ in range(2):
         with pytest.raises(CheckFailed, match="cannot be checked any more: no memory"):
             checked.check.raise_if_found()
@@ -145,5 +145,5 @@ def test_a_delegate_whose_model_the_cpu_cannot_load_is_reported_as_unchecked(
     check = DriftCheck(model, model, refuse, every=1)
     assert whole_line.wait(10)
     assert heard.getvalue() == f"the delegate is not checked: {why}\n"
-    check.look(np.asarray(Image.new("RGB", (8, 8))), OTHERS)
+    check.inspect(np.asarray(Image.new("RGB", (8, 8))), OTHERS)
     check.raise_if_found()

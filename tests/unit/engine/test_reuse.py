@@ -19,7 +19,7 @@ from edgesegd.core.reuse import MAX_DISTANCE, Reused, ReuseMode, ReuseStream, St
 from edgesegd.delegates.spec import DelegateSpec
 from edgesegd.engine import reuse
 from edgesegd.engine.engine import Engine
-from edgesegd.engine.frames import Invoked, Prepared, Repeat
+from edgesegd.engine.frames import InvokedFrame, PreparedFrame, ReusedFrame
 from edgesegd.engine.runtimes.runtime import load_runtime
 from edgesegd.ipc.messages import FrameJob
 from edgesegd.models.spec import ModelSpec
@@ -288,9 +288,9 @@ def test_the_frame_before_counts_though_its_mask_is_not_made_yet(either: Stream)
     engine, data = either.engine, memoryview(ONE)
     first, second = either.job(ONE, PNG), either.job(ONE, PNG)
     decoded = [engine.prepare(first, data), engine.prepare(second, data)]
-    assert [type(each) for each in decoded] == [Prepared, Prepared]
+    assert [type(each) for each in decoded] == [PreparedFrame, PreparedFrame]
     invoked = [engine.invoke(first, decoded[0]), engine.invoke(second, decoded[1])]
-    assert [type(each) for each in invoked] == [Invoked, Repeat]
+    assert [type(each) for each in invoked] == [InvokedFrame, ReusedFrame]
     made = engine.finish(first, invoked[0])
     repeated = engine.finish(second, invoked[1])
     assert repeated.reused == Reused(100, ReuseMode.IDENTICAL)

@@ -11,11 +11,11 @@ import pytest
 from edgesegd.core.errors import InvalidFrame
 from edgesegd.core.frame import FrameFormat, FrameLimits, FrameSpec
 from edgesegd.core.frame_check import check_frame
-from edgesegd.ipc.segment import Segment, SegmentFrame
+from edgesegd.ipc.segment import SegmentFrame, SharedMemorySegment
 
 
-def opened(path: Path, offset: int, size: int) -> Segment:
-    return Segment(os.open(path, os.O_RDWR), offset, size, writable=True)
+def opened(path: Path, offset: int, size: int) -> SharedMemorySegment:
+    return SharedMemorySegment(os.open(path, os.O_RDWR), offset, size, writable=True)
 
 
 def test_a_frame_is_read_from_where_it_lies(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_results_are_written_where_they_belong(tmp_path: Path) -> None:
 def test_a_segment_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "segment"
     path.write_bytes(bytes(30))
-    segment = Segment(os.open(path, os.O_RDONLY), 0, 30, writable=False)
+    segment = SharedMemorySegment(os.open(path, os.O_RDONLY), 0, 30, writable=False)
     with pytest.raises(InvalidFrame, match="cannot be written"):
         segment.write(0, b"result")
 

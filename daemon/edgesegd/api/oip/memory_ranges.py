@@ -8,7 +8,7 @@ from typing import Protocol
 from edgesegd.api.oip.parameters import Parameters, string, whole_number
 from edgesegd.core.client import Client
 from edgesegd.core.errors import InvalidFrame
-from edgesegd.ipc.segment import Segment
+from edgesegd.ipc.segment import SharedMemorySegment
 
 REGION, SIZE, OFFSET = "shared_memory_region", "shared_memory_byte_size", "shared_memory_offset"
 RANGE_PARAMETERS = (REGION, SIZE, OFFSET)
@@ -19,7 +19,7 @@ class MemoryRange:
     """The `size` bytes of a region that begin at `offset`."""
 
     region: str
-    segment: Segment
+    segment: SharedMemorySegment
     offset: int
     size: int
 
@@ -27,7 +27,7 @@ class MemoryRange:
 class RegionFinder(Protocol):
     """Finds registered regions."""
 
-    def find(self, client: Client, name: str) -> Segment:
+    def find(self, client: Client, name: str) -> SharedMemorySegment:
         """The region of that name; raises a ClientError."""
 
 

@@ -21,7 +21,7 @@ from edgesegd.core.errors import (
     Unimplemented,
     UnknownRegion,
 )
-from edgesegd.ipc.segment import Segment
+from edgesegd.ipc.segment import SharedMemorySegment
 from edgesegd.scheduling.fair_limit import FairLimit
 
 FOLDER = "/dev/shm"  # noqa: S108 # where Linux has them: glibc's shm_open
@@ -52,7 +52,7 @@ class _Region:
     """A registered region; `owner` may use it, and its bytes count for `client`."""
 
     registration: Registration
-    segment: Segment
+    segment: SharedMemorySegment
     client: Client
     owner: Owner
 
@@ -79,7 +79,7 @@ class NoSharedMemory:
         """As above."""
         raise _not_allowed()
 
-    def find(self, client: Client, name: str) -> Segment:
+    def find(self, client: Client, name: str) -> SharedMemorySegment:
         """As above."""
         raise _not_allowed()
 
@@ -139,7 +139,7 @@ class SharedMemory:
             return [self._find(client, name).registration]
         return [each.registration for each in self._of(client)]
 
-    def find(self, client: Client, name: str) -> Segment:
+    def find(self, client: Client, name: str) -> SharedMemorySegment:
         """The region of that name; raises UnknownRegion."""
         return self._find(client, name).segment
 
@@ -176,7 +176,7 @@ class SharedMemory:
         self._clean_up_later()
 
 
-def open_segment(registration: Registration, user: int) -> Segment:
+def open_segment(registration: Registration, user: int) -> SharedMemorySegment:
     """Open the segment that a client names, if it is large enough and the client may use it.
 
     The daemon may be able to open more files than its clients. So the segment must belong to the
@@ -190,7 +190,7 @@ def open_segment(registration: Registration, user: int) -> Segment:
         )
     descriptor, writable = _open(key["file"])
     found = os.fstat(descriptor)
-    segment = Segment(
+    segment = SharedMemorySegment(
         descriptor,
         registration.offset,
         registration.size,

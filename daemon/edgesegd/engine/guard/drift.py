@@ -71,7 +71,7 @@ class DriftCheck:
             kind, why = self._found
             raise kind(why)
 
-    def look(self, pixels: ModelInput, output: OutputTensor) -> None:
+    def inspect(self, pixels: ModelInput, output: OutputTensor) -> None:
         """Check a frame that was invoked, if a check is due and the thread is free.
 
         A client's tensor is not checked if the reference needs a different input than the model.

@@ -42,7 +42,7 @@ class CheckedOutput:
         """Check a frame; raises OutputNotFinite or OutputConstant."""
         check_output(self._model, output)
         if self._drift is not None:
-            self._drift.look(pixels, output)
+            self._drift.inspect(pixels, output)
 
     def raise_if_rejected(self) -> None:
         """Raise EngineUnfit if frames were found to be wrong, or cannot be checked any more."""

@@ -15,16 +15,17 @@ PEER = struct.Struct("3i")
 """`struct ucred` of unix(7): process, user and group id."""
 
 
-def die_with_parent(link: socket.socket) -> None:
+def die_with_parent(connection: socket.socket) -> None:
     """Let the kernel kill this process when its parent ends, even while a driver hangs.
 
-    `link` is this process's end of a socket pair that the parent created, from which the parent's
-    process id is known. If the parent ended before this call, the kernel would not report it, so
-    this process exits here.
+    `connection` is this process's end of a socket pair that the parent created, from which the
+    parent's process id is known. If the parent ended before this call, the kernel would not report
+    it, so this process exits here.
     """
     if sys.platform != "linux":
         return
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    parent, _, _ = PEER.unpack(link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size))
+    peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size)
+    parent, _, _ = PEER.unpack(peer)
     if os.getppid() != parent:
         sys.exit("the process that started this one has ended")

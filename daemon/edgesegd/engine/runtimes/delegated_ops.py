@@ -11,7 +11,7 @@ Operator = Mapping[str, Any]
 DELEGATE = "DELEGATE"
 
 
-def count_claimed(operators: Iterable[Operator]) -> tuple[int, int]:
+def count_delegated(operators: Iterable[Operator]) -> tuple[int, int]:
     """How many of the model's operators a delegate runs, and how many there are.
 
     The interpreter lists all operators of the model, delegated or not, and one node for each part
@@ -20,15 +20,15 @@ def count_claimed(operators: Iterable[Operator]) -> tuple[int, int]:
     own = [operator for operator in operators if operator["op_name"] != DELEGATE]
     parts = [operator for operator in operators if operator["op_name"] == DELEGATE]
     producer = {int(tensor): operator for operator in own for tensor in operator["outputs"]}
-    claimed: set[int] = set()
+    delegated: set[int] = set()
     for part in parts:
         border = {int(tensor) for tensor in part["inputs"]}
         pending = [int(tensor) for tensor in part["outputs"]]
         while pending:
             tensor = pending.pop()
             operator = producer.get(tensor)
-            if tensor in border or operator is None or operator["index"] in claimed:
+            if tensor in border or operator is None or operator["index"] in delegated:
                 continue
-            claimed.add(operator["index"])
+            delegated.add(operator["index"])
             pending += map(int, operator["inputs"])
-    return len(claimed), len(own)
+    return len(delegated), len(own)

@@ -17,7 +17,7 @@ from edgesegd.core.errors import (
 )
 from edgesegd.delegates.locate import locate_library
 from edgesegd.delegates.spec import DelegateSpec
-from edgesegd.engine.runtimes.delegated_ops import count_claimed
+from edgesegd.engine.runtimes.delegated_ops import count_delegated
 from edgesegd.engine.runtimes.runtime import Runtime
 from edgesegd.imaging.labels import OutputTensor
 from edgesegd.imaging.preprocess import InputTensor
@@ -161,7 +161,7 @@ def apply_library(
     try:
         interpreter = _interpreter(runtime, content_to_run(model), [library], threads)
         # Count before the tensors are allocated, when the runtime adds the nodes of XNNPACK.
-        delegated, operators = count_claimed(interpreter._get_ops_details())  # noqa: SLF001 # the only way to know
+        delegated, operators = count_delegated(interpreter._get_ops_details())  # noqa: SLF001 # the only way to know
         if delegated == 0:
             raise DelegateFailed(f"{delegate.name} takes 0 of {operators} ops of {model.name}")
         allocate(interpreter, model)

@@ -14,7 +14,7 @@ from edgesegd.imaging.preprocess import InputTensor
 from edgesegd.models.spec import ModelSpec
 
 
-class Loaded(Protocol):
+class RunnableModel(Protocol):
     """A model that is ready to be invoked, on any delegate.
 
     The delegate runs `delegated` of the model's `operators`; both are 0 on the CPU, and if they are
@@ -55,7 +55,7 @@ def load_model(
     threads: int,
     *,
     enter: Callable[[str], None] = lambda _stage: None,
-) -> Loaded:
+) -> RunnableModel:
     """Load the model; calls `enter` with each stage before it begins.
 
     Raises DelegateMissing if there is no library, DelegateFailed if the delegate cannot be loaded,
