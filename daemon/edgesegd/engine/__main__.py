@@ -15,14 +15,15 @@ from pathlib import Path
 
 from edgesegd.core.errors import EdgesegError
 from edgesegd.engine.engine import Engine
+from edgesegd.engine.front import FrontConnection
 from edgesegd.engine.guard.oom import be_the_victim
 from edgesegd.engine.guard.parent_death import die_with_parent
 from edgesegd.engine.mapped_regions import MappedRegions
-from edgesegd.engine.pipeline import FramePipeline, reply
+from edgesegd.engine.pipeline import FramePipeline
 from edgesegd.engine.runtimes.runtime import load_runtime
 from edgesegd.engine.serve import serve_in_turn, serve_overlapped
 from edgesegd.ipc.arena import Arena
-from edgesegd.ipc.messages import WARM_UPS, EngineSetup, WarmedUp, error_message, from_line
+from edgesegd.ipc.messages import WARM_UPS, EngineSetup, WarmedUp, error_message
 from edgesegd.ipc.open_files import receive_files
 from edgesegd.models.spec_message import from_message
 
@@ -38,27 +39,27 @@ def main(socket_fd: int, descriptors_fd: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with (
         socket.socket(fileno=socket_fd) as connection,
-        socket.socket(fileno=descriptors_fd) as front,
+        socket.socket(fileno=descriptors_fd) as descriptors,
     ):
         die_with_parent(connection)
         be_the_victim()
-        orders, answers = connection.makefile("rb"), connection.makefile("wb")
-        if not (order := orders.readline()):
+        front = FrontConnection(connection)
+        if (order := front.read_order()) is None:
             return
-        setup = EngineSetup.from_message(from_line(order))
-        files = receive_files(front)
+        setup = EngineSetup.from_message(order)
+        files = receive_files(descriptors)
         arena = Arena(next(iter(files.values())), slots=setup.slots, slot_size=setup.slot_size)
         try:
             engine = load_engine(setup, files)
-            reply(answers, engine.describe().to_message())
+            front.answer(engine.describe().to_message())
             for _ in range(WARM_UPS):
-                orders.readline()
-                reply(answers, WarmedUp(engine.warm_up()).to_message())
+                front.read_order()
+                front.answer(WarmedUp(engine.warm_up()).to_message())
         except EdgesegError as error:
-            reply(answers, error_message(error))
+            front.answer(error_message(error))
             return
-        pipeline = FramePipeline(engine, arena, MappedRegions(front), orders, answers)
-        (serve_overlapped if setup.overlap else serve_in_turn)(pipeline)
+        pipeline = FramePipeline(engine, arena, MappedRegions(descriptors))
+        (serve_overlapped if setup.overlap else serve_in_turn)(front, pipeline)
 
 
 def load_engine(setup: EngineSetup, files: Mapping[int, int]) -> Engine:

@@ -12,18 +12,18 @@ from edgesegd.ipc.region import receive_region
 class MappedRegions:
     """Regions of clients; each is mapped when its first frame arrives.
 
-    The front sends the descriptor of a region over the socket `front` before its first frame.
+    The front sends the descriptor of a region over the socket `descriptors` before its first frame.
     """
 
-    def __init__(self, front: socket.socket) -> None:
-        front.setblocking(False)
-        self._front = front
+    def __init__(self, descriptors: socket.socket) -> None:
+        descriptors.setblocking(False)
+        self._descriptors = descriptors
         self._mapped: dict[int, mmap.mmap] = {}
 
     def view(self, number: int, offset: int, length: int) -> memoryview:
         """The `length` bytes of a region from `offset` on; raises OSError if it was never sent."""
         while number not in self._mapped:
-            received, memory = receive_region(self._front)
+            received, memory = receive_region(self._descriptors)
             self._mapped[received] = memory
         return memoryview(self._mapped[number])[offset : offset + length]
 

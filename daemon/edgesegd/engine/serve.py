@@ -10,27 +10,31 @@ from queue import SimpleQueue
 from threading import Thread
 
 from edgesegd.engine.frames import InvokedFrame, PreparedFrame, ReusedFrame
-from edgesegd.engine.pipeline import FRONT_GONE, FramePipeline, StageOutput, run_stage
+from edgesegd.engine.front import FRONT_GONE, FrontConnection
+from edgesegd.engine.pipeline import FramePipeline
+from edgesegd.engine.stage import StageOutput, run_stage
 
 
-def serve_in_turn(pipeline: FramePipeline) -> None:
+def serve_in_turn(front: FrontConnection, pipeline: FramePipeline) -> None:
     """Answer each frame before the next is started.
 
     If every core has its own engine this is 4 % faster, because no other thread takes a core from a
     running invoke.
     """
     with suppress(*FRONT_GONE):
-        for job in pipeline.jobs():
-            prepared = run_stage(pipeline.decode, job)
+        for job in front.jobs(pipeline.forget):
+            data = run_stage(pipeline.read_bytes, job)
+            prepared = run_stage(pipeline.decode_frame, data)
             invoked = run_stage(pipeline.invoke, prepared)
             result = run_stage(pipeline.make_mask, invoked)
-            pipeline.answer(run_stage(pipeline.write, result))
+            _, answer = run_stage(pipeline.write_result, result)
+            front.answer(answer)
             if pipeline.failed:
                 break
-        wait_for_the_front(pipeline)
+        wait_for_hang_up(front, pipeline)
 
 
-def serve_overlapped(pipeline: FramePipeline) -> None:
+def serve_overlapped(front: FrontConnection, pipeline: FramePipeline) -> None:
     """Decode in one thread, invoke in this one, and make masks in another.
 
     So the CPU works on one frame while an accelerator works on another. The front sends at most two
@@ -39,27 +43,29 @@ def serve_overlapped(pipeline: FramePipeline) -> None:
     prepared: SimpleQueue[StageOutput[PreparedFrame | ReusedFrame] | None] = SimpleQueue()
     invoked: SimpleQueue[StageOutput[InvokedFrame | ReusedFrame] | None] = SimpleQueue()
 
-    def prepare_all() -> None:
-        for job in pipeline.jobs():
-            prepared.put(run_stage(pipeline.decode, job))
+    def decode_all() -> None:
+        for job in front.jobs(pipeline.forget):
+            data = run_stage(pipeline.read_bytes, job)
+            prepared.put(run_stage(pipeline.decode_frame, data))
         prepared.put(None)
 
     def answer_all() -> None:
-        while (step := invoked.get()) is not None:
-            result = run_stage(pipeline.make_mask, step)
-            pipeline.answer(run_stage(pipeline.write, result))
+        while (frame := invoked.get()) is not None:
+            result = run_stage(pipeline.make_mask, frame)
+            _, answer = run_stage(pipeline.write_result, result)
+            front.answer(answer)
 
-    preparing, answering = start(prepare_all), start(answer_all)
-    while not pipeline.failed and (step := prepared.get()) is not None:
-        invoked.put(run_stage(pipeline.invoke, step))
+    decoding, answering = start(decode_all), start(answer_all)
+    while not pipeline.failed and (frame := prepared.get()) is not None:
+        invoked.put(run_stage(pipeline.invoke, frame))
     invoked.put(None)
     answering.join()
-    preparing.join()  # until the front hangs up, as in `wait_for_the_front`
+    decoding.join()  # until the front hangs up, as in `wait_for_hang_up`
 
 
-def wait_for_the_front(pipeline: FramePipeline) -> None:
+def wait_for_hang_up(front: FrontConnection, pipeline: FramePipeline) -> None:
     """Wait until the front hangs up: closing a socket with unread orders would drop answers."""
-    for _ in pipeline.jobs():
+    for _ in front.jobs(pipeline.forget):
         pass
 
 

@@ -26,6 +26,7 @@ from edgesegd.imaging.rle import compress_rle
 from edgesegd.ipc.messages import FrameJob
 from edgesegd.models.spec import ModelSpec
 from support.drawing import fill, iou, read_outlines
+from support.frame_pipeline import run_frame
 from support.pictures import file_of, gradient
 
 pytestmark = pytest.mark.runtime
@@ -57,8 +58,7 @@ def segment(
     **options: Any,  # noqa: ANN401 # as ResultOptions
 ) -> FrameResult:
     job = FrameJob(0, len(data), deadline, frame, ResultOptions(**options))
-    prepared = engine.prepare(job, memoryview(data))
-    return engine.finish(job, engine.invoke(job, prepared))
+    return run_frame(engine, job, data)
 
 
 def labels(result: FrameResult) -> Labels:

@@ -23,6 +23,7 @@ from edgesegd.engine.frames import InvokedFrame, PreparedFrame, ReusedFrame
 from edgesegd.engine.runtimes.runtime import load_runtime
 from edgesegd.ipc.messages import FrameJob
 from edgesegd.models.spec import ModelSpec
+from support.frame_pipeline import pipeline_of, run_frame
 from support.pictures import Pixels, file_of, gradient
 
 pytestmark = pytest.mark.runtime
@@ -77,8 +78,7 @@ class Stream:
         self, data: bytes, spec: FrameSpec = PNG, deadline: float | None = None
     ) -> FrameResult:
         job = self.job(data, spec, deadline)
-        prepared = self.engine.prepare(job, memoryview(data))
-        return self.engine.finish(job, self.engine.invoke(job, prepared))
+        return run_frame(self.engine, job, data)
 
     def sources(self, *frames: bytes, spec: FrameSpec = PNG) -> list[int | None]:
         """For each frame the place of the one whose result it got; None if it was computed."""
@@ -131,20 +131,20 @@ def test_a_client_that_overwrites_its_memory_early_spoils_no_later_frame(
 ) -> None:
     """Its later frames are compared with what was computed, and not with what it wrote then."""
     engine = either.engine
+    pipeline = pipeline_of(engine)
     one, other = (
         png(scene(at=at)).ljust(100_000, b"\0") if spec is PNG else scene(at=at).tobytes()
         for at in (0, 50)
     )
     memory = bytearray(one)
     job = dataclasses.replace(either.job(one, spec), region=1)
-    prepared = engine.prepare(job, memoryview(memory))
+    prepared = pipeline.decode_frame(job, memoryview(memory))
     memory[:] = other
-    engine.finish(job, engine.invoke(job, prepared))
+    pipeline.make_mask(job, pipeline.invoke(job, prepared))
     assert either.sources(other, one, spec=spec) == [None, None]
     again = Stream(engine, either.stream.mode)
     job = dataclasses.replace(again.job(one, spec), region=1)
-    prepared = engine.prepare(job, memoryview(bytearray(one)))
-    assert again.engine.finish(job, engine.invoke(job, prepared)).reused is None
+    assert run_frame(engine, job, bytearray(one)).reused is None
     assert again.sources(one, spec=spec) == [0]
 
 
@@ -220,7 +220,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(reuse, "time", clock)
-    monkeypatch.setattr("edgesegd.engine.engine.time", clock)
+    monkeypatch.setattr("edgesegd.engine.pipeline.time", clock)
     return clock
 
 
@@ -255,8 +255,7 @@ def test_streams_reuse_only_their_own_results(shared_engine: Engine) -> None:
 def test_a_frame_outside_a_stream_that_reuses_is_always_computed(shared_engine: Engine) -> None:
     for _ in range(2):
         job = FrameJob(0, len(ONE), None, PNG, ResultOptions())
-        prepared = shared_engine.prepare(job, memoryview(ONE))
-        assert shared_engine.finish(job, shared_engine.invoke(job, prepared)).reused is None
+        assert run_frame(shared_engine, job, ONE).reused is None
 
 
 def test_a_frame_of_another_size_is_computed_though_the_model_sees_the_same(
@@ -285,14 +284,14 @@ def test_a_result_is_never_reused_for_a_frame_before_its_own(unchanged: Stream) 
 
 def test_the_frame_before_counts_though_its_mask_is_not_made_yet(either: Stream) -> None:
     """As where a thread decodes a frame while another one is invoked."""
-    engine, data = either.engine, memoryview(ONE)
+    pipeline, data = pipeline_of(either.engine), memoryview(ONE)
     first, second = either.job(ONE, PNG), either.job(ONE, PNG)
-    decoded = [engine.prepare(first, data), engine.prepare(second, data)]
+    decoded = [pipeline.decode_frame(first, data), pipeline.decode_frame(second, data)]
     assert [type(each) for each in decoded] == [PreparedFrame, PreparedFrame]
-    invoked = [engine.invoke(first, decoded[0]), engine.invoke(second, decoded[1])]
+    invoked = [pipeline.invoke(first, decoded[0]), pipeline.invoke(second, decoded[1])]
     assert [type(each) for each in invoked] == [InvokedFrame, ReusedFrame]
-    made = engine.finish(first, invoked[0])
-    repeated = engine.finish(second, invoked[1])
+    made = pipeline.make_mask(first, invoked[0])
+    repeated = pipeline.make_mask(second, invoked[1])
     assert repeated.reused == Reused(100, ReuseMode.IDENTICAL)
     assert repeated.planes == made.planes
 
@@ -301,20 +300,20 @@ def test_a_result_that_could_not_be_made_fails_its_repeats_and_no_later_frame(
     model: ModelSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stream = Stream(make_engine(model))
-    engine, data = stream.engine, memoryview(ONE)
+    pipeline, data = pipeline_of(stream.engine), memoryview(ONE)
     first, second = stream.job(ONE, PNG), stream.job(ONE, PNG)
-    decoded = [engine.prepare(first, data), engine.prepare(second, data)]
-    invoked = [engine.invoke(first, decoded[0]), engine.invoke(second, decoded[1])]
+    decoded = [pipeline.decode_frame(first, data), pipeline.decode_frame(second, data)]
+    invoked = [pipeline.invoke(first, decoded[0]), pipeline.invoke(second, decoded[1])]
 
     def fail(*_: object) -> FrameResult:
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine._encoder, "encode_mask", fail)
+        patch.setattr(stream.engine.encoder, "encode_mask", fail)
         with pytest.raises(MemoryError):
-            engine.finish(first, invoked[0])
+            pipeline.make_mask(first, invoked[0])
     with pytest.raises(InternalFault, match="frame before could not be made"):
-        engine.finish(second, invoked[1])
+        pipeline.make_mask(second, invoked[1])
     assert stream.sources(ONE, ONE) == [None, 2]
 
 
@@ -327,19 +326,19 @@ def test_nothing_is_reused_from_a_delegate_that_was_found_wrong(
     def found_wrong() -> None:
         raise EngineDistrusted("its masks are not the CPU's")
 
-    monkeypatch.setattr(stream.engine._guard, "raise_if_rejected", found_wrong)
+    monkeypatch.setattr(stream.engine.guard, "raise_if_rejected", found_wrong)
     with pytest.raises(EngineDistrusted):
         stream.send(ONE)
 
 
 def test_a_stream_that_has_ended_is_kept_no_longer(unchanged: Stream) -> None:
     unchanged.send(ONE)
-    unchanged.engine.forget_stream(unchanged.stream.number)
+    unchanged.engine.kept.forget(unchanged.stream.number)
     assert unchanged.sources(ONE) == [None]
 
 
 def kept_bytes(engine: Engine) -> Iterator[int]:
-    return (kept.size for kept in engine._kept._kept.values())
+    return (kept.size for kept in engine.kept._kept.values())
 
 
 def test_what_is_kept_of_all_streams_has_a_limit_and_the_oldest_goes_first(

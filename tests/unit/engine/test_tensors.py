@@ -34,6 +34,7 @@ from edgesegd.imaging.preprocess import Preprocessor, resize_picture
 from edgesegd.ipc.messages import FrameJob
 from edgesegd.models.reading import read_model
 from edgesegd.models.spec import ModelSpec
+from support.frame_pipeline import run_frame
 from support.pictures import file_of, gradient
 from support.upsampling_model import ALIGN, HALF, PLAIN, Head, upsampling_model
 
@@ -58,7 +59,7 @@ def engine_of(model: ModelSpec, max_result: int = 50_000_000) -> Engine:
 
 def segment(engine: Engine, frame: FrameSpec, data: bytes, **options: Any) -> FrameResult:  # noqa: ANN401 # as ResultOptions
     job = FrameJob(0, len(data), None, frame, ResultOptions(**{"outputs": BOTH, **options}))
-    return engine.finish(job, engine.invoke(job, engine.prepare(job, memoryview(data))))
+    return run_frame(engine, job, data)
 
 
 def interpreted(model: ModelSpec, values: Values) -> Values:
@@ -188,7 +189,7 @@ def test_a_tensor_beyond_any_picture_does_not_make_a_delegate_look_wrong(tmp_pat
     head = Head()
     model = read_model(upsampling_model(tmp_path, head, np.ones((4, 3), np.float32)))
     engine = engine_of(model)
-    engine._guard = CheckedOutput(model, None)
+    engine.guard = CheckedOutput(model, None)
     constant = np.full(model.input.shape, 7.0, np.float32)
     with pytest.raises(OutputConstant):  # a picture could have these
         segment(engine, TENSOR, constant.tobytes())
