@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import re
 from itertools import islice
@@ -25,6 +26,9 @@ from edgesegd.imaging.watched_jpeg import watch
 START_OF_SCAN = b"\xff\xda"
 FIND_SCANS = re.compile(START_OF_SCAN)
 """Three times faster than bytes.find."""
+MAX_SHORT_HEADERS = 1 << 16
+"""Bytes before the first scan that may be read without checking the time, which would take longer
+than reading them: Pillow reads headers byte by byte. Whatever they are, it needs about 20 ms."""
 MAX_SCANS = 100
 """Of a JPEG: each goes over the whole picture. Encoders make about ten; libjpeg's own tools warn of
 files with more than a hundred."""
@@ -54,20 +58,25 @@ def decode_jpeg(
         raise InvalidFrame("the JPEG is damaged: it ends before its last scan")
     tails = [end.tail, end.other_tail] if end.other_tail else [end.tail]
     # An arithmetic one must be there in one piece.
-    whole = [jpeg.data[: end.offset] + tail if jpeg.arithmetic else jpeg.data for tail in tails]
-    files = [TimedFile(data, max_seconds) for data in whole]
+    files = [
+        TimedFile(jpeg.data[: end.offset] + tail if jpeg.arithmetic else jpeg.data, max_seconds)
+        for tail in tails
+    ]
+    has_short_headers = jpeg.first_scan <= MAX_SHORT_HEADERS
     pictures, cut = [], False
     try:
         for file, tail in zip(files, tails, strict=True):
             # Not Image.open: that also reads an index of further pictures in the file, which may
             # be very expensive.
-            with JpegImageFile(file) as image:
+            with JpegImageFile(io.BytesIO(jpeg.data) if has_short_headers else file) as image:
                 size = image.size
                 check_pixels(*size, max_pixels)
-                _limit_scans(jpeg, end, image, file)
+                if not jpeg.one_scan:
+                    _limit_scans(jpeg, end, image, file)
                 if not jpeg.arithmetic:
                     behind = (*PROBES, END_MARKER) if end.probed else ()
                     file.end_at(end.offset, tail, *behind)
+                image.fp = file
                 if not jpeg.lossless:
                     _reduce(image, jpeg.orientation, model_input, resize)
                 left = watch(image) if end.probed else []
@@ -90,19 +99,17 @@ def _reduce(image: ImageFile, orientation: int, model_input: Size, resize: Resiz
     width, height = image.size
     size = (height, width) if orientation in SIDEWAYS else (width, height)
     enough = reduced_scale_for(model_input).enough
-    needed = fit(size, model_input, resize).decode_size
-    across, down = (math.ceil(enough * side) for side in needed)
+    across, down = fit(size, model_input, resize).decode_size
+    across, down = math.ceil(enough * across), math.ceil(enough * down)
     image.draft("RGB", (down, across) if orientation in SIDEWAYS else (across, down))
 
 
 def _limit_scans(jpeg: Jpeg, end: JpegEnd, image: ImageFile, file: TimedFile) -> None:
     """Raise InvalidFrame for too many scans; let the time be checked before each further scan.
 
-    A scan over the whole picture may have only a few bytes. If the first scan has the whole picture
-    there are no others to search, which would take longer than all other checks.
+    A scan over the whole picture may have only a few bytes. A JPEG whose first scan has the whole
+    picture needs no such limit, and the search would take longer than all other checks.
     """
-    if jpeg.one_scan:
-        return
     found = FIND_SCANS.finditer(jpeg.data, 0, end.offset)
     scans = [scan.start() for scan in islice(found, MAX_SCANS + 1)]
     if len(scans) > MAX_SCANS:

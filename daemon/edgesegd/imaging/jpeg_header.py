@@ -60,9 +60,9 @@ class Jpeg:
 def read_jpeg(data: memoryview) -> Jpeg:
     """Copy a JPEG, once, without the segments that the decoder does not need.
 
-    Other errors in the file are left to the decoder. Raises InvalidFrame if there are too many
-    segments before the first scan, if they cannot be told apart, or for a kind of JPEG that no
-    decoder here reads.
+    Other errors in the file are left to the decoder; a field behind the end of the file is read as
+    0. Raises InvalidFrame if there are too many segments before the first scan, if they cannot be
+    told apart, or for a kind of JPEG that no decoder here reads.
     """
     kept: list[memoryview] = []
     kept_from, end, scan = 0, SOI_SIZE, len(data)
@@ -78,17 +78,17 @@ def read_jpeg(data: memoryview) -> Jpeg:
         at, code = found.end(), data[found.end() - 1]
         if code not in KNOWN:
             raise _unknown(code)
-        end = at + (0 if code in WITHOUT_LENGTH else max(2, _number(data[at : at + 2])))
+        end = at + (0 if code in WITHOUT_LENGTH else max(2, int.from_bytes(data[at : at + 2])))
         if code == START_OF_SCAN:
-            scanned, scan = _number(data[at + 2 : at + 3]), found.start()
+            scanned, scan = int.from_bytes(data[at + 2 : at + 3]), found.start()
             break
         if code in START_OF_FRAME:
             frame, components = code, bytes(data[at + 8 : end : 3])
             sampling = bytes(data[at + 9 : end : 3])
-            size = _number(data[at + 5 : at + 7]), _number(data[at + 3 : at + 5])
-            _check_bits(_number(data[at + 2 : at + 3]))
+            size = int.from_bytes(data[at + 5 : at + 7]), int.from_bytes(data[at + 3 : at + 5])
+            _check_bits(int.from_bytes(data[at + 2 : at + 3]))
         if code == RESTART_INTERVAL:
-            interval = _number(data[at + 2 : at + 4])
+            interval = int.from_bytes(data[at + 2 : at + 4])
         if code == APP1 and exif is None and data[at + 2 : at + 2 + len(PREFIX)] == PREFIX:
             exif = data[at + 2 : end]
         if code in DROPPED:
@@ -130,8 +130,3 @@ def _undecodable(reason: str) -> InvalidFrame:
     return InvalidFrame(
         f"the JPEG cannot be decoded: {reason}; send it as a baseline JPEG, or as PNG"
     )
-
-
-def _number(field: memoryview) -> int:
-    """The number in a field; 0 if the file ends before it."""
-    return int.from_bytes(field)

@@ -161,6 +161,15 @@ def test_the_time_is_looked_at_before_each_scan() -> None:
     assert looks_at_the_clock(many) >= looks_at_the_clock(few) + 89
 
 
+def test_the_time_is_looked_at_within_headers_that_are_long() -> None:
+    whole = file_of(gradient(40, 24), "JPEG")
+    few, many = (
+        whole[:2] + jpeg_segment(0xE0, bytes(1000)) * count + whole[2:] for count in (1, 80)
+    )
+    assert looks_at_the_clock(few) <= 4
+    assert looks_at_the_clock(many) >= looks_at_the_clock(few) + 80
+
+
 def test_a_baseline_jpeg_is_read_in_large_blocks() -> None:
     """Its decoder is slower at the end of each."""
     small = file_of(Image.fromarray(noise(16, 16)), "JPEG", quality=95)
