@@ -60,9 +60,11 @@ class FramePipeline:
         """
         engine, options, clock = self._engine, job.options, StageClock()
         raise_if_expired(job, "too old before it was decoded")
-        if (reused := engine.kept.find_by_bytes(job, data, clock)) is not None:
-            return reused
-        source = engine.kept.bytes_to_decode(job, data)
+        kept_data: bytes | memoryview | None = None
+        if job.in_stream is not None:
+            if (reused := engine.kept.find_by_bytes(job, data, clock)) is not None:
+                return reused
+            kept_data = engine.kept.bytes_to_decode(job, data)
         if job.frame.format is FrameFormat.TENSOR:
             tensor = read_tensor(engine.model.input, data, engine.preprocessor)
             clock.end(Stage.DECODE)
@@ -71,7 +73,7 @@ class FramePipeline:
             return PreparedFrame(self._input_size, placed, tensor, clock.seconds)
         picture = codec.decode_frame(
             job.frame,
-            memoryview(source),
+            data if kept_data is None else memoryview(kept_data),
             model_input=self._input_size,
             resize=options.resize,
             max_pixels=engine.max_pixels,
@@ -82,7 +84,6 @@ class FramePipeline:
         placed = fit(picture.size, self._input_size, options.resize)
         pixels = resize_picture(picture, placed)
         clock.end(Stage.PREPROCESS)
-        kept_data = None if job.in_stream is None else source
         return PreparedFrame(picture.size, placed, pixels, clock.seconds, kept_data)
 
     def invoke(

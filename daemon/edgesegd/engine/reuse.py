@@ -60,8 +60,7 @@ class KeptFrames:
         Called just before it would be invoked. Its bytes are compared again, because the frame
         before it may have been invoked meanwhile.
         """
-        kept = self._usable(job)
-        if kept is None or prepared.data is None:
+        if prepared.data is None or (kept := self._usable(job)) is None:
             return None
         if _same_bytes(kept, job, prepared.data):
             reason = ReuseMode.IDENTICAL

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from edgesegd.core.options import ResizePolicy
 
@@ -46,6 +47,7 @@ class Fit:
         )
 
 
+@lru_cache(maxsize=32)  # a stream's frames have one size
 def fit(frame: Size, model_input: Size, policy: ResizePolicy) -> Fit:
     """How `policy` places a frame of one size in a model's input of another."""
     (fw, fh), (iw, ih) = frame, model_input

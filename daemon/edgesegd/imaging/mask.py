@@ -9,7 +9,7 @@ import numpy as np
 
 from edgesegd.core.options import NEEDS_SCORES, NO_CLASS, ResultOptions
 from edgesegd.imaging.axis import Resize
-from edgesegd.imaging.geometry import Fit
+from edgesegd.imaging.geometry import Fit, Size
 from edgesegd.imaging.labels import (
     Labels,
     OutputTensor,
@@ -40,7 +40,9 @@ class Mask:
 
 
 class MaskReader(Protocol):
-    """Reads the output tensor of one model."""
+    """Reads the output tensor of one model, whose own mask has this `size`."""
+
+    size: Size
 
     def own_labels(self, tensor: OutputTensor) -> Labels:
         """The class of each pixel at the model's output size."""
@@ -63,7 +65,7 @@ def read_mask(
     model: ModelSpec, reader: MaskReader, tensor: OutputTensor, placed: Fit, options: ResultOptions
 ) -> Mask:
     """The mask that `options` request; 255 where the frame was not in the model's input."""
-    columns, rows = make_sample_grids(placed, model.output_size, options)
+    columns, rows = make_sample_grids(placed, reader.size, options)
     labels = reader.labels(tensor, rows, columns)
     labels[~rows.seen], labels[:, ~columns.seen] = NO_CLASS, NO_CLASS
     if options.outputs.isdisjoint(NEEDS_SCORES):
@@ -79,6 +81,7 @@ class PlainReader:
 
     def __init__(self, model: ModelSpec) -> None:
         self._model = model
+        self.size = model.output_size
 
     def own_labels(self, tensor: OutputTensor) -> Labels:
         """The class of each pixel at the model's output size."""
@@ -105,7 +108,7 @@ class UpsamplingReader:
         self._upsampling = upsampling
         _, height, width, _ = upsampling.scores.shape
         flags = upsampling.align_corners, upsampling.half_pixel_centers
-        large_width, large_height = model.output_size
+        self.size = large_width, large_height = model.output_size
         self._down = Resize(height, large_height, *flags)
         self._across = Resize(width, large_width, *flags)
         self._own_rows, self._own_columns = self._down.axis(), self._across.axis()

@@ -47,7 +47,9 @@ class Preprocessor:
 
     def __init__(self, model: ModelSpec) -> None:
         table = lookup_table(model)
-        self._map = model.input_map
+        self._channels = model.input_map.channels
+        self._channels_first = model.input_map.channels_first
+        self._stored_shape = model.input_map.stored_shape
         self._alpha = model.alpha
         self._is_bgr = model.order is ChannelOrder.BGR
         self._uniform = bool((table == table[:, :1]).all())
@@ -60,19 +62,19 @@ class Preprocessor:
         if isinstance(pixels, GivenTensor):
             tensor[:] = pixels.values
             return
-        stored = tensor.reshape(self._map.stored_shape)
-        planes = stored if self._map.channels_first else np.moveaxis(stored, -1, 0)
-        if self._map.channels == 1:
+        stored = tensor.reshape(self._stored_shape)
+        planes = stored if self._channels_first else np.moveaxis(stored, -1, 0)
+        if self._channels == 1:
             self._fill(0, to_luma(pixels), planes.reshape(pixels.shape[:2]))
             return
         if self._is_bgr:
             pixels = pixels[..., ::-1]
-        if self._uniform and self._map.channels == 3 and not self._map.channels_first:
+        if self._uniform and self._channels == 3 and not self._channels_first:
             np.take(self._table[:, 0], pixels, out=stored, mode="clip")
             return
         for channel in range(3):
             self._fill(channel, pixels[..., channel], planes[channel])
-        if self._map.channels == 4:
+        if self._channels == 4:
             planes[3] = self._table[self._alpha, 3]
 
     def _fill(self, channel: int, values: Pixels, plane: InputTensor) -> None:
@@ -113,7 +115,7 @@ def resize_picture(picture: Picture, placed: Fit) -> Pixels:
         resized = to_rgb((resized, u, v), picture.matrix)
     elif resized.mode != "RGB":
         resized = resized.convert("RGB")
-    if placed.target_size != placed.input:
+    if resized.size != placed.input:
         canvas = Image.new("RGB", placed.input, (PADDING, PADDING, PADDING))
         canvas.paste(resized, (int(placed.target.left), int(placed.target.top)))
         resized = canvas
