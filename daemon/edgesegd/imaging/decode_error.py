@@ -10,17 +10,18 @@ from edgesegd.core.errors import InvalidFrame
 from edgesegd.core.frame import FrameFormat
 
 OF_DAMAGE = (EOFError, IndexError, struct.error, zlib.error)
-"""What Pillow raises, or wraps, where a file ends too early or its compressed data are wrong."""
+"""The errors that Pillow raises, or wraps, where a file ends too early or its compressed data are
+wrong."""
 WORDS_OF_DAMAGE = re.compile(
     r"truncated|broken|corrupt|checksum|unrecognized data stream|not enough|buffer overrun|"
     r"no marker|bad quantization|could not (create|decode)|failed to (read|decode)|not a WEBP",
     re.IGNORECASE,
 )
-"""In what Pillow says of it. Other reasons are about the kind of a file."""
+"""Words by which Pillow says that a file is damaged. Other reasons are about the kind of a file."""
 PLAINER = {
     "not identified by this driver": "its header says that it has no pixels, or none that are known"
 }
-"""What Pillow says, and what it means here."""
+"""Messages of Pillow, and what each means here."""
 
 
 def undecodable(

@@ -26,16 +26,18 @@ ANY_BUT_RESTART = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 END_MARKER = b"\xff\xd9"
 FILLER = b"\xff\0" * 8
 """Eight bytes of ones, which no code is made of. libjpeg wants so many behind the last bits of a
-picture (its buffer of bits has 64); of a picture that is cut they make one or two blocks at most.
-"""
+picture, because its buffer has 64 bits. In a picture that is cut they make one or two blocks at
+most."""
 OTHER_FILLER = bytes(range(1, 255, 3))
 PROBES = (b"\xff\0",) * 8
-"""Each is eight bits; a block that begins with a code waits for 17. Within a run of blocks that
-have no codes some may be taken, but hardly all."""
+"""What the decoder is given behind a scan to see whether it waits for more of it. Each probe has
+eight bits, and a block that begins with a code waits for 17. Within a run of blocks that have no
+codes some probes may be taken, but hardly all."""
 AFTER_ARITHMETIC = bytes(4) + OTHER_FILLER + END_MARKER
-"""Its decoder cannot wait for data, and zeros at the end may have been left out: D.1.8."""
+"""The other end of an arithmetic JPEG. Its decoder cannot wait for data, and zeros at the end may
+have been left out: D.1.8."""
 SCAN_HEADER = 4
-"""Bytes of a marker and a length."""
+"""Bytes of a scan's header before its fields: these are its marker and its length."""
 COEFFICIENTS = 64
 
 

@@ -25,17 +25,17 @@ from edgesegd.imaging.watched_jpeg import watch
 
 START_OF_SCAN = b"\xff\xda"
 FIND_SCANS = re.compile(START_OF_SCAN)
-"""Three times faster than bytes.find."""
+"""Finds scans three times faster than bytes.find."""
 MAX_SHORT_HEADERS = 1 << 16
 """Bytes before the first scan that may be read without checking the time, which would take longer
 than reading them: Pillow reads headers byte by byte. Whatever they are, it needs about 20 ms."""
 MAX_SCANS = 100
-"""Of a JPEG: each goes over the whole picture. Encoders make about ten; libjpeg's own tools warn of
-files with more than a hundred."""
+"""How many scans of a JPEG are decoded: each goes over the whole picture. Encoders make about ten;
+libjpeg's own tools warn of files with more than a hundred."""
 MAX_ARITHMETIC_PIXELS = 1 << 24
-"""Of an arithmetic JPEG, over all its scans, which are decoded twice: libjpeg cannot pause in one,
-so its time is not looked at. Pillow gives it 64 KB at most, which in real pictures hold a few
-million."""
+"""How many pixels of an arithmetic JPEG are decoded, over all its scans. They are decoded twice,
+and libjpeg cannot pause in one, so the time is not checked. Pillow gives libjpeg 64 KB at most,
+which in real pictures hold a few million pixels."""
 
 
 def decode_jpeg(

@@ -9,8 +9,8 @@ from edgesegd.core.errors import InvalidFrame
 from edgesegd.imaging.exif import PREFIX, UPRIGHT, read_orientation
 
 MARKER = re.compile(rb"\xff[\x01-\xfe]")
-"""Any. Other bytes between segments and repeated 0xFF are left out: libjpeg skips them, and Pillow
-would need a step of Python for each."""
+"""Matches any marker. Other bytes between segments and repeated 0xFF are left out: libjpeg skips
+them, and Pillow would need a step of Python for each."""
 SOI_SIZE = 2
 APP0, APP1, APP14, APP15, COM = 0xE0, 0xE1, 0xEE, 0xEF, 0xFE
 START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -18,19 +18,23 @@ PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 FIRST_ARITHMETIC = 0xC9
 JPEG_LS = frozenset({0xF7, 0xF8})
-"""Start of frame and parameters. Source: ITU-T T.87, table C.1."""
+"""The markers that only JPEG-LS has: start of frame, and parameters. Source: ITU-T T.87, table
+C.1."""
 BITS = 8
-"""Of a sample, in those that the decoder reads."""
+"""Bits of a sample in the JPEGs that the decoder reads."""
 START_OF_SCAN = 0xDA
 RESTART_INTERVAL = 0xDD
 WITHOUT_LENGTH = frozenset(range(0xD0, 0xDA))
-"""Restarts, and the start and the end of a picture: one that holds only tables may come first."""
+"""Markers without a length behind them: restarts, and the start and the end of a picture, because a
+picture that holds only tables may come first."""
 KNOWN = (frozenset(range(0xC0, 0xF0)) - {0xC8}) | {COM}
-"""All that libjpeg reads, and some that it refuses by itself."""
+"""The markers that libjpeg reads, and some that it refuses by itself."""
 DROPPED = (frozenset(range(APP0, APP15 + 1)) | {COM}) - {APP0, APP14}
-"""Facts about a picture. APP0 and APP14 say which colours its components are."""
+"""The segments that the decoder does not need: facts about a picture. APP0 and APP14 are kept,
+because they say which colours its components are."""
 MAX_SEGMENTS = 10_000
-"""Before the first scan. A colour profile has at most 255, 16 MB of extended XMP as many."""
+"""How many segments may be before the first scan. A colour profile has at most 255, and so has
+extended XMP of 16 MB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,16 @@ from edgesegd.imaging.jpeg_header import Jpeg
 RESTART = re.compile(rb"\xff([\xd0-\xd7])")
 IN_ORDER = bytes(range(0xD0, 0xD8))
 NOTHING_BETWEEN = re.compile(rb"\xff[\xd0-\xd7]\xff+[\xd0-\xd7]")
-"""Not in Huffman's code: each interval has a bit at least."""
+"""Matches two restart markers with nothing between them. Huffman's code never has that, because an
+interval has at least one bit; an arithmetic one may."""
 AT_THE_END = re.compile(rb"\xff+([\xd0-\xd7])\Z")
-LONGEST_END = 16
+MAX_END = 16
+"""How many bytes at the end of a scan are searched for a restart marker behind its last
+interval."""
 PART = 1 << 20
-"""Bytes that are searched at a time, for half of them may be markers."""
+"""How many bytes are searched at a time: each two of them may be a marker, which takes memory."""
 BLOCK = 8
-"""Pixels of a side."""
+"""Pixels along a side of a block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ def check_restarts(jpeg: Jpeg, scan: Scan, end: int) -> None:
         return
     wanted = (units - 1) // scan.interval
     following = IN_ORDER[wanted % len(IN_ORDER)]
-    found = AT_THE_END.search(jpeg.data, max(scan.data, end - LONGEST_END), end)
+    found = AT_THE_END.search(jpeg.data, max(scan.data, end - MAX_END), end)
     if found and found[1][0] == following:
         end = found.start()  # some cameras write one behind the last interval
     count, in_order = 0, True

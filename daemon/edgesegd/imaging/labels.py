@@ -17,7 +17,7 @@ Labels = npt.NDArray[np.uint8]
 Scores = npt.NDArray[np.float32]
 """H x W, the probability of each pixel's label, 0.0 to 1.0."""
 RealValues = npt.NDArray[np.float32]
-"""Of any shape: the real (dequantized) values of a tensor."""
+"""The real (dequantized) values of a tensor, of any shape."""
 
 
 def to_labels(model: ModelSpec, tensor: OutputTensor) -> Labels:

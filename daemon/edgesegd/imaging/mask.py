@@ -24,8 +24,8 @@ from edgesegd.imaging.resample import SampleGrid, make_sample_grids
 from edgesegd.imaging.upsample import SmallScores, upsample_labels, upsample_scores
 from edgesegd.models.spec import ModelSpec, OutputKind, Upsampling
 
-LARGEST_LOGIT = 2.0**126
-"""Twice as much is still a float32."""
+MAX_LOGIT = 2.0**126
+"""A bound of the search for a logit; the sum of two such bounds is still a float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ def lowest_logit(threshold: float) -> float:
 
     Found by bisection, because the inverse of the sigmoid ignores how the sigmoid was rounded.
     """
-    low, high = -LARGEST_LOGIT, LARGEST_LOGIT
+    low, high = -MAX_LOGIT, MAX_LOGIT
     while low < (middle := float(np.float32((low + high) / 2))) < high:
         if sigmoid(np.full(1, middle, np.float32))[0] >= np.float32(threshold):
             high = middle

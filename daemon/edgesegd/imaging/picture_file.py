@@ -27,7 +27,8 @@ from edgesegd.imaging.webp_end import with_other_end
 Image.MAX_IMAGE_PIXELS = None
 
 RUN_LENGTHS = (1, 2)
-"""Of a BMP's compression: each run is a step of Python in Pillow, and so is each pixel of a gap."""
+"""The kinds of a BMP's compression by run lengths. Pillow decodes them slowly: each run is a step
+of Python, and so is each pixel of a gap."""
 COMPRESSION_OF_BMP = slice(30, 34)
 MAX_RUN_LENGTH_PIXELS = 1 << 20
 

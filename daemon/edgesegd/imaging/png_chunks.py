@@ -15,14 +15,15 @@ from edgesegd.imaging.exif import UPRIGHT, read_orientation, read_raw_profile
 
 SIGNATURE_SIZE = 8
 HEAD, CHECKSUM = 8, 4
-"""Bytes of a chunk before its data (length and kind), and behind them."""
+"""Bytes of a chunk before its data, which are its length and its kind, and behind its data."""
 PIXELS, END = b"IDAT", b"IEND"
 MAX_CHUNKS = 100_000
 ANCILLARY = 0x20
-"""The bit of the first letter of a kind, a small letter: what a decoder may leave out."""
+"""The bit that makes the first letter of a kind a small letter: a decoder may leave out such a
+chunk."""
 PROFILE = b"Raw profile type exif\0"
 MAX_PROFILE = 1 << 20
-"""Bytes of a text that may hold an orientation."""
+"""How many bytes a text may have in which an orientation is looked for."""
 
 
 @dataclass(frozen=True, slots=True)

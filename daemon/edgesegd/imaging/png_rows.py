@@ -16,7 +16,7 @@ from edgesegd.imaging.png_chunks import CHECKSUM, HEAD, PIXELS, SIGNATURE_SIZE, 
 
 HEADER = slice(SIGNATURE_SIZE + HEAD, SIGNATURE_SIZE + HEAD + 13)
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-"""Samples of a pixel, by the colour type."""
+"""How many samples a pixel has, by the PNG's colour type."""
 ONE_PASS = ((0, 1, 0, 1),)
 ADAM7 = (
     (0, 8, 0, 8),
@@ -27,13 +27,15 @@ ADAM7 = (
     (1, 2, 0, 2),
     (0, 1, 1, 2),
 )
-"""Of each pass the first column and the step to the next, the first row and the step."""
+"""The pixels of each pass of an interlaced PNG: the first column and the step to the next one, then
+the first row and the step."""
 ZLIB_HEADER = 2
 WITHOUT_HEADER = -zlib.MAX_WBITS
-"""As zlib's format: it is then not checked whether its checksum is right, as Pillow does not."""
+"""Lets zlib read the data without their header. So their checksum is not checked, and Pillow does
+not check it either."""
 WRONG_SUM = "its pixels are not those that were written"
 BLOCK = 1 << 18
-"""Bytes that are decompressed at a time."""
+"""How many bytes are decompressed at a time."""
 
 
 def check_rows(png: Png, image: Image.Image, check_time: Callable[[], None]) -> None:

@@ -12,7 +12,7 @@ from edgesegd.imaging.rings import lengths_of, select_rings, trace_rings
 from edgesegd.imaging.simplify import simplify
 
 MAX_OUTLINES = 1 << 12
-"""A message of the front takes some microseconds for each."""
+"""How many outlines a result may have: the front takes some microseconds to send each."""
 
 
 def find_outlines(labels: Labels, options: PolygonOptions) -> dict[int, Outlines]:

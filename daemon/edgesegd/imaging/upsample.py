@@ -24,8 +24,8 @@ ONE = 1 << 11
 HALF_PRODUCT, PRODUCT_BITS = 1 << 21, 22
 """Two weights make 22 bits, which are rounded away."""
 NARROW = 2.0**-19
-"""Times the largest score: how far rounding can bring two classes together on the way, at most.
-Nine roundings of half a unit in the last place, 2^-24, on each of two sides, are less."""
+"""How far rounding can bring two classes together on the way, at most, as a share of the largest
+score. Nine roundings of half a unit in the last place, 2^-24, on each of two sides, are less."""
 PIXELS_AT_A_TIME = 1 << 17
 """How much is interpolated at a time: half a megabyte for each array."""
 

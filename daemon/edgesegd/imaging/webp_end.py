@@ -9,15 +9,17 @@ from __future__ import annotations
 
 HEADER = 12
 HEAD = 8
-"""Bytes of a chunk before its data: its kind and its length."""
+"""Bytes of a chunk before its data: these are its kind and its length."""
 FRAME_HEAD = HEAD + 16
-"""Those of an animation's frame, before the chunks in it."""
+"""Bytes of an animation's frame before the chunks in it."""
 FRAME = b"ANMF"
 PIXELS = (b"VP8 ", b"VP8L")
 MAX_CHUNKS = 100
-"""Before the pixels; there are four at most of known kinds."""
+"""How many chunks are read until the pixels are found; at most four of known kinds are before
+them."""
 UNUSED = 64
-"""Bytes at the end that no pixel depends on. Of 560 whole pictures none had more than 8."""
+"""How many bytes at the end are exchanged. Of 560 whole pictures none had more than 8 there that no
+pixel depends on."""
 OTHER_END = bytes(range(1, 255, 3))[:UNUSED]
 
 

@@ -17,7 +17,7 @@ RgbMatrix = tuple[float, ...]
 and V, and the fourth."""
 
 RED_AND_BLUE = {YuvMatrix.BT601: (0.299, 0.114), YuvMatrix.BT709: (0.2126, 0.0722)}
-"""Their part in Y. Source: ITU-R BT.601-7, 2.5.1; ITU-R BT.709-6, 3.2."""
+"""The share that red and blue have in Y. Source: ITU-R BT.601-7, 2.5.1; ITU-R BT.709-6, 3.2."""
 SPANS = {YuvRange.LIMITED: (16, 219, 224), YuvRange.FULL: (0, 255, 255)}
 """Y of black, and how far Y, and U and V, go. Source: ITU-R BT.601-7, 2.5.3; JFIF 1.02 (full)."""
 MIDDLE = 128
