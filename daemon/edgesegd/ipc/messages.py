@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from itertools import starmap
 from typing import Any
 
 from edgesegd.core import errors
@@ -189,12 +190,12 @@ class FrameJob:
                 frame_width,
                 frame_height,
                 stride,
-                tuple(Plane(*plane) for plane in planes),
+                tuple(starmap(Plane, planes)),
                 YuvRange(yuv[0]),
                 YuvMatrix(yuv[1]),
             ),
             options=ResultOptions(
-                outputs=frozenset(Output(output) for output in message["outputs"]),
+                outputs=frozenset(map(Output, message["outputs"])),
                 size=SizeMode(size),
                 width=width,
                 height=height,
