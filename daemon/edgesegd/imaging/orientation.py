@@ -20,11 +20,10 @@ TURNS = {
 """The operation that makes a picture of each EXIF orientation upright."""
 
 
-def turn_upright(image: Image.Image, orientation: int) -> Image.Image:
-    """The picture as it should be seen."""
-    return image.transpose(TURNS[orientation]) if orientation in TURNS else image
-
-
-def upright_size(size: Size, orientation: int) -> Size:
-    """The size of a picture once it is turned."""
-    return (size[1], size[0]) if orientation in SIDEWAYS else size
+def turn_upright(image: Image.Image, size: Size, orientation: int) -> tuple[Image.Image, Size]:
+    """The picture as it should be seen, and its `size` in the file once it is turned."""
+    if orientation not in TURNS:
+        return image, size
+    width, height = size
+    turned = (height, width) if orientation in SIDEWAYS else size
+    return image.transpose(TURNS[orientation]), turned

@@ -17,7 +17,7 @@ from edgesegd.imaging.decode_error import undecodable
 from edgesegd.imaging.exif import UPRIGHT, read_orientation
 from edgesegd.imaging.geometry import Size
 from edgesegd.imaging.jpeg_file import decode_jpeg
-from edgesegd.imaging.orientation import turn_upright, upright_size
+from edgesegd.imaging.orientation import turn_upright
 from edgesegd.imaging.png_chunks import read_png
 from edgesegd.imaging.png_rows import check_rows
 from edgesegd.imaging.timed_file import TimedFile, TimeIsOver
@@ -69,7 +69,8 @@ def decode_file(
             case _:
                 image, orientation = _decode_bmp(data, max_pixels, max_seconds)
                 size = image.size
-        return eight_bit(turn_upright(image, orientation)), upright_size(size, orientation)
+        upright, size = turn_upright(image, size, orientation)
+        return eight_bit(upright), size
     except TimeIsOver:
         raise InvalidFrame(
             f"the {file_format.value.upper()} takes longer than {max_seconds:g} s to decode; "

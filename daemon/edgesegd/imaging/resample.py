@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -43,7 +44,7 @@ def make_sample_grids(
     """Columns and rows of the mask that `options` request, for a frame that was `placed`."""
     match options.size:
         case SizeMode.MODEL:
-            return _own_pixels(placed, output, 0), _own_pixels(placed, output, 1)
+            return _own_pixels(placed.target, placed.input, output)
         case SizeMode.FRAME:
             wanted = placed.frame
         case SizeMode.CUSTOM:
@@ -51,12 +52,17 @@ def make_sample_grids(
     return _through_frame(placed, output, wanted, 0), _through_frame(placed, output, wanted, 1)
 
 
-def _own_pixels(placed: Fit, output: Size, direction: int) -> SampleGrid:
-    """The model's own pixels; those in the padding are not `seen`."""
+@lru_cache(maxsize=8)  # the same for all frames of a camera
+def _own_pixels(target: Box, model_input: Size, output: Size) -> tuple[SampleGrid, SampleGrid]:
+    """The model's own pixels; those in the padding around `target` are not `seen`."""
+    return _own_line(target, model_input, output, 0), _own_line(target, model_input, output, 1)
+
+
+def _own_line(target: Box, model_input: Size, output: Size, direction: int) -> SampleGrid:
     count = output[direction]
     positions = np.arange(count) + 0.5
-    start, length = _span(placed.target, direction)
-    in_target = (positions * placed.input[direction] / count - start) / length
+    start, length = _span(target, direction)
+    in_target = (positions * model_input[direction] / count - start) / length
     return SampleGrid(count, positions, (in_target >= 0) & (in_target < 1), own=True)
 
 

@@ -29,7 +29,7 @@ SIGNATURE = 0
 
 
 class GpuModel:
-    """A model compiled for the GPU, with the interface of a LoadedModel.
+    """A model compiled for the GPU, as a RunnableModel.
 
     `adapter` is the GPU and its kind, as Dawn names them. `delegated` and `operators` are 0,
     because CompiledModel does not report them; it refuses a model that it cannot run completely.
