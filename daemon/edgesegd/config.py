@@ -182,7 +182,7 @@ class Config:
         100,
         "compare the result of every Nth frame of a delegate with the CPU's; 0 for none",
     )
-    delegate_rest_seconds: float = option(
+    delegate_cool_down_seconds: float = option(
         30.0,
         "cool-down of a delegate that failed twice or gave wrong masks, in seconds; doubled each "
         "time",

@@ -82,7 +82,7 @@ class ModelFactory:
             check_every=config.check_every,
             start_seconds=config.engine_start_seconds,
             answer_seconds=config.engine_answer_seconds,
-            cool_down=config.delegate_rest_seconds,
+            cool_down=config.delegate_cool_down_seconds,
             optimize=config.optimize,
             replica_bytes=config.replica_bytes,
             reuse_bytes=config.reuse_bytes,

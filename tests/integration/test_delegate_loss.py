@@ -96,7 +96,7 @@ async def test_the_cpu_takes_over_from_a_failed_delegate_until_it_works_again(
     trouble = tmp_path / "trouble"
     flags = remember(tmp_path, f"{fake_delegate}:claim=add,mode={mode},while={trouble}")
     with RunningDaemon(
-        *flags, f"--check-every={EVERY}", "--engine-answer-seconds=4", "--delegate-rest-seconds=1"
+        *flags, f"--check-every={EVERY}", "--engine-answer-seconds=4", "--delegate-cool-down-seconds=1"
     ) as running:
         pid = running.process.pid
         answers = await stream(running, jpeg, trouble.touch, at=10, until=by_the_cpu_at_last)
@@ -196,7 +196,7 @@ async def test_a_second_device_has_an_engine_of_its_own_whose_crash_costs_no_fra
         f"{fake_delegate}:claim=add,mode=slow,ms=10",
         extra=(f"{second}:claim=add,mode=segv,while={trouble}",),
     )
-    with RunningDaemon(*flags, "--delegate-rest-seconds=1") as running:
+    with RunningDaemon(*flags, "--delegate-cool-down-seconds=1") as running:
         await eventually(lambda: delegates_of(running, jpeg, {"fake_delegate", "second"}))
         answers = await stream(
             running,

@@ -349,7 +349,7 @@ def test_a_delegate_that_fails_is_a_problem_until_it_works_again(
     trouble = tmp_path / "trouble"
     flags = remember(tmp_path, f"{fake_delegate}:claim=add,mode=error,while={trouble}")
     with (
-        RunningDaemon(*flags, "--delegate-rest-seconds=1") as daemon,
+        RunningDaemon(*flags, "--delegate-cool-down-seconds=1") as daemon,
         bridge(broker, daemon, f"door={picture.parent}"),
         Listener(broker.port) as listener,
     ):

@@ -53,7 +53,7 @@ OTHER_VALUES: dict[str, tuple[str, object]] = {
     "delegate": ("cpu", "cpu"),
     "candidates": ("a.so:k=v; b.so:x=1", ("a.so:k=v", "b.so:x=1")),
     "check_every": ("9", 9),
-    "delegate_rest_seconds": ("2.5", 2.5),
+    "delegate_cool_down_seconds": ("2.5", 2.5),
     "runtime": ("tflite-runtime", "tflite-runtime"),
     "optimize": ("throughput", "throughput"),
     "replica_bytes": ("100000000", 100_000_000),
