@@ -13,7 +13,7 @@ from PIL import Image
 from attacks.messages import MEGABYTE
 
 LARGE = (4000, 3000)
-MOST = (7071, 7071)
+MAX_SIZE = (7071, 7071)
 """Just below the daemon's limit of 50,000,000 pixels."""
 END_OF_IMAGE = b"\xff\xd9"
 START_OF_SCAN = b"\xff\xda"
@@ -51,7 +51,7 @@ def bmps() -> list[bytes]:
     runs = b"\xff\7" * 2000
     return [
         _run_length_bmp(size, codes + b"\0\1")
-        for size in (MOST, (1024, 1024))
+        for size in (MAX_SIZE, (1024, 1024))
         for codes in (gaps, runs, b"")
     ]
 
@@ -96,7 +96,7 @@ def padded_jpegs(size: int) -> list[bytes]:
 @cache
 def plain_webps() -> list[bytes]:
     """50 million pixels of one colour in a few bytes, and 12 million, which any board decodes."""
-    plain = (Image.new("RGB", size, (1, 2, 3)) for size in (MOST, LARGE))
+    plain = (Image.new("RGB", size, (1, 2, 3)) for size in (MAX_SIZE, LARGE))
     return [file_of(image, "WEBP", lossless=True) for image in plain]
 
 

@@ -55,8 +55,8 @@ class Budgets:
         )
         held = config.max_held_bytes or default_held_bytes(memory, self.limits.size)
 
-        def limit(name: str, most: int, what: str) -> FairLimit:
-            return FairLimit(most, what, on_refused=lambda: on_limit(name))
+        def limit(name: str, maximum: int, what: str) -> FairLimit:
+            return FairLimit(maximum, what, on_refused=lambda: on_limit(name))
 
         self.frames = limit("frames", held // 2, "bytes of waiting frames")
         self.results = FairLimit(held // 2, "bytes of unread results")

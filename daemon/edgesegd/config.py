@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from edgesegd.board.threads import LARGEST_THREADS
+from edgesegd.board.threads import MAX_THREADS
 from edgesegd.core.errors import ConfigError
 from edgesegd.delegates.spec import DelegateSpec, parse_delegate
 from edgesegd.files.regular import read_regular_file, say_why
@@ -32,8 +32,8 @@ NOT_OPTIONS = (
 CLOSE = 0.8
 """From this similarity on (difflib's ratio), a variable counts as a misspelt option. Names that
 container platforms add, such as EDGESEG_METRICS_PORT, are less similar."""
-LARGEST_FILE = 1 << 20
-LARGEST_NUMBER = 1 << 63
+MAX_FILE_BYTES = 1 << 20
+MAX_NUMBER = 1 << 63
 AUTO = "auto"
 REFUSE, ALLOW = "refuse", "allow"
 PAGE = "page"
@@ -43,9 +43,9 @@ TRUE, FALSE = ("true", "yes", "1"), ("false", "no", "0", "")
 DEFAULT_LISTEN = "127.0.0.1:8460"
 DEFAULT_METRICS_LISTEN = "127.0.0.1:9460"
 
-MOST = {
+MAXIMUM = {
     "max_frame_bytes": (1 << 30) - 1,
-    "threads": LARGEST_THREADS,
+    "threads": MAX_THREADS,
     "unary_queue": 100_000,
     "max_streams": 100_000,
     "max_calls": 100_000,
@@ -279,9 +279,9 @@ class Config:
     def __post_init__(self) -> None:
         for setting in fields(self):
             _check_value(setting.name, getattr(self, setting.name), setting.metadata)
-        for name, most in MOST.items():
-            if getattr(self, name) > most:
-                raise ConfigError(f"{name} is at most {most}, not {getattr(self, name)}")
+        for name, maximum in MAXIMUM.items():
+            if getattr(self, name) > maximum:
+                raise ConfigError(f"{name} is at most {maximum}, not {getattr(self, name)}")
         for name in NOT_ZERO:
             if getattr(self, name) == 0:
                 raise ConfigError(f"{name} cannot be 0")
@@ -344,7 +344,7 @@ def load_config(
 def read_file(path: Path) -> dict[str, Value]:
     """The options of a TOML file."""
     try:
-        table = tomllib.loads(read_regular_file(path, LARGEST_FILE).decode("utf-8"))
+        table = tomllib.loads(read_regular_file(path, MAX_FILE_BYTES).decode("utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read the configuration {path}: {say_why(error)}") from None
     except (ValueError, RecursionError) as error:
@@ -422,7 +422,7 @@ def _check_value(name: str, value: Value, about: Mapping[str, Any]) -> None:
 
 def _check_size(name: str, value: object) -> None:
     """Raise ConfigError for a huge number; Python refuses to print thousands of digits."""
-    if isinstance(value, int) and abs(value) >= LARGEST_NUMBER:
+    if isinstance(value, int) and abs(value) >= MAX_NUMBER:
         raise ConfigError(f"{name} is too large a number")
 
 

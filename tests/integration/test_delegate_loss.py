@@ -96,7 +96,10 @@ async def test_the_cpu_takes_over_from_a_failed_delegate_until_it_works_again(
     trouble = tmp_path / "trouble"
     flags = remember(tmp_path, f"{fake_delegate}:claim=add,mode={mode},while={trouble}")
     with RunningDaemon(
-        *flags, f"--check-every={EVERY}", "--engine-answer-seconds=4", "--delegate-cool-down-seconds=1"
+        *flags,
+        f"--check-every={EVERY}",
+        "--engine-answer-seconds=4",
+        "--delegate-cool-down-seconds=1",
     ) as running:
         pid = running.process.pid
         answers = await stream(running, jpeg, trouble.touch, at=10, until=by_the_cpu_at_last)

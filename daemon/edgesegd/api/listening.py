@@ -18,7 +18,7 @@ from edgesegd.api.unix_path import check_unix_path, encode_unix_path
 from edgesegd.core.errors import CannotListen, ConfigError
 
 UNIX = "unix:///"
-LARGEST_PORT = 65535
+MAX_PORT = 65535
 NO_HOST = re.compile(r"[\s\0/\[\]]")
 
 
@@ -136,7 +136,7 @@ def _why_none(address: str, host: str, port: str) -> str:
         (bool(NO_HOST.search(bare)), "a host has no spaces, slashes or brackets"),
         (":" in bare and not in_brackets, "an IPv6 address needs brackets, as in [::1]:8460"),
         (not re.fullmatch("[0-9]{1,5}", port), f"{port!r} is not a port"),
-        (port.isdecimal() and int(port[:9]) > LARGEST_PORT, f"the largest port is {LARGEST_PORT}"),
+        (port.isdecimal() and int(port[:9]) > MAX_PORT, f"the largest port is {MAX_PORT}"),
     )
     return next((why for wrong, why in reasons if wrong), "")
 

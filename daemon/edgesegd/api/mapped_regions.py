@@ -31,7 +31,7 @@ class Regions:
 
     def allocate(self, size: int, client: Client) -> Region:
         """Lease a new region; raises InvalidFrame for an invalid size, and Overloaded."""
-        largest = self._limit.most // 2
+        largest = self._limit.maximum // 2
         if not 0 < size <= largest:
             raise InvalidFrame(f"a region has 1 to {largest:,} bytes, not {size:,}")
         with self._lock:

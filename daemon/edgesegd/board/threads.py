@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-MAX_THREADS = 4
+USEFUL_THREADS = 4
 """More did not help with small models, and on boards with more cores some of these are slow."""
 
-LARGEST_THREADS = 256
+MAX_THREADS = 256
 """A larger number is taken for a mistake."""
 
 MIN_CORES_TO_SPARE_ONE = 3
@@ -26,7 +26,7 @@ def thread_cap(runtime: str) -> int:
     """
     cores = count_cores()
     shares = runtime.startswith(USES_ALL_OF_FEW_CORES) and cores < MIN_CORES_TO_SPARE_ONE
-    return max(1, min(MAX_THREADS, cores if shares else cores - 1))
+    return max(1, min(USEFUL_THREADS, cores if shares else cores - 1))
 
 
 def count_cores() -> int:

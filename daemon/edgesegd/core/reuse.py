@@ -12,7 +12,7 @@ DEFAULT_THRESHOLD, MAX_THRESHOLD = 4.0, 64.0
 """Pixel values, 0 to 255. On photographs of 1280 x 720 and DeepLab's input of 257 x 257, noise of
 sigma 8 in both frames makes 2.1 in the worst block, an object of 20 pixels 8.3 or more
 (`benchmarks/reuse.py --statistic`)."""
-DEFAULT_MAX_AGE, LONGEST_MAX_AGE = 1.0, 60.0
+DEFAULT_MAX_AGE, MAX_AGE_LIMIT = 1.0, 60.0
 """Seconds."""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from edgesegd.delegates.spec import DelegateSpec
 
-LARGEST_DEVIATION = 0.1
+MAX_DEVIATION = 0.1
 """Largest accepted mean difference of the output's values from the CPU's, in their standard
 deviations.
 

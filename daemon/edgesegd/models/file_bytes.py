@@ -8,7 +8,7 @@ from typing import Final
 from edgesegd.core.errors import ModelInvalid, ModelMissing
 from edgesegd.files.regular import read_regular_file, say_why
 
-LARGEST_MODEL: Final = 1 << 30
+MAX_MODEL_BYTES: Final = 1 << 30
 
 _FOREIGN: Final = (
     (b"<", "is a web page or another text, not a model: the download went wrong"),
@@ -26,7 +26,7 @@ def read_model_bytes(path: Path) -> bytes:
     replaced meanwhile. Raises `ModelMissing` or `ModelInvalid`.
     """
     try:
-        data = read_regular_file(path, LARGEST_MODEL)
+        data = read_regular_file(path, MAX_MODEL_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         raise ModelMissing(
             f"there is no model at {path}; `edgesegd models list` shows the known models"

@@ -12,8 +12,8 @@ from typing import Final
 from edgesegd.core.errors import ConfigError
 from edgesegd.files.regular import read_regular_file, say_why
 
-_LARGEST_TEXT: Final = 1 << 20
-_LARGEST_NUMBER: Final = 1 << 31
+_MAX_TEXT_BYTES: Final = 1 << 20
+_MAX_NUMBER: Final = 1 << 31
 
 
 class TomlSection:
@@ -46,7 +46,7 @@ class TomlSection:
         if not self.has(key):
             return None
         value = self._values[key]
-        if type(value) is not int or not at_least <= value <= _LARGEST_NUMBER:
+        if type(value) is not int or not at_least <= value <= _MAX_NUMBER:
             raise self.fault(key, f"a whole number from {at_least} on")
         return value
 
@@ -116,7 +116,7 @@ def load_sections(file: Path, keys: Mapping[str, Collection[str]]) -> dict[str, 
 def read_small_text(file: Path) -> str:
     """The text of a file of at most 1 MiB; raises `ConfigError` if it cannot be read."""
     try:
-        content = read_regular_file(file, _LARGEST_TEXT)
+        content = read_regular_file(file, _MAX_TEXT_BYTES)
     except OSError as fault:
         raise ConfigError(f"{file} cannot be read: {say_why(fault)}") from fault
     try:

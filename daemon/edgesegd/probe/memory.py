@@ -29,7 +29,7 @@ from edgesegd.probe.report import Finding
 log = logging.getLogger(__name__)
 
 SCHEMA = 4
-LARGEST_FILE = 1 << 20
+MAX_FILE_BYTES = 1 << 20
 """Bytes of the file; the findings of a probe are far smaller."""
 RUNTIMES = ("ai-edge-litert", "tflite-runtime")
 MACHINE_ID = Path("/etc/machine-id")
@@ -90,7 +90,7 @@ class ChoiceMemory:
     def recall(self) -> Remembered | None:
         """The stored choice; None if there is none, or if a fact has changed since."""
         try:
-            saved = json.loads(read_regular_file(self.path, LARGEST_FILE))
+            saved = json.loads(read_regular_file(self.path, MAX_FILE_BYTES))
             if saved["schema"] != SCHEMA:
                 self.reason = f"{self.path} was written by another version"
                 return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgesegd.board.threads import LARGEST_THREADS
+from edgesegd.board.threads import MAX_THREADS
 from edgesegd.delegates.selection import Selection
 from edgesegd.delegates.spec import Choice, DelegateSpec
 from edgesegd.probe.report import Finding, Verdict
@@ -86,6 +86,6 @@ def _delegate(plain: Plain) -> DelegateSpec:
 
 
 def _threads(plain: Plain) -> int:
-    if type(plain) is not int or not 0 <= plain <= LARGEST_THREADS:
-        raise ValueError(f"threads is a number from 0 to {LARGEST_THREADS}, not {plain!r}")
+    if type(plain) is not int or not 0 <= plain <= MAX_THREADS:
+        raise ValueError(f"threads is a number from 0 to {MAX_THREADS}, not {plain!r}")
     return plain

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from edgesegd.delegates.spec import DelegateSpec
-from edgesegd.ipc.trial_messages import LARGEST_DEVIATION, SOFTWARE_ADAPTER, Measured
+from edgesegd.ipc.trial_messages import MAX_DEVIATION, SOFTWARE_ADAPTER, Measured
 
 MIN_AGREEMENT = 0.99
 """Share of pixels whose class must be the CPU's."""
@@ -73,10 +73,10 @@ def judge(delegate: DelegateSpec, title: str, measured: Measured) -> Finding:
         reason = "outputs values that are not finite"
     elif measured.agreement < MIN_AGREEMENT:
         reason = f"agrees on {measured.agreement:.2%} of pixels, {MIN_AGREEMENT:.0%} needed"
-    elif measured.deviation is not None and measured.deviation > LARGEST_DEVIATION:
+    elif measured.deviation is not None and measured.deviation > MAX_DEVIATION:
         reason = (
             f"values are off by {measured.deviation:.2f} standard deviations, "
-            f"{LARGEST_DEVIATION:g} are allowed"
+            f"{MAX_DEVIATION:g} are allowed"
         )
     else:
         return Finding(delegate, title, Verdict.SLOWER, "", measured)

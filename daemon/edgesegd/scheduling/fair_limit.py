@@ -28,7 +28,7 @@ class _Waiter:
 
 
 class FairLimit:
-    """Limits how much of something clients hold at a time: at most `most` in all.
+    """Limits how much of something clients hold at a time: at most `maximum` in all.
 
     A client may hold at most as much as is left for others: the dynamic thresholds of Choudhury and
     Hahne (1998). So one address can hold half of all, one connection of it a third, and some is
@@ -37,9 +37,9 @@ class FairLimit:
     """
 
     def __init__(
-        self, most: int, what: str, *, on_refused: Callable[[], None] = lambda: None
+        self, maximum: int, what: str, *, on_refused: Callable[[], None] = lambda: None
     ) -> None:
-        self.most = most
+        self.maximum = maximum
         self._what = what
         self._on_refused = on_refused
         self._held: Counter[Client] = Counter()
@@ -62,7 +62,7 @@ class FairLimit:
 
     def room(self, client: Client) -> int:
         """How much a client may still take; below 0 if `force` took more."""
-        room = self.most - self._total
+        room = self.maximum - self._total
         for depth in range(1, len(client) + 1):
             room -= self._held[client[:depth]]
         return room
@@ -72,8 +72,8 @@ class FairLimit:
         if amount > self.room(client):
             self._on_refused()
             raise Overloaded(
-                f"all clients together can have {self.most:,} {self._what}: {self._total:,} are in "
-                f"use, {self._held[client]:,} of them by this client, which cannot have "
+                f"all clients together can have {self.maximum:,} {self._what}: {self._total:,} are "
+                f"in use, {self._held[client]:,} of them by this client, which cannot have "
                 f"{amount:,} more now; try again later",
                 RETRY_AFTER,
             )

@@ -202,7 +202,7 @@ class ModelRunner:
 
     async def _sleep_and_wake(self) -> None:
         """Stop the engines when there are no frames, and start them again for the next one."""
-        retry = Backoff(first=FIRST_RETRY, longest=MAX_RETRY)
+        retry = Backoff(first=FIRST_RETRY, maximum=MAX_RETRY)
         while self._idle_seconds or self.is_asleep:
             if not self.is_asleep:
                 await self._sleep_when_idle()

@@ -14,9 +14,9 @@ START_FLOOR_SECONDS, START_FACTOR = 5.0, 10.0
 """The same two for the start of an engine with a delegate that has started before."""
 
 
-def start_bound(usual: float, *, most: float) -> float:
-    """How long an engine may take to start, in seconds; `most` if `usual` is 0 (not known)."""
-    return min(most, max(START_FLOOR_SECONDS, START_FACTOR * usual)) if usual else most
+def start_bound(usual: float, *, maximum: float) -> float:
+    """How long an engine may take to start, in seconds; `maximum` if `usual` is 0 (not known)."""
+    return min(maximum, max(START_FLOOR_SECONDS, START_FACTOR * usual)) if usual else maximum
 
 
 class AnswerTimeout:

@@ -89,7 +89,9 @@ class EngineProcess:
         self.slots = arena.slots
         self._child = child
         self._arena = arena
-        self._lines = LineProtocol(longest=MAX_LINE, on_line=self._on_line, on_end=self._on_hung_up)
+        self._lines = LineProtocol(
+            max_bytes=MAX_LINE, on_line=self._on_line, on_end=self._on_hung_up
+        )
         self._hung_up = asyncio.Event()
         self._ending: asyncio.Task[None] | None = None
         self._watch = AnswerWatch(self._on_overdue)

@@ -86,7 +86,7 @@ class Failover:
         self._start_seconds = start_seconds
         self._prove = prove
         self._observer = observer
-        self._backoff = Backoff(first=FIRST_RESTART, longest=MAX_RESTART)
+        self._backoff = Backoff(first=FIRST_RESTART, maximum=MAX_RESTART)
         self._current: Running | None = None
         self._why = ""
         self._is_degraded = False
@@ -185,7 +185,7 @@ class Failover:
                     continue
             self._ranking.try_again(ranked)
             try:
-                seconds = start_bound(ranked.start_seconds, most=self._start_seconds)
+                seconds = start_bound(ranked.start_seconds, maximum=self._start_seconds)
                 self._better = await self._start(ranked, seconds)
             except StartupError as error:
                 self._ranking.cool_down(ranked)

@@ -10,13 +10,13 @@ from typing import cast
 class LineProtocol(asyncio.Protocol):
     """Calls `on_line` with each line, and `on_end` when the connection has ended.
 
-    A line of more than `longest` bytes ends the connection.
+    A line of more than `max_bytes` bytes ends the connection.
     """
 
     def __init__(
-        self, *, longest: int, on_line: Callable[[bytes], None], on_end: Callable[[], None]
+        self, *, max_bytes: int, on_line: Callable[[bytes], None], on_end: Callable[[], None]
     ) -> None:
-        self._longest = longest
+        self._max_bytes = max_bytes
         self._on_line = on_line
         self._on_end = on_end
         self._begun = b""
@@ -32,7 +32,7 @@ class LineProtocol(asyncio.Protocol):
         for line in lines:
             if not self._transport.is_closing():
                 self._on_line(line)
-        if len(self._begun) > self._longest:
+        if len(self._begun) > self._max_bytes:
             self.abort()
 
     def connection_lost(self, _error: Exception | None) -> None:

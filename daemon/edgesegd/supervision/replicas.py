@@ -12,7 +12,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from edgesegd.board.threads import MAX_THREADS
+from edgesegd.board.threads import USEFUL_THREADS
 from edgesegd.delegates.spec import Choice, DelegateSpec
 from edgesegd.scheduling.cores import Cores
 from edgesegd.scheduling.scheduler import Scheduler
@@ -64,7 +64,7 @@ def plan_replicas(
         )
         return []
     count = min(useful, affordable, max(MIN_REPLICAS, round(level)))
-    return [(DelegateSpec(), threads or min(cores // count, MAX_THREADS))] * count
+    return [(DelegateSpec(), threads or min(cores // count, USEFUL_THREADS))] * count
 
 
 class Replicas:
@@ -99,7 +99,7 @@ class Replicas:
         self._clear = clear
         self._answer_seconds = answer_seconds
         self._cores = cores or Cores()
-        self._pause = Backoff(first=FIRST_PAUSE, longest=MAX_PAUSE)
+        self._pause = Backoff(first=FIRST_PAUSE, maximum=MAX_PAUSE)
         self._of_use = True
         self._changed = asyncio.Event()
         self._activated = asyncio.Event()

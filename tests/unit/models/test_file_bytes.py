@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgesegd.core.errors import ModelInvalid, ModelMissing
-from edgesegd.models.file_bytes import LARGEST_MODEL, read_model_bytes
+from edgesegd.models.file_bytes import MAX_MODEL_BYTES, read_model_bytes
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_folders_pipes_and_giant_files_are_not_read_as_models(tmp_path: Path) ->
         read_model_bytes(pipe)
     giant = tmp_path / "giant.tflite"
     with giant.open("wb") as file:
-        file.truncate(LARGEST_MODEL + 1)
+        file.truncate(MAX_MODEL_BYTES + 1)
     with pytest.raises(ModelInvalid, match="larger than 1024 MiB"):
         read_model_bytes(giant)
 

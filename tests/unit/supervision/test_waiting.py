@@ -20,24 +20,24 @@ def delays(backoff: Backoff, count: int) -> list[float]:
 
 
 def test_the_first_restart_of_an_engine_is_at_once_and_the_delays_double() -> None:
-    backoff = Backoff(first=0.5, longest=5)
+    backoff = Backoff(first=0.5, maximum=5)
     assert delays(backoff, 7) == [0, 0.5, 1, 2, 4, 5, 5]
 
 
 def test_after_a_success_the_next_restart_of_an_engine_is_at_once() -> None:
-    backoff = Backoff(first=0.5, longest=5)
+    backoff = Backoff(first=0.5, maximum=5)
     delays(backoff, 6)
     backoff.reset()
     assert delays(backoff, 3) == [0, 0.5, 1]
 
 
 @given(st.floats(0.01, 10), st.floats(0.01, 100))
-def test_delays_of_restarts_never_shrink_nor_exceed_the_longest(
-    first: float, longest: float
+def test_delays_of_restarts_never_shrink_nor_exceed_the_maximum(
+    first: float, maximum: float
 ) -> None:
-    found = delays(Backoff(first=first, longest=longest), 30)
+    found = delays(Backoff(first=first, maximum=maximum), 30)
     assert all(one <= other for one, other in pairwise(found))
-    assert found[-1] == longest
+    assert found[-1] == maximum
 
 
 def test_a_fixed_bound_of_answers_stays() -> None:

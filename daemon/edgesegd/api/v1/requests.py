@@ -148,13 +148,13 @@ def parse_options(
 
 def check_lengths(options: pb.SegmentationOptions) -> None:
     """Raise InvalidOptions if there are too many entries, before they are read."""
-    for name, found, most in (
+    for name, found, maximum in (
         ("characters in the model's name", len(options.model), MAX_NAME),
         ("outputs", len(options.outputs), MAX_OUTPUTS),
         ("classes", len(options.classes), MAX_CLASSES),
     ):
-        if found > most:
-            raise InvalidOptions(f"there are {found:,} {name}; at most {most:,} are allowed")
+        if found > maximum:
+            raise InvalidOptions(f"there are {found:,} {name}; at most {maximum:,} are allowed")
 
 
 def _parse_outputs(options: pb.SegmentationOptions, model: ModelSpec) -> frozenset[Output]:

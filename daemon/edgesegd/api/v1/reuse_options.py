@@ -9,7 +9,7 @@ from edgesegd.core.errors import InvalidOptions
 from edgesegd.core.reuse import (
     DEFAULT_MAX_AGE,
     DEFAULT_THRESHOLD,
-    LONGEST_MAX_AGE,
+    MAX_AGE_LIMIT,
     MAX_THRESHOLD,
     ReuseMode,
     ReuseStream,
@@ -44,9 +44,9 @@ def parse_reuse(options: pb.StreamOptions) -> ReuseStream | None:
             f"not {threshold:g}; leave it out for {DEFAULT_THRESHOLD:g}"
         )
     max_age = options.reuse_max_age_ms / 1000 or DEFAULT_MAX_AGE
-    if max_age > LONGEST_MAX_AGE:
+    if max_age > MAX_AGE_LIMIT:
         raise InvalidOptions(
-            f"reuse_max_age_ms is at most {LONGEST_MAX_AGE * 1000:,.0f}, "
+            f"reuse_max_age_ms is at most {MAX_AGE_LIMIT * 1000:,.0f}, "
             f"not {options.reuse_max_age_ms:,}"
         )
     return None if mode is None else ReuseStream(next(_numbers), mode, threshold, max_age)

@@ -17,7 +17,7 @@ from edgesegd.engine.guard.comparison import Masks, agreement, compare_values
 from edgesegd.engine.runtimes.interpreter import LoadedModel
 from edgesegd.imaging.labels import OutputTensor
 from edgesegd.imaging.preprocess import GivenTensor, ModelInput, Preprocessor
-from edgesegd.ipc.trial_messages import LARGEST_DEVIATION
+from edgesegd.ipc.trial_messages import MAX_DEVIATION
 from edgesegd.models.spec import ModelSpec
 
 MIN_AGREEMENT = 0.95
@@ -126,7 +126,7 @@ class DriftCheck:
         if share < MIN_AGREEMENT:
             return f"agrees with the CPU on {share:.1%} of pixels, {MIN_AGREEMENT:.0%} needed"
         deviation = compare_values(masks, right)["deviation"]
-        if deviation is not None and deviation > LARGEST_DEVIATION:
+        if deviation is not None and deviation > MAX_DEVIATION:
             return f"values are off by {deviation:.2f} standard deviations"
         return ""
 

@@ -10,7 +10,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
 from edgesegd.models.tflite.flatbuffer import Malformed
 
-_LARGEST_TEXT: Final = 1 << 20
+_MAX_TEXT_BYTES: Final = 1 << 20
 
 
 def read_appended_text(model: bytes, name: str) -> str:
@@ -21,7 +21,7 @@ def read_appended_text(model: bytes, name: str) -> str:
             if member.compress_type not in {ZIP_STORED, ZIP_DEFLATED}:
                 raise Malformed(f"{name}, named in the metadata, is compressed in an unknown way")
             with archive.open(member) as stream:
-                content = stream.read(_LARGEST_TEXT + 1)
+                content = stream.read(_MAX_TEXT_BYTES + 1)
     except (
         BadZipFile,
         EOFError,
@@ -37,6 +37,6 @@ def read_appended_text(model: bytes, name: str) -> str:
             f"the file is damaged or cut off: {name}, named in the metadata, cannot be read "
             f"from its end ({fault})"
         ) from fault
-    if len(content) > _LARGEST_TEXT:
+    if len(content) > _MAX_TEXT_BYTES:
         raise Malformed(f"{name}, named in the metadata, is larger than 1 MiB")
     return content.decode("utf-8", "replace")

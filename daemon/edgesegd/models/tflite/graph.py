@@ -15,7 +15,7 @@ from edgesegd.models.spec import TensorSpec
 from edgesegd.models.tflite.flatbuffer import INT32, INT64, UINT8, UINT32, UINT64, Malformed, Table
 from edgesegd.models.tflite.schema import ELEMENT_TYPES
 
-_MOST_DIMENSIONS = 16
+_MAX_DIMENSIONS = 16
 _QUANTIZED = {"uint8": (0, 255), "int8": (-128, 127), "int16": (-(1 << 15), (1 << 15) - 1)}
 """The types of quantized tensors, and the numbers that they hold."""
 
@@ -114,7 +114,7 @@ def _tensor(table: Table, buffers: Sequence[memoryview]) -> Tensor:
     dtype, bits = ELEMENT_TYPES.get(code, (f"type {code}", 0))
     shape = table.integers(0, INT32)
     name = table.text(3)
-    if len(shape) > _MOST_DIMENSIONS:
+    if len(shape) > _MAX_DIMENSIONS:
         raise Malformed(f"the file is damaged: tensor {name!r} has {len(shape)} dimensions")
     content = pick(buffers, table.integer(2, UINT32), "buffer")
     is_sparse = table.table(6) is not None
