@@ -1,4 +1,4 @@
-"""Takes frames from a source at a steady pace, and keeps each until it is answered."""
+"""Takes frames from a source at a steady rate, and keeps each until it is answered."""
 
 from __future__ import annotations
 

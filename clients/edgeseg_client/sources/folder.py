@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from edgeseg_client.sources.source import Pace, Source, SourceFrame
+from edgeseg_client.sources.source import FrameTimer, Source, SourceFrame
 
 
 class Pictures(Source):
@@ -23,11 +23,11 @@ class Pictures(Source):
         self._rounds = rounds
 
     def __iter__(self) -> Iterator[SourceFrame]:
-        pace = Pace(self._closed)
+        timer = FrameTimer(self._closed)
         turns = itertools.count() if self._rounds == 0 else range(self._rounds)
         for position, path in enumerate(path for _ in turns for path in self.pictures):
             if self._fps is not None:
-                pace.wait(position / self._fps)
+                timer.wait(position / self._fps)
             if self._closed.is_set():
                 return
             yield SourceFrame(_read(path), position, time.time_ns(), path.name)

@@ -17,7 +17,7 @@ from edgeseg_client.errors import SourceLost, WrongSource
 from edgeseg_client.sources.jpeg_stream import split_jpegs
 from edgeseg_client.sources.live import LiveSource
 from edgeseg_client.sources.shown_address import shown_address
-from edgeseg_client.sources.source import Pace, Source, SourceFrame
+from edgeseg_client.sources.source import FrameTimer, Source, SourceFrame
 
 log = logging.getLogger(__name__)
 
@@ -83,11 +83,11 @@ class MjpegAddress(LiveSource):
                     " stream itself"
                 )
             picture = response.read()
-        pace, number, fps = Pace(self._closed), 0, self._fps or SNAPSHOT_FPS
+        timer, number, fps = FrameTimer(self._closed), 0, self._fps or SNAPSHOT_FPS
         while True:
             yield SourceFrame(picture, captured_unix_ns=time.time_ns())
             number += 1
-            pace.wait(number / fps)
+            timer.wait(number / fps)
             with self._open() as response:
                 picture = response.read()
 

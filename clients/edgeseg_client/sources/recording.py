@@ -26,7 +26,7 @@ from edgeseg_client.sources.recorded_frame import (
     source_name,
 )
 from edgeseg_client.sources.recording_entry import damaged, read_entries
-from edgeseg_client.sources.source import Pace, Source, SourceFrame
+from edgeseg_client.sources.source import FrameTimer, Source, SourceFrame
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class RecordedFrames(Source):
 
         Pauses of more than an hour are left out, with a warning.
         """
-        pace, elapsed, before = Pace(self._closed), 0.0, None
+        timer, elapsed, before = FrameTimer(self._closed), 0.0, None
         for answered in read_recording(self._path):
             captured = answered.frame.captured_unix_ns
             if captured is not None:
@@ -78,7 +78,7 @@ class RecordedFrames(Source):
                     log.warning("%s: the clock was set, or nothing came for hours", self._path)
                     pause = 0.0
                 elapsed, before = elapsed + pause, captured
-            pace.wait(elapsed / self._speed)
+            timer.wait(elapsed / self._speed)
             if self._closed.is_set():
                 return
             yield answered

@@ -82,7 +82,7 @@ def printable(name: str) -> str:
     return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in name)
 
 
-class Pace:
+class FrameTimer:
     """Spaces frames as they were captured, or by a number of frames per second.
 
     A frame that comes late does not delay those after it.

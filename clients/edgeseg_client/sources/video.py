@@ -13,7 +13,7 @@ from edgeseg_client.sources.decoded_video import frame_rate, frames_of
 from edgeseg_client.sources.live import LiveSource
 from edgeseg_client.sources.pyav import ffmpeg_error, open_container, require_av
 from edgeseg_client.sources.shown_address import shown_address
-from edgeseg_client.sources.source import Pace, Source, SourceFrame
+from edgeseg_client.sources.source import FrameTimer, Source, SourceFrame
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -43,7 +43,7 @@ class VideoFile(Source):
         self._rounds = rounds
 
     def __iter__(self) -> Iterator[SourceFrame]:
-        pace, number, before = Pace(self._closed), 0, 0.0
+        timer, number, before = FrameTimer(self._closed), 0, 0.0
         for _ in itertools.count() if self._rounds == 0 else range(self._rounds):
             seconds, first = 0.0, None
             try:
@@ -51,12 +51,12 @@ class VideoFile(Source):
                     rate = frame_rate(container)
                     for position, frame in enumerate(frames_of(container)):
                         if self._fps is not None:
-                            pace.wait(number / self._fps)
+                            timer.wait(number / self._fps)
                         elif self._realtime:
                             filmed = self._filmed(frame, position, rate)
                             first = filmed if first is None else first
                             seconds = filmed - first
-                            pace.wait(before + seconds)
+                            timer.wait(before + seconds)
                         if self._closed.is_set():
                             return
                         yield replace(frame, id=number, captured_unix_ns=time.time_ns())

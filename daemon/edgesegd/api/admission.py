@@ -17,8 +17,8 @@ from google.protobuf.message import DecodeError
 from edgesegd.api.first_message import FirstMessages, Requests
 from edgesegd.api.open_call import OpenCall
 from edgesegd.api.peer import client_of
-from edgesegd.api.read_pace import ReadPace
-from edgesegd.api.refusal_pace import RefusalPace
+from edgesegd.api.read_rate_limiter import ReadRateLimiter
+from edgesegd.api.refusal_delay import RefusalDelay
 from edgesegd.api.status import STATUS_OF, StatusTable, abort_with
 from edgesegd.core.client import Client
 from edgesegd.core.errors import (
@@ -96,8 +96,8 @@ class Admission(grpc.aio.ServerInterceptor):
         self._opened_early = opened_early
         self.on_reset = on_reset
         self.calls: set[OpenCall] = set()
-        self._read_pace = ReadPace(self.calls)
-        self.refusal_pace = RefusalPace()
+        self._read_rate = ReadRateLimiter(self.calls)
+        self.refusal_delay = RefusalDelay()
 
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
@@ -140,9 +140,9 @@ class Admission(grpc.aio.ServerInterceptor):
         """The messages of a call, and the first of them; see `FirstMessages.read`."""
         return await self._first_messages.read(call, requests, seconds)
 
-    async def pace(self, call: OpenCall, size: int) -> None:
+    async def limit_rate(self, call: OpenCall, size: int) -> None:
         """Wait until the next message may be read, after one of `size` bytes."""
-        await self._read_pace.after(call, size)
+        await self._read_rate.wait_after(call, size)
 
 
 class _ServedCall:
@@ -237,8 +237,8 @@ class _ServedCall:
 
     async def _refuse(self, context: Context, client: Client, error: EdgesegError) -> None:
         if isinstance(error, DELAYED_ERRORS):
-            pace = self.admission.refusal_pace
-            await asyncio.sleep(pace.seconds(client, self.message_size))
+            delay = self.admission.refusal_delay
+            await asyncio.sleep(delay.seconds(client, self.message_size))
         try:
             async with asyncio.timeout(STATUS_SECONDS):
                 await abort_with(context, error, self._statuses)
@@ -283,7 +283,7 @@ class _Messages:
     async def __anext__(self) -> Any:  # noqa: ANN401 # of any service
         admission = self._served.admission
         if self._begun:
-            await admission.pace(self._call, self._served.message_size)
+            await admission.limit_rate(self._call, self._served.message_size)
             request = await anext(self._requests)
         else:
             self._begun = True

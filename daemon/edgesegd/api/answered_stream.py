@@ -131,7 +131,7 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
         if self._unread >= UNREAD_RESULTS:
             model.scheduler.pause(lane)
 
-    async def _pace_errors(self) -> None:
+    async def _wait_after_error(self) -> None:
         """Wait before the next request is read, if this client has made many errors."""
         if self._error_delay:
             await asyncio.sleep(self._error_delay)

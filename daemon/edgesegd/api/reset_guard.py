@@ -19,7 +19,7 @@ from edgesegd.api.open_sockets import connections_to, listeners
 from edgesegd.api.packet_filter import MAX_ADDRESSES, drop_from, drop_nothing
 from edgesegd.api.peer import IpAddress, address_of
 from edgesegd.core.client import Client
-from edgesegd.scheduling.address_pace import AddressPace
+from edgesegd.scheduling.address_rate_limiter import AddressRateLimiter
 
 log = logging.getLogger(__name__)
 
@@ -43,12 +43,12 @@ class ResetGuard:
         self._on_cut_off = on_cut_off
         self._clock = clock
         self._next_look = 0.0
-        self._pace = AddressPace(RESETS_A_SECOND, clock=clock)
+        self._rate = AddressRateLimiter(RESETS_A_SECOND, burst=RESETS_AT_ONCE, clock=clock)
         self._addresses: set[IpAddress] = set()
 
     def on_reset(self, client: Client) -> None:
         """Count a call of `client` that was cancelled before its first message."""
-        is_flood = self._pace.seconds_early(client) * RESETS_A_SECOND >= RESETS_AT_ONCE
+        is_flood = self._rate.delay(client) > 0
         if not is_flood or len(client) < 2 or self._clock() < self._next_look:
             return
         self._next_look = self._clock() + LOOK_SECONDS
@@ -69,7 +69,7 @@ class ResetGuard:
                 connection.shutdown(socket.SHUT_RDWR)  # gRPC has it open too, and notices
 
     def _admit_again(self, client: Client, address: IpAddress) -> None:
-        self._pace.forget(client)
+        self._rate.forget(client)
         self._addresses.discard(address)
         if not self._apply():
             # No descriptor is free; the kernel would keep its filter.

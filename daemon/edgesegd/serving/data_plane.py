@@ -10,11 +10,11 @@ from edgesegd.core.frame import FrameLimits
 from edgesegd.core.options import ONE_BYTE_A_PIXEL, Output, ResultOptions, SizeMode
 from edgesegd.core.result import FrameResult, Stage
 from edgesegd.models.spec import ModelSpec
+from edgesegd.scheduling.address_rate_limiter import AddressRateLimiter
 from edgesegd.scheduling.answer import Answer
 from edgesegd.scheduling.fair_limit import FairLimit
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane
-from edgesegd.serving.error_pace import ErrorPace
 from edgesegd.serving.observer import FrameObserver
 from edgesegd.serving.received_frame import FrameTag, ReceivedFrame
 from edgesegd.serving.registry import ModelRegistry
@@ -24,6 +24,9 @@ COPIES = 2
 """Copies of a result that its client has not read: its own bytes, and those in gRPC."""
 MESSAGE_BYTES = 1024
 """Bytes of a response apart from masks."""
+ERRORS_A_SECOND, ERRORS_AT_ONCE = 200.0, 100
+"""Wrong requests of one address that cost it no time: each takes as much of the front as a frame,
+and costs its sender nothing."""
 
 
 def largest_result(options: ResultOptions, model: ModelSpec, limits: FrameLimits) -> int:
@@ -69,7 +72,7 @@ class DataPlane:
         self._results = results
         self._held: dict[tuple[ServedModel, Client], int] = {}
         self._without_model = without_model
-        self._error_pace = ErrorPace()
+        self._errors = AddressRateLimiter(ERRORS_A_SECOND, burst=ERRORS_AT_ONCE)
 
     def drain(self) -> None:
         """Refuse new frames; frames that wait are still served."""
@@ -142,7 +145,7 @@ class DataPlane:
 
     def error_delay(self, client: Client) -> float:
         """Seconds to wait before the next request is read from a client that made an error."""
-        return self._error_pace.delay(client)
+        return self._errors.delay(client)
 
     def hold_result(self, client: Client, size: int) -> None:
         """Count `size` bytes of a result that the client has not read."""

@@ -29,7 +29,7 @@ from edgeseg_client.sources.folder import Pictures
 from edgeseg_client.sources.live import LiveSource
 from edgeseg_client.sources.mjpeg import MjpegAddress, StandardInput
 from edgeseg_client.sources.opening import require_use
-from edgeseg_client.sources.source import Pace
+from edgeseg_client.sources.source import FrameTimer
 from edgeseg_client.sources.video import StreamAddress, V4l2Camera, VideoFile
 from support.camera import Camera
 from support.pictures import file_of, gradient
@@ -444,7 +444,7 @@ def test_a_video_is_paced_from_its_first_frame(
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     waits: list[float] = []
-    monkeypatch.setattr(Pace, "wait", lambda _, seconds: waits.append(seconds))
+    monkeypatch.setattr(FrameTimer, "wait", lambda _, seconds: waits.append(seconds))
     assert len(list(open_source(str(path), realtime=True, rounds=2))) == 8
     assert waits == pytest.approx([number / 25 for number in range(8)], abs=0.002)
 

@@ -1,4 +1,4 @@
-"""Frames of a source, and their pace."""
+"""Frames of a source, and how often they are taken."""
 
 from __future__ import annotations
 

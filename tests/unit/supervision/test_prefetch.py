@@ -19,74 +19,74 @@ def result(decode: float = DECODE, invoke: float = INVOKE) -> FrameResult:
 
 def known() -> PrefetchTimer:
     """Of an engine that did one frame and is free since 100."""
-    pace = PrefetchTimer(predict=True)
-    pace.given(70.0)
-    pace.learn(result())
-    pace.answered(100.0, more=False)
-    return pace
+    timer = PrefetchTimer(predict=True)
+    timer.given(70.0)
+    timer.learn(result())
+    timer.answered(100.0, more=False)
+    return timer
 
 
 def test_before_the_first_answer_no_frame_is_prefetched() -> None:
-    pace = PrefetchTimer(predict=True)
-    assert pace.next_at == math.inf
-    pace.given(1.0)
-    assert pace.next_at == math.inf
+    timer = PrefetchTimer(predict=True)
+    assert timer.next_at == math.inf
+    timer.given(1.0)
+    assert timer.next_at == math.inf
 
 
 def test_the_next_frame_is_prefetched_to_be_decoded_when_the_invoke_ends() -> None:
-    pace = known()
-    pace.given(110.0)
-    assert pace.next_at == 110.0 + DECODE + INVOKE - DECODE
+    timer = known()
+    timer.given(110.0)
+    assert timer.next_at == 110.0 + DECODE + INVOKE - DECODE
 
 
 def test_a_prefetched_frame_waits_for_the_invoke_before_it() -> None:
-    pace = known()
-    pace.given(110.0)
-    pace.given(pace.next_at)
-    assert pace.next_at == 110.0 + DECODE + 2 * INVOKE - DECODE
+    timer = known()
+    timer.given(110.0)
+    timer.given(timer.next_at)
+    assert timer.next_at == 110.0 + DECODE + 2 * INVOKE - DECODE
 
 
 def test_the_time_to_prefetch_follows_an_answer_that_came_later_than_foreseen() -> None:
-    pace = known()
-    pace.given(110.0)
-    pace.given(pace.next_at)
-    pace.learn(result())
-    pace.answered(150.0, more=True)
-    assert pace.next_at == pytest.approx(150.0 + INVOKE - DECODE)
+    timer = known()
+    timer.given(110.0)
+    timer.given(timer.next_at)
+    timer.learn(result())
+    timer.answered(150.0, more=True)
+    assert timer.next_at == pytest.approx(150.0 + INVOKE - DECODE)
 
 
 def test_the_time_to_prefetch_follows_frames_that_become_slower() -> None:
-    pace = known()
+    timer = known()
     for _ in range(60):
-        pace.learn(result(invoke=40.0))
-    pace.given(300.0)
-    assert pace.next_at == pytest.approx(340.0, abs=0.1)
+        timer.learn(result(invoke=40.0))
+    timer.given(300.0)
+    assert timer.next_at == pytest.approx(340.0, abs=0.1)
 
 
 def test_frames_that_fail_do_not_move_the_time_to_prefetch() -> None:
-    pace = known()
+    timer = known()
     for number in range(100):
-        pace.given(110.0 + number)
-        pace.answered(110.5 + number, more=False)
-    pace.given(300.0)
-    assert pace.next_at == 300.0 + INVOKE
+        timer.given(110.0 + number)
+        timer.answered(110.5 + number, more=False)
+    timer.given(300.0)
+    assert timer.next_at == 300.0 + INVOKE
 
 
 def test_for_the_cpu_no_frame_is_prefetched() -> None:
-    pace = PrefetchTimer(predict=False)
-    pace.given(0.0)
-    pace.learn(result())
-    pace.answered(23.0, more=False)
-    pace.given(30.0)
-    assert pace.next_at == math.inf
+    timer = PrefetchTimer(predict=False)
+    timer.given(0.0)
+    timer.learn(result())
+    timer.answered(23.0, more=False)
+    timer.given(30.0)
+    assert timer.next_at == math.inf
 
 
 def test_an_engine_that_does_one_frame_after_another_is_given_the_next_right_before_its_end() -> (
     None
 ):
-    pace = PrefetchTimer(predict=True, in_turn=True)
-    pace.given(70.0)
-    pace.learn(result())
-    pace.answered(100.0, more=False)
-    pace.given(110.0)
-    assert pace.next_at == pytest.approx(110.0 + DECODE + INVOKE - HAND_OVER_SECONDS)
+    timer = PrefetchTimer(predict=True, in_turn=True)
+    timer.given(70.0)
+    timer.learn(result())
+    timer.answered(100.0, more=False)
+    timer.given(110.0)
+    assert timer.next_at == pytest.approx(110.0 + DECODE + INVOKE - HAND_OVER_SECONDS)

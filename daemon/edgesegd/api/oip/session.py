@@ -62,7 +62,7 @@ class InferSession(AnsweredStream[pb.ModelInferRequest, RequestHead, bytes]):
             # While nothing is read, HTTP/2 flow control slows the sender down.
             await self._data_plane.room_for_frame(self._client, self._frame_size)
             await self._window.acquire()
-            await self._pace_errors()
+            await self._wait_after_error()
             request = await anext(requests, None)
             if request is None:
                 return

@@ -88,7 +88,7 @@ class StreamSession(AnsweredStream[pb.SegmentRequest, FrameTag, pb.SegmentRespon
         while True:
             # While nothing is read, HTTP/2 flow control slows the sender down.
             await self._data_plane.room_for_frame(self._client, self._lane.frame_size)
-            await self._pace_errors()
+            await self._wait_after_error()
             request = await anext(requests, None)
             if request is None:
                 return

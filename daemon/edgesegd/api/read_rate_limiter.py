@@ -17,7 +17,7 @@ ACTIVE_SECONDS = 1.0
 """Another call counts as active if it had a message within this time."""
 
 
-class ReadPace:
+class ReadRateLimiter:
     """Slows down an address that sends faster than BYTES_A_SECOND while other `calls` are active.
 
     To read a message, the front copies it several times, even if it is refused then; meanwhile the
@@ -28,7 +28,7 @@ class ReadPace:
         self._calls = calls
         self._next: dict[str, float] = {}
 
-    async def after(self, call: OpenCall, size: int) -> None:
+    async def wait_after(self, call: OpenCall, size: int) -> None:
         """Wait until the call's next message may be read, after one of `size` bytes."""
         if size < MIN_BYTES or not self._others_are_active(call):
             return
