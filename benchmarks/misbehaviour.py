@@ -29,7 +29,7 @@ from edgesegd.delegates.selection import Selection
 from edgesegd.delegates.spec import DelegateSpec, parse_delegate
 from edgesegd.models.pair import find_pair
 from edgesegd.probe.choice import Chooser
-from edgesegd.probe.memory import Remembered
+from edgesegd.probe.choice_store import StoredChoice
 
 BUILD = Path(__file__).parents[1] / "scripts" / "build-fake-delegate"
 TROUBLE_AT = 50
@@ -88,7 +88,7 @@ def remember(inputs: Inputs, folder: Path, delegate: str) -> list[str]:
         find_pair(inputs.model), runtime="auto", threads=1, extra=(delegate,), folder=folder
     )
     ranking = ((parse_delegate(delegate), 1), (DelegateSpec(), 1))
-    chooser.memory.keep(Remembered(Selection(ranking), "", 0.0))
+    chooser.store.save(StoredChoice(Selection(ranking), "", 0.0))
     flags = (f"--model={inputs.model.path}", f"--data-dir={folder}", "--threads=1")
     return [*flags, f"--candidates={delegate}"]
 

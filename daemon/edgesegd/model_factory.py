@@ -21,8 +21,8 @@ from edgesegd.observability.frame_metrics import FrameMetrics
 from edgesegd.observability.health import Health
 from edgesegd.observability.model_metrics import ModelFamilies, ModelMetrics
 from edgesegd.probe.choice import Chooser
+from edgesegd.probe.choice_store import StoredChoice
 from edgesegd.probe.delegate_log import DelegateLog
-from edgesegd.probe.memory import Remembered
 from edgesegd.probe.report import Finding
 from edgesegd.probe.upkeep import ChoiceUpkeep
 from edgesegd.scheduling.accounts import Accounts
@@ -152,7 +152,7 @@ class ModelFactory:
             threads=config.threads,
             extra=config.candidates,
             folder=Path(config.data_dir),
-            turn=self._registry.moment_without_frames,
+            exclusive=self._registry.moment_without_frames,
             frames=lambda: self._registry.frames,
             in_use=self._leases.in_use,
             delegate_log=self._delegate_log,
@@ -161,9 +161,9 @@ class ModelFactory:
         remembered = None if forced else chooser.remembered()
         unproven = not forced and remembered is None and inherited is not None
         if unproven and inherited is not None:
-            remembered = Remembered(inherited, "it was not measured with this version", 0.0)
+            remembered = StoredChoice(inherited, "it was not measured with this version", 0.0)
 
-        def select(chosen: Remembered) -> None:
+        def select(chosen: StoredChoice) -> None:
             version.select(chosen.selection)
             self._report_twin(pair, chooser, engines, chosen.findings)
 

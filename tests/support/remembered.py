@@ -10,7 +10,7 @@ from edgesegd.models.catalogue.store import resolve_model
 from edgesegd.models.pair import find_pair
 from edgesegd.models.reading import read_model
 from edgesegd.probe.choice import Chooser
-from edgesegd.probe.memory import Remembered
+from edgesegd.probe.choice_store import StoredChoice
 
 
 def remember(
@@ -32,7 +32,7 @@ def remember(
         ranking=tuple((delegate, 1) for delegate in ranking),
         extra=tuple((parse_delegate(text), 1) for text in extra),
     )
-    chooser.memory.keep(Remembered(selection, "", 0.0))
+    chooser.store.save(StoredChoice(selection, "", 0.0))
     return (
         f"--data-dir={folder}",
         f"--model={model}",

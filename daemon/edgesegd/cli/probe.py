@@ -105,9 +105,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _forget(chooser: Chooser) -> int:
-    path = chooser.memory.path
+    path = chooser.store.path
     try:
-        known = chooser.memory.forget()
+        known = chooser.store.delete()
     except OSError as error:
         raise ConfigError(f"{path} cannot be removed: {error}") from None
     print(f"deleted: {path}" if known else f"there is nothing to delete: no {path}")

@@ -30,11 +30,11 @@ from edgesegd.imaging.geometry import fit
 from edgesegd.imaging.labels import OutputTensor
 from edgesegd.imaging.preprocess import Preprocessor, resize_picture
 from edgesegd.ipc.messages import error_message, from_line, to_line
-from edgesegd.ipc.trial_messages import TrialOrder, Tried
+from edgesegd.ipc.trial_messages import TrialOrder, TrialResult
 from edgesegd.models.reading import read_same_model
 from edgesegd.models.spec import ModelSpec
 
-Say = Callable[..., None]
+Send = Callable[..., None]
 """Sends the parent a message of its keyword arguments."""
 
 
@@ -43,21 +43,21 @@ def main(socket_fd: int) -> None:
     with socket.socket(fileno=socket_fd) as connection, connection.makefile("rwb") as lines:
         die_with_parent(connection)
 
-        def say(**message: object) -> None:
+        def send(**message: object) -> None:
             lines.write(to_line(message))
             lines.flush()
 
         order = TrialOrder.from_message(from_line(lines.readline()))
         try:
-            invoke = run(order, say)
+            invoke = run(order, send)
             for _ in lines:
-                say(invoke_seconds=invoke())
-            say(stage="destroy")
+                send(invoke_seconds=invoke())
+            send(stage="destroy")
         except EdgesegError as error:
-            say(**error_message(error))
+            send(**error_message(error))
 
 
-def run(order: TrialOrder, say: Say) -> Callable[[], float]:
+def run(order: TrialOrder, send: Send) -> Callable[[], float]:
     """Load the model, compare its masks and report.
 
     Returns a function that invokes once more and returns the seconds. Raises the errors of loading.
@@ -66,16 +66,16 @@ def run(order: TrialOrder, say: Say) -> Callable[[], float]:
     runtime = load_runtime(order.runtime)
     threads = order.threads or runtime.default_threads()
     loaded = load_model(
-        runtime, model, order.delegate, threads, enter=lambda stage: say(stage=stage)
+        runtime, model, order.delegate, threads, enter=lambda stage: send(stage=stage)
     )
-    say(stage="invoke")
+    send(stage="invoke")
     probe = Probe(model, loaded)
-    outputs = np.stack([probe.output_of(path, say) for path in PICTURES])
+    outputs = np.stack([probe.output_of(path, send) for path in PICTURES])
     masks = Masks.of(model, outputs)
     if os.fstat(order.reference).st_size == 0:
         masks.save(order.reference)
     expected = Masks.load(order.reference)
-    tried = Tried(
+    result = TrialResult(
         runtime=str(runtime),
         threads=threads,
         delegated=loaded.delegated,
@@ -87,7 +87,7 @@ def run(order: TrialOrder, say: Say) -> Callable[[], float]:
         finite=bool(np.isfinite(outputs).all()),
         memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     )
-    say(tried=asdict(tried))
+    send(result=asdict(result))
     return probe.invoke
 
 
@@ -99,13 +99,13 @@ class Probe:
         self._loaded = loaded
         self._preprocessor = Preprocessor(model)
 
-    def output_of(self, path: Path, say: Say) -> OutputTensor:
+    def output_of(self, path: Path, send: Send) -> OutputTensor:
         """The output tensor for one picture."""
         picture = open_picture(path)
         placed = fit(picture.size, self._model.input_size, ResizePolicy.STRETCH)
         pixels = resize_picture(Picture(picture, picture.size), placed)
         self._preprocessor.to_tensor(pixels, self._loaded.input())
-        say(invoke_seconds=self.invoke())
+        send(invoke_seconds=self.invoke())
         output: OutputTensor = self._loaded.output().copy()
         return output
 

@@ -49,7 +49,7 @@ class TrialOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
+class TrialResult:
     """What a trial found out about a candidate before the timing.
 
     The delegate runs `delegated` of the model's `operators`; both are 0 on the CPU. `agreement` is
@@ -75,7 +75,7 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured(Tried):
+class TimedTrialResult(TrialResult):
     """What a complete trial found out, including how long warm invokes took.
 
     `seconds_p10`, `seconds_p50` and `seconds_p90` are percentiles of the seconds of single invokes.

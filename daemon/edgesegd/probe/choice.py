@@ -13,11 +13,11 @@ from edgesegd.delegates.selection import Selection
 from edgesegd.delegates.spec import Choice, DelegateSpec
 from edgesegd.models.pair import ModelPair, is_compiled
 from edgesegd.probe.candidates import Candidate, find_candidates
+from edgesegd.probe.choice_store import ChoiceStore, StoredChoice, library_facts, machine_facts
 from edgesegd.probe.delegate_log import DelegateLog
-from edgesegd.probe.memory import ChoiceMemory, Remembered, library_facts, machine_facts
 from edgesegd.probe.probe import Announce, probe
 from edgesegd.probe.report import Finding, Verdict, choose, is_right, ranking
-from edgesegd.probe.timing import Turn, any_time
+from edgesegd.probe.timing import Exclusive, already_exclusive
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Chooser:
 
     `extra` are delegates to try in addition to the known ones, written as for `--delegate`.
     `threads` is the configured number, 0 for the best one. The choice is stored in `folder`.
-    Candidates are timed within a `turn`. `frames` returns how many frames were served so far. A
+    Candidates are timed within `exclusive`. `frames` returns how many frames were served so far. A
     delegate whose device is `in_use` cannot be tried. What is found is written to `delegate_log`.
     """
 
@@ -44,7 +44,7 @@ class Chooser:
         threads: int,
         extra: tuple[str, ...],
         folder: Path,
-        turn: Turn = any_time,
+        exclusive: Exclusive = already_exclusive,
         frames: Callable[[], int] = lambda: 0,
         in_use: Callable[[DelegateSpec], bool] = lambda _: False,
         step_seconds: float = STEP_SECONDS,
@@ -53,7 +53,7 @@ class Chooser:
         self._pair = pair
         self._runtime = runtime
         self._threads = threads
-        self._turn = turn
+        self._exclusive = exclusive
         self._frames = frames
         self._in_use = in_use
         self._step_seconds = step_seconds
@@ -66,22 +66,22 @@ class Chooser:
             "candidates": [[asdict(each.spec), each.absent] for each in self._candidates],
             "libraries": library_facts([each.spec for each in self._candidates]),
         }
-        self.memory = ChoiceMemory(folder / "state", pair.served.sha256, facts)
+        self.store = ChoiceStore(folder / "state", pair.served.sha256, facts)
 
-    def remembered(self) -> Remembered | None:
+    def remembered(self) -> StoredChoice | None:
         """The choice of an earlier probe; None if there is none that can be used.
 
         Only delegates that would be tried now are accepted, because a library must not be loaded
         only since a file names it.
         """
-        found = self.memory.recall()
+        found = self.store.load()
         if found is None:
             return None
         known = [each.spec for each in self._candidates if not each.absent]
         for delegate, _ in (*found.selection.ranking, *found.selection.extra):
             if delegate not in known:
-                self.memory.reason = (
-                    f"{self.memory.path} names {delegate.name}, which is not a candidate here"
+                self.store.reason = (
+                    f"{self.store.path} names {delegate.name}, which is not a candidate here"
                 )
                 return None
         return found
@@ -112,7 +112,7 @@ class Chooser:
             each.spec for each in self._candidates if not each.absent and self._in_use(each.spec)
         ]
 
-    async def choose(self) -> Remembered:
+    async def choose(self) -> StoredChoice:
         """Probe now, and store the choice.
 
         Raises ModelUnsupported if nothing can run the model, DelegateFailed if the probe itself
@@ -132,7 +132,7 @@ class Chooser:
             replace(each, absent="an engine has its device") if each.spec in busy else each
             for each in self._candidates
         ]
-        findings = choose(await self._try(candidates, self._threads, self._turn, announce))
+        findings = choose(await self._try(candidates, self._threads, self._exclusive, announce))
         if busy:
             return findings, f"an engine had the device of {', '.join(each.name for each in busy)}"
         if self._frames() != frames:
@@ -141,7 +141,7 @@ class Chooser:
             return findings, f"other programs used {cores:.1f} cores meanwhile"
         return findings, ""
 
-    def keep(self, findings: Sequence[Finding], disturbed: str) -> Remembered:
+    def keep(self, findings: Sequence[Finding], disturbed: str) -> StoredChoice:
         """Choose the best of these findings, and store the choice."""
         best_first = ranking(findings)
         extra = [each for each in best_first if each.verdict is Verdict.EXTRA]
@@ -151,8 +151,8 @@ class Chooser:
         selection = Selection((*_choices(ranked), *last), _choices(extra))
         measured = ranked[0].measured if ranked else None
         seconds = 0.0 if measured is None else measured.seconds_p50
-        chosen = Remembered(selection, disturbed, seconds, tuple(findings))
-        self.memory.keep(chosen)
+        chosen = StoredChoice(selection, disturbed, seconds, tuple(findings))
+        self.store.save(chosen)
         return chosen
 
     async def prove(self, choice: Choice) -> None:
@@ -167,7 +167,7 @@ class Chooser:
         self,
         candidates: Sequence[Candidate],
         threads: int,
-        turn: Turn = any_time,
+        exclusive: Exclusive = already_exclusive,
         announce: Announce = lambda _: None,
     ) -> list[Finding]:
         trying = probe(
@@ -176,7 +176,7 @@ class Chooser:
             runtime=self._runtime,
             threads=threads,
             seconds=self._step_seconds,
-            turn=turn,
+            exclusive=exclusive,
             announce=announce,
         )
         try:

@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass, replace
 from edgesegd.board.threads import thread_cap
 from edgesegd.core.errors import ModelInvalid, ModelUnsupported
 from edgesegd.ipc.arena import anonymous_file
-from edgesegd.ipc.trial_messages import Measured, TrialOrder, Tried
+from edgesegd.ipc.trial_messages import TimedTrialResult, TrialOrder, TrialResult
 from edgesegd.models.pair import ModelPair
 from edgesegd.probe.candidates import Candidate
 from edgesegd.probe.report import Finding, Verdict, best_on_cpu, judge
-from edgesegd.probe.step_timeout import CpuStepTimeout, StepTimeout
-from edgesegd.probe.timing import Timed, Turn, Yardstick, any_time
+from edgesegd.probe.timing import Exclusive, InvokeTimes, PairedTimer, already_exclusive
 from edgesegd.probe.trial import NothingToTry, Trial, TrialFailed
+from edgesegd.probe.trial_timeout import CpuTrialTimeout, TrialTimeout
 
 Announce = Callable[[Candidate], None]
 
@@ -27,43 +27,43 @@ async def probe(
     runtime: str,
     threads: int,
     seconds: float,
-    turn: Turn = any_time,
+    exclusive: Exclusive = already_exclusive,
     announce: Announce = lambda _: None,
 ) -> AsyncIterator[Finding]:
     """Try each candidate; yields a finding for each. The first candidate must be the CPU.
 
     With `threads` 0 the CPU is tried with 1, 2 and more threads, with one finding for each number;
-    the others are tried with the number that is best for the CPU. Invokes are timed within a
-    `turn`; each candidate's invokes alternate with those of the fastest CPU candidate so far.
+    the others are tried with the number that is best for the CPU. Invokes are timed within
+    `exclusive`; each candidate's invokes alternate with those of the fastest CPU candidate so far.
     `seconds` is the timeout of each step of a trial; it grows if invokes are slow on this board.
     `announce` is called before each trial. Raises RuntimeMissing, ModelInvalid if the user must
     write into the sidecar what the values mean, and ModelUnsupported if there is no result of the
     CPU to compare with.
     """
     cpu, *others = candidates
-    yardstick = Yardstick(turn)
+    timer = PairedTimer(exclusive)
     try:
         with os.fdopen(anonymous_file(), "rb") as reference:
-            bench = _Bench(pair, runtime, reference.fileno(), yardstick, announce)
-            first = CpuStepTimeout(seconds)
-            on_cpu = [await bench.find(replace(cpu, threads=threads or 1), first)]
-            if os.fstat(bench.reference).st_size == 0:
+            runner = _TrialRunner(pair, runtime, reference.fileno(), timer, announce)
+            first = CpuTrialTimeout(seconds)
+            on_cpu = [await runner.find(replace(cpu, threads=threads or 1), first)]
+            if os.fstat(runner.reference).st_size == 0:
                 raise ModelUnsupported(
                     f"the CPU cannot run {pair.cpu.path.name}, so there is nothing to compare "
                     f"delegates with: {on_cpu[0].reason}"
                 )
             yield on_cpu[0]
             for count in () if threads else _more_threads(on_cpu[0]):
-                again = CpuStepTimeout(seconds, invoke_seconds=first.slowest_invoke)
-                on_cpu.append(await bench.find(replace(cpu, threads=count), again))
+                again = CpuTrialTimeout(seconds, invoke_seconds=first.slowest_invoke)
+                on_cpu.append(await runner.find(replace(cpu, threads=count), again))
                 yield on_cpu[-1]
             best = best_on_cpu(on_cpu)
             for candidate in others:
                 count = threads or (best.threads if best else 0)
-                other = StepTimeout(seconds, invoke_seconds=first.slowest_invoke)
-                yield await bench.find(replace(candidate, threads=count), other)
+                other = TrialTimeout(seconds, invoke_seconds=first.slowest_invoke)
+                yield await runner.find(replace(candidate, threads=count), other)
     finally:
-        await yardstick.close()
+        await timer.close()
 
 
 def _more_threads(first: Finding) -> range:
@@ -73,7 +73,7 @@ def _more_threads(first: Finding) -> range:
 
 
 @dataclass(frozen=True, slots=True)
-class _Bench:
+class _TrialRunner:
     """Tries candidates with one model; `reference` is a file with the CPU's output.
 
     The file has no name: however the probe ends, nothing is left behind.
@@ -82,10 +82,10 @@ class _Bench:
     pair: ModelPair
     runtime: str
     reference: int
-    yardstick: Yardstick
+    timer: PairedTimer
     announce: Announce
 
-    async def find(self, candidate: Candidate, timeout: StepTimeout) -> Finding:  # noqa: ASYNC109 # of each step
+    async def find(self, candidate: Candidate, timeout: TrialTimeout) -> Finding:  # noqa: ASYNC109 # of each step
         """Try a candidate; returns its finding.
 
         Raises ModelInvalid if the CPU finds that the model is not what its file seems to say.
@@ -113,27 +113,27 @@ class _Bench:
             finding = Finding(spec, title, Verdict.FAILED, str(failure))
         return replace(finding, model=order.model_path, threads=order.threads)
 
-    async def _try(self, order: TrialOrder, timeout: StepTimeout) -> Measured:  # noqa: ASYNC109 # of each step
+    async def _try(self, order: TrialOrder, timeout: TrialTimeout) -> TimedTrialResult:  # noqa: ASYNC109 # of each step
         """Run a trial and time it; the fastest CPU trial is kept running. Raises TrialFailed."""
         trial = await Trial.start(order, timeout=timeout)
         try:
-            timed = await self.yardstick.time(trial)
+            times = await self.timer.time(trial)
             if order.delegate.is_cpu:
-                await self.yardstick.keep(trial, timed)
+                await self.timer.keep(trial, times)
             else:
                 await trial.finish()
                 await trial.close()
         except BaseException:
             await trial.close()
             raise
-        return _measured(trial.tried, timed)
+        return _timed(trial.result, times)
 
 
-def _measured(tried: Tried, timed: Timed) -> Measured:
-    return Measured(
-        **asdict(tried),
-        seconds_p10=timed.percentile(10),
-        seconds_p50=timed.percentile(50),
-        seconds_p90=timed.percentile(90),
-        relative=timed.relative,
+def _timed(result: TrialResult, times: InvokeTimes) -> TimedTrialResult:
+    return TimedTrialResult(
+        **asdict(result),
+        seconds_p10=times.percentile(10),
+        seconds_p50=times.percentile(50),
+        seconds_p90=times.percentile(90),
+        relative=times.relative,
     )

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from edgesegd.delegates.spec import DelegateSpec
-from edgesegd.ipc.trial_messages import MAX_DEVIATION, SOFTWARE_ADAPTER, Measured
+from edgesegd.ipc.trial_messages import MAX_DEVIATION, SOFTWARE_ADAPTER, TimedTrialResult
 
 MIN_AGREEMENT = 0.99
 """Share of pixels whose class must be the CPU's."""
@@ -44,7 +44,7 @@ class Finding:
     title: str
     verdict: Verdict
     reason: str
-    measured: Measured | None = None
+    measured: TimedTrialResult | None = None
     model: str = ""
     threads: int = 0
 
@@ -64,7 +64,7 @@ def count_threads(threads: int) -> str:
     return "1 thread" if threads == 1 else f"{threads} threads"
 
 
-def judge(delegate: DelegateSpec, title: str, measured: Measured) -> Finding:
+def judge(delegate: DelegateSpec, title: str, measured: TimedTrialResult) -> Finding:
     """Judge whether a delegate that ran is right; speeds are compared later."""
     if SOFTWARE_ADAPTER in measured.adapter.lower():
         reason = f"no GPU, but a software Vulkan adapter: {measured.adapter}"

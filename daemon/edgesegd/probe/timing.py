@@ -15,17 +15,17 @@ TIMED_SECONDS = 2.0
 MAX_TIMED_SECONDS = 10.0
 """If invokes take seconds, MIN_TIMED are enough, if one more would exceed this total."""
 
-Turn = Callable[[], AbstractAsyncContextManager[None]]
-"""Within it no frame is in an engine of this daemon, so that invokes are timed undisturbed."""
+Exclusive = Callable[[], AbstractAsyncContextManager[None]]
+"""In its context no frame is in an engine of this daemon, so invokes are timed undisturbed."""
 
 
-def any_time() -> AbstractAsyncContextManager[None]:
-    """A turn for a process that serves no frames: it never waits."""
+def already_exclusive() -> AbstractAsyncContextManager[None]:
+    """For a process that serves no frames: it never waits."""
     return nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
-class Timed:
+class InvokeTimes:
     """The seconds of single invokes, and their ratio to those of the first candidate."""
 
     seconds: tuple[float, ...]
@@ -36,39 +36,39 @@ class Timed:
         return sorted(self.seconds)[len(self.seconds) * percent // 100]
 
 
-class Yardstick:
+class PairedTimer:
     """Times candidates; invokes of each alternate with those of the fastest that was kept."""
 
-    def __init__(self, turn: Turn) -> None:
-        self._turn = turn
+    def __init__(self, exclusive: Exclusive) -> None:
+        self._exclusive = exclusive
         self._trial: Trial | None = None
         self._relative = 1.0
         self._first_median = 0.0
 
-    async def time(self, trial: Trial) -> Timed:
+    async def time(self, trial: Trial) -> InvokeTimes:
         """Time a candidate; raises TrialFailed."""
         while self._trial is not None:
             try:
-                pairs = await time_in_turn(self._trial, trial, self._turn)
+                pairs = await time_pairs(self._trial, trial, self._exclusive)
             except TrialFailed as failure:
                 if failure.trial is trial:
                     raise
                 await self.close()
             else:
                 seconds = tuple(second for _, second in pairs)
-                return Timed(seconds, self._relative * ratio(pairs))
-        seconds = tuple(await time_alone(trial, self._turn))
+                return InvokeTimes(seconds, self._relative * ratio(pairs))
+        seconds = tuple(await time_alone(trial, self._exclusive))
         median = statistics.median(seconds)
         self._first_median = self._first_median or median
-        return Timed(seconds, median / self._first_median)
+        return InvokeTimes(seconds, median / self._first_median)
 
-    async def keep(self, trial: Trial, timed: Timed) -> None:
+    async def keep(self, trial: Trial, times: InvokeTimes) -> None:
         """Keep this trial for comparison if it is faster than the kept one; end the slower one."""
-        if self._trial is not None and timed.relative >= self._relative:
+        if self._trial is not None and times.relative >= self._relative:
             await trial.close()
             return
         await self.close()
-        self._trial, self._relative = trial, timed.relative
+        self._trial, self._relative = trial, times.relative
 
     async def close(self) -> None:
         """End the kept trial."""
@@ -77,23 +77,23 @@ class Yardstick:
             self._trial = None
 
 
-async def time_alone(trial: Trial, turn: Turn) -> list[float]:
+async def time_alone(trial: Trial, exclusive: Exclusive) -> list[float]:
     """Time warm invokes; returns their seconds. Raises TrialFailed."""
     seconds: list[float] = []
     while not is_enough(seconds):
-        async with turn():
+        async with exclusive():
             seconds.append(await trial.invoke())
     return seconds
 
 
-async def time_in_turn(one: Trial, other: Trial, turn: Turn) -> list[tuple[float, float]]:
+async def time_pairs(one: Trial, other: Trial, exclusive: Exclusive) -> list[tuple[float, float]]:
     """Time pairs of warm invokes, one of each trial; returns the seconds of each pair.
 
     The trials are first in turn. Raises TrialFailed.
     """
     pairs: list[tuple[float, float]] = []
     while not is_enough([sum(pair) for pair in pairs]):
-        async with turn():
+        async with exclusive():
             if len(pairs) % 2:
                 second = await other.invoke()
                 pairs.append((await one.invoke(), second))

@@ -12,8 +12,8 @@ from edgesegd.core.errors import DelegateMissing, RuntimeMissing
 from edgesegd.ipc.awake import done_within
 from edgesegd.ipc.child import Child, ending
 from edgesegd.ipc.messages import error_from
-from edgesegd.ipc.trial_messages import TrialOrder, Tried
-from edgesegd.probe.step_timeout import StepTimeout
+from edgesegd.ipc.trial_messages import TrialOrder, TrialResult
+from edgesegd.probe.trial_timeout import TrialTimeout
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ LAST_OUTPUT_SECONDS = 0.5
 """How long after the child's end its last lines may still arrive."""
 KILL_SECONDS = 2.0
 """How long a killed child may take to end; one that is stuck in a kernel driver does not end."""
-HELD = "it cannot be killed, because it is stuck in a kernel driver"
+STUCK = "it cannot be killed, because it is stuck in a kernel driver"
 INVOKE = b"{}\n"
 
 
@@ -43,19 +43,19 @@ class NothingToTry(TrialFailed):
 class Trial:
     """A candidate that is loaded and has made the probe's masks; it invokes once per `invoke`.
 
-    `tried` is what it reported. If the child sends nothing for as long as `timeout` says, it is
+    `result` is what it reported. If the child sends nothing for as long as `timeout` says, it is
     killed with all that it started; if it cannot be killed, it is left behind. `timeout` grows with
     the child's invokes. `close` must be called.
     """
 
-    tried: Tried
+    result: TrialResult
 
     def __init__(
         self,
         child: Child,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        timeout: StepTimeout,
+        timeout: TrialTimeout,
     ) -> None:
         self._child = child
         self._reader = reader
@@ -65,7 +65,7 @@ class Trial:
         self._left_behind = False
 
     @classmethod
-    async def start(cls, order: TrialOrder, *, timeout: StepTimeout) -> Trial:  # noqa: ASYNC109 # of each step
+    async def start(cls, order: TrialOrder, *, timeout: TrialTimeout) -> Trial:  # noqa: ASYNC109 # of each step
         """Start a child and let it carry out the order.
 
         Raises TrialFailed, RuntimeMissing, or OSError if the child cannot be started.
@@ -83,7 +83,7 @@ class Trial:
         trial = cls(child, reader, writer, timeout)
         try:
             writer.write(json.dumps(order.to_message()).encode() + b"\n")
-            trial.tried = Tried(**await trial._hear("tried"))  # its own class
+            trial.result = TrialResult(**await trial._receive("result"))  # its own class
         except BaseException:
             await trial.close()
             raise
@@ -93,7 +93,7 @@ class Trial:
         """Invoke once more; returns the seconds. Raises TrialFailed."""
         self._writer.write(INVOKE)
         try:
-            seconds: float = await self._hear("invoke_seconds")
+            seconds: float = await self._receive("invoke_seconds")
         except TrialFailed as failure:
             failure.trial = self
             raise
@@ -110,7 +110,7 @@ class Trial:
         self._writer.close()
         await self._killed()
 
-    async def _hear(self, key: str) -> Any:  # noqa: ANN401 # as JSON has it
+    async def _receive(self, key: str) -> Any:  # noqa: ANN401 # as JSON has it
         """The value of `key` in the next message that has it."""
         while (message := await self._next_message()) is not None:
             if key in message:
@@ -120,12 +120,12 @@ class Trial:
     async def _next_message(self) -> dict[str, Any] | None:
         """The child's next message; None when it has ended with status 0. Raises TrialFailed."""
         reading = asyncio.ensure_future(self._reader.readline())
-        captured = asyncio.ensure_future(
+        line_or_end = asyncio.ensure_future(
             asyncio.wait({reading, self._child.ended}, return_when=asyncio.FIRST_COMPLETED)
         )
         try:
-            if not await done_within(self._timeout.seconds, captured):
-                await self._fell_silent()
+            if not await done_within(self._timeout.seconds, line_or_end):
+                await self._raise_no_answer()
             if not reading.done():
                 await asyncio.wait({reading}, timeout=LAST_OUTPUT_SECONDS)
             line = reading.result() if reading.done() else b""
@@ -136,7 +136,7 @@ class Trial:
         if line:
             return self._read(line)
         if not await self._child.ends_in(self._timeout.seconds):
-            await self._fell_silent()
+            await self._raise_no_answer()
         status = self._child.ended.result()
         if status < 0:
             raise TrialFailed(f"crashed: {ending(status)} in {self._stage}")
@@ -159,9 +159,9 @@ class Trial:
             raise failure(str(error)) from error
         return message
 
-    async def _fell_silent(self) -> None:
+    async def _raise_no_answer(self) -> None:
         why = f"no answer in {self._timeout.seconds:g} s, in {self._stage}"
-        raise TrialFailed(why if await self._killed() else f"{why}; {HELD}")
+        raise TrialFailed(why if await self._killed() else f"{why}; {STUCK}")
 
     async def _killed(self) -> bool:
         """Kill the child; whether it has ended."""
@@ -170,7 +170,7 @@ class Trial:
         self._child.kill()
         if await self._child.ends_in(KILL_SECONDS):
             return True
-        log.error("trial %d: %s", self._child.pid, HELD)
+        log.error("trial %d: %s", self._child.pid, STUCK)
         self._child.forget()
         self._left_behind = True
         return False

@@ -12,13 +12,13 @@ from edgesegd.board.load import BoardLoad
 from edgesegd.core.errors import StartupError
 from edgesegd.delegates.spec import Choice, DelegateSpec
 from edgesegd.probe.choice import BUSY_CORES, Chooser
-from edgesegd.probe.memory import Remembered
+from edgesegd.probe.choice_store import StoredChoice
 
 log = logging.getLogger(__name__)
 
 QUIET_SECONDS = 10.0
 """The daemon counts as idle after this time without a frame."""
-LOOK_SECONDS, LOOK_AGAIN_SECONDS = 2.0, 30.0
+CHECK_SECONDS, CHECK_AGAIN_SECONDS = 2.0, 30.0
 """How long the load by other programs is measured, and the pause before it is measured again."""
 MAX_WAIT_SECONDS = 60.0
 """If invokes became slow, the choice is measured again after this time even if frames arrive."""
@@ -26,18 +26,18 @@ FIRST_PAUSE, MAX_PAUSE = 60.0, 86400.0
 """Seconds until the next probe, doubled each time, because a board may stay slow."""
 SLOW_FACTOR = 1.5
 """Invokes are slow if they take this many times as long as when the delegate was chosen."""
-FRAMES_LOOKED_AT, SLOW_IN_A_ROW = 100, 5
-"""SLOW_IN_A_ROW medians, each of FRAMES_LOOKED_AT frames, must be slow in a row."""
+MEDIAN_FRAMES, SLOW_IN_A_ROW = 100, 5
+"""SLOW_IN_A_ROW medians, each of MEDIAN_FRAMES frames, must be slow in a row."""
 
 
 class InvokeWatch:
     """Watches whether invokes take much longer than when the delegate was chosen.
 
-    `questioned` is set when they were slow for long enough.
+    `is_slow` is set when they were slow for long enough.
     """
 
     def __init__(self) -> None:
-        self.questioned = asyncio.Event()
+        self.is_slow = asyncio.Event()
         self._expected = 0.0
         self._seconds: list[float] = []
         self._slow = 0
@@ -47,12 +47,12 @@ class InvokeWatch:
         self._expected = seconds
         self._seconds.clear()
         self._slow = 0
-        self.questioned.clear()
+        self.is_slow.clear()
 
     def observe(self, seconds: float) -> None:
         """Count an invoke that took `seconds`."""
         self._seconds.append(seconds)
-        if len(self._seconds) < FRAMES_LOOKED_AT:
+        if len(self._seconds) < MEDIAN_FRAMES:
             return
         median = statistics.median(self._seconds)
         self._seconds.clear()
@@ -65,7 +65,7 @@ class InvokeWatch:
                 median * 1e3,
                 self._expected * 1e3,
             )
-            self.questioned.set()
+            self.is_slow.set()
 
 
 class ChoiceUpkeep:
@@ -81,9 +81,9 @@ class ChoiceUpkeep:
     def __init__(
         self,
         chooser: Chooser,
-        remembered: Remembered | None,
+        remembered: StoredChoice | None,
         *,
-        select: Callable[[Remembered], None],
+        select: Callable[[StoredChoice], None],
         unused: Callable[[float], Awaitable[None]],
         probes: asyncio.Lock | None = None,
     ) -> None:
@@ -112,30 +112,30 @@ class ChoiceUpkeep:
         if self._chosen is None:
             log.info(
                 "probing the delegates of this board (%s); until then the CPU serves",
-                self._chooser.memory.reason,
+                self._chooser.store.reason,
             )
             await self._choose()
         else:
             self._chooser.log.remembered(self._chosen.findings)
         while self._chosen is not None:
             self._watch.expect(self._chosen.invoke_seconds)
-            await self._reason(self._chosen)
+            await self._wait_for_reason(self._chosen)
             await self._choose()
             await asyncio.sleep(self._pause)
             self._pause = min(2 * self._pause, MAX_PAUSE)
 
-    async def _reason(self, chosen: Remembered) -> None:
+    async def _wait_for_reason(self, chosen: StoredChoice) -> None:
         """Wait until there is a reason to choose again, and until the board is idle."""
         if chosen.disturbed:
             log.info(
                 "%s: the delegates will be measured again when the board is idle", chosen.disturbed
             )
-            await self._quiet()
+            await self._wait_until_idle()
             return
-        await self._watch.questioned.wait()
+        await self._watch.is_slow.wait()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(MAX_WAIT_SECONDS):
-                await self._quiet()
+                await self._wait_until_idle()
 
     def _serves_with(self, delegate: DelegateSpec) -> bool:
         chosen = self._chosen.selection if self._chosen else None
@@ -143,14 +143,14 @@ class ChoiceUpkeep:
             each for each, _ in (*chosen.ranking, *chosen.extra)
         ]
 
-    async def _quiet(self) -> None:
+    async def _wait_until_idle(self) -> None:
         while True:
             await self._unused(QUIET_SECONDS)
             load = BoardLoad()
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(CHECK_SECONDS)
             if load.cores <= BUSY_CORES:
                 return
-            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            await asyncio.sleep(CHECK_AGAIN_SECONDS)
 
     async def _choose(self) -> None:
         if serving := [each.name for each in self._chooser.busy if self._serves_with(each)]:

@@ -11,7 +11,7 @@ from edgesegd.delegates.selection import Selection
 from edgesegd.delegates.spec import DelegateSpec, parse_delegate
 from edgesegd.models.pair import ModelPair
 from edgesegd.probe.choice import Chooser
-from edgesegd.probe.memory import Remembered
+from edgesegd.probe.choice_store import StoredChoice
 from edgesegd.probe.report import Finding, Verdict
 from support.model_specs import model_spec
 
@@ -25,18 +25,18 @@ def chooser(folder: Path) -> Chooser:
 
 def test_what_is_a_candidate_is_remembered(tmp_path: Path) -> None:
     selection = Selection(((parse_delegate("/opt/libnpu.so"), 1), (DelegateSpec(), 2)))
-    chooser(tmp_path).memory.keep(Remembered(selection, "", 0.01))
-    assert chooser(tmp_path).remembered() == Remembered(selection, "", 0.01)
+    chooser(tmp_path).store.save(StoredChoice(selection, "", 0.01))
+    assert chooser(tmp_path).remembered() == StoredChoice(selection, "", 0.01)
 
 
 def test_a_library_that_was_not_named_is_not_loaded(tmp_path: Path) -> None:
     """However it came into the file."""
     choice = parse_delegate("/tmp/libother.so")  # noqa: S108 # never opened
     selection = Selection(((choice, 1), (DelegateSpec(), 2)))
-    chooser(tmp_path).memory.keep(Remembered(selection, "", 0.01))
+    chooser(tmp_path).store.save(StoredChoice(selection, "", 0.01))
     again = chooser(tmp_path)
     assert again.remembered() is None
-    assert again.memory.reason.endswith("names other, which is not a candidate here")
+    assert again.store.reason.endswith("names other, which is not a candidate here")
 
 
 def for_an_edge_tpu(folder: Path, *extra: str, has_twin: bool = True) -> Chooser:

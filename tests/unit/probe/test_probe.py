@@ -11,14 +11,14 @@ from typing import Self
 import pytest
 
 from edgesegd.core.errors import EdgesegError, ModelInvalid, ModelUnsupported
-from edgesegd.ipc.trial_messages import TrialOrder, Tried
+from edgesegd.ipc.trial_messages import TrialOrder, TrialResult
 from edgesegd.models.pair import ModelPair
 from edgesegd.probe import probe as module
 from edgesegd.probe.candidates import Candidate, find_candidates
 from edgesegd.probe.report import Finding, Verdict, choose
-from edgesegd.probe.step_timeout import StepTimeout
-from edgesegd.probe.timing import Turn, any_time
+from edgesegd.probe.timing import Exclusive, already_exclusive
 from edgesegd.probe.trial import TrialFailed
+from edgesegd.probe.trial_timeout import TrialTimeout
 from support.model_specs import model_spec
 
 SECONDS = {1: 0.040, 2: 0.021, 3: 0.020}
@@ -49,8 +49,8 @@ BOARD = Board()
 class FakeTrial:
     """What a child would say."""
 
-    def __init__(self, order: TrialOrder, timeout: StepTimeout) -> None:
-        self.tried = Tried(
+    def __init__(self, order: TrialOrder, timeout: TrialTimeout) -> None:
+        self.result = TrialResult(
             runtime="ai-edge-litert 2.3",
             threads=order.threads,
             delegated=0,
@@ -67,7 +67,7 @@ class FakeTrial:
         self._invokes = 0
 
     @classmethod
-    async def start(cls, order: TrialOrder, *, timeout: StepTimeout) -> Self:
+    async def start(cls, order: TrialOrder, *, timeout: TrialTimeout) -> Self:
         if BOARD.refuses:
             raise TrialFailed(BOARD.refuses) from BOARD.cause
         BOARD.given.append((order.delegate.name, timeout.seconds))
@@ -98,11 +98,15 @@ class FakeTrial:
         BOARD.open.discard(self)
 
 
-async def findings(tmp_path: Path, threads: int = 0, turn: Turn = any_time) -> list[Finding]:
+async def findings(
+    tmp_path: Path, threads: int = 0, exclusive: Exclusive = already_exclusive
+) -> list[Finding]:
     model = model_spec()
     pair = ModelPair(model, model)
     candidates: list[Candidate] = find_candidates(pair, ("libmine.so",), root=tmp_path)
-    trying = module.probe(pair, candidates, runtime="auto", threads=threads, seconds=1, turn=turn)
+    trying = module.probe(
+        pair, candidates, runtime="auto", threads=threads, seconds=1, exclusive=exclusive
+    )
     found = [each async for each in trying if each.threads]
     assert not BOARD.open, "every trial was ended"
     assert BOARD.most_open <= 2, "a board has little memory"
@@ -156,12 +160,12 @@ async def test_invokes_are_timed_in_turns(tmp_path: Path) -> None:
     turns = 0
 
     @asynccontextmanager
-    async def turn() -> AsyncIterator[None]:
+    async def exclusive() -> AsyncIterator[None]:
         nonlocal turns
         turns += 1
         yield
 
-    found = await findings(tmp_path, turn=turn)
+    found = await findings(tmp_path, exclusive=exclusive)
     assert turns >= 5 * len(found)
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from edgesegd.core.errors import ConfigError
 from edgesegd.delegates.spec import DelegateSpec, parse_delegate
-from edgesegd.ipc.trial_messages import Measured
+from edgesegd.ipc.trial_messages import TimedTrialResult
 from edgesegd.probe.report import Finding, Verdict, best_on_cpu, choose, judge, ranking
 
-GOOD = Measured(
+GOOD = TimedTrialResult(
     runtime="ai-edge-litert 2.3",
     threads=2,
     delegated=3,

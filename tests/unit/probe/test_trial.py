@@ -18,8 +18,8 @@ from edgesegd.ipc.child import Child
 from edgesegd.ipc.trial_messages import TrialOrder
 from edgesegd.models.catalogue.store import resolve_model
 from edgesegd.models.reading import read_model
-from edgesegd.probe.step_timeout import CpuStepTimeout, StepTimeout
 from edgesegd.probe.trial import Trial, TrialFailed
+from edgesegd.probe.trial_timeout import CpuTrialTimeout, TrialTimeout
 
 Order = Callable[[str], TrialOrder]
 
@@ -34,7 +34,7 @@ async def order(fake_delegate: Path, tmp_path: Path) -> AsyncIterator[Order]:
             spec = parse_delegate(f"{fake_delegate}:{options}") if options else DelegateSpec()
             return TrialOrder(str(model.path), model.sha256, "auto", spec, 1, reference.fileno())
 
-        await (await Trial.start(make(""), timeout=CpuStepTimeout(30))).close()
+        await (await Trial.start(make(""), timeout=CpuTrialTimeout(30))).close()
         yield make
 
 
@@ -54,7 +54,7 @@ async def test_a_trial_that_cannot_be_killed_is_left_behind(
     order: Order, unkillable: list[int]
 ) -> None:
     with pytest.raises(TrialFailed) as failure:
-        await Trial.start(order("mode=hang,at=create"), timeout=StepTimeout(4))
+        await Trial.start(order("mode=hang,at=create"), timeout=TrialTimeout(4))
     assert str(failure.value) == (
         "no answer in 4 s, in create; it cannot be killed, because it is stuck in a kernel driver"
     )
@@ -65,7 +65,7 @@ async def test_a_cancelled_trial_that_cannot_be_killed_delays_nothing(
     order: Order, unkillable: list[int]
 ) -> None:
     trying = asyncio.create_task(
-        Trial.start(order("mode=hang,at=create"), timeout=StepTimeout(600))
+        Trial.start(order("mode=hang,at=create"), timeout=TrialTimeout(600))
     )
     await asyncio.sleep(0)
     while not trying.done() and not unkillable:
@@ -76,7 +76,7 @@ async def test_a_cancelled_trial_that_cannot_be_killed_delays_nothing(
 
 
 @asynccontextmanager
-async def tried(order: TrialOrder, timeout: StepTimeout) -> AsyncIterator[Trial]:
+async def tried(order: TrialOrder, timeout: TrialTimeout) -> AsyncIterator[Trial]:
     trial = await Trial.start(order, timeout=timeout)
     try:
         yield trial
@@ -86,7 +86,7 @@ async def tried(order: TrialOrder, timeout: StepTimeout) -> AsyncIterator[Trial]
 
 @pytest.mark.slow
 async def test_a_trial_may_take_longer_than_each_of_its_steps(order: Order) -> None:
-    timeout = StepTimeout(4)
+    timeout = TrialTimeout(4)
     async with tried(order("claim=add,mode=slow,ms=600"), timeout) as trial:
         for _ in range(4):
             assert 0.6 < await trial.invoke() <= timeout.slowest_invoke
@@ -94,9 +94,9 @@ async def test_a_trial_may_take_longer_than_each_of_its_steps(order: Order) -> N
 
 
 async def test_a_trial_invokes_on_request(order: Order) -> None:
-    async with tried(order("claim=add"), StepTimeout(30)) as trial:
-        assert (trial.tried.delegated, trial.tried.operators) == (5, 44)
-        assert trial.tried.agreement > 0.999
+    async with tried(order("claim=add"), TrialTimeout(30)) as trial:
+        assert (trial.result.delegated, trial.result.operators) == (5, 44)
+        assert trial.result.agreement > 0.999
         assert await trial.invoke() > 0
         assert await trial.invoke() > 0
         await trial.finish()
@@ -104,7 +104,7 @@ async def test_a_trial_invokes_on_request(order: Order) -> None:
 
 @pytest.mark.slow
 async def test_a_hang_between_two_invokes_is_found(order: Order) -> None:
-    async with tried(order("claim=add,mode=hang,after=5"), StepTimeout(4)) as trial:
+    async with tried(order("claim=add,mode=hang,after=5"), TrialTimeout(4)) as trial:
         with pytest.raises(TrialFailed, match="no answer in 4 s, in invoke") as failure:
             for _ in range(3):
                 await trial.invoke()
@@ -112,7 +112,7 @@ async def test_a_hang_between_two_invokes_is_found(order: Order) -> None:
 
 
 async def test_a_crash_when_a_delegate_is_unloaded_is_found(order: Order) -> None:
-    async with tried(order("claim=add,mode=segv,at=destroy"), StepTimeout(30)) as trial:
+    async with tried(order("claim=add,mode=segv,at=destroy"), TrialTimeout(30)) as trial:
         assert await trial.invoke() > 0
         with pytest.raises(TrialFailed, match="crashed: SIGSEGV in destroy"):
             await trial.finish()
@@ -122,4 +122,4 @@ async def test_a_model_that_was_replaced_is_not_tried(order: Order) -> None:
     """What is found would be remembered for the file that was."""
     other = replace(order("claim=add"), model_sha256="5d" * 32)
     with pytest.raises(TrialFailed, match=r"scenes\.tflite was replaced"):
-        await Trial.start(other, timeout=StepTimeout(30))
+        await Trial.start(other, timeout=TrialTimeout(30))

@@ -12,10 +12,10 @@ from edgesegd.core.errors import DelegateFailed
 from edgesegd.delegates.selection import Selection
 from edgesegd.delegates.spec import DelegateSpec
 from edgesegd.probe import upkeep as module
+from edgesegd.probe.choice_store import StoredChoice
 from edgesegd.probe.delegate_log import DelegateLog
-from edgesegd.probe.memory import Remembered
 from edgesegd.probe.upkeep import (
-    FRAMES_LOOKED_AT,
+    MEDIAN_FRAMES,
     SLOW_FACTOR,
     SLOW_IN_A_ROW,
     ChoiceUpkeep,
@@ -25,22 +25,22 @@ from edgesegd.probe.upkeep import (
 USUAL = 0.010
 
 
-def remembered(threads: int, disturbed: str = "") -> Remembered:
-    return Remembered(Selection(((DelegateSpec(), threads),)), disturbed, USUAL)
+def remembered(threads: int, disturbed: str = "") -> StoredChoice:
+    return StoredChoice(Selection(((DelegateSpec(), threads),)), disturbed, USUAL)
 
 
 class Probes:
     """Gives these choices one after another, in place of a probe; an error is raised."""
 
-    def __init__(self, choices: Iterable[Remembered | Exception]) -> None:
+    def __init__(self, choices: Iterable[StoredChoice | Exception]) -> None:
         self._choices = iter(choices)
-        self.memory = self
+        self.store = self
         self.log = DelegateLog()
         self.reason = "no probe was made before"
         self.made = 0
         self.busy: list[DelegateSpec] = []
 
-    async def choose(self) -> Remembered:
+    async def choose(self) -> StoredChoice:
         self.made += 1
         choice = next(self._choices)
         if isinstance(choice, Exception):
@@ -52,12 +52,12 @@ class Board:
     """Upkeep on a board that is quiet when the test says so."""
 
     def __init__(
-        self, choices: Iterable[Remembered | Exception], known: Remembered | None = None
+        self, choices: Iterable[StoredChoice | Exception], known: StoredChoice | None = None
     ) -> None:
         self.probes = Probes(choices)
         self.quiet = asyncio.Event()
         self.asked_for_quiet = asyncio.Event()
-        self.selected: list[Remembered] = []
+        self.selected: list[StoredChoice] = []
         self.upkeep = ChoiceUpkeep(
             self.probes,  # type: ignore[arg-type]
             known,
@@ -90,7 +90,7 @@ class Board:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(module, "CHECK_SECONDS", 0.0)
     monkeypatch.setattr(module, "FIRST_PAUSE", 0.0)
 
     class Idle:
@@ -130,7 +130,7 @@ async def test_a_choice_that_nothing_disturbed_stays() -> None:
     async with board.kept():
         for _ in range(100):
             await asyncio.sleep(0)
-            board.serve(USUAL, FRAMES_LOOKED_AT)
+            board.serve(USUAL, MEDIAN_FRAMES)
     assert board.probes.made == 0
 
 
@@ -139,7 +139,7 @@ async def test_a_choice_whose_invokes_became_slow_is_measured_again() -> None:
     board.quiet.set()
     async with board.kept():
         await asyncio.sleep(0)
-        board.serve(2 * USUAL, FRAMES_LOOKED_AT * SLOW_IN_A_ROW)
+        board.serve(2 * USUAL, MEDIAN_FRAMES * SLOW_IN_A_ROW)
         await board.until_chosen(1)
 
 
@@ -149,7 +149,7 @@ async def test_invokes_of_other_delegates_are_not_compared_with_the_choice() -> 
     board.quiet.set()
     async with board.kept():
         await asyncio.sleep(0)
-        board.serve(9 * USUAL, FRAMES_LOOKED_AT * SLOW_IN_A_ROW, threads=1)
+        board.serve(9 * USUAL, MEDIAN_FRAMES * SLOW_IN_A_ROW, threads=1)
         for _ in range(10):
             await asyncio.sleep(0)
     assert board.probes.made == 0
@@ -167,7 +167,7 @@ async def test_where_no_delegate_can_be_chosen_what_served_goes_on() -> None:
 
 
 def slow_frames(watch: InvokeWatch, medians: int, factor: float) -> None:
-    for _ in range(medians * FRAMES_LOOKED_AT):
+    for _ in range(medians * MEDIAN_FRAMES):
         watch.observe(USUAL * factor)
 
 
@@ -177,13 +177,13 @@ def test_invokes_that_are_slow_for_a_while_only_are_no_reason() -> None:
     for _ in range(10):
         slow_frames(watch, SLOW_IN_A_ROW - 1, 2 * SLOW_FACTOR)
         slow_frames(watch, 1, 1.0)
-    assert not watch.questioned.is_set()
+    assert not watch.is_slow.is_set()
     slow_frames(watch, SLOW_IN_A_ROW, 2 * SLOW_FACTOR)
-    assert watch.questioned.is_set()
+    assert watch.is_slow.is_set()
 
 
 def test_what_an_invoke_should_take_may_not_be_known() -> None:
     watch = InvokeWatch()
     watch.expect(0.0)
     slow_frames(watch, 2 * SLOW_IN_A_ROW, 100.0)
-    assert not watch.questioned.is_set()
+    assert not watch.is_slow.is_set()

@@ -15,11 +15,11 @@ import pytest
 from edgesegd.delegates.locate import locate_library
 from edgesegd.delegates.selection import Selection
 from edgesegd.delegates.spec import DelegateSpec, parse_delegate
-from edgesegd.ipc.trial_messages import Measured
-from edgesegd.probe.memory import ChoiceMemory, Remembered, library_facts, machine_facts
+from edgesegd.ipc.trial_messages import TimedTrialResult
+from edgesegd.probe.choice_store import ChoiceStore, StoredChoice, library_facts, machine_facts
 from edgesegd.probe.report import Finding, Verdict
 
-CHOICES = Remembered(
+CHOICES = StoredChoice(
     Selection(
         ranking=((parse_delegate("/opt/libnpu.so:cores=2"), 1), (DelegateSpec(), 4)),
         extra=((parse_delegate("edgetpu:usb:1"), 2),),
@@ -27,7 +27,7 @@ CHOICES = Remembered(
     "frames were served meanwhile",
     0.0125,
 )
-MEASURED = Measured(
+MEASURED = TimedTrialResult(
     runtime="ai-edge-litert 2.1",
     threads=2,
     delegated=0,
@@ -45,43 +45,43 @@ MEASURED = Measured(
 FACTS = {"model": "5d", "libraries": {"libnpu.so": "ab"}}
 
 
-def memory(folder: Path, **facts: object) -> ChoiceMemory:
-    return ChoiceMemory(folder, "5d" * 32, {**FACTS, **facts})
+def store(folder: Path, **facts: object) -> ChoiceStore:
+    return ChoiceStore(folder, "5d" * 32, {**FACTS, **facts})
 
 
 def test_a_kept_choice_is_recalled(tmp_path: Path) -> None:
-    memory(tmp_path / "state").keep(CHOICES)
-    assert memory(tmp_path / "state").recall() == CHOICES
+    store(tmp_path / "state").save(CHOICES)
+    assert store(tmp_path / "state").load() == CHOICES
 
 
 def test_findings_are_recalled_without_what_was_measured(tmp_path: Path) -> None:
     absent = Finding(parse_delegate("edgetpu"), "Coral", Verdict.ABSENT, "no device: /dev/apex_*")
     slower = Finding(DelegateSpec(), "", Verdict.SLOWER, "slower", model="x.tflite", threads=2)
     measured = replace(slower, measured=MEASURED)
-    memory(tmp_path).keep(replace(CHOICES, findings=(absent, measured)))
-    assert memory(tmp_path).recall() == replace(CHOICES, findings=(absent, slower))
+    store(tmp_path).save(replace(CHOICES, findings=(absent, measured)))
+    assert store(tmp_path).load() == replace(CHOICES, findings=(absent, slower))
 
 
 @pytest.mark.parametrize("damaged", [1, "npu", [1], [{}], [{"verdict": "chosen"}], None])
-def test_a_choice_with_damaged_findings_is_not_recalled(tmp_path: Path, damaged: object) -> None:
-    memory(tmp_path).keep(CHOICES)
-    kept = memory(tmp_path).path
+def test_a_choice_with_damaged_findings_is_not_loaded(tmp_path: Path, damaged: object) -> None:
+    store(tmp_path).save(CHOICES)
+    kept = store(tmp_path).path
     kept.write_text(json.dumps(json.loads(kept.read_text()) | {"findings": damaged}))
-    older = memory(tmp_path)
-    assert older.recall() is None
+    older = store(tmp_path)
+    assert older.load() is None
     assert "cannot be used" in older.reason
 
 
-def test_without_a_kept_choice_nothing_is_recalled(tmp_path: Path) -> None:
-    first = memory(tmp_path)
-    assert first.recall() is None
+def test_without_a_kept_choice_nothing_is_loaded(tmp_path: Path) -> None:
+    first = store(tmp_path)
+    assert first.load() is None
     assert first.reason == "no probe was made before"
 
 
-def test_a_kept_choice_is_not_recalled_where_a_fact_changed(tmp_path: Path) -> None:
-    memory(tmp_path).keep(CHOICES)
-    other = memory(tmp_path, libraries={"libnpu.so": "cd"})
-    assert other.recall() is None
+def test_a_kept_choice_is_not_loaded_where_a_fact_changed(tmp_path: Path) -> None:
+    store(tmp_path).save(CHOICES)
+    other = store(tmp_path, libraries={"libnpu.so": "cd"})
+    assert other.load() is None
     assert other.reason == "changed since the last probe: libraries"
 
 
@@ -100,18 +100,18 @@ def test_a_kept_choice_is_not_recalled_where_a_fact_changed(tmp_path: Path) -> N
     ],
 )
 def test_a_damaged_file_of_the_choice_is_as_good_as_none(tmp_path: Path, text: str) -> None:
-    memory(tmp_path).path.write_text(text)
-    assert memory(tmp_path).recall() is None
-    memory(tmp_path).keep(CHOICES)
-    assert memory(tmp_path).recall() == CHOICES
+    store(tmp_path).path.write_text(text)
+    assert store(tmp_path).load() is None
+    store(tmp_path).save(CHOICES)
+    assert store(tmp_path).load() == CHOICES
 
 
-def test_a_choice_of_an_older_schema_is_not_recalled(tmp_path: Path) -> None:
-    memory(tmp_path).keep(CHOICES)
-    kept = memory(tmp_path).path
+def test_a_choice_of_an_older_schema_is_not_loaded(tmp_path: Path) -> None:
+    store(tmp_path).save(CHOICES)
+    kept = store(tmp_path).path
     kept.write_text(kept.read_text().replace('"schema": 4', '"schema": 3'))
-    older = memory(tmp_path)
-    assert older.recall() is None
+    older = store(tmp_path)
+    assert older.load() is None
     assert older.reason.endswith("was written by another version")
 
 
@@ -156,11 +156,11 @@ def npu(**changed: object) -> dict[str, object]:
 def test_what_no_daemon_could_serve_with_is_as_good_as_none(
     tmp_path: Path, ranking: object, extra: object
 ) -> None:
-    kept = memory(tmp_path)
-    kept.keep(CHOICES)
+    kept = store(tmp_path)
+    kept.save(CHOICES)
     saved = json.loads(kept.path.read_text()) | {"ranking": ranking, "extra": extra}
     kept.path.write_text(json.dumps(saved))
-    assert kept.recall() is None
+    assert kept.load() is None
     assert "cannot be used" in kept.reason
 
 
@@ -178,26 +178,26 @@ NO_REASONS: list[object] = [None, 1, []]
 def test_what_is_no_duration_and_no_reason_is_as_good_as_none(
     tmp_path: Path, changed: dict[str, object]
 ) -> None:
-    kept = memory(tmp_path)
-    kept.keep(CHOICES)
+    kept = store(tmp_path)
+    kept.save(CHOICES)
     kept.path.write_text(json.dumps(json.loads(kept.path.read_text()) | changed))
-    assert kept.recall() is None
+    assert kept.load() is None
     assert "cannot be used" in kept.reason
 
 
-def test_what_is_forgotten_is_not_recalled(tmp_path: Path) -> None:
-    kept = memory(tmp_path)
-    assert not kept.forget()
-    kept.keep(CHOICES)
-    assert kept.forget()
-    assert kept.recall() is None
+def test_what_is_forgotten_is_not_loaded(tmp_path: Path) -> None:
+    kept = store(tmp_path)
+    assert not kept.delete()
+    kept.save(CHOICES)
+    assert kept.delete()
+    assert kept.load() is None
 
 
 def test_a_number_beyond_all_numbers_is_as_good_as_none(tmp_path: Path) -> None:
-    kept = memory(tmp_path)
-    kept.keep(CHOICES)
+    kept = store(tmp_path)
+    kept.save(CHOICES)
     kept.path.write_text(kept.path.read_text().replace('"threads": 4', '"threads": 1e999'))
-    assert kept.recall() is None
+    assert kept.load() is None
 
 
 def lay_fifo(path: Path) -> None:
@@ -213,9 +213,9 @@ def lay_large_file(path: Path) -> None:
 def test_what_is_no_small_file_is_as_good_as_none(
     tmp_path: Path, lay: Callable[[Path], None]
 ) -> None:
-    kept = memory(tmp_path)
+    kept = store(tmp_path)
     lay(kept.path)
-    assert kept.recall() is None
+    assert kept.load() is None
     assert "cannot be used" in kept.reason
 
 
@@ -234,23 +234,23 @@ def test_a_full_disk_leaves_nothing_behind(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with full_disk():
-        memory(tmp_path).keep(CHOICES)
+        store(tmp_path).save(CHOICES)
     assert "cannot be stored" in caplog.text
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_kept_choice_of_another_schema_is_not_recalled(tmp_path: Path) -> None:
-    kept = memory(tmp_path)
-    kept.keep(CHOICES)
+def test_a_kept_choice_of_another_schema_is_not_loaded(tmp_path: Path) -> None:
+    kept = store(tmp_path)
+    kept.save(CHOICES)
     kept.path.write_text(json.dumps(json.loads(kept.path.read_text()) | {"schema": 0}))
-    assert kept.recall() is None
+    assert kept.load() is None
 
 
 def test_a_choice_that_cannot_be_kept_is_a_warning_and_no_error(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")
-    memory(tmp_path / "file").keep(CHOICES)
+    store(tmp_path / "file").save(CHOICES)
     assert "cannot be stored" in caplog.text
 
 
@@ -263,7 +263,7 @@ def test_a_machine_id_that_is_no_text_stops_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "machine-id").write_bytes(b"\xff\n")
-    monkeypatch.setattr("edgesegd.probe.memory.MACHINE_ID", tmp_path / "machine-id")
+    monkeypatch.setattr("edgesegd.probe.choice_store.MACHINE_ID", tmp_path / "machine-id")
     assert machine_facts()["machine"][0]
 
 

@@ -11,7 +11,7 @@ CPU_FACTOR = 10
 and a slow board is not broken."""
 
 
-class StepTimeout:
+class TrialTimeout:
     """The timeout of one trial, whose process reports each step: a stage or an invoke.
 
     It begins with `seconds`, and grows with the slowest invoke. `invoke_seconds` is how long an
@@ -32,7 +32,7 @@ class StepTimeout:
         self.slowest_invoke = max(self.slowest_invoke, invoke_seconds)
 
 
-class CpuStepTimeout(StepTimeout):
+class CpuTrialTimeout(TrialTimeout):
     """The timeout on the CPU, which is longer until the first invoke is done."""
 
     @property

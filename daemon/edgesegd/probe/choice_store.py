@@ -18,7 +18,7 @@ from edgesegd.delegates.selection import Selection
 from edgesegd.delegates.spec import Choice, DelegateSpec
 from edgesegd.files.regular import read_regular_file
 from edgesegd.files.replacing import replacing
-from edgesegd.probe.remembered import (
+from edgesegd.probe.choice_parsing import (
     parse_findings,
     parse_reason,
     parse_seconds,
@@ -62,11 +62,11 @@ def library_facts(delegates: Sequence[DelegateSpec]) -> Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class StoredChoice:
     """A choice; `disturbed` is what disturbed its measurement, "" for nothing.
 
     `invoke_seconds` is how long an invoke of the best delegate took. `findings` are those of the
-    probe that chose; recalled ones are without what was measured.
+    probe that chose; loaded ones are without what was measured.
     """
 
     selection: Selection
@@ -75,11 +75,11 @@ class Remembered:
     findings: tuple[Finding, ...] = ()
 
 
-class ChoiceMemory:
+class ChoiceStore:
     """The stored choice for one model, in a file of the state folder.
 
     It is valid as long as the `facts` are the same. A file that is damaged or of another machine is
-    ignored. `reason` says why there is no choice to recall.
+    ignored. `reason` says why there is no choice to load.
     """
 
     def __init__(self, folder: Path, model_sha256: str, facts: Facts) -> None:
@@ -87,7 +87,7 @@ class ChoiceMemory:
         self.reason = "no probe was made before"
         self._facts = json.loads(json.dumps(facts))
 
-    def recall(self) -> Remembered | None:
+    def load(self) -> StoredChoice | None:
         """The stored choice; None if there is none, or if a fact has changed since."""
         try:
             saved = json.loads(read_regular_file(self.path, MAX_FILE_BYTES))
@@ -95,7 +95,7 @@ class ChoiceMemory:
                 self.reason = f"{self.path} was written by another version"
                 return None
             facts = dict(saved["facts"])
-            remembered = Remembered(
+            remembered = StoredChoice(
                 parse_selection(saved["ranking"], saved["extra"]),
                 parse_reason(saved["disturbed"]),
                 parse_seconds(saved["invoke_seconds"]),
@@ -112,7 +112,7 @@ class ChoiceMemory:
             return None
         return remembered
 
-    def keep(self, chosen: Remembered) -> None:
+    def save(self, chosen: StoredChoice) -> None:
         """Store a choice; if it cannot be written this is only logged, and serving goes on."""
         saved = {
             "schema": SCHEMA,
@@ -130,7 +130,7 @@ class ChoiceMemory:
         except OSError as error:
             log.warning("the choice of the delegate cannot be stored in %s: %s", self.path, error)
 
-    def forget(self) -> bool:
+    def delete(self) -> bool:
         """Delete the stored choice; whether there was one. Raises OSError."""
         try:
             self.path.unlink()
