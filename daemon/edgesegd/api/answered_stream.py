@@ -35,18 +35,18 @@ Message = TypeVar("Message")
 
 
 @dataclass(frozen=True, slots=True)
-class Answered(Generic[Asked]):
+class AnsweredRequest(Generic[Asked]):
     """The answer to a request; `asked` is what its response needs of the request.
 
     `model` is None if the request names a model that is not served. `queued` is how many seconds
-    the frame waited, `held` how many bytes are counted until the client has read the result.
+    the frame waited, `unread_bytes` how many are counted until the client has read the result.
     """
 
     asked: Asked
     model: ServedModel | None
     outcome: FrameResult | EdgesegError
     queued: float = 0.0
-    held: int = 0
+    unread_bytes: int = 0
 
 
 class AnsweredStream(ABC, Generic[Request, Asked, Message]):
@@ -62,14 +62,14 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
         self._client = client
         self._lanes: dict[ServedModel, Lane] = {}
         self._window = asyncio.Semaphore(0)
-        self._outbox: asyncio.Queue[Answered[Asked] | None] = asyncio.Queue()
+        self._outbox: asyncio.Queue[AnsweredRequest[Asked] | None] = asyncio.Queue()
         # No reference back to the stream until `_set_window`, which may never be called.
-        self._order = AnswerOrder[Answered[Asked]](lambda _: None, as_sent=True)
+        self._order = AnswerOrder[AnsweredRequest[Asked]](lambda _: None, as_sent=True)
         self._waiting: Counter[ServedModel | None] = Counter()
         self._unanswered = self._unread = 0
         self._all_answered = asyncio.Event()
         self._error_delay = 0.0
-        self._held: list[int] = []
+        self._unread_sizes: list[int] = []
         self._draining = self._ended = False
         self._reader: asyncio.Task[None] | None = None
 
@@ -78,7 +78,7 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
         """Take one request after another until the stream ends; raises an error that ends it."""
 
     @abstractmethod
-    def _respond(self, answered: Answered[Asked]) -> Message:
+    def _respond(self, answered: AnsweredRequest[Asked]) -> Message:
         """Count an answer and return its response; an error that is raised ends the stream."""
 
     async def responses(self, requests: AsyncIterator[Request]) -> AsyncGenerator[Message, None]:
@@ -98,10 +98,10 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
                 self._waiting[answered.model] -= 1
                 if not self._unanswered:
                     self._all_answered.set()
-                held, response = answered.held, [self._respond(answered)]
+                unread_bytes, response = answered.unread_bytes, [self._respond(answered)]
                 del answered  # while the client does not read, only the message is kept
                 yield response.pop()
-                self._delivered(held)
+                self._delivered(unread_bytes)
             with contextlib.suppress(asyncio.CancelledError):
                 self._reader.result()
             if self._draining:
@@ -154,23 +154,23 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
             job = submit()
         except EdgesegError as error:
             self._note_error(error)
-            answer(Answered(asked, model, error.without_history()))
+            answer(AnsweredRequest(asked, model, error.without_history()))
         except Exception:
             log.exception("a frame failed by a fault of the daemon")
-            answer(Answered(asked, model, InternalFault()))
+            answer(AnsweredRequest(asked, model, InternalFault()))
         else:
             job.answer.on_done(partial(self._on_done, asked, model, job, answer))
 
     def _refuse(self, asked: Asked, model: ServedModel | None, error: EdgesegError) -> None:
         """Answer a request with an error."""
         self._note_error(error)
-        self._expect_answer(model)(Answered(asked, model, error.without_history()))
+        self._expect_answer(model)(AnsweredRequest(asked, model, error.without_history()))
 
     def _note_error(self, error: EdgesegError) -> None:
         if isinstance(error, ClientError):
             self._error_delay = self._data_plane.error_delay(self._client)
 
-    def _expect_answer(self, model: ServedModel | None) -> Callable[[Answered[Asked]], None]:
+    def _expect_answer(self, model: ServedModel | None) -> Callable[[AnsweredRequest[Asked]], None]:
         self._unanswered += 1
         self._waiting[model] += 1
         return self._order.expect()
@@ -180,32 +180,32 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
         asked: Asked,
         model: ServedModel | None,
         job: Job,
-        answer: Callable[[Answered[Asked]], None],
+        answer: Callable[[AnsweredRequest[Asked]], None],
     ) -> None:
         outcome = job.answer.outcome
         if self._ended or outcome is None:
             return
-        if job.held:
-            self._held.append(job.held)
-            self._data_plane.hold_result(self._client, job.held)
-        answer(Answered(asked, model, outcome, job.queued_seconds, job.held))
+        if job.unread_bytes:
+            self._unread_sizes.append(job.unread_bytes)
+            self._data_plane.count_unread(self._client, job.unread_bytes)
+        answer(AnsweredRequest(asked, model, outcome, job.queued_seconds, job.unread_bytes))
 
-    def _send(self, answered: Answered[Asked]) -> None:
+    def _send(self, answered: AnsweredRequest[Asked]) -> None:
         """Queue an answer whose turn it is; pause the stream's lanes if too many are unread."""
         self._outbox.put_nowait(answered)
-        self._unread += answered.held > 0
+        self._unread += answered.unread_bytes > 0
         if self._unread >= UNREAD_RESULTS:
             for model, lane in self._lanes.items():
                 model.scheduler.pause(lane)
 
-    def _delivered(self, held: int) -> None:
-        """The client read a response, for whose result `held` bytes were counted."""
+    def _delivered(self, unread_bytes: int) -> None:
+        """The client read a response, for whose result `unread_bytes` were counted."""
         self._window.release()
-        if not held:
+        if not unread_bytes:
             return
-        self._held.remove(held)
+        self._unread_sizes.remove(unread_bytes)
         self._unread -= 1
-        self._data_plane.release_results(self._client, held)
+        self._data_plane.release_results(self._client, unread_bytes)
         if self._unread < UNREAD_RESULTS:
             for model, lane in self._lanes.items():
                 if lane.paused:
@@ -225,7 +225,7 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
         self._outbox = asyncio.Queue()
         for served, lane in self._lanes.items():
             served.scheduler.close(lane)
-        self._data_plane.release_results(self._client, sum(self._held))
-        self._held.clear()
+        self._data_plane.release_results(self._client, sum(self._unread_sizes))
+        self._unread_sizes.clear()
         for model, count in self._waiting.items():
             self._data_plane.count_abandoned(model, count)

@@ -20,9 +20,9 @@ LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 
 
 def bind_one_port(
-    address: str, endpoints: Sequence[Endpoint], held: contextlib.ExitStack
+    address: str, endpoints: Sequence[Endpoint], stack: contextlib.ExitStack
 ) -> list[Endpoint]:
-    """Bind the endpoints with sockets that `held` closes; port 0 is replaced by a free port.
+    """Bind the endpoints with sockets that `stack` closes; port 0 is replaced by a free port.
 
     On Linux gRPC can bind the same port while these sockets are open, as they do not listen; so no
     other process gets the port in between. Families that this machine does not have are left out.
@@ -31,9 +31,9 @@ def bind_one_port(
     tries = TRIES if endpoints[0].sockaddr[1] == 0 and len(endpoints) > 1 else 1
     for left in reversed(range(tries)):
         try:
-            return _bind_all(endpoints, held)
+            return _bind_all(endpoints, stack)
         except _Refused as refused:
-            held.close()
+            stack.close()
             if not (left and refused.in_use):
                 raise CannotListen(f"cannot listen on {address}: {refused}") from None
     raise AssertionError("the last try returns or raises")
@@ -47,13 +47,13 @@ class _Refused(Exception):
         self.in_use = in_use
 
 
-def _bind_all(endpoints: Sequence[Endpoint], held: contextlib.ExitStack) -> list[Endpoint]:
+def _bind_all(endpoints: Sequence[Endpoint], stack: contextlib.ExitStack) -> list[Endpoint]:
     bound: list[Endpoint] = []
     for endpoint in endpoints:
         host, port, *rest = endpoint.sockaddr
         wanted = (host, port or (bound[0].sockaddr[1] if bound else 0), *rest)
         try:
-            plain = held.enter_context(socket.socket(endpoint.family, socket.SOCK_STREAM))
+            plain = stack.enter_context(socket.socket(endpoint.family, socket.SOCK_STREAM))
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gRPC does
             plain.bind(wanted)
         except OSError as error:

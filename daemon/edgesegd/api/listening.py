@@ -60,10 +60,10 @@ def listen(
         _add(server, address, encode_unix_path(path))
         return address
     host, port = split_address(address)
-    with contextlib.ExitStack() as held:
-        bound = bind_one_port(address, resolve(host, port), held)
+    with contextlib.ExitStack() as stack:
+        bound = bind_one_port(address, resolve(host, port), stack)
         if sys.platform != "linux":  # elsewhere gRPC cannot bind a port that is already bound
-            held.close()
+            stack.close()
         for endpoint in bound:
             _add(server, address, str(endpoint), make_credentials())
     return f"{host}:{bound[0].sockaddr[1]}"

@@ -20,14 +20,15 @@ UNKNOWN_SECONDS = 1.0
 class Account:
     """When the next `turn` of a client or a lane is, on a clock of used engine time, in seconds.
 
-    `last_turn` and `behind` concern the turns of members below this account: `last_turn` is the
-    turn of the one that was served last, `behind` the highest first turn seen so far. `members`
-    are those who take turns by this account, one for each model.
+    `last_turn` and `latest_first_turn` concern the turns of members below this account: `last_turn`
+    is the turn of the one that was served last. `latest_first_turn` is the latest turn that was the
+    first in the queue so far: a member that comes back with a frame continues near it, however long
+    it was away. `members` are those who take turns by this account, one for each model.
     """
 
     turn: float = 0.0
     last_turn: float = 0.0
-    behind: float = 0.0
+    latest_first_turn: float = 0.0
     members: list[Member] = field(default_factory=list)
 
 
@@ -58,11 +59,11 @@ class Accounts:
     def usual_work(self) -> UsualWork:
         """The usual work of one more model; until it is measured, another model's is assumed."""
         known = [work.turn for work in self._works if work.is_known]
-        work = UsualWork(known[0] if known else UNKNOWN_SECONDS, on_known=self._guess_of_others)
+        work = UsualWork(known[0] if known else UNKNOWN_SECONDS, on_known=self._assume_for_others)
         self._works.add(work)
         return work
 
-    def _guess_of_others(self, seconds: float) -> None:
+    def _assume_for_others(self, seconds: float) -> None:
         for work in self._works:
             if not work.is_known:
                 work.turn = seconds

@@ -11,9 +11,9 @@ from functools import partial
 from edgesegd.scheduling.demand import CallLater, Timer, default_call_later
 from edgesegd.scheduling.scheduler import Scheduler
 
-MAX_HELD, MIN_HELD_SECONDS = 8.0, 1.0
-"""How long a model may have the cores while others wait: MAX_HELD times the usual time of a frame,
-but at least MIN_HELD_SECONDS."""
+MAX_HELD_FACTOR, MIN_HELD_SECONDS = 8.0, 1.0
+"""How long a model may have the cores while others wait: MAX_HELD_FACTOR times the usual time of a
+frame, but at least MIN_HELD_SECONDS."""
 SHARED_SECONDS = 1.0
 """How long a model counts as using the cores after its last frame."""
 
@@ -26,7 +26,8 @@ class Cores:
     schedulers share decide whose frame is next. The model that has the cores gives each of its
     engines a frame. While several models have frames, no engine is given a second frame in advance,
     because the client whose turn is next would wait for it too. If a model has the cores for
-    MAX_HELD times as long as its frames usually take, its engine hangs, and it loses the cores.
+    MAX_HELD_FACTOR times as long as its frames usually take, its engine hangs, and it loses the
+    cores.
     """
 
     def __init__(
@@ -40,7 +41,8 @@ class Cores:
         self._engines: Counter[Scheduler] = Counter()
         self._holder: Scheduler | None = None
         self._frames: Counter[Scheduler] = Counter()
-        self._none_ended = False
+        # No frame was answered since the model got the cores: each of its engines may begin one.
+        self._is_first_round = False
         self._overdue: Timer | None = None
         self._last_begun: dict[Scheduler, float] = {}
         self._on_shared: dict[Callable[[], None], Scheduler] = {}
@@ -74,7 +76,7 @@ class Cores:
             return False
         if busy and self.is_shared_by(scheduler):
             return False
-        has_begun = self._holder is scheduler and self._none_ended and not busy
+        has_begun = self._holder is scheduler and self._is_first_round and not busy
         return has_begun or self._is_next(scheduler)
 
     def _is_next(self, scheduler: Scheduler) -> bool:
@@ -95,7 +97,7 @@ class Cores:
     def begin(self, scheduler: Scheduler) -> None:
         """An engine is given a frame of `scheduler`."""
         if self._are_free:
-            self._none_ended = True
+            self._is_first_round = True
         self._holder = scheduler
         self._frames[scheduler] += 1
         now = self._clock()
@@ -109,7 +111,7 @@ class Cores:
     def end(self, scheduler: Scheduler) -> None:
         """A frame of `scheduler` is answered; after its last one the next model in turn may run."""
         self._frames[scheduler] -= 1
-        self._none_ended = False
+        self._is_first_round = False
         if self._holder is scheduler and not self._frames[scheduler]:
             self._free()
 
@@ -129,7 +131,7 @@ class Cores:
         """Limit how long the present model may keep the cores, because another model waits."""
         if self._holder is None or self._overdue is not None:
             return
-        seconds = max(MIN_HELD_SECONDS, MAX_HELD * self._holder.usual_work)
+        seconds = max(MIN_HELD_SECONDS, MAX_HELD_FACTOR * self._holder.usual_work)
         self._overdue = self._call_later(seconds, self._give_up_holder)
 
     def _give_up_holder(self) -> None:

@@ -12,7 +12,7 @@ from typing import Protocol
 from edgesegd.core.client import Client
 from edgesegd.scheduling.lane import Lane
 
-MEMORY_SECONDS = 0.7
+AVERAGE_SECONDS = 0.7
 """Time constant of the moving averages: a sudden change of load counts after about a second."""
 
 RISES_AT, FALLS_AT = 0.8, 0.5
@@ -36,7 +36,7 @@ class Demand:
 
     A camera's stream counts as one frame, because its newest frame supersedes those that wait; in
     all other lanes each frame counts. `several` is whether there was more than one frame most of
-    the time recently (about MEMORY_SECONDS). Exception: if there are only two clients and one of
+    the time recently (about AVERAGE_SECONDS). Exception: if there are only two clients and one of
     them sends a single frame at a time, `several` engines are not wanted, because each is slower
     and that client would get fewer turns. `on_change` is called when `several` changes. Seconds are
     those of `clock`.
@@ -54,7 +54,7 @@ class Demand:
         self.several = False
         self._count = 0
         self._clients = Counter[Client]()
-        self._wide = False
+        self._wants_several = False
         self._mean = self._share = 0.0
         self._since = clock()
         self._timer: Timer | None = None
@@ -84,19 +84,19 @@ class Demand:
         self._clients[address] += change
         if not self._clients[address]:
             del self._clients[address]
-        if self._wide is not self._is_wide():
-            self._wide = not self._wide
+        if self._wants_several is not self._has_work_for_several():
+            self._wants_several = not self._wants_several
             self._set_timer()
 
-    def _is_wide(self) -> bool:
+    def _has_work_for_several(self) -> bool:
         """Whether there is work for several engines now."""
         one_against_another = len(self._clients) == 2 and min(self._clients.values()) == 1
         return self._count > 1 and not one_against_another
 
     def _forget_past(self) -> None:
         now = self._clock()
-        kept = math.exp((self._since - now) / MEMORY_SECONDS)
-        self._share = self._share * kept + self._wide * (1 - kept)
+        kept = math.exp((self._since - now) / AVERAGE_SECONDS)
+        self._share = self._share * kept + self._wants_several * (1 - kept)
         self._mean = self._mean * kept + self._count * (1 - kept)
         self._since = now
 
@@ -105,10 +105,10 @@ class Demand:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._wide is self.several:
+        if self._wants_several is self.several:
             return
-        far, near = (self._share, FALLS_AT) if self.several else (1 - self._share, 1 - RISES_AT)
-        seconds = MEMORY_SECONDS * math.log(far / near) if far > near else 0.0
+        share, limit = (self._share, FALLS_AT) if self.several else (1 - self._share, 1 - RISES_AT)
+        seconds = AVERAGE_SECONDS * math.log(share / limit) if share > limit else 0.0
         self._timer = self._call_later(seconds, self._change)
 
     def _change(self) -> None:

@@ -42,7 +42,7 @@ class FairLimit:
         self.maximum = maximum
         self._what = what
         self._on_refused = on_refused
-        self._held: Counter[Client] = Counter()
+        self._amounts: Counter[Client] = Counter()
         self._total = 0
         self._waiting: dict[_Waiter, None] = {}
 
@@ -58,13 +58,13 @@ class FairLimit:
 
     def held_by(self, client: Client) -> int:
         """How much a client holds; for a general name, such as an address, all clients under it."""
-        return self._held[client]
+        return self._amounts[client]
 
     def room(self, client: Client) -> int:
         """How much a client may still take; below 0 if `force` took more."""
         room = self.maximum - self._total
         for depth in range(1, len(client) + 1):
-            room -= self._held[client[:depth]]
+            room -= self._amounts[client[:depth]]
         return room
 
     def take(self, client: Client, amount: int) -> None:
@@ -73,7 +73,7 @@ class FairLimit:
             self._on_refused()
             raise Overloaded(
                 f"all clients together can have {self.maximum:,} {self._what}: {self._total:,} are "
-                f"in use, {self._held[client]:,} of them by this client, which cannot have "
+                f"in use, {self._amounts[client]:,} of them by this client, which cannot have "
                 f"{amount:,} more now; try again later",
                 RETRY_AFTER,
             )
@@ -91,16 +91,16 @@ class FairLimit:
         """Take `amount` even if there is no room, because it is in use already."""
         self._total += amount
         for depth in range(1, len(client) + 1):
-            self._held[client[:depth]] += amount
+            self._amounts[client[:depth]] += amount
 
     def release(self, client: Client, amount: int) -> None:
         """Release `amount`, then wake the waiting clients that have room now."""
         self._total -= amount
         for depth in range(1, len(client) + 1):
             name = client[:depth]
-            self._held[name] -= amount
-            if not self._held[name]:
-                del self._held[name]
+            self._amounts[name] -= amount
+            if not self._amounts[name]:
+                del self._amounts[name]
         without_room: set[Client] = set()
         for waiter in tuple(self._waiting):
             if waiter.done.done():  # it gave up just now
@@ -128,12 +128,12 @@ class FairLimit:
 
         In the second case waiting longer would not help: the client itself cannot free any more.
         """
-        if amount > self.room(client) and self._held[client]:
+        if amount > self.room(client) and self._amounts[client]:
             await self._wait(client, amount, takes=False)
 
     def _must_wait(self, waiter: _Waiter) -> bool:
         no_room = waiter.amount > self.room(waiter.client)
-        return no_room and (waiter.takes or self._held[waiter.client] > 0)
+        return no_room and (waiter.takes or self._amounts[waiter.client] > 0)
 
     async def _wait(self, client: Client, amount: int, *, takes: bool) -> None:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()

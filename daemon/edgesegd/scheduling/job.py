@@ -28,9 +28,9 @@ class Job:
     that was lost with the frame in it, `spent` is how many seconds these engines worked on it.
     `lane` is where it waited, `charged` the seconds of engine time that were counted when it was
     taken. `may_start` says whether there is room for its result, so that an engine may take it, and
-    sets `expected` to the bytes that are reserved; if there is no room, the client is held. Of the
-    result, `held` bytes count until the client has read it. With `in_stream`, the result of an
-    earlier frame of the stream may be reused. `answer` is settled exactly once; if nobody is
+    sets `expected` to the bytes that are reserved; if there is no room, the client is blocked.
+    `unread_bytes` of the result count until the client has read it. With `in_stream`, the result of
+    an earlier frame of the stream may be reused. `answer` is settled exactly once; if nobody is
     interested any more, it is cancelled instead.
     """
 
@@ -45,7 +45,7 @@ class Job:
     lane: Lane | None = None
     spent: float = 0.0
     expected: int = 0
-    held: int = 0
+    unread_bytes: int = 0
     charged: float = 0.0
     may_start: Callable[[Job], bool] = lambda _: True
     losses: list[object] = field(default_factory=list)

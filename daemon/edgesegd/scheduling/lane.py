@@ -88,7 +88,7 @@ class Lane(Member):
         overdue = now - self._newest > OVERDUE_AFTER * interval
         return self.grows_stale and 0 < interval <= seconds and not overdue
 
-    def front(self, moment: Moment, among: int) -> tuple[Lane, bool]:
+    def first_lane(self, moment: Moment, among: int) -> tuple[Lane, bool]:
         """As the base says."""
         return self, self.renews_within(moment.usual * among, moment.now)
 

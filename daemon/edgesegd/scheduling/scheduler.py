@@ -123,7 +123,7 @@ class Scheduler:
             job.answer.cancel()
         lane.closed = True
         self._leave(lane)
-        self._part(lane)
+        self._remove_closed(lane)
 
     def submit(self, lane: Lane, job: Job) -> None:
         """Queue a frame in a lane; raises Expired, Overloaded, or the error given to `drain`."""
@@ -138,7 +138,7 @@ class Scheduler:
         # The frame waits until it is settled: by its deadline, by its client or by an engine.
         job.answer.on_done(lambda: self._remove(lane, job, timer))
         for group, member in lane.path:
-            group.note(member, job.received)
+            group.record_frame(member, job.received)
         self._enter(lane)
 
     def pause(self, lane: Lane) -> None:
@@ -151,18 +151,18 @@ class Scheduler:
         lane.paused = False
         self._enter(lane)
 
-    def hold(self, client: Client) -> None:
-        """Hand out no frames of a client until `release`; the client must have lanes."""
+    def block(self, client: Client) -> None:
+        """Hand out no frames of a client until `unblock`; the client must have lanes."""
         group = self._group(client)
-        group.held = True
+        group.blocked = True
         if group.group is not None:
             group.group.leave(group)
 
-    def release(self, client: Client) -> None:
+    def unblock(self, client: Client) -> None:
         """Hand out frames of a client again."""
         group = self._groups.get(client)
         if group is not None and group.group is not None:
-            group.held = False
+            group.blocked = False
             group.group.enter(group)
             self._forget_empty(group)
             self.wake()
@@ -207,7 +207,7 @@ class Scheduler:
             if busy and lane.grows_stale and not prefetch:
                 return None
             if not lane.oldest.may_start(lane.oldest):
-                continue  # its client is held now
+                continue  # its client is blocked now
             job = lane.pop()
             lane.taken += 1
             job.charged = self._work.turn
@@ -233,7 +233,7 @@ class Scheduler:
         if seconds > 0:
             self._charge(lane, seconds, job.charged, computed=computed)
         lane.taken -= 1
-        self._part(lane)
+        self._remove_closed(lane)
 
     def requeue(self, job: Job) -> None:
         """Queue a job again whose engine was lost: it is the next one to be taken, or expires."""
@@ -279,23 +279,25 @@ class Scheduler:
             self._group(client[:-1]).join(group, 1.0)
         return group
 
-    def _part(self, lane: Lane) -> None:
+    def _remove_closed(self, lane: Lane) -> None:
         """Remove a closed lane once no engine has a frame of it, and groups without lanes."""
         if lane.closed and not lane.taken and lane.group is not None:
-            lane.group.part(lane)
+            lane.group.remove(lane)
             self._forget_empty(lane.group)
 
     def _forget_empty(self, member: Member) -> None:
         """Remove an empty group and empty groups above it.
 
-        Not while it is penalized or held: a client could end that by connecting again.
+        Not while it is penalized or blocked: a client could end that by connecting again.
         """
-        while isinstance(member, Group) and member.empty and not (member.penalized or member.held):
+        while (
+            isinstance(member, Group) and member.empty and not (member.penalized or member.blocked)
+        ):
             if member.group is None:
                 return
             if self._groups.pop(member.name, None) is not None:
                 self._accounts.close(member.name, member)
-            member.group.part(member)
+            member.group.remove(member)
             member = member.group
 
     def _taken(self, job: Job) -> Job:

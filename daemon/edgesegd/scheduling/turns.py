@@ -61,7 +61,7 @@ class Member:
 
     `path` is pairs of a group and its member: its group and itself, that group's group and the
     group, and so on. `entry` is the number of its entry in the group's queue, 0 while it has none.
-    While it is `penalized` or `held` it gets no entry.
+    While it is `penalized` or `blocked` it gets no entry.
     """
 
     def __init__(self, account: Account | None = None) -> None:
@@ -70,7 +70,7 @@ class Member:
         self.account = account or Account(members=[self])
         self.entry = 0
         self.penalized = False
-        self.held = False
+        self.blocked = False
 
     @property
     def ready(self) -> bool:
@@ -82,7 +82,7 @@ class Member:
         """The turns of this member, of the next member within it, and so on; it must be ready."""
         return (self.account.turn,)
 
-    def front(self, moment: Moment, among: int) -> tuple[Lane, bool]:
+    def first_lane(self, moment: Moment, among: int) -> tuple[Lane, bool]:
         """The lane whose turn it is here, and whether a newer frame will arrive before its turn.
 
         `among` is how many members wait for a turn, including this one.
@@ -138,12 +138,12 @@ class Group(Member):
         if len(member.account.members) == 1:  # else its account is in use for another model
             member.account.turn = self.account.last_turn + self._work.turn / weight
 
-    def part(self, member: Member) -> None:
+    def remove(self, member: Member) -> None:
         """Remove a member."""
         self.leave(member)
         self._members -= 1
 
-    def note(self, member: Member, now: float) -> None:
+    def record_frame(self, member: Member, now: float) -> None:
         """Record that `member` has a new frame."""
         if self._newest is not member:
             self._newest, self._other_time = member, self._newest_time
@@ -156,17 +156,17 @@ class Group(Member):
 
     def enter(self, member: Member) -> None:
         """Let a member wait for its turn, if it has a frame and does not wait already."""
-        if member.entry or member.penalized or member.held or not member.ready:
+        if member.entry or member.penalized or member.blocked or not member.ready:
             return
         saved = SAVED_TURNS * self._work.turn
-        member.account.turn = max(member.account.turn, self.account.behind - saved)
+        member.account.turn = max(member.account.turn, self.account.latest_first_turn - saved)
         self.waiting += 1
         self.put(member)
         if self.group is not None:
             self.group.enter(self)
 
     def leave(self, member: Member) -> None:
-        """Remove a member from the queue: it has no frame, is penalized or held."""
+        """Remove a member from the queue: it has no frame, is penalized or blocked."""
         if not member.entry:
             return
         member.entry = 0
@@ -192,15 +192,15 @@ class Group(Member):
         """As the base says."""
         return (self.account.turn, *self._first()[2].turns)
 
-    def front(self, moment: Moment, among: int) -> tuple[Lane, bool]:
+    def first_lane(self, moment: Moment, among: int) -> tuple[Lane, bool]:
         """As the base says."""
-        return self._first()[2].front(moment, among * self.waiting)
+        return self._first()[2].first_lane(moment, among * self.waiting)
 
     def pick(self, moment: Moment, among: int = 1) -> Lane:
         """The lane to take a frame from; there must be one."""
         among *= self.waiting
         member = self._first()[2]
-        self.account.behind = max(self.account.behind, member.account.turn)
+        self.account.latest_first_turn = max(self.account.latest_first_turn, member.account.turn)
         if self.waiting > 1:
             member = self._freshest(moment, among)
         return member.pick(moment, among)
@@ -218,7 +218,7 @@ class Group(Member):
             member, turn = entry[2], self._turn(entry[2])
             if cameras and turn > min(cameras)[0]:
                 break  # not even a fresh frame could be better
-            lane, is_camera = member.front(moment, among)
+            lane, is_camera = member.first_lane(moment, among)
             if not is_camera:
                 first = member
                 break

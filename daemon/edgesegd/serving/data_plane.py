@@ -43,7 +43,7 @@ def largest_result(options: ResultOptions, model: ModelSpec, limits: FrameLimits
     return min(planes * width * height + tensor, limits.size)
 
 
-def _held_size(outcome: FrameResult | EdgesegError | None) -> int:
+def _unread_size(outcome: FrameResult | EdgesegError | None) -> int:
     """Bytes that a result takes until its client has read it; 0 if there is no result."""
     return COPIES * (outcome.size + MESSAGE_BYTES) if isinstance(outcome, FrameResult) else 0
 
@@ -70,7 +70,7 @@ class DataPlane:
         self._models = models
         self._frames = frames
         self._results = results
-        self._held: dict[tuple[ServedModel, Client], int] = {}
+        self._blocked: dict[tuple[ServedModel, Client], int] = {}
         self._without_model = without_model
         self._errors = AddressRateLimiter(ERRORS_A_SECOND, burst=ERRORS_AT_ONCE)
 
@@ -113,8 +113,8 @@ class DataPlane:
         """Reserve room for the result of a frame that an engine is about to take; whether there is.
 
         The result is expected to be as large as the lane's last one; before the first, as large as
-        any can be. If there is no room, the client is held until there is. A client whose address
-        holds no results always gets room: the others' results are not its fault.
+        any can be. If there is no room, the client is blocked until there is. A client whose
+        address holds no results always gets room: the others' results are not its fault.
         """
         if job.expected:  # it was reserved for an engine that was lost
             return True
@@ -123,19 +123,19 @@ class DataPlane:
             job.expected = expected
             self._results.force(lane.client, expected)
             return True
-        held = model, lane.client
-        if held not in self._held:
+        blocked = model, lane.client
+        if blocked not in self._blocked:
             model.observer.limit_met("results")
-            model.scheduler.hold(lane.client)
-        self._held[held] = expected
+            model.scheduler.block(lane.client)
+        self._blocked[blocked] = expected
         return False
 
     def _has_room(self, client: Client, size: int) -> bool:
         return size <= self._results.room(client) or not self._results.held_by(client[:1])
 
     def _answered(self, lane: Lane, job: Job, size: int) -> None:
-        if held := _held_size(job.answer.outcome):
-            lane.result_size = job.held = held
+        if unread := _unread_size(job.answer.outcome):
+            lane.result_size = job.unread_bytes = unread
         self._frames.release(lane.client, size)
         self.release_results(lane.client, job.expected)
 
@@ -147,18 +147,18 @@ class DataPlane:
         """Seconds to wait before the next request is read from a client that made an error."""
         return self._errors.delay(client)
 
-    def hold_result(self, client: Client, size: int) -> None:
+    def count_unread(self, client: Client, size: int) -> None:
         """Count `size` bytes of a result that the client has not read."""
         self._results.force(client, size)
 
     def release_results(self, client: Client, size: int) -> None:
         """Stop counting `size` bytes of results: the client read them, or never will."""
         self._results.release(client, size)
-        for held, needed in tuple(self._held.items()):
-            # Releasing one client may have released others from this very table.
-            if self._has_room(held[1], needed) and self._held.pop(held, None) is not None:
-                model, held_client = held
-                model.scheduler.release(held_client)
+        for (model, waiting), needed in tuple(self._blocked.items()):
+            has_room = self._has_room(waiting, needed)
+            # Unblocking one client may have unblocked others from this very table.
+            if has_room and self._blocked.pop((model, waiting), None) is not None:
+                model.scheduler.unblock(waiting)
 
     def count_abandoned(self, model: ServedModel | None, count: int) -> None:
         """Count frames whose client left before the answer."""

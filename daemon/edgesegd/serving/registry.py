@@ -69,9 +69,9 @@ class ModelRegistry:
         """
         loop = asyncio.get_running_loop()
         schedulers = [model.scheduler for model in self]
-        async with contextlib.AsyncExitStack() as held:
+        async with contextlib.AsyncExitStack() as stack:
             for scheduler in schedulers:
-                await held.enter_async_context(scheduler.exclusive())
+                await stack.enter_async_context(scheduler.exclusive())
             begun = loop.time()
             yield
             seconds = loop.time() - begun

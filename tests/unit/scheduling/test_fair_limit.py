@@ -72,7 +72,7 @@ def test_a_client_that_was_forced_over_the_limit_has_no_room_until_it_releases_e
     assert limit.room(ONE) < limit.room(TWO) < limit.room(OTHER) < 0
     limit.release(ONE, 30)
     assert limit.room(ONE) == limit.room(OTHER) == 10
-    assert not limit._held, "clients that hold nothing are forgotten"
+    assert not limit._amounts, "clients that hold nothing are forgotten"
 
 
 async def test_a_waiting_client_gets_its_amount_as_soon_as_there_is_room() -> None:

@@ -152,7 +152,7 @@ class Board:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demand, "MEMORY_SECONDS", 0.05)
+    monkeypatch.setattr(demand, "AVERAGE_SECONDS", 0.05)
     for name, seconds in {
         "RATE_SECONDS": 0.2,
         "SETTLE_SECONDS": 0.05,

@@ -83,12 +83,12 @@ class InferenceService:
         """Answer one request; the bytes of its result are counted until the client has read it."""
         client, deadline = client_of(context.peer()), deadline_of(context)
         with self._work.call():
-            message, held = await self._infer(client, request, deadline)
+            message, unread_bytes = await self._infer(client, request, deadline)
             try:
                 del request
                 yield message
             finally:
-                self._data_plane.release_results(client, held)
+                self._data_plane.release_results(client, unread_bytes)
 
     async def ModelStreamInfer(  # noqa: N802 # as above
         self, requests: AsyncIterator[pb.ModelInferRequest], context: Context
@@ -114,7 +114,7 @@ class InferenceService:
         self, client: Client, request: pb.ModelInferRequest, deadline: float | None
     ) -> tuple[bytes, int]:
         """The serialized response, and how many bytes are counted until the client has read it."""
-        tag, queued, held = FrameTag.now(0, 0), 0.0, 0
+        tag, queued, unread_bytes = FrameTag.now(0, 0), 0.0, 0
         model: ServedModel | None = None
         try:
             model = self._reader.find_model(request)
@@ -125,11 +125,11 @@ class InferenceService:
                 del frame
                 result = await job.answer
             queued = job.queued_seconds
-            held = job.held
-            self._data_plane.hold_result(client, held)
+            unread_bytes = job.unread_bytes
+            self._data_plane.count_unread(client, unread_bytes)
             message = infer_response(wanted, result).SerializeToString()
         except EdgesegError as error:
-            self._data_plane.release_results(client, held)
+            self._data_plane.release_results(client, unread_bytes)
             self._data_plane.count(model, tag, error, queued)
             if isinstance(error, Expired) and deadline is not None and time.monotonic() > deadline:
                 raise DeadlineOver(str(error)) from None
@@ -138,4 +138,4 @@ class InferenceService:
             self._data_plane.count_abandoned(model, 1)
             raise
         self._data_plane.count(model, tag, result, queued)
-        return message, held
+        return message, unread_bytes

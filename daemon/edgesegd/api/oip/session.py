@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from edgeseg.inference import open_inference_pb2 as pb
-from edgesegd.api.answered_stream import IN_ORDER_WINDOW, Answered, AnsweredStream
+from edgesegd.api.answered_stream import IN_ORDER_WINDOW, AnsweredRequest, AnsweredStream
 from edgesegd.api.oip.requests import RequestReader, ResponseSpec
 from edgesegd.api.oip.responses import infer_response, stream_error, stream_result
 from edgesegd.core.client import Client
@@ -91,7 +91,7 @@ class InferSession(AnsweredStream[pb.ModelInferRequest, RequestHead, bytes]):
         self._frame_size = lane.frame_size
         return job
 
-    def _respond(self, answered: Answered[RequestHead]) -> bytes:
+    def _respond(self, answered: AnsweredRequest[RequestHead]) -> bytes:
         asked, outcome, response = answered.asked, answered.outcome, None
         if isinstance(outcome, FrameResult) and asked.wanted is not None:
             try:

@@ -114,8 +114,8 @@ class SegmentationService:
         client = client_of(context.peer())
         with self._work.call():
             tag, deadline = tag_frame(request.frame), deadline_of(context)
-            result, held, timing = await self._segment_image(client, tag, request, deadline)
-            self._data_plane.hold_result(client, held)
+            result, unread_bytes, timing = await self._segment_image(client, tag, request, deadline)
+            self._data_plane.count_unread(client, unread_bytes)
             try:
                 message = pb.SegmentImageResponse(
                     frame_id=tag.frame_id,
@@ -126,7 +126,7 @@ class SegmentationService:
                 del request, result
                 yield message
             finally:
-                self._data_plane.release_results(client, held)
+                self._data_plane.release_results(client, unread_bytes)
 
     async def GetServerInfo(  # noqa: N802 # named by the contract
         self, request: pb.GetServerInfoRequest, context: InfoContext
@@ -162,4 +162,4 @@ class SegmentationService:
             self._data_plane.count_abandoned(model, 1)
             raise
         seconds = self._data_plane.count(model, tag, result, queued)
-        return result, job.held, timing_until_now(tag, seconds)
+        return result, job.unread_bytes, timing_until_now(tag, seconds)

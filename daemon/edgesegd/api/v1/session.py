@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.api.answered_stream import IN_ORDER_WINDOW, Answered, AnsweredStream
+from edgesegd.api.answered_stream import IN_ORDER_WINDOW, AnsweredRequest, AnsweredStream
 from edgesegd.api.v1.request_reader import RequestReader
 from edgesegd.api.v1.requests import FrameOptions, reject_renamed_classes, tag_frame
 from edgesegd.api.v1.responses import answer_error, answer_result, timing_until_now
@@ -150,7 +150,7 @@ class StreamSession(AnsweredStream[pb.SegmentRequest, FrameTag, pb.SegmentRespon
         super()._end()
         self._reuse = None  # engines keep its frames until nothing refers to it
 
-    def _respond(self, answered: Answered[FrameTag]) -> pb.SegmentResponse:
+    def _respond(self, answered: AnsweredRequest[FrameTag]) -> pb.SegmentResponse:
         tag, outcome = answered.asked, reject_renamed_classes(self._options, answered.outcome)
         seconds = self._data_plane.count(answered.model, tag, outcome, answered.queued)
         timing = timing_until_now(tag, seconds)
