@@ -23,12 +23,12 @@ from edgesegd.bench.shipped_client import ShippedClient
 from edgesegd.board.threads import count_cores
 
 NAIVE_LOOP = Path(__file__).with_name("naive_loop.py")
-"""It answers a number of frames with their seconds, by way."""
+"""It answers a number of frames with their seconds, by method."""
 AIMS = {"whole": 0.70, "outside": 0.42}
 
 
 def measure(rounds: int, frames: int) -> dict[str, list[float]]:
-    """Median seconds of each way in each round; a first round warms up and is not counted."""
+    """Median seconds of each method in each round; a first round warms up and is not counted."""
     inputs = load_inputs()
     print(f"{inputs.names}; {rounds} rounds of {frames}")
     medians: dict[str, list[float]] = {}
@@ -42,16 +42,16 @@ def measure(rounds: int, frames: int) -> dict[str, list[float]]:
             AskedProcess(NAIVE_LOOP, inputs.model.path, jpeg, count_cores())
         )
         clients = [
-            stack.enter_context(ShippedClient(daemon.address, jpeg, way))
-            for way in ("segment", "stream")
+            stack.enter_context(ShippedClient(daemon.address, jpeg, method))
+            for method in ("segment", "stream")
         ]
         for number in range(rounds + 1):
             naive.ask(frames)
             found: dict[str, list[float]] = naive.answer()
-            found |= {client.way: client.seconds(frames) for client in clients}
-            for way, seconds in found.items():
+            found |= {client.method: client.seconds(frames) for client in clients}
+            for method, seconds in found.items():
                 if number:
-                    medians.setdefault(way, []).append(statistics.median(seconds))
+                    medians.setdefault(method, []).append(statistics.median(seconds))
     return medians
 
 
@@ -75,18 +75,18 @@ def main() -> None:
     if args.json:
         print(json.dumps(medians))
         return
-    for way, seconds in medians.items():
-        print(f"{way:>8}: p50 {spread(seconds, 1e3, 1)} ms")
+    for method, seconds in medians.items():
+        print(f"{method:>8}: p50 {spread(seconds, 1e3, 1)} ms")
     naive, invoke = medians["naive"], medians["invoke"]
-    for way in ("segment", "stream"):
-        whole = [ours / other for ours, other in zip(medians[way], naive, strict=True)]
+    for method in ("segment", "stream"):
+        whole = [ours / other for ours, other in zip(medians[method], naive, strict=True)]
         outside = [
             (ours - bare) / (other - bare)
-            for ours, other, bare in zip(medians[way], naive, invoke, strict=True)
+            for ours, other, bare in zip(medians[method], naive, invoke, strict=True)
         ]
-        print(f"Client.{way} / naive: {spread(whole)}, aim {AIMS['whole']:.2f} or less")
+        print(f"Client.{method} / naive: {spread(whole)}, aim {AIMS['whole']:.2f} or less")
         print(
-            f"Client.{way} / naive, outside the invoke: {spread(outside)}, "
+            f"Client.{method} / naive, outside the invoke: {spread(outside)}, "
             f"aim {AIMS['outside']:.2f} or less"
         )
 

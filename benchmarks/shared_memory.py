@@ -60,8 +60,8 @@ def main() -> None:
         print(json.dumps(rounded))
         return
     print(f"{inputs.names}; a raw RGB frame of 1920x1080; {args.rounds} rounds of {args.frames}")
-    for way, medians in found.items():
-        print(f"{way:>8}: {statistics.median(medians) * 1e3:6.2f} ms outside invoke")
+    for method, medians in found.items():
+        print(f"{method:>8}: {statistics.median(medians) * 1e3:6.2f} ms outside invoke")
     print(
         f"ratio shared / message: {statistics.median(ratios):.2f} "
         f"(rounds: {ratios[0]:.2f} to {ratios[-1]:.2f})"

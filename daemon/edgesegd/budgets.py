@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from edgesegd.api.admission import Admission, CheckAccess
 from edgesegd.api.first_message import FirstMessages
-from edgesegd.api.mapped_regions import Regions
 from edgesegd.api.memory_guard import MemoryGuard
+from edgesegd.api.region_leases import RegionLeases
 from edgesegd.api.reset_guard import ResetGuard
 from edgesegd.api.status import StatusTable
 from edgesegd.board.memory import (
@@ -61,7 +61,7 @@ class Budgets:
         self.frames = limit("frames", held // 2, "bytes of waiting frames")
         self.results = FairLimit(held // 2, "bytes of unread results")
         self.streams = limit("streams", config.max_streams, "streams")
-        self.regions = Regions(
+        self.regions = RegionLeases(
             limit("shared_memory", config.shared_memory_bytes, "bytes of shared memory")
         )
         self.registrations = limit(

@@ -18,7 +18,7 @@ from edgesegd.api.credentials import server_credentials
 from edgesegd.api.image_lanes import ImageLanes
 from edgesegd.api.listening import is_loopback, listen, listening_privately, unix_paths
 from edgesegd.api.open_work import OpenWork
-from edgesegd.api.regions import RegionServers
+from edgesegd.api.region_server import RegionServers
 from edgesegd.api.server import make_server
 from edgesegd.api.server_options import server_options
 from edgesegd.api.socket_access import SocketAccess

@@ -192,7 +192,7 @@ class ModelFactory:
             prove=chooser.prove,
             on_invoke=upkeep.observe,
             keep_choice=None if forced else upkeep.run,
-            settled=_at_once if forced else upkeep.settled,
+            wait_until_chosen=_at_once if forced else upkeep.wait_until_chosen,
         )
         return version
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection
 
 from edgesegd.access.tokens import INFER, MODELS
 from edgesegd.api.image_lanes import ImageLanes
-from edgesegd.api.mapped_regions import Regions
 from edgesegd.api.oip.assembly import make_inference_service
 from edgesegd.api.oip.names import CHANGE_MODELS, MODEL_STREAM_INFER, WITH_FRAMES, is_oip
 from edgesegd.api.oip.names import SERVICE_NAME as OIP_SERVICE_NAME
 from edgesegd.api.oip.status import OIP_STATUS_OF
 from edgesegd.api.open_work import OpenWork
+from edgesegd.api.region_leases import RegionLeases
 from edgesegd.api.server import Service
 from edgesegd.api.status import STATUS_OF, StatusTable
 from edgesegd.api.v1.info import server_info
@@ -69,7 +69,7 @@ class Protocols:
         *,
         images: ImageLanes,
         work: OpenWork,
-        regions: Regions,
+        regions: RegionLeases,
         memory_socket: Callable[[], str],
         registrations: FairLimit | None,
         changes_models: bool,

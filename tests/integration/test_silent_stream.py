@@ -9,8 +9,8 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.api.admission import Admission
 from edgesegd.api.first_message import FirstMessages
 from edgesegd.api.image_lanes import ImageLanes
-from edgesegd.api.mapped_regions import Regions
 from edgesegd.api.open_work import OpenWork
+from edgesegd.api.region_leases import RegionLeases
 from edgesegd.api.v1.request_reader import RequestReader
 from edgesegd.api.v1.service import SegmentationService
 from edgesegd.core.frame import FrameLimits
@@ -34,7 +34,7 @@ async def test_a_stream_without_a_first_message_ends_with_deadline_exceeded() ->
     )
     work = OpenWork(data_plane, FairLimit(1, "streams"))
     service = SegmentationService(
-        reader=RequestReader(models, limits, Regions(FairLimit(0, "bytes"))),
+        reader=RequestReader(models, limits, RegionLeases(FairLimit(0, "bytes"))),
         data_plane=data_plane,
         images=ImageLanes(1),
         work=work,

@@ -17,8 +17,8 @@ from edgesegd.scheduling.fair_limit import RETRY_AFTER
 
 log = logging.getLogger(__name__)
 
-CALM_SECONDS, LOOK_SECONDS = 0.1, 0.02
-"""Seconds between two looks at the memory, because nothing notifies of its growth: the first while
+CALM_SECONDS, CHECK_SECONDS = 0.1, 0.02
+"""Seconds between two checks of the memory, because nothing notifies of its growth: the first while
 the process has grown by less than a quarter of what it may, the second after that."""
 CALM_SHARE = 4
 NO_MEMORY = "the daemon's memory is used up, so it ended this call, which was idle; open it again"
@@ -31,7 +31,7 @@ NO_PROGRESS_SECONDS = 0.05
 class MemoryGuard:
     """Ends calls when this process has grown by more than `growth` bytes since `run` began.
 
-    It ends those calls of the address with the most calls that make no progress; then it looks
+    It ends those calls of the address with the most calls that make no progress; then it checks
     again. A camera of that address that is idle at this moment must open its stream again, but
     loses no frame. `trim` returns freed memory to the system.
     """
@@ -59,11 +59,11 @@ class MemoryGuard:
             return
         while True:
             calm = grown < self._growth // CALM_SHARE or not self._calls
-            await asyncio.sleep(CALM_SECONDS if calm else LOOK_SECONDS)
+            await asyncio.sleep(CALM_SECONDS if calm else CHECK_SECONDS)
             with contextlib.suppress(OSError, MemoryError):
-                grown = self._look(start)
+                grown = self._check(start)
 
-    def _look(self, start: int) -> int:
+    def _check(self, start: int) -> int:
         """Free memory if the process grew too much from `start` bytes; returns its growth."""
         grown = resident_bytes() - start
         if grown > self._growth and self._calls:

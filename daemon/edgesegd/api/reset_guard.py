@@ -30,8 +30,8 @@ CUT_OFF_SECONDS = 10.0
 AGAIN_SECONDS = 1.0
 """Seconds until the next try to admit an address, if no descriptor was free."""
 IS_LINUX = sys.platform == "linux"
-LOOK_SECONDS = 0.02
-"""Least time between two searches for a connection: each looks at every descriptor."""
+CHECK_SECONDS = 0.02
+"""At least this long between two searches for a connection: each checks every descriptor."""
 
 
 class ResetGuard:
@@ -42,16 +42,16 @@ class ResetGuard:
     ) -> None:
         self._on_cut_off = on_cut_off
         self._clock = clock
-        self._next_look = 0.0
+        self._next_search = 0.0
         self._rate = AddressRateLimiter(RESETS_A_SECOND, burst=RESETS_AT_ONCE, clock=clock)
         self._addresses: set[IpAddress] = set()
 
     def on_reset(self, client: Client) -> None:
         """Count a call of `client` that was cancelled before its first message."""
         is_flood = self._rate.delay(client) > 0
-        if not is_flood or len(client) < 2 or self._clock() < self._next_look:
+        if not is_flood or len(client) < 2 or self._clock() < self._next_search:
             return
-        self._next_look = self._clock() + LOOK_SECONDS
+        self._next_search = self._clock() + CHECK_SECONDS
         address = address_of(client[1])
         if address not in self._addresses and len(self._addresses) < MAX_ADDRESSES:
             self._on_cut_off()

@@ -17,7 +17,7 @@ from edgesegd.bench.naive_process import NaiveProcess
 from edgesegd.bench.shipped_client import ShippedClient
 
 Rounds = dict[str, list[list[float]]]
-"""Seconds by way: "client", "naive" and "invoke", a list for each round."""
+"""Seconds by method: "client", "naive" and "invoke", a list for each round."""
 
 REST = "client, wire and front"
 
@@ -42,19 +42,19 @@ class Latency:
         for stage, seconds in {**stages, REST: rest}.items():
             self.stages.setdefault(stage, []).extend(seconds)
 
-    def ratios(self, way: str, other: str) -> list[float]:
-        """The ratio of medians for each round; below 1 if `way` is faster."""
-        return [one / two for one, two in zip(*self._medians(way, other), strict=True)]
+    def ratios(self, method: str, other: str) -> list[float]:
+        """The ratio of medians for each round; below 1 if `method` is faster."""
+        return [one / two for one, two in zip(*self._medians(method, other), strict=True)]
 
-    def ratios_outside_invoke(self, way: str, other: str) -> list[float]:
+    def ratios_outside_invoke(self, method: str, other: str) -> list[float]:
         """The same ratio, after the time of a bare invoke is subtracted from both."""
         return [
             (one - bare) / (two - bare)
-            for one, two, bare in zip(*self._medians(way, other, "invoke"), strict=True)
+            for one, two, bare in zip(*self._medians(method, other, "invoke"), strict=True)
         ]
 
-    def _medians(self, *ways: str) -> list[list[float]]:
-        return [list(map(statistics.median, self.rounds[way])) for way in ways]
+    def _medians(self, *methods: str) -> list[list[float]]:
+        return [list(map(statistics.median, self.rounds[method])) for method in methods]
 
 
 async def measure_latency(
@@ -67,7 +67,7 @@ async def measure_latency(
     frames: int,
     runtime: str = "auto",
 ) -> Latency:
-    """Measure how long frames take each way; a first round warms up and is not counted.
+    """Measure how long frames take by each method; a first round warms up and is not counted.
 
     `jpeg` is a file with the JPEG of `inputs`.
     """
@@ -79,6 +79,6 @@ async def measure_latency(
         for number in range(rounds + 1):
             latency = Latency() if number == 0 else found
             latency.add_client(*await asyncio.to_thread(client.measure, frames))
-            for way, seconds in (await asyncio.to_thread(naive.seconds, frames)).items():
-                latency.rounds.setdefault(way, []).append(seconds)
+            for method, seconds in (await asyncio.to_thread(naive.seconds, frames)).items():
+                latency.rounds.setdefault(method, []).append(seconds)
     return found

@@ -39,7 +39,7 @@ def lease_region(path: str, size: int) -> tuple[socket.socket, int, mmap.mmap]:
 async def measure_shared(
     path: str, inputs: Inputs, *, rounds: int, frames: int
 ) -> dict[str, list[float]]:
-    """Median seconds outside invoke, by way and round, of raw frames over the Unix socket `path`.
+    """Median seconds outside invoke, by method and round, of raw frames over the socket `path`.
 
     "shared" frames are in leased memory, where a camera would have written them; "message" frames
     are in their messages. A first round warms up and is not counted.
@@ -53,13 +53,13 @@ async def measure_shared(
     async with grpc.aio.insecure_channel(f"unix://{path}", options=NO_LIMIT) as channel:
         one = OneInFlight(channel)
         for number in range(rounds + 1):
-            for way, medians in found.items():
+            for method, medians in found.items():
                 spent = []
                 for _ in range(frames):
                     started = time.perf_counter()
                     frame = pb.Frame()
                     frame.CopyFrom(raw)
-                    if way == "shared":
+                    if method == "shared":
                         frame.shared_memory.region, frame.shared_memory.length = region, size
                     else:
                         frame.data = pixels.tobytes()

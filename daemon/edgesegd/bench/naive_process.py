@@ -19,7 +19,7 @@ from edgesegd.bench.inputs import Inputs
 from edgesegd.bench.naive import NaivePipeline
 from edgesegd.models.reading import read_model
 
-WAYS = ("naive", "invoke")
+METHODS = ("naive", "invoke")
 
 
 class NaiveProcess(AskedProcess):
@@ -53,12 +53,12 @@ def main() -> None:
     actions: tuple[Callable[[], object], ...] = (lambda: naive(jpeg), naive.interpreter.invoke)
     for line in sys.stdin:
         found: dict[str, list[float]] = {}
-        for way, action in zip(WAYS, actions, strict=True):
-            found[way] = []
+        for method, action in zip(METHODS, actions, strict=True):
+            found[method] = []
             for _ in range(int(line)):
                 started = time.perf_counter()
                 action()
-                found[way].append(time.perf_counter() - started)
+                found[method].append(time.perf_counter() - started)
         sys.stdout.write(f"{json.dumps(found)}\n")
         sys.stdout.flush()
 

@@ -27,14 +27,14 @@ STAGES = ("queued", "decode", "preprocess", "invoke", "labels", "encode")
 class ShippedClient(AskedProcess):
     """Sends frames as a user's program does, within a `with` block.
 
-    `way` is "segment", `Client.segment` with one frame at a time, or "stream", `Client.stream` of
-    policy "every" with so many frames in flight, or "raw", `Client.segment` with frames of LARGE
+    `method` is "segment", `Client.segment` with one frame at a time, or "stream", `Client.stream`
+    of policy "every" with so many frames in flight, or "raw", `Client.segment` with frames of LARGE
     pixels, RGB, in shared memory, into which a camera has written them.
     """
 
-    def __init__(self, address: str, file: Path, way: str, in_flight: int = 1) -> None:
-        super().__init__("-m", __name__, address, file, way, in_flight)
-        self.way = way
+    def __init__(self, address: str, file: Path, method: str, in_flight: int = 1) -> None:
+        super().__init__("-m", __name__, address, file, method, in_flight)
+        self.method = method
 
     def seconds(self, frames: int) -> list[float]:
         """The seconds of each frame; of a stream those from answer to answer."""
@@ -86,17 +86,17 @@ def raw(client: Client, pixels: bytes, count: int, in_flight: int) -> Timed:
         yield took + time.perf_counter() - started, result
 
 
-WAYS = {"segment": segment, "stream": stream, "raw": raw}
+METHODS = {"segment": segment, "stream": stream, "raw": raw}
 
 
 def main() -> None:
     """Answer each line of the input."""
-    address, file, way, in_flight = [*sys.argv[1:], "1"][:4]
+    address, file, method, in_flight = [*sys.argv[1:], "1"][:4]
     picture = Path(file).read_bytes()
-    with Client(address, shared_memory=way == "raw") as client:
+    with Client(address, shared_memory=method == "raw") as client:
         for line in sys.stdin:
             seconds, stages = list[float](), {stage: list[float]() for stage in STAGES}
-            for took, result in WAYS[way](client, picture, int(line), int(in_flight)):
+            for took, result in METHODS[method](client, picture, int(line), int(in_flight)):
                 seconds.append(took)
                 for stage, found in stages.items():
                     found.append(getattr(result.timing, stage))

@@ -73,7 +73,7 @@ def _facts(spec: ModelSpec) -> Iterator[tuple[str, str, str]]:
         spec.sources["output"],
     )
     yield "mask", str(spec.output_map), spec.sources["mask"]
-    yield "labels come", _way(spec), ""
+    yield "labels come", _origin_of_labels(spec), ""
     meaning = f"{_MEANINGS[spec.output_kind]} ({spec.output_kind}; {spec.proof})"
     yield "each value is", meaning, spec.sources["kind"]
     if spec.unit != 1:
@@ -89,7 +89,7 @@ def _facts(spec: ModelSpec) -> Iterator[tuple[str, str, str]]:
         yield "on the CPU", str(spec.cpu_twin), "sidecar"
 
 
-def _way(spec: ModelSpec) -> str:
+def _origin_of_labels(spec: ModelSpec) -> str:
     if spec.upsampling is None:
         return "from the output as it is"
     _, height, width, _ = spec.upsampling.scores.shape

@@ -20,16 +20,16 @@ def give_order(
     before that. Raises CannotListen if no daemon takes orders at `path`, and the StartupError with
     which the order failed.
     """
-    with socket.socket(socket.AF_UNIX) as link:
+    with socket.socket(socket.AF_UNIX) as connection:
         try:
-            link.connect(str(path))
+            connection.connect(str(path))
         except OSError as error:
             raise CannotListen(
                 f"no daemon takes orders at {path} ({error.strerror or error}); start one with "
                 "`edgesegd serve`, or give its socket with --control"
             ) from None
-        link.sendall(order.to_line())
-        for line in link.makefile("rb"):
+        connection.sendall(order.to_line())
+        for line in connection.makefile("rb"):
             try:
                 answer = json.loads(line)
                 if "models" in answer:

@@ -92,15 +92,15 @@ class ChoiceUpkeep:
         self._select = select
         self._unused = unused
         self._probes = probes or asyncio.Lock()
-        self._is_settled = asyncio.Event()
+        self._is_chosen = asyncio.Event()
         if remembered is not None:
-            self._is_settled.set()
+            self._is_chosen.set()
         self._watch = InvokeWatch()
         self._pause = FIRST_PAUSE
 
-    async def settled(self) -> None:
+    async def wait_until_chosen(self) -> None:
         """Wait until no probe runs, and none is about to begin."""
-        await self._is_settled.wait()
+        await self._is_chosen.wait()
 
     def observe(self, choice: Choice, seconds: float) -> None:
         """Count a frame's invoke, with the delegate and threads that ran it."""
@@ -156,7 +156,7 @@ class ChoiceUpkeep:
         if serving := [each.name for each in self._chooser.busy if self._serves_with(each)]:
             log.info("%s serves, so it cannot be measured: the choice stays", serving[0])
             return
-        self._is_settled.clear()
+        self._is_chosen.clear()
         try:
             async with self._probes:
                 self._chosen = await self._chooser.choose()
@@ -166,4 +166,4 @@ class ChoiceUpkeep:
         except Exception:
             log.exception("no delegate can be chosen, by a fault of the daemon")
         finally:
-            self._is_settled.set()
+            self._is_chosen.set()

@@ -59,7 +59,8 @@ class VersionEngines:
     serve. `observe` makes the observer of one more engine. `engine_pid` returns the process id of a
     ready engine. `prove` tries a delegate that failed before. `on_invoke` is called after each
     invoke, with the choice that ran it and its seconds. `keep_choice` updates the selection while
-    the version serves; None if the selection is forced. `settled` waits while delegates are tried.
+    the version serves; None if the selection is forced. `wait_until_chosen` waits while delegates
+    are tried.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class VersionEngines:
         prove: Callable[[Choice], Awaitable[None]],
         on_invoke: Callable[[Choice, float], None],
         keep_choice: Callable[[], Coroutine[object, object, None]] | None,
-        settled: Callable[[], Awaitable[None]],
+        wait_until_chosen: Callable[[], Awaitable[None]],
     ) -> None:
         self.kept = kept
         self.pair = kept.pair
@@ -88,7 +89,7 @@ class VersionEngines:
         self._unproven = unproven
         self._model = self.pair.served.identity
         self._keep_choice = keep_choice
-        self.settled = settled
+        self.wait_until_chosen = wait_until_chosen
         self._scheduler = scheduler
         self._limits = limits
         self._settings = settings

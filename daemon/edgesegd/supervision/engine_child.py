@@ -26,15 +26,15 @@ CLOSE_SECONDS = 2.0
 class EngineChild:
     """A process that imports what an engine needs, then waits for its setup on a socket.
 
-    `link` is the front's end of that socket, `descriptors` that of the socket for open files.
+    `connection` is the front's end of that socket, `descriptors` that of the socket for open files.
     `is_ready` is set when the engine has loaded its model: what it prints is a warning from then
     on. If it does not start, the error is logged elsewhere with its last line.
     """
 
     process: Child
 
-    def __init__(self, link: socket.socket, descriptors: socket.socket) -> None:
-        self.link = link
+    def __init__(self, connection: socket.socket, descriptors: socket.socket) -> None:
+        self.connection = connection
         self.descriptors = descriptors
         self.is_ready = False
         self._last_output: deque[str] = deque(maxlen=LAST_LINES)
@@ -44,14 +44,14 @@ class EngineChild:
         """Start a process; raises EngineStartFailed."""
         with contextlib.ExitStack() as on_failure:
             try:
-                link, theirs = socket.socketpair()
-                on_failure.callback(link.close)
+                connection, theirs = socket.socketpair()
+                on_failure.callback(connection.close)
                 with theirs:
                     descriptors, receiving = socket.socketpair(type=socket.SOCK_DGRAM)
                     on_failure.callback(descriptors.close)
                     descriptors.setblocking(False)
                     with receiving:
-                        child = cls(link, descriptors)
+                        child = cls(connection, descriptors)
                         child.process = await Child.start(
                             "edgesegd.engine",
                             (theirs.fileno(), receiving.fileno()),
@@ -68,12 +68,12 @@ class EngineChild:
         return self._last_output[-1] if self._last_output else ""
 
     async def close(self) -> None:
-        """Close its sockets and end it; an EngineProcess closes the `link` itself."""
-        self.link.close()
+        """Close its sockets and end it; an EngineProcess closes the `connection` itself."""
+        self.connection.close()
         await self.end()
 
     async def end(self) -> None:
-        """Wait until it exits because its link is closed, and kill it if it does not.
+        """Wait until it exits because its connection is closed, and kill it if it does not.
 
         A process that is stuck in a kernel driver cannot be killed; it is left behind.
         """

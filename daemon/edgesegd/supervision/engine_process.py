@@ -157,7 +157,7 @@ class EngineProcess:
             send_files(child.descriptors, [arena.fd, *_files_of(setup)])
         try:
             await asyncio.get_running_loop().create_unix_connection(
-                lambda: engine._lines, sock=child.link
+                lambda: engine._lines, sock=child.connection
             )
         except BaseException:
             child.process.kill()

@@ -28,7 +28,7 @@ class Board:
         self.freed = 0
         monkeypatch.setattr(memory_guard, "resident_bytes", lambda: self.memory)
         monkeypatch.setattr(memory_guard, "CALM_SECONDS", 0.001)
-        monkeypatch.setattr(memory_guard, "LOOK_SECONDS", 0.001)
+        monkeypatch.setattr(memory_guard, "CHECK_SECONDS", 0.001)
         monkeypatch.setattr(memory_guard, "NO_PROGRESS_SECONDS", 0.0)
 
     async def open(self, address: str, each: int = 0) -> None:

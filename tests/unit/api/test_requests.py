@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.api.mapped_regions import Regions
+from edgesegd.api.region_leases import RegionLeases
 from edgesegd.api.v1.frames import FORMATS, YUV_MATRICES, YUV_RANGES, parse_frame
 from edgesegd.api.v1.requests import (
     MAX_CLASSES,
@@ -42,7 +42,7 @@ from support.pictures import file_of, gradient
 from support.served import registry_of, served
 
 LIMITS = FrameLimits(size=10_000, pixels=5_000)
-REGIONS = Regions(FairLimit(1 << 20, "bytes"))
+REGIONS = RegionLeases(FairLimit(1 << 20, "bytes"))
 SCORED = model_spec()
 LABELLED = model_spec(
     output=TensorSpec("labels", (1, 4, 6), "int64"), kind=OutputKind.LABELS, classes=()

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.api.mapped_regions import Regions
+from edgesegd.api.region_leases import RegionLeases
 from edgesegd.api.v1.request_reader import RequestReader
 from edgesegd.api.v1.session import WINDOW, StreamSession
 from edgesegd.core.errors import (
@@ -54,7 +54,7 @@ class Board:
         self.scheduler = self.model.scheduler
         models = registry_of(self.model)
         limits = FrameLimits(2 * FRAME_BYTES, 10**6)
-        self.reader = RequestReader(models, limits, Regions(FairLimit(1 << 20, "bytes")))
+        self.reader = RequestReader(models, limits, RegionLeases(FairLimit(1 << 20, "bytes")))
         self.data_plane = DataPlane(
             models=models,
             limits=limits,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.api.mapped_regions import Regions
+from edgesegd.api.region_leases import RegionLeases
 from edgesegd.core.errors import InvalidFrame
 from edgesegd.core.frame import (
     FrameFormat,
@@ -47,7 +47,7 @@ YUV_MATRICES = {
 
 
 def parse_frame(
-    frame: pb.Frame, limits: FrameLimits, regions: Regions
+    frame: pb.Frame, limits: FrameLimits, regions: RegionLeases
 ) -> tuple[FrameSpec, bytes | RegionFrame]:
     """The frame's description and its bytes; raises InvalidFrame if they do not fit together."""
     if frame.format not in FORMATS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.api.mapped_regions import Regions
+from edgesegd.api.region_leases import RegionLeases
 from edgesegd.api.v1.frames import parse_frame
 from edgesegd.api.v1.requests import (
     FrameOptions,
@@ -20,7 +20,7 @@ from edgesegd.serving.served_model import ServedModel
 class RequestReader:
     """Reads options and frames for `models`, within `limits`; `regions` are the leased ones."""
 
-    def __init__(self, models: ModelRegistry, limits: FrameLimits, regions: Regions) -> None:
+    def __init__(self, models: ModelRegistry, limits: FrameLimits, regions: RegionLeases) -> None:
         self._models = models
         self._limits = limits
         self._regions = regions

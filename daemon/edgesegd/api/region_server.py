@@ -16,8 +16,8 @@ import socket
 from collections.abc import Sequence
 
 from edgesegd.api.listening import unix_paths
-from edgesegd.api.mapped_regions import Regions
 from edgesegd.api.peer import local_client
+from edgesegd.api.region_leases import RegionLeases
 from edgesegd.api.unix_path import check_unix_path
 from edgesegd.core.errors import CannotListen, EdgesegError, InvalidFrame, Overloaded
 from edgesegd.ipc.region import Region, why_not_available
@@ -35,7 +35,7 @@ MAX_CLIENTS = 64
 class RegionServers:
     """Leases `regions` on a socket next to each Unix socket that gRPC listens on."""
 
-    def __init__(self, regions: Regions) -> None:
+    def __init__(self, regions: RegionLeases) -> None:
         self._regions = regions
         self._servers: list[RegionServer] = []
 
@@ -67,7 +67,7 @@ class RegionServers:
 class RegionServer:
     """Leases `regions` to clients that connect to `path`."""
 
-    def __init__(self, path: str, regions: Regions) -> None:
+    def __init__(self, path: str, regions: RegionLeases) -> None:
         self.path = path
         self._regions = regions
         self._clients: set[asyncio.Task[None]] = set()

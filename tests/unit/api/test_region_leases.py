@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from edgesegd.api.mapped_regions import Regions
+from edgesegd.api.region_leases import RegionLeases
 from edgesegd.core.errors import InvalidFrame, Overloaded
 from edgesegd.scheduling.fair_limit import FairLimit
 
 ONE = ("process 1",)
 
 
-def make(limit: int) -> Regions:
-    return Regions(FairLimit(limit, "bytes of shared memory"))
+def make(limit: int) -> RegionLeases:
+    return RegionLeases(FairLimit(limit, "bytes of shared memory"))
 
 
 def descriptors() -> int:

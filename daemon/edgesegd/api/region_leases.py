@@ -11,7 +11,7 @@ from edgesegd.ipc.region import Region, RegionFrame
 from edgesegd.scheduling.fair_limit import FairLimit
 
 
-class Regions:
+class RegionLeases:
     """The leased regions, within `limit` bytes; each has at most half of the limit.
 
     A region that was released counts until nothing refers to it any more, because waiting frames
