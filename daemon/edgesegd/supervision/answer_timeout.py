@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from edgesegd.core.usual_timeout import UsualTimeout
+
 FLOOR_SECONDS = 10.0
-"""The least bound: a very large picture may take seconds to decode, and boards stall now and then.
-"""
-FACTOR = 20.0
-"""The bound as a multiple of the usual latency."""
-WEIGHT = 0.1
-"""Weight of the newest frame in the moving average of the latency."""
+"""A very large picture may take seconds to decode, and boards stall now and then."""
 
 START_FLOOR_SECONDS, START_FACTOR = 5.0, 10.0
-"""The same two for the start of an engine with a delegate that has started before."""
+"""The floor and the factor for the start of an engine whose delegate has started before."""
 
 
 def start_bound(usual: float, *, maximum: float) -> float:
@@ -19,22 +16,12 @@ def start_bound(usual: float, *, maximum: float) -> float:
     return min(maximum, max(START_FLOOR_SECONDS, START_FACTOR * usual)) if usual else maximum
 
 
-class AnswerTimeout:
-    """A bound for one engine, derived from measured latency.
+class AnswerTimeout(UsualTimeout):
+    """How long to wait for an answer of one engine, in seconds.
 
-    `usual` is how long its warm-up invoke took, in seconds; nothing else is known before the first
-    frame. If `fixed` (seconds) is not 0, it is the bound.
+    `usual` is how long its warm-up invoke took; nothing else is known before the first frame. If
+    `fixed` is not 0, it is the timeout.
     """
 
     def __init__(self, *, fixed: float, usual: float) -> None:
-        self._fixed = fixed
-        self._usual = usual
-
-    @property
-    def seconds(self) -> float:
-        """How long to wait for an answer."""
-        return self._fixed or max(FLOOR_SECONDS, FACTOR * self._usual)
-
-    def observe(self, seconds: float) -> None:
-        """Count a frame that took `seconds`."""
-        self._usual += WEIGHT * (seconds - self._usual)
+        super().__init__(floor=FLOOR_SECONDS, usual=usual, fixed=fixed)

@@ -12,12 +12,12 @@ from edgesegd.core.frame import FrameFormat, FrameSpec
 from edgesegd.core.options import ResultOptions
 from edgesegd.core.result import FrameResult, Stage
 from edgesegd.core.reuse import Reused, ReuseMode
+from edgesegd.core.usual_timeout import FACTOR
 from edgesegd.ipc.messages import EngineReady
 from edgesegd.scheduling.answer import Answer
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane, Overflow
 from edgesegd.scheduling.scheduler import Scheduler
-from edgesegd.supervision.answer_timeout import FACTOR
 from edgesegd.supervision.dispatcher import Dispatcher
 from edgesegd.supervision.engine_process import EngineProcess, OnOutcome
 

@@ -1,4 +1,4 @@
-"""How long the link waits: for an engine's answer, and before it starts another."""
+"""How long the front waits: for an engine's answer, and before it starts another."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgesegd.core.usual_timeout import FACTOR
 from edgesegd.ipc.awake import done_within
-from edgesegd.supervision.answer_timeout import FACTOR, FLOOR_SECONDS, AnswerTimeout
+from edgesegd.supervision.answer_timeout import FLOOR_SECONDS, AnswerTimeout
 from edgesegd.supervision.backoff import Backoff
 
 
