@@ -10,7 +10,7 @@ from edgesegd.core.errors import ConfigError
 
 SUFFIX: Final = ".tflite"
 MAX_NAME: Final = 256
-"""Characters, as clients may ask for; a file's name has no more."""
+"""Characters; a file's name has no more."""
 
 
 def name_of_file(path: Path) -> str:
@@ -26,8 +26,13 @@ def as_text(name: str) -> str:
 def given_name(name: str) -> str:
     """A name that an operator gives, as text; raises ConfigError for one that is none."""
     text = as_text(name)
+    check_name(text)
+    return text
+
+
+def check_name(text: str) -> None:
+    """Raise ConfigError if no model can have that name."""
     if not text or len(text) > MAX_NAME:
         raise ConfigError(f"the name of a model has 1 to {MAX_NAME} characters, not {len(text)}")
     if "/" in text or not text.isprintable():
         raise ConfigError(f"the name of a model has no slash and no control character: {text!r}")
-    return text

@@ -44,7 +44,7 @@ def test_a_compiled_twin_belongs_to_the_file_beside_it(tmp_path: Path) -> None:
     assert set(found(ModelRepository((), tmp_path))) == {"a", "b_edgetpu"}
 
 
-@pytest.mark.parametrize("name", ["nothing", "", ".", "..", "../rooms", "streets/2"])
+@pytest.mark.parametrize("name", ["nothing", "", ".", "..", "../rooms", "streets/2", "€" * 256])
 def test_a_name_that_is_nowhere_is_an_error_that_says_what_to_do(tmp_path: Path, name: str) -> None:
     touch(tmp_path / "in" / "rooms.tflite", tmp_path / "rooms" / "1" / "model.tflite")
     with pytest.raises(ModelMissing, match=r"there is no model .*; name its file"):

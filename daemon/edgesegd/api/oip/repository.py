@@ -11,6 +11,7 @@ import grpc.aio
 
 from edgeseg.inference import open_inference_pb2 as pb
 from edgesegd.core.errors import (
+    ConfigError,
     Draining,
     InvalidOptions,
     ModelMissing,
@@ -18,6 +19,7 @@ from edgesegd.core.errors import (
     Unimplemented,
     UnknownModel,
 )
+from edgesegd.models.names import check_name
 from edgesegd.serving.model_host import ModelHost
 from edgesegd.serving.registry import ModelRegistry
 from edgesegd.serving.served_model import ServedModel
@@ -26,8 +28,6 @@ log = logging.getLogger(__name__)
 
 Context = grpc.aio.ServicerContext[Any, Any]
 READY, UNAVAILABLE = "READY", "UNAVAILABLE"
-MAX_NAME = 255
-"""Bytes of a model's name, which is the name of a file or a folder."""
 UNLOAD_DEPENDENTS = "unload_dependents"
 """A parameter of unloading without effect, because no model depends on another here."""
 
@@ -162,8 +162,10 @@ class Repository:
 
     def _checked(self, repository: str, model: str) -> str:
         _require_no_name(repository)
-        if not 0 < len(model.encode()) <= MAX_NAME or "/" in model or "\0" in model:
-            raise InvalidOptions(f"{model!r} is not a valid name of a model")
+        try:
+            check_name(model)
+        except ConfigError as error:
+            raise InvalidOptions(str(error)) from None
         if self._draining():
             raise Draining("the daemon is stopping")
         return model

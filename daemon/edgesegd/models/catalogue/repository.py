@@ -85,7 +85,10 @@ class ModelRepository:
         for source in (*self._given, *self._in_folder()):
             if source.served_as == name and version in ("", source.version):
                 return source
-        versions = self._versions_of(name)
+        try:
+            versions = self._versions_of(name)
+        except OSError:  # such as a name that is too long for a folder
+            versions = {}
         if version in versions:
             return versions[version]
         if version:
