@@ -292,10 +292,10 @@ def _milliseconds(seconds: float | None) -> int:
     return max(1, int(seconds * 1000 + 0.5))
 
 
-def _positive(what: str, given: float, most: float, unit: str) -> float:
-    """`given` as a float; raises `InvalidRequest` if it is not more than 0 and at most `most`."""
-    if not isinstance(given, int | float | np.number) or not 0 < given <= most:
-        raise InvalidRequest(f"{what} is more than 0 and at most {most:g} {unit}, not {given!r}")
+def _positive(what: str, given: float, maximum: float, unit: str) -> float:
+    """`given` as a float; raises `InvalidRequest` if it is not above 0 and at most `maximum`."""
+    if not isinstance(given, int | float | np.number) or not 0 < given <= maximum:
+        raise InvalidRequest(f"{what} is more than 0 and at most {maximum:g} {unit}, not {given!r}")
     return float(given)
 
 

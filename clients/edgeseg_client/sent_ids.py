@@ -17,13 +17,13 @@ class SentIds:
     """
 
     def __init__(self, in_flight: int) -> None:
-        self._most = in_flight + MAX_DISTANCE
+        self._maximum = in_flight + MAX_DISTANCE
         self._ids: dict[int, int] = {}
 
     def sent(self, key: int, frame_id: int) -> None:
         """Remember a frame, and forget the oldest one."""
         self._ids[key] = frame_id
-        if len(self._ids) > self._most:
+        if len(self._ids) > self._maximum:
             del self._ids[next(iter(self._ids))]
 
     def id_of(self, key: int) -> int:

@@ -31,7 +31,7 @@ from edgeseg_client.sources.source import FrameTimer, Source, SourceFrame
 log = logging.getLogger(__name__)
 
 SUFFIX: Final = ".edgeseg"
-_LONGEST_PAUSE: Final = 3600.0
+_MAX_PAUSE: Final = 3600.0
 """Seconds; boards without a clock of their own set it, by months, once they have a network."""
 
 
@@ -74,7 +74,7 @@ class RecordedFrames(Source):
             captured = answered.frame.captured_unix_ns
             if captured is not None:
                 pause = 0.0 if before is None else (captured - before) / 1e9
-                if abs(pause) > _LONGEST_PAUSE:
+                if abs(pause) > _MAX_PAUSE:
                     log.warning("%s: the clock was set, or nothing came for hours", self._path)
                     pause = 0.0
                 elapsed, before = elapsed + pause, captured

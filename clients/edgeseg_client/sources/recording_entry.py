@@ -16,10 +16,10 @@ from edgeseg_client.errors import WrongSource
 log = logging.getLogger(__name__)
 
 FIRST_LINE: Final = b'{"format": "edgeseg recording 1"}\n'
-_LONGEST_LINE: Final = 1 << 20
-_LARGEST: Final = 1 << 31
+_MAX_LINE: Final = 1 << 20
+_MAX_MESSAGE: Final = 1 << 31
 """Bytes of a message of Protocol Buffers, at most."""
-_LONGEST_TIME: Final = 1e10
+_MAX_TIME: Final = 1e10
 """Seconds, three hundred years."""
 _Value = TypeVar("_Value")
 
@@ -53,7 +53,7 @@ class Fields:
         """A number of seconds; a video may begin before its zero."""
         value: Any = self._values.get(key)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not abs(value) < _LONGEST_TIME:  # which leaves NaN out, too
+        if not is_number or not abs(value) < _MAX_TIME:  # which leaves NaN out, too
             raise ValueError(f"{key} is {_shown(value)}")
         return float(value)
 
@@ -118,7 +118,7 @@ def read_entries(path: Path, *, with_bytes: bool = True) -> Iterator[Entry]:
         if file.readline(len(FIRST_LINE)) != FIRST_LINE:
             raise WrongSource(f"{path} is no recording that `edgeseg stream --record` wrote")
         number = 1
-        while text := file.readline(_LONGEST_LINE):
+        while text := file.readline(_MAX_LINE):
             try:
                 entry = _read_entry(file, text, number, with_bytes=with_bytes)
             except (ValueError, RecursionError) as error:
@@ -141,12 +141,12 @@ def damaged(path: Path, number: int, error: Exception) -> WrongSource:
 def _read_entry(file: IO[bytes], text: bytes, number: int, *, with_bytes: bool) -> Entry | None:
     """The entry that begins with this line; None if the file is cut off in it."""
     if not text.endswith(b"\n"):
-        if len(text) == _LONGEST_LINE:
+        if len(text) == _MAX_LINE:
             raise ValueError("its line does not end")
         return None
     line = Fields(json.loads(text))
     sizes = [whole_number(size, "bytes") for size in line.items("bytes", 2)]
-    if max(sizes) >= _LARGEST:
+    if max(sizes) >= _MAX_MESSAGE:
         raise ValueError(f"bytes is {_shown(sizes)}")
     at, end = file.tell(), os.fstat(file.fileno()).st_size
     if at + sum(sizes) > end:

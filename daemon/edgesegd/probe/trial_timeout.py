@@ -19,13 +19,13 @@ class TrialTimeout:
     """
 
     def __init__(self, seconds: float, *, invoke_seconds: float = 0.0) -> None:
-        self._least = seconds
+        self._minimum = seconds
         self.slowest_invoke = invoke_seconds
 
     @property
     def seconds(self) -> float:
         """How long the next step may take."""
-        return max(self._least, INVOKE_FACTOR * self.slowest_invoke)
+        return max(self._minimum, INVOKE_FACTOR * self.slowest_invoke)
 
     def observe(self, invoke_seconds: float) -> None:
         """Count an invoke that took `invoke_seconds`."""
@@ -39,5 +39,5 @@ class CpuTrialTimeout(TrialTimeout):
     def seconds(self) -> float:
         """How long the next step may take."""
         if not self.slowest_invoke:
-            return self._least * CPU_FACTOR
+            return self._minimum * CPU_FACTOR
         return super().seconds

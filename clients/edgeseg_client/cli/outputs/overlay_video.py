@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _MILLISECOND: Final = Fraction(1, 1000)
 _CODECS: Final = ("libx264", "libopenh264", "mpeg4")
 """What plays in most players, the best first; FFmpeg is built with some of them."""
-_SMALLEST: Final = 16
+_MIN_SIDE: Final = 16
 """Pixels a side; OpenH264 encodes no smaller picture, so that these are scaled up."""
 _SUFFIXES: Final = (".mp4", ".mkv", ".mov")
 
@@ -74,7 +74,7 @@ class OverlayVideo(ResultWriter):
     def _open(self, picture: Image.Image) -> None:
         container = self._container = self._av.open(str(self._path), "w")
         codec = next(name for name in _CODECS if name in self._av.codecs_available)
-        width, height = (max(_SMALLEST, side // 2 * 2) for side in picture.size)
+        width, height = (max(_MIN_SIDE, side // 2 * 2) for side in picture.size)
         self._size = (width, height)  # YUV 4:2:0 is even
         stream = self._stream = container.add_stream(codec, rate=30)
         stream.width, stream.height = self._size
