@@ -66,7 +66,7 @@ def read_jpeg(data: memoryview) -> Jpeg:
 
     Other errors in the file are left to the decoder; a field behind the end of the file is read as
     0. Raises InvalidFrame if there are too many segments before the first scan, if they cannot be
-    told apart, or for a kind of JPEG that no decoder here reads.
+    distinguished, or for a kind of JPEG that no decoder here reads.
     """
     kept: list[memoryview] = []
     kept_from, end, scan = 0, SOI_SIZE, len(data)

@@ -142,6 +142,6 @@ def _refuse(candidates: Sequence[Candidate], wishes: OutputWishes, sidecar_name:
 def _check_class_count(count: int) -> None:
     if count > MAX_CLASSES:
         raise ModelInvalid(
-            f"the model has {count} classes; at most {MAX_CLASSES} can be told "
-            'apart, because 255 means "no class"'
+            f"the model has {count} classes; at most {MAX_CLASSES} are possible, "
+            'because 255 means "no class"'
         )

@@ -92,7 +92,7 @@ def reject_renamed_classes(
     return InvalidOptions(
         f"version {made_by.version} of the model {made_by.name!r} serves now, and the classes that "
         f"were asked for by their ids, {', '.join(options.classes)}, are {', '.join(now)} there; "
-        "ask again by its ids"
+        "ask again with its ids"
     )
 
 

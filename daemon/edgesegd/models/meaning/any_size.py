@@ -11,7 +11,7 @@ from edgesegd.models.tflite.graph import Graph, Tensor
 def with_lengths(graph: Graph) -> Graph:
     """The graph with a length in place of 1 where dimensions may vary.
 
-    Files of any size say 1 there, and a row of one pixel cannot be told from a column.
+    Files of any size say 1 there, and a row of one pixel looks like a column.
     """
     if all(each.has_fixed_size for each in graph.tensors):
         return graph
