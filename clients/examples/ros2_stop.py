@@ -10,6 +10,7 @@ came, by a steady clock: clocks of stamps are set. A stamp that is ahead is not 
 
 from __future__ import annotations
 
+import signal
 import time
 
 import numpy as np
@@ -76,11 +77,13 @@ class Stop(Node):  # type: ignore[misc]  # rclpy is not installed where this is 
 
 def main() -> None:
     """Run until it is interrupted."""
+    # rclpy shuts down on Ctrl-C; a KeyboardInterrupt as well could hit it within a message.
+    signal.signal(signal.SIGINT, lambda *_: None)
     rclpy.init()
     node = Stop()
     try:
         rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
+    except ExternalShutdownException:
         pass
     finally:
         node.destroy_node()

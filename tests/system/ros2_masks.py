@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import sys
 from array import array
 
@@ -56,10 +57,11 @@ class Masks(Node):  # type: ignore[misc]
 
 
 def main() -> None:
+    signal.signal(signal.SIGINT, lambda *_: None)  # rclpy shuts down by itself
     rclpy.init()
     ahead, class_id, *count = rclpy.utilities.remove_ros_args(sys.argv)[1:]
     node = Masks(float(ahead), int(class_id), int(count[0]) if count else None)
-    with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
+    with contextlib.suppress(ExternalShutdownException):
         rclpy.spin(node)
     rclpy.try_shutdown()
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import signal
 import sys
 from array import array
 from pathlib import Path
@@ -109,9 +110,10 @@ class Robot(Node):  # type: ignore[misc]
 
 def main() -> None:
     picture, *topics = sys.argv[1:]
+    signal.signal(signal.SIGINT, lambda *_: None)  # rclpy shuts down by itself
     rclpy.init()
     robot = Robot(picture, dict(topic.split("=") for topic in topics))
-    with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
+    with contextlib.suppress(ExternalShutdownException):
         rclpy.spin(robot)
     rclpy.try_shutdown()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from array import array
@@ -180,15 +181,22 @@ class EdgesegNode(Node):  # type: ignore[misc]  # rclpy is not installed where t
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the node until it is interrupted; exits with 2 if a parameter is not valid."""
+    # rclpy shuts down on Ctrl-C. A KeyboardInterrupt as well could hit it in the middle of a message:
+    # then rclpy raises an error of its own.
+    signal.signal(signal.SIGINT, lambda *_: None)
     rclpy.init(args=arguments)
     try:
         node = EdgesegNode()
     except WrongParameter as error:
         rclpy.logging.get_logger("edgeseg").fatal(str(error))
         sys.exit(2)
+    except Exception:
+        if rclpy.ok():
+            raise
+        return  # Ctrl-C came meanwhile
     try:
         rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
+    except ExternalShutdownException:
         pass
     finally:
         node.destroy_node()
