@@ -24,7 +24,7 @@ from edgesegd.probe.choice import Chooser
 from edgesegd.probe.choice_store import StoredChoice
 from edgesegd.probe.delegate_log import DelegateLog
 from edgesegd.probe.report import Finding
-from edgesegd.probe.upkeep import ChoiceUpkeep
+from edgesegd.probe.upkeep import ChoiceUpkeep, quiet_seconds
 from edgesegd.scheduling.accounts import Accounts
 from edgesegd.scheduling.cores import Cores
 from edgesegd.scheduling.scheduler import Scheduler
@@ -172,7 +172,8 @@ class ModelFactory:
             chooser,
             remembered,
             select=select,
-            unused=scheduler.unused,
+            unused=self._registry.unused,
+            quiet_seconds=quiet_seconds(config.idle_unload),
             probes=self._probes,
         )
         given = Selection(((forced or DelegateSpec(), config.threads),))

@@ -181,8 +181,8 @@ class EdgesegNode(Node):  # type: ignore[misc]  # rclpy is not installed where t
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the node until it is interrupted; exits with 2 if a parameter is not valid."""
-    # rclpy shuts down on Ctrl-C. A KeyboardInterrupt as well could hit it in the middle of a message:
-    # then rclpy raises an error of its own.
+    # rclpy shuts down on Ctrl-C. A KeyboardInterrupt as well could hit it within a message: then
+    # rclpy raises an error of its own.
     signal.signal(signal.SIGINT, lambda *_: None)
     rclpy.init(args=arguments)
     try:

@@ -50,13 +50,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "longer if invokes are slow on this board (default: %(default)g)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON (see docs/probe.md)")
-    parser.add_argument(
+    storing = parser.add_mutually_exclusive_group()
+    storing.add_argument(
         "--remember",
         action="store_true",
         help="store the result: a daemon with the same model, runtime, threads, candidates and "
         "data folder starts with it",
     )
-    parser.add_argument(
+    storing.add_argument(
         "--forget",
         action="store_true",
         help="try nothing, but delete the stored result: the next daemon chooses again",
@@ -91,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
         return _forget(chooser)
     findings, disturbed = asyncio.run(_follow(chooser))
     if args.remember:
-        chooser.keep(findings, disturbed)
+        _remember(chooser, findings, disturbed)
     if args.json:
         print(json.dumps(_report(pair.served, findings, disturbed), indent=2))
     else:
@@ -102,6 +103,15 @@ def run(args: argparse.Namespace) -> int:
         print(f"edgesegd: {disturbed}: on an idle board the choice may differ", file=sys.stderr)
     chosen = any(finding.verdict is Verdict.CHOSEN for finding in findings)
     return 0 if chosen else NONE_CHOSEN
+
+
+def _remember(chooser: Chooser, findings: list[Finding], disturbed: str) -> None:
+    if not any(finding.verdict is Verdict.CHOSEN for finding in findings):
+        print("edgesegd: nothing is stored, for no delegate can be chosen", file=sys.stderr)
+        return
+    if why := chooser.store.save(chooser.best_of(findings, disturbed)):
+        raise ConfigError(f"the result cannot be stored in {chooser.store.path}: {why}")
+    print(f"edgesegd: stored in {chooser.store.path}", file=sys.stderr)
 
 
 def _forget(chooser: Chooser) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Self
 
 from edgesegd.board.load import BoardLoad
 from edgesegd.core.errors import DelegateFailed, StartupError
@@ -23,15 +26,42 @@ log = logging.getLogger(__name__)
 
 STEP_SECONDS = 30.0
 """Timeout of each step of a trial, or more on a slow board."""
-BUSY_CORES = 0.25
-"""If other programs use more cores than this while candidates are timed, the board is busy."""
+BUSY_CORES, LOAD_SECONDS = 0.25, 2.0
+"""If other programs use more cores than this, on average of so many seconds, the board is busy."""
+
+
+class PeakLoad:
+    """The largest load by other programs within a block, as `cores` after it.
+
+    A program that runs for a few seconds would not be seen in the average of a long probe.
+    """
+
+    def __init__(self) -> None:
+        self.cores = 0.0
+
+    async def __aenter__(self) -> Self:
+        self._measuring = asyncio.create_task(self._measure())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._measuring.cancel()
+        await asyncio.gather(self._measuring, return_exceptions=True)
+
+    async def _measure(self) -> None:
+        while True:
+            begun, load = time.monotonic(), BoardLoad()
+            try:
+                await asyncio.sleep(LOAD_SECONDS)
+            finally:
+                if time.monotonic() - begun >= LOAD_SECONDS / 2:
+                    self.cores = max(self.cores, load.cores)
 
 
 class Chooser:
-    """Chooses the delegates of a model by measurement, and remembers what it chose.
+    """Chooses the delegates of a model by measurement; `store` keeps a choice.
 
     `extra` are delegates to try in addition to the known ones, written as for `--delegate`.
-    `threads` is the configured number, 0 for the best one. The choice is stored in `folder`.
+    `threads` is the configured number, 0 for the best one. The store is in `folder`.
     Candidates are timed within `exclusive`. `frames` returns how many frames were served so far. A
     delegate whose device is `in_use` cannot be tried. What is found is written to `delegate_log`.
     """
@@ -113,26 +143,28 @@ class Chooser:
         ]
 
     async def choose(self) -> StoredChoice:
-        """Probe now, and store the choice.
+        """Probe now; the caller stores what it takes of it.
 
         Raises ModelUnsupported if nothing can run the model, DelegateFailed if the probe itself
         fails.
         """
         findings, disturbed = await self.find()
         self.log.probed(findings)
-        return self.keep(findings, disturbed)
+        return self.best_of(findings, disturbed)
 
     async def find(self, announce: Announce = lambda _: None) -> tuple[list[Finding], str]:
         """Probe; returns the findings, and what disturbed the measurement ("" for nothing).
 
         Raises like `choose`.
         """
-        load, frames, busy = BoardLoad(), self._frames(), self.busy
+        frames, busy = self._frames(), self.busy
         candidates = [
             replace(each, absent="an engine has its device") if each.spec in busy else each
             for each in self._candidates
         ]
-        findings = choose(await self._try(candidates, self._threads, self._exclusive, announce))
+        async with PeakLoad() as load:
+            found = await self._try(candidates, self._threads, self._exclusive, announce)
+        findings = choose(found)
         if busy:
             return findings, f"an engine had the device of {', '.join(each.name for each in busy)}"
         if self._frames() != frames:
@@ -141,8 +173,8 @@ class Chooser:
             return findings, f"other programs used {cores:.1f} cores meanwhile"
         return findings, ""
 
-    def keep(self, findings: Sequence[Finding], disturbed: str) -> StoredChoice:
-        """Choose the best of these findings, and store the choice."""
+    def best_of(self, findings: Sequence[Finding], disturbed: str) -> StoredChoice:
+        """The best of these findings; `disturbed` is what disturbed their measurement."""
         best_first = ranking(findings)
         extra = [each for each in best_first if each.verdict is Verdict.EXTRA]
         ranked = [each for each in best_first if each.verdict is not Verdict.EXTRA]
@@ -151,9 +183,7 @@ class Chooser:
         selection = Selection((*_choices(ranked), *last), _choices(extra))
         measured = ranked[0].measured if ranked else None
         seconds = 0.0 if measured is None else measured.seconds_p50
-        chosen = StoredChoice(selection, disturbed, seconds, tuple(findings))
-        self.store.save(chosen)
-        return chosen
+        return StoredChoice(selection, disturbed, seconds, tuple(findings))
 
     async def prove(self, choice: Choice) -> None:
         """Try one delegate again; raises DelegateFailed if its masks are not right."""

@@ -112,8 +112,8 @@ class ChoiceStore:
             return None
         return remembered
 
-    def save(self, chosen: StoredChoice) -> None:
-        """Store a choice; if it cannot be written this is only logged, and serving goes on."""
+    def save(self, chosen: StoredChoice) -> str:
+        """Store a choice; returns why it cannot be written, which is logged, or ""."""
         saved = {
             "schema": SCHEMA,
             "facts": self._facts,
@@ -129,6 +129,8 @@ class ChoiceStore:
                 file.write(json.dumps(saved, indent=2).encode())
         except OSError as error:
             log.warning("the choice of the delegate cannot be stored in %s: %s", self.path, error)
+            return error.strerror or str(error)
+        return ""
 
     def delete(self) -> bool:
         """Delete the stored choice; whether there was one. Raises OSError."""

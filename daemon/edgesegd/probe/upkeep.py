@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import statistics
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
+from typing import Any
 
 from edgesegd.board.load import BoardLoad
 from edgesegd.core.errors import StartupError
@@ -18,16 +19,30 @@ log = logging.getLogger(__name__)
 
 QUIET_SECONDS = 10.0
 """The daemon counts as idle after this time without a frame."""
+QUIET_SHARE = 0.5
+"""The share of the time after which engines sleep, if that is short: the probe comes before it."""
 CHECK_SECONDS, CHECK_AGAIN_SECONDS = 2.0, 30.0
 """How long the load by other programs is measured, and the pause before it is measured again."""
 MAX_WAIT_SECONDS = 60.0
 """If invokes became slow, the choice is measured again after this time even if frames arrive."""
+MAX_DISTURBED_SECONDS = 3600.0
+"""A choice whose measurement was disturbed is measured again after this time even if the board was
+never idle."""
 FIRST_PAUSE, MAX_PAUSE = 60.0, 86400.0
-"""Seconds until the next probe, doubled each time, because a board may stay slow."""
+"""Seconds until the next probe, doubled as long as there is a reason for one after another, because
+a board may stay slow or busy."""
 SLOW_FACTOR = 1.5
 """Invokes are slow if they take this many times as long as when the delegate was chosen."""
 MEDIAN_FRAMES, SLOW_IN_A_ROW = 100, 5
 """SLOW_IN_A_ROW medians, each of MEDIAN_FRAMES frames, must be slow in a row."""
+
+
+def quiet_seconds(idle_unload: float) -> float:
+    """After what time without a frame the daemon counts as idle.
+
+    Engines end after `idle_unload` seconds without a frame; 0 for never.
+    """
+    return min(QUIET_SECONDS, QUIET_SHARE * idle_unload) if idle_unload else QUIET_SECONDS
 
 
 class InvokeWatch:
@@ -72,10 +87,11 @@ class ChoiceUpkeep:
     """Probes if no choice is remembered, and again if the choice may be wrong.
 
     It may be wrong if it was measured while frames were served or other programs used the board, or
-    if invokes have become slower since. The next probe waits until the board is idle: `unused`
-    returns when no frame arrived for a number of seconds. `select` is called with each choice.
-    Models that share `probes` are probed one after another, because a probe slows down other
-    measurements.
+    if invokes have become slower since. The next probe waits until the board is idle, but not for
+    ever: `unused` returns when no frame arrived for a number of seconds, of which it asks for
+    `quiet_seconds`. A choice that nothing disturbed is replaced by one that was disturbed only when
+    a second probe finds the same. `select` is called with each choice. Models that share `probes`
+    are probed one after another, because a probe slows down other measurements.
     """
 
     def __init__(
@@ -85,12 +101,15 @@ class ChoiceUpkeep:
         *,
         select: Callable[[StoredChoice], None],
         unused: Callable[[float], Awaitable[None]],
+        quiet_seconds: float = QUIET_SECONDS,
         probes: asyncio.Lock | None = None,
     ) -> None:
         self._chooser = chooser
         self._chosen = remembered
         self._select = select
         self._unused = unused
+        self._quiet_seconds = quiet_seconds
+        self._unconfirmed: Choice | None = None
         self._probes = probes or asyncio.Lock()
         self._is_chosen = asyncio.Event()
         if remembered is not None:
@@ -108,7 +127,7 @@ class ChoiceUpkeep:
             self._watch.observe(seconds)
 
     async def run(self) -> None:
-        """Keep the choice up to date until cancelled; returns if no delegate can be chosen."""
+        """Keep the choice up to date until cancelled."""
         if self._chosen is None:
             log.info(
                 "probing the delegates of this board (%s); until then the CPU serves",
@@ -117,25 +136,38 @@ class ChoiceUpkeep:
             await self._choose()
         else:
             self._chooser.log.remembered(self._chosen.findings)
-        while self._chosen is not None:
-            self._watch.expect(self._chosen.invoke_seconds)
-            await self._wait_for_reason(self._chosen)
-            await self._choose()
+        while True:
+            before = self._chosen
+            if before is not None:
+                self._watch.expect(before.invoke_seconds)
+                await self._wait_for_reason(before)
+                await self._choose()
             await asyncio.sleep(self._pause)
-            self._pause = min(2 * self._pause, MAX_PAUSE)
+            self._pause = FIRST_PAUSE if self._is_clear_after(before) else self._next_pause
+            if before is None:  # no probe could be made
+                await self._choose()
+
+    @property
+    def _next_pause(self) -> float:
+        return min(2 * self._pause, MAX_PAUSE)
+
+    def _is_clear_after(self, before: StoredChoice | None) -> bool:
+        """Whether nothing disturbs the choice any more, as it did `before`."""
+        was_disturbed = before is not None and before.disturbed
+        return bool(was_disturbed and self._chosen is not None and not self._chosen.disturbed)
 
     async def _wait_for_reason(self, chosen: StoredChoice) -> None:
-        """Wait until there is a reason to choose again, and until the board is idle."""
+        """Wait until there is a reason to choose again, and then for a while for an idle board."""
         if chosen.disturbed:
             log.info(
                 "%s: the delegates will be measured again when the board is idle", chosen.disturbed
             )
-            await self._wait_until_idle()
-            return
-        await self._watch.is_slow.wait()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(MAX_WAIT_SECONDS):
-                await self._wait_until_idle()
+            idle, slow = self._wait_until_idle(), self._watch.is_slow.wait()
+            await _first_of(idle, slow, within=MAX_DISTURBED_SECONDS)
+        else:
+            await self._watch.is_slow.wait()
+        if self._watch.is_slow.is_set():
+            await _first_of(self._wait_until_idle(), within=MAX_WAIT_SECONDS)
 
     def _serves_with(self, delegate: DelegateSpec) -> bool:
         chosen = self._chosen.selection if self._chosen else None
@@ -145,11 +177,15 @@ class ChoiceUpkeep:
 
     async def _wait_until_idle(self) -> None:
         while True:
-            await self._unused(QUIET_SECONDS)
-            load = BoardLoad()
-            await asyncio.sleep(CHECK_SECONDS)
-            if load.cores <= BUSY_CORES:
-                return
+            await self._unused(self._quiet_seconds)
+            self._is_chosen.clear()
+            try:
+                load = BoardLoad()
+                await asyncio.sleep(CHECK_SECONDS)
+                if load.cores <= BUSY_CORES:
+                    return
+            finally:
+                self._is_chosen.set()
             await asyncio.sleep(CHECK_AGAIN_SECONDS)
 
     async def _choose(self) -> None:
@@ -159,11 +195,46 @@ class ChoiceUpkeep:
         self._is_chosen.clear()
         try:
             async with self._probes:
-                self._chosen = await self._chooser.choose()
-            self._select(self._chosen)
+                self._accept(await self._chooser.choose())
         except StartupError as error:
             log.warning("no delegate can be chosen, the present one goes on: %s", error)
         except Exception:
             log.exception("no delegate can be chosen, by a fault of the daemon")
         finally:
             self._is_chosen.set()
+
+    def _accept(self, found: StoredChoice) -> None:
+        """Store and select a choice, unless it must be found a second time."""
+        best, present = found.selection.ranking[0], self._chosen
+        was_clear = present is not None and (not present.disturbed or self._unconfirmed is not None)
+        is_new = present is not None and best not in (
+            present.selection.ranking[0],
+            self._unconfirmed,
+        )
+        if present is not None and was_clear and is_new and found.disturbed:
+            log.info(
+                "%s with %d threads was the best (%s): the present choice stays until a second "
+                "measurement says the same",
+                best[0].name,
+                best[1],
+                found.disturbed,
+            )
+            self._unconfirmed = best
+            self._chosen = replace(present, disturbed=found.disturbed)
+            self._chooser.store.save(self._chosen)
+            return
+        self._unconfirmed = None
+        self._chosen = found
+        self._chooser.store.save(found)
+        self._select(found)
+
+
+async def _first_of(*waits: Coroutine[Any, Any, object], within: float) -> None:
+    """Wait until one of these has ended, for at most `within` seconds; cancel the others."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -21,6 +21,11 @@ engines each is slower, so frames overlap more; the distance between the two kee
 changing back and forth."""
 
 
+MIN_STAY_SECONDS, MAX_STAY_SECONDS = 2.0, 60.0
+"""How long `several` stays True at least: doubled if it was True shortly before, up to a minute, so
+that a load near the limit does not change it again and again."""
+
+
 class Timer(Protocol):
     """A call that is scheduled, like asyncio.TimerHandle."""
 
@@ -36,10 +41,10 @@ class Demand:
 
     A camera's stream counts as one frame, because its newest frame supersedes those that wait; in
     all other lanes each frame counts. `several` is whether there was more than one frame most of
-    the time recently (about AVERAGE_SECONDS). Exception: if there are only two clients and one of
-    them sends a single frame at a time, `several` engines are not wanted, because each is slower
-    and that client would get fewer turns. `on_change` is called when `several` changes. Seconds are
-    those of `clock`.
+    the time recently (about AVERAGE_SECONDS). Exception: if there are only two clients, and one of
+    them sends a single frame at a time and the other several, `several` engines are not wanted,
+    because each is slower and the first client would get fewer turns. `on_change` is called when
+    `several` changes. Seconds are those of `clock`.
     """
 
     def __init__(
@@ -57,6 +62,8 @@ class Demand:
         self._wants_several = False
         self._mean = self._share = 0.0
         self._since = clock()
+        self._stay = MIN_STAY_SECONDS
+        self._changed = -math.inf
         self._timer: Timer | None = None
 
     def add(self, lane: Lane) -> None:
@@ -77,6 +84,12 @@ class Demand:
         self._forget_past()
         return self._mean
 
+    @property
+    def fills_several(self) -> bool:
+        """Whether there was work for several engines nearly all the time recently."""
+        self._forget_past()
+        return self._share >= RISES_AT
+
     def _count_frame(self, lane: Lane, change: int) -> None:
         self._forget_past()
         self._count += change
@@ -90,7 +103,8 @@ class Demand:
 
     def _has_work_for_several(self) -> bool:
         """Whether there is work for several engines now."""
-        one_against_another = len(self._clients) == 2 and min(self._clients.values()) == 1
+        counts = self._clients.values()
+        one_against_another = len(counts) == 2 and min(counts) == 1 and max(counts) > 1
         return self._count > 1 and not one_against_another
 
     def _forget_past(self) -> None:
@@ -109,11 +123,18 @@ class Demand:
             return
         share, limit = (self._share, FALLS_AT) if self.several else (1 - self._share, 1 - RISES_AT)
         seconds = AVERAGE_SECONDS * math.log(share / limit) if share > limit else 0.0
+        if self.several:
+            seconds = max(seconds, self._changed + self._stay - self._clock())
         self._timer = self._call_later(seconds, self._change)
 
     def _change(self) -> None:
         self._timer = None
         self.several = not self.several
+        now = self._clock()
+        if self.several:
+            was_recent = now < self._changed + 2 * self._stay
+            self._stay = min(2 * self._stay, MAX_STAY_SECONDS) if was_recent else MIN_STAY_SECONDS
+        self._changed = now
         self._forget_past()
         self._set_timer()
         self.on_change()

@@ -213,9 +213,9 @@ class ModelRunner:
 
     async def _sleep_when_idle(self) -> None:
         """Stop the engines once no frame arrived for a while, and no delegate is being chosen."""
+        await self.model.scheduler.unused(self._idle_seconds)
         if self._version is not None:
             await self._version.wait_until_chosen()
-        await self.model.scheduler.unused(self._idle_seconds)
         async with self._changing:
             if self.model.scheduler.unused_seconds < self._idle_seconds:
                 return  # another version has just taken over

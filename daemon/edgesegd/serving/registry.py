@@ -60,22 +60,29 @@ class ModelRegistry:
         """How many frames engines have been given so far."""
         return sum(model.scheduler.frames for model in self)
 
+    async def unused(self, seconds: float) -> None:
+        """Wait until no model has had a frame for `seconds`."""
+        while any(model.scheduler.unused_seconds < seconds for model in self):
+            for model in tuple(self):
+                await model.scheduler.unused(seconds)
+
     @contextlib.asynccontextmanager
     async def moment_without_frames(self) -> AsyncIterator[None]:
         """Keep frames from all engines within the block; after it, frames are served for a while.
 
-        The block begins when no engine has a frame. The pause after it is SERVING_FACTOR times as
-        long as the block, if frames wait.
+        The block begins when no engine has a frame. If frames wait at its end, the pause after it
+        is SERVING_FACTOR times as long as frames were kept from engines.
         """
         loop = asyncio.get_running_loop()
         schedulers = [model.scheduler for model in self]
+        begun = loop.time()
         async with contextlib.AsyncExitStack() as stack:
             for scheduler in schedulers:
                 await stack.enter_async_context(scheduler.exclusive())
-            begun = loop.time()
             yield
             seconds = loop.time() - begun
-        if any(scheduler.depth for scheduler in schedulers):
+            frames_wait = any(scheduler.depth for scheduler in schedulers)
+        if frames_wait:
             await asyncio.sleep(SERVING_FACTOR * seconds)
 
     def _there_are(self) -> str:

@@ -20,6 +20,7 @@ from edgesegd.probe.upkeep import (
     SLOW_IN_A_ROW,
     ChoiceUpkeep,
     InvokeWatch,
+    quiet_seconds,
 )
 
 USUAL = 0.010
@@ -39,6 +40,10 @@ class Probes:
         self.reason = "no probe was made before"
         self.made = 0
         self.busy: list[DelegateSpec] = []
+
+    def save(self, choice: StoredChoice) -> str:
+        self.saved = choice
+        return ""
 
     async def choose(self) -> StoredChoice:
         self.made += 1
@@ -141,6 +146,66 @@ async def test_a_choice_whose_invokes_became_slow_is_measured_again() -> None:
         await asyncio.sleep(0)
         board.serve(2 * USUAL, MEDIAN_FRAMES * SLOW_IN_A_ROW)
         await board.until_chosen(1)
+
+
+CHANGED = "other programs used 1.0 cores meanwhile"
+
+
+async def test_a_disturbed_measurement_alone_does_not_replace_a_choice_that_nothing_disturbed() -> (
+    None
+):
+    """A program that takes a core for a while makes one thread look faster than two."""
+    board = Board([remembered(1, CHANGED), remembered(2)], remembered(2))
+    board.quiet.set()
+    async with board.kept():
+        await asyncio.sleep(0)
+        board.serve(2 * USUAL, MEDIAN_FRAMES * SLOW_IN_A_ROW)
+        await board.until_chosen(1)
+    assert board.probes.made == 2
+    assert board.selected == [remembered(2)]
+
+
+async def test_what_two_disturbed_measurements_say_is_chosen() -> None:
+    board = Board([remembered(1, CHANGED), remembered(1, CHANGED)], remembered(2))
+    board.quiet.set()
+    async with board.kept():
+        await asyncio.sleep(0)
+        board.serve(2 * USUAL, MEDIAN_FRAMES * SLOW_IN_A_ROW)
+        await board.until_chosen(1)
+        assert board.probes.saved == remembered(1, CHANGED)
+    assert board.selected == [remembered(1, CHANGED)]
+
+
+async def test_a_disturbed_choice_on_a_board_that_is_never_idle_is_measured_again_if_it_is_slow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MAX_WAIT_SECONDS", 0.0)
+    board = Board([remembered(2, CHANGED)], remembered(1, CHANGED))
+    async with board.kept():
+        await board.asked_for_quiet.wait()
+        board.serve(2 * USUAL, MEDIAN_FRAMES * SLOW_IN_A_ROW, threads=1)
+        await board.until_chosen(1)
+
+
+async def test_a_disturbed_choice_on_a_board_that_is_never_idle_is_measured_again_after_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MAX_DISTURBED_SECONDS", 0.01)
+    board = Board([remembered(2, CHANGED)], remembered(1, CHANGED))
+    async with board.kept():
+        await board.until_chosen(1)
+
+
+async def test_a_first_probe_that_fails_is_made_again() -> None:
+    board = Board([DelegateFailed("no descriptor is free"), remembered(2)])
+    async with board.kept():
+        await board.until_chosen(1)
+    assert board.probes.made == 2
+
+
+def test_a_daemon_whose_engines_sleep_soon_counts_as_idle_before_that() -> None:
+    assert quiet_seconds(0.0) == quiet_seconds(60.0) == module.QUIET_SECONDS
+    assert quiet_seconds(5.0) == 2.5
 
 
 async def test_invokes_of_other_delegates_are_not_compared_with_the_choice() -> None:
