@@ -16,9 +16,9 @@ from edgesegd.delegates.spec import DelegateSpec
 from edgesegd.models.kept import KeptModel
 from edgesegd.models.pair import ModelPair
 from edgesegd.models.spec import ModelSpec
-from edgesegd.observability.engine_state import EngineState
 from edgesegd.observability.frame_metrics import FrameMetrics
 from edgesegd.observability.health import Health
+from edgesegd.observability.model_engines import ModelEngines
 from edgesegd.observability.model_metrics import ModelFamilies, ModelMetrics
 from edgesegd.probe.choice import Chooser
 from edgesegd.probe.choice_store import StoredChoice
@@ -92,7 +92,7 @@ class ModelFactory:
         """The runner of a model; nothing is started yet."""
         name = kept.pair.served.name
         metrics = ModelMetrics(self._families, name)
-        engines = EngineState(name, metrics, self._health)
+        engines = ModelEngines(name, metrics, self._health)
         scheduler = Scheduler(self._accounts)
         model = ServedModel(
             kept.pair.served,
@@ -136,7 +136,7 @@ class ModelFactory:
     def _make_version(
         self,
         scheduler: Scheduler,
-        engines: EngineState,
+        engines: ModelEngines,
         kept: KeptModel,
         inherited: Selection | None,
     ) -> VersionEngines:
@@ -187,7 +187,7 @@ class ModelFactory:
             leases=self._leases,
             cores=self._cores,
             reserve=self._reserve,
-            observe=engines.watch,
+            observe=engines.new_reporter,
             engine_pid=lambda: engines.pid,
             take_child=self._early.take,
             prove=chooser.prove,
@@ -201,7 +201,7 @@ class ModelFactory:
         self,
         pair: ModelPair,
         chooser: Chooser,
-        engines: EngineState,
+        engines: ModelEngines,
         findings: Sequence[Finding],
     ) -> None:
         """Report whether the twin of a model for an Edge TPU has to run.
@@ -228,7 +228,7 @@ async def _at_once() -> None:
 class _Watched:
     """Reports one model in metrics and health, as a RunnerObserver."""
 
-    def __init__(self, metrics: ModelMetrics, engines: EngineState) -> None:
+    def __init__(self, metrics: ModelMetrics, engines: ModelEngines) -> None:
         self.metrics = metrics
         self.engines = engines
 

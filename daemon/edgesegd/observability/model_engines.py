@@ -1,4 +1,4 @@
-"""The state of a model's engines, reported to health and metrics."""
+"""All engines of one model, as health and metrics see them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from edgesegd.observability.model_metrics import ModelMetrics
 from edgesegd.supervision.engine_process import EngineProcess
 
 
-class EngineState:
-    """The state of a model's engines; `delegate` is that of the engine that was ready last.
+class ModelEngines:
+    """The engines of one model; `delegate` is that of the engine that was ready last.
 
     `version` is the version of the model that serves. While the model is `asleep` it has no engine;
     the next frame starts one.
@@ -27,13 +27,13 @@ class EngineState:
         self._name = name
         self._metrics = metrics
         self._health = health
-        self._watches: list[EngineWatch] = []
-        self._telling: set[asyncio.Task[None]] = set()
+        self._reporters: list[EngineReporter] = []
+        self._reports: set[asyncio.Task[None]] = set()
 
-    def watch(self) -> EngineWatch:
+    def new_reporter(self) -> EngineReporter:
         """The observer of one more engine and of those that replace it."""
-        self._watches.append(EngineWatch(self))
-        return self._watches[-1]
+        self._reporters.append(EngineReporter(self))
+        return self._reporters[-1]
 
     @property
     def ready(self) -> EngineReady | None:
@@ -48,16 +48,16 @@ class EngineState:
     @property
     def degraded(self) -> bool:
         """Whether a better delegate, or that of an extra engine, is unhealthy, or a twin serves."""
-        return self.version in self._twin_serves or any(each.degraded for each in self._watches)
+        return self.version in self._twin_serves or any(each.degraded for each in self._reporters)
 
     @property
     def pid(self) -> int | None:
         """The process id of the first ready engine."""
-        return next((each.engine.pid for each in self._watches if each.engine), None)
+        return next((each.engine.pid for each in self._reporters if each.engine), None)
 
     def release_memory(self) -> None:
         """Return the memory of all engines' free slots to the system."""
-        for each in self._watches:
+        for each in self._reporters:
             if each.engine is not None:
                 each.engine.release_memory()
 
@@ -80,13 +80,13 @@ class EngineState:
         self._metrics.engine_lost(cause)
         self.report()
 
-    def forget(self, watch: EngineWatch) -> None:
+    def forget(self, reporter: EngineReporter) -> None:
         """Remove the observer of an engine that is closed and not replaced."""
-        self._watches.remove(watch)
+        self._reporters.remove(reporter)
         self.report()
 
     def _ready(self) -> Iterator[EngineReady]:
-        return (each.engine.ready for each in self._watches if each.engine)
+        return (each.engine.ready for each in self._reporters if each.engine)
 
     def report(self) -> None:
         """Report the present state to metrics and health."""
@@ -94,35 +94,35 @@ class EngineState:
         self._metrics.engines(ready, degraded=self.degraded)
         health = ModelHealth(self.version, self.serves, self.degraded and not self.asleep)
         task = asyncio.create_task(self._health.set_model(self._name, health))
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
+        self._reports.add(task)
+        task.add_done_callback(self._reports.discard)
         task.add_done_callback(log_failure)
 
 
-class EngineWatch:
+class EngineReporter:
     """The observer of a `Failover` or of a replica; `engine` is None while it has no engine."""
 
-    def __init__(self, state: EngineState) -> None:
+    def __init__(self, engines: ModelEngines) -> None:
         self.engine: EngineProcess | None = None
         self.degraded = False
-        self._state = state
+        self._engines = engines
 
     def engine_ready(self, engine: EngineProcess, *, degraded: bool) -> None:
         """An engine is ready; `degraded` says whether a better delegate has failed."""
         self.engine, self.degraded = engine, degraded
-        self._state.engine_ready(engine)
+        self._engines.engine_ready(engine)
 
     def engine_degraded(self, degraded: bool) -> None:
         """`degraded` has changed while the same engine serves."""
         self.degraded = degraded
-        self._state.report()
+        self._engines.report()
 
     def engine_lost(self, cause: str) -> None:
         """The engine was lost, or could not be started."""
         self.engine, self.degraded = None, True
-        self._state.engine_lost(cause)
+        self._engines.engine_lost(cause)
 
     def engine_closed(self) -> None:
         """The engine is closed, and no other replaces it."""
         self.engine = None
-        self._state.forget(self)
+        self._engines.forget(self)

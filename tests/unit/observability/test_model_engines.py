@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry
 
-from edgesegd.observability.engine_state import EngineState
 from edgesegd.observability.health import Health
+from edgesegd.observability.model_engines import ModelEngines
 from edgesegd.observability.model_metrics import ModelFamilies, ModelMetrics
 
 
 async def test_a_twin_that_serves_degrades_only_the_version_for_the_edge_tpu() -> None:
     registry = CollectorRegistry()
-    engines = EngineState(
+    engines = ModelEngines(
         "rooms", ModelMetrics(ModelFamilies(registry), "rooms"), Health((), "rooms")
     )
 
