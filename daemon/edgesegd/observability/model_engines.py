@@ -47,7 +47,7 @@ class ModelEngines:
 
     @property
     def degraded(self) -> bool:
-        """Whether a better delegate, or that of an extra engine, is unhealthy, or a twin serves."""
+        """Whether any engine is reported as degraded, or a twin serves instead of its model."""
         return self.version in self._twin_serves or any(each.degraded for each in self._reporters)
 
     @property
@@ -113,13 +113,13 @@ class EngineReporter:
         self._engines.engine_ready(engine)
 
     def engine_degraded(self, degraded: bool) -> None:
-        """`degraded` has changed while the same engine serves."""
+        """`degraded` has changed, and no other engine is ready."""
         self.degraded = degraded
         self._engines.report()
 
     def engine_lost(self, cause: str) -> None:
-        """The engine was lost, or could not be started."""
-        self.engine, self.degraded = None, True
+        """The engine was lost, or could not be started; `engine_degraded` says what that means."""
+        self.engine = None
         self._engines.engine_lost(cause)
 
     def engine_closed(self) -> None:

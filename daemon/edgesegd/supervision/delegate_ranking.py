@@ -126,11 +126,17 @@ class DelegateRanking:
         ranked = min(above, key=self._wait)
         return ranked, self._wait(ranked)
 
-    def is_degraded(self, current: RankedDelegate) -> bool:
-        """Whether a better delegate than `current` failed, must prove itself, or served before."""
-        return any(
-            each.failures or each.needs_proof or each.has_served for each in self._above(current)
-        )
+    def is_degraded(self, current: RankedDelegate | None) -> bool:
+        """Whether a better delegate than `current` failed, must prove itself, or served before.
+
+        While no engine serves (`current` is None) the delegate that is started next counts as
+        `current`. If the last delegate is an accelerator, as that of an extra engine, no lesser one
+        of this ranking can replace it, so it counts itself until it serves.
+        """
+        missed = self._above(current or self.usable())
+        if current is None and not self.last.delegate.is_cpu:
+            missed = self._delegates
+        return any(each.failures or each.needs_proof or each.has_served for each in missed)
 
     def try_again(self, ranked: RankedDelegate) -> None:
         """An engine with this delegate is being started to replace a lesser one."""

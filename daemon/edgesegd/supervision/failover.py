@@ -45,10 +45,10 @@ class EngineObserver(Protocol):
     """Is notified when an engine is ready, degraded, lost or closed."""
 
     def engine_ready(self, engine: EngineProcess, *, degraded: bool) -> None:
-        """An engine is ready; `degraded` says whether a better delegate has failed."""
+        """An engine is ready; `degraded` is what DelegateRanking.is_degraded says of it."""
 
     def engine_degraded(self, degraded: bool) -> None:
-        """`degraded` has changed while the same engine serves."""
+        """`degraded` has changed, and no other engine is ready."""
 
     def engine_lost(self, cause: str) -> None:
         """The engine is lost, for one of EngineLost's causes, or its replacement did not start."""
@@ -239,10 +239,9 @@ class Failover:
         return running
 
     def _report_degraded(self) -> None:
-        """Notify the observer if `is_degraded` changed while the same engine serves."""
-        if self._current is None:
-            return
-        degraded = self._ranking.is_degraded(self._current.ranked)
+        """Notify the observer if `is_degraded` changed, and no other engine is ready."""
+        current = None if self._current is None else self._current.ranked
+        degraded = self._ranking.is_degraded(current)
         if degraded is not self._is_degraded:
             self._is_degraded = degraded
             self._observer.engine_degraded(degraded)
@@ -251,6 +250,7 @@ class Failover:
         self._ranking.fail(ranked, wrong=cause in WRONG, stuck=cause in STUCK)
         self._log_loss(ranked, f"failed ({cause}): {why}")
         self._observer.engine_lost(cause)
+        self._report_degraded()
 
     def _log_loss(self, ranked: RankedDelegate, what: str) -> None:
         follower = self._ranking.usable()
