@@ -41,7 +41,7 @@ class DelegateEvent(Enum):
 TRANSITIONS: dict[tuple[DelegateHealth, DelegateEvent], DelegateHealth] = {
     (DelegateHealth.CLOSED, DelegateEvent.FORGIVEN): DelegateHealth.CLOSED,
     (DelegateHealth.CLOSED, DelegateEvent.FAILED): DelegateHealth.OPEN,
-    # Chosen, but not started yet: HALF_OPEN keeps it from being started twice.
+    # Chosen, but not started yet: HALF_OPEN keeps it from being started to replace a lost engine.
     (DelegateHealth.CLOSED, DelegateEvent.TRIED): DelegateHealth.HALF_OPEN,
     (DelegateHealth.CLOSED, DelegateEvent.SERVES): DelegateHealth.CLOSED,
     (DelegateHealth.CLOSED, DelegateEvent.CLEARED): DelegateHealth.CLOSED,

@@ -27,7 +27,9 @@ class RankedDelegate:
     `needs_proof` is set, it must first prove itself in a trial. `cool_down` is how long its next
     cool-down takes. `serving_since` is when an engine with it began to serve, None while none does;
     `has_served` is whether one ever did. `start_seconds` is how long its last start took, 0 before
-    the first. All times are in seconds. `wrong` is whether its last failure was wrong masks.
+    the first. All times are in seconds. `in_use` is whether an engine with it is being started, is
+    ready or serves; there is one such engine at most. `wrong` is whether its last failure was wrong
+    masks.
     `cleared` is how often its failures were blamed on a frame, `worked` whether it has segmented a
     frame since the last time.
     """
@@ -38,6 +40,7 @@ class RankedDelegate:
     failures: int = 0
     serving_since: float | None = None
     has_served: bool = False
+    in_use: bool = False
     cooled: float = 0.0
     needs_proof: bool = False
     start_seconds: float = 0.0
@@ -91,6 +94,7 @@ class DelegateRanking:
             RankedDelegate(choice, cool_down, needs_proof=unproven and not choice[0].is_cpu)
             for choice in choices
         ]
+        self._dropped: list[RankedDelegate] = []
 
     @property
     def last(self) -> RankedDelegate:
@@ -103,11 +107,16 @@ class DelegateRanking:
         return max(ranked.start_seconds for ranked in self._delegates)
 
     def reorder(self, choices: Sequence[Choice]) -> None:
-        """Use these choices from now on; the history of those that stay is kept."""
+        """Use these choices from now on; the history of those that stay is kept.
+
+        It is also kept of one that is dropped while it is in use and comes back in the next order.
+        """
+        known = (*self._delegates, *self._dropped)
         self._delegates = [
-            self._known(choice) or RankedDelegate(choice, self._first_cool_down)
+            _find(choice, known) or RankedDelegate(choice, self._first_cool_down)
             for choice in choices
         ]
+        self._dropped = [each for each in known if each.in_use and each not in self._delegates]
 
     def usable(self) -> RankedDelegate:
         """The best delegate that may run now; if there is none, the last."""
@@ -153,7 +162,7 @@ class DelegateRanking:
         now, since = self._clock(), ranked.serving_since
         if not wrong and since is not None and now - since >= PROVEN_SECONDS:
             ranked.failures, ranked.cleared, ranked.cool_down = 0, 0, self._first_cool_down
-        ranked.serving_since = None
+        ranked.serving_since, ranked.in_use = None, False
         ranked.failures += 1
         ranked.wrong = wrong
         if wrong or (ranked.failures > 1 and ranked is not self.last):
@@ -166,7 +175,7 @@ class DelegateRanking:
 
     def stop(self, ranked: RankedDelegate) -> None:
         """No engine with this delegate serves any more, because a better one replaced it."""
-        ranked.serving_since = None
+        ranked.serving_since, ranked.in_use = None, False
 
     def clear(self, ranked: RankedDelegate, *, certain: bool) -> None:
         """A frame caused its failure, so it may run again at once.
@@ -197,13 +206,14 @@ class DelegateRanking:
         ranked = current in self._delegates
         return self._delegates[: self._delegates.index(current)] if ranked else self._delegates
 
-    def _known(self, choice: Choice) -> RankedDelegate | None:
-        """The ranked delegate of a choice; an accelerator may change threads without a restart."""
-        delegate, _ = choice
-        for ranked in self._delegates:
-            if ranked.choice == choice or (ranked.delegate == delegate and not delegate.is_cpu):
-                return ranked
-        return None
-
     def _wait(self, ranked: RankedDelegate) -> float:
         return max(0.0, ranked.cooled - self._clock())
+
+
+def _find(choice: Choice, known: Sequence[RankedDelegate]) -> RankedDelegate | None:
+    """The ranked delegate of a choice; an accelerator may change threads without a restart."""
+    delegate, _ = choice
+    for ranked in known:
+        if ranked.choice == choice or (ranked.delegate == delegate and not delegate.is_cpu):
+            return ranked
+    return None

@@ -91,6 +91,7 @@ class Failover:
         self._why = ""
         self._is_degraded = False
         self._changed = asyncio.Event()
+        self._upgrade_tried = asyncio.Event()
         self._better: Running | None = None
         self.better_ready = asyncio.Event()
 
@@ -132,6 +133,9 @@ class Failover:
             if self._better is not None:
                 return self.upgraded()
             ranked = self._ranking.usable()
+            if ranked.in_use:  # `upgrade` is starting the last delegate: once is enough
+                await self._upgrade_tried.wait()
+                continue
             try:
                 return self._serve_with(await self._start(ranked, self._start_timeout(ranked)))
             except StartupError as error:
@@ -173,26 +177,34 @@ class Failover:
         """
         while True:
             self._changed.clear()
-            step = self._ranking.better_than(self._current.ranked) if self._current else None
-            if step is None or self._better is not None:
+            candidate = self._ranking.better_than(self._current.ranked) if self._current else None
+            if candidate is None or self._better is not None:
                 await self._changed.wait()
                 continue
-            ranked, seconds = step
-            with contextlib.suppress(TimeoutError):
-                if seconds > 0:
+            ranked, seconds = candidate
+            if seconds > 0:
+                # Afterwards another engine may serve, or none, so all is decided anew.
+                with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(seconds):
                         await self._changed.wait()
-                    continue
-            self._ranking.try_again(ranked)
-            try:
-                seconds = start_bound(ranked.start_seconds, maximum=self._start_seconds)
-                self._better = await self._start(ranked, seconds)
-            except StartupError as error:
-                self._ranking.cool_down(ranked)
-                log.warning("%s does not start: %s; will try again later", ranked, error)
-                self._report_degraded()
-            else:
-                self.better_ready.set()
+                continue
+            await self._try_better(ranked)
+
+    async def _try_better(self, ranked: RankedDelegate) -> None:
+        """Start an engine to replace the present one; if it does not start, cool down."""
+        self._upgrade_tried.clear()
+        self._ranking.try_again(ranked)
+        try:
+            seconds = start_bound(ranked.start_seconds, maximum=self._start_seconds)
+            self._better = await self._start(ranked, seconds)
+        except StartupError as error:
+            self._ranking.cool_down(ranked)
+            log.warning("%s does not start: %s; will try again later", ranked, error)
+            self._report_degraded()
+        else:
+            self.better_ready.set()
+        finally:
+            self._upgrade_tried.set()
 
     def upgraded(self) -> Running:
         """The better engine, which must be ready; it serves from now on."""
@@ -221,9 +233,14 @@ class Failover:
         return min(self._start_seconds, RESTART_FACTOR * QUICK_START_SECONDS)
 
     async def _start(self, ranked: RankedDelegate, seconds: float) -> Running:
-        if ranked.needs_proof:
-            await self._prove(ranked.choice)
-        engine = await self._start_engine(ranked.choice, seconds)
+        ranked.in_use = True
+        try:
+            if ranked.needs_proof:
+                await self._prove(ranked.choice)
+            engine = await self._start_engine(ranked.choice, seconds)
+        except BaseException:
+            ranked.in_use = False
+            raise
         ranked.start_seconds = engine.start_seconds
         ranked.choice = (ranked.delegate, engine.ready.threads)  # 0 let the engine choose
         return Running(engine, ranked)

@@ -7,20 +7,31 @@ follow each other and are given frames is the daemon's own code.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import cast
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from prometheus_client import CollectorRegistry
 
-from edgesegd.core.errors import EdgesegError, EngineFailed, EngineStartFailed, NoEngine
+from edgesegd.core.errors import (
+    EdgesegError,
+    EngineFailed,
+    EngineStartFailed,
+    NoEngine,
+    StartupError,
+)
 from edgesegd.core.frame import FrameFormat, FrameSpec
 from edgesegd.core.options import ResultOptions
 from edgesegd.core.result import FrameResult
 from edgesegd.delegates.selection import Selection
 from edgesegd.delegates.spec import Choice, DelegateSpec
 from edgesegd.ipc.messages import EngineReady
+from edgesegd.observability.health import Health
+from edgesegd.observability.model_engines import ModelEngines
+from edgesegd.observability.model_metrics import ModelFamilies, ModelMetrics
 from edgesegd.scheduling.answer import Answer
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane, Overflow
@@ -48,8 +59,9 @@ class Engine:
     slots = 2
     start_seconds = 0.1
 
-    def __init__(self, board: Board, choice: Choice) -> None:
+    def __init__(self, board: Board, observer: Observer, choice: Choice) -> None:
         self.choice = choice
+        self.observer = observer
         self.ready = EngineReady("fake", choice[0].name, 0, 0, choice[1], 0.01)
         self.frames: list[OnOutcome] = []
         self.lost: asyncio.Task[None] = asyncio.create_task(self._live())
@@ -109,35 +121,43 @@ class Board:
         self.scheduler.open(self.lane)
         self.alive: list[Engine] = []
         self.refused: set[str] = set()
-        self.serving: dict[Watch, Engine | None] = {}
+        self.serving: dict[Observer, Engine | None] = {}
+        self.registry = CollectorRegistry()
+        self.engines = ModelEngines(
+            "rooms", ModelMetrics(ModelFamilies(self.registry), "rooms"), Health((), "rooms")
+        )
         self.answers: dict[Job, int] = {}
         self.without_engine: list[bool] = []
         leases = DeviceLeases()
 
-        async def start(choice: Choice, seconds: float) -> EngineProcess:
-            async def begin() -> EngineProcess:
-                await asyncio.sleep(0.1)
-                if choice[0].name in self.refused:
-                    raise EngineStartFailed("by the test")
-                self.alive.append(Engine(self, choice))
-                return cast(EngineProcess, self.alive[-1])
-
-            return await leases.start(choice[0], seconds, begin)
-
-        async def prove(choice: Choice) -> None:
-            if choice[0].name in self.refused:
-                raise EngineStartFailed("by the test")
-
         def supervise(choices: list[Choice], give_up: GiveUp) -> Supervisor:
-            watch = Watch(self)
+            observer = Observer(self, choices)
+
+            async def start(choice: Choice, seconds: float) -> EngineProcess:
+                async def begin() -> EngineProcess:
+                    await asyncio.sleep(0.1)
+                    if choice[0].name in self.refused:
+                        raise EngineStartFailed("by the test")
+                    self.alive.append(Engine(self, observer, choice))
+                    return cast(EngineProcess, self.alive[-1])
+
+                with observer.starting(choice):
+                    return await leases.start(choice[0], seconds, begin)
+
+            async def prove(choice: Choice) -> None:
+                with observer.starting(choice):
+                    if choice[0].name in self.refused:
+                        raise EngineStartFailed("by the test")
+
+            observer.ranking = DelegateRanking(
+                choices, cool_down=COOL_DOWN, clock=asyncio.get_running_loop().time
+            )
             failover = Failover(
-                ranking=DelegateRanking(
-                    choices, cool_down=COOL_DOWN, clock=asyncio.get_running_loop().time
-                ),
+                ranking=observer.ranking,
                 start_engine=start,
                 start_seconds=5.0,
                 prove=prove,
-                observer=watch,
+                observer=observer,
             )
             return Supervisor(
                 failover=failover, scheduler=self.scheduler, answer_seconds=1.0, give_up=give_up
@@ -146,6 +166,16 @@ class Board:
         self.pool = EnginePool(
             Selection((BEST, CPU)), supervise=supervise, scheduler=self.scheduler
         )
+        self.first = next(iter(self.serving))
+
+    def select(self, selection: Selection) -> None:
+        self.first.select(selection.ranking)
+        self.pool.select(selection)
+
+    @property
+    def reported_degraded(self) -> bool:
+        """As Prometheus reads it."""
+        return self.registry.get_sample_value("edgeseg_degraded", {"model": "rooms"}) == 1
 
     def submit(self) -> None:
         job = Job(FrameSpec(FrameFormat.JPEG), b"x", ResultOptions(), Answer())
@@ -163,28 +193,77 @@ class Board:
         return [engine for engine in self.serving.values() if engine and not engine.dead]
 
 
-class Watch:
-    """An EngineObserver."""
+Key = tuple[str, int]
 
-    def __init__(self, board: Board) -> None:
-        self.degraded = False
+
+def key(choice: Choice) -> Key:
+    """A delegate; the CPU is another one with each number of threads."""
+    return choice[0].name, choice[1] if choice[0].is_cpu else 0
+
+
+class Observer:
+    """The daemon's own observer of a Failover; keeps count of how its delegates fared.
+
+    `known` are the delegates that have served or failed since they are ranked.
+    """
+
+    ranking: DelegateRanking
+
+    def __init__(self, board: Board, choices: Sequence[Choice]) -> None:
+        self.order = [key(choice) for choice in choices]
+        self.known: set[Key] = set()
+        self._starting: list[Key] = []
+        self._reporter = board.engines.new_reporter()
         self._board = board
         board.serving[self] = None
 
+    def select(self, choices: Sequence[Choice]) -> None:
+        in_use = [key(e.choice) for e in self._board.alive if e.observer is self and not e.dead]
+        self.order = [key(choice) for choice in choices]
+        self.known &= {*self.order, *in_use, *self._starting}
+
+    @contextmanager
+    def starting(self, choice: Choice) -> Iterator[None]:
+        """A delegate is being started, or tried; never twice at once for one engine."""
+        assert key(choice) not in self._starting
+        self._starting.append(key(choice))
+        try:
+            yield
+        except StartupError:
+            self.known.add(key(choice))
+            raise
+        finally:
+            self._starting.remove(key(choice))
+
+    @property
+    def is_degraded(self) -> bool:
+        """Whether a better delegate than the one that serves has served or failed.
+
+        While none serves, it depends on which one is next, which is the ranking's.
+        """
+        engine = self._board.serving[self]
+        if engine is None:
+            return self.ranking.is_degraded(None)
+        now = key(engine.choice)
+        better = self.order[: self.order.index(now)] if now in self.order else self.order
+        return not self.known.isdisjoint(better)
+
     def engine_ready(self, engine: EngineProcess, *, degraded: bool) -> None:
         self._board.serving[self] = cast(Engine, engine)
-        self.degraded = degraded
+        self.known.add(key(cast(Engine, engine).choice))
+        self._reporter.engine_ready(engine, degraded=degraded)
 
     def engine_degraded(self, degraded: bool) -> None:
-        assert degraded is not self.degraded, "reported only when it changes"
-        self.degraded = degraded
+        assert degraded is not self._reporter.degraded, "reported only when it changes"
+        self._reporter.engine_degraded(degraded)
 
     def engine_lost(self, cause: str) -> None:
-        del cause
         self._board.serving[self] = None
+        self._reporter.engine_lost(cause)
 
     def engine_closed(self) -> None:
         del self._board.serving[self]
+        self._reporter.engine_closed()
 
 
 class Supervision(RuleBasedStateMachine):
@@ -248,7 +327,7 @@ class Supervision(RuleBasedStateMachine):
         )
     )
     def others_are_chosen(self, selection: Selection) -> None:
-        self.at_once(lambda: self.board.pool.select(selection))
+        self.at_once(lambda: self.board.select(selection))
 
     @rule(seconds=st.sampled_from([0.05, 0.5, 3.0, 30.0]))
     def time_passes(self, seconds: float) -> None:
@@ -262,6 +341,11 @@ class Supervision(RuleBasedStateMachine):
     def at_most_one_engine_is_on_a_device(self) -> None:
         devices = [each.choice[0].name for each in self.board.alive if not each.choice[0].is_cpu]
         assert len(devices) == len(set(devices))
+
+    @invariant()
+    def degraded_service_is_reported_exactly_while_it_lasts(self) -> None:
+        degraded = any(observer.is_degraded for observer in self.board.serving)
+        assert self.board.reported_degraded == degraded
 
     @invariant()
     def no_frame_is_answered_twice_and_none_fails_while_an_engine_serves(self) -> None:
@@ -281,20 +365,22 @@ class Supervision(RuleBasedStateMachine):
         """The best one cannot be started for a while; then all are healthy for a long time."""
         board = self.board
         board.refused = {BEST[0].name}
-        board.pool.select(Selection((BEST, CPU)))
+        board.select(Selection((BEST, CPU)))
         for _ in range(3):  # one may be ready, and about to take over
             for engine in board.usable():
                 if engine.choice[0] == BEST[0]:
                     engine.crash("crash")
             await self._serve_for(40.0)
         assert [engine.choice[0] for engine in board.usable()] == [CPU[0]]
-        assert [watch.degraded for watch in board.serving] == [True]
+        degraded = board.reported_degraded
+        assert degraded
         board.refused.clear()
         board.submit()
         await self._serve_for(LONG)
         assert set(board.answers.values()) == {1}
         assert [engine.choice[0] for engine in board.usable()] == [BEST[0]]
-        assert [watch.degraded for watch in board.serving] == [False]
+        degraded = board.reported_degraded
+        assert not degraded
         assert board.alive == board.usable(), "and no other is kept"
         self.running.cancel()
         await asyncio.gather(self.running, return_exceptions=True)
