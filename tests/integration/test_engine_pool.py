@@ -117,7 +117,7 @@ async def running(board: Board) -> AsyncIterator[Board]:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await board.pool.close()
-        assert all(engine.lost.done() for engine in board.engines)
+        assert all(engine.exited.done() for engine in board.engines)
 
 
 async def test_an_engine_that_cannot_be_started_fails_no_frame_of_one_that_serves(
@@ -144,7 +144,7 @@ async def test_where_no_engine_at_all_can_be_started_the_frames_that_wait_are_an
         board.refused = lambda _: True
         for engine in board.engines:
             os.kill(engine.pid, signal.SIGKILL)
-        await asyncio.gather(*(engine.lost for engine in board.engines))
+        await asyncio.gather(*(engine.exited for engine in board.engines))
         async with asyncio.timeout(30):
             with pytest.raises(NoEngine):
                 await board.submit(jpeg).answer
@@ -165,7 +165,7 @@ async def test_an_extra_engine_that_is_not_wanted_any_more_ends_and_loses_no_fra
         board.pool.select(Selection((TWO,)))
         extras = [engine for engine in board.engines if engine.ready.threads == 1]
         async with asyncio.timeout(30):
-            await asyncio.gather(*(engine.lost for engine in extras))
+            await asyncio.gather(*(engine.exited for engine in extras))
             while board.closed < 2:
                 assert (await board.submit(jpeg).answer).planes
         assert (await board.submit(jpeg).answer).planes
@@ -195,7 +195,7 @@ async def test_frames_are_served_while_an_engine_that_does_not_end_is_ended(jpeg
         board.refused = lambda _: False
         await board.engines_started(2)
         assert (await board.submit(jpeg).answer).planes
-        assert not stuck.lost.done(), "it is only killed after seconds"
+        assert not stuck.exited.done(), "it is only killed after seconds"
 
 
 async def test_a_chosen_delegate_that_does_not_start_is_reported_as_degraded(jpeg: bytes) -> None:

@@ -24,7 +24,7 @@ from edgesegd.scheduling.scheduler import Scheduler
 from edgesegd.supervision.delegate_ranking import DelegateRanking
 from edgesegd.supervision.dispatcher import MAX_TRIES
 from edgesegd.supervision.engine_pool import EnginePool, GiveUp
-from edgesegd.supervision.engine_process import EngineProcess
+from edgesegd.supervision.engine_process import EngineLost, EngineProcess
 from edgesegd.supervision.failover import GIVE_UP_AFTER, Failover
 from edgesegd.supervision.supervisor import Supervisor
 from support.builtin_engine import builtin_setup
@@ -96,8 +96,8 @@ async def supervised(fate: Fate) -> AsyncIterator[tuple[Scheduler, Lane]]:
     finally:
         await supervisor.close()
         for link in fate.links:
-            link.kill()
-        await asyncio.gather(*(link.lost for link in fate.links), return_exceptions=True)
+            link.fail(EngineLost("crash", "the test has ended"))
+        await asyncio.gather(*(link.exited for link in fate.links), return_exceptions=True)
 
 
 def job(jpeg: bytes, deadline: float | None = None) -> Job:

@@ -46,7 +46,7 @@ class DeviceLeases:
             lease.release()
             raise
         self._holders[_key(delegate)] = engine
-        engine.lost.add_done_callback(lambda _: self._release(delegate, lease))
+        engine.exited.add_done_callback(lambda _: self._release(delegate, lease))
         return engine
 
     def in_use(self, delegate: DelegateSpec) -> bool:
@@ -73,7 +73,7 @@ class DeviceLeases:
     async def _acquire(self, delegate: DelegateSpec, seconds: float) -> asyncio.Lock:
         lease = self._leases.setdefault(_key(delegate), asyncio.Lock())
         holder = self._holders.get(_key(delegate))
-        if holder is not None and not holder.is_ending:
+        if holder is not None and not holder.life.is_over:
             raise DeviceInUse(f"an engine that serves has the device of {delegate.name}")
         try:
             async with asyncio.timeout(seconds):

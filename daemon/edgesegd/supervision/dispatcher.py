@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
 
 from edgesegd.core.errors import Draining, EdgesegError, EngineFailed, Expired, InternalFault
 from edgesegd.core.result import FrameResult
@@ -17,6 +16,7 @@ from edgesegd.scheduling.cores import Cores
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.scheduler import Scheduler
 from edgesegd.supervision.answer_timeout import AnswerTimeout
+from edgesegd.supervision.engine_child import CLOSE_SECONDS
 from edgesegd.supervision.engine_process import EngineLost, EngineProcess
 from edgesegd.supervision.prefetch import PrefetchTimer
 
@@ -64,30 +64,29 @@ class Dispatcher:
         self._cores = cores or Cores()
         self._jobs: dict[Job, float] = {}
         self._answered = 0.0
-        self._loss: EngineLost | None = None
-        self._is_open = self._is_filling = False
-        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._is_filling = False
         self._idle = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
 
-    async def run(self, until: asyncio.Event) -> None:
-        """Serve until `until` is set and the last frame is answered; raises EngineLost."""
+    async def run(self) -> None:
+        """Give the engine frames while it serves, until the last one is answered.
+
+        Raises EngineLost if it is lost before that.
+        """
         unwatch = self._scheduler.watch(self._on_work)
         self._cores.join(self._scheduler)
-        ending = asyncio.create_task(until.wait())
         try:
-            self._is_open = True
             self._fill_slots()
-            ends: set[asyncio.Future[Any]] = {ending, self._engine.lost, self._failed}
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            self._is_open = False
+            await self._engine.life.served()
             if self._jobs:
                 self._idle.clear()
                 await self._idle.wait()
+            if self._engine.life.is_over:  # how it ended is known a moment later
+                await asyncio.wait([self._engine.exited], timeout=CLOSE_SECONDS)
+                raise self._engine.loss
         finally:
-            self._is_open = False
+            self._engine.life.drain()
             unwatch()
-            ending.cancel()
             if self._timer is not None:
                 self._timer.cancel()
             while self._jobs:
@@ -96,8 +95,6 @@ class Dispatcher:
                 self._scheduler.finish(job, 0.0)
                 self._cores.end(self._scheduler)
             self._cores.leave(self._scheduler)
-        if self._loss is not None or self._engine.lost.done():
-            raise self._loss or EngineLost("crash", "it ended while it had nothing to do")
 
     def _on_work(self) -> None:
         """There may be a frame: idle engines may take it first, then busy ones."""
@@ -116,10 +113,9 @@ class Dispatcher:
         self._is_filling = True
         try:
             while (
-                self._is_open
+                self._engine.life.is_serving
                 and len(self._jobs) < min(slots, self._engine.slots)
                 and self._may_take()
-                and not self._engine.is_lost
                 and self._cores.may_take(self._scheduler, busy=bool(self._jobs))
                 and (job := self._next())
             ):
@@ -194,7 +190,7 @@ class Dispatcher:
             if len(job.losses) > 1:  # other engines were lost with this frame more than once
                 self._clear(job.losses, False)
         elif isinstance(outcome, EngineLost):
-            self._lose(outcome)
+            self._engine.fail(outcome)  # another frame may be in it, which should not wait
             job.spent += took
             self._requeue(job, outcome)
         elif isinstance(outcome, EdgesegError):
@@ -203,7 +199,7 @@ class Dispatcher:
         else:
             log.error("a frame failed by a fault of the daemon", exc_info=outcome)
             # The engine's next answers may belong to other frames than the front assumes.
-            self._lose(EngineLost("fault", "a fault of the daemon; its log says more"))
+            self._engine.fail(EngineLost("fault", "a fault of the daemon; its log says more"))
             job.settle(InternalFault())
             self._scheduler.finish(job, 0.0)
 
@@ -215,13 +211,6 @@ class Dispatcher:
         now = time.monotonic()
         took, self._answered = now - max(begun, self._answered), now
         return took
-
-    def _lose(self, lost: EngineLost) -> None:
-        self._loss = self._loss or lost
-        self._is_open = False
-        if not self._failed.done():
-            self._failed.set_result(None)
-        self._engine.kill()  # another frame may be in it, which should not wait
 
     def _requeue(self, job: Job, lost: EngineLost) -> None:
         """Let the next engine try the frame; after MAX_TRIES losses the frame is the cause."""

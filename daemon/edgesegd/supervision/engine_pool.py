@@ -23,12 +23,11 @@ GiveUp = Callable[[NoEngine], None]
 
 @dataclass(slots=True, eq=False)
 class _Extra:
-    """An extra engine and the task that runs it; once `retired` it takes no more frames."""
+    """An extra engine and the task that runs it."""
 
     choice: Choice
     supervisor: Supervisor
     task: asyncio.Task[None] | None = None
-    retired: bool = False
 
 
 class EnginePool:
@@ -129,7 +128,7 @@ class EnginePool:
         """Start the extra engines that are wanted and missing; retire those no longer wanted."""
         if self._running is None:
             return
-        unwanted = [extra for extra in self._extras if not extra.retired]
+        unwanted = [extra for extra in self._extras if not extra.supervisor.is_retired]
         for choice in self._wanted:
             kept = next((extra for extra in unwanted if extra.choice == choice), None)
             if kept is not None:
@@ -140,7 +139,6 @@ class EnginePool:
             self._extras.append(extra)
         for extra in unwanted:
             log.info("an extra engine (%s) is no longer needed", extra.choice[0].name)
-            extra.retired = True
             if extra.task is not None:
                 extra.supervisor.end(extra.task)
 
@@ -150,5 +148,5 @@ class EnginePool:
         finally:
             self._extras.remove(extra)
             await extra.supervisor.close()
-            if extra.retired:
+            if extra.supervisor.is_retired:
                 extra.supervisor.forget()

@@ -44,6 +44,7 @@ from edgesegd.ipc.segment import SegmentFrame
 from edgesegd.scheduling.job import Job
 from edgesegd.supervision.answer_watch import AnswerWatch
 from edgesegd.supervision.engine_child import CLOSE_SECONDS, EngineChild
+from edgesegd.supervision.engine_state import EngineEvent, EngineLife
 from edgesegd.supervision.lines import LineProtocol
 
 log = logging.getLogger(__name__)
@@ -76,16 +77,16 @@ class EngineProcess:
     """A running engine with its model loaded.
 
     Its process, its sockets and its shared memory are created and closed together. Its results
-    carry `model` as the model that made them. `ready` is the message that it sent when it was
-    loaded, `start_seconds` how long its start took, `slots` how many frames it can have at a time.
-    The task `lost` is done when the process has ended, which is soon if it `is_ending`.
+    carry `model` as the model that made them. `life` is its state. `ready` is the message that it
+    sent when it was loaded, `start_seconds` how long its start took, `slots` how many frames it can
+    have at a time. The task `exited` is done when its process has ended or is left behind.
     """
 
     def __init__(self, child: EngineChild, arena: Arena, model: ModelIdentity) -> None:
         self._model = model
         self.ready = EngineReady("", "", 0, 0, 0, 0.0)
         self.start_seconds = 0.0
-        self.is_ending = False
+        self.life = EngineLife()
         self.slots = arena.slots
         self._child = child
         self._arena = arena
@@ -99,8 +100,8 @@ class EngineProcess:
         self._streams: dict[int, weakref.finalize[..., ReuseStream]] = {}
         self._free = list(range(arena.slots))
         self._pending: deque[OnAnswer] = deque()
-        self._hung_after: float | None = None
-        self.lost: asyncio.Task[None]
+        self._failure: EngineLost | None = None
+        self.exited: asyncio.Task[None]
 
     @property
     def pid(self) -> int:
@@ -108,9 +109,19 @@ class EngineProcess:
         return self._child.process.pid
 
     @property
-    def is_lost(self) -> bool:
-        """Whether it takes no more messages, because it has ended or closed its socket."""
-        return self.lost.done() or self._hung_up.is_set()
+    def loss(self) -> EngineLost:
+        """Why it is lost: as `fail` says, else as its process ended."""
+        if self._failure is not None:
+            return self._failure
+        ended = self._child.process.ended
+        if not ended.done():
+            return EngineLost("crash", "it hung up")
+        status = None if ended.cancelled() else ended.result()
+        if status == -signal.SIGALRM:
+            return EngineLost("hang", "an invoke took many times as long as usual")
+        how = f"{'killed by' if status and status < 0 else 'exited with'} {ending(status)}"
+        line = self._child.last_line
+        return EngineLost("crash", f"{how}: {line}" if line else how)
 
     @classmethod
     async def start(
@@ -135,7 +146,7 @@ class EngineProcess:
         try:
             await engine._load(setup, start_seconds)  # noqa: SLF001 # its own class
         except BaseException:
-            engine.kill()
+            engine._child.process.kill()  # noqa: SLF001 # its own class
             await engine.close()
             raise
         engine.start_seconds = time.monotonic() - begun
@@ -164,23 +175,26 @@ class EngineProcess:
             await child.close()
             arena.close()
             raise
-        engine.lost = asyncio.create_task(engine._follow())  # its own class
+        engine.exited = asyncio.create_task(engine._follow())  # its own class
         return engine
 
     async def _load(self, setup: EngineSetup, start_seconds: float) -> None:
-        async def step(name: str, message: Message) -> Message:
+        async def ask(purpose: str, message: Message) -> Message:
             answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
             self._ask(message, partial(_settle, answer))
             if not await done_within(start_seconds, answer):
-                raise EngineStartFailed(f"the engine did not {name} in {start_seconds:g} s")
+                raise EngineStartFailed(f"the engine did not {purpose} in {start_seconds:g} s")
             return answer.result()
 
         try:
-            ready = EngineReady.from_message(await step("load the model", setup.to_message()))
+            ready = EngineReady.from_message(await ask("load the model", setup.to_message()))
             for _ in range(WARM_UPS):
-                warm = WarmedUp.from_message(await step("run the model", WARM_UP))
+                warm = WarmedUp.from_message(await ask("run the model", WARM_UP))
             self.ready = replace(ready, invoke_seconds=warm.seconds)
+            if self.life.is_over:
+                raise self.loss
             self._child.is_ready = True
+            self.life.apply(EngineEvent.LOADED)
         except EngineLost as lost:
             raise EngineStartFailed(f"the engine did not start: {lost}") from None
         except StartupError:
@@ -242,9 +256,10 @@ class EngineProcess:
         for number in self._free:
             self._arena.discard(number)
 
-    def kill(self) -> None:
-        """Kill the engine at once; `close` must be called afterwards."""
-        self.is_ending = True
+    def fail(self, loss: EngineLost) -> None:
+        """Kill the engine at once, because of `loss`; `close` must be called afterwards."""
+        self._failure = self._failure or loss
+        self.life.apply(EngineEvent.FAILED)
         self._child.process.kill()
 
     async def close(self) -> None:
@@ -252,15 +267,16 @@ class EngineProcess:
 
         A process that is stuck in a kernel driver cannot be killed; it is left behind.
         """
-        self.is_ending = True
+        self.life.apply(EngineEvent.CLOSED)
         for region in self._shared.values():
             region.detach()
         for stream in self._streams.values():
             stream.detach()
         self._lines.close()
         await self._child.end()
-        await asyncio.gather(self.lost, return_exceptions=True)
+        await asyncio.gather(self.exited, return_exceptions=True)
         self._arena.close()
+        self.life.apply(EngineEvent.EXITED)
 
     def _share(self, region: Region) -> None:
         """Let the engine read a region until nothing refers to it any more."""
@@ -287,8 +303,8 @@ class EngineProcess:
 
     def _ask(self, message: Message, on_answer: OnAnswer) -> None:
         """Send a message that is answered; raises EngineLost."""
-        if self.is_lost:
-            raise self._loss()
+        if self.life.is_over:
+            raise self.loss
         self._lines.write(to_line(message))
         self._pending.append(on_answer)
 
@@ -297,6 +313,7 @@ class EngineProcess:
         try:
             with contextlib.suppress(asyncio.CancelledError):  # it was left behind
                 await self._child.process.ended
+            self.life.apply(EngineEvent.FAILED)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LAST_ANSWERS_SECONDS):
                     await self._hung_up.wait()
@@ -309,7 +326,7 @@ class EngineProcess:
     def _fail_pending(self) -> None:
         self._watch.close()
         while self._pending:
-            self._pending.popleft()(self._loss())
+            self._pending.popleft()(self.loss)
 
     def _on_line(self, line: bytes) -> None:
         """Pass a line on as the answer to the oldest request; hang up if it is not valid."""
@@ -324,7 +341,7 @@ class EngineProcess:
 
     def _on_hung_up(self) -> None:
         """The socket is closed: the process should exit now, and is killed if it does not."""
-        self.is_ending = True
+        self.life.apply(EngineEvent.FAILED)
         self._hung_up.set()
         if self._child.process.ended.done():
             return
@@ -332,25 +349,11 @@ class EngineProcess:
 
     async def _kill_if_it_stays(self) -> None:
         if not await self._child.process.ends_in(CLOSE_SECONDS):
-            self.kill()
+            self._child.process.kill()
 
     def _on_overdue(self, seconds: float) -> None:
-        self._hung_after = seconds
-        self.kill()
+        self.fail(EngineLost("hang", f"no answer in {seconds:.1f} s"))
         self._fail_pending()
-
-    def _loss(self) -> EngineLost:
-        if self._hung_after is not None:
-            return EngineLost("hang", f"no answer in {self._hung_after:.1f} s")
-        ended = self._child.process.ended
-        if not ended.done():
-            return EngineLost("crash", "it hung up")
-        status = None if ended.cancelled() else ended.result()
-        if status == -signal.SIGALRM:
-            return EngineLost("hang", "an invoke took many times as long as usual")
-        how = f"{'killed by' if status and status < 0 else 'exited with'} {ending(status)}"
-        line = self._child.last_line
-        return EngineLost("crash", f"{how}: {line}" if line else how)
 
 
 def _files_of(setup: EngineSetup) -> list[int]:

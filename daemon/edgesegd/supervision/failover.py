@@ -93,7 +93,11 @@ class Failover:
         self._changed = asyncio.Event()
         self._upgrade_tried = asyncio.Event()
         self._better: Running | None = None
-        self.better_ready = asyncio.Event()
+
+    @property
+    def has_better(self) -> bool:
+        """Whether a better engine than the one that serves is ready."""
+        return self._better is not None
 
     async def first(self) -> Running:
         """The first engine; raises a StartupError if not even the last delegate starts."""
@@ -173,7 +177,7 @@ class Failover:
     async def upgrade(self) -> None:
         """Start an engine with a better delegate whenever one may be tried; never returns.
 
-        The present engine serves until `upgraded` is called.
+        Then the present engine drains; after that `upgraded` must be called.
         """
         while True:
             self._changed.clear()
@@ -202,7 +206,8 @@ class Failover:
             log.warning("%s does not start: %s; will try again later", ranked, error)
             self._report_degraded()
         else:
-            self.better_ready.set()
+            if self._current is not None:
+                self._current.engine.life.drain()
         finally:
             self._upgrade_tried.set()
 
@@ -211,7 +216,6 @@ class Failover:
         running, self._better = self._better, None
         if running is None:
             raise AssertionError("there is no better engine")
-        self.better_ready.clear()
         log.info("%s takes over", running.ranked)
         return self._serve_with(running)
 

@@ -28,9 +28,8 @@ class ReplicaObserver(Protocol):
         """The replica was lost or is no longer needed; no other replaces it."""
 
 
-Serve = Callable[[EngineProcess, object, asyncio.Event], Awaitable[None]]
-"""Supplies an engine with frames until the event is set. If the engine is lost, it adds the object
-to `losses` of the frames that were in the engine, and raises EngineLost."""
+Serve = Callable[[EngineProcess], Awaitable[None]]
+"""Gives an engine frames while it serves; raises EngineLost if it is lost."""
 
 
 class ReplicaSet:
@@ -55,9 +54,8 @@ class ReplicaSet:
         self._observe = observe
         self._serve = serve
         self._on_change = on_change
-        self._ready = 0
         self.failed = False
-        self._enough = asyncio.Event()
+        self._engines: list[EngineProcess] = []
         self._group = asyncio.TaskGroup()
         self._starting: set[asyncio.Task[None]] = set()
 
@@ -76,7 +74,8 @@ class ReplicaSet:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._enough.set()
+        for engine in self._engines:
+            engine.life.drain()
         for starting in self._starting:
             starting.cancel()
         await self._group.__aexit__(kind, error, traceback)
@@ -84,7 +83,7 @@ class ReplicaSet:
     @property
     def all_ready(self) -> bool:
         """Whether every engine can be given frames."""
-        return self._ready == len(self._choices)
+        return sum(each.life.is_serving for each in self._engines) == len(self._choices)
 
     def fail(self, why: str) -> None:
         """Mark the set as failed, so that its user ends it."""
@@ -103,14 +102,15 @@ class ReplicaSet:
                 self._starting.discard(task)
         observer = self._observe()
         observer.engine_ready(engine, degraded=False)
-        self._ready += 1
+        self._engines.append(engine)
+        engine.life.serve()
         self._on_change()
         try:
-            await self._serve(engine, observer, self._enough)
+            await self._serve(engine)
         except EngineLost as loss:
             observer.engine_lost(loss.cause)
             self.fail(f"one failed ({loss.cause}): {loss}")
         finally:
-            self._ready -= 1
+            self._engines.remove(engine)
             observer.engine_closed()
             await engine.close()

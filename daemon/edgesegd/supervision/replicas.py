@@ -195,11 +195,11 @@ class Replicas:
                 proof.cancel()
                 self._set_active(None)
 
-    async def _serve(self, engine: EngineProcess, note: object, until: asyncio.Event) -> None:
+    async def _serve(self, engine: EngineProcess) -> None:
         dispatcher = Dispatcher(
             engine,
             self._scheduler,
-            name=note,
+            name=None,
             clear=self._clear,
             may_take=lambda: self.active,
             answer_seconds=self._answer_seconds,
@@ -207,7 +207,7 @@ class Replicas:
             in_turn=True,
             cores=self._cores,
         )
-        await dispatcher.run(until)
+        await dispatcher.run()
 
     async def _prove(self, replicas: ReplicaSet, alone: float) -> None:
         """End the replicas if they do fewer frames per second than the first engine alone."""

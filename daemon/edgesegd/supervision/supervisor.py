@@ -23,8 +23,8 @@ class Supervisor:
     Frames that were in a lost engine return to the scheduler and run first, if their deadlines
     allow it. While no engine can be started, `give_up` is called again and again. `on_invoke` is
     called after each result, with the choice that ran it and the seconds of its invoke.
-    `answer_seconds`, `in_turn`, `may_take` and `cores` are the Dispatcher's. `is_serving` is
-    whether there is an engine that takes frames.
+    `answer_seconds`, `in_turn`, `may_take` and `cores` are the Dispatcher's. Once it `is_retired`,
+    no engine follows the present one.
     """
 
     def __init__(
@@ -49,8 +49,12 @@ class Supervisor:
         self._cores = cores
         self._running: Running | None = None
         self._reaper = Reaper()
-        self._retired = False
-        self.is_serving = False
+        self.is_retired = False
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether there is an engine that has frames or may get some."""
+        return self._running is not None and self._running.engine.life.may_answer
 
     async def start(self) -> None:
         """Start the first engine; raises a StartupError that the operator can act on."""
@@ -60,16 +64,16 @@ class Supervisor:
         """Serve until cancelled, or until `end` is called."""
         async with asyncio.TaskGroup() as group:
             upgrading = group.create_task(self._failover.upgrade())
-            await self._feed()
+            await self._serve()
             upgrading.cancel()
 
     def end(self, running: asyncio.Task[None]) -> None:
         """Answer the frames in the engine, then end it; `running` is the task of `run`."""
-        self._retired = True
-        if self.is_serving:
-            self._failover.better_ready.set()
-        else:
+        self.is_retired = True
+        if self._running is None:
             running.cancel()
+        else:
+            self._running.engine.life.drain()
 
     def reorder(self, choices: list[Choice]) -> None:
         """Use these delegates from now on, best first."""
@@ -91,10 +95,11 @@ class Supervisor:
         await self._failover.close()
         await self._reaper.finish()
 
-    async def _feed(self) -> None:
-        while not self._retired:
+    async def _serve(self) -> None:
+        """Serve with one engine after another; each is closed as soon as it serves no more."""
+        while not self.is_retired:
             running = self._running or await self._failover.replacement(self._give_up)
-            self._running = None
+            self._running, following = running, None
             dispatcher = Dispatcher(
                 running.engine,
                 self._scheduler,
@@ -107,14 +112,16 @@ class Supervisor:
                 in_turn=self._in_turn,
                 cores=self._cores if running.ranked.delegate.is_cpu else None,
             )
-            self.is_serving = True
+            running.engine.life.serve()
+            if self._failover.has_better:
+                running.engine.life.drain()
             try:
-                await dispatcher.run(self._failover.better_ready)
-                self._running = None if self._retired else self._failover.upgraded()
+                await dispatcher.run()
+                following = None if self.is_retired else self._failover.upgraded()
             except EngineLost as loss:
                 self._failover.lost(running, loss)
             finally:
-                self.is_serving = False
+                self._running = following
                 self._reaper.start_closing(running.engine)
 
     def _worked(self, running: Running, result: FrameResult) -> None:

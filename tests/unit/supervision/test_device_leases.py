@@ -12,17 +12,19 @@ from edgesegd.core.errors import DelegateFailed, DeviceInUse, EngineStartFailed
 from edgesegd.delegates.spec import DelegateSpec
 from edgesegd.supervision.device_leases import DeviceLeases
 from edgesegd.supervision.engine_process import EngineProcess
+from edgesegd.supervision.engine_state import EngineEvent, EngineLife
 
 STICK = DelegateSpec("edgetpu:usb:0", ("libedgetpu.so.1",))
 OTHER = DelegateSpec("edgetpu:usb:1", ("libedgetpu.so.1",))
 
 
 class Engine:
-    """What a lease needs of an engine: its end."""
+    """What a lease needs of an engine: its end, which is near."""
 
     def __init__(self) -> None:
-        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.is_ending = True
+        self.exited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.life = EngineLife()
+        self.life.apply(EngineEvent.CLOSED)
 
 
 def starting(engine: Engine) -> Callable[[], Awaitable[EngineProcess]]:
@@ -38,12 +40,12 @@ async def failing() -> EngineProcess:
 
 async def test_a_second_engine_on_a_device_waits_until_the_first_has_ended() -> None:
     leases, first, second = DeviceLeases(), Engine(), Engine()
-    assert (await leases.start(STICK, 1.0, starting(first))).lost is first.lost
+    assert (await leases.start(STICK, 1.0, starting(first))).exited is first.exited
     waiting = asyncio.create_task(leases.start(STICK, 10.0, starting(second)))
     await asyncio.sleep(0.01)
     assert not waiting.done()
-    first.lost.set_result(None)
-    assert (await waiting).lost is second.lost
+    first.exited.set_result(None)
+    assert (await waiting).exited is second.exited
 
 
 async def test_a_device_that_another_engine_keeps_is_an_error_that_names_it() -> None:
@@ -55,7 +57,7 @@ async def test_a_device_that_another_engine_keeps_is_an_error_that_names_it() ->
 
 async def test_a_device_of_an_engine_that_serves_is_not_waited_for() -> None:
     leases, serving = DeviceLeases(), Engine()
-    serving.is_ending = False
+    serving.life = EngineLife()
     await leases.start(STICK, 1.0, starting(serving))
     assert leases.in_use(STICK)
     with pytest.raises(DeviceInUse, match="an engine that serves has the device of edgetpu:usb:0"):
@@ -63,7 +65,7 @@ async def test_a_device_of_an_engine_that_serves_is_not_waited_for() -> None:
     with pytest.raises(DeviceInUse):
         async with leases.held(STICK, 3600):
             raise AssertionError("it is in use")
-    serving.lost.set_result(None)
+    serving.exited.set_result(None)
     await asyncio.sleep(0)
     assert not leases.in_use(STICK)
     await leases.start(STICK, 1.0, starting(Engine()))

@@ -20,6 +20,7 @@ from edgesegd.scheduling.lane import Lane, Overflow
 from edgesegd.scheduling.scheduler import Scheduler
 from edgesegd.supervision.dispatcher import Dispatcher
 from edgesegd.supervision.engine_process import EngineProcess, OnOutcome
+from edgesegd.supervision.engine_state import EngineEvent, EngineLife
 
 SLOW_INVOKE = 30.0
 COMPUTED = FrameResult(1, 1, (1, 1), seconds={Stage.INVOKE: SLOW_INVOKE})
@@ -31,8 +32,9 @@ class SlowEngine:
 
     def __init__(self, result: FrameResult) -> None:
         self.ready = EngineReady("", "cpu", 0, 0, 1, SLOW_INVOKE)
-        self.slots, self.is_lost = 1, False
-        self.lost = asyncio.get_running_loop().create_future()
+        self.slots, self.life = 1, EngineLife()
+        self.life.apply(EngineEvent.LOADED)
+        self.life.serve()
         self.bounds: list[float] = []
         self._result = result
 
@@ -57,13 +59,12 @@ async def test_only_computed_results_tell_how_long_an_engine_takes(
         on_result=heard.append,
         predict=True,
     )
-    until = asyncio.Event()
-    running = asyncio.create_task(dispatcher.run(until))
+    running = asyncio.create_task(dispatcher.run())
     jobs = [Job(FrameSpec(FrameFormat.JPEG), b"x", ResultOptions(), Answer()) for _ in range(100)]
     for job in jobs:
         scheduler.submit(lane, job)
     assert [await job.answer for job in jobs] == [result] * 100
-    until.set()
+    engine.life.drain()
     await running
     assert len(heard) == (100 if learns else 0)
     assert engine.bounds[0] == FACTOR * SLOW_INVOKE

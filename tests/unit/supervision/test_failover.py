@@ -10,6 +10,7 @@ from edgesegd.delegates.spec import Choice, DelegateSpec
 from edgesegd.ipc.messages import EngineReady
 from edgesegd.supervision.delegate_ranking import DelegateRanking
 from edgesegd.supervision.engine_process import EngineLost, EngineProcess
+from edgesegd.supervision.engine_state import EngineLife
 from edgesegd.supervision.failover import Failover
 from support.virtual_loop import in_virtual_time
 
@@ -27,6 +28,7 @@ class Engine:
     start_seconds = START
 
     def __init__(self, choice: Choice) -> None:
+        self.life = EngineLife()
         self.ready = EngineReady("fake", choice[0].name, 0, 0, choice[1], 0.01)
 
 

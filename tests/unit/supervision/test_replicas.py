@@ -21,6 +21,7 @@ from edgesegd.scheduling.lane import Lane, Overflow
 from edgesegd.scheduling.scheduler import Scheduler
 from edgesegd.supervision import replicas as module
 from edgesegd.supervision.engine_process import EngineLost, EngineProcess
+from edgesegd.supervision.engine_state import EngineEvent, EngineLife
 from edgesegd.supervision.replicas import Replicas
 from support.virtual_loop import VirtualLoop, in_virtual_time
 
@@ -33,8 +34,11 @@ class Link:
 
     def __init__(self) -> None:
         self.closed = False
+        self.life = EngineLife()
+        self.life.apply(EngineEvent.LOADED)
 
     async def close(self) -> None:
+        self.life.apply(EngineEvent.CLOSED)
         self.closed = True
 
 
@@ -44,13 +48,16 @@ class Side(Replicas):
     seconds = ONE_SECONDS
     lost: asyncio.Event | None = None
 
-    async def _serve(self, link: EngineProcess, note: object, until: asyncio.Event) -> None:
-        del link, note
-        while not until.is_set():
-            if self.lost is not None and self.lost.is_set():
-                raise EngineLost("crash", "as the test wants it")
-            if not await serve_one(self._scheduler, lambda: self.active, self.seconds):
-                await asyncio.sleep(0.001)
+    async def _serve(self, link: EngineProcess) -> None:
+        try:
+            while link.life.is_serving:
+                if self.lost is not None and self.lost.is_set():
+                    link.life.apply(EngineEvent.FAILED)
+                    raise EngineLost("crash", "as the test wants it")
+                if not await serve_one(self._scheduler, lambda: self.active, self.seconds):
+                    await asyncio.sleep(0.001)
+        finally:
+            link.life.drain()
 
 
 async def result_of(answer: Answer) -> FrameResult:

@@ -40,6 +40,7 @@ from edgesegd.supervision.delegate_ranking import DelegateRanking
 from edgesegd.supervision.device_leases import DeviceLeases
 from edgesegd.supervision.engine_pool import EnginePool, GiveUp
 from edgesegd.supervision.engine_process import EngineLost, EngineProcess, OnOutcome
+from edgesegd.supervision.engine_state import EngineEvent, EngineLife, EngineState
 from edgesegd.supervision.failover import Failover
 from edgesegd.supervision.supervisor import Supervisor
 from support.virtual_loop import VirtualLoop
@@ -64,29 +65,26 @@ class Engine:
         self.observer = observer
         self.ready = EngineReady("fake", choice[0].name, 0, 0, choice[1], 0.01)
         self.frames: list[OnOutcome] = []
-        self.lost: asyncio.Task[None] = asyncio.create_task(self._live())
-        self._ended = asyncio.Event()
+        self.life = EngineLife()
+        self.exited: asyncio.Task[None] = asyncio.create_task(self._live())
+        self.loss = EngineLost("crash", "by the test")
+        self._killed = asyncio.Event()
         self._board = board
-        self._loss = EngineLost("crash", "by the test")
-        self.dead = False
+        self.life.apply(EngineEvent.LOADED)
 
     @property
-    def is_lost(self) -> bool:
-        return self.dead
-
-    @property
-    def is_ending(self) -> bool:
-        return self.dead
+    def dead(self) -> bool:
+        return self.life.is_over
 
     async def _live(self) -> None:
-        await self._ended.wait()
+        await self._killed.wait()
         await asyncio.sleep(END_SECONDS)
         self._board.alive.remove(self)
+        self._board.exited.append(self)
 
     def segment(self, job: Job, *, answer_seconds: float, on_outcome: OnOutcome) -> None:
         del answer_seconds
-        if self.dead:
-            raise self._loss
+        assert self.life.is_serving
         assert len(self.frames) < self.slots
         assert not job.answer.done
         self.frames.append(on_outcome)
@@ -94,22 +92,22 @@ class Engine:
     def answer(self, outcome: FrameResult | Exception) -> None:
         self.frames.pop(0)(outcome)
 
-    def kill(self) -> None:
-        self._die()
+    def fail(self, loss: EngineLost) -> None:
+        assert loss is self.loss
+        self.life.apply(EngineEvent.FAILED)
+        self._killed.set()
 
     async def close(self) -> None:
-        self._die()
-        await self.lost
+        self.life.apply(EngineEvent.CLOSED)
+        self._killed.set()
+        await self.exited
+        self.life.apply(EngineEvent.EXITED)
 
     def crash(self, cause: str) -> None:
-        self._loss = EngineLost(cause, "by the test")
-        self._die()
+        self.loss = EngineLost(cause, "by the test")
+        self.fail(self.loss)
         while self.frames:
-            self.answer(self._loss)
-
-    def _die(self) -> None:
-        self.dead = True
-        self._ended.set()
+            self.answer(self.loss)
 
 
 class Board:
@@ -120,6 +118,7 @@ class Board:
         self.lane = Lane(1000, Overflow.REJECT)
         self.scheduler.open(self.lane)
         self.alive: list[Engine] = []
+        self.exited: list[Engine] = []
         self.refused: set[str] = set()
         self.serving: dict[Observer, Engine | None] = {}
         self.registry = CollectorRegistry()
@@ -218,7 +217,10 @@ class Observer:
         board.serving[self] = None
 
     def select(self, choices: Sequence[Choice]) -> None:
-        in_use = [key(e.choice) for e in self._board.alive if e.observer is self and not e.dead]
+        engines = [e for e in self._board.alive if e.observer is self and not e.dead]
+        if (engine := self._board.serving[self]) is not None:
+            engines.append(engine)
+        in_use = [key(engine.choice) for engine in engines]
         self.order = [key(choice) for choice in choices]
         self.known &= {*self.order, *in_use, *self._starting}
 
@@ -278,6 +280,7 @@ class Supervision(RuleBasedStateMachine):
         self.board = Board()
         await self.board.pool.start()
         self.running = asyncio.create_task(self.board.pool.run())
+        await asyncio.sleep(0)
 
     def at_once(self, action: Callable[[], object]) -> None:
         """Do something in the loop, and let everything happen that can happen now."""
@@ -343,6 +346,25 @@ class Supervision(RuleBasedStateMachine):
         assert len(devices) == len(set(devices))
 
     @invariant()
+    def an_observed_engine_serves_or_drains_and_only_such_engines_have_frames(self) -> None:
+        for engine in self.board.usable():
+            assert engine.life.may_answer
+        for engine in self.board.alive:
+            assert engine.life.may_answer or not engine.frames
+
+    @invariant()
+    def one_engine_of_each_serves_and_at_most_one_is_ready_to_replace_it(self) -> None:
+        for observer in self.board.serving:
+            states = [e.life.state for e in self.board.alive if e.observer is observer]
+            assert states.count(EngineState.SERVING) <= 1
+            assert states.count(EngineState.READY) <= 1
+            assert EngineState.READY not in states or EngineState.SERVING not in states
+
+    @invariant()
+    def an_engine_whose_process_has_exited_is_over(self) -> None:
+        assert all(engine.life.is_over for engine in self.board.exited)
+
+    @invariant()
     def degraded_service_is_reported_exactly_while_it_lasts(self) -> None:
         degraded = any(observer.is_degraded for observer in self.board.serving)
         assert self.board.reported_degraded == degraded
@@ -386,6 +408,7 @@ class Supervision(RuleBasedStateMachine):
         await asyncio.gather(self.running, return_exceptions=True)
         await board.pool.close()
         assert not board.alive
+        assert {engine.life.state for engine in board.exited} == {EngineState.ENDED}
 
     async def _serve_for(self, seconds: float) -> None:
         """So long, with each frame answered within a second."""
