@@ -24,8 +24,9 @@ class Job:
     """A checked frame, its bytes and the answer it will get.
 
     `received`, `deadline` and `taken` are times of `time.monotonic`: when the frame arrived, after
-    when it must not be invoked, when an engine took it. `losses` names the delegate of each engine
-    that was lost with the frame in it, `spent` is how many seconds these engines worked on it.
+    when it must not be invoked, when an engine took it. `losses` has the RankedDelegate of each
+    engine that was lost with the frame in it, None for a replica; `spent` is how many seconds these
+    engines worked on it.
     `lane` is where it waited, `charged` the seconds of engine time that were counted when it was
     taken. `may_start` says whether there is room for its result, so that an engine may take it, and
     sets `expected` to the bytes that are reserved; if there is no room, the client is blocked.

@@ -18,13 +18,14 @@ from edgesegd.models.kept import KeptModel
 from edgesegd.models.spec_message import to_message
 from edgesegd.scheduling.cores import Cores
 from edgesegd.scheduling.scheduler import Scheduler
-from edgesegd.supervision.delegate_ranking import DelegateRanking
+from edgesegd.supervision.delegate_ranking import DelegateRanking, RankedDelegate
 from edgesegd.supervision.device_leases import DeviceLeases
 from edgesegd.supervision.engine_child import EngineChild
+from edgesegd.supervision.engine_observer import EngineObserver
 from edgesegd.supervision.engine_pool import EnginePool, GiveUp
 from edgesegd.supervision.engine_process import EngineProcess
-from edgesegd.supervision.failover import EngineObserver, Failover
-from edgesegd.supervision.replicas import Replicas, plan_replicas
+from edgesegd.supervision.failover import Failover
+from edgesegd.supervision.replica_controller import ReplicaController, plan_replicas
 from edgesegd.supervision.supervisor import Supervisor
 
 PROOF_WAIT_SECONDS = 5.0
@@ -102,14 +103,14 @@ class VersionEngines:
         self._prove = prove
         self._on_invoke = on_invoke
         self._spreads = settings.optimize == "throughput"
-        self._replicas = Replicas(
+        self._replicas = ReplicaController(
             scheduler=scheduler,
             afford=self._afford_replicas,
             start_engine=partial(
                 self._start_engine, seconds=settings.start_seconds, is_replica=True
             ),
             observe=observe,
-            clear=self._clear,
+            blame_frame=self._blame_frame,
             answer_seconds=settings.answer_seconds,
             cores=cores,
         )
@@ -189,8 +190,8 @@ class VersionEngines:
             each=private_memory(pid),
         )
 
-    def _clear(self, notes: Iterable[object], certain: bool) -> None:
-        self._pool.clear(notes, certain)
+    def _blame_frame(self, ranked: Iterable[RankedDelegate | None], fatal: bool) -> None:
+        self._pool.blame_frame(ranked, fatal)
 
     async def _start_engine(
         self, choice: Choice, seconds: float, *, is_replica: bool = False

@@ -41,7 +41,7 @@ class AnswerWatch:
         """A question was asked; its answer may take `seconds`."""
         self._questions.append(_Question(seconds, self._loop.time() + seconds))
         if self._timer is None:
-            self._look_when_due()
+            self._set_timer()
 
     def answered(self) -> None:
         """The oldest question is answered."""
@@ -53,10 +53,10 @@ class AnswerWatch:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _look_when_due(self) -> None:
-        self._timer = self._loop.call_at(self._questions[0].due, self._look)
+    def _set_timer(self) -> None:
+        self._timer = self._loop.call_at(self._questions[0].due, self._check)
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         scheduled = self._timer.when() if self._timer is not None else self._loop.time()
         self._timer = None
         if not self._questions:
@@ -72,4 +72,4 @@ class AnswerWatch:
             self.close()
             self._on_overdue(oldest.seconds)
             return
-        self._look_when_due()
+        self._set_timer()

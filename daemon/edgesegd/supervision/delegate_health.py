@@ -26,7 +26,7 @@ class DelegateHealth(Enum):
 class DelegateEvent(Enum):
     """What happens to a delegate."""
 
-    FORGIVEN = auto()
+    RESTARTED = auto()
     """The delegate failed, and is started again at once."""
     FAILED = auto()
     """The delegate failed, or could not be started."""
@@ -34,28 +34,28 @@ class DelegateEvent(Enum):
     """An engine with the delegate is being started while a lesser one serves."""
     SERVES = auto()
     """An engine with the delegate serves from now on."""
-    CLEARED = auto()
+    FRAME_BLAMED = auto()
     """A frame was found to be the cause of the delegate's failures."""
 
 
 TRANSITIONS: dict[tuple[DelegateHealth, DelegateEvent], DelegateHealth] = {
-    (DelegateHealth.CLOSED, DelegateEvent.FORGIVEN): DelegateHealth.CLOSED,
+    (DelegateHealth.CLOSED, DelegateEvent.RESTARTED): DelegateHealth.CLOSED,
     (DelegateHealth.CLOSED, DelegateEvent.FAILED): DelegateHealth.OPEN,
     # Chosen, but not started yet: HALF_OPEN keeps it from being started to replace a lost engine.
     (DelegateHealth.CLOSED, DelegateEvent.TRIED): DelegateHealth.HALF_OPEN,
     (DelegateHealth.CLOSED, DelegateEvent.SERVES): DelegateHealth.CLOSED,
-    (DelegateHealth.CLOSED, DelegateEvent.CLEARED): DelegateHealth.CLOSED,
-    (DelegateHealth.OPEN, DelegateEvent.FORGIVEN): DelegateHealth.OPEN,
+    (DelegateHealth.CLOSED, DelegateEvent.FRAME_BLAMED): DelegateHealth.CLOSED,
+    (DelegateHealth.OPEN, DelegateEvent.RESTARTED): DelegateHealth.OPEN,
     (DelegateHealth.OPEN, DelegateEvent.FAILED): DelegateHealth.OPEN,
     (DelegateHealth.OPEN, DelegateEvent.TRIED): DelegateHealth.HALF_OPEN,
     # The last delegate of a ranking has no substitute, so it is started although it is open.
     (DelegateHealth.OPEN, DelegateEvent.SERVES): DelegateHealth.CLOSED,
-    (DelegateHealth.OPEN, DelegateEvent.CLEARED): DelegateHealth.CLOSED,
-    (DelegateHealth.HALF_OPEN, DelegateEvent.FORGIVEN): DelegateHealth.OPEN,
+    (DelegateHealth.OPEN, DelegateEvent.FRAME_BLAMED): DelegateHealth.CLOSED,
+    (DelegateHealth.HALF_OPEN, DelegateEvent.RESTARTED): DelegateHealth.OPEN,
     (DelegateHealth.HALF_OPEN, DelegateEvent.FAILED): DelegateHealth.OPEN,
     (DelegateHealth.HALF_OPEN, DelegateEvent.TRIED): DelegateHealth.HALF_OPEN,
     (DelegateHealth.HALF_OPEN, DelegateEvent.SERVES): DelegateHealth.CLOSED,
     # It is already being started: once is enough.
-    (DelegateHealth.HALF_OPEN, DelegateEvent.CLEARED): DelegateHealth.HALF_OPEN,
+    (DelegateHealth.HALF_OPEN, DelegateEvent.FRAME_BLAMED): DelegateHealth.HALF_OPEN,
 }
 """The state that follows each state after each event."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from edgesegd.delegates.spec import Choice, DelegateSpec
@@ -13,7 +13,7 @@ PROVEN_SECONDS = 60.0
 """After a delegate has run this long, its earlier failures no longer count."""
 QUICK_START_SECONDS = 0.4
 """A delegate that starts in less time is restarted after a loss while the frames wait."""
-MAX_CLEARED = 3
+MAX_BLAMED = 3
 """How often failures may be blamed on frames; after that they are the delegate's own."""
 MAX_COOL_DOWN = 120
 """The longest cool-down, as a multiple of the first: an hour if the first is 30 s."""
@@ -23,15 +23,15 @@ MAX_COOL_DOWN = 120
 class RankedDelegate:
     """A delegate and its history; the rank itself is its position in DelegateRanking.
 
-    While `health` is OPEN the delegate may be tried again from the time `cooled` on; if
+    While `health` is OPEN the delegate may be tried again from the time `open_until` on; if
     `needs_proof` is set, it must first prove itself in a trial. `cool_down` is how long its next
     cool-down takes. `serving_since` is when an engine with it began to serve, None while none does;
     `has_served` is whether one ever did. `start_seconds` is how long its last start took, 0 before
     the first. All times are in seconds. `in_use` is whether an engine with it is being started, is
     ready or serves; there is one such engine at most. `wrong` is whether its last failure was wrong
     masks.
-    `cleared` is how often its failures were blamed on a frame, `worked` whether it has segmented a
-    frame since the last time.
+    `frames_blamed` is how often its failures were blamed on a frame, `worked` whether it has
+    segmented a frame since the last time.
     """
 
     choice: Choice
@@ -41,12 +41,12 @@ class RankedDelegate:
     serving_since: float | None = None
     has_served: bool = False
     in_use: bool = False
-    cooled: float = 0.0
+    open_until: float = 0.0
     needs_proof: bool = False
     start_seconds: float = 0.0
     wrong: bool = False
     worked: bool = False
-    cleared: int = 0
+    frames_blamed: int = 0
 
     def __str__(self) -> str:
         """Its name in the log, with the threads for the CPU, which may be ranked several times."""
@@ -64,9 +64,15 @@ class RankedDelegate:
         """Threads of the interpreter; 0 lets the engine choose."""
         return self.choice[1]
 
-    def happens(self, event: DelegateEvent) -> None:
+    def apply(self, event: DelegateEvent) -> None:
         """Change `health` as the table TRANSITIONS says."""
         self.health = TRANSITIONS[self.health, event]
+
+
+BlameFrame = Callable[[Iterable[RankedDelegate | None], bool], None]
+"""Is called with the delegates of the engines that were lost with a frame, None for a replica's,
+once the frame is found to be the cause; and whether it was fatal, so that no engine segmented it.
+"""
 
 
 class DelegateRanking:
@@ -149,11 +155,11 @@ class DelegateRanking:
 
     def try_again(self, ranked: RankedDelegate) -> None:
         """An engine with this delegate is being started to replace a lesser one."""
-        ranked.happens(DelegateEvent.TRIED)
+        ranked.apply(DelegateEvent.TRIED)
 
     def start(self, ranked: RankedDelegate) -> None:
         """An engine with this delegate serves from now on."""
-        ranked.happens(DelegateEvent.SERVES)
+        ranked.apply(DelegateEvent.SERVES)
         ranked.needs_proof = ranked.wrong = False
         ranked.serving_since, ranked.has_served = self._clock(), True
 
@@ -161,45 +167,46 @@ class DelegateRanking:
         """It failed while it served or was started; `wrong`: wrong masks, `stuck`: it hung."""
         now, since = self._clock(), ranked.serving_since
         if not wrong and since is not None and now - since >= PROVEN_SECONDS:
-            ranked.failures, ranked.cleared, ranked.cool_down = 0, 0, self._first_cool_down
+            ranked.failures, ranked.frames_blamed, ranked.cool_down = 0, 0, self._first_cool_down
         ranked.serving_since, ranked.in_use = None, False
         ranked.failures += 1
         ranked.wrong = wrong
         if wrong or (ranked.failures > 1 and ranked is not self.last):
             self.cool_down(ranked)
         elif stuck or ranked.start_seconds > QUICK_START_SECONDS:
-            ranked.happens(DelegateEvent.FAILED)
-            ranked.cooled = now
+            ranked.apply(DelegateEvent.FAILED)
+            ranked.open_until = now
         else:
-            ranked.happens(DelegateEvent.FORGIVEN)
+            ranked.apply(DelegateEvent.RESTARTED)
 
     def stop(self, ranked: RankedDelegate) -> None:
         """No engine with this delegate serves any more, because a better one replaced it."""
         ranked.serving_since, ranked.in_use = None, False
 
-    def clear(self, ranked: RankedDelegate, *, certain: bool) -> None:
+    def blame_frame(self, ranked: RankedDelegate, *, fatal: bool) -> None:
         """A frame caused its failure, so it may run again at once.
 
-        This is `certain` if the last delegate failed with the frame too. Otherwise it is assumed
-        only if the delegate has segmented a frame since it was last cleared, and at most
-        MAX_CLEARED times until it has run for PROVEN_SECONDS. Wrong masks are never cleared.
+        This is known if the frame was `fatal`, which means that all engines failed with it.
+        Otherwise it is assumed only if the delegate has segmented a frame since it was last
+        assumed, and at most MAX_BLAMED times until it has run for PROVEN_SECONDS. Wrong masks are
+        never blamed on a frame.
         """
-        believed = certain or (ranked.worked and ranked.cleared < MAX_CLEARED)
-        if ranked.wrong or not believed:
+        assumed = ranked.worked and ranked.frames_blamed < MAX_BLAMED
+        if ranked.wrong or not (fatal or assumed):
             return
         if ranked.needs_proof:
             ranked.cool_down = max(self._first_cool_down, ranked.cool_down / 2)
-        ranked.cleared += not certain
+        ranked.frames_blamed += not fatal
         ranked.failures = 0
-        ranked.happens(DelegateEvent.CLEARED)
+        ranked.apply(DelegateEvent.FRAME_BLAMED)
         ranked.needs_proof = ranked.worked = False
-        ranked.cooled = self._clock()
+        ranked.open_until = self._clock()
 
     def cool_down(self, ranked: RankedDelegate) -> None:
         """Do not try it again until its cool-down is over; the next one is twice as long."""
-        ranked.happens(DelegateEvent.FAILED)
+        ranked.apply(DelegateEvent.FAILED)
         ranked.needs_proof = True
-        ranked.cooled = self._clock() + ranked.cool_down
+        ranked.open_until = self._clock() + ranked.cool_down
         ranked.cool_down = min(2 * ranked.cool_down, MAX_COOL_DOWN * self._first_cool_down)
 
     def _above(self, current: RankedDelegate) -> list[RankedDelegate]:
@@ -207,7 +214,7 @@ class DelegateRanking:
         return self._delegates[: self._delegates.index(current)] if ranked else self._delegates
 
     def _wait(self, ranked: RankedDelegate) -> float:
-        return max(0.0, ranked.cooled - self._clock())
+        return max(0.0, ranked.open_until - self._clock())
 
 
 def _find(choice: Choice, known: Sequence[RankedDelegate]) -> RankedDelegate | None:

@@ -7,8 +7,9 @@ import logging
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
+from typing import cast
 
 from edgesegd.core.errors import Draining, EdgesegError, EngineFailed, Expired, InternalFault
 from edgesegd.core.result import FrameResult
@@ -16,6 +17,7 @@ from edgesegd.scheduling.cores import Cores
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.scheduler import Scheduler
 from edgesegd.supervision.answer_timeout import AnswerTimeout
+from edgesegd.supervision.delegate_ranking import BlameFrame, RankedDelegate
 from edgesegd.supervision.engine_child import CLOSE_SECONDS
 from edgesegd.supervision.engine_process import EngineLost, EngineProcess
 from edgesegd.supervision.prefetch import PrefetchTimer
@@ -33,10 +35,11 @@ class Dispatcher:
     and a slot is free; call the scheduler's `wake` when the result of `may_take` changes. A frame
     that may yet be superseded is taken when the PrefetchTimer says so (`predict` and `in_turn` are
     its arguments). `on_result` is called after each result that was not reused. If the engine is
-    lost, `name` is added to the `losses` of each frame in it; once a frame is found to be the
-    cause, `clear` is called with its losses. `answer_seconds` is how long the engine may take for a
-    frame; 0 derives the bound from measured latency. An engine on the CPU takes frames when its
-    model may use `cores`; None for an engine with its own device.
+    lost, its delegate `ranked`, None for a replica, is added to the `losses` of each frame in it;
+    once a frame is found to be the cause, `blame_frame` is called with its losses and whether no
+    engine segmented it. `answer_seconds` is how long the engine may take for a frame; 0 derives the
+    bound from measured latency. An engine on the CPU takes frames when its model may use `cores`;
+    None for an engine with its own device.
     """
 
     def __init__(
@@ -44,8 +47,8 @@ class Dispatcher:
         engine: EngineProcess,
         scheduler: Scheduler,
         *,
-        name: object,
-        clear: Callable[[Iterable[object], bool], None],
+        ranked: RankedDelegate | None,
+        blame_frame: BlameFrame,
         on_result: Callable[[FrameResult], None] = lambda _: None,
         may_take: Callable[[], bool] = lambda: True,
         answer_seconds: float = 0.0,
@@ -55,8 +58,8 @@ class Dispatcher:
     ) -> None:
         self._engine = engine
         self._scheduler = scheduler
-        self._name = name
-        self._clear = clear
+        self._ranked = ranked
+        self._blame_frame = blame_frame
         self._on_result = on_result
         self._may_take = may_take
         self._bound = AnswerTimeout(fixed=answer_seconds, usual=engine.ready.invoke_seconds)
@@ -188,7 +191,7 @@ class Dispatcher:
             self._prefetch.learn(outcome)
             self._on_result(outcome)
             if len(job.losses) > 1:  # other engines were lost with this frame more than once
-                self._clear(job.losses, False)
+                self._blame_frame(_lost_with(job), False)
         elif isinstance(outcome, EngineLost):
             self._engine.fail(outcome)  # another frame may be in it, which should not wait
             job.spent += took
@@ -214,13 +217,18 @@ class Dispatcher:
 
     def _requeue(self, job: Job, lost: EngineLost) -> None:
         """Let the next engine try the frame; after MAX_TRIES losses the frame is the cause."""
-        job.losses.append(self._name)
+        job.losses.append(self._ranked)
         if len(job.losses) < MAX_TRIES:
             self._scheduler.requeue(job)
             return
-        self._clear(job.losses, True)
+        self._blame_frame(_lost_with(job), True)
         job.settle(failed_with(job, str(lost)))
         self._scheduler.finish(job, job.spent)
+
+
+def _lost_with(job: Job) -> list[RankedDelegate | None]:
+    """The delegates of the engines that were lost with a frame."""
+    return cast(list[RankedDelegate | None], job.losses)  # the scheduler knows no delegates
 
 
 def failed_with(job: Job, last: str) -> EngineFailed:

@@ -12,8 +12,9 @@ from edgesegd.delegates.selection import Selection
 from edgesegd.delegates.spec import Choice
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.scheduler import Scheduler
+from edgesegd.supervision.delegate_ranking import RankedDelegate
 from edgesegd.supervision.dispatcher import failed_with
-from edgesegd.supervision.replicas import Replicas
+from edgesegd.supervision.replica_controller import ReplicaController
 from edgesegd.supervision.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class EnginePool:
         *,
         supervise: Callable[[list[Choice], GiveUp], Supervisor],
         scheduler: Scheduler,
-        replicas: Replicas | None = None,
+        replicas: ReplicaController | None = None,
     ) -> None:
         self._supervise = supervise
         self._scheduler = scheduler
@@ -92,9 +93,9 @@ class EnginePool:
         self._match_extras()
         self._first.reorder(list(selection.ranking))
 
-    def clear(self, notes: Iterable[object], certain: bool) -> None:
-        """A frame caused the loss of engines; see `Failover.clear`."""
-        self._first.clear(notes, certain)
+    def blame_frame(self, ranked: Iterable[RankedDelegate | None], fatal: bool) -> None:
+        """A frame caused the loss of engines; see `Failover.blame_frame`."""
+        self._first.blame_frame(ranked, fatal)
 
     async def close(self) -> None:
         """End the engines that `run` does not end."""

@@ -8,7 +8,6 @@ import itertools
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from edgesegd.core.errors import NoEngine, StartupError
 from edgesegd.delegates.spec import Choice
@@ -20,6 +19,7 @@ from edgesegd.supervision.delegate_ranking import (
     DelegateRanking,
     RankedDelegate,
 )
+from edgesegd.supervision.engine_observer import EngineObserver
 from edgesegd.supervision.engine_process import EngineLost, EngineProcess
 
 log = logging.getLogger(__name__)
@@ -39,22 +39,6 @@ WRONG = ("nan", "constant", "drift")
 """Causes of a loss that mean that masks were wrong."""
 STUCK = ("hang", "start")
 """Causes of a loss that cost much time, and may again at the next try."""
-
-
-class EngineObserver(Protocol):
-    """Is notified when an engine is ready, degraded, lost or closed."""
-
-    def engine_ready(self, engine: EngineProcess, *, degraded: bool) -> None:
-        """An engine is ready; `degraded` is what DelegateRanking.is_degraded says of it."""
-
-    def engine_degraded(self, degraded: bool) -> None:
-        """`degraded` has changed, and no other engine is ready."""
-
-    def engine_lost(self, cause: str) -> None:
-        """The engine is lost, for one of EngineLost's causes, or its replacement did not start."""
-
-    def engine_closed(self) -> None:
-        """The engine is no longer needed, and no other replaces it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +137,11 @@ class Failover:
         self._current, self._why = None, str(loss)
         self._failed(running.ranked, loss.cause, str(loss))
 
-    def clear(self, delegates: Iterable[object], certain: bool) -> None:
-        """A frame caused these delegates to lose engines; see `DelegateRanking.clear`."""
-        for ranked in set(delegates):
-            if isinstance(ranked, RankedDelegate):
-                self._ranking.clear(ranked, certain=certain)
+    def blame_frame(self, ranked: Iterable[RankedDelegate | None], fatal: bool) -> None:
+        """A frame caused these delegates to lose engines; see `DelegateRanking.blame_frame`."""
+        for each in set(ranked):
+            if each is not None:
+                self._ranking.blame_frame(each, fatal=fatal)
         self._backoff.reset()
         self._changed.set()
         self._report_degraded()

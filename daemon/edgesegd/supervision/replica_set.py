@@ -6,26 +6,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from edgesegd.core.errors import StartupError
 from edgesegd.delegates.spec import Choice
+from edgesegd.supervision.engine_observer import EngineObserver
 from edgesegd.supervision.engine_process import EngineLost, EngineProcess
 
 log = logging.getLogger(__name__)
-
-
-class ReplicaObserver(Protocol):
-    """Is notified when one replica is ready, lost or closed."""
-
-    def engine_ready(self, engine: EngineProcess, *, degraded: bool) -> None:
-        """The replica is ready."""
-
-    def engine_lost(self, cause: str) -> None:
-        """The replica is lost, for one of EngineLost's causes."""
-
-    def engine_closed(self) -> None:
-        """The replica was lost or is no longer needed; no other replaces it."""
 
 
 Serve = Callable[[EngineProcess], Awaitable[None]]
@@ -45,7 +33,7 @@ class ReplicaSet:
         choices: Sequence[Choice],
         *,
         start_engine: Callable[[Choice], Awaitable[EngineProcess]],
-        observe: Callable[[], ReplicaObserver],
+        observe: Callable[[], EngineObserver],
         serve: Serve,
         on_change: Callable[[], None],
     ) -> None:
@@ -87,7 +75,7 @@ class ReplicaSet:
 
     def fail(self, why: str) -> None:
         """Mark the set as failed, so that its user ends it."""
-        log.warning("several engines: %s; one engine serves", why)
+        log.warning("replicas end (%s); the first engine serves alone", why)
         self.failed = True
         self._on_change()
 

@@ -11,6 +11,7 @@ from edgesegd.core.result import FrameResult, Stage
 from edgesegd.delegates.spec import Choice
 from edgesegd.scheduling.cores import Cores
 from edgesegd.scheduling.scheduler import Scheduler
+from edgesegd.supervision.delegate_ranking import RankedDelegate
 from edgesegd.supervision.dispatcher import Dispatcher
 from edgesegd.supervision.engine_process import EngineLost
 from edgesegd.supervision.failover import Failover, Running
@@ -79,9 +80,9 @@ class Supervisor:
         """Use these delegates from now on, best first."""
         self._failover.reorder(choices)
 
-    def clear(self, notes: Iterable[object], certain: bool) -> None:
-        """A frame caused the loss of engines; see `Failover.clear`."""
-        self._failover.clear(notes, certain)
+    def blame_frame(self, ranked: Iterable[RankedDelegate | None], fatal: bool) -> None:
+        """A frame caused the loss of engines; see `Failover.blame_frame`."""
+        self._failover.blame_frame(ranked, fatal)
 
     def forget(self) -> None:
         """Report that its engine is closed and no other replaces it."""
@@ -103,8 +104,8 @@ class Supervisor:
             dispatcher = Dispatcher(
                 running.engine,
                 self._scheduler,
-                name=running.ranked,
-                clear=self._failover.clear,
+                ranked=running.ranked,
+                blame_frame=self._failover.blame_frame,
                 on_result=partial(self._worked, running),
                 may_take=self._may_take,
                 answer_seconds=self._answer_seconds,

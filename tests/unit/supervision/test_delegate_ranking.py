@@ -6,7 +6,7 @@ import pytest
 
 from edgesegd.delegates.spec import Choice, DelegateSpec
 from edgesegd.supervision.delegate_ranking import (
-    MAX_CLEARED,
+    MAX_BLAMED,
     MAX_COOL_DOWN,
     PROVEN_SECONDS,
     DelegateRanking,
@@ -16,7 +16,7 @@ from edgesegd.supervision.delegate_ranking import (
 TPU: Choice = (DelegateSpec("tpu", ("libtpu.so",)), 1)
 GPU: Choice = (DelegateSpec("gpu", ("libgpu.so",), {"precision": "half"}), 1)
 CPU: Choice = (DelegateSpec(), 2)
-REST = 30.0
+COOL_DOWN = 30.0
 
 
 class Clock:
@@ -36,7 +36,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def ranking(clock: Clock) -> DelegateRanking:
-    return DelegateRanking([TPU, GPU, CPU], cool_down=REST, clock=clock)
+    return DelegateRanking([TPU, GPU, CPU], cool_down=COOL_DOWN, clock=clock)
 
 
 def started(ranking: DelegateRanking) -> RankedDelegate:
@@ -66,8 +66,8 @@ def test_two_failures_within_a_minute_replace_a_delegate_by_the_next(
     ranking.fail(ranked)
     below = started(ranking)
     assert below.choice == GPU
-    assert ranking.better_than(below) == (ranked, REST)
-    clock.now += REST
+    assert ranking.better_than(below) == (ranked, COOL_DOWN)
+    clock.now += COOL_DOWN
     assert ranking.better_than(below) == (ranked, 0)
     assert ranked.needs_proof
 
@@ -119,13 +119,13 @@ def test_the_cool_down_of_a_delegate_doubles_up_to_a_limit(
     ranked, waits = started(ranking), []
     for _ in range(10):
         ranking.fail(ranked, wrong=True)
-        step = ranking.better_than(started(ranking))
-        assert step is not None
-        waits.append(step[1])
-        clock.now += step[1]
+        candidate = ranking.better_than(started(ranking))
+        assert candidate is not None
+        waits.append(candidate[1])
+        clock.now += candidate[1]
         ranking.start(ranked)
-    assert waits[:3] == [REST, 2 * REST, 4 * REST]
-    assert waits[-2:] == [MAX_COOL_DOWN * REST] * 2
+    assert waits[:3] == [COOL_DOWN, 2 * COOL_DOWN, 4 * COOL_DOWN]
+    assert waits[-2:] == [MAX_COOL_DOWN * COOL_DOWN] * 2
 
 
 def test_the_last_delegate_is_started_again_however_often_it_fails(
@@ -146,17 +146,17 @@ def test_the_delegate_whose_cool_down_ends_first_comes_back_first(
 ) -> None:
     top = started(ranking)
     ranking.fail(top, wrong=True)
-    clock.now += REST / 2
+    clock.now += COOL_DOWN / 2
     middle = started(ranking)
     ranking.fail(middle, stuck=True)
     last = started(ranking)
     assert ranking.better_than(last) == (middle, 0)
     ranking.start(middle)
-    assert ranking.better_than(middle) == (top, REST / 2)
+    assert ranking.better_than(middle) == (top, COOL_DOWN / 2)
 
 
 def test_a_forced_delegate_is_started_again_and_never_replaced(clock: Clock) -> None:
-    ranking = DelegateRanking([TPU], cool_down=REST, clock=clock)
+    ranking = DelegateRanking([TPU], cool_down=COOL_DOWN, clock=clock)
     ranked = started(ranking)
     ranking.fail(ranked)
     ranking.fail(ranked)
@@ -181,12 +181,12 @@ def test_every_delegate_is_better_than_one_that_is_no_candidate_any_more(
 ) -> None:
     ranked = started(ranking)
     ranking.reorder([GPU, CPU])
-    step = ranking.better_than(ranked)
-    assert step is not None
-    assert (step[0].choice, step[1]) == (GPU, 0)
+    candidate = ranking.better_than(ranked)
+    assert candidate is not None
+    assert (candidate[0].choice, candidate[1]) == (GPU, 0)
 
 
-def rested(ranking: DelegateRanking) -> RankedDelegate:
+def cooling(ranking: DelegateRanking) -> RankedDelegate:
     """The best one worked, failed twice and cools down."""
     ranked = started(ranking)
     ranked.worked = True
@@ -199,48 +199,48 @@ def rested(ranking: DelegateRanking) -> RankedDelegate:
 def test_a_delegate_whose_losses_were_a_frames_fault_runs_again_at_once(
     ranking: DelegateRanking,
 ) -> None:
-    ranked = rested(ranking)
-    ranking.clear(ranked, certain=True)
+    ranked = cooling(ranking)
+    ranking.blame_frame(ranked, fatal=True)
     assert ranking.usable() is ranked
     assert not ranked.needs_proof
     assert ranking.better_than(ranking.last) == (ranked, 0)
     ranking.fail(ranked)
     assert ranking.usable() is ranked, "its failures count anew"
     ranking.fail(ranked)
-    assert ranking.better_than(started(ranking)) == (ranked, REST), "and so does its cool-down"
+    assert ranking.better_than(started(ranking)) == (ranked, COOL_DOWN), "and so does its cool-down"
 
 
-def test_a_delegate_that_segments_other_frames_is_cleared_a_few_times_only(
+def test_frames_are_blamed_for_a_delegate_that_segments_others_a_few_times_only(
     ranking: DelegateRanking,
 ) -> None:
-    for _ in range(MAX_CLEARED):
-        ranked = rested(ranking)
-        ranking.clear(ranked, certain=False)
+    for _ in range(MAX_BLAMED):
+        ranked = cooling(ranking)
+        ranking.blame_frame(ranked, fatal=False)
         assert ranking.usable() is ranked
-    ranked = rested(ranking)
-    ranking.clear(ranked, certain=False)
+    ranked = cooling(ranking)
+    ranking.blame_frame(ranked, fatal=False)
     assert ranking.usable() is not ranked
-    ranking.clear(ranked, certain=True)
+    ranking.blame_frame(ranked, fatal=True)
     assert ranking.usable() is ranked
 
 
 def test_a_delegate_that_segmented_nothing_since_a_frame_was_blamed_cools_down(
     ranking: DelegateRanking,
 ) -> None:
-    ranked = rested(ranking)
-    ranking.clear(ranked, certain=False)
+    ranked = cooling(ranking)
+    ranking.blame_frame(ranked, fatal=False)
     for _ in range(2):
         ranking.fail(started(ranking))
-    ranking.clear(ranked, certain=False)
+    ranking.blame_frame(ranked, fatal=False)
     assert ranking.usable() is not ranked
 
 
-@pytest.mark.parametrize("certain", [True, False])
-def test_wrong_masks_are_never_a_frames_fault(ranking: DelegateRanking, certain: bool) -> None:
+@pytest.mark.parametrize("fatal", [True, False])
+def test_wrong_masks_are_never_a_frames_fault(ranking: DelegateRanking, fatal: bool) -> None:
     ranked = started(ranking)
     ranked.worked = True
     ranking.fail(ranked, wrong=True)
-    ranking.clear(ranked, certain=certain)
+    ranking.blame_frame(ranked, fatal=fatal)
     assert ranking.usable() is not ranked
 
 

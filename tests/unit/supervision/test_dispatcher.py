@@ -54,8 +54,8 @@ async def test_only_computed_results_tell_how_long_an_engine_takes(
     dispatcher = Dispatcher(
         cast(EngineProcess, engine),
         scheduler,
-        name="cpu",
-        clear=lambda _notes, _certain: None,
+        ranked=None,
+        blame_frame=lambda _ranked, _fatal: None,
         on_result=heard.append,
         predict=True,
     )

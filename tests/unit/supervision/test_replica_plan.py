@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edgesegd.delegates.spec import DelegateSpec
-from edgesegd.supervision.replicas import plan_replicas
+from edgesegd.supervision.replica_controller import plan_replicas
 
 MB = 1 << 20
 

@@ -19,10 +19,10 @@ from edgesegd.scheduling.answer import Answer
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane, Overflow
 from edgesegd.scheduling.scheduler import Scheduler
-from edgesegd.supervision import replicas as module
+from edgesegd.supervision import replica_controller as module
 from edgesegd.supervision.engine_process import EngineLost, EngineProcess
 from edgesegd.supervision.engine_state import EngineEvent, EngineLife
-from edgesegd.supervision.replicas import Replicas
+from edgesegd.supervision.replica_controller import ReplicaController
 from support.virtual_loop import VirtualLoop, in_virtual_time
 
 ONE_SECONDS = 0.010
@@ -42,7 +42,7 @@ class Link:
         self.closed = True
 
 
-class Side(Replicas):
+class Side(ReplicaController):
     """Replicas that take that many seconds for a frame, in place of real engines."""
 
     seconds = ONE_SECONDS
@@ -91,7 +91,7 @@ class Board:
             afford=self._afford,
             start_engine=self._start,  # type: ignore[arg-type]
             observe=lambda: self,
-            clear=lambda _notes, _certain: None,
+            blame_frame=lambda _ranked, _fatal: None,
             answer_seconds=0.0,
         )
         self.side.seconds = replicas_seconds
@@ -100,6 +100,9 @@ class Board:
         del link
         assert not degraded
         self.events.append("ready")
+
+    def engine_degraded(self, degraded: bool) -> None:
+        raise AssertionError(f"{degraded}, of a replica")
 
     def engine_lost(self, cause: str) -> None:
         self.events.append(cause)
@@ -162,7 +165,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demand, "AVERAGE_SECONDS", 0.05)
     for name, seconds in {
         "RATE_SECONDS": 0.2,
-        "SETTLE_SECONDS": 0.05,
+        "WARM_SECONDS": 0.05,
         "PROOF_SECONDS": 0.3,
         "REPLAN_SECONDS": 0.1,
         "LINGER_SECONDS": 0.3,

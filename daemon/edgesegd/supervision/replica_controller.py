@@ -10,16 +10,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from edgesegd.board.threads import USEFUL_THREADS
 from edgesegd.delegates.spec import Choice, DelegateSpec
 from edgesegd.scheduling.cores import Cores
 from edgesegd.scheduling.scheduler import Scheduler
 from edgesegd.supervision.backoff import Backoff
+from edgesegd.supervision.delegate_ranking import BlameFrame
 from edgesegd.supervision.dispatcher import Dispatcher
+from edgesegd.supervision.engine_observer import EngineObserver
 from edgesegd.supervision.engine_process import EngineProcess
-from edgesegd.supervision.replica_set import ReplicaObserver, ReplicaSet
+from edgesegd.supervision.replica_set import ReplicaSet
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +33,7 @@ FIRST_PAUSE, MAX_PAUSE = 5.0, 300.0
 engine alone; doubled each time."""
 RATE_SECONDS = 1.0
 """How long the first engine's frames are counted before replicas are started."""
-SETTLE_SECONDS, PROOF_SECONDS = 1.0, 2.0
+WARM_SECONDS, PROOF_SECONDS = 1.0, 2.0
 """How long replicas run before their frames are counted, and how long these are counted."""
 MAX_DELAY = 1.25
 """How many times as long as it should be a measurement may be, to count."""
@@ -67,7 +69,7 @@ def plan_replicas(
     return [(DelegateSpec(), threads or min(cores // count, USEFUL_THREADS))] * count
 
 
-class Replicas:
+class ReplicaController:
     """Serves with replicas while there are frames for several engines most of the time.
 
     Replicas are started when they are needed. While they are `active` they take the frames, and the
@@ -77,8 +79,8 @@ class Replicas:
     those that run take no frames.
 
     `afford` returns the choices to start replicas with for a number of frames at a time; fewer than
-    two if memory is short or replicas would not help. `clear`, `answer_seconds` and `cores` are
-    the Dispatcher's.
+    two if memory is short or replicas would not help. `blame_frame`, `answer_seconds` and `cores`
+    are the Dispatcher's.
     """
 
     def __init__(
@@ -87,8 +89,8 @@ class Replicas:
         scheduler: Scheduler,
         afford: Callable[[float], Sequence[Choice]],
         start_engine: Callable[[Choice], Awaitable[EngineProcess]],
-        observe: Callable[[], ReplicaObserver],
-        clear: Callable[[Iterable[object], bool], None],
+        observe: Callable[[], EngineObserver],
+        blame_frame: BlameFrame,
         answer_seconds: float,
         cores: Cores | None = None,
     ) -> None:
@@ -96,7 +98,7 @@ class Replicas:
         self._afford = afford
         self._start_engine = start_engine
         self._observe = observe
-        self._clear = clear
+        self._blame_frame = blame_frame
         self._answer_seconds = answer_seconds
         self._cores = cores or Cores()
         self._pause = Backoff(first=FIRST_PAUSE, maximum=MAX_PAUSE)
@@ -199,8 +201,8 @@ class Replicas:
         dispatcher = Dispatcher(
             engine,
             self._scheduler,
-            name=None,
-            clear=self._clear,
+            ranked=None,
+            blame_frame=self._blame_frame,
             may_take=lambda: self.active,
             answer_seconds=self._answer_seconds,
             predict=True,
@@ -214,7 +216,7 @@ class Replicas:
         while True:
             await self._activated.wait()
             activations = self._activations
-            await asyncio.sleep(SETTLE_SECONDS)
+            await asyncio.sleep(WARM_SECONDS)
             together = await self._frames_a_second(PROOF_SECONDS)
             if self.active and self._activations == activations:
                 break
