@@ -1,10 +1,11 @@
 """Whether a delegate may run: the states of a circuit breaker, and the events that change them.
 
-CLOSED ── fails ──▶ OPEN ── cool-down over, tried ──▶ HALF_OPEN ── serves ──▶ CLOSED
-   ▲                 │ ▲                                  │
-   └──── cleared ────┘ └────────────── fails ─────────────┘
+CLOSED ──────── FAILED ────────▶ OPEN ─── TRIED ──▶ HALF_OPEN
+  ▲ ▲                            │  ▲                │   │
+  │ └──── SERVES, FRAME_BLAMED ──┘  └──── FAILED ────┘   │
+  └─────────────────────── SERVES ───────────────────────┘
 
-A CLOSED delegate that is started while a lesser one serves becomes HALF_OPEN.
+A CLOSED delegate that is TRIED while a lesser one serves becomes HALF_OPEN too.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ class DelegateEvent(Enum):
     """What happens to a delegate."""
 
     RESTARTED = auto()
-    """The delegate failed, and is started again at once."""
+    """The delegate failed, and is started again at once, because it starts quickly."""
     FAILED = auto()
-    """The delegate failed, or could not be started."""
+    """The delegate failed, or could not be started: a lesser one is used instead, if there is one.
+    """
     TRIED = auto()
     """An engine with the delegate is being started while a lesser one serves."""
     SERVES = auto()
@@ -39,23 +41,20 @@ class DelegateEvent(Enum):
 
 
 TRANSITIONS: dict[tuple[DelegateHealth, DelegateEvent], DelegateHealth] = {
+    (DelegateHealth.CLOSED, DelegateEvent.SERVES): DelegateHealth.CLOSED,
     (DelegateHealth.CLOSED, DelegateEvent.RESTARTED): DelegateHealth.CLOSED,
+    (DelegateHealth.CLOSED, DelegateEvent.FRAME_BLAMED): DelegateHealth.CLOSED,
     (DelegateHealth.CLOSED, DelegateEvent.FAILED): DelegateHealth.OPEN,
     # Chosen, but not started yet: HALF_OPEN keeps it from being started to replace a lost engine.
     (DelegateHealth.CLOSED, DelegateEvent.TRIED): DelegateHealth.HALF_OPEN,
-    (DelegateHealth.CLOSED, DelegateEvent.SERVES): DelegateHealth.CLOSED,
-    (DelegateHealth.CLOSED, DelegateEvent.FRAME_BLAMED): DelegateHealth.CLOSED,
-    (DelegateHealth.OPEN, DelegateEvent.RESTARTED): DelegateHealth.OPEN,
-    (DelegateHealth.OPEN, DelegateEvent.FAILED): DelegateHealth.OPEN,
-    (DelegateHealth.OPEN, DelegateEvent.TRIED): DelegateHealth.HALF_OPEN,
     # The last delegate of a ranking has no substitute, so it is started although it is open.
+    (DelegateHealth.OPEN, DelegateEvent.FAILED): DelegateHealth.OPEN,
     (DelegateHealth.OPEN, DelegateEvent.SERVES): DelegateHealth.CLOSED,
     (DelegateHealth.OPEN, DelegateEvent.FRAME_BLAMED): DelegateHealth.CLOSED,
-    (DelegateHealth.HALF_OPEN, DelegateEvent.RESTARTED): DelegateHealth.OPEN,
+    (DelegateHealth.OPEN, DelegateEvent.TRIED): DelegateHealth.HALF_OPEN,
     (DelegateHealth.HALF_OPEN, DelegateEvent.FAILED): DelegateHealth.OPEN,
-    (DelegateHealth.HALF_OPEN, DelegateEvent.TRIED): DelegateHealth.HALF_OPEN,
     (DelegateHealth.HALF_OPEN, DelegateEvent.SERVES): DelegateHealth.CLOSED,
     # It is already being started: once is enough.
     (DelegateHealth.HALF_OPEN, DelegateEvent.FRAME_BLAMED): DelegateHealth.HALF_OPEN,
 }
-"""The state that follows each state after each event."""
+"""The state that follows each state after each event; no other event may happen in that state."""

@@ -65,8 +65,11 @@ class RankedDelegate:
         return self.choice[1]
 
     def apply(self, event: DelegateEvent) -> None:
-        """Change `health` as the table TRANSITIONS says."""
-        self.health = TRANSITIONS[self.health, event]
+        """Change `health` as TRANSITIONS says; RuntimeError if it does not have the event."""
+        following = TRANSITIONS.get((self.health, event))
+        if following is None:
+            raise RuntimeError(f"{self}, which is {self.health.name}, must not be {event.name}")
+        self.health = following
 
 
 BlameFrame = Callable[[Iterable[RankedDelegate | None], bool], None]
