@@ -18,7 +18,6 @@ from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.scheduler import Scheduler
 from edgesegd.supervision.answer_timeout import AnswerTimeout
 from edgesegd.supervision.delegate_ranking import BlameFrame, RankedDelegate
-from edgesegd.supervision.engine_child import CLOSE_SECONDS
 from edgesegd.supervision.engine_process import EngineLost, EngineProcess
 from edgesegd.supervision.prefetch import PrefetchTimer
 
@@ -84,9 +83,8 @@ class Dispatcher:
             if self._jobs:
                 self._idle.clear()
                 await self._idle.wait()
-            if self._engine.life.is_over:  # how it ended is known a moment later
-                await asyncio.wait([self._engine.exited], timeout=CLOSE_SECONDS)
-                raise self._engine.loss
+            if self._engine.life.is_over:
+                raise await self._engine.why_lost()
         finally:
             self._engine.life.drain()
             unwatch()

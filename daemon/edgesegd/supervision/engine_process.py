@@ -108,20 +108,14 @@ class EngineProcess:
         """Its process id."""
         return self._child.process.pid
 
-    @property
-    def loss(self) -> EngineLost:
-        """Why it is lost: as `fail` says, else as its process ended."""
-        if self._failure is not None:
-            return self._failure
-        ended = self._child.process.ended
-        if not ended.done():
-            return EngineLost("crash", "it hung up")
-        status = None if ended.cancelled() else ended.result()
-        if status == -signal.SIGALRM:
-            return EngineLost("hang", "an invoke took many times as long as usual")
-        how = f"{'killed by' if status and status < 0 else 'exited with'} {ending(status)}"
-        line = self._child.last_line
-        return EngineLost("crash", f"{how}: {line}" if line else how)
+    async def why_lost(self) -> EngineLost:
+        """Why it is lost, as `fail` says; else waits for the end of its process, which explains it.
+
+        If the process does not end, as in a driver, it is not waited for longer than for its exit.
+        """
+        if self._failure is None:
+            await asyncio.wait([self.exited], timeout=CLOSE_SECONDS)
+        return self._loss()
 
     @classmethod
     async def start(
@@ -192,7 +186,7 @@ class EngineProcess:
                 warm = WarmedUp.from_message(await ask("run the model", WARM_UP))
             self.ready = replace(ready, invoke_seconds=warm.seconds)
             if self.life.is_over:
-                raise self.loss
+                raise self._loss()
             self._child.is_ready = True
             self.life.apply(EngineEvent.LOADED)
         except EngineLost as lost:
@@ -304,7 +298,7 @@ class EngineProcess:
     def _ask(self, message: Message, on_answer: OnAnswer) -> None:
         """Send a message that is answered; raises EngineLost."""
         if self.life.is_over:
-            raise self.loss
+            raise self._loss()
         self._lines.write(to_line(message))
         self._pending.append(on_answer)
 
@@ -326,7 +320,7 @@ class EngineProcess:
     def _fail_pending(self) -> None:
         self._watch.close()
         while self._pending:
-            self._pending.popleft()(self.loss)
+            self._pending.popleft()(self._loss())
 
     def _on_line(self, line: bytes) -> None:
         """Pass a line on as the answer to the oldest request; hang up if it is not valid."""
@@ -354,6 +348,19 @@ class EngineProcess:
     def _on_overdue(self, seconds: float) -> None:
         self.fail(EngineLost("hang", f"no answer in {seconds:.1f} s"))
         self._fail_pending()
+
+    def _loss(self) -> EngineLost:
+        if self._failure is not None:
+            return self._failure
+        ended = self._child.process.ended
+        if not ended.done():
+            return EngineLost("crash", "it hung up")
+        status = None if ended.cancelled() else ended.result()
+        if status == -signal.SIGALRM:
+            return EngineLost("hang", "an invoke took many times as long as usual")
+        how = f"{'killed by' if status and status < 0 else 'exited with'} {ending(status)}"
+        line = self._child.last_line
+        return EngineLost("crash", f"{how}: {line}" if line else how)
 
 
 def _files_of(setup: EngineSetup) -> list[int]:

@@ -92,6 +92,9 @@ class Engine:
     def answer(self, outcome: FrameResult | Exception) -> None:
         self.frames.pop(0)(outcome)
 
+    async def why_lost(self) -> EngineLost:
+        return self.loss
+
     def fail(self, loss: EngineLost) -> None:
         assert loss is self.loss
         self.life.apply(EngineEvent.FAILED)
