@@ -21,7 +21,7 @@ from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane, Overflow
 from edgesegd.scheduling.scheduler import Scheduler
 from edgesegd.supervision import failover as failover_module
-from edgesegd.supervision.delegate_ranking import DelegateRanking
+from edgesegd.supervision.delegate_ranking import BlameFrame, DelegateRanking
 from edgesegd.supervision.engine_pool import EnginePool, GiveUp
 from edgesegd.supervision.engine_process import EngineProcess
 from edgesegd.supervision.failover import Failover
@@ -47,7 +47,9 @@ class Board:
         self._cool_down = cool_down
         self.pool = EnginePool(selection, supervise=self._supervise, scheduler=self.scheduler)
 
-    def _supervise(self, choices: list[Choice], give_up: GiveUp) -> Supervisor:
+    def _supervise(
+        self, choices: list[Choice], give_up: GiveUp, blame_frame: BlameFrame
+    ) -> Supervisor:
         failover = Failover(
             ranking=DelegateRanking(choices, cool_down=self._cool_down),
             start_engine=self._start,
@@ -56,7 +58,11 @@ class Board:
             observer=self,
         )
         return Supervisor(
-            failover=failover, scheduler=self.scheduler, answer_seconds=20, give_up=give_up
+            failover=failover,
+            scheduler=self.scheduler,
+            answer_seconds=20,
+            give_up=give_up,
+            blame_frame=blame_frame,
         )
 
     async def _start(self, choice: Choice, seconds: float) -> EngineProcess:

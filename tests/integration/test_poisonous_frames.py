@@ -109,6 +109,7 @@ async def serving(on_frame: Callable[[EngineProcess, Job], None]) -> AsyncIterat
         scheduler=board.scheduler,
         answer_seconds=60,
         give_up=lambda error: pytest.fail(str(error)),
+        blame_frame=failover.blame_frame,
     )
     await supervisor.start()
     running = asyncio.create_task(supervisor.run())

@@ -21,7 +21,7 @@ from edgesegd.scheduling.answer import Answer
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane, Overflow
 from edgesegd.scheduling.scheduler import Scheduler
-from edgesegd.supervision.delegate_ranking import DelegateRanking
+from edgesegd.supervision.delegate_ranking import BlameFrame, DelegateRanking
 from edgesegd.supervision.dispatcher import MAX_TRIES
 from edgesegd.supervision.engine_pool import EnginePool, GiveUp
 from edgesegd.supervision.engine_process import EngineLost, EngineProcess
@@ -78,10 +78,14 @@ async def supervised(fate: Fate) -> AsyncIterator[tuple[Scheduler, Lane]]:
         observer=fate,
     )
 
-    def supervise(choices: list[Choice], give_up: GiveUp) -> Supervisor:
+    def supervise(choices: list[Choice], give_up: GiveUp, blame_frame: BlameFrame) -> Supervisor:
         assert choices == [(DelegateSpec(), 1)]
         return Supervisor(
-            failover=failover, scheduler=scheduler, answer_seconds=1.0, give_up=give_up
+            failover=failover,
+            scheduler=scheduler,
+            answer_seconds=1.0,
+            give_up=give_up,
+            blame_frame=blame_frame,
         )
 
     supervisor = EnginePool(

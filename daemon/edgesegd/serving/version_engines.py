@@ -18,7 +18,7 @@ from edgesegd.models.kept import KeptModel
 from edgesegd.models.spec_message import to_message
 from edgesegd.scheduling.cores import Cores
 from edgesegd.scheduling.scheduler import Scheduler
-from edgesegd.supervision.delegate_ranking import DelegateRanking, RankedDelegate
+from edgesegd.supervision.delegate_ranking import BlameFrame, DelegateRanking, RankedDelegate
 from edgesegd.supervision.device_leases import DeviceLeases
 from edgesegd.supervision.engine_child import EngineChild
 from edgesegd.supervision.engine_observer import EngineObserver
@@ -151,7 +151,9 @@ class VersionEngines:
             return selection
         return selection.spread(count_cores(), self._settings.threads or 1)
 
-    def _supervise(self, choices: list[Choice], give_up: GiveUp) -> Supervisor:
+    def _supervise(
+        self, choices: list[Choice], give_up: GiveUp, blame_frame: BlameFrame
+    ) -> Supervisor:
         settings = self._settings
         failover = Failover(
             ranking=DelegateRanking(choices, cool_down=settings.cool_down, unproven=self._unproven),
@@ -165,6 +167,7 @@ class VersionEngines:
             scheduler=self._scheduler,
             answer_seconds=settings.answer_seconds,
             give_up=give_up,
+            blame_frame=blame_frame,
             in_turn=self._spreads and choices[0][0].is_cpu,
             may_take=lambda: not self._replicas.active,
             on_invoke=self._on_invoke,

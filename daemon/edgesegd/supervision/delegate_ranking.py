@@ -127,6 +127,10 @@ class DelegateRanking:
         ]
         self._dropped = [each for each in known if each.in_use and each not in self._delegates]
 
+    def has(self, ranked: RankedDelegate) -> bool:
+        """Whether a delegate is one of these, or was while it is in use."""
+        return ranked in self._delegates or ranked in self._dropped
+
     def usable(self) -> RankedDelegate:
         """The best delegate that may run now; if there is none, the last."""
         closed = DelegateHealth.CLOSED

@@ -12,7 +12,7 @@ from edgesegd.delegates.selection import Selection
 from edgesegd.delegates.spec import Choice
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.scheduler import Scheduler
-from edgesegd.supervision.delegate_ranking import RankedDelegate
+from edgesegd.supervision.delegate_ranking import BlameFrame, RankedDelegate
 from edgesegd.supervision.dispatcher import failed_with
 from edgesegd.supervision.replica_controller import ReplicaController
 from edgesegd.supervision.supervisor import Supervisor
@@ -35,23 +35,25 @@ class EnginePool:
     """One engine with the best delegate that is healthy, and one for each extra device.
 
     All engines take frames from one scheduler, each when it is free. `supervise` makes a supervisor
-    for the given choices, best first; the supervisor calls the given GiveUp while it cannot get an
-    engine. If the CPU is the best delegate, `replicas` may take frames instead of the first engine.
+    for the given choices, best first; the supervisor calls the given GiveUp while it cannot get
+    an engine, and the BlameFrame when a frame has caused the loss of engines, whichever they
+    are. If the CPU is the best delegate, `replicas` may take frames instead of the first
+    engine.
     """
 
     def __init__(
         self,
         selection: Selection,
         *,
-        supervise: Callable[[list[Choice], GiveUp], Supervisor],
+        supervise: Callable[[list[Choice], GiveUp, BlameFrame], Supervisor],
         scheduler: Scheduler,
         replicas: ReplicaController | None = None,
     ) -> None:
         self._supervise = supervise
         self._scheduler = scheduler
         self._replicas = replicas
-        self._first = supervise(list(selection.ranking), self._give_up)
         self._extras: list[_Extra] = []
+        self._first = supervise(list(selection.ranking), self._give_up, self.blame_frame)
         self._running: asyncio.TaskGroup | None = None
         self._first_task: asyncio.Task[None] | None = None
         self._wanted = selection.extra
@@ -95,7 +97,8 @@ class EnginePool:
 
     def blame_frame(self, ranked: Iterable[RankedDelegate | None], fatal: bool) -> None:
         """A frame caused the loss of engines; see `Failover.blame_frame`."""
-        self._first.blame_frame(ranked, fatal)
+        for each in self._supervisors():
+            each.blame_frame(ranked, fatal)
 
     async def close(self) -> None:
         """End the engines that `run` does not end."""
@@ -135,7 +138,7 @@ class EnginePool:
             if kept is not None:
                 unwanted.remove(kept)
                 continue
-            extra = _Extra(choice, self._supervise([choice], self._give_up))
+            extra = _Extra(choice, self._supervise([choice], self._give_up, self.blame_frame))
             extra.task = self._running.create_task(self._run_extra(extra))
             self._extras.append(extra)
         for extra in unwanted:

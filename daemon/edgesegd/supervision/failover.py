@@ -138,10 +138,15 @@ class Failover:
         self._failed(running.ranked, loss.cause, str(loss))
 
     def blame_frame(self, ranked: Iterable[RankedDelegate | None], fatal: bool) -> None:
-        """A frame caused these delegates to lose engines; see `DelegateRanking.blame_frame`."""
-        for each in set(ranked):
-            if each is not None:
-                self._ranking.blame_frame(each, fatal=fatal)
+        """A frame caused these delegates to lose engines; see `DelegateRanking.blame_frame`.
+
+        Those of other engines are none of this one's concern.
+        """
+        own = {each for each in ranked if each is not None and self._ranking.has(each)}
+        if not own:
+            return
+        for each in own:
+            self._ranking.blame_frame(each, fatal=fatal)
         self._backoff.reset()
         self._changed.set()
         self._report_degraded()

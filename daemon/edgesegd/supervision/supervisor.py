@@ -11,7 +11,7 @@ from edgesegd.core.result import FrameResult, Stage
 from edgesegd.delegates.spec import Choice
 from edgesegd.scheduling.cores import Cores
 from edgesegd.scheduling.scheduler import Scheduler
-from edgesegd.supervision.delegate_ranking import RankedDelegate
+from edgesegd.supervision.delegate_ranking import BlameFrame, RankedDelegate
 from edgesegd.supervision.dispatcher import Dispatcher
 from edgesegd.supervision.engine_process import EngineLost
 from edgesegd.supervision.failover import Failover, Running
@@ -22,10 +22,10 @@ class Supervisor:
     """Gives an engine frames until it is lost or a better one is ready; then the next engine.
 
     Frames that were in a lost engine return to the scheduler and run first, if their deadlines
-    allow it. While no engine can be started, `give_up` is called again and again. `on_invoke` is
-    called after each result, with the choice that ran it and the seconds of its invoke.
-    `answer_seconds`, `in_turn`, `may_take` and `cores` are the Dispatcher's. Once it `is_retired`,
-    no engine follows the present one.
+    allow it. While no engine can be started, `give_up` is called again and again. `on_invoke`
+    is called after each result, with the choice that ran it and the seconds of its invoke.
+    `blame_frame`, `answer_seconds`, `in_turn`, `may_take` and `cores` are the Dispatcher's.
+    Once it `is_retired`, no engine follows the present one.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class Supervisor:
         scheduler: Scheduler,
         answer_seconds: float,
         give_up: Callable[[NoEngine], None],
+        blame_frame: BlameFrame,
         in_turn: bool = False,
         may_take: Callable[[], bool] = lambda: True,
         on_invoke: Callable[[Choice, float], None] = lambda _choice, _seconds: None,
@@ -44,6 +45,7 @@ class Supervisor:
         self._scheduler = scheduler
         self._answer_seconds = answer_seconds
         self._give_up = give_up
+        self._blame_frame = blame_frame
         self._in_turn = in_turn
         self._may_take = may_take
         self._on_invoke = on_invoke
@@ -105,7 +107,7 @@ class Supervisor:
                 running.engine,
                 self._scheduler,
                 ranked=running.ranked,
-                blame_frame=self._failover.blame_frame,
+                blame_frame=self._blame_frame,
                 on_result=partial(self._worked, running),
                 may_take=self._may_take,
                 answer_seconds=self._answer_seconds,

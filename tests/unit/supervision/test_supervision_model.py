@@ -36,19 +36,20 @@ from edgesegd.scheduling.answer import Answer
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane, Overflow
 from edgesegd.scheduling.scheduler import Scheduler
-from edgesegd.supervision.delegate_ranking import DelegateRanking
+from edgesegd.supervision.delegate_ranking import BlameFrame, DelegateRanking
 from edgesegd.supervision.device_leases import DeviceLeases
 from edgesegd.supervision.engine_pool import EnginePool, GiveUp
 from edgesegd.supervision.engine_process import EngineLost, EngineProcess, OnOutcome
 from edgesegd.supervision.engine_state import EngineEvent, EngineLife, EngineState
 from edgesegd.supervision.failover import Failover
 from edgesegd.supervision.supervisor import Supervisor
-from support.virtual_loop import VirtualLoop
+from support.virtual_loop import VirtualLoop, in_virtual_time
 
 BEST: Choice = (DelegateSpec("stick:0", ("libstick.so",)), 1)
 OTHER: Choice = (DelegateSpec("stick:1", ("libstick.so",)), 1)
 CPU: Choice = (DelegateSpec(), 1)
 COOL_DOWN = 10.0
+ANSWER = FrameResult(1, 1, (1, 1), delegate="fake")
 END_SECONDS = 1.0
 """What a process takes to end."""
 LONG = 3600.0
@@ -132,7 +133,9 @@ class Board:
         self.without_engine: list[bool] = []
         leases = DeviceLeases()
 
-        def supervise(choices: list[Choice], give_up: GiveUp) -> Supervisor:
+        def supervise(
+            choices: list[Choice], give_up: GiveUp, blame_frame: BlameFrame
+        ) -> Supervisor:
             observer = Observer(self, choices)
 
             async def start(choice: Choice, seconds: float) -> EngineProcess:
@@ -162,7 +165,11 @@ class Board:
                 observer=observer,
             )
             return Supervisor(
-                failover=failover, scheduler=self.scheduler, answer_seconds=1.0, give_up=give_up
+                failover=failover,
+                scheduler=self.scheduler,
+                answer_seconds=1.0,
+                give_up=give_up,
+                blame_frame=blame_frame,
             )
 
         self.pool = EnginePool(
@@ -304,7 +311,7 @@ class Supervision(RuleBasedStateMachine):
     @rule(data=st.data())
     def a_frame_is_answered(self, data: st.DataObject) -> None:
         engine = self._one(data, lambda each: bool(each.frames))
-        self.at_once(lambda: engine.answer(FrameResult(1, 1, (1, 1), delegate="fake")))
+        self.at_once(lambda: engine.answer(ANSWER))
 
     @precondition(lambda self: bool(self.board.usable()))
     @rule(data=st.data(), cause=st.sampled_from(["crash", "hang", "drift"]))
@@ -419,11 +426,38 @@ class Supervision(RuleBasedStateMachine):
             await asyncio.sleep(1.0)
             for engine in self.board.usable():
                 while engine.frames:
-                    engine.answer(FrameResult(1, 1, (1, 1), delegate="fake"))
+                    engine.answer(ANSWER)
 
     def _one(self, data: st.DataObject, wanted: Callable[[Engine], bool]) -> Engine:
         found = [engine for engine in self.board.usable() if wanted(engine)]
         return data.draw(st.sampled_from(range(len(found))).map(found.__getitem__))
+
+
+@in_virtual_time
+async def test_a_frame_that_an_extra_engine_segments_is_blamed_for_a_loss_of_the_first() -> None:
+    board = Board()
+    await board.pool.start()
+    running = asyncio.create_task(board.pool.run())
+    board.select(Selection((BEST, CPU), (OTHER,)))
+    await asyncio.sleep(1.0)
+    best, other = board.usable()
+    board.submit()
+    board.submit()
+    best.answer(ANSWER)
+    board.submit()  # `other` has a frame, so `best` gets this one
+    best.crash("crash")
+    await asyncio.sleep(3.0)
+    other.answer(ANSWER)
+    cpu = next(engine for engine in board.usable() if engine is not other)
+    assert (cpu.choice, len(cpu.frames)) == (CPU, 1)
+    cpu.crash("crash")
+    await asyncio.sleep(0.5)
+    other.answer(ANSWER)
+    await asyncio.sleep(1.0)
+    assert sorted(engine.choice[0].name for engine in board.usable()) == ["stick:0", "stick:1"]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await board.pool.close()
 
 
 Supervision.TestCase.settings = settings(max_examples=60, stateful_step_count=25)
