@@ -24,6 +24,7 @@ from edgesegd.supervision import failover as failover_module
 from edgesegd.supervision.delegate_ranking import BlameFrame, DelegateRanking
 from edgesegd.supervision.engine_pool import EnginePool, GiveUp
 from edgesegd.supervision.engine_process import EngineProcess
+from edgesegd.supervision.engine_state import EngineState
 from edgesegd.supervision.failover import Failover
 from edgesegd.supervision.supervisor import Supervisor
 from support.builtin_engine import builtin_setup
@@ -123,7 +124,7 @@ async def running(board: Board) -> AsyncIterator[Board]:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await board.pool.close()
-        assert all(engine.exited.done() for engine in board.engines)
+        assert {engine.life.state for engine in board.engines} == {EngineState.ENDED}
 
 
 async def test_an_engine_that_cannot_be_started_fails_no_frame_of_one_that_serves(

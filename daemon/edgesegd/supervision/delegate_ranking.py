@@ -68,7 +68,7 @@ class RankedDelegate:
         """Change `health` as TRANSITIONS says; RuntimeError if it does not have the event."""
         following = TRANSITIONS.get((self.health, event))
         if following is None:
-            raise RuntimeError(f"{self}, which is {self.health.name}, must not be {event.name}")
+            raise RuntimeError(f"{event.name} must not happen to {self}: it is {self.health.name}")
         self.health = following
 
 

@@ -54,7 +54,7 @@ TRANSITIONS: dict[tuple[EngineState, EngineEvent], EngineState] = {
     (EngineState.STARTING, EngineEvent.CLOSED): EngineState.ENDING,
     (EngineState.READY, EngineEvent.SERVES): EngineState.SERVING,
     (EngineState.READY, EngineEvent.FAILED): EngineState.LOST,
-    # The daemon stops before it was used.
+    # It is no longer needed before it was used.
     (EngineState.READY, EngineEvent.CLOSED): EngineState.ENDING,
     (EngineState.SERVING, EngineEvent.DRAINS): EngineState.DRAINING,
     (EngineState.SERVING, EngineEvent.FAILED): EngineState.LOST,
@@ -100,7 +100,9 @@ class EngineLife:
         """Change the state; raises RuntimeError if the event must not happen in this state."""
         following = TRANSITIONS.get((self.state, event))
         if following is None:
-            raise RuntimeError(f"an engine that is {self.state.name} must not be {event.name}")
+            raise RuntimeError(
+                f"{event.name} must not happen to an engine that is {self.state.name}"
+            )
         self.state = following
         self._changed.set()
         self._changed = asyncio.Event()

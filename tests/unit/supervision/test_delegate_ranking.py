@@ -285,6 +285,13 @@ def test_an_accelerator_that_is_chosen_with_other_threads_goes_on(ranking: Deleg
     assert ranking.last.choice == (CPU[0], 3)
 
 
+def test_an_event_that_the_table_does_not_have_is_refused(ranking: DelegateRanking) -> None:
+    top = ranking.usable()
+    ranking.try_again(top)
+    with pytest.raises(RuntimeError, match="TRIED must not happen to tpu: it is HALF_OPEN"):
+        ranking.try_again(top)
+
+
 def test_a_delegate_that_is_being_started_is_not_started_twice(ranking: DelegateRanking) -> None:
     top, below = ranking.usable(), ranking.last
     ranking.start(below)

@@ -42,7 +42,7 @@ def test_an_event_that_the_table_does_not_have_is_refused_and_changes_nothing(
         life.apply(event)
         assert life.state is TRANSITIONS[state, event]
     else:
-        with pytest.raises(RuntimeError, match=f"{state.name} must not be {event.name}"):
+        with pytest.raises(RuntimeError, match=f"{event.name} must not .* {state.name}"):
             life.apply(event)
         assert life.state is state
 
