@@ -198,8 +198,8 @@ class Config:
     )
     replica_bytes: int = option(
         0,
-        "memory that auto may use for several engines when many frames wait, in bytes; 0 for half "
-        "of the board's free memory at that time",
+        "memory that auto may use for several engines of a model when many frames wait, in bytes; "
+        "0 for half of the board's free memory at that time",
     )
     reuse_bytes: int = option(
         32 << 20,

@@ -28,8 +28,18 @@ def free_memory() -> int:
 
 def private_memory(pid: int) -> int:
     """Bytes that a process does not share with others; 0 if the system does not report it."""
-    rollup = PROCESSES / str(pid) / "smaps_rollup"
-    return _kilobytes(rollup, ("Private_Clean", "Private_Dirty"))
+    process = PROCESSES / str(pid)
+    rollup = _kilobytes(process / "smaps_rollup", ("Private_Clean", "Private_Dirty"))
+    return rollup or _resident_less_shared(process / "statm")
+
+
+def _resident_less_shared(statm: Path) -> int:
+    """The same of Linux before 4.14, which counts less as shared; see proc(5)."""
+    try:
+        _, resident, shared, *_ = map(int, statm.read_text(encoding="ascii").split())
+    except (OSError, ValueError):
+        return 0
+    return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _kilobytes(file: Path, names: tuple[str, ...]) -> int:

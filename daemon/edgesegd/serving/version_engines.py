@@ -180,17 +180,21 @@ class VersionEngines:
         async with self._leases.held(choice[0], seconds):
             await self._prove(choice)
 
-    def _afford_replicas(self, level: float) -> list[Choice]:
-        """The engines for `level` frames at a time for which the board has cores and memory."""
+    def _afford_replicas(self, level: float, running: int) -> list[Choice]:
+        """The engines for `level` frames at a time for which the board has cores and memory.
+
+        They replace the replicas that are `running`, whose memory is free then.
+        """
         pid = self._engine_pid()
         if pid is None:
             return []
+        each = private_memory(pid)
         return plan_replicas(
             cores=count_cores(),
             threads=self._settings.threads,
             level=level,
-            budget=self._settings.replica_bytes or free_memory() // 2,
-            each=private_memory(pid),
+            budget=self._settings.replica_bytes or free_memory() // 2 + running * each,
+            each=each,
         )
 
     def _blame_frame(self, ranked: Iterable[RankedDelegate | None], fatal: bool) -> None:

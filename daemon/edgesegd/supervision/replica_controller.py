@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from edgesegd.board.threads import USEFUL_THREADS
 from edgesegd.delegates.spec import Choice, DelegateSpec
-from edgesegd.scheduling.cores import Cores
+from edgesegd.scheduling.cores import SHARED_SECONDS, Cores
 from edgesegd.scheduling.scheduler import Scheduler
 from edgesegd.supervision.backoff import Backoff
 from edgesegd.supervision.delegate_ranking import BlameFrame
@@ -26,6 +26,9 @@ from edgesegd.supervision.replica_set import ReplicaSet
 log = logging.getLogger(__name__)
 
 MIN_REPLICAS = 2
+SHRINK_SECONDS = 20.0
+"""After what time with far fewer frames than replicas fewer of them are started, with more threads.
+"""
 LINGER_SECONDS = 60.0
 """How long idle replicas are kept: starting them takes a second of a core."""
 FIRST_PAUSE, MAX_PAUSE = 5.0, 300.0
@@ -53,11 +56,16 @@ def plan_replicas(
     """The engines on the CPU to start for `level` frames at a time; none if fewer than two fit.
 
     Their number is limited by the frames, by `cores`, and by how many engines of `each` bytes fit
-    in a `budget` in bytes. Each has `threads` threads; with 0 they divide the cores equally.
+    in a `budget` in bytes; there are none if `each` is 0, for unknown. Each has `threads` threads;
+    with 0 they divide the cores equally.
     """
-    useful, affordable = cores // (threads or 1), budget // max(each, 1)
+    useful = cores // (threads or 1)
     if useful < MIN_REPLICAS:
         return []
+    if each <= 0:
+        log.info("no several engines: the system does not report the memory of an engine")
+        return []
+    affordable = budget // each
     if affordable < MIN_REPLICAS:
         log.info(
             "not enough memory for several engines: each needs %d MB, together they may use %d MB",
@@ -75,11 +83,13 @@ class ReplicaController:
     Replicas are started when they are needed. While they are `active` they take the frames, and the
     first engine must take none. They end after they were not needed for a while. If one is lost, or
     they do fewer frames per second than the first engine alone, all of them end and the first
-    engine takes over at once. While another model uses the cores too, no replicas are started, and
-    those that run take no frames.
+    engine takes over at once. If there are many more or, for a while, far fewer frames than
+    replicas, another number of them is started. While another model uses the cores too, no replicas
+    are started, and those that run take no frames.
 
-    `afford` returns the choices to start replicas with for a number of frames at a time; fewer than
-    two if memory is short or replicas would not help. `blame_frame`, `answer_seconds` and `cores`
+    `afford` returns the choices to start replicas with for a number of frames at a time, if a
+    number of replicas run that they would replace; fewer than two if memory is short or replicas
+    would not help. `blame_frame`, `answer_seconds` and `cores`
     are the Dispatcher's.
     """
 
@@ -87,7 +97,7 @@ class ReplicaController:
         self,
         *,
         scheduler: Scheduler,
-        afford: Callable[[float], Sequence[Choice]],
+        afford: Callable[[float, int], Sequence[Choice]],
         start_engine: Callable[[Choice], Awaitable[EngineProcess]],
         observe: Callable[[], EngineObserver],
         blame_frame: BlameFrame,
@@ -139,24 +149,25 @@ class ReplicaController:
     async def _start_when_needed(self) -> None:
         while True:
             while not self._is_needed():
-                wants = self._of_use and self._scheduler.demand.several
-                await self._change_within(REPLAN_SECONDS if wants else None)
+                await self._change_within(SHARED_SECONDS if self._is_shared() else None)
             alone = await self._frames_a_second(RATE_SECONDS)
             if not self._is_needed():
                 continue
-            choices = self._afford(self._scheduler.demand.level)
+            choices = self._afford(self._scheduler.demand.level, 0)
             if len(choices) >= MIN_REPLICAS and await self._serve_with(choices, alone):
                 self._pause.reset()
             else:
                 await asyncio.sleep(self._pause.next() or self._pause.next())
 
     def _is_needed(self) -> bool:
-        return (
-            self._of_use
-            and self._scheduler.demand.several
-            and not self._is_retired
-            and not self._cores.is_shared_by(self._scheduler)
-        )
+        return self._would_help() and not self._cores.is_shared_by(self._scheduler)
+
+    def _is_shared(self) -> bool:
+        """Whether replicas would help, if another model did not use the cores at the moment."""
+        return self._would_help() and self._cores.is_shared_by(self._scheduler)
+
+    def _would_help(self) -> bool:
+        return self._of_use and self._scheduler.demand.several and not self._is_retired
 
     async def _serve_with(self, choices: Sequence[Choice], alone: float) -> bool:
         """Serve with replicas until they fail, are no longer needed, or more of them are needed.
@@ -181,18 +192,24 @@ class ReplicaController:
 
     async def _manage(self, replicas: ReplicaSet, alone: float) -> None:
         """Let `replicas` take the frames while they are needed."""
+        clock = asyncio.get_running_loop().time
+        last_needed = last_filled = clock()
         async with replicas, asyncio.TaskGroup() as group:
             proof = group.create_task(self._prove(replicas, alone))
             try:
-                while not (replicas.failed or self._is_retired or self._more_would_serve(replicas)):
-                    needed = self._is_needed()
-                    self._set_active(replicas if needed and replicas.all_ready else None)
-                    changed = await self._change_within(
-                        REPLAN_SECONDS if needed else LINGER_SECONDS
-                    )
-                    if not (changed or needed):
+                while not (replicas.failed or self._is_retired):
+                    now, needed = clock(), self._is_needed()
+                    last_needed = now if needed else last_needed
+                    last_filled = last_filled if self._are_too_many(replicas) else now
+                    if now >= last_needed + LINGER_SECONDS:
                         log.info("%d engines at a time are no longer needed", len(replicas))
                         break
+                    if self._are_too_few(replicas) or now >= last_filled + SHRINK_SECONDS:
+                        break
+                    self._set_active(replicas if needed and replicas.all_ready else None)
+                    pause = SHARED_SECONDS if self._is_shared() else REPLAN_SECONDS
+                    left = last_needed + LINGER_SECONDS - now
+                    await self._change_within(pause if self._would_help() else left)
             finally:
                 proof.cancel()
                 self._set_active(None)
@@ -218,17 +235,24 @@ class ReplicaController:
             activations = self._activations
             await asyncio.sleep(WARM_SECONDS)
             together = await self._frames_a_second(PROOF_SECONDS)
-            if self.active and self._activations == activations:
+            stayed = self.active and self._activations == activations
+            if stayed and self._scheduler.demand.fills_several:  # else fewer frames came
                 break
         log.info("%d engines: %.1f frames/s; one engine: %.1f", len(replicas), together, alone)
         if together < WORTH * alone:
             replicas.fail(f"{together:.1f} frames/s, fewer than {alone:.1f} of one engine")
 
-    def _more_would_serve(self, replicas: ReplicaSet) -> bool:
+    def _are_too_few(self, replicas: ReplicaSet) -> bool:
         """Whether there are many more frames than replicas, and memory and cores for more."""
-        level = self._scheduler.demand.level
-        grown = self.active and level > REPLAN_FACTOR * len(replicas)
-        return grown and len(self._afford(level)) > len(replicas)
+        level, count = self._scheduler.demand.level, len(replicas)
+        grown = self.active and level > REPLAN_FACTOR * count
+        return grown and len(self._afford(level, count)) > count
+
+    def _are_too_many(self, replicas: ReplicaSet) -> bool:
+        """Whether there are far fewer frames than replicas, which have few threads each."""
+        level, count = self._scheduler.demand.level, len(replicas)
+        fallen = self.active and level < count / REPLAN_FACTOR
+        return fallen and MIN_REPLICAS <= len(self._afford(level, count)) < count
 
     async def _frames_a_second(self, seconds: float) -> float:
         """How many frames per second engines are given, measured over the next `seconds`.

@@ -14,8 +14,9 @@ from edgesegd.core.frame import FrameFormat, FrameSpec
 from edgesegd.core.options import ResultOptions
 from edgesegd.core.result import FrameResult
 from edgesegd.delegates.spec import Choice, DelegateSpec
-from edgesegd.scheduling import demand
+from edgesegd.scheduling import cores, demand
 from edgesegd.scheduling.answer import Answer
+from edgesegd.scheduling.cores import Cores
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane, Overflow
 from edgesegd.scheduling.scheduler import Scheduler
@@ -86,6 +87,8 @@ class Board:
         self.planned: list[int] = []
         self.events: list[str] = []
         self.unborn = False
+        self.cores = Cores(clock=asyncio.get_running_loop().time)
+        self.cores.join(self.scheduler)
         self.side = Side(
             scheduler=self.scheduler,
             afford=self._afford,
@@ -93,6 +96,7 @@ class Board:
             observe=lambda: self,
             blame_frame=lambda _ranked, _fatal: None,
             answer_seconds=0.0,
+            cores=self.cores,
         )
         self.side.seconds = replicas_seconds
 
@@ -110,7 +114,8 @@ class Board:
     def engine_closed(self) -> None:
         self.events.append("closed")
 
-    def _afford(self, level: float) -> Sequence[Choice]:
+    def _afford(self, level: float, running: int) -> Sequence[Choice]:
+        del running
         count = min(4, round(level))
         self.planned.append(count)
         return [(DelegateSpec(), 1)] * count
@@ -163,12 +168,16 @@ class Board:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demand, "AVERAGE_SECONDS", 0.05)
+    monkeypatch.setattr(demand, "MIN_STAY_SECONDS", 0.0)
+    monkeypatch.setattr(cores, "SHARED_SECONDS", 0.1)
     for name, seconds in {
         "RATE_SECONDS": 0.2,
         "WARM_SECONDS": 0.05,
         "PROOF_SECONDS": 0.3,
         "REPLAN_SECONDS": 0.1,
+        "SHRINK_SECONDS": 0.4,
         "LINGER_SECONDS": 0.3,
+        "SHARED_SECONDS": 0.1,
         "FIRST_PAUSE": 0.2,
     }.items():
         monkeypatch.setattr(module, name, seconds)
@@ -237,6 +246,54 @@ async def test_there_are_more_replicas_when_there_are_many_more_frames() -> None
         board.in_flight = 12
         await board.until(lambda: len(board.links) == 6 and board.side.active)
         assert [link.closed for link in board.links] == [True] * 2 + [False] * 4
+
+
+@in_virtual_time
+async def test_there_are_fewer_replicas_when_there_are_far_fewer_frames_for_a_while() -> None:
+    """Few engines with more threads each are faster then."""
+    board = Board(ONE_SECONDS)
+    async with board.running():
+        board.in_flight = 12
+        await board.until(lambda: len(board.links) == 4 and board.side.active)
+        board.in_flight = 2
+        await board.until(lambda: len(board.links) == 6 and board.side.active)
+        assert [link.closed for link in board.links] == [True] * 4 + [False] * 2
+
+
+@in_virtual_time
+async def test_a_frame_of_another_model_now_and_then_does_not_end_the_replicas() -> None:
+    """They take frames again as soon as the other model has none."""
+    board, other = Board(ONE_SECONDS), Scheduler(clock=asyncio.get_running_loop().time)
+    board.cores.join(other)
+    active = 0
+    async with board.running():
+        board.in_flight = 2
+        await board.until(lambda: board.side.active)
+        for _ in range(20):
+            board.cores.begin(other)
+            board.cores.end(other)
+            await asyncio.sleep(0.05)
+            assert not board.side.active, "the other model has a frame"
+            for _ in range(100):
+                await asyncio.sleep(0.05)
+                active += board.side.active
+        assert not any(link.closed for link in board.links)
+    assert active > 0.6 * 20 * 100
+
+
+@in_virtual_time
+async def test_replicas_are_not_judged_while_there_are_too_few_frames_for_them() -> None:
+    """That fewer come says nothing about how many could be done."""
+    board = Board(ONE_SECONDS)
+    async with board.running():
+        board.in_flight = 2
+        await board.until(lambda: board.side.active)
+        board.in_flight = 1
+        await asyncio.sleep(0.1)
+        board.in_flight = 2
+        await asyncio.sleep(2.0)
+        assert board.side.active
+    assert len(board.links) == 2
 
 
 @in_virtual_time

@@ -10,6 +10,10 @@ from edgesegd.supervision.replica_controller import plan_replicas
 MB = 1 << 20
 
 
+def test_there_is_one_engine_where_its_memory_is_not_known() -> None:
+    assert plan_replicas(cores=16, threads=0, level=9.0, budget=1000 * MB, each=0) == []
+
+
 @pytest.mark.parametrize(
     ("cores", "threads", "level", "budget", "planned"),
     [
