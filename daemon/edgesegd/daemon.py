@@ -16,12 +16,13 @@ from prometheus_client import CollectorRegistry
 from edgesegd.api.access_control import AccessControl
 from edgesegd.api.credentials import server_credentials
 from edgesegd.api.image_lanes import ImageLanes
-from edgesegd.api.listening import is_loopback, listen, listening_privately, unix_paths
+from edgesegd.api.listening import listen, listening_privately
 from edgesegd.api.open_work import OpenWork
 from edgesegd.api.region_server import RegionServers
 from edgesegd.api.server import make_server
 from edgesegd.api.server_options import server_options
 from edgesegd.api.socket_access import SocketAccess
+from edgesegd.board.addresses import is_loopback, unix_paths
 from edgesegd.board.allocator import HeapTrimmer
 from edgesegd.board.descriptors import DescriptorReserve
 from edgesegd.budgets import Budgets

@@ -10,7 +10,7 @@ from pathlib import Path
 from edgesegd.access.certificates import Certificates, TlsFiles
 from edgesegd.access.keyring import Keyring
 from edgesegd.access.tokens import tokens_path
-from edgesegd.api.listening import is_loopback, split_address
+from edgesegd.board.addresses import is_loopback, split_address
 from edgesegd.config import METRICS, Config
 from edgesegd.core.errors import ConfigError, EngineStartFailed, ModelMissing, StartupError
 from edgesegd.ipc.messages import EngineReady

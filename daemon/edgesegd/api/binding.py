@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from edgesegd.core.errors import CannotListen
 
 if TYPE_CHECKING:
-    from edgesegd.api.listening import Endpoint
+    from edgesegd.board.addresses import Endpoint
 
 TRIES = 10
 """Tries to find a port that is free on every address of a name."""

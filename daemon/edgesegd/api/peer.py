@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-import struct
 from urllib.parse import unquote
 
+from edgesegd.board.peer_credentials import credentials_of
 from edgesegd.core.client import Client
 
-CREDENTIALS = struct.Struct("3i")
-"""`struct ucred` of unix(7): process, user and group id."""
 WITH_PORT = ("ipv4", "ipv6")
 LOOPBACKS = ("ipv6:[::1]", "ipv6:[::ffff:127.0.0.1]")
 
@@ -42,16 +40,6 @@ def is_on_this_machine(client: Client) -> bool:
     """Whether a client's address is one of this machine's: a Unix socket or loopback."""
     address = unquote(client[0])
     return address.startswith(("unix:", "ipv4:127.")) or address in LOOPBACKS
-
-
-def credentials_of(connection: socket.socket) -> tuple[int, int] | None:
-    """Process and user at the other end of a Unix socket; None if the system does not report it."""
-    try:
-        raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
-    except (AttributeError, OSError):  # not Linux, or the client has left
-        return None
-    process, user, _ = CREDENTIALS.unpack(raw)
-    return process, user
 
 
 def local_client(connection: socket.socket) -> Client:

@@ -15,10 +15,10 @@ import os
 import socket
 from collections.abc import Sequence
 
-from edgesegd.api.listening import unix_paths
 from edgesegd.api.peer import local_client
 from edgesegd.api.region_leases import RegionLeases
-from edgesegd.api.unix_path import check_unix_path
+from edgesegd.board.addresses import unix_paths
+from edgesegd.board.unix_path import check_unix_path
 from edgesegd.core.errors import CannotListen, EdgesegError, InvalidFrame, Overloaded
 from edgesegd.ipc.region import Region, why_not_available
 from edgesegd.ipc.tasks import log_failure

@@ -13,8 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from edgesegd.api.peer import credentials_of
-from edgesegd.api.unix_path import check_unix_path
+from edgesegd.board.peer_credentials import credentials_of
+from edgesegd.board.unix_path import check_unix_path
 from edgesegd.control.messages import MAX_LINE, ModelState, Order, error_answer
 from edgesegd.core.errors import CannotListen, ConfigError, EdgesegError, InternalFault
 from edgesegd.ipc.tasks import log_failure

@@ -17,7 +17,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from edgesegd.access.certificates import Certificates
-from edgesegd.api.listening import resolve, split_address
+from edgesegd.board.addresses import resolve, split_address
 from edgesegd.core.errors import AccessRefused, CannotListen, Unauthenticated
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from pathlib import Path
 import grpc.aio
 import pytest
 
-from edgesegd.api.listening import is_loopback, listen, resolve, split_address
+from edgesegd.api.listening import listen
+from edgesegd.board.addresses import is_loopback, resolve, split_address
 from edgesegd.core.errors import CannotListen, ConfigError
 
 

@@ -6,13 +6,12 @@ import ctypes
 import os
 import signal
 import socket
-import struct
 import sys
+
+from edgesegd.board.peer_credentials import credentials_of
 
 PR_SET_PDEATHSIG = 1
 """An option of prctl(2)."""
-PEER = struct.Struct("3i")
-"""`struct ucred` of unix(7): process, user and group id."""
 
 
 def die_with_parent(connection: socket.socket) -> None:
@@ -25,7 +24,6 @@ def die_with_parent(connection: socket.socket) -> None:
     if sys.platform != "linux":
         return
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size)
-    parent, _, _ = PEER.unpack(peer)
-    if os.getppid() != parent:
+    peer = credentials_of(connection)
+    if peer is None or os.getppid() != peer[0]:
         sys.exit("the process that started this one has ended")
