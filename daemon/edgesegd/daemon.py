@@ -25,18 +25,9 @@ from edgesegd.api.socket_access import SocketAccess
 from edgesegd.board.addresses import is_loopback, unix_paths
 from edgesegd.board.allocator import HeapTrimmer
 from edgesegd.board.descriptors import DescriptorReserve
-from edgesegd.budgets import Budgets
-from edgesegd.config import ALLOW, METRICS, PAGE, Config
-from edgesegd.control.messages import NOWHERE, control_path
-from edgesegd.control.server import ControlServer
-from edgesegd.model_factory import ModelFactory
-from edgesegd.observability.frame_metrics import FrameMetrics
-from edgesegd.observability.health import HEALTH_SERVICE_NAME, Health
-from edgesegd.observability.metrics import Metrics
-from edgesegd.observability.metrics_server import serve_metrics
-from edgesegd.observability.model_metrics import ModelFamilies, ModelMetrics
-from edgesegd.observability.sd_notify import Notifier
-from edgesegd.protocols import (
+from edgesegd.composition.budgets import Budgets
+from edgesegd.composition.model_factory import ModelFactory
+from edgesegd.composition.protocols import (
     LARGE_MESSAGES,
     OPENED_EARLY,
     SERVICES,
@@ -44,20 +35,29 @@ from edgesegd.protocols import (
     required_scope,
     status_table,
 )
-from edgesegd.serving.data_plane import DataPlane
-from edgesegd.serving.model_host import ModelHost
-from edgesegd.serving.registry import ModelRegistry
-from edgesegd.serving.reloading import reload_on, reload_on_changes
-from edgesegd.signals import Signals
-from edgesegd.startup import (
+from edgesegd.composition.signals import Signals
+from edgesegd.composition.startup import (
     find_certificates,
     find_models,
     find_tokens,
     ready_lines,
     refuse_exposure,
 )
+from edgesegd.composition.view_process import ViewProcess
+from edgesegd.config import ALLOW, METRICS, PAGE, Config
+from edgesegd.control.messages import NOWHERE, control_path
+from edgesegd.control.server import ControlServer
+from edgesegd.observability.frame_metrics import FrameMetrics
+from edgesegd.observability.health import HEALTH_SERVICE_NAME, Health
+from edgesegd.observability.metrics import Metrics
+from edgesegd.observability.metrics_server import serve_metrics
+from edgesegd.observability.model_metrics import ModelFamilies, ModelMetrics
+from edgesegd.observability.sd_notify import Notifier
+from edgesegd.serving.data_plane import DataPlane
+from edgesegd.serving.model_host import ModelHost
+from edgesegd.serving.registry import ModelRegistry
+from edgesegd.serving.reloading import reload_on, reload_on_changes
 from edgesegd.supervision.engine_child import EarlyEngine
-from edgesegd.view_process import ViewProcess
 
 log = logging.getLogger(__name__)
 

@@ -38,21 +38,13 @@ LAYERS = {
     "observability": {"supervision", "models", "access", "ipc", "board", "core", "version"},
     "bench": {"engine", "models", "board", "core"},
     "config": {"models", "delegates", "files", "board", "core"},
-    "budgets": {"api", "scheduling", "board", "core", "config"},
-    "model_factory": {
-        *("observability", "serving", "scheduling", "supervision", "probe", "models"),
-        *("delegates", "board", "core", "config"),
-    },
-    "protocols": {"access", "api", "scheduling", "serving"},
-    "signals": set(),
-    "view_process": {"ipc"},
-    "startup": {
-        *("access", "board", "observability", "serving", "models", "ipc", "core"),
-        *("config", "version"),
+    "composition": {
+        *("api", "observability", "serving", "scheduling", "supervision", "probe", "models"),
+        *("access", "delegates", "ipc", "board", "core", "config", "version"),
     },
     "control": {"serving", "models", "ipc", "board", "core"},
     "daemon": {
-        *("budgets", "model_factory", "protocols", "signals", "startup", "control", "view_process"),
+        *("composition", "control"),
         *("api", "observability", "serving", "supervision", "board", "config"),
     },
     "cli": {
@@ -66,9 +58,6 @@ LAYERS = {
 
 NOT_IN_PICTURE = {"core", "version", "__init__", "__main__"}
 """Folders and files that the picture in docs/architecture.md leaves out, as its text says."""
-
-PARTS = {"budgets", "model_factory", "protocols", "signals", "startup", "view_process"}
-"""Files that the picture shows as one node, `parts`."""
 
 FOLDERS_WITHIN = {
     "api.v1": {"api"},
@@ -181,13 +170,8 @@ def test_every_import_that_is_allowed_is_used() -> None:
 
 
 def layers_of_the_picture() -> dict[str, set[str]]:
-    """LAYERS without what the picture leaves out, and with one node for the files of `parts`."""
-    nodes: dict[str, set[str]] = {}
-    for name in set(LAYERS) - NOT_IN_PICTURE:
-        node = "parts" if name in PARTS else name
-        targets = LAYERS[name] - NOT_IN_PICTURE
-        nodes.setdefault(node, set()).update("parts" if to in PARTS else to for to in targets)
-    return {node: targets - {node} for node, targets in nodes.items()}
+    """LAYERS without what the picture leaves out."""
+    return {name: LAYERS[name] - NOT_IN_PICTURE for name in set(LAYERS) - NOT_IN_PICTURE}
 
 
 def without_detours(graph: dict[str, set[str]]) -> set[tuple[str, str]]:
@@ -214,7 +198,6 @@ def test_the_picture_of_the_folders_shows_their_imports() -> None:
     assert set(shown) == without_detours(layers_of_the_picture())
     labels = dict(re.findall(r'^ *(\w+)\["(.*)"\]$', picture, re.MULTILINE))
     assert set(labels) == set(layers_of_the_picture())
-    assert set(re.findall(r"\w+", labels["parts"].replace("<br/>", " "))) == PARTS
 
 
 @pytest.mark.parametrize("module", EDGESEGD)
