@@ -52,7 +52,7 @@ async def test_frames_that_wait_are_answered_when_the_supervision_ends(
         call = service.Segment()
         for request in (every(), *frames([jpeg] * 3)):
             await call.write(request)
-        while daemon._models.find().scheduler.depth < 3:
+        while daemon._parts.models.find().scheduler.depth < 3:
             await asyncio.sleep(0.01)
         if draining:
             daemon._signals.stop.set()

@@ -40,12 +40,12 @@ LAYERS = {
     "config": {"models", "delegates", "files", "board", "core"},
     "composition": {
         *("api", "observability", "serving", "scheduling", "supervision", "probe", "models"),
-        *("access", "delegates", "ipc", "board", "core", "config", "version"),
+        *("access", "control", "delegates", "ipc", "board", "core", "config", "version"),
     },
     "control": {"serving", "models", "ipc", "board", "core"},
     "daemon": {
         *("composition", "control"),
-        *("api", "observability", "serving", "supervision", "board", "config"),
+        *("api", "observability", "serving", "supervision", "config"),
     },
     "cli": {
         *("daemon", "bench", "probe", "config", "models", "delegates", "observability", "board"),
@@ -77,7 +77,8 @@ PACKAGES = {
     "api.oip": {"edgeseg", "grpc"},
     "bench": {"edgeseg", "edgeseg_client", "grpc", "numpy", "PIL"},
     "cli": {"rich"},
-    "daemon": {"grpc", "prometheus_client"},
+    "composition": {"grpc", "prometheus_client"},
+    "daemon": {"grpc"},
     "engine": {"numpy", "PIL"},
     "engine.guard": {"numpy"},
     "engine.runtimes": {"numpy"},
