@@ -37,13 +37,13 @@ from rich.progress import track  # noqa: E402
 
 from edgesegd.bench.launch import LaunchedDaemon  # noqa: E402
 from edgesegd.core.errors import ConfigError  # noqa: E402
-from edgesegd.models.catalogue.published import downloads  # noqa: E402
 from edgesegd.models.catalogue.store import (  # noqa: E402
     BUILTIN,
     default_data_dir,
     resolve_model,
     stored_path,
 )
+from edgesegd.models.published import downloads  # noqa: E402
 from edgesegd.models.reading import read_model  # noqa: E402
 
 PROJECT = Path(__file__).parents[1]

@@ -63,6 +63,7 @@ FOLDERS_WITHIN = {
     "api.v1": {"api"},
     "api.oip": {"api"},
     "api": set(),
+    "models": {"models.tflite", "models.meaning"},
     "models.tflite": {"models"},
     "models.meaning": {"models", "models.tflite"},
     "models.catalogue": {"models"},

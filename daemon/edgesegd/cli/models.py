@@ -14,9 +14,9 @@ from edgesegd.cli.model_info import facts_as_json, print_facts
 from edgesegd.cli.options import add_options, effective_config, only_model
 from edgesegd.cli.tables import Table, print_table, print_text
 from edgesegd.config import Config
-from edgesegd.models.catalogue.published import downloads, published_models
 from edgesegd.models.catalogue.repository import parse_source
 from edgesegd.models.catalogue.store import list_models
+from edgesegd.models.published import downloads, published_models
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -147,9 +147,9 @@ def _list_published(*, as_json: bool) -> None:
     rows = []
     for each in models:
         title = f"{each.title}: not served" if each.refused else each.title
-        digest = f"{each.sha256[:12]}..." if each.sha256 else f"MD5 {each.md5[:8]}..."
+        digest = f"SHA-256 {each.sha256[:12]}..." if each.sha256 else f"MD5 {each.md5[:8]}..."
         rows.append((title, each.name, each.input, each.classes, each.license, digest))
-    headings = ("model", "pull as", "input", "classes", "licence", "SHA-256")
+    headings = ("model", "pull as", "input", "classes", "licence", "checksum")
     print_table(Table(headings, rows, prose=frozenset({"model"})))
     print()
     print_text("A file is recognised by this hash, whatever its name is.")

@@ -9,7 +9,6 @@ from hashlib import sha256
 from pathlib import Path
 
 from edgesegd.core.errors import ConfigError, ModelInvalid, StartupError
-from edgesegd.models.catalogue.published import Preset, find_preset
 from edgesegd.models.channel_order import choose_order
 from edgesegd.models.classes import METADATA, choose_classes
 from edgesegd.models.compiled import EDGETPU_OP, plain_path
@@ -21,6 +20,7 @@ from edgesegd.models.mask_output import MaskOutput, find_mask_output
 from edgesegd.models.names import name_of_file
 from edgesegd.models.normalization import choose_normalization
 from edgesegd.models.output_candidates import OutputWishes
+from edgesegd.models.published import Preset, find_preset
 from edgesegd.models.sidecar import Sidecar, check_threshold, read_sidecar, sidecar_path
 from edgesegd.models.spec import ModelSpec
 from edgesegd.models.tflite.file import TfliteFile, parse_tflite

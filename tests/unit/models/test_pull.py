@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from edgesegd.core.errors import DownloadFailed, ModelMissing
-from edgesegd.models.catalogue.published import Download, downloads
 from edgesegd.models.catalogue.pull import Pulled, fetch, pull
+from edgesegd.models.published import Download, downloads
 
 CONTENT = bytes(range(256)) * 1024
 

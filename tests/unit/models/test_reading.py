@@ -10,9 +10,9 @@ import pytest
 
 from edgesegd.core.errors import ConfigError, ModelInvalid
 from edgesegd.core.model import ClassSpec
-from edgesegd.models.catalogue import published
-from edgesegd.models.catalogue.published import Preset
+from edgesegd.models import published
 from edgesegd.models.normalization import Normalization
+from edgesegd.models.published import Preset
 from edgesegd.models.reading import read_model
 from edgesegd.models.spec import ModelSpec
 from edgesegd.models.tflite.file import parse_tflite

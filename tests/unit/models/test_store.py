@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from edgesegd.core.errors import ConfigError, ModelMissing
-from edgesegd.models.catalogue.published import downloads
 from edgesegd.models.catalogue.store import (
     StoredModel,
     default_data_dir,
     list_models,
     resolve_model,
 )
+from edgesegd.models.published import downloads
 
 
 @pytest.mark.parametrize(

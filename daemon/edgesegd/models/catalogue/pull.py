@@ -13,8 +13,8 @@ from typing import BinaryIO
 from edgesegd.core.errors import DownloadFailed, ModelMissing
 from edgesegd.files.replacing import replacing
 from edgesegd.models.catalogue.download_source import read_source
-from edgesegd.models.catalogue.published import Download, downloads
 from edgesegd.models.catalogue.store import stored_path
+from edgesegd.models.published import Download, downloads
 
 Progress = Callable[[int, int], None]
 """Is called with the bytes received so far, and the total."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from edgesegd.core.errors import ConfigError, ModelMissing
-from edgesegd.models.catalogue.published import downloads
+from edgesegd.models.published import downloads
 
 BUILTIN: Final = "builtin"
 _BUILTIN_FILE: Final = Path(__file__).parents[2] / "builtin" / "scenes.tflite"
