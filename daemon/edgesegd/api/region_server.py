@@ -19,9 +19,9 @@ from edgesegd.api.peer import local_client
 from edgesegd.api.region_leases import RegionLeases
 from edgesegd.board.addresses import unix_paths
 from edgesegd.board.unix_path import check_unix_path
+from edgesegd.concurrency.background_tasks import BackgroundTasks
 from edgesegd.core.errors import CannotListen, EdgesegError, InvalidFrame, Overloaded
 from edgesegd.ipc.region import Region, why_not_available
-from edgesegd.ipc.tasks import log_failure
 
 log = logging.getLogger(__name__)
 
@@ -70,9 +70,9 @@ class RegionServer:
     def __init__(self, path: str, regions: RegionLeases) -> None:
         self.path = path
         self._regions = regions
-        self._clients: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
         self._socket = socket.socket(socket.AF_UNIX)
-        self._accepting: asyncio.Task[None] | None = None
+        self._is_bound = False
 
     def start(self) -> None:
         """Listen; raises CannotListen, also if the path exists and is not an abandoned socket."""
@@ -84,17 +84,14 @@ class RegionServer:
         except OSError as error:
             self._socket.close()
             raise CannotListen(f"cannot listen on {self.path}: {error.strerror}") from None
-        self._accepting = asyncio.create_task(self._accept())
-        self._accepting.add_done_callback(log_failure)
+        self._tasks.start(self._accept())
+        self._is_bound = True
 
     async def close(self) -> None:
         """End all leases and stop listening."""
-        tasks = [task for task in (self._accepting, *self._clients) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.cancel()
         self._socket.close()
-        if tasks:
+        if self._is_bound:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.path)  # noqa: PTH108 # as above
 
@@ -106,10 +103,7 @@ class RegionServer:
                 log.warning("a client cannot lease shared memory: %s", error)
                 await asyncio.sleep(1)
                 continue
-            task = asyncio.create_task(self._serve(client))
-            self._clients.add(task)
-            task.add_done_callback(self._clients.discard)
-            task.add_done_callback(log_failure)
+            self._tasks.start(self._serve(client))
 
     async def _serve(self, client: socket.socket) -> None:
         with client:
@@ -134,7 +128,7 @@ class RegionServer:
 
     async def _read_request(self, client: socket.socket) -> int:
         """How many bytes the client asks for."""
-        if len(self._clients) > MAX_CLIENTS:
+        if len(self._tasks) - 1 > MAX_CLIENTS:  # one accepts
             raise Overloaded(f"{MAX_CLIENTS} clients already have a region", 1.0)
         line = b""
         async with asyncio.timeout(REQUEST_SECONDS):

@@ -15,9 +15,9 @@ from typing import Any
 
 from edgesegd.board.peer_credentials import credentials_of
 from edgesegd.board.unix_path import check_unix_path
+from edgesegd.concurrency.background_tasks import BackgroundTasks
 from edgesegd.control.messages import MAX_LINE, ModelState, Order, error_answer
 from edgesegd.core.errors import CannotListen, ConfigError, EdgesegError, InternalFault
-from edgesegd.ipc.tasks import log_failure
 from edgesegd.models.catalogue.repository import ModelSource
 from edgesegd.serving.model_host import ModelHost, Report
 from edgesegd.serving.model_runner import ModelRunner
@@ -44,7 +44,7 @@ class ControlServer:
         self._host = host
         self._default = default
         self._server: asyncio.Server | None = None
-        self._orders: set[asyncio.Task[None]] = set()
+        self._orders = BackgroundTasks()
 
     async def start(self) -> None:
         """Listen; a required one raises CannotListen, or ConfigError if the path is not UTF-8."""
@@ -62,9 +62,7 @@ class ControlServer:
         self._server.close()
         with contextlib.suppress(FileNotFoundError):
             self.path.unlink()
-        for order in self._orders:
-            order.cancel()
-        await asyncio.gather(*self._orders, return_exceptions=True)
+        await self._orders.cancel()
 
     async def _listen(self) -> None:
         try:
@@ -96,11 +94,7 @@ class ControlServer:
         except (TimeoutError, ValueError, OSError):
             answer(error_answer(ConfigError("no order arrived")))
         else:
-            doing = asyncio.create_task(self._do(order, answer))
-            self._orders.add(doing)
-            doing.add_done_callback(self._orders.discard)
-            doing.add_done_callback(log_failure)
-            await asyncio.wait({doing})
+            await asyncio.wait({self._orders.start(self._do(order, answer))})
         with contextlib.suppress(OSError):
             await writer.drain()
         writer.close()

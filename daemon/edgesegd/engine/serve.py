@@ -23,8 +23,7 @@ def serve_in_turn(front: FrontConnection, pipeline: FramePipeline) -> None:
     """
     with suppress(*FRONT_GONE):
         for job in front.jobs(pipeline.forget):
-            data = run_stage(pipeline.read_bytes, job)
-            prepared = run_stage(pipeline.decode_frame, data)
+            prepared = read_and_decode(pipeline, job)
             invoked = run_stage(pipeline.invoke, prepared)
             result = run_stage(pipeline.make_mask, invoked)
             _, answer = run_stage(pipeline.write_result, result)
@@ -45,8 +44,7 @@ def serve_overlapped(front: FrontConnection, pipeline: FramePipeline) -> None:
 
     def decode_all() -> None:
         for job in front.jobs(pipeline.forget):
-            data = run_stage(pipeline.read_bytes, job)
-            prepared.put(run_stage(pipeline.decode_frame, data))
+            prepared.put(read_and_decode(pipeline, job))
         prepared.put(None)
 
     def answer_all() -> None:
@@ -61,6 +59,13 @@ def serve_overlapped(front: FrontConnection, pipeline: FramePipeline) -> None:
     invoked.put(None)
     answering.join()
     decoding.join()  # until the front hangs up, as in `wait_for_hang_up`
+
+
+def read_and_decode(
+    pipeline: FramePipeline, job: StageOutput[None]
+) -> StageOutput[PreparedFrame | ReusedFrame]:
+    """The first two stages; afterwards nothing refers to the bytes, so a region can be unmapped."""
+    return run_stage(pipeline.decode_frame, run_stage(pipeline.read_bytes, job))
 
 
 def wait_for_hang_up(front: FrontConnection, pipeline: FramePipeline) -> None:

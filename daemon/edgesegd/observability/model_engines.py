@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 
+from edgesegd.concurrency.background_tasks import BackgroundTasks
 from edgesegd.ipc.messages import EngineReady
-from edgesegd.ipc.tasks import log_failure
 from edgesegd.observability.health import Health, ModelHealth
 from edgesegd.observability.model_metrics import ModelMetrics
 from edgesegd.supervision.engine_process import EngineProcess
@@ -28,7 +27,7 @@ class ModelEngines:
         self._metrics = metrics
         self._health = health
         self._reporters: list[EngineReporter] = []
-        self._reports: set[asyncio.Task[None]] = set()
+        self._reports = BackgroundTasks()
 
     def new_reporter(self) -> EngineReporter:
         """The observer of one more engine and of those that replace it."""
@@ -93,10 +92,7 @@ class ModelEngines:
         ready = list(self._ready())
         self._metrics.engines(ready, degraded=self.degraded)
         health = ModelHealth(self.version, self.serves, self.degraded and not self.asleep)
-        task = asyncio.create_task(self._health.set_model(self._name, health))
-        self._reports.add(task)
-        task.add_done_callback(self._reports.discard)
-        task.add_done_callback(log_failure)
+        self._reports.start(self._health.set_model(self._name, health))
 
 
 class EngineReporter:

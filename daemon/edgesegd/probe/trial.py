@@ -8,8 +8,8 @@ import logging
 import socket
 from typing import Any
 
+from edgesegd.concurrency.stop_tolerant_timeout import done_within
 from edgesegd.core.errors import DelegateMissing, RuntimeMissing
-from edgesegd.ipc.awake import done_within
 from edgesegd.ipc.child import Child, ending
 from edgesegd.ipc.messages import error_from
 from edgesegd.ipc.trial_messages import TrialOrder, TrialResult

@@ -7,9 +7,9 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
+from edgesegd.concurrency.background_tasks import BackgroundTasks
 from edgesegd.core.errors import DeviceInUse, ModelInvalid, NoEngine, StartupError
 from edgesegd.delegates.selection import Selection
-from edgesegd.ipc.tasks import log_failure
 from edgesegd.models.kept import KeptModel
 from edgesegd.models.spec import ModelSpec
 from edgesegd.serving.served_model import ServedModel
@@ -68,7 +68,7 @@ class ModelRunner:
         self._version: VersionEngines | None = None
         self._selection: Selection | None = None
         self._serving: asyncio.Task[None] | None = None
-        self._closing: set[asyncio.Task[None]] = set()
+        self._closing = BackgroundTasks()
         self._group: asyncio.TaskGroup | None = None
         self._changing = asyncio.Lock()
         self._woken = asyncio.Event()
@@ -149,8 +149,7 @@ class ModelRunner:
         if self._version is not None:
             await self._version.close()
             self._version = None
-        while self._closing:
-            await asyncio.gather(*self._closing, return_exceptions=True)
+        await self._closing.wait()
         for kept in filter(None, (self.kept, self.previous)):
             kept.close()
 
@@ -160,8 +159,7 @@ class ModelRunner:
         Frames wait meanwhile. If the new version does not start, the old one serves again.
         """
         await self._stop_version()
-        while self._closing:
-            await asyncio.gather(*self._closing, return_exceptions=True)
+        await self._closing.wait()
         try:
             return await self._started(kept)
         except BaseException:
@@ -195,10 +193,7 @@ class ModelRunner:
         if serving is not None:
             serving.cancel()
             await asyncio.gather(serving, return_exceptions=True)
-        closing = asyncio.create_task(version.close())
-        self._closing.add(closing)
-        closing.add_done_callback(self._closing.discard)
-        closing.add_done_callback(log_failure)
+        self._closing.start(version.close())
 
     async def _sleep_and_wake(self) -> None:
         """Stop the engines when there are no frames, and start them again for the next one."""

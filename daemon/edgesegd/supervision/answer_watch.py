@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edgesegd.ipc.awake import GRACE_SECONDS, LATE_SECONDS
+from edgesegd.concurrency.stop_tolerant_timeout import GRACE_SECONDS, LATE_SECONDS
 
 
 @dataclass(slots=True)

@@ -16,12 +16,12 @@ from functools import partial
 from typing import Any, TypeVar
 
 from edgesegd.board.descriptors import DescriptorReserve
+from edgesegd.concurrency.stop_tolerant_timeout import done_within
 from edgesegd.core.errors import EdgesegError, EngineStartFailed, EngineUnfit, StartupError
 from edgesegd.core.model import NO_MODEL, ModelIdentity
 from edgesegd.core.result import FrameResult
 from edgesegd.core.reuse import ReuseStream
 from edgesegd.ipc.arena import Arena
-from edgesegd.ipc.awake import done_within
 from edgesegd.ipc.child import ending
 from edgesegd.ipc.messages import (
     MAX_LINE,

@@ -9,9 +9,9 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from edgesegd.concurrency.background_tasks import log_failure
 from edgesegd.core.errors import NoEngine, StartupError
 from edgesegd.delegates.spec import Choice
-from edgesegd.ipc.tasks import log_failure
 from edgesegd.supervision.answer_timeout import start_bound
 from edgesegd.supervision.backoff import Backoff
 from edgesegd.supervision.delegate_ranking import (

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from edgesegd.concurrency.background_tasks import BackgroundTasks
 from edgesegd.core.errors import NoEngine
 from edgesegd.core.result import FrameResult, Stage
 from edgesegd.delegates.spec import Choice
@@ -15,7 +16,6 @@ from edgesegd.supervision.delegate_ranking import BlameFrame, RankedDelegate
 from edgesegd.supervision.dispatcher import Dispatcher
 from edgesegd.supervision.engine_process import EngineLost
 from edgesegd.supervision.failover import Failover, Running
-from edgesegd.supervision.reaper import Reaper
 
 
 class Supervisor:
@@ -51,7 +51,7 @@ class Supervisor:
         self._on_invoke = on_invoke
         self._cores = cores
         self._running: Running | None = None
-        self._reaper = Reaper()
+        self._closing = BackgroundTasks()
         self.is_retired = False
 
     @property
@@ -93,10 +93,10 @@ class Supervisor:
     async def close(self) -> None:
         """End the engines that `run` does not end, and wait until all have ended."""
         if self._running is not None:
-            self._reaper.start_closing(self._running.engine)
+            self._closing.start(self._running.engine.close())
             self._running = None
         await self._failover.close()
-        await self._reaper.finish()
+        await self._closing.wait()
 
     async def _serve(self) -> None:
         """Serve with one engine after another; each is closed as soon as it serves no more."""
@@ -125,7 +125,7 @@ class Supervisor:
                 self._failover.lost(running, loss)
             finally:
                 self._running = following
-                self._reaper.start_closing(running.engine)
+                self._closing.start(running.engine.close())
 
     def _worked(self, running: Running, result: FrameResult) -> None:
         self._failover.worked()

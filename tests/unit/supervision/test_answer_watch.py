@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from edgesegd.ipc.awake import GRACE_SECONDS
+from edgesegd.concurrency.stop_tolerant_timeout import GRACE_SECONDS
 from edgesegd.supervision.answer_watch import AnswerWatch
 
 

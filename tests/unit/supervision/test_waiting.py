@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgesegd.concurrency.stop_tolerant_timeout import done_within
 from edgesegd.core.usual_timeout import FACTOR
-from edgesegd.ipc.awake import done_within
 from edgesegd.supervision.answer_timeout import FLOOR_SECONDS, AnswerTimeout
 from edgesegd.supervision.backoff import Backoff
 
