@@ -26,6 +26,8 @@ def split_address(address: str) -> tuple[str, str]:
         raise InvalidRequest(
             f"the address {address!r} contains white space or a character that is not printable"
         )
+    if any(character in address for character in "?#,"):
+        raise InvalidRequest(f"the address {address!r} is more than one HOST:PORT")
     scheme, mark, _ = address.partition("://")
     if mark and scheme != "dns":
         raise InvalidRequest(
@@ -50,7 +52,8 @@ def is_on_this_machine(address: str) -> bool:
     """Whether what is sent to `address` stays on this machine."""
     if address.startswith("unix:"):
         return True
-    host = address.rpartition(":")[0].rpartition("/")[2].strip("[]")
+    scheme = next((each for each in ("dns:///", *_GRPC_SCHEMES) if address.startswith(each)), "")
+    host = address.removeprefix(scheme).rpartition(":")[0].strip("[]")
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:

@@ -37,8 +37,8 @@ MAX_NUMBER = 1 << 63
 AUTO = "auto"
 REFUSE, ALLOW = "refuse", "allow"
 PAGE = "page"
-HEALTH, REFLECTION, METRICS = PUBLIC = ("health", "reflection", "metrics")
-"""Services that may be public."""
+HEALTH, REFLECTION, METRICS, NONE = PUBLIC = ("health", "reflection", "metrics", "none")
+"""Services that may be public; or none of them."""
 TRUE, FALSE = ("true", "yes", "1"), ("false", "no", "0", "")
 DEFAULT_LISTEN = "127.0.0.1:8460"
 DEFAULT_METRICS_LISTEN = "127.0.0.1:9460"
@@ -159,7 +159,8 @@ class Config:
     )
     public: tuple[str, ...] = option(
         (HEALTH,),
-        "service that needs no token, if others do: health, reflection or metrics; may be repeated",
+        "service that needs no token, if others do: health, reflection, metrics or none; may be "
+        "repeated",
         metavar="SERVICE",
     )
     insecure: bool = option(

@@ -86,7 +86,7 @@ def test_the_token_of_a_page_for_other_machines_is_in_a_file_and_not_in_the_jour
     tokens = set()
     for _ in range(2):
         with RunningDaemon(
-            "--view", "--view-listen=0.0.0.0:0", f"--data-dir={tmp_path}"
+            "--view", "--view-listen=0.0.0.0:0", "--insecure", f"--data-dir={tmp_path}"
         ) as running:
             line = line_of(running, "view on ")
             address, _, hint = line.partition("view on ")[2].partition(", ")

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from edgeseg_client import Client, InvalidRequest, Unavailable
+from edgesegd.access.certificates import Certificates, TlsFiles
 from support.access import CertificateFolder, add_token, edgesegd
 from support.running_daemon import Launch, RunningDaemon
 
@@ -245,6 +246,11 @@ def test_an_address_that_others_can_reach_is_served_with_both_or_when_insisted(
         ),
         (("--socket-mode=9",), "socket_mode is an octal number"),
         (("--socket-group=no-such-group",), "no group of this machine"),
+        (("--socket-group=99999999999",), "no group of this machine"),
+        (
+            ("--view", "--view-listen=0.0.0.0:0"),
+            "can reach 0.0.0.0:0, which lacks TLS",
+        ),
         (("--public=everything",), "public is one or more of health"),
     ],
 )
@@ -285,6 +291,8 @@ def test_the_authority_stays_when_the_certificate_is_made_again(tmp_path: Path) 
         (("client", "robot"), "there is no authority"),
         (("client", "ca"), "cannot be a client's name"),
         (("client", "../robot"), "cannot be a client's name"),
+        (("client", "ca-key"), "cannot be a client's name"),
+        (("client", "server-key"), "cannot be a client's name"),
         (("init", "--days=0"), "--days is from 1"),
         (("init", "--name=two words"), "is no name and no address"),
     ],
@@ -322,6 +330,45 @@ def test_the_view_is_served_by_a_daemon_with_tls_and_tokens(
         time.sleep(0.05)
     with urllib.request.urlopen(found[0].split()[-1], timeout=SECONDS) as page:
         assert b"edgeseg view" in page.read()
+
+
+@pytest.mark.parametrize("lost", ["ca.pem", "ca-key.pem"])
+def test_half_an_authority_is_not_replaced_by_another(tmp_path: Path, lost: str) -> None:
+    certificates = CertificateFolder.make(tmp_path)
+    certificates[lost].rename(tmp_path / "elsewhere")
+    kept = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    done = edgesegd("tls", "init", "--folder", tmp_path)
+    assert done.returncode == 3
+    assert lost in done.stderr
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == kept
+
+
+def test_a_certificate_that_has_expired_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = CertificateFolder.make(tmp_path)
+    loaded = Certificates(TlsFiles(folder["server.pem"], folder["server-key.pem"]))
+    before = loaded.current()
+    assert 800 * 86_400 < loaded.expires - time.time() < 850 * 86_400
+    folder.renew()
+    with monkeypatch.context() as later:
+        later.setattr(time, "time", lambda: before.expires + 86_400)
+        assert loaded.current() is before
+    folder.renew()
+    assert loaded.current() is not before
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("ipv4:192.0.2.2:1?/localhost:1", "ipv4:192.0.2.2:1#/localhost:1"),
+        *("dns:///192.0.2.2:1?x=/127.0.0.1:1", "dns://192.0.2.2/localhost:1"),
+        "ipv4:192.0.2.2:1,/127.0.0.1:1",
+    ],
+)
+def test_an_address_that_only_looks_like_this_machine_gets_no_token(address: str) -> None:
+    with pytest.raises(InvalidRequest):
+        Client(address, token=TOKEN)
 
 
 @pytest.mark.parametrize("address", ["10.0.0.7:8460", "board.local:8460", "[2001:db8::7]:8460"])

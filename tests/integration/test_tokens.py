@@ -238,6 +238,17 @@ def test_an_open_stream_ends_with_its_token(
         until_it_ends(client, jpeg, changes[how])
 
 
+def test_a_stream_that_was_opened_before_the_first_token_ends(
+    launch: Launch, tmp_path: Path, jpeg: bytes
+) -> None:
+    running = launch(f"--data-dir={tmp_path}", "--tokens=")
+    with (
+        client_of(running.address, None) as client,
+        pytest.raises(AccessDenied, match="asks for a token"),
+    ):
+        until_it_ends(client, jpeg, lambda: add_token(tmp_path / "tokens.json", "robot"))
+
+
 def test_a_file_of_tokens_that_is_damaged_later_changes_nothing(
     launch: Launch, tmp_path: Path, jpeg: bytes
 ) -> None:

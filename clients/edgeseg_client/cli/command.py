@@ -89,7 +89,8 @@ def _explain(error: Exception, server: str) -> tuple[ExitCode, str]:
         case Unavailable():
             return ExitCode.UNREACHABLE, (
                 f"no daemon answers at {server} ({error}); start one with `edgesegd serve`,"
-                " say where it is with --server, or give certificates with --ca if it uses TLS"
+                " say where it is with --server, or give certificates if it uses TLS: --ca, and"
+                " --cert if it asks for one"
             )
         case SourceLost():
             return ExitCode.UNREACHABLE, str(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from pathlib import Path
 from typing import TypeVar
 
 import grpc
@@ -36,6 +37,13 @@ def open_client(
 
 
 def _credentials(arguments: Namespace) -> grpc.ChannelCredentials | None:
+    for file in filter(None, (arguments.ca, arguments.cert, arguments.key)):
+        try:
+            is_pem = b"-----BEGIN" in Path(file).read_bytes()
+        except OSError as error:
+            raise UsageError(f"{file} cannot be read: {error.strerror}") from None
+        if not is_pem:
+            raise UsageError(f"{file} is not in PEM format")
     if arguments.cert is None and arguments.key is None:
         return tls_credentials(arguments.ca) if arguments.ca else None
     if arguments.cert is None:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import math
 import ssl
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from edgesegd.core.errors import ConfigError
 from edgesegd.files.regular import read_regular_file, say_why
+from edgesegd.files.stamp import Stamp, stamp_of
 
 log = logging.getLogger(__name__)
 
-LARGEST_FILE: Final = 1 << 20
+MAX_FILE: Final = 1 << 20
+RETRY_SECONDS: Final = 1.0
+"""After what time files that could not be used are tried again."""
+HANDSHAKE_TURNS: Final = 8
+EXPIRED: Final = 10
+"""X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL's x509_vfy.h."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,51 +44,75 @@ class TlsFiles:
 class Loaded:
     """What the files held when it was checked; `client_ca` is None as in `TlsFiles`.
 
-    `context` is for servers of Python's `ssl`.
+    `context` is for servers of Python's `ssl`. The certificate `expires` at that time, in seconds
+    since 1970.
     """
 
     certificate: bytes
     key: bytes
     client_ca: bytes | None
     context: ssl.SSLContext
+    expires: float
 
 
 class Certificates:
     """The certificates in `files`, which may be replaced at any time.
 
-    What does not fit together, as in the middle of a replacement, is not used. Threads may share
-    it. Raises ConfigError if the first ones cannot be used.
+    What does not fit together, as in the middle of a replacement, or has expired, is not used, and
+    is tried again. Threads may share it. Raises ConfigError if the first ones cannot be used.
     """
 
     def __init__(self, files: TlsFiles) -> None:
-        self._files = files
+        self.files = files
         self._lock = threading.Lock()
-        self._stamp = self._look()
+        self._stamps = self._look()
+        self._failed = self._stamps
+        self._retry_at = 0.0
         self._loaded = _load(files)
+        if self._loaded.expires < time.time():
+            log.warning("%s has expired, or the clock is wrong", files.certificate)
+
+    @property
+    def expires(self) -> float:
+        """When the certificate in force expires, in seconds since 1970."""
+        return self.current().expires
 
     def current(self) -> Loaded:
         """Those that are in force now; files that have changed are read again."""
         with self._lock:
-            stamp = self._look()
-            if stamp != self._stamp:
-                self._stamp = stamp  # what cannot be used is reported once
-                try:
-                    self._loaded = _load(self._files)
-                except ConfigError as error:
-                    log.warning("the certificate stays as it was: %s", error)
-                else:
-                    log.info("the certificate in %s is in force", self._files.certificate)
+            stamps = self._look()
+            is_new = stamps not in (self._stamps, self._failed)
+            if is_new or (stamps != self._stamps and time.monotonic() >= self._retry_at):
+                self._read(stamps)
             return self._loaded
 
-    def _look(self) -> tuple[tuple[int, int, int], ...]:
-        found = []
-        for path in self._files.all():
+    def _read(self, stamps: tuple[Stamp | None, ...]) -> None:
+        if stamps != self._failed:
+            self._retry_at = 0.0
+        self._failed = stamps
+        try:
+            loaded = _load(self.files)
+        except ConfigError as error:
+            self._keep_because(str(error))
+            return
+        if loaded.expires < time.time():
+            self._keep_because(f"the new one in {self.files.certificate} has expired")
+            return
+        self._loaded, self._stamps, self._retry_at = loaded, stamps, 0.0
+        log.info("the certificate in %s has changed", self.files.certificate)
+
+    def _keep_because(self, why: str) -> None:
+        if not self._retry_at:  # else it is reported already
+            log.warning("the certificate stays as it was: %s", why)
+        self._retry_at = time.monotonic() + RETRY_SECONDS
+
+    def _look(self) -> tuple[Stamp | None, ...]:
+        found: list[Stamp | None] = []
+        for path in self.files.all():
             try:
-                status = path.stat()
+                found.append(stamp_of(path))
             except OSError:
-                found.append((0, 0, 0))
-            else:
-                found.append((status.st_ino, status.st_size, status.st_mtime_ns))
+                found.append(None)
         return tuple(found)
 
 
@@ -88,15 +121,45 @@ def _load(files: TlsFiles) -> Loaded:
     read = {}
     for path in files.all():
         try:
-            read[path] = read_regular_file(path, LARGEST_FILE)
+            read[path] = read_regular_file(path, MAX_FILE)
         except OSError as error:
             raise ConfigError(f"cannot read {path}: {say_why(error)}") from None
+    context = _context(files)
     return Loaded(
         read[files.certificate],
         read[files.key],
         None if files.client_ca is None else read[files.client_ca],
-        _context(files),
+        context,
+        _expires(context, files.certificate),
     )
+
+
+def _expires(server: ssl.SSLContext, certificate: Path) -> float:
+    """When a certificate expires, in seconds since 1970: a client within this process asks for it.
+
+    Python has no other way to read one.
+    """
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    client.load_verify_locations(certificate)
+    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    theirs, ours = ssl.MemoryBIO(), ssl.MemoryBIO()
+    serving = server.wrap_bio(theirs, ours, server_side=True)
+    asking = client.wrap_bio(ours, theirs)
+    for side in (asking, serving) * HANDSHAKE_TURNS:
+        try:
+            side.do_handshake()
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLCertVerificationError as error:
+            return 0.0 if error.verify_code == EXPIRED else math.inf
+        except ssl.SSLError:  # the client has no certificate, which comes after the server's
+            break
+    with contextlib.suppress(ValueError):  # no handshake was possible
+        found = asking.getpeercert()
+        if found:
+            return float(ssl.cert_time_to_seconds(str(found["notAfter"])))
+    return math.inf
 
 
 def _context(files: TlsFiles) -> ssl.SSLContext:

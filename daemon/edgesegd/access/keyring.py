@@ -9,22 +9,26 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from edgesegd.access.tokens import Token, identity_of, read_tokens
+from edgesegd.access.tokens import Token, identity_of, marker_of, read_tokens
 from edgesegd.core.errors import ConfigError, Forbidden, Unauthenticated
+from edgesegd.files.regular import say_why
+from edgesegd.files.stamp import Stamp, stamp_of
 
 log = logging.getLogger(__name__)
 
-Stamp = tuple[int, int, int]
-"""What changes with a file: its number, its size and its time in nanoseconds."""
 HOW = "an operator of the board makes one with `edgesegd tokens add NAME`"
+RETRY_SECONDS = 1.0
+"""After what time a file that could not be read is tried again."""
 
 
 class Keyring:
     """The tokens of the file at `path`; None for a daemon that asks for no token.
 
     Each question looks whether the file has changed. From the time when there is one, tokens are
-    asked for, also if it is deleted later: then none is valid. `clock` is in seconds since 1970.
-    Threads may share it. Raises ConfigError if the file cannot be read.
+    asked for, also if it is deleted later: then none is valid. A file that cannot be read changes
+    nothing, but if it is the first one, no token is valid until it can. `clock` is in seconds since
+    1970. Threads may share it. Raises ConfigError if there is a file that cannot be read, or if
+    there was one.
     """
 
     def __init__(self, path: Path | None, *, clock: Callable[[], float] = time.time) -> None:
@@ -32,10 +36,23 @@ class Keyring:
         self._clock = clock
         self._lock = threading.Lock()
         self._stamp: Stamp | None = None
+        self._failed: Stamp | None = None
+        self._retry_at = 0.0
         self._tokens: dict[str, Token] | None = None
         self._known: dict[bytes, Token] = {}
-        if path is not None and (stamp := _stamp(path)) is not None:
+        if path is None:
+            return
+        try:
+            stamp = stamp_of(path)
+        except OSError as error:
+            raise ConfigError(f"cannot read the tokens in {path}: {say_why(error)}") from None
+        if stamp is not None:
             self._take(read_tokens(path), stamp)
+        elif marker_of(path).exists():
+            raise ConfigError(
+                f"tokens were asked for, but {path} is gone: restore it, or delete "
+                f"{marker_of(path)} too if everyone who can connect may use the daemon"
+            )
 
     @property
     def in_force(self) -> bool:
@@ -49,29 +66,26 @@ class Keyring:
         A text that was found before is found in microseconds; another one takes about 50 ms.
         """
         self._look()
-        digest = hashlib.sha256(text.encode()).digest()
-        token = self._known.get(digest)
-        if token is None:
-            token = (self._tokens or {}).get(identity_of(text))
-            if token is None:
-                raise Unauthenticated(
-                    f"there is no such token, or it was revoked; {HOW}"
-                    if text
-                    else f"this daemon asks for a token; {HOW}"
-                )
-            if not token.matches(text):
-                raise Unauthenticated(f"there is no such token, or it was revoked; {HOW}")
-            with self._lock:
-                if (self._tokens or {}).get(token.identity) == token:
-                    self._known[digest] = token
-        if token.is_expired(self._clock()):
+        if not text:
+            raise Unauthenticated(f"this daemon asks for a token; {HOW}")
+        digest = _digest(text)
+        known = self._known.get(digest)
+        token = known or (self._tokens or {}).get(identity_of(text))
+        if token is not None and token.is_expired(self._clock()):
             raise Unauthenticated(f"the token {token.name!r} has expired; {HOW}")
+        if token is None or not (known or token.matches(text)):
+            raise Unauthenticated(f"there is no such token, or it was revoked; {HOW}")
+        with self._lock:
+            if (self._tokens or {}).get(token.identity) == token:
+                self._known[digest] = token
         return token
 
     def is_quick(self, text: str) -> bool:
         """Whether `find` takes no time for this text."""
-        digest = hashlib.sha256(text.encode()).digest()
-        return digest in self._known or identity_of(text) not in (self._tokens or {})
+        if _digest(text) in self._known:
+            return True
+        token = (self._tokens or {}).get(identity_of(text))
+        return token is None or token.is_expired(self._clock())
 
     def still_valid(self, token: Token) -> bool:
         """Whether a token that was found is valid still, as it was."""
@@ -80,22 +94,37 @@ class Keyring:
         return kept == token and not token.is_expired(self._clock())
 
     def _look(self) -> None:
-        """Read the file again if it has changed; what cannot be read changes nothing."""
+        """Read the file again if it has changed."""
         if self._path is None:
             return
-        stamp = _stamp(self._path)
-        if stamp == self._stamp:
-            return
-        with self._lock:
-            self._stamp = stamp  # what cannot be read is reported once
-            if stamp is None:
-                log.warning("%s is gone: no token is valid until it is there", self._path)
-                self._tokens, self._known = {}, {}
+        stamp: Stamp | None = None
+        try:
+            stamp = stamp_of(self._path)
+            if self._is_done_with(stamp):
                 return
-            try:
-                self._take(read_tokens(self._path), stamp)
-            except (ConfigError, FileNotFoundError) as error:
-                log.warning("the tokens stay as they were: %s", error)
+            with self._lock:
+                self._read(self._path, stamp)
+        except (OSError, ConfigError) as error:
+            self._fail(error, stamp)
+        except Exception as error:
+            log.exception("the tokens cannot be read, by a fault of the daemon")
+            self._fail(error, stamp)
+
+    def _is_done_with(self, stamp: Stamp | None) -> bool:
+        """Whether the file with that stamp was read, or could not be and is not tried again yet."""
+        if self._retry_at:
+            return stamp == self._failed and time.monotonic() < self._retry_at
+        return stamp == self._stamp
+
+    def _read(self, path: Path, stamp: Stamp | None) -> None:
+        """Take the tokens of the file, or none if there is no file any more."""
+        if stamp is not None:
+            self._take(read_tokens(path), stamp)
+        elif self._tokens is not None:
+            if self._stamp is not None:
+                log.warning("%s is gone: no token is valid until it is there", path)
+            self._tokens, self._known, self._stamp = {}, {}, None
+        self._retry_at = 0.0
 
     def _take(self, tokens: tuple[Token, ...], stamp: Stamp) -> None:
         self._tokens = {token.identity: token for token in tokens}
@@ -105,6 +134,18 @@ class Keyring:
             if self._tokens.get(token.identity) == token
         }
         self._stamp = stamp
+
+    def _fail(self, error: Exception, stamp: Stamp | None) -> None:
+        """What cannot be read changes nothing; it is tried again, and reported once."""
+        if not self._retry_at or stamp != self._failed:
+            log.error(
+                "%s: %s",
+                "no token is valid" if self._tokens is None else "the tokens stay as they were",
+                error,
+            )
+        if self._tokens is None:
+            self._tokens = {}
+        self._failed, self._retry_at = stamp, time.monotonic() + RETRY_SECONDS
 
 
 def require_scope(token: Token, scope: str) -> None:
@@ -121,9 +162,5 @@ def bearer(authorization: str) -> str:
     return text.strip() if kind.lower() == "bearer" else ""
 
 
-def _stamp(path: Path) -> Stamp | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()

@@ -54,20 +54,32 @@ class Authority:
 
     @property
     def exists(self) -> bool:
-        """Whether it was made before."""
-        return self.certificate.exists() and self._key.exists()
+        """Whether it was made before; raises ConfigError if a part of it is not here."""
+        here = [path for path in (self.certificate, self._key) if path.exists()]
+        if len(here) == 1:
+            missing = ({self.certificate, self._key} - set(here)).pop()
+            raise ConfigError(
+                f"{here[0]} is here, but not {missing}: bring it back, or remove both for a new "
+                "authority, which no client knows"
+            )
+        return bool(here)
 
     def make(self, name: str) -> None:
         """Make the authority; raises ConfigError."""
+        constraints, usage = "CA:TRUE, pathlen:0", "keyCertSign, cRLSign"
         with (
             owner_only(),
-            _configuration(name, "CA:TRUE, pathlen:0", "keyCertSign, cRLSign") as file,
+            _configuration(name, constraints, usage) as file,
+            tempfile.TemporaryDirectory(dir=self.folder) as made,
         ):
+            key, certificate = Path(made, "key.pem"), Path(made, "certificate.pem")
             _openssl(
                 *("req", "-x509", *NEW_KEY, "-config", file, "-extensions", "extensions"),
-                *("-days", str(AUTHORITY_DAYS), "-keyout", self._key, "-out", self.certificate),
+                *("-days", str(AUTHORITY_DAYS), "-keyout", key, "-out", certificate),
             )
-        self.certificate.chmod(0o644)
+            certificate.chmod(0o644)
+            key.replace(self._key)
+            certificate.replace(self.certificate)
 
     def issue(
         self, stem: str, name: str, usage: str, days: int, alternatives: Iterable[str] = ()

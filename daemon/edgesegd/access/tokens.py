@@ -24,14 +24,19 @@ INFER, MODELS, METRICS = SCOPES = ("infer", "models", "metrics")
 """What a token may be for: segmenting, loading and unloading models, reading the metrics."""
 FILE_NAME: Final = "tokens.json"
 """The file in the data folder, if no other is configured."""
+REQUIRED: Final = ".required"
+"""Ending of a file beside that of the tokens, which says that tokens are asked for."""
 NO_FILE: Final = "none"
 """The path of a daemon that asks for no token."""
 SCHEMA: Final = 1
 OWNER_ONLY: Final = 0o600
-LARGEST_FILE: Final = 1 << 20
+MAX_FILE: Final = 1 << 20
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 TEXT: Final = re.compile(r"edgeseg_([0-9a-f]{12})_[0-9a-f]{64}")
 """A token: its id, which is not secret, and 256 random bits."""
+IDENTITY: Final = re.compile(r"[0-9a-f]{12}")
+SALT, HASH = 16, 32
+"""Bytes of each."""
 SCRYPT: Final = {"n": 1 << 14, "r": 8, "p": 1}
 """Cost of a hash: 16 MiB and about 50 ms. RFC 7914 has these for interactive use."""
 
@@ -69,7 +74,7 @@ def make_token(
             f"{name!r} cannot be the name of a token: it has 1 to 64 letters, digits, dots, "
             "dashes and underscores"
         )
-    identity, salt = secrets.token_hex(6), secrets.token_bytes(16)
+    identity, salt = secrets.token_hex(6), secrets.token_bytes(SALT)
     text = f"edgeseg_{identity}_{secrets.token_hex(32)}"
     scopes = tuple(scope for scope in SCOPES if scope in set(scopes))
     return Token(name, identity, salt, _hash(text, salt), scopes, now, expires), text
@@ -91,7 +96,7 @@ def tokens_path(configured: str, data_dir: str) -> Path | None:
 def read_tokens(path: Path) -> tuple[Token, ...]:
     """The tokens of a file; raises ConfigError, and FileNotFoundError if there is none."""
     try:
-        table = json.loads(read_regular_file(path, LARGEST_FILE))
+        table = json.loads(read_regular_file(path, MAX_FILE))
         if table["schema"] != SCHEMA:
             raise ConfigError(
                 f"{path} was written by another version of edgesegd (schema {table['schema']!r}); "
@@ -109,33 +114,56 @@ def read_tokens(path: Path) -> tuple[Token, ...]:
         ) from None
 
 
+def marker_of(path: Path) -> Path:
+    """The file that stays if the tokens are lost: then nobody has one, not everybody needs none."""
+    return path.with_name(path.name + REQUIRED)
+
+
 @contextlib.contextmanager
 def changing_tokens(path: Path) -> Iterator[list[Token]]:
     """The tokens of a file as a list; what it is at the end of the block replaces them.
 
-    Only its owner can read the file. Programs that change it at the same time wait for each other.
-    Raises ConfigError.
+    Only its owner can read the file, which is the owner of the old one, or of its folder: a daemon
+    of another user than the caller must be able to read it. Programs that change it at the same
+    time wait for each other. Raises ConfigError.
     """
+    path = path.resolve()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        lock = os.open(
+            path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY
+        )
         try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
+            fcntl.flock(lock, fcntl.LOCK_EX)
             tokens: list[Token] = []
             with contextlib.suppress(FileNotFoundError):
                 tokens += read_tokens(path)
             yield tokens
-            table = {"schema": SCHEMA, "tokens": [_to_json(token) for token in tokens]}
-            with replacing(path, mode=OWNER_ONLY) as file:
-                file.write(json.dumps(table, indent=2).encode() + b"\n")
+            _write(path, tokens)
         finally:
-            os.close(folder)
+            os.close(lock)
     except OSError as error:
         raise ConfigError(f"cannot write the tokens to {path}: {say_why(error)}") from None
 
 
+def _write(path: Path, tokens: Iterable[Token]) -> None:
+    """Replace the file; raises OSError, or ConfigError if it would be too large to read."""
+    table = {"schema": SCHEMA, "tokens": [_to_json(token) for token in tokens]}
+    content = json.dumps(table, indent=2).encode() + b"\n"
+    if len(content) > MAX_FILE:
+        raise ConfigError(f"{path} has too many tokens; revoke some first")
+    owner = (path if path.exists() else path.parent).stat()
+    marker = marker_of(path)
+    marker.touch(OWNER_ONLY)
+    with replacing(path, mode=OWNER_ONLY) as file:
+        file.write(content)
+        if os.geteuid() != owner.st_uid:
+            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+            os.chown(marker, owner.st_uid, owner.st_gid)
+
+
 def _hash(text: str, salt: bytes) -> bytes:
-    return hashlib.scrypt(text.encode(), salt=salt, **SCRYPT, dklen=32)
+    return hashlib.scrypt(text.encode(), salt=salt, **SCRYPT, dklen=HASH)
 
 
 def _to_json(token: Token) -> dict[str, Any]:
@@ -155,11 +183,14 @@ def _from_json(fields: dict[str, Any]) -> Token:
     unknown = set(fields["scopes"]) - set(SCOPES)
     if unknown or not NAME.fullmatch(fields["name"]):
         raise ValueError(f"token {fields['name']!r} with the scopes {fields['scopes']}")
+    salt, hashed = bytes.fromhex(fields["salt"]), bytes.fromhex(fields["scrypt"])
+    if not IDENTITY.fullmatch(fields["identity"]) or len(salt) < SALT or len(hashed) != HASH:
+        raise ValueError(f"the values of the token {fields['name']!r}")
     return Token(
         fields["name"],
         fields["identity"],
-        bytes.fromhex(fields["salt"]),
-        bytes.fromhex(fields["scrypt"]),
+        salt,
+        hashed,
         tuple(fields["scopes"]),
         datetime.fromisoformat(fields["created"]).timestamp(),
         None if expires is None else datetime.fromisoformat(expires).timestamp(),

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import Callable, Collection
 from typing import Final
 
 from edgesegd.access.keyring import Keyring, bearer, require_scope
 from edgesegd.access.tokens import METRICS
 from edgesegd.api.open_call import OpenCall
-from edgesegd.core.errors import AccessRefused, Unauthenticated
+from edgesegd.core.client import Client
+from edgesegd.core.errors import AccessRefused, Overloaded, Unauthenticated
+from edgesegd.scheduling.address_rate_limiter import AddressRateLimiter
+
+log = logging.getLogger(__name__)
 
 REVOKED_SECONDS: Final = 1.0
 """After what time at most an open call with a token that was revoked is ended."""
 UNIX_PEER: Final = "unix:"
 """How gRPC begins the name of a peer at a Unix socket: its permissions say who may connect."""
+NEW_TOKENS_A_SECOND, NEW_TOKENS_AT_ONCE = 1.0, 10
+"""Texts of one address that are compared with a slow hash; each takes a core for 50 ms."""
+REFUSED_SECONDS = 0.5
+"""Delay of a refused request for metrics; calls are delayed with all other refusals."""
 
 
 class AccessControl:
@@ -38,23 +48,28 @@ class AccessControl:
         self._public_metrics = public_metrics
         self._on_refused = on_refused
         self._one_at_a_time = asyncio.Lock()
+        self._new_tokens = AddressRateLimiter(NEW_TOKENS_A_SECOND, burst=NEW_TOKENS_AT_ONCE)
 
     async def check(self, call: OpenCall, method: str, authorization: str) -> None:
-        """Raise Unauthenticated or Forbidden if the client may not call `method`.
+        """Raise Unauthenticated, Forbidden or Overloaded if the client may not call `method`.
 
         `authorization` is its header of that name. The call then carries its token.
         """
-        if call.client[0].startswith(UNIX_PEER) or not self._keyring.in_force:
+        if call.client[0].startswith(UNIX_PEER):
             return
         scope = self._scope_of(method)
         if scope is None:
+            return
+        call.needs_token = True
+        if not self._keyring.in_force:
             return
         text = bearer(authorization)
         try:
             if self._keyring.is_quick(text):
                 token = self._keyring.find(text)
             else:
-                async with self._one_at_a_time:  # each takes a core for a while
+                self._limit(call.client)
+                async with self._one_at_a_time:
                     token = await asyncio.to_thread(self._keyring.find, text)
             require_scope(token, scope)
         except AccessRefused as error:
@@ -62,27 +77,41 @@ class AccessControl:
             raise
         call.token = token
 
-    def check_metrics(self, authorization: str) -> None:
-        """Raise Unauthenticated or Forbidden if a request may not read the metrics.
+    def check_metrics(self, authorization: str, address: str) -> None:
+        """Raise Unauthenticated or Forbidden if a client may not read the metrics.
 
-        Another thread may call it; for a text that is looked for first it takes about 50 ms.
+        A thread of its own calls it for each request; if it refuses, it takes its time.
         """
         if self._public_metrics or not self._keyring.in_force:
             return
+        text = bearer(authorization)
         try:
-            require_scope(self._keyring.find(bearer(authorization)), METRICS)
-        except AccessRefused as error:
-            self._on_refused(error.outcome)
+            if not self._keyring.is_quick(text):
+                self._limit((address,))
+            require_scope(self._keyring.find(text), METRICS)
+        except (AccessRefused, Overloaded) as error:
+            if isinstance(error, AccessRefused):
+                self._on_refused(error.outcome)
+            time.sleep(REFUSED_SECONDS)
             raise
 
+    def _limit(self, client: Client) -> None:
+        """Raise Overloaded if an address has sent too many texts that must be hashed."""
+        if (seconds := self._new_tokens.seconds_until_allowed(client)) > 0:
+            self._on_refused("unauthenticated")
+            raise Overloaded("too many unknown tokens came from this address", seconds)
+
     async def run(self, calls: Collection[OpenCall]) -> None:
-        """End calls whose token was revoked, changed or has expired, forever."""
+        """End calls that lack a valid token, forever.
+
+        That is revoked, changed or expired, or it was the first one that came into force.
+        """
         while True:
             await asyncio.sleep(REVOKED_SECONDS)
+            in_force = self._keyring.in_force
             for call in tuple(calls):
                 if call.token is not None and not self._keyring.still_valid(call.token):
-                    call.evict(
-                        Unauthenticated(
-                            f"the token {call.token.name!r} was revoked or changed, or has expired"
-                        )
-                    )
+                    why = f"the token {call.token.name!r} was revoked or changed, or has expired"
+                    call.evict(Unauthenticated(why))
+                elif in_force and call.needs_token and call.token is None:
+                    call.evict(Unauthenticated("this daemon asks for a token since then"))

@@ -12,6 +12,8 @@ from edgesegd.core.errors import CannotListen, ConfigError
 from edgesegd.files.owner_only import owner_only
 
 MODES = range(0o1000)
+MAX_DIGITS = 9
+"""Of a group's number."""
 
 
 class SocketAccess:
@@ -64,7 +66,7 @@ def _number_of_mode(text: str) -> int | None:
 def _number_of_group(text: str) -> int | None:
     if not text:
         return None
-    if text.isdecimal():
+    if text.isdecimal() and len(text) <= MAX_DIGITS:
         return int(text)
     try:
         return grp.getgrnam(text).gr_gid

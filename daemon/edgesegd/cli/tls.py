@@ -21,6 +21,7 @@ FOLDER = "tls"
 DAYS = 825
 """Longest time that Apple's systems accept for a server's certificate."""
 MAX_DAYS = 3650
+HERE = ("localhost", "127.0.0.1", "::1")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -77,8 +78,8 @@ def run(args: Namespace) -> int:
     if not 0 < args.days <= MAX_DAYS:
         raise ConfigError(f"--days is from 1 to {MAX_DAYS}, not {args.days}")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         if args.action == "init":
+            folder.mkdir(parents=True, exist_ok=True)
             _init(Authority(folder), args.name or names_of_this_machine(), args.days)
         else:
             _client(Authority(folder), args.name, args.days)
@@ -93,15 +94,18 @@ def _init(authority: Authority, names: list[str], days: int) -> None:
         print(f"made the authority {authority.certificate}: give this file to clients")
     certificate, key = authority.issue("server", names[0], "serverAuth", days, names)
     print(f"made {certificate} for {', '.join(names)}")
-    print(f"serve with: edgesegd serve --tls-cert {certificate} --tls-key {key}")
-    print(f"clients:    edgeseg info --server {names[0]}:8460 --ca {authority.certificate.name}")
+    server = next((name for name in names if name not in HERE), names[0])
+    print(
+        f"serve with: edgesegd serve --listen 0.0.0.0:8460 --tls-cert {certificate} --tls-key {key}"
+    )
+    print(f"clients:    edgeseg info --server {server}:8460 --ca {authority.certificate.name}")
 
 
 def _client(authority: Authority, name: str, days: int) -> None:
-    if not NAME.fullmatch(name) or name in ("ca", "server"):
+    if not NAME.fullmatch(name) or name in ("ca", "server") or name.endswith("-key"):
         raise ConfigError(
             f"{name!r} cannot be a client's name: it has 1 to 64 letters, digits, dots, dashes and "
-            "underscores, and is neither ca nor server"
+            "underscores, is neither ca nor server, and does not end in -key"
         )
     if not authority.exists:
         raise ConfigError(

@@ -96,14 +96,14 @@ def _add(path: Path, name: str, scopes: list[str], days: float | None) -> None:
                 f"there is a token {name!r} already; revoke it first, or choose another name"
             )
         tokens.append(token)
-    until = "" if expires is None else f", until {date(expires)}"
-    print(
-        f"edgesegd: the token {name!r} is for {', '.join(token.scopes)}{until}; "
-        "it is shown only now:",
-        file=sys.stderr,
-        flush=True,
-    )
-    print(text)
+        until = "" if expires is None else f", until {date(expires)}"
+        print(
+            f"edgesegd: the token {name!r} is for {', '.join(token.scopes)}{until}; "
+            "it is shown only now:",
+            file=sys.stderr,
+            flush=True,
+        )
+        print(text, flush=True)  # what cannot be shown is not kept
 
 
 def _revoke(path: Path, name: str) -> None:

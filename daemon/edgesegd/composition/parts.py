@@ -21,6 +21,7 @@ from edgesegd.board.addresses import is_loopback, unix_paths
 from edgesegd.board.allocator import HeapTrimmer
 from edgesegd.board.descriptors import DescriptorReserve
 from edgesegd.composition.budgets import Budgets
+from edgesegd.composition.exposure import find_certificates, find_tokens, refuse_exposure
 from edgesegd.composition.model_factory import ModelFactory
 from edgesegd.composition.protocols import (
     LARGE_MESSAGES,
@@ -30,12 +31,7 @@ from edgesegd.composition.protocols import (
     required_scope,
     status_table,
 )
-from edgesegd.composition.startup import (
-    find_certificates,
-    find_models,
-    find_tokens,
-    refuse_exposure,
-)
+from edgesegd.composition.startup import find_models
 from edgesegd.composition.view_process import ViewProcess
 from edgesegd.config import ALLOW, METRICS, PAGE, Config
 from edgesegd.control.messages import control_path
@@ -131,6 +127,7 @@ class Parts:
             [source for source in config.view if source != PAGE],
             config.view_listen,
             None if is_loopback(config.view_listen) else Path(config.data_dir, VIEW_TOKEN),
+            tls=None if is_loopback(config.view_listen) else self.certificates,
         )
         self.region_servers = RegionServers(self.budgets.regions)
         self.protocols = Protocols(
@@ -146,6 +143,8 @@ class Parts:
             ),
             changes_models=config.oip_repository == ALLOW,
         )
+        if (certificates := self.certificates) is not None:
+            self.metrics.watch_certificate(lambda: certificates.expires)
         self.metrics.watch(
             calls=lambda: len(self.budgets.admission.calls),
             held=lambda: self.budgets.held,

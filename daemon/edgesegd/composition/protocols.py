@@ -7,7 +7,13 @@ from collections.abc import Callable, Collection
 from edgesegd.access.tokens import INFER, MODELS
 from edgesegd.api.image_lanes import ImageLanes
 from edgesegd.api.oip.assembly import make_inference_service
-from edgesegd.api.oip.names import CHANGE_MODELS, MODEL_STREAM_INFER, WITH_FRAMES, is_oip
+from edgesegd.api.oip.names import (
+    CHANGE_MODELS,
+    HEALTH_CHECKS,
+    MODEL_STREAM_INFER,
+    WITH_FRAMES,
+    is_oip,
+)
 from edgesegd.api.oip.names import SERVICE_NAME as OIP_SERVICE_NAME
 from edgesegd.api.oip.status import OIP_STATUS_OF
 from edgesegd.api.open_work import OpenWork
@@ -37,7 +43,10 @@ def status_table(method: str) -> StatusTable:
     return OIP_STATUS_OF if is_oip(method) else STATUS_OF
 
 
-PUBLIC_SERVICES = {"health": "/grpc.health.", "reflection": "/grpc.reflection."}
+PUBLIC_SERVICES: dict[str, tuple[str, ...]] = {
+    "health": ("/grpc.health.", *HEALTH_CHECKS),
+    "reflection": ("/grpc.reflection.",),
+}
 """How the methods of services that may be public begin, by the option's name for each."""
 
 
@@ -46,8 +55,8 @@ def required_scope(method: str, public: Collection[str]) -> str | None:
 
     `public` are the services that need no token.
     """
-    for name, prefix in PUBLIC_SERVICES.items():
-        if method.startswith(prefix):
+    for name, prefixes in PUBLIC_SERVICES.items():
+        if method.startswith(prefixes):
             return None if name in public else ""
     return MODELS if method in CHANGE_MODELS else INFER
 

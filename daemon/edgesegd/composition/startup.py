@@ -7,11 +7,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from edgesegd.access.certificates import Certificates, TlsFiles
-from edgesegd.access.keyring import Keyring
-from edgesegd.access.tokens import tokens_path
-from edgesegd.board.addresses import is_loopback, split_address
-from edgesegd.config import METRICS, Config
+from edgesegd.config import Config
 from edgesegd.core.errors import ConfigError, EngineStartFailed, ModelMissing, StartupError
 from edgesegd.ipc.messages import EngineReady
 from edgesegd.ipc.trial_messages import SOFTWARE_ADAPTER
@@ -22,65 +18,6 @@ from edgesegd.serving.registry import ModelRegistry
 from edgesegd.version import __version__
 
 log = logging.getLogger(__name__)
-
-
-def find_certificates(config: Config) -> Certificates | None:
-    """Those that are configured; None to serve without TLS. Raises ConfigError."""
-    if bool(config.tls_cert) != bool(config.tls_key):
-        raise ConfigError("tls_cert and tls_key are given together")
-    if not config.tls_cert:
-        if config.tls_client_ca:
-            raise ConfigError("tls_client_ca needs tls_cert and tls_key")
-        return None
-    client_ca = Path(config.tls_client_ca) if config.tls_client_ca else None
-    return Certificates(TlsFiles(Path(config.tls_cert), Path(config.tls_key), client_ca))
-
-
-def find_tokens(config: Config) -> Keyring:
-    """The tokens of the configured file; raises ConfigError if it is not there, or damaged."""
-    path = tokens_path(config.tokens, config.data_dir)
-    keyring = Keyring(path)
-    if config.tokens and path is not None and not keyring.in_force:
-        raise ConfigError(
-            f"there is no file of tokens {path}; `edgesegd tokens add NAME --tokens {path}` makes "
-            "it"
-        )
-    return keyring
-
-
-def refuse_exposure(config: Config, keyring: Keyring) -> None:
-    """Raise ConfigError if an address that others can reach is open to everyone, or in the clear.
-
-    `insecure` allows it; then this is logged.
-    """
-    missing = []
-    if not config.tls_cert:
-        missing.append("TLS (`edgesegd tls init`, then --tls-cert and --tls-key)")
-    if not (keyring.in_force or config.tls_client_ca):
-        missing.append("a token (`edgesegd tokens add NAME`)")
-    addresses = list(config.listen)
-    if config.metrics_listen and METRICS not in config.public:
-        addresses.append(config.metrics_listen)
-    for address in addresses:
-        if is_loopback(address):
-            continue
-        split_address(address)  # what is no address is another error
-        if not missing:
-            continue
-        if not config.insecure:
-            raise ConfigError(
-                f"other machines can reach {address}, which lacks {' and '.join(missing)}; add "
-                "what is missing, or --insecure if everyone in that network may use the daemon and "
-                "see the pictures"
-            )
-        if len(missing) == 1 and keyring.in_force:
-            log.warning("%s is not encrypted: pictures and tokens can be read by others", address)
-        else:
-            log.warning(
-                "%s is open to the network without %s: everyone who can connect to it can use it",
-                address,
-                "a token" if config.tls_cert else "TLS or a token",
-            )
 
 
 def find_models(config: Config) -> tuple[ModelRepository, list[ModelPair], set[str]]:

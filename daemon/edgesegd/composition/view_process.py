@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from edgesegd.access.certificates import Certificates
 from edgesegd.ipc.child import Child, ending
 
 log = logging.getLogger(__name__)
@@ -28,13 +29,21 @@ class ViewProcess:
 
     The token of a page for other machines is in `token_file`, which is made if there is none, or in
     that of EDGESEG_VIEW_TOKEN_FILE: a random one would be printed, and kept in the journal. None:
-    the page is for this machine, without a token.
+    the page is for this machine, without a token. With `tls` it is served over HTTPS.
     """
 
-    def __init__(self, sources: Sequence[str], listen: str, token_file: Path | None) -> None:
+    def __init__(
+        self,
+        sources: Sequence[str],
+        listen: str,
+        token_file: Path | None,
+        *,
+        tls: Certificates | None = None,
+    ) -> None:
         self._sources = sources
         self._listen = listen
         self._token_file = token_file
+        self._tls = tls
         self._child: Child | None = None
         self._lifeline: int | None = None
 
@@ -56,6 +65,9 @@ class ViewProcess:
             if self._token_file is not None and not os.environ.get(TOKEN_FILE_VARIABLE):
                 _make_token(self._token_file)
                 options += ["--token-file", str(self._token_file)]
+            if self._tls is not None:
+                files = self._tls.files
+                options += ["--page-cert", str(files.certificate), "--page-key", str(files.key)]
             child = await Child.start(
                 "edgeseg_client",
                 (),

@@ -28,6 +28,7 @@ def serve_in_turn(front: FrontConnection, pipeline: FramePipeline) -> None:
             result = run_stage(pipeline.make_mask, invoked)
             _, answer = run_stage(pipeline.write_result, result)
             front.answer(answer)
+            del prepared, invoked, result  # a region in them may be unmapped
             if pipeline.failed:
                 break
         wait_for_hang_up(front, pipeline)
@@ -52,10 +53,12 @@ def serve_overlapped(front: FrontConnection, pipeline: FramePipeline) -> None:
             result = run_stage(pipeline.make_mask, frame)
             _, answer = run_stage(pipeline.write_result, result)
             front.answer(answer)
+            del frame, result  # as above
 
     decoding, answering = start(decode_all), start(answer_all)
     while not pipeline.failed and (frame := prepared.get()) is not None:
         invoked.put(run_stage(pipeline.invoke, frame))
+        del frame
     invoked.put(None)
     answering.join()
     decoding.join()  # until the front hangs up, as in `wait_for_hang_up`
@@ -64,7 +67,7 @@ def serve_overlapped(front: FrontConnection, pipeline: FramePipeline) -> None:
 def read_and_decode(
     pipeline: FramePipeline, job: StageOutput[None]
 ) -> StageOutput[PreparedFrame | ReusedFrame]:
-    """The first two stages; afterwards nothing refers to the bytes, so a region can be unmapped."""
+    """The first two stages; afterwards only a frame that may be reused refers to the bytes."""
     return run_stage(pipeline.decode_frame, run_stage(pipeline.read_bytes, job))
 
 

@@ -68,6 +68,14 @@ class Metrics:
             namespace="edgeseg_engine", pid=lambda: engine_pid() or -1, registry=self.registry
         )
 
+    def watch_certificate(self, expires: Callable[[], float]) -> None:
+        """Read at each scrape when the certificate expires, in seconds since 1970."""
+        Gauge(
+            "edgeseg_certificate_expiry_timestamp_seconds",
+            "When the certificate that is in force expires, in seconds since 1970.",
+            registry=self.registry,
+        ).set_function(expires)
+
     def call_refused(self, reason: str) -> None:
         """Count a call or a request for metrics that was refused, by one of REFUSALS."""
         self._refused.labels(reason).inc()

@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from edgesegd.access.certificates import Certificates
 from edgesegd.board.addresses import resolve, split_address
-from edgesegd.core.errors import AccessRefused, CannotListen, Unauthenticated
+from edgesegd.core.errors import AccessRefused, CannotListen, Overloaded, Unauthenticated
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -32,7 +32,8 @@ SILENT_SECONDS = 10.0
 """How long a connection may be silent."""
 PLAIN = [("Content-Type", "text/plain")]
 
-CheckAccess = Callable[[str], None]
+CheckAccess = Callable[[str, str], None]
+"""Raises an error for the header `Authorization` and the address of a request that is refused."""
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -125,9 +126,12 @@ def _asking(page: WSGIApplication, check: CheckAccess) -> WSGIApplication:
 
     def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         try:
-            check(environ.get("HTTP_AUTHORIZATION", ""))
+            check(environ.get("HTTP_AUTHORIZATION", ""), environ.get("REMOTE_ADDR", ""))
         except Unauthenticated as error:
             start_response("401 Unauthorized", [*PLAIN, ("WWW-Authenticate", "Bearer")])
+            return [f"{error}\n".encode()]
+        except Overloaded as error:
+            start_response("429 Too Many Requests", PLAIN)
             return [f"{error}\n".encode()]
         except AccessRefused as error:
             start_response("403 Forbidden", PLAIN)
@@ -142,7 +146,7 @@ def serve_metrics(
     address: str,
     *,
     certificates: Certificates | None = None,
-    check: CheckAccess = lambda _: None,
+    check: CheckAccess = lambda *_: None,
 ) -> MetricsServer | None:
     """Serve `registry` at "HOST:PORT"; nothing is served if `address` is empty.
 
@@ -164,7 +168,7 @@ class MetricsServer:
         port: int,
         *,
         certificates: Certificates | None = None,
-        check: CheckAccess = lambda _: None,
+        check: CheckAccess = lambda *_: None,
     ) -> None:
         endpoints = resolve(host, port)
         # One of a name's addresses is enough, because scrapes go to the one that is printed.

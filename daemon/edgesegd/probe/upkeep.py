@@ -178,19 +178,23 @@ class ChoiceUpkeep:
     async def _wait_until_idle(self) -> None:
         while True:
             await self._unused(self._quiet_seconds)
-            self._is_chosen.clear()
+            self._is_chosen.clear()  # if the board is idle, until the probe has ended
+            is_idle = False
             try:
                 load = BoardLoad()
                 await asyncio.sleep(CHECK_SECONDS)
-                if load.cores <= BUSY_CORES:
-                    return
+                is_idle = load.cores <= BUSY_CORES
             finally:
-                self._is_chosen.set()
+                if not is_idle:
+                    self._is_chosen.set()
+            if is_idle:
+                return
             await asyncio.sleep(CHECK_AGAIN_SECONDS)
 
     async def _choose(self) -> None:
         if serving := [each.name for each in self._chooser.busy if self._serves_with(each)]:
             log.info("%s serves, so it cannot be measured: the choice stays", serving[0])
+            self._is_chosen.set()
             return
         self._is_chosen.clear()
         try:

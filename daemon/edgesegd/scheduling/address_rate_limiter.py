@@ -29,6 +29,14 @@ class AddressRateLimiter:
         self._clock = clock
         self._next: dict[Client, float] = {}
 
+    def seconds_until_allowed(self, client: Client) -> float:
+        """By how many seconds an event of the client's address is too early; else it is counted."""
+        due = self._next.get(client[:1])
+        early = self.delay(client)
+        if early and due is not None:
+            self._next[client[:1]] = due
+        return early
+
     def delay(self, client: Client) -> float:
         """Count an event of the client's address; returns by how many seconds it is too early."""
         # One unit of this time is the interval between two events, so it adds up without rounding.

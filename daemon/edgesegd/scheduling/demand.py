@@ -60,7 +60,7 @@ class Demand:
         self._count = 0
         self._clients = Counter[Client]()
         self._wants_several = False
-        self._mean = self._share = 0.0
+        self._mean = self._share = self._several_seconds = 0.0
         self._since = clock()
         self._stay = MIN_STAY_SECONDS
         self._changed = -math.inf
@@ -85,10 +85,10 @@ class Demand:
         return self._mean
 
     @property
-    def fills_several(self) -> bool:
-        """Whether there was work for several engines nearly all the time recently."""
+    def several_seconds(self) -> float:
+        """For how long there was work for several engines so far, in seconds."""
         self._forget_past()
-        return self._share >= RISES_AT
+        return self._several_seconds
 
     def _count_frame(self, lane: Lane, change: int) -> None:
         self._forget_past()
@@ -112,6 +112,7 @@ class Demand:
         kept = math.exp((self._since - now) / AVERAGE_SECONDS)
         self._share = self._share * kept + self._wants_several * (1 - kept)
         self._mean = self._mean * kept + self._count * (1 - kept)
+        self._several_seconds += self._wants_several * (now - self._since)
         self._since = now
 
     def _set_timer(self) -> None:

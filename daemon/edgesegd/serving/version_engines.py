@@ -25,7 +25,7 @@ from edgesegd.supervision.engine_observer import EngineObserver
 from edgesegd.supervision.engine_pool import EnginePool, GiveUp
 from edgesegd.supervision.engine_process import EngineProcess
 from edgesegd.supervision.failover import Failover
-from edgesegd.supervision.replica_controller import ReplicaController, plan_replicas
+from edgesegd.supervision.replica_controller import ReplicaController, plan_replicas, replica_budget
 from edgesegd.supervision.supervisor import Supervisor
 
 PROOF_WAIT_SECONDS = 5.0
@@ -193,7 +193,7 @@ class VersionEngines:
             cores=count_cores(),
             threads=self._settings.threads,
             level=level,
-            budget=self._settings.replica_bytes or free_memory() // 2 + running * each,
+            budget=self._settings.replica_bytes or replica_budget(free_memory(), running, each),
             each=each,
         )
 

@@ -42,6 +42,8 @@ MAX_DELAY = 1.25
 """How many times as long as it should be a measurement may be, to count."""
 MAX_MEASUREMENTS = 5
 """Then the last one counts, however long it was."""
+FILLED = 0.95
+"""Share of the measurement in which there must be frames for several replicas."""
 WORTH = 0.95
 """Share of the first engine's frames per second; replicas that do less are not worth their memory.
 """
@@ -75,6 +77,14 @@ def plan_replicas(
         return []
     count = min(useful, affordable, max(MIN_REPLICAS, round(level)))
     return [(DelegateSpec(), threads or min(cores // count, USEFUL_THREADS))] * count
+
+
+def replica_budget(free: int, running: int, each: int) -> int:
+    """Half of the memory that is free without the replicas that are `running`, in bytes.
+
+    So it does not change when replicas start, and their number does not either.
+    """
+    return (free + running * each) // 2
 
 
 class ReplicaController:
@@ -234,9 +244,11 @@ class ReplicaController:
             await self._activated.wait()
             activations = self._activations
             await asyncio.sleep(WARM_SECONDS)
+            filled = -self._scheduler.demand.several_seconds
             together = await self._frames_a_second(PROOF_SECONDS)
+            filled += self._scheduler.demand.several_seconds
             stayed = self.active and self._activations == activations
-            if stayed and self._scheduler.demand.fills_several:  # else fewer frames came
+            if stayed and filled >= FILLED * PROOF_SECONDS:  # else fewer frames came
                 break
         log.info("%d engines: %.1f frames/s; one engine: %.1f", len(replicas), together, alone)
         if together < WORTH * alone:

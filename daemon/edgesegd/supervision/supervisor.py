@@ -93,6 +93,8 @@ class Supervisor:
     async def close(self) -> None:
         """End the engines that `run` does not end, and wait until all have ended."""
         if self._running is not None:
+            if self._running.engine.life.is_serving:  # `run` was not ended before
+                self._running.engine.life.drain()
             self._closing.start(self._running.engine.close())
             self._running = None
         await self._failover.close()

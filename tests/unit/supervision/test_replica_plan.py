@@ -5,9 +5,15 @@ from __future__ import annotations
 import pytest
 
 from edgesegd.delegates.spec import DelegateSpec
-from edgesegd.supervision.replica_controller import plan_replicas
+from edgesegd.supervision.replica_controller import plan_replicas, replica_budget
 
 MB = 1 << 20
+
+
+def test_replicas_that_run_do_not_change_how_many_can_be_afforded() -> None:
+    """Else they would be ended and started again without end."""
+    budgets = {replica_budget(260 * MB - count * 60 * MB, count, 60 * MB) for count in range(4)}
+    assert budgets == {130 * MB}
 
 
 def test_there_is_one_engine_where_its_memory_is_not_known() -> None:

@@ -27,7 +27,7 @@ def server_options(*, wait: bool = True) -> argparse.ArgumentParser:
         "--token",
         type=str.strip,  # files end with a line break
         default=os.environ.get("EDGESEG_TOKEN"),
-        help="the daemon's token (EDGESEG_TOKEN)",
+        help="the daemon's token (EDGESEG_TOKEN, which other users cannot see, is better)",
     )
     group.add_argument(
         "--ca",

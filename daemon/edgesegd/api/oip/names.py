@@ -8,6 +8,8 @@ MODEL_STREAM_INFER = f"/{SERVICE_NAME}/ModelStreamInfer"
 WITH_FRAMES = (MODEL_INFER, MODEL_STREAM_INFER)
 """The methods whose messages may hold a frame."""
 
+HEALTH_CHECKS = (f"/{SERVICE_NAME}/ServerLive", f"/{SERVICE_NAME}/ServerReady")
+"""The methods that say whether the daemon works."""
 CHANGE_MODELS = (
     f"/{SERVICE_NAME}/RepositoryModelLoad",
     f"/{SERVICE_NAME}/RepositoryModelUnload",
