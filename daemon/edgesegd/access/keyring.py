@@ -45,7 +45,10 @@ class Keyring:
         try:
             stamp = stamp_of(path)
         except OSError as error:
-            raise ConfigError(f"cannot read the tokens in {path}: {say_why(error)}") from None
+            raise ConfigError(
+                f"cannot read the tokens in {path}: {say_why(error)}; choose another --data-dir, "
+                "or --tokens none to ask for no token"
+            ) from None
         if stamp is not None:
             self._take(read_tokens(path), stamp)
         elif marker_of(path).exists():

@@ -12,7 +12,7 @@ def stamp_of(path: Path) -> Stamp | None:
     """The stamp of a file; None if there is none. Raises OSError if that cannot be seen."""
     try:
         found = path.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if path.is_symlink():
             raise
         return None

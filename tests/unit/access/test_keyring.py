@@ -48,6 +48,11 @@ def test_without_a_file_no_token_is_asked_for(file: Path) -> None:
     assert not Keyring(None).in_force
 
 
+def test_a_home_that_is_no_folder_has_no_tokens() -> None:
+    """As in containers."""
+    assert not Keyring(Path("/dev/null/.local/share/edgeseg/tokens.json")).in_force
+
+
 def test_the_first_token_is_in_force_at_once(file: Path) -> None:
     keyring = Keyring(file)
     in_force = [keyring.in_force]
