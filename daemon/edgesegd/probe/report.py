@@ -13,7 +13,7 @@ from edgesegd.ipc.trial_messages import MAX_DEVIATION, SOFTWARE_ADAPTER, TimedTr
 MIN_AGREEMENT = 0.99
 """Share of pixels whose class must be the CPU's."""
 
-WORTH_MORE_THREADS = 1.1
+WORTH_MORE_THREADS = 1.05
 """Fewer CPU threads are preferred if they take at most this many times as long as the fastest."""
 
 
