@@ -14,13 +14,11 @@ from typing import Final
 
 from edgesegd.core.errors import ConfigError
 from edgesegd.files.regular import read_regular_file, say_why
-from edgesegd.files.stamp import Stamp, stamp_of
+from edgesegd.files.watch import FileWatch
 
 log = logging.getLogger(__name__)
 
 MAX_FILE: Final = 1 << 20
-RETRY_SECONDS: Final = 1.0
-"""After what time files that could not be used are tried again."""
 HANDSHAKE_TURNS: Final = 8
 EXPIRED: Final = 10
 """X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL's x509_vfy.h."""
@@ -65,10 +63,11 @@ class Certificates:
     def __init__(self, files: TlsFiles) -> None:
         self.files = files
         self._lock = threading.Lock()
-        self._stamps = self._look()
-        self._failed = self._stamps
-        self._retry_at = 0.0
+        self._watch = FileWatch(files.all())
+        with contextlib.suppress(OSError):  # reading says why
+            self._watch.is_due()
         self._loaded = _load(files)
+        self._watch.read()
         if self._loaded.expires < time.time():
             log.warning("%s has expired, or the clock is wrong", files.certificate)
 
@@ -80,40 +79,21 @@ class Certificates:
     def current(self) -> Loaded:
         """Those that are in force now; files that have changed are read again."""
         with self._lock:
-            stamps = self._look()
-            is_new = stamps not in (self._stamps, self._failed)
-            if is_new or (stamps != self._stamps and time.monotonic() >= self._retry_at):
-                self._read(stamps)
+            try:
+                if self._watch.is_due():
+                    self._read()
+            except (OSError, ConfigError) as error:
+                if self._watch.failed():
+                    log.warning("the certificate stays as it was: %s", error)
             return self._loaded
 
-    def _read(self, stamps: tuple[Stamp | None, ...]) -> None:
-        if stamps != self._failed:
-            self._retry_at = 0.0
-        self._failed = stamps
-        try:
-            loaded = _load(self.files)
-        except ConfigError as error:
-            self._keep_because(str(error))
-            return
+    def _read(self) -> None:
+        loaded = _load(self.files)
         if loaded.expires < time.time():
-            self._keep_because(f"the new one in {self.files.certificate} has expired")
-            return
-        self._loaded, self._stamps, self._retry_at = loaded, stamps, 0.0
+            raise ConfigError(f"the new one in {self.files.certificate} has expired")
+        self._loaded = loaded
+        self._watch.read()
         log.info("the certificate in %s has changed", self.files.certificate)
-
-    def _keep_because(self, why: str) -> None:
-        if not self._retry_at:  # else it is reported already
-            log.warning("the certificate stays as it was: %s", why)
-        self._retry_at = time.monotonic() + RETRY_SECONDS
-
-    def _look(self) -> tuple[Stamp | None, ...]:
-        found: list[Stamp | None] = []
-        for path in self.files.all():
-            try:
-                found.append(stamp_of(path))
-            except OSError:
-                found.append(None)
-        return tuple(found)
 
 
 def _load(files: TlsFiles) -> Loaded:

@@ -12,13 +12,11 @@ from pathlib import Path
 from edgesegd.access.tokens import Token, identity_of, marker_of, read_tokens
 from edgesegd.core.errors import ConfigError, Forbidden, Unauthenticated
 from edgesegd.files.regular import say_why
-from edgesegd.files.stamp import Stamp, stamp_of
+from edgesegd.files.watch import FileWatch
 
 log = logging.getLogger(__name__)
 
 HOW = "an operator of the board makes one with `edgesegd tokens add NAME`"
-RETRY_SECONDS = 1.0
-"""After what time a file that could not be read is tried again."""
 
 
 class Keyring:
@@ -32,25 +30,23 @@ class Keyring:
     """
 
     def __init__(self, path: Path | None, *, clock: Callable[[], float] = time.time) -> None:
-        self._path = path
         self._clock = clock
         self._lock = threading.Lock()
-        self._stamp: Stamp | None = None
-        self._failed: Stamp | None = None
-        self._retry_at = 0.0
+        self._path = path
+        self._watch = FileWatch([] if path is None else [path])
         self._tokens: dict[str, Token] | None = None
         self._known: dict[bytes, Token] = {}
         if path is None:
             return
         try:
-            stamp = stamp_of(path)
+            self._watch.is_due()
         except OSError as error:
             raise ConfigError(
                 f"cannot read the tokens in {path}: {say_why(error)}; choose another --data-dir, "
                 "or --tokens none to ask for no token"
             ) from None
-        if stamp is not None:
-            self._take(read_tokens(path), stamp)
+        if self._watch.are_there:
+            self._take(read_tokens(path))
         elif marker_of(path).exists():
             raise ConfigError(
                 f"tokens were asked for, but {path} is gone: restore it, or delete "
@@ -100,47 +96,38 @@ class Keyring:
         """Read the file again if it has changed."""
         if self._path is None:
             return
-        stamp: Stamp | None = None
-        try:
-            stamp = stamp_of(self._path)
-            if self._is_done_with(stamp):
-                return
-            with self._lock:
-                self._read(self._path, stamp)
-        except (OSError, ConfigError) as error:
-            self._fail(error, stamp)
-        except Exception as error:
-            log.exception("the tokens cannot be read, by a fault of the daemon")
-            self._fail(error, stamp)
+        with self._lock:
+            try:
+                if self._watch.is_due():
+                    self._read(self._path)
+            except (OSError, ConfigError) as error:
+                self._keep_because(error)
+            except Exception as error:
+                log.exception("the tokens cannot be read, by a fault of the daemon")
+                self._keep_because(error)
 
-    def _is_done_with(self, stamp: Stamp | None) -> bool:
-        """Whether the file with that stamp was read, or could not be and is not tried again yet."""
-        if self._retry_at:
-            return stamp == self._failed and time.monotonic() < self._retry_at
-        return stamp == self._stamp
-
-    def _read(self, path: Path, stamp: Stamp | None) -> None:
+    def _read(self, path: Path) -> None:
         """Take the tokens of the file, or none if there is no file any more."""
-        if stamp is not None:
-            self._take(read_tokens(path), stamp)
-        elif self._tokens is not None:
-            if self._stamp is not None:
-                log.warning("%s is gone: no token is valid until it is there", path)
-            self._tokens, self._known, self._stamp = {}, {}, None
-        self._retry_at = 0.0
+        if self._watch.are_there:
+            self._take(read_tokens(path))
+            return
+        if self._tokens is not None:
+            log.warning("%s is gone: no token is valid until it is there", path)
+            self._tokens, self._known = {}, {}
+        self._watch.read()
 
-    def _take(self, tokens: tuple[Token, ...], stamp: Stamp) -> None:
+    def _take(self, tokens: tuple[Token, ...]) -> None:
         self._tokens = {token.identity: token for token in tokens}
         self._known = {
             digest: token
             for digest, token in self._known.items()
             if self._tokens.get(token.identity) == token
         }
-        self._stamp = stamp
+        self._watch.read()
 
-    def _fail(self, error: Exception, stamp: Stamp | None) -> None:
-        """What cannot be read changes nothing; it is tried again, and reported once."""
-        if not self._retry_at or stamp != self._failed:
+    def _keep_because(self, error: Exception) -> None:
+        """What cannot be read changes nothing; but without any tokens none is valid."""
+        if self._watch.failed():
             log.error(
                 "%s: %s",
                 "no token is valid" if self._tokens is None else "the tokens stay as they were",
@@ -148,7 +135,6 @@ class Keyring:
             )
         if self._tokens is None:
             self._tokens = {}
-        self._failed, self._retry_at = stamp, time.monotonic() + RETRY_SECONDS
 
 
 def require_scope(token: Token, scope: str) -> None:

@@ -60,8 +60,8 @@ class AccessControl:
         scope = self._scope_of(method)
         if scope is None:
             return
-        call.needs_token = True
         if not self._keyring.in_force:
+            call.lacks_token = True
             return
         text = bearer(authorization)
         try:
@@ -113,5 +113,5 @@ class AccessControl:
                 if call.token is not None and not self._keyring.still_valid(call.token):
                     why = f"the token {call.token.name!r} was revoked or changed, or has expired"
                     call.evict(Unauthenticated(why))
-                elif in_force and call.needs_token and call.token is None:
-                    call.evict(Unauthenticated("this daemon asks for a token since then"))
+                elif in_force and call.lacks_token:
+                    call.evict(Unauthenticated("this daemon asks for a token now"))

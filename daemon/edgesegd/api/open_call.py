@@ -17,7 +17,7 @@ class OpenCall:
 
     `progress` is when its last message was received or sent. `is_read` is whether its first message
     is read, or was: before, it waits for its turn. `token` is the one that it was opened with, if
-    the daemon asked for one, and `needs_token` whether it needs one where tokens are asked for.
+    the daemon asked for one, and `lacks_token` whether it would need one, had the daemon asked.
     """
 
     def __init__(self, client: Client) -> None:
@@ -25,7 +25,7 @@ class OpenCall:
         self.progress = time.monotonic()
         self.is_read = False
         self.token: Token | None = None
-        self.needs_token = False
+        self.lacks_token = False
         self._why: EdgesegError | None = None
         self._task = asyncio.current_task()
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from edgesegd.access import keyring as module
 from edgesegd.access.keyring import Keyring, bearer
 from edgesegd.access.tokens import (
     MAX_FILE,
@@ -19,6 +18,7 @@ from edgesegd.access.tokens import (
     read_tokens,
 )
 from edgesegd.core.errors import ConfigError, Unauthenticated
+from edgesegd.files import watch
 
 NOW = 1_800_000_000.0
 
@@ -85,6 +85,7 @@ def test_a_change_that_cannot_be_read_at_first_counts_as_soon_as_it_can(
     file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As where no descriptor is free at that moment: a revoked token must not stay valid."""
+    monkeypatch.setattr(watch, "RETRY_SECONDS", 0.0)
     text, keyring = add(file), Keyring(file)
     assert is_valid(keyring, text)
     with changing_tokens(file) as tokens:
@@ -94,14 +95,13 @@ def test_a_change_that_cannot_be_read_at_first_counts_as_soon_as_it_can(
         assert is_valid(keyring, text), "what was valid stays so"
         assert is_valid(keyring, text)
     assert len([one for one in caplog.records if "stay as they were" in one.message]) == 1
-    keyring._retry_at = 1e-9  # its time has come
     assert not is_valid(keyring, text)
 
 
 def test_a_first_file_that_cannot_be_read_closes_the_daemon(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(watch, "RETRY_SECONDS", 0.0)
     keyring = Keyring(file)
     with monkeypatch.context() as patched:
         patched.setattr("edgesegd.access.tokens.read_regular_file", cannot_read)

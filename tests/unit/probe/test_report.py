@@ -110,7 +110,9 @@ def test_the_fewest_threads_that_are_not_much_slower_are_chosen(
 
 
 def test_numbers_of_threads_are_compared_with_the_best_of_them() -> None:
-    found = choose([on_cpu(1, 36), on_cpu(2, 20), on_cpu(3, 19.2), finding("npu", seconds_p50=0.004)])
+    found = choose(
+        [on_cpu(1, 36), on_cpu(2, 20), on_cpu(3, 19.2), finding("npu", seconds_p50=0.004)]
+    )
     assert verdicts(found) == ["slower", "slower", "slower", "chosen"]
     assert [each.reason for each in found[:3]] == [
         "takes 1.80 times as long as cpu with 2 threads",
