@@ -20,7 +20,7 @@ from edgeseg_client import Client
 from edgeseg_client.sources.recording import read_recording
 from scenes import CLASSES, draw_scene
 from support.camera import Camera
-from support.pictures import file_of
+from support.pictures import file_of, picture_folder
 from support.running_daemon import Launch, RunningDaemon
 
 SCENES = [file_of(Image.fromarray(draw_scene(seed).image), "JPEG") for seed in (7, 8, 9)]
@@ -87,11 +87,7 @@ def lines_of(done: subprocess.CompletedProcess[bytes]) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "scenes"
-    folder.mkdir()
-    for number, jpeg in enumerate(SCENES):
-        (folder / f"{number}.jpg").write_bytes(jpeg)
-    return folder
+    return picture_folder(tmp_path / "scenes", SCENES)
 
 
 def test_each_frame_is_a_line_with_its_classes_boxes_and_polygons(

@@ -13,7 +13,7 @@ from PIL import Image
 
 from edgeseg_client.sources.recording import read_recording
 from scenes import draw_scene
-from support.pictures import file_of
+from support.pictures import file_of, picture_folder
 from support.running_daemon import RunningDaemon
 
 SCENES = [file_of(Image.fromarray(draw_scene(seed).image), "JPEG") for seed in (7, 8, 9)]
@@ -32,11 +32,7 @@ def edgeseg(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "scenes"
-    folder.mkdir()
-    for number, jpeg in enumerate(SCENES):
-        (folder / f"{number}.jpg").write_bytes(jpeg)
-    return folder
+    return picture_folder(tmp_path / "scenes", SCENES)
 
 
 def times(path: Path) -> list[float]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -114,3 +116,11 @@ def lossless_jpeg(pixels: Pixels) -> bytes:
 def png_chunk(kind: bytes, body: bytes) -> bytes:
     """A chunk of a PNG."""
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def picture_folder(folder: Path, pictures: Iterable[bytes]) -> Path:
+    """A new folder with these JPEGs, named by their number."""
+    folder.mkdir()
+    for number, picture in enumerate(pictures):
+        (folder / f"{number}.jpg").write_bytes(picture)
+    return folder

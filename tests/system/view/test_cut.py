@@ -14,6 +14,7 @@ import pytest
 
 from support.browser import Page, Viewing, chromium
 from support.network import FAR, Cable, two_hosts
+from support.pictures import picture_folder
 from support.view_page import PICTURES, opened, shown_number, wait_for_frame
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
@@ -36,11 +37,7 @@ def cable() -> Iterator[Cable]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for number, picture in enumerate(PICTURES):
-        (folder / f"{number}.jpg").write_bytes(picture)
-    return folder
+    return picture_folder(tmp_path / "photos", PICTURES)
 
 
 @contextmanager

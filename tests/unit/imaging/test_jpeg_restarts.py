@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,8 @@ from PIL import Image
 
 from edgesegd.core.errors import InvalidFrame
 from edgesegd.core.frame import FrameFormat
-from edgesegd.core.options import ResizePolicy
-from edgesegd.imaging.picture_file import decode_file
-from support.pictures import Pixels, file_of, jpeg_of_components, jpeg_segment, noise
+from support.decoding import decode_whole
+from support.pictures import file_of, jpeg_of_components, jpeg_segment, noise
 
 DATA = Path(__file__).parent / "data"
 RESTART = re.compile(rb"\xff[\xd0-\xd7]")
@@ -40,16 +40,7 @@ writes_restarts = pytest.mark.skipif(
 )
 
 
-def decode(data: bytes) -> Pixels:
-    picture, _ = decode_file(
-        FrameFormat.JPEG,
-        memoryview(data),
-        model_input=(4096, 4096),
-        resize=ResizePolicy.STRETCH,
-        max_pixels=10_000_000,
-        max_seconds=60,
-    )
-    return np.asarray(picture)
+decode = partial(decode_whole, FrameFormat.JPEG)
 
 
 def picture_of(mode: str, coding: str) -> bytes:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from edgesegd.core.errors import InvalidFrame
 from edgesegd.core.frame import FrameFormat
-from edgesegd.core.options import ResizePolicy
-from edgesegd.imaging.picture_file import decode_file
 from edgesegd.imaging.webp_end import UNUSED, with_other_end
-from support.pictures import Pixels, exif, file_of, noise
+from support.decoding import decode_whole
+from support.pictures import exif, file_of, noise
 
 PHOTO = Image.fromarray(noise(20, 15)).resize((320, 240), Image.Resampling.BICUBIC)
 CODINGS: dict[str, dict[str, object]] = {
@@ -29,16 +30,7 @@ CODINGS: dict[str, dict[str, object]] = {
 MODES = ("RGB", "RGBA", "L")
 
 
-def decode(data: bytes) -> Pixels:
-    picture, _ = decode_file(
-        FrameFormat.WEBP,
-        memoryview(data),
-        model_input=(4096, 4096),
-        resize=ResizePolicy.STRETCH,
-        max_pixels=10_000_000,
-        max_seconds=60,
-    )
-    return np.asarray(picture)
+decode = partial(decode_whole, FrameFormat.WEBP)
 
 
 def picture_of(mode: str, coding: str) -> bytes:
