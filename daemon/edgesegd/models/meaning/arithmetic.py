@@ -121,7 +121,16 @@ def _concatenation(known: Known, operator: Operator, result: int) -> Facts:
         return Facts(made_by=operator.name, axes=axes)
     is_part = not of_classes or any(each.is_part for each in every)
     is_cropped = of_classes and any(each.is_cropped for each in every)
-    return replace(one, low=low, high=high, axes=axes, is_part=is_part, is_cropped=is_cropped)
+    return replace(
+        one,
+        low=low,
+        high=high,
+        axes=axes,
+        is_part=is_part,
+        is_cropped=is_cropped,
+        is_moved=any(each.is_moved for each in every),
+        is_first=any(each.is_first for each in every),
+    )
 
 
 RULES: Final[dict[str, Rule]] = {
