@@ -16,7 +16,6 @@ import time
 import numpy as np
 import rclpy
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
@@ -83,8 +82,9 @@ def main() -> None:
     node = Stop()
     try:
         rclpy.spin(node)
-    except ExternalShutdownException:
-        pass
+    except Exception:  # rclpy has several for a shutdown while it does something else
+        if rclpy.ok():
+            raise
     finally:
         node.destroy_node()
         rclpy.try_shutdown()

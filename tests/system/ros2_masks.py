@@ -8,7 +8,6 @@ The masks are all of one class; their stamps are AHEAD seconds ahead of the cloc
 
 from __future__ import annotations
 
-import contextlib
 import json
 import signal
 import sys
@@ -18,7 +17,6 @@ import rclpy
 import rclpy.utilities
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
@@ -61,8 +59,11 @@ def main() -> None:
     rclpy.init()
     ahead, class_id, *count = rclpy.utilities.remove_ros_args(sys.argv)[1:]
     node = Masks(float(ahead), int(class_id), int(count[0]) if count else None)
-    with contextlib.suppress(ExternalShutdownException):
+    try:
         rclpy.spin(node)
+    except Exception:  # rclpy has several for a shutdown while it does something else
+        if rclpy.ok():
+            raise
     rclpy.try_shutdown()
 
 

@@ -9,7 +9,6 @@ it is interrupted. With "-" for the picture it only listens.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import signal
@@ -22,7 +21,6 @@ import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from PIL import Image as Picture
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image
@@ -113,8 +111,11 @@ def main() -> None:
     signal.signal(signal.SIGINT, lambda *_: None)  # rclpy shuts down by itself
     rclpy.init()
     robot = Robot(picture, dict(topic.split("=") for topic in topics))
-    with contextlib.suppress(ExternalShutdownException):
+    try:
         rclpy.spin(robot)
+    except Exception:  # rclpy has several for a shutdown while it does something else
+        if rclpy.ok():
+            raise
     rclpy.try_shutdown()
 
 

@@ -14,7 +14,6 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy._rclpy_pybind11 import RCLError
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.publisher import Publisher as RosPublisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -196,8 +195,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return  # Ctrl-C came meanwhile
     try:
         rclpy.spin(node)
-    except ExternalShutdownException:
-        pass
+    except Exception:  # rclpy has several for a shutdown while it does something else
+        if rclpy.ok():
+            raise
     finally:
         node.destroy_node()
         rclpy.try_shutdown()
