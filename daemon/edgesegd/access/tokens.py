@@ -32,9 +32,10 @@ SCHEMA: Final = 1
 OWNER_ONLY: Final = 0o600
 MAX_FILE: Final = 1 << 20
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-TEXT: Final = re.compile(r"edgeseg_([0-9a-f]{12})_[0-9a-f]{64}")
-"""A token: its id, which is not secret, and 256 random bits."""
+"""Of a token, and of a client's certificate."""
 IDENTITY: Final = re.compile(r"[0-9a-f]{12}")
+TEXT: Final = re.compile(rf"edgeseg_({IDENTITY.pattern})_[0-9a-f]{{64}}")
+"""A token: its identity, which is not secret, and 256 random bits."""
 SALT, HASH = 16, 32
 """Bytes of each."""
 SCRYPT: Final = {"n": 1 << 14, "r": 8, "p": 1}

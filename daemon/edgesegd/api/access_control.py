@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Collection
 from typing import Final
@@ -14,8 +13,6 @@ from edgesegd.api.open_call import OpenCall
 from edgesegd.core.client import Client
 from edgesegd.core.errors import AccessRefused, Overloaded, Unauthenticated
 from edgesegd.scheduling.address_rate_limiter import AddressRateLimiter
-
-log = logging.getLogger(__name__)
 
 REVOKED_SECONDS: Final = 1.0
 """After what time at most an open call with a token that was revoked is ended."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import socket
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgesegd.access.openssl import Authority, names_of_this_machine
+from edgesegd.access.tokens import NAME
 from edgesegd.cli.options import add_options, effective_config
 from edgesegd.core.errors import ConfigError
 from edgesegd.files.regular import say_why
@@ -22,7 +22,6 @@ DAYS = 825
 """Longest time that Apple's systems accept for a server's certificate."""
 MAX_DAYS = 3650
 HERE = ("localhost", "127.0.0.1", "::1")
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:

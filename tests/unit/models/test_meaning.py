@@ -94,6 +94,20 @@ def gated(g: GraphWriter, features: int) -> int:
     return g.add("MUL", [features, g.add("LOGISTIC", [features], shape)], shape)
 
 
+def one_of_two_comparisons(g: GraphWriter, at: int) -> int:
+    """Whether the sigmoid of that class is over a half."""
+    return g.add(
+        "SLICE",
+        [
+            g.add("GREATER", [sigmoid(g, 2), g.constant(0.5)], (1, 8, 8, 2), "bool"),
+            g.constant([0, 0, 0, at], "int32"),
+            g.constant(ONE, "int32"),
+        ],
+        ONE,
+        "bool",
+    )
+
+
 def one_of(g: GraphWriter, source: int, at: int) -> int:
     return cut(g, source, (0, 0, 0, at), ONE)
 
@@ -135,16 +149,7 @@ PROVEN: dict[str, tuple[Chain, str]] = {
         "probability",
     ),
     "the second of two comparisons": (
-        lambda g: g.add(
-            "SLICE",
-            [
-                g.add("GREATER", [sigmoid(g, 2), g.constant(0.5)], (1, 8, 8, 2), "bool"),
-                g.constant([0, 0, 0, 1], "int32"),
-                g.constant(ONE, "int32"),
-            ],
-            ONE,
-            "bool",
-        ),
+        lambda g: one_of_two_comparisons(g, 1),
         "labels",
     ),
     "a quantized sigmoid whose numbers are the same after a move": (
@@ -388,16 +393,7 @@ ASKED: dict[str, tuple[Chain, str]] = {
         "the first of several classes",
     ),
     "the first of two comparisons": (
-        lambda g: g.add(
-            "SLICE",
-            [
-                g.add("GREATER", [sigmoid(g, 2), g.constant(0.5)], (1, 8, 8, 2), "bool"),
-                g.constant([0, 0, 0, 0], "int32"),
-                g.constant(ONE, "int32"),
-            ],
-            ONE,
-            "bool",
-        ),
+        lambda g: one_of_two_comparisons(g, 0),
         "of some classes",
     ),
     "the first of two sigmoids that are rounded": (
