@@ -223,8 +223,10 @@ def test_a_camera_and_a_daemon_that_were_lost_come_back_and_it_is_said(launch: L
         with camera.running():
             assert next(line for line in lines if line["status"] == "ok")
             running.stop()
-            lost = next(line for line in lines if line["status"] == "unavailable")
-            assert lost["message"]
+            # A daemon that is stopped answers what it has: whether a frame is lost too is luck.
+            while not any("trying again" in error for error in stream.errors):
+                line = next(lines)
+                assert line["status"] != "unavailable" or line["message"]
             again = launch(f"--listen={running.address}")
             assert next(line for line in lines if line["status"] == "ok")
         with Camera(SCENES, camera.port).running():
