@@ -51,6 +51,7 @@ MAXIMUM = {
     "max_calls": 100_000,
     "max_connections": 100_000,
     "idle_seconds": 1_000_000,
+    "connection_seconds": 1_000_000,
 }
 """gRPC's message limit, twice that of a frame, is a 32-bit number; the others catch mistakes."""
 NOT_ZERO = (
@@ -260,6 +261,11 @@ class Config:
     )
     idle_seconds: float = option(
         60.0, "seconds after which a connection without a call is closed; clients connect again"
+    )
+    connection_seconds: float = option(
+        0.0,
+        "seconds after which a connection takes no new call and a stream ends, so that clients"
+        " connect again, behind a balancer to another board; 0 for no limit",
     )
     drain_seconds: float = option(
         10.0, "how long open frames may take to be answered after SIGTERM, in seconds"

@@ -17,7 +17,7 @@ import pytest
 from edgeseg.inference import open_inference_pb2 as pb
 from support.oip_calls import inference, of_bytes, picture, request, status_of
 from support.running_daemon import RunningDaemon
-from support.users_proxy import UsersProxy
+from support.tcp_proxy import TcpProxy
 
 Code = grpc.StatusCode
 FOLDER = Path("/dev/shm")  # noqa: S108 # where they are
@@ -250,7 +250,7 @@ async def test_a_client_of_another_user_has_nothing_of_the_daemons_user(
     nobody = 65534
     private, own = segment(bytes(100)), segment(of_bytes(jpeg))
     os.chown(own, nobody, nobody)
-    with UsersProxy(sharing.address, nobody) as proxy:
+    with TcpProxy(sharing.address, user=nobody) as proxy:
         async with inference(proxy.address) as service:
             code, why = await status_of(register(service, private))
             assert (code, "another user" in why) == (Code.INVALID_ARGUMENT, True), why

@@ -73,6 +73,7 @@ OTHER_VALUES: dict[str, tuple[str, object]] = {
     "max_connections": ("11", 11),
     "message_seconds": ("3.5", 3.5),
     "idle_seconds": ("4.5", 4.5),
+    "connection_seconds": ("600", 600.0),
     "drain_seconds": ("0.5", 0.5),
     "engine_start_seconds": ("2", 2.0),
     "engine_answer_seconds": ("1.5", 1.5),

@@ -70,7 +70,9 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
         self._all_answered = asyncio.Event()
         self._error_delay = 0.0
         self._unread_sizes: list[int] = []
-        self._draining = self._ended = False
+        self._draining = ""
+        """Why no more requests are read; empty while they are."""
+        self._ended = False
         self._reader: asyncio.Task[None] | None = None
 
     @abstractmethod
@@ -105,7 +107,7 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
             with contextlib.suppress(asyncio.CancelledError):
                 self._reader.result()
             if self._draining:
-                raise Draining("the daemon is stopping; connect again")
+                raise Draining(f"{self._draining}; connect again")
         finally:
             self._end()
 
@@ -113,10 +115,10 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
         """Whether a request of the stream was for that model."""
         return model in self._lanes
 
-    def drain(self) -> None:
-        """Read no more requests; those that were read are still answered."""
+    def drain(self, why: str) -> None:
+        """Read no more requests; those that were read are still answered, the end with `why`."""
         if self._reader is not None and not self._reader.done():
-            self._draining = True
+            self._draining = why
             self._reader.cancel()
 
     def _set_window(self, window: int, *, in_order: bool) -> None:

@@ -13,6 +13,8 @@ from edgesegd.scheduling.fair_limit import FairLimit
 from edgesegd.serving.data_plane import DataPlane
 from edgesegd.serving.served_model import ServedModel
 
+STOPPING = "the daemon is stopping"
+
 
 class OpenStream(Protocol):
     """A stream of requests, of any protocol."""
@@ -20,16 +22,22 @@ class OpenStream(Protocol):
     def asks(self, model: ServedModel) -> bool:
         """Whether a request of the stream was for that model."""
 
-    def drain(self) -> None:
-        """Read no more; what was read is still answered."""
+    def drain(self, why: str) -> None:
+        """Read no more; what was read is still answered. The client is told why."""
 
 
 class OpenWork:
-    """The calls for frames of all protocols; at most as many streams as `limit` allows."""
+    """The calls for frames of all protocols; at most as many streams as `limit` allows.
 
-    def __init__(self, data_plane: DataPlane, limit: FairLimit) -> None:
+    A stream drains after `stream_seconds`; 0 for no limit.
+    """
+
+    def __init__(
+        self, data_plane: DataPlane, limit: FairLimit, *, stream_seconds: float = 0.0
+    ) -> None:
         self._data_plane = data_plane
         self._limit = limit
+        self._stream_seconds = stream_seconds
         self._streams: set[OpenStream] = set()
         self._calls = 0
         self._idle = asyncio.Event()
@@ -43,7 +51,7 @@ class OpenWork:
         """Take no more frames; answer those that were taken, then end the streams."""
         self._data_plane.drain()
         for stream in self._streams:
-            stream.drain()
+            stream.drain(STOPPING)
 
     async def idle(self) -> None:
         """Wait until no call for frames is open."""
@@ -66,11 +74,25 @@ class OpenWork:
         """A call that is a stream; raises Draining, or Overloaded if there are too many."""
         with self.call():
             if self._data_plane.draining:
-                raise Draining("the daemon is stopping; connect again")
+                raise Draining(f"{STOPPING}; connect again")
             await self._limit.wait_briefly_and_take(client, 1)
             self._streams.add(stream)
             try:
-                yield
+                with self._ending_in_time(stream):
+                    yield
             finally:
                 self._streams.discard(stream)
                 self._limit.release(client, 1)
+
+    @contextmanager
+    def _ending_in_time(self, stream: OpenStream) -> Iterator[None]:
+        """Drain the stream if the block takes longer than streams may."""
+        if not self._stream_seconds:
+            yield
+            return
+        why = f"the stream has lasted for the {self._stream_seconds:g} s that one may"
+        end = asyncio.get_running_loop().call_later(self._stream_seconds, stream.drain, why)
+        try:
+            yield
+        finally:
+            end.cancel()

@@ -15,11 +15,18 @@ def server_options(
     max_calls: int,
     max_connections: int,
     idle_seconds: float,
+    connection_seconds: float,
     decompress: bool,
     max_frame_bytes: int,
 ) -> list[tuple[str, int]]:
-    """GRPC's own limits; its message limit is wide, so that a large frame fails, not its stream."""
+    """GRPC's own limits; its message limit is wide, so that a large frame fails, not its stream.
+
+    After `connection_seconds`, a tenth more or less, a connection takes no new call; 0 for no
+    limit. Calls that are open go on.
+    """
+    age = [("grpc.max_connection_age_ms", round(connection_seconds * 1000))]
     return [
+        *(age if connection_seconds else []),
         # For each connection; further streams wait in the client, at no cost here.
         ("grpc.max_concurrent_streams", max(MIN_STREAMS, max_calls // 4)),
         ("grpc.max_allowed_incoming_connections", max_connections),

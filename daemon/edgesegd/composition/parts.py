@@ -98,7 +98,9 @@ class Parts:
                 limit_met=self.metrics.limit_met,
             ),
         )
-        self.work = OpenWork(self.data_plane, self.budgets.streams)
+        self.work = OpenWork(
+            self.data_plane, self.budgets.streams, stream_seconds=config.connection_seconds
+        )
         self.factory = ModelFactory(
             config,
             registry=self.models,
@@ -171,6 +173,7 @@ class Parts:
                 max_calls=config.max_calls,
                 max_connections=config.max_connections,
                 idle_seconds=config.idle_seconds,
+                connection_seconds=config.connection_seconds,
                 decompress=config.compression == "accept",
                 max_frame_bytes=self.budgets.limits.size,
             ),

@@ -160,7 +160,7 @@ class InternalFault(NotAnswered):
 
 
 class Draining(NotAnswered):
-    """The daemon is stopping and takes no more work."""
+    """The daemon is stopping, or a stream has lasted long enough: no more work is taken."""
 
     outcome = "unavailable"
 

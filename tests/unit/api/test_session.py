@@ -182,7 +182,7 @@ async def test_a_frame_that_waits_for_its_window_is_answered_when_the_daemon_sto
         await read.wait()
         await asyncio.sleep(0)
         board.scheduler.drain()
-        session.drain()
+        session.drain("the daemon is stopping")
         engine.enter_context(board.answering(lambda: RESULT))
         board.scheduler.wake()
 

@@ -130,7 +130,7 @@ class StreamSession(AnsweredStream[pb.SegmentRequest, FrameTag, pb.SegmentRespon
     def _give_up(self, request: pb.SegmentRequest) -> None:
         """Refuse or count a frame that was read and will not be segmented."""
         if self._draining:
-            error = Draining("the daemon is stopping; send the frame again, to another or later")
+            error = Draining(f"{self._draining}; send the frame again, to another or later")
             self._refuse(tag_frame(request.frame), self.model, error)
         else:
             self._data_plane.count_abandoned(self.model, 1)

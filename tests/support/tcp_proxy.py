@@ -1,4 +1,4 @@
-"""A TCP proxy whose connections belong to another user."""
+"""A TCP proxy that counts its connections, which may belong to another user."""
 
 from __future__ import annotations
 
@@ -11,15 +11,20 @@ from types import TracebackType
 from typing import Self
 
 
-class UsersProxy:
-    """Passes what comes to `address` on to `target`, from sockets of `user`; needs root."""
+class TcpProxy:
+    """Passes what comes to `address` on to `target`.
 
-    def __init__(self, target: str, user: int) -> None:
+    The sockets of those connections belong to `user`, if there is one, which needs root.
+    """
+
+    def __init__(self, target: str, *, user: int | None = None) -> None:
         host, port = target.split(":")
         self._target = host, int(port)
         self._user = user
         self._server = socket.create_server(("127.0.0.1", 0))
         self._sockets = [self._server]
+        self.connections = 0
+        """How many there were."""
         self._threads: list[threading.Thread] = []
         self.address = "{}:{}".format(*self._server.getsockname())
 
@@ -50,14 +55,20 @@ class UsersProxy:
         with contextlib.suppress(OSError):  # it is closed
             while True:
                 incoming, _ = self._server.accept()
-                os.seteuid(self._user)
-                try:
-                    outgoing = socket.create_connection(self._target)
-                finally:
-                    os.seteuid(0)
+                self.connections += 1
+                outgoing = self._connect()
                 self._sockets += [incoming, outgoing]
                 self._start(self._pass_on, incoming, outgoing)
                 self._start(self._pass_on, outgoing, incoming)
+
+    def _connect(self) -> socket.socket:
+        if self._user is None:
+            return socket.create_connection(self._target)
+        os.seteuid(self._user)
+        try:
+            return socket.create_connection(self._target)
+        finally:
+            os.seteuid(0)
 
     def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
