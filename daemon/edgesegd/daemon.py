@@ -84,6 +84,7 @@ class Daemon:
             group.create_task(parts.host.run())
             group.create_task(parts.heap.run())
             group.create_task(parts.budgets.guard.run())
+            group.create_task(parts.budgets.connections.run())
             group.create_task(parts.access.run(parts.budgets.admission.calls))
             group.create_task(reload_on(self._signals.reload, parts.host))
             if seconds := self._config.watch_models:

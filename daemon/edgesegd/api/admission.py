@@ -70,7 +70,8 @@ class Admission(grpc.aio.ServerInterceptor):
     `large_messages` may hold a frame. `status_table` returns the statuses of errors for a method.
     `on_call` is called when any call begins, because even an invalid message may be large.
     `opened_early` are methods whose clients may open a stream long before they use it. `on_reset`
-    is called with the client of each call that is cancelled soon and before its first message.
+    is called with the client of each call that is cancelled soon and before its first message,
+    `on_admitted` with that of each call that may be made.
     `check_access` raises Unauthenticated or Forbidden for a call, its method and the header in
     which its client sends a token.
     """
@@ -85,6 +86,7 @@ class Admission(grpc.aio.ServerInterceptor):
         status_table: Callable[[str], StatusTable] = lambda _: STATUS_OF,
         opened_early: tuple[str, ...] = (),
         on_reset: Callable[[Client], None] = lambda _: None,
+        on_admitted: Callable[[Client], None] = lambda _: None,
         check_access: CheckAccess = _admit_everyone,
     ) -> None:
         self._limit = limit
@@ -95,6 +97,7 @@ class Admission(grpc.aio.ServerInterceptor):
         self._on_call = on_call
         self._opened_early = opened_early
         self.on_reset = on_reset
+        self.on_admitted = on_admitted
         self.calls: set[OpenCall] = set()
         self._read_rate = ReadRateLimiter(self.calls)
         self.refusal_delay = RefusalDelay()
@@ -194,6 +197,7 @@ class _ServedCall:
         try:
             async with self.admission.admit(call):
                 await self.admission.check_access(call, self._method, self._authorization)
+                self.admission.on_admitted(call.client)
                 await self._answer(call, requests, context)
         except EdgesegError as error:
             wrong = error.without_history()  # its traceback would keep the messages

@@ -7,29 +7,43 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
-from edgesegd.api.peer import address_of, plain_address
+from edgesegd.api.peer import SocketName, plain_address
 from edgesegd.ipc.open_files import open_descriptors
 
 NONE_FREE = (errno.EMFILE, errno.ENFILE)
 INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 
-def connections_to(peer: str) -> list[socket.socket]:
-    """The connection to `peer`, as gRPC names it: "ipv4:10.0.0.7:41234"; none if it has ended."""
-    wanted = address_of(peer), int(peer.rpartition(":")[2])
+def connection_names() -> set[SocketName]:
+    """The other ends of all connections to internet addresses."""
+    names: set[SocketName] = set()
 
-    def is_wanted(found: socket.socket) -> bool:
-        host, port, *_ = found.getpeername()
-        return (plain_address(host), port) == wanted
+    def note(found: socket.socket) -> bool:
+        names.add(_name_of(found))
+        return False
 
-    return _find(is_wanted)
+    _find(note)
+    return names
+
+
+def close_connections(names: Collection[SocketName]) -> None:
+    """Close the connections whose other ends have these names; gRPC notices it."""
+    for connection in _find(lambda found: _name_of(found) in names):
+        with connection, contextlib.suppress(OSError):  # it has ended already
+            connection.shutdown(socket.SHUT_RDWR)
 
 
 def listeners() -> list[socket.socket]:
     """The sockets that listen at internet addresses."""
     return _find(lambda found: bool(found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)))
+
+
+def _name_of(connection: socket.socket) -> SocketName:
+    """The other end of a connection; raises OSError if there is none."""
+    host, port, *_ = connection.getpeername()
+    return plain_address(host), port
 
 
 def _find(is_wanted: Callable[[socket.socket], bool]) -> list[socket.socket]:

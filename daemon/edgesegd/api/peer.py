@@ -13,6 +13,8 @@ WITH_PORT = ("ipv4", "ipv6")
 LOOPBACKS = ("ipv6:[::1]", "ipv6:[::ffff:127.0.0.1]")
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+SocketName = tuple[IpAddress, int]
+"""An address and a port."""
 
 
 def client_of(peer: str) -> Client:
@@ -28,6 +30,11 @@ def client_of(peer: str) -> Client:
 def address_of(peer: str) -> IpAddress:
     """The address in a peer as gRPC names it: "ipv6:%5B::1%5D:41234"."""
     return plain_address(unquote(peer).partition(":")[2].rpartition(":")[0].strip("[]"))
+
+
+def socket_name(peer: str) -> SocketName:
+    """The address and the port of a peer as gRPC names it."""
+    return address_of(peer), int(peer.rpartition(":")[2])
 
 
 def plain_address(host: str) -> IpAddress:

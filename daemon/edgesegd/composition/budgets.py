@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from edgesegd.api.address_blocker import AddressBlocker
 from edgesegd.api.admission import Admission, CheckAccess
+from edgesegd.api.connection_guard import ConnectionGuard
 from edgesegd.api.first_message import FirstMessages
 from edgesegd.api.memory_guard import MemoryGuard
 from edgesegd.api.region_leases import RegionLeases
 from edgesegd.api.reset_guard import ResetGuard
 from edgesegd.api.status import StatusTable
+from edgesegd.board.descriptors import descriptor_limit
 from edgesegd.board.memory import (
     board_memory,
     default_frame_bytes,
@@ -30,10 +33,11 @@ class Budgets:
 
     `limits` are those of one frame. `frames` and `results` count waiting bytes, `streams` open
     streams, `regions` bytes of leased memory, `registrations` bytes of shared memory that clients
-    have registered. `large_messages` are prefixes of the methods that take frames; `status_table`
-    returns the statuses of a method. Clients may open streams of the methods `opened_early` long
-    before they use them. `check_access` checks the tokens of calls. `on_limit` is called with the
-    name of a limit that was met, `on_use` for each call. `trim` returns freed memory to the system.
+    have registered. `connections` and `guard` watch what gRPC cannot limit. `large_messages` are
+    prefixes of the methods that take frames; `status_table` returns the statuses of a method.
+    Clients may open streams of the methods `opened_early` long before they use them. `check_access`
+    checks the tokens of calls. `on_limit` is called with the name of a limit that was met, `on_use`
+    for each call. `trim` returns freed memory to the system.
     """
 
     def __init__(
@@ -67,6 +71,12 @@ class Budgets:
         self.registrations = limit(
             "registrations", config.shared_memory_bytes, "bytes of registered shared memory"
         )
+        blocker = AddressBlocker()
+        self.connections = ConnectionGuard(
+            min(config.max_connections, descriptor_limit()),
+            blocker,
+            lambda: on_limit("connections"),
+        )
         self.admission = Admission(
             limit=limit("calls", config.max_calls, "calls"),
             first_messages=FirstMessages(config.message_seconds),
@@ -74,7 +84,8 @@ class Budgets:
             on_call=on_use,
             status_table=status_table,
             opened_early=tuple(opened_early),
-            on_reset=ResetGuard(lambda: on_limit("resets")).on_reset,
+            on_reset=ResetGuard(blocker, lambda: on_limit("resets")).on_reset,
+            on_admitted=self.connections.on_admitted,
             check_access=check_access,
         )
         self.guard = MemoryGuard(

@@ -14,12 +14,13 @@ import grpc
 import grpc.aio
 import pytest
 
-from edgesegd.api import reset_guard
+from edgesegd.api import address_blocker
+from edgesegd.api.address_blocker import AddressBlocker
 from edgesegd.api.admission import Admission
 from edgesegd.api.first_message import FirstMessages
-from edgesegd.api.open_sockets import connections_to, listeners
+from edgesegd.api.open_sockets import close_connections, connection_names, listeners
 from edgesegd.api.packet_filter import drop_from, drop_nothing
-from edgesegd.api.peer import address_of
+from edgesegd.api.peer import address_of, socket_name
 from edgesegd.api.reset_guard import RESETS_A_SECOND, RESETS_AT_ONCE, ResetGuard
 from edgesegd.core.client import Client
 from edgesegd.scheduling.fair_limit import FairLimit
@@ -82,21 +83,21 @@ def accepts(listener: socket.socket, host: str) -> bool:
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_the_connection_to_a_peer_is_found_while_it_is_open(host: str) -> None:
+def test_the_connection_to_a_peer_is_found_while_it_is_open_and_closed(host: str) -> None:
     with listening(host) as listener, connected(listener, host) as one:
         with connected(listener, host) as other:
-            [found] = connections_to(one.peer)
-            with found:
-                assert found.getpeername() == one.ours.getpeername()
-                assert found.getsockname() == one.ours.getsockname()
-        assert connections_to(other.peer) == []
+            assert {socket_name(one.peer), socket_name(other.peer)} <= connection_names()
+            close_connections({socket_name(other.peer)})
+            assert other.ours.recv(1) == b""
+            assert one.passes()
+        assert socket_name(other.peer) not in connection_names()
+        assert socket_name(one.peer) in connection_names()
 
 
 def test_a_peer_at_a_listener_of_both_kinds_is_found_by_its_ipv4_address() -> None:
     with listening("::", socket.AF_INET6) as listener, connected(listener, "127.0.0.1") as one:
         assert one.peer.startswith("ipv4:127.0.0.1:")
-        [found] = connections_to(one.peer)
-        found.close()
+        assert socket_name(one.peer) in connection_names()
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_only_what_comes_from_given_addresses_is_dropped(host: str) -> None:
 
 @pytest.fixture
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reset_guard, "CUT_OFF_SECONDS", 3 * SOON)
+    monkeypatch.setattr(address_blocker, "BLOCK_SECONDS", 3 * SOON)
 
 
 @pytest.mark.usefixtures("brief")
@@ -139,7 +140,7 @@ async def test_an_address_that_resets_too_often_is_cut_off_for_a_while(host: str
         listener = stack.enter_context(listening("::", socket.AF_INET6))
         one, quiet = (stack.enter_context(connected(listener, host)) for _ in range(2))
         now = 0.0
-        guard = ResetGuard(lambda: cut_off.append(None), clock=lambda: now)
+        guard = ResetGuard(AddressBlocker(), lambda: cut_off.append(None), clock=lambda: now)
         for _ in range(RESETS_AT_ONCE):
             guard.on_reset(one.client)
         assert not cut_off
@@ -173,7 +174,7 @@ async def test_calls_that_wait_for_their_turn_when_their_time_is_over_are_no_res
         first_messages=FirstMessages(5.0),
         large_messages=("/slow/",),
         on_call=lambda: None,
-        on_reset=ResetGuard(lambda: cut_off.append(None)).on_reset,
+        on_reset=ResetGuard(AddressBlocker(), lambda: cut_off.append(None)).on_reset,
     )
     method = grpc.unary_unary_rpc_method_handler(
         slow, request_deserializer=bytes, response_serializer=bytes
@@ -194,9 +195,12 @@ async def test_calls_that_wait_for_their_turn_when_their_time_is_over_are_no_res
 async def test_an_address_is_admitted_again_though_no_descriptor_is_free_for_a_while(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(reset_guard, "CUT_OFF_SECONDS", SOON)
-    monkeypatch.setattr(reset_guard, "AGAIN_SECONDS", SOON)
-    guard, client = ResetGuard(lambda: None), ("ipv4:127.0.0.1", "ipv4:127.0.0.1:9")
+    monkeypatch.setattr(address_blocker, "BLOCK_SECONDS", SOON)
+    monkeypatch.setattr(address_blocker, "AGAIN_SECONDS", SOON)
+    guard, client = (
+        ResetGuard(AddressBlocker(), lambda: None),
+        ("ipv4:127.0.0.1", "ipv4:127.0.0.1:9"),
+    )
     with listening("127.0.0.1") as listener:
         for _ in range(2 * RESETS_AT_ONCE):
             guard.on_reset(client)
@@ -215,7 +219,7 @@ async def test_an_address_is_admitted_again_though_no_descriptor_is_free_for_a_w
 async def test_a_client_that_resets_now_and_then_is_not_cut_off() -> None:
     cut_off: list[None] = []
     now = 0.0
-    guard = ResetGuard(lambda: cut_off.append(None), clock=lambda: now)
+    guard = ResetGuard(AddressBlocker(), lambda: cut_off.append(None), clock=lambda: now)
     for _ in range(10 * RESETS_AT_ONCE):
         guard.on_reset(("ipv4:10.0.0.7", "ipv4:10.0.0.7:41234"))
         now += 1 / RESETS_A_SECOND
@@ -226,7 +230,7 @@ async def test_a_client_that_resets_now_and_then_is_not_cut_off() -> None:
 
 async def test_a_connection_that_has_ended_costs_nothing_but_its_address() -> None:
     cut_off: list[None] = []
-    guard = ResetGuard(lambda: cut_off.append(None), clock=lambda: 0.0)
+    guard = ResetGuard(AddressBlocker(), lambda: cut_off.append(None), clock=lambda: 0.0)
     for _ in range(2 * RESETS_AT_ONCE):
         guard.on_reset(("ipv4:127.0.0.99", "ipv4:127.0.0.99:9"))
     assert len(cut_off) == 1
