@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.board.allocator import is_glibc
+from edgesegd.board.system import is_glibc
 from support.calls import every, frames, segment, stub
 from support.pictures import gradient
 from support.running_daemon import RunningDaemon

@@ -160,6 +160,8 @@ async def test_a_forced_delegate_serves(fake_delegate: Path, jpeg: bytes) -> Non
         (":claim=none", "takes 0 of 44 ops"),
         (":mode=null_message", "finds no device"),
         (":mode=error,at=prepare", "refuses scenes"),
+        (":mode=segv,at=create", "fake_delegate ended its engine: killed by SIGSEGV"),
+        (":mode=abort,at=invoke", "fake_delegate ended its engine: killed by SIGABRT"),
     ],
 )
 def test_serve_exits_with_11_for_a_forced_delegate_that_fails(

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import Callable
 
 from edgesegd.api.open_sockets import listeners
 from edgesegd.api.packet_filter import MAX_ADDRESSES, drop_from, drop_nothing
 from edgesegd.api.peer import IpAddress
+from edgesegd.board.system import IS_LINUX
 
 BLOCK_SECONDS = 10.0
 """For how long. If connections were only closed, their client would connect again at once."""
 AGAIN_SECONDS = 1.0
 """Seconds until the next try to admit an address, if no descriptor was free."""
-MEANWHILE = (
-    f", and no other one is accepted for {BLOCK_SECONDS:g} s" if sys.platform == "linux" else ""
-)
+MEANWHILE = f", and no other one is accepted for {BLOCK_SECONDS:g} s" if IS_LINUX else ""
 """What a log's line about closed connections says more."""
 
 

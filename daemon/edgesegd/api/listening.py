@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 
@@ -11,6 +10,7 @@ import grpc.aio
 
 from edgesegd.api.binding import bind_one_port
 from edgesegd.board.addresses import UNIX, resolve, split_address
+from edgesegd.board.system import IS_LINUX
 from edgesegd.board.unix_path import check_unix_path, encode_unix_path
 from edgesegd.core.errors import CannotListen
 
@@ -39,7 +39,7 @@ def listen(
     host, port = split_address(address)
     with contextlib.ExitStack() as stack:
         bound = bind_one_port(address, resolve(host, port), stack)
-        if sys.platform != "linux":  # elsewhere gRPC cannot bind a port that is already bound
+        if not IS_LINUX:  # elsewhere gRPC cannot bind a port that is already bound
             stack.close()
         for endpoint in bound:
             _add(server, address, str(endpoint), make_credentials())

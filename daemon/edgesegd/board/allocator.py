@@ -7,9 +7,10 @@ import contextlib
 import ctypes
 import gc
 import os
-import sys
 from collections.abc import Callable
 from functools import cache
+
+from edgesegd.board.system import IS_LINUX, is_glibc
 
 ARENA_MAX = -8
 """A parameter of glibc's `mallopt`, from its malloc.h."""
@@ -32,14 +33,6 @@ def use_one_arena() -> None:
         ctypes.CDLL(None).mallopt(ARENA_MAX, 1)
 
 
-def is_glibc() -> bool:
-    """Whether this process uses the GNU C library; others have other parameters."""
-    try:
-        return "glibc" in (os.confstr("CS_GNU_LIBC_VERSION") or "")
-    except (ValueError, AttributeError, OSError):
-        return False
-
-
 class HeapTrimmer:
     """Returns freed memory to the system, a while after memory was `used`.
 
@@ -59,7 +52,7 @@ class HeapTrimmer:
 
     async def run(self) -> None:
         """Trim after each use, forever; returns at once if this is not Linux with glibc."""
-        if not (is_glibc() and sys.platform == "linux"):
+        if not (is_glibc() and IS_LINUX):
             return
         gc.freeze()  # the collector need not look at objects that exist from the start
         try:

@@ -17,7 +17,13 @@ from typing import Any, TypeVar
 
 from edgesegd.board.descriptors import DescriptorReserve
 from edgesegd.concurrency.stop_tolerant_timeout import done_within
-from edgesegd.core.errors import EdgesegError, EngineStartFailed, EngineUnfit, StartupError
+from edgesegd.core.errors import (
+    DelegateFailed,
+    EdgesegError,
+    EngineStartFailed,
+    EngineUnfit,
+    StartupError,
+)
 from edgesegd.core.model import NO_MODEL, ModelIdentity
 from edgesegd.core.result import FrameResult
 from edgesegd.core.reuse import ReuseStream
@@ -131,8 +137,8 @@ class EngineProcess:
 
         `take_child` returns a process that waits for its setup, if there is one. The `reserve` of
         descriptors may be used to start the process. Loading the model and each warm-up may take
-        `start_seconds`. Raises the StartupError that the engine answered, or EngineStartFailed if
-        it ended or took longer.
+        `start_seconds`. Raises the StartupError that the engine answered; DelegateFailed if it
+        ended and had a delegate; EngineStartFailed if it ended without one, or took longer.
         """
         begun = time.monotonic()
         with nullcontext() if reserve is None else reserve.used():
@@ -190,7 +196,9 @@ class EngineProcess:
             self._child.is_ready = True
             self.life.apply(EngineEvent.LOADED)
         except EngineLost as lost:
-            raise EngineStartFailed(f"the engine did not start: {lost}") from None
+            if setup.delegate.is_cpu:
+                raise EngineStartFailed(f"the engine did not start: {lost}") from None
+            raise DelegateFailed(f"{setup.delegate.name} ended its engine: {lost}") from None
         except StartupError:
             raise
         except (EdgesegError, LookupError, TypeError) as error:  # an engine of another version

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from edgesegd.board import allocator
-from edgesegd.board.allocator import is_glibc
+from edgesegd.board.system import is_glibc
 
 CHILD = """
 import sys

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from edgesegd.board.system import IS_LINUX
 from edgesegd.core.errors import CheckFailed, EngineDistrusted, EngineUnfit
 from edgesegd.engine.guard.comparison import Masks, agreement, compare_values
 from edgesegd.engine.runtimes.interpreter import LoadedModel
@@ -88,7 +89,7 @@ class DriftCheck:
         self._work.release()
 
     def _run(self) -> None:
-        if sys.platform == "linux":
+        if IS_LINUX:
             with contextlib.suppress(OSError):  # a sandbox
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         try:

@@ -9,6 +9,7 @@ import socket
 import sys
 
 from edgesegd.board.peer_credentials import credentials_of
+from edgesegd.board.system import IS_LINUX
 
 PR_SET_PDEATHSIG = 1
 """An option of prctl(2)."""
@@ -21,7 +22,7 @@ def die_with_parent(connection: socket.socket) -> None:
     parent's process id is known. If the parent ended before this call, the kernel would not report
     it, so this process exits here.
     """
-    if sys.platform != "linux":
+    if not IS_LINUX:
         return
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     peer = credentials_of(connection)

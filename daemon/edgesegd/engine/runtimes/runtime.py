@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
+from edgesegd.board.system import IS_32_BIT, IS_ANDROID, IS_LINUX, is_glibc
 from edgesegd.board.threads import thread_cap
 from edgesegd.core.errors import DelegateMissing, RuntimeMissing
+from edgesegd.engine.runtimes.installing import how_to_install
 from edgesegd.engine.runtimes.xnnpack import QuantizedXnnpack, quantized_xnnpack
 
 MODULES = {
@@ -74,6 +77,14 @@ def load_runtime(wanted: str) -> Runtime:
         except (ImportError, OSError, AttributeError) as error:  # numpy 2 under tflite-runtime
             failures.append(f"{name}: {error}")
     raise RuntimeMissing(
-        f"no TFLite runtime can be imported ({'; '.join(failures)}); "
-        "install one: pip install 'edgeseg[daemon]' or 'edgeseg[daemon-tflite]'"
+        f"no TFLite runtime can be imported ({'; '.join(failures)}); {_how_to_install_one()}"
+    )
+
+
+def _how_to_install_one() -> str:
+    return how_to_install(
+        python=sys.version_info[:2],
+        is_32_bit=IS_32_BIT,
+        is_android=IS_ANDROID,
+        is_glibc=is_glibc() or not IS_LINUX,
     )
