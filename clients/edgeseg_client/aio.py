@@ -60,6 +60,8 @@ DEFAULT_ADDRESS: Final = "127.0.0.1:8460"
 """The address at which a daemon listens by default."""
 
 # How many frames a stream takes from its source before their answers are taken.
+_AGAIN_SECONDS: Final = 5.0
+"""How long each step of a handshake may take after a stream was lost, so that it is soon back."""
 _MAX_IN_FLIGHT: Final[dict[Policy, int]] = {"every": 8, "latest": 64}
 
 
@@ -277,7 +279,7 @@ class AsyncClient:
         if limit < 1:
             raise InvalidRequest(f"in_flight is at least 1, not {limit}")
         return FrameStream(
-            connect=lambda: self._connect(message, checked),
+            connect=lambda first: self._connect(message, checked, self._seconds_for(first)),
             require_open=self._require_open,
             frames=pull(
                 frames,
@@ -290,13 +292,21 @@ class AsyncClient:
             backoff=self._new_backoff(),
         ).answers()
 
-    async def _connect(self, message: pb.StreamOptions, options: Options) -> Connection:
+    def _seconds_for(self, first: bool) -> float | None:
+        """How long each step of a stream's handshake may take; the first time as any call."""
+        if first:
+            return self._timeout
+        return _AGAIN_SECONDS if self._timeout is None else min(_AGAIN_SECONDS, self._timeout)
+
+    async def _connect(
+        self, message: pb.StreamOptions, options: Options, within: float | None
+    ) -> Connection:
         """Opens a stream.
 
         Asks for the server's info each time, because after a lost connection the daemon may be
         another one.
         """
-        info = await self._fetch_info(self._timeout)
+        info = await self._fetch_info(within)
         region = None
         if self._lease is not None:
             region = await self._lease.renew(info.shared_memory_socket)
@@ -304,7 +314,7 @@ class AsyncClient:
         call = (await self._stub()).Segment(metadata=self._metadata)
         self._streams.add(call)
         call.add_done_callback(self._streams.discard)
-        await perform_handshake(call, message, self._timeout)
+        await perform_handshake(call, message, within)
         wanted = tuple(message.segmentation.classes)
         return Connection(call, info.max_frame_bytes, region, wanted)
 

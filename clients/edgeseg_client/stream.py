@@ -8,10 +8,12 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import Final
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.answer_order import AnswerOrder
+from edgeseg_client.answer_patience import AnswerPatience
 from edgeseg_client.backoff import Backoff
 from edgeseg_client.decode import ResultReader, read_timing
 from edgeseg_client.errors import Overloaded, Unavailable, WrongAddress
@@ -24,6 +26,9 @@ from edgeseg_client.status import Status, call_errors, status_of
 from edgeseg_client.wrapped_exit import WrappedExit
 
 log = logging.getLogger(__name__)
+
+_CHECK_SECONDS: Final = 2.5
+"""How often it is checked whether frames wait for answers in vain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +48,9 @@ class Connection:
 class FrameStream:
     """Sends frames and receives answers at the same time; answers every frame exactly once.
 
-    `connect` opens a call. It raises `Unavailable` if no daemon answers, `Overloaded` if the daemon
-    has too many streams, and `WrongAddress` if the address is not a daemon's. `require_open` raises
+    `connect` opens a call, and is told whether it is the first one. It raises `Unavailable` if no
+    daemon answers, `Overloaded` if the daemon has too many streams, and `WrongAddress` if the
+    address is not a daemon's. `require_open` raises
     `ClientClosed` if the client was closed, and then there is no other connection. The first frame
     is taken from `frames` once a call is open. At most `limit` frames are taken whose answers the
     caller has not taken. Answers are given as they arrive or, with `in_order`, in the order of the
@@ -54,7 +60,7 @@ class FrameStream:
     def __init__(
         self,
         *,
-        connect: Callable[[], Awaitable[Connection]],
+        connect: Callable[[bool], Awaitable[Connection]],
         require_open: Callable[[], None],
         frames: AsyncGenerator[PendingFrame, None],
         in_flight: InFlight,
@@ -74,6 +80,9 @@ class FrameStream:
         self._sent_ids = SentIds(limit)
         self._changed = asyncio.Event()
         self._source_ended = self._lost = False
+        self._patience = AnswerPatience()
+        self._writing = 0
+        """How many frames are being written, which takes long over a slow network."""
         self._answers: asyncio.Queue[FrameAnswer | None] = asyncio.Queue()
         self._order = AnswerOrder(self._answers.put_nowait, in_order=in_order)
 
@@ -116,7 +125,7 @@ class FrameStream:
         try:
             while not self._finished:
                 try:
-                    connection = await self._connect()
+                    connection = await self._connect(reading is None)
                     self._backoff.connected(asyncio.get_running_loop().time())
                     if self._lost:
                         log.warning("the daemon is back")
@@ -167,9 +176,12 @@ class FrameStream:
         If the call ends earlier, raises its error.
         """
         self._reader.wanted = connection.wanted
+        self._writing = 0
+        receiving = asyncio.create_task(self._receive(connection.call))
         tasks = [
             asyncio.create_task(self._send(connection)),
-            asyncio.create_task(self._receive(connection.call)),
+            receiving,
+            asyncio.create_task(self._watch(receiving)),
         ]
         try:
             await asyncio.gather(*tasks)
@@ -194,7 +206,9 @@ class FrameStream:
                 pending.copy_unless_in(connection.region)
                 frame.age_us = pending.age.microseconds()
                 self._sent_ids.sent(pending.key, pending.frame_id)
+                self._writing = 1
                 await connection.call.write(pending.request)
+                self._writing = 0
             await connection.call.done_writing()
 
     async def _next_unsent(self) -> PendingFrame | None:
@@ -211,6 +225,7 @@ class FrameStream:
         with call_errors():
             while isinstance(response := await call.read(), pb.SegmentResponse):
                 self._backoff.reset()
+                self._patience.on_answer(asyncio.get_running_loop().time())
                 pending = self._in_flight.pop_answered(response.frame_id)
                 self._window.on_answer()
                 self._changed.set()
@@ -218,6 +233,21 @@ class FrameStream:
                     self._answer_with(pending, response)
         if not self._finished:
             raise Unavailable("the daemon ended the stream before it had answered every frame")
+
+    async def _watch(self, receiving: asyncio.Task[None]) -> None:
+        """Raises `Unavailable` if frames have waited too long for any answer.
+
+        A connection that is lost shows itself by gRPC's pings; but a proxy answers these, and other
+        calls it may send over a connection of its own that works.
+        """
+        clock = asyncio.get_running_loop().time
+        while not receiving.done():
+            waiting = self._in_flight.sent > self._writing
+            if self._patience.is_over(clock(), waiting=waiting):
+                seconds = self._patience.seconds
+                self._patience.on_given_up()
+                raise Unavailable(f"no answer came for {seconds:g} s")
+            await asyncio.wait([receiving], timeout=_CHECK_SECONDS)
 
     def _answer_with(self, pending: PendingFrame, response: pb.SegmentResponse) -> None:
         pending.release_slot()

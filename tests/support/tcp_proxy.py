@@ -23,6 +23,7 @@ class TcpProxy:
         self._user = user
         self._server = socket.create_server(("127.0.0.1", 0))
         self._sockets = [self._server]
+        self._swallowed: set[socket.socket] = set()
         self.connections = 0
         """How many there were."""
         self._threads: list[threading.Thread] = []
@@ -70,8 +71,13 @@ class TcpProxy:
         finally:
             os.seteuid(0)
 
+    def swallow(self) -> None:
+        """Let nothing of the present connections pass any more, without closing them."""
+        self._swallowed.update(self._sockets)
+
     def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                target.sendall(data)
+                if source not in self._swallowed:
+                    target.sendall(data)
             target.shutdown(socket.SHUT_WR)

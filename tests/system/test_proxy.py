@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +12,11 @@ import pytest
 from edgeseg_client import Client, FrameAnswer, InvalidRequest, Status, Unavailable
 from support.running_daemon import RunningDaemon
 from support.running_nginx import RunningNginx
+from support.tcp_proxy import TcpProxy
 
 pytestmark = pytest.mark.system
+
+RECOVERY_SECONDS = 30
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +58,36 @@ def test_a_stream_survives_a_proxys_limit_of_what_one_call_may_send(
         Client(nginx.address, retry_for=60) as client,
     ):
         assert answered_once_and_ok(list(client.stream([jpeg] * frames, policy="every")), frames)
+
+
+@pytest.mark.slow
+def test_a_daemon_that_vanished_behind_a_proxy_is_noticed(
+    daemon: RunningDaemon, tmp_path: Path, jpeg: bytes
+) -> None:
+    """The proxy answers gRPC's pings, and waits a minute for the connection that leads nowhere."""
+
+    def frames() -> Iterator[bytes]:
+        for _ in range(2000):
+            time.sleep(0.05)
+            yield jpeg
+
+    with (
+        TcpProxy(daemon.address) as hole,
+        RunningNginx(tmp_path, hole.address, limit="0") as nginx,
+        Client(nginx.address, retry_for=60) as client,
+    ):
+        answers = client.stream(frames())
+        assert next(answer for answer in answers if answer.ok)
+        hole.swallow()
+        begun = time.monotonic()
+        time.sleep(1.0)  # what is on its way arrives still
+        lost = next(answer for answer in answers if answer.status is Status.UNAVAILABLE)
+        assert "no answer came for" in lost.message
+        assert next(answer for answer in answers if answer.ok)
+        took = time.monotonic() - begun
+        answers.close()
+    sys.stdout.write(f"answers again after {took:.1f} s\n")
+    assert took < RECOVERY_SECONDS
 
 
 @pytest.mark.parametrize(
