@@ -15,6 +15,7 @@ from edgesegd.core.errors import ConfigError
 from edgesegd.delegates.spec import DelegateSpec, parse_delegate
 from edgesegd.files.regular import read_regular_file, say_why
 from edgesegd.models.catalogue.store import BUILTIN, default_data_dir
+from edgesegd.sandbox.modes import MODES
 
 ENV_PREFIX = "EDGESEG_"
 NOT_OPTIONS = (
@@ -269,6 +270,13 @@ class Config:
     )
     drain_seconds: float = option(
         10.0, "how long open frames may take to be answered after SIGTERM, in seconds"
+    )
+    sandbox: str = option(
+        AUTO,
+        "what keeps engines, which decode clients' pictures, from files, networks and other "
+        "processes: auto takes what the kernel has (Landlock, seccomp), require starts no engine "
+        "without all of it, off takes nothing (docs/access.md)",
+        choices=MODES,
     )
     engine_start_seconds: float = option(60.0, "how long an engine may take to start, in seconds")
     engine_answer_seconds: float = option(

@@ -203,12 +203,17 @@ async def read_line(pipe: Path) -> str:
 async def test_no_trial_outlives_the_daemon(
     fake_delegate: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    """Not even one that hangs in a driver, which tells its process id before."""
+    """Not even one that hangs in a driver, which tells its process id before.
+
+    In a sandbox it could not write it.
+    """
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     hangs = f"{fake_delegate}:mode=hang,at=create,pipe={pipe}"
     with (
-        RunningDaemon(f"--data-dir={tmp_path}", f"--candidates={hangs}") as running,
+        RunningDaemon(
+            f"--data-dir={tmp_path}", f"--candidates={hangs}", "--sandbox=off"
+        ) as running,
         WatchedProcess(int(await read_line(pipe))) as trial,
     ):
         running.stop(number)

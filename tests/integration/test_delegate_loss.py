@@ -95,8 +95,11 @@ async def test_the_cpu_takes_over_from_a_failed_delegate_until_it_works_again(
 ) -> None:
     trouble = tmp_path / "trouble"
     flags = remember(tmp_path, f"{fake_delegate}:claim=add,mode={mode},while={trouble}")
+    # In a sandbox it cannot start the process that it leaves behind.
+    sandbox = "off" if mode == "orphan" else "auto"
     with RunningDaemon(
         *flags,
+        f"--sandbox={sandbox}",
         f"--check-every={EVERY}",
         "--engine-answer-seconds=4",
         "--delegate-cool-down-seconds=1",

@@ -75,6 +75,7 @@ OTHER_VALUES: dict[str, tuple[str, object]] = {
     "idle_seconds": ("4.5", 4.5),
     "connection_seconds": ("600", 600.0),
     "drain_seconds": ("0.5", 0.5),
+    "sandbox": ("require", "require"),
     "engine_start_seconds": ("2", 2.0),
     "engine_answer_seconds": ("1.5", 1.5),
     "data_dir": ("/data", "/data"),

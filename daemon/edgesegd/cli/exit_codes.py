@@ -21,4 +21,5 @@ EXIT_CODES: dict[type[errors.StartupError], int] = {
     errors.DownloadFailed: 10,
     errors.DelegateFailed: 11,
     errors.DelegateMissing: 12,
+    errors.SandboxMissing: 14,
 }

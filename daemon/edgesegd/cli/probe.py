@@ -62,7 +62,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         action="store_true",
         help="try nothing, but delete the stored result: the next daemon chooses again",
     )
-    add_options(parser, {"model", "candidates", "runtime", "threads", "data_dir"})
+    add_options(parser, {"model", "candidates", "runtime", "threads", "sandbox", "data_dir"})
     parser.set_defaults(run=run)
 
 
@@ -87,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
         extra=tuple(dict.fromkeys((*forced, *config.candidates, *args.extra))),
         folder=Path(config.data_dir),
         step_seconds=args.timeout,
+        sandbox=config.sandbox,
     )
     if args.forget:
         return _forget(chooser)

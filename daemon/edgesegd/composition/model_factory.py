@@ -34,6 +34,7 @@ from edgesegd.serving.served_model import ServedModel
 from edgesegd.serving.version_engines import EngineSettings, VersionEngines
 from edgesegd.supervision.device_leases import DeviceLeases
 from edgesegd.supervision.engine_child import EarlyEngine
+from edgesegd.supervision.sandbox_log import SandboxLog
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ class ModelFactory:
         self._accounts = Accounts()
         self._probes = asyncio.Lock()
         self._delegate_log = DelegateLog()
+        self._sandbox_log = SandboxLog()
         self._watched: dict[str, _Watched] = {}
         self._settings = EngineSettings(
             runtime=config.runtime,
@@ -86,6 +88,7 @@ class ModelFactory:
             optimize=config.optimize,
             replica_bytes=config.replica_bytes,
             reuse_bytes=config.reuse_bytes,
+            sandbox=config.sandbox,
         )
 
     def make_runner(self, kept: KeptModel) -> ModelRunner:
@@ -156,6 +159,7 @@ class ModelFactory:
             frames=lambda: self._registry.frames,
             in_use=self._leases.in_use,
             delegate_log=self._delegate_log,
+            sandbox=config.sandbox,
         )
         forced = config.forced_delegate
         remembered = None if forced else chooser.remembered()
@@ -194,6 +198,7 @@ class ModelFactory:
             on_invoke=upkeep.observe,
             keep_choice=None if forced else upkeep.run,
             wait_until_chosen=_at_once if forced else upkeep.wait_until_chosen,
+            sandbox_log=self._sandbox_log,
         )
         return version
 

@@ -205,6 +205,10 @@ class EngineStartFailed(StartupError):
     """The engine process ended, or stopped answering, before it was ready."""
 
 
+class SandboxMissing(StartupError):
+    """A part of the engines' sandbox is required, and this system does not have it."""
+
+
 class DeviceInUse(StartupError):
     """The device is in use by an engine that serves, and stays so."""
 

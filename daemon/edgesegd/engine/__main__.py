@@ -11,6 +11,7 @@ import socket
 import sys
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from edgesegd.core.errors import EdgesegError
@@ -18,6 +19,7 @@ from edgesegd.engine.engine import Engine
 from edgesegd.engine.front import FrontConnection
 from edgesegd.engine.guard.oom import be_the_victim
 from edgesegd.engine.guard.parent_death import die_with_parent
+from edgesegd.engine.guard.sandbox import enter_for_delegate
 from edgesegd.engine.mapped_regions import MappedRegions
 from edgesegd.engine.pipeline import FramePipeline
 from edgesegd.engine.runtimes.runtime import load_runtime
@@ -26,6 +28,7 @@ from edgesegd.ipc.arena import Arena
 from edgesegd.ipc.messages import WARM_UPS, EngineSetup, WarmedUp, error_message
 from edgesegd.ipc.open_files import receive_files
 from edgesegd.models.spec_message import from_message
+from edgesegd.sandbox.sandbox import SandboxReport
 
 
 def main(socket_fd: int, descriptors_fd: int) -> None:
@@ -50,8 +53,10 @@ def main(socket_fd: int, descriptors_fd: int) -> None:
         files = receive_files(descriptors)
         arena = Arena(next(iter(files.values())), slots=setup.slots, slot_size=setup.slot_size)
         try:
+            sandbox = enter(setup)
             engine = load_engine(setup, files)
-            front.answer(engine.describe().to_message())
+            ready = replace(engine.describe(), sandbox=str(sandbox), not_sandboxed=sandbox.missing)
+            front.answer(ready.to_message())
             for _ in range(WARM_UPS):
                 front.read_order()
                 front.answer(WarmedUp(engine.warm_up()).to_message())
@@ -60,6 +65,19 @@ def main(socket_fd: int, descriptors_fd: int) -> None:
             return
         pipeline = FramePipeline(engine, arena, MappedRegions(descriptors))
         (serve_overlapped if setup.overlap else serve_in_turn)(front, pipeline)
+
+
+def enter(setup: EngineSetup) -> SandboxReport:
+    """Enter the sandbox, before anything of a client, a model or a driver is read.
+
+    Only models without an open file are opened by their path. Raises SandboxMissing.
+    """
+    by_path = [setup.model] if setup.model_file is None else []
+    if setup.reference is not None and setup.reference_file is None:
+        by_path.append(setup.reference)
+    return enter_for_delegate(
+        setup.delegate, setup.sandbox, models=[Path(model["path"]) for model in by_path]
+    )
 
 
 def load_engine(setup: EngineSetup, files: Mapping[int, int]) -> Engine:

@@ -22,6 +22,7 @@ from edgesegd.core.errors import EdgesegError
 from edgesegd.core.options import ResizePolicy
 from edgesegd.engine.guard.comparison import Masks, agreement, compare_values
 from edgesegd.engine.guard.parent_death import die_with_parent
+from edgesegd.engine.guard.sandbox import enter_for_delegate
 from edgesegd.engine.pictures import PICTURES, open_picture
 from edgesegd.engine.runtimes.load import RunnableModel, load_model
 from edgesegd.engine.runtimes.runtime import load_runtime
@@ -62,7 +63,9 @@ def run(order: TrialOrder, send: Send) -> Callable[[], float]:
 
     Returns a function that invokes once more and returns the seconds. Raises the errors of loading.
     """
-    model = read_same_model(Path(order.model_path), order.model_sha256)
+    path = Path(order.model_path)
+    model = read_same_model(path, order.model_sha256)
+    enter_for_delegate(order.delegate, order.sandbox, models=[path])
     runtime = load_runtime(order.runtime)
     threads = order.threads or runtime.default_threads()
     loaded = load_model(

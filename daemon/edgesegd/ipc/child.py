@@ -9,11 +9,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from edgesegd.ipc.open_files import open_descriptors
 
 CHUNK = 1 << 16
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
+"""For children that enter a sandbox: numpy's library would start a thread for each core when it is
+imported, and Landlock does not hold for threads that run already. It is used for one sum only."""
 LEFT_BEHIND: list[int] = []
 """Processes that could not be killed. They may still end; each start of a child reaps those."""
 MAX_LINE = 4096
@@ -54,11 +58,13 @@ class Child:
         *,
         arguments: Sequence[str] = (),
         stdin: int | None = None,
+        environ: Mapping[str, str] = MappingProxyType({}),
         on_line: Callable[[str], None] | None = None,
     ) -> Child:
         """Run `module`; it inherits `descriptors`, and gets their numbers as arguments.
 
         They follow the other `arguments`. `stdin` is its standard input, else there is none.
+        `environ` are variables that it gets in addition to this process's.
         `on_line` is called with each line that it writes to stdout or stderr. Raises OSError.
         """
         LEFT_BEHIND[:] = [pid for pid in LEFT_BEHIND if not reaped(pid)]
@@ -70,7 +76,13 @@ class Child:
                 sink = output.sink
             command = [sys.executable, "-m", module, *arguments, *map(str, descriptors)]
             given = null if stdin is None else stdin
-            pid = spawn(command, stdin=given, stdout=sink, descriptors=descriptors)
+            pid = spawn(
+                command,
+                stdin=given,
+                stdout=sink,
+                descriptors=descriptors,
+                environ={**os.environ, **environ},
+            )
             descriptor = process_descriptor(pid)
         except BaseException:
             if output is not None:
@@ -113,7 +125,14 @@ class Child:
             self._output.close()
 
 
-def spawn(command: Sequence[str], *, stdin: int, stdout: int, descriptors: Sequence[int]) -> int:
+def spawn(
+    command: Sequence[str],
+    *,
+    stdin: int,
+    stdout: int,
+    descriptors: Sequence[int],
+    environ: Mapping[str, str],
+) -> int:
     """Start a process in its own session that inherits `descriptors`; returns its id.
 
     `stdout` is used for its stderr too. posix_spawn is used because it never forks: if vfork fails,
@@ -127,7 +146,7 @@ def spawn(command: Sequence[str], *, stdin: int, stdout: int, descriptors: Seque
         return os.posix_spawn(
             command[0],
             list(command),
-            os.environ,
+            environ,
             file_actions=[
                 *((os.POSIX_SPAWN_CLOSE, number) for number in foreign(descriptors)),
                 *((os.POSIX_SPAWN_DUP2, ours, theirs) for ours, theirs in standard),
@@ -142,6 +161,7 @@ def spawn(command: Sequence[str], *, stdin: int, stdout: int, descriptors: Seque
             stdout=stdout,
             stderr=stdout,
             pass_fds=descriptors,
+            env=environ,
             start_new_session=True,
         )
         process.returncode = 0  # so that only `wait_for` waits for it

@@ -45,7 +45,7 @@ class EngineSetup:
     package. The result of every `check_every`th frame of a delegate is compared with the CPU's
     result for the model `reference`; 0 or None for no checks. With `overlap`, one frame is decoded
     while another is invoked. For streams that reuse results it may keep `reuse_bytes` of frames and
-    results.
+    results. `sandbox` is the option of that name.
     """
 
     model: Message
@@ -62,6 +62,7 @@ class EngineSetup:
     check_every: int = 0
     overlap: bool = True
     reuse_bytes: int = 0
+    sandbox: str = "auto"
 
     def to_message(self) -> Message:
         """The message for this."""
@@ -80,8 +81,9 @@ class EngineReady:
 
     The delegate runs `delegated` of the model's `operators`; both are 0 on the CPU. `adapter` is
     the GPU that runs the model, if one does. `fallback` is why the CPU runs without XNNPACK, "" if
-    it does not. `invoke_seconds` is how long a warm invoke takes; the
-    front adds it after the engine's warm-up.
+    it does not. `sandbox` says which sandbox it is in, `not_sandboxed` which parts of it are
+    missing and why. `invoke_seconds` is how long a warm invoke takes; the front adds it after the
+    engine's warm-up.
     """
 
     runtime: str
@@ -92,6 +94,8 @@ class EngineReady:
     invoke_seconds: float = 0.0
     adapter: str = ""
     fallback: str = ""
+    sandbox: str = ""
+    not_sandboxed: tuple[str, ...] = ()
 
     def to_message(self) -> Message:
         """The message for this."""
@@ -102,7 +106,7 @@ class EngineReady:
         """Read a message; raises the error because of which the model was not loaded."""
         if "error" in message:
             raise error_from(message)
-        return cls(**message)
+        return cls(**{**message, "not_sandboxed": tuple(message["not_sandboxed"])})
 
 
 WARM_UPS = 2
@@ -334,6 +338,7 @@ SENT_ERRORS: dict[str, type[EdgesegError]] = {
         errors.RuntimeMissing,
         errors.DelegateMissing,
         errors.DelegateFailed,
+        errors.SandboxMissing,
     )
 }
 """The errors that an engine or a trial may send; any other is a fault of the daemon."""

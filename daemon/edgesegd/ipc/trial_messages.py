@@ -27,7 +27,8 @@ class TrialOrder:
     `model_path` is the file that the delegate runs, which may differ from the CPU's;
     `model_sha256` is the SHA-256 of its content. `reference` is the descriptor of a file with the
     CPU's output. If the file is empty, this is the first trial, which runs on the CPU and writes
-    it. `threads` 0 lets the trial choose.
+    it. `threads` 0 lets the trial choose. `sandbox` is the option of that name: what
+    works in a trial must work in an engine.
     """
 
     model_path: str
@@ -36,6 +37,7 @@ class TrialOrder:
     delegate: DelegateSpec
     threads: int
     reference: int
+    sandbox: str = "auto"
 
     def to_message(self) -> dict[str, Any]:
         """The message for this."""

@@ -61,7 +61,8 @@ class Chooser:
     """Chooses the delegates of a model by measurement; `store` keeps a choice.
 
     `extra` are delegates to try in addition to the known ones, written as for `--delegate`.
-    `threads` is the configured number, 0 for the best one. The store is in `folder`.
+    `threads` is the configured number, 0 for the best one. Trials run in the `sandbox`
+    that engines run in. The store is in `folder`.
     Candidates are timed within `exclusive`. `frames` returns how many frames were served so far. A
     delegate whose device is `in_use` cannot be tried. What is found is written to `delegate_log`.
     """
@@ -78,6 +79,7 @@ class Chooser:
         frames: Callable[[], int] = lambda: 0,
         in_use: Callable[[DelegateSpec], bool] = lambda _: False,
         step_seconds: float = STEP_SECONDS,
+        sandbox: str = "auto",
         delegate_log: DelegateLog | None = None,
     ) -> None:
         self._pair = pair
@@ -87,6 +89,7 @@ class Chooser:
         self._frames = frames
         self._in_use = in_use
         self._step_seconds = step_seconds
+        self._sandbox = sandbox
         self.log = delegate_log or DelegateLog()
         self._candidates = find_candidates(pair, extra)
         facts = machine_facts() | {
@@ -206,6 +209,7 @@ class Chooser:
             runtime=self._runtime,
             threads=threads,
             seconds=self._step_seconds,
+            sandbox=self._sandbox,
             exclusive=exclusive,
             announce=announce,
         )

@@ -27,13 +27,15 @@ async def probe(
     runtime: str,
     threads: int,
     seconds: float,
+    sandbox: str = "auto",
     exclusive: Exclusive = already_exclusive,
     announce: Announce = lambda _: None,
 ) -> AsyncIterator[Finding]:
     """Try each candidate; yields a finding for each. The first candidate must be the CPU.
 
     With `threads` 0 the CPU is tried with 1, 2 and more threads, with one finding for each number;
-    the others are tried with the number that is best for the CPU. Invokes are timed within
+    the others are tried with the number that is best for the CPU. Trials run in the `sandbox` that
+    engines run in. Invokes are timed within
     `exclusive`; each candidate's invokes alternate with those of the fastest CPU candidate so far.
     `seconds` is the timeout of each step of a trial; it grows if invokes are slow on this board.
     `announce` is called before each trial. Raises RuntimeMissing, ModelInvalid if the user must
@@ -44,7 +46,7 @@ async def probe(
     timer = PairedTimer(exclusive)
     try:
         with os.fdopen(anonymous_file(), "rb") as reference:
-            runner = _TrialRunner(pair, runtime, reference.fileno(), timer, announce)
+            runner = _TrialRunner(pair, runtime, sandbox, reference.fileno(), timer, announce)
             first = CpuTrialTimeout(seconds)
             on_cpu = [await runner.find(replace(cpu, threads=threads or 1), first)]
             if os.fstat(runner.reference).st_size == 0:
@@ -81,6 +83,7 @@ class _TrialRunner:
 
     pair: ModelPair
     runtime: str
+    sandbox: str
     reference: int
     timer: PairedTimer
     announce: Announce
@@ -101,6 +104,7 @@ class _TrialRunner:
             delegate=spec,
             threads=candidate.threads,
             reference=self.reference,
+            sandbox=self.sandbox,
         )
         self.announce(candidate)
         try:

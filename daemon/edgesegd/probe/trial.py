@@ -10,7 +10,7 @@ from typing import Any
 
 from edgesegd.concurrency.stop_tolerant_timeout import done_within
 from edgesegd.core.errors import DelegateMissing, RuntimeMissing
-from edgesegd.ipc.child import Child, ending
+from edgesegd.ipc.child import ONE_THREAD, Child, ending
 from edgesegd.ipc.messages import error_from
 from edgesegd.ipc.trial_messages import TrialOrder, TrialResult
 from edgesegd.probe.trial_timeout import TrialTimeout
@@ -75,7 +75,9 @@ class Trial:
             reader, writer = await asyncio.open_unix_connection(sock=ours, limit=MAX_MESSAGE)
             try:
                 child = await Child.start(
-                    "edgesegd.engine.trial", (theirs.fileno(), order.reference)
+                    "edgesegd.engine.trial",
+                    (theirs.fileno(), order.reference),
+                    environ=ONE_THREAD,
                 )
             except BaseException:
                 writer.close()

@@ -26,6 +26,7 @@ from edgesegd.supervision.engine_pool import EnginePool, GiveUp
 from edgesegd.supervision.engine_process import EngineProcess
 from edgesegd.supervision.failover import Failover
 from edgesegd.supervision.replica_controller import ReplicaController, plan_replicas, replica_budget
+from edgesegd.supervision.sandbox_log import SandboxLog
 from edgesegd.supervision.supervisor import Supervisor
 
 PROOF_WAIT_SECONDS = 5.0
@@ -51,6 +52,7 @@ class EngineSettings:
     optimize: str
     replica_bytes: int
     reuse_bytes: int
+    sandbox: str
 
 
 class VersionEngines:
@@ -83,6 +85,7 @@ class VersionEngines:
         on_invoke: Callable[[Choice, float], None],
         keep_choice: Callable[[], Coroutine[object, object, None]] | None,
         wait_until_chosen: Callable[[], Awaitable[None]],
+        sandbox_log: SandboxLog,
     ) -> None:
         self.kept = kept
         self.pair = kept.pair
@@ -91,6 +94,7 @@ class VersionEngines:
         self._model = self.pair.served.identity
         self._keep_choice = keep_choice
         self.wait_until_chosen = wait_until_chosen
+        self._sandbox_log = sandbox_log
         self._scheduler = scheduler
         self._limits = limits
         self._settings = settings
@@ -221,6 +225,7 @@ class VersionEngines:
             reference_file=None if plain is None else files.get(plain.sha256),
             check_every=settings.check_every,
             reuse_bytes=settings.reuse_bytes,
+            sandbox=settings.sandbox,
             # Engines on all cores have none to spare for another frame.
             overlap=not ((self._spreads or is_replica) and delegate.is_cpu),
         )
@@ -232,4 +237,6 @@ class VersionEngines:
             reserve=self._reserve,
             model=self._model,
         )
-        return await self._leases.start(delegate, seconds, start)
+        engine = await self._leases.start(delegate, seconds, start)
+        self._sandbox_log.started(engine.ready)
+        return engine

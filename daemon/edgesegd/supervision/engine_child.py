@@ -9,7 +9,7 @@ import socket
 from collections import deque
 
 from edgesegd.core.errors import EngineStartFailed
-from edgesegd.ipc.child import Child
+from edgesegd.ipc.child import ONE_THREAD, Child
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +55,7 @@ class EngineChild:
                         child.process = await Child.start(
                             "edgesegd.engine",
                             (theirs.fileno(), receiving.fileno()),
+                            environ=ONE_THREAD,
                             on_line=child._on_output,  # its own class
                         )
             except OSError as error:

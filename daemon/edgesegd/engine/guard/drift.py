@@ -91,7 +91,7 @@ class DriftCheck:
     def _run(self) -> None:
         if IS_LINUX:
             with contextlib.suppress(OSError):  # a sandbox
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+                os.setpriority(os.PRIO_PROCESS, 0, NICENESS)  # of this thread, on Linux
         try:
             loaded = self._load_reference()
         except Exception as error:  # noqa: BLE001 # the CPU cannot run the model, or has no memory

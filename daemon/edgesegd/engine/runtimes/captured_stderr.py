@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from edgesegd.ipc.arena import anonymous_file
 
 
 class CapturedText:
@@ -24,7 +25,7 @@ def capture_stderr() -> Iterator[CapturedText]:
     captured = CapturedText()
     sys.stderr.flush()
     real = os.dup(2)
-    with tempfile.TemporaryFile() as file:
+    with os.fdopen(anonymous_file(), "w+b") as file:
         os.dup2(file.fileno(), 2)
         try:
             yield captured

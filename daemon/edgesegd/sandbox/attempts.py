@@ -1,0 +1,180 @@
+"""Tries what an attacker in an engine would try.
+
+`python -m edgesegd.sandbox.attempts MODE PROFILE FOLDER`: the process enters the same sandbox as an
+engine with that profile, and prints one JSON object: what took effect, and the outcome of each
+attempt. FOLDER is the daemon's data folder.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import json
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from edgesegd.sandbox.files import files_for
+from edgesegd.sandbox.sandbox import DRIVER, enter_sandbox
+
+REFUSALS = (errno.EPERM, errno.EACCES, errno.ENOSYS)
+PTRACE_SEIZE = 0x4206
+"""Of `linux/ptrace.h`: like PTRACE_ATTACH, but the other process is not stopped."""
+DISKS = ("/dev/mem", "/dev/mmcblk0", "/dev/nvme0n1", "/dev/sda", "/dev/vda")
+SHADOW = Path("/etc/shadow")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an attempt: `refused`, or not, or not tried (None); `how` says more."""
+
+    attempt: str
+    refused: bool | None
+    how: str
+
+
+class NotTried(Exception):
+    """There is nothing here to try it on."""
+
+
+def main(mode: str, profile: str, folder: str) -> None:
+    """Enter the sandbox, try everything, and print the outcomes."""
+    targets = Targets(Path(folder))
+    with targets:
+        report = enter_sandbox(mode, profile, files_for(driver=profile == DRIVER))
+        outcomes = [outcome_of(*each) for each in attempts(targets)]
+    found = {"report": asdict(report), "attempts": [asdict(each) for each in outcomes]}
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+class Targets:
+    """What was there before the sandbox: a folder with a file, and sockets.
+
+    `own` is a socket like those that an engine inherits; `address` is that of another program's.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        files = sorted(folder.iterdir()) if folder.is_dir() else []
+        self.file = next((each for each in files if each.is_file()), None)
+        self.own, self._peer = socket.socketpair(type=socket.SOCK_DGRAM)
+        self._other = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._other.bind("")  # a free name, unix(7)
+        self.address = self._other.getsockname()
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, *_reason: object) -> None:
+        """Close the sockets."""
+        for each in (self.own, self._peer, self._other):
+            each.close()
+
+
+def attempts(targets: Targets) -> Iterator[tuple[str, Callable[[], object]]]:
+    """What is tried, in words, and how; a function raises OSError if the kernel refuses it."""
+    front = os.getppid()
+    yield "open a socket to a network", lambda: socket.socket(socket.AF_INET)
+    yield "open a Unix socket", lambda: socket.socket(socket.AF_UNIX)
+    yield (
+        "send to another program's socket",
+        lambda: targets.own.sendmsg([b"x"], [], 0, targets.address),
+    )
+    yield "read /etc/shadow", lambda: open_file(SHADOW, os.O_RDONLY)
+    yield "read a file in the data folder", lambda: read_first(targets)
+    yield "write a file in the data folder", lambda: write_in(targets.folder)
+    yield "write a file in /tmp", lambda: write_in(Path("/tmp"))  # noqa: S108 # a folder for all
+    yield "open a disk or the memory", open_disk
+    yield "start a process", fork
+    yield "run a program", execute
+    yield "trace the daemon", lambda: trace(front)
+    yield (
+        "read the daemon's environment",
+        lambda: open_file(Path(f"/proc/{front}/environ"), os.O_RDONLY),
+    )
+    yield "send the daemon a signal", lambda: os.kill(front, 0)
+
+
+def outcome_of(attempt: str, function: Callable[[], object]) -> Outcome:
+    """Try it."""
+    try:
+        function()
+    except NotTried as reason:
+        return Outcome(attempt, None, str(reason))
+    except OSError as error:
+        how = error.strerror or str(error)
+        return Outcome(attempt, True if error.errno in REFUSALS else None, how)
+    return Outcome(attempt, False, "")
+
+
+def open_file(path: Path, flags: int) -> None:
+    """Open a file and close it again."""
+    os.close(os.open(path, flags, 0o600))
+
+
+def read_first(targets: Targets) -> None:
+    """Open the file that was found in the folder."""
+    if targets.file is None:
+        raise NotTried(f"there is no file in {targets.folder}")
+    open_file(targets.file, os.O_RDONLY)
+
+
+def write_in(folder: Path) -> None:
+    """Make a new file, and remove it."""
+    if not folder.is_dir():
+        raise NotTried(f"there is no folder {folder}")
+    path = folder / f".edgesegd-attempt-{secrets.token_hex(8)}"
+    open_file(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    path.unlink()
+
+
+def open_disk() -> None:
+    """Open the first disk that there is for reading."""
+    for disk in DISKS:
+        if Path(disk).exists():
+            open_file(Path(disk), os.O_RDONLY)
+            return
+    raise NotTried(f"there is none of {', '.join(DISKS)}")
+
+
+def fork() -> None:
+    """Start a process that ends at once."""
+    if (child := os.fork()) == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
+def execute() -> None:
+    """Run a program, in a process of its own if there can be one."""
+    try:
+        child = os.fork()
+    except OSError:
+        # Here a program would replace this process, so one is run that does not exist.
+        try:
+            os.execv("/nonexistent", ["nonexistent"])  # noqa: S606 # no shell
+        except FileNotFoundError:
+            return
+    if child == 0:
+        try:
+            os.execv(sys.executable, [sys.executable, "-S", "-c", ""])  # noqa: S606 # no shell
+        except OSError as error:
+            os._exit(error.errno or 1)
+    _, status = os.waitpid(child, 0)
+    if code := os.waitstatus_to_exitcode(status):
+        raise OSError(code, os.strerror(code))
+
+
+def trace(process: int) -> None:
+    """Attach to a process as a debugger; this process's end detaches it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.ptrace(ctypes.c_long(PTRACE_SEIZE), process, None, None):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

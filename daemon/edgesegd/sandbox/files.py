@@ -1,0 +1,116 @@
+"""The files that an engine may open: a table, and what this Python and this model add to it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]
+"""The daemon's own package."""
+BROAD = (Path("/"), Path("/etc"), Path("/var"), Path("/home"), Path("/root"), Path("/tmp"))  # noqa: S108 # never allowed
+"""Folders that hold other people's files; they are not allowed even if Python's path names them."""
+
+READABLE = (
+    # Libraries and their data.
+    *("/usr", "/lib", "/lib32", "/lib64", "/nix/store", "/gnu/store"),
+    *("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives"),
+    *("/etc/localtime", "/etc/timezone"),
+    # What libraries ask about cores, memory and this process itself.
+    *("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/filesystems"),
+    *("/proc/sys/vm", "/proc/sys/kernel", "/proc/version"),
+    *("/sys/devices/system/cpu", "/sys/devices/system/node", "/sys/kernel/mm"),
+    *("/sys/fs/cgroup", "/dev/urandom", "/dev/random", "/dev/zero"),
+)
+"""For every engine; what a board does not have is left out."""
+
+OF_DRIVERS = (
+    # Libraries of vendors, and what they read about devices.
+    *("/opt", "/vendor", "/system", "/firmware", "/lib/firmware"),
+    *("/etc/OpenCL", "/etc/vulkan", "/etc/glvnd", "/etc/drirc", "/etc/udev"),
+    *("/sys", "/run/udev", "/proc/modules", "/proc/devices", "/proc/device-tree"),
+    *("/proc/driver", "/proc/bus"),
+)
+"""More that an engine with a driver may read."""
+
+WRITABLE = ("/dev/null",)
+
+DEVICES = (
+    # Coral, on USB and PCIe.
+    *("/dev/bus/usb", "/dev/apex_*"),
+    # GPUs and NPUs by Linux's own interfaces.
+    *("/dev/dri", "/dev/accel", "/dev/dma_heap", "/dev/udmabuf", "/dev/ion", "/dev/sync"),
+    # Vivante, Arm, NXP, Mali, Qualcomm, Rockchip, Hailo, MediaTek, NVIDIA, AMD.
+    *("/dev/galcore", "/dev/ethosu*", "/dev/neutron*", "/dev/mali*"),
+    *("/dev/kgsl-3d0", "/dev/adsprpc-smd*", "/dev/cdsprpc-smd*", "/dev/fastrpc-*"),
+    *("/dev/rknpu*", "/dev/rga", "/dev/mpp_service", "/dev/hailo*", "/dev/apusys*"),
+    *("/dev/nvidia*", "/dev/nvmap", "/dev/nvhost*", "/dev/kfd"),
+)
+"""Devices that an engine with a driver may open for writing; patterns as for glob."""
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Files and folders, with all below: `readable` ones, and `devices` to read, write, control."""
+
+    readable: tuple[Path, ...]
+    devices: tuple[Path, ...]
+
+
+def files_for(
+    *, driver: bool, libraries: Iterable[str] = (), models: Iterable[Path | None] = ()
+) -> Files:
+    """What an engine may open.
+
+    `libraries` are those of its delegate, as paths or names; `models` are files that it opens by
+    their path.
+    """
+    readable = [*map(Path, READABLE), *_python_folders(), *filter(None, models)]
+    devices = [Path(each) for each in WRITABLE]
+    if driver:
+        readable += [*map(Path, OF_DRIVERS), *_beside(libraries), *_searched(os.environ)]
+        devices += [found for each in DEVICES for found in _matching(each)]
+    return Files(_there(readable), _there(devices))
+
+
+def _python_folders() -> Iterator[Path]:
+    """Where modules are imported from, except for the folder in which the daemon was started.
+
+    With `-m`, that is the first of Python's path.
+    """
+    yield PACKAGE
+    yield from map(Path, (sys.prefix, sys.base_prefix, sys.exec_prefix))
+    working = os.path.realpath(Path.cwd())
+    for place, folder in enumerate(sys.path):
+        if folder and not (place == 0 and os.path.realpath(folder) == working):
+            yield Path(folder)
+
+
+def _beside(libraries: Iterable[str]) -> Iterator[Path]:
+    """The libraries that are given by a path, and others in their folders that they may need."""
+    for library in libraries:
+        if "/" in library:
+            yield Path(library)
+            yield from Path(os.path.realpath(library)).parent.glob("*.so*")
+
+
+def _searched(environ: Mapping[str, str]) -> Iterator[Path]:
+    """The folders in which the environment lets the dynamic linker and loaders search."""
+    for name in ("LD_LIBRARY_PATH", "VK_ICD_FILENAMES", "VK_DRIVER_FILES", "OCL_ICD_VENDORS"):
+        for part in filter(None, environ.get(name, "").split(":")):
+            yield Path(part)
+            if name.startswith("VK_"):  # it names the library beside it
+                yield from Path(os.path.realpath(part)).parent.glob("*.so*")
+
+
+def _matching(pattern: str) -> Iterator[Path]:
+    return Path("/").glob(pattern.removeprefix("/"))
+
+
+def _there(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """Those that exist and do not hold everyone's files, each once."""
+    found = dict.fromkeys(path for path in paths if path.exists())
+    never = {*BROAD, Path.home()}
+    return tuple(path for path in found if Path(os.path.realpath(path)) not in never)

@@ -1,0 +1,219 @@
+"""What a process in the sandbox cannot do: a real process, refused by the real kernel."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.landlock import NEEDS_LANDLOCK, NEEDS_SECCOMP, WITHOUT_LANDLOCK
+
+pytestmark = NEEDS_SECCOMP
+
+PROFILES = ("cpu", "driver")
+FILES = {
+    "read /etc/shadow",
+    "read a file in the data folder",
+    "write a file in the data folder",
+    "write a file in /tmp",
+}
+PROCESSES = {"start a process", "run a program", "trace the daemon", "send the daemon a signal"}
+SOCKETS = {
+    "open a socket to a network",
+    "open a Unix socket",
+    "send to another program's socket",
+}
+
+
+def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def data_folder(tmp_path: Path) -> Path:
+    (tmp_path / "tokens.json").write_text("{}", encoding="utf-8")
+    return tmp_path
+
+
+def tried(mode: str, profile: str, folder: Path, before: str = "") -> dict[str, Any]:
+    """What a process reports that entered the sandbox after the code `before`."""
+    code = f"{before}\nimport sys\nfrom edgesegd.sandbox.attempts import main\nmain(*sys.argv[1:])"
+    done = python(code, mode, profile, str(folder))
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def refused(found: dict[str, Any]) -> dict[str, bool | None]:
+    return {each["attempt"]: each["refused"] for each in found["attempts"]}
+
+
+def test_without_a_sandbox_all_of_it_is_possible(data_folder: Path) -> None:
+    """Otherwise the tests below could not fail."""
+    outcomes = refused(tried("off", "cpu", data_folder))
+    of_root = set() if os.geteuid() == 0 else {"read /etc/shadow", "trace the daemon"}
+    for attempt in (FILES | PROCESSES | SOCKETS) - of_root:
+        assert outcomes[attempt] is False, attempt
+
+
+@NEEDS_LANDLOCK
+@pytest.mark.parametrize("profile", PROFILES)
+def test_nothing_that_an_attacker_needs_is_possible(profile: str, data_folder: Path) -> None:
+    found = tried("require", profile, data_folder)
+    report = found["report"]
+    assert (report["no_new_privileges"], report["seccomp"]) == (True, True)
+    assert report["landlock"] >= 1
+    assert not report["missing"]
+    outcomes = refused(found)
+    assert outcomes.keys() >= FILES | PROCESSES | SOCKETS
+    assert False not in outcomes.values(), outcomes
+    for attempt in FILES | PROCESSES | SOCKETS:
+        assert outcomes[attempt] is True, attempt
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_without_landlock_calls_are_refused_all_the_same_and_the_rest_is_reported(
+    profile: str, data_folder: Path
+) -> None:
+    found = tried("auto", profile, data_folder, WITHOUT_LANDLOCK)
+    report = found["report"]
+    assert (report["no_new_privileges"], report["seccomp"], report["landlock"]) == (True, True, 0)
+    (missing,) = report["missing"]
+    assert missing.startswith("Landlock: this kernel has none")
+    outcomes = refused(found)
+    writing = {"write a file in the data folder", "write a file in /tmp"}
+    still = PROCESSES | SOCKETS | (writing if profile == "cpu" else set())
+    assert all(outcomes[attempt] for attempt in still), outcomes
+    assert outcomes["read a file in the data folder"] is False
+
+
+@NEEDS_LANDLOCK
+def test_landlock_alone_keeps_files_and_the_daemon_from_a_process(data_folder: Path) -> None:
+    """So it is in force, and not only seccomp in front of it."""
+    code = """
+import os, sys
+from pathlib import Path
+from edgesegd.sandbox import kernel, landlock
+from edgesegd.sandbox.attempts import outcome_of, open_file, write_in
+from edgesegd.sandbox.files import files_for
+kernel.set_no_new_privileges()
+landlock.restrict(files_for(driver=False), kernel.landlock_version())
+folder = Path(sys.argv[1])
+for function in (
+    lambda: open_file(Path("/etc/shadow"), os.O_RDONLY),
+    lambda: open_file(folder / "tokens.json", os.O_RDONLY),
+    lambda: write_in(folder),
+    lambda: os.execv(sys.executable, [sys.executable, "-c", "print('ran')"]),
+    lambda: open_file(Path(f"/proc/{os.getppid()}/environ"), os.O_RDONLY),
+):
+    print(outcome_of("", function).refused)
+open_file(Path(os.__file__), os.O_RDONLY)
+"""
+    done = python(code, str(data_folder))
+    assert done.stderr == ""
+    assert done.stdout.split() == ["True"] * 5
+
+
+def test_require_raises_what_is_missing(data_folder: Path) -> None:
+    code = f"{WITHOUT_LANDLOCK}\nimport sys\nfrom edgesegd.sandbox.attempts import main"
+    done = python(f"{code}\nmain(*sys.argv[1:])", "require", "cpu", str(data_folder))
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("edgesegd.core.errors.SandboxMissing: sandbox is require, and a part")
+    assert "Landlock: this kernel has none" in last
+
+
+@NEEDS_LANDLOCK
+def test_landlock_counts_as_missing_where_it_would_not_hold_for_a_thread(data_folder: Path) -> None:
+    thread = "import threading, time\nthreading.Thread(target=time.sleep, args=[60], daemon=True)"
+    found = tried("auto", "cpu", data_folder, f"{thread}.start()")
+    assert found["report"]["landlock"] == 0
+    (missing,) = found["report"]["missing"]
+    assert missing == "Landlock: 1 other threads run already, and it would not hold for them"
+    assert found["report"]["seccomp"], "which holds for all threads"
+
+
+def test_a_thread_that_ran_before_is_filtered_too() -> None:
+    code = """
+import queue, socket, threading
+from edgesegd.sandbox.files import files_for
+from edgesegd.sandbox.sandbox import enter_sandbox
+orders, answers = queue.Queue(), queue.Queue()
+def work():
+    orders.get()
+    try:
+        socket.socket()
+        answers.put("possible")
+    except PermissionError:
+        answers.put("refused")
+threading.Thread(target=work).start()
+enter_sandbox("auto", "cpu", files_for(driver=False))
+orders.put(None)
+print(answers.get())
+"""
+    done = python(code)
+    assert (done.stdout, done.stderr) == ("refused\n", "")
+
+
+def test_no_filter_is_installed_on_a_machine_that_is_not_known(data_folder: Path) -> None:
+    machine = "import platform\nplatform.machine = lambda: 'riscv64'"
+    found = tried("auto", "cpu", data_folder, machine)
+    assert not found["report"]["seccomp"]
+    assert "seccomp: no filter is known for this machine (riscv64)" in found["report"]["missing"]
+    assert refused(found)["open a socket to a network"] is False
+
+
+@NEEDS_LANDLOCK
+def test_what_an_engine_needs_stays_possible() -> None:
+    code = """
+import ctypes, mmap, os, signal, socket, subprocess, sys, threading
+from edgesegd.sandbox.files import files_for
+from edgesegd.sandbox.sandbox import enter_sandbox
+ours, theirs = socket.socketpair()
+memory = os.memfd_create("before")
+os.ftruncate(memory, 4096)
+print(enter_sandbox("require", "cpu", files_for(driver=False)).missing)
+import sqlite3, xml.etree.ElementTree, importlib.metadata
+import PIL.Image, PIL.JpegImagePlugin, PIL.WebPImagePlugin, numpy
+ours.send(b"x")
+print(theirs.recv(1))
+print(len(mmap.mmap(memory, 4096)))
+print(open(f"/dev/fd/{memory}", "rb").read(1))
+other = os.memfd_create("after")
+os.ftruncate(other, 4096)
+done = threading.Event()
+threading.Thread(target=done.set).start()
+print(done.wait(10))
+os.setpriority(os.PRIO_PROCESS, 0, 10)
+signal.setitimer(signal.ITIMER_REAL, 60)
+print("about to abort", flush=True)
+os.abort()
+"""
+    done = python(code)
+    assert done.stderr == ""
+    assert done.stdout.split("\n")[:-1] == [
+        "()",
+        "b'x'",
+        "4096",
+        "b'\\x00'",
+        "True",
+        "about to abort",
+    ]
+    assert done.returncode == -6
+
+
+def test_the_folder_in_which_the_daemon_is_started_is_not_readable(data_folder: Path) -> None:
+    """Though Python's path begins with it."""
+    command = [sys.executable, "-m", "edgesegd.sandbox.attempts", "auto", "cpu", str(data_folder)]
+    done = subprocess.run(command, cwd=data_folder, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    if found["report"]["landlock"] == 0:
+        pytest.skip("this kernel has no Landlock")
+    assert refused(found)["read a file in the data folder"] is True
