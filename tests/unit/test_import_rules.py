@@ -69,7 +69,7 @@ LAYERS = {
     },
     "cli": {
         *("daemon", "bench", "probe", "config", "models", "delegates", "observability", "board"),
-        *("control", "supervision", "access", "files", "core", "version"),
+        *("control", "supervision", "access", "sandbox", "files", "core", "version"),
     },
     "__main__": {"cli"},
     "__init__": {"version"},
