@@ -111,6 +111,8 @@ def _matching(pattern: str) -> Iterator[Path]:
 
 def _there(paths: Iterable[Path]) -> tuple[Path, ...]:
     """Those that exist and do not hold everyone's files, each once."""
-    found = dict.fromkeys(path for path in paths if path.exists())
     never = {*BROAD, Path.home()}
-    return tuple(path for path in found if Path(os.path.realpath(path)) not in never)
+    found = dict.fromkeys(paths)
+    # Path.exists raises an error for what this user may not see.
+    there = (path for path in found if os.path.exists(path))  # noqa: PTH110
+    return tuple(path for path in there if Path(os.path.realpath(path)) not in never)

@@ -83,7 +83,9 @@ def _restrict_files(files: Files) -> int:
     """Apply Landlock; returns the version of its ABI."""
     version = kernel.landlock_version()
     if version == 0:
-        raise OSError("this kernel has none, or has it off (Linux 5.13; lsm=landlock,…)")
+        raise OSError(
+            "this kernel has none or has it off (lsm=landlock,…), or a container hides it"
+        )
     if others := len(list(Path("/proc/self/task").iterdir())) - 1:
         raise OSError(f"{others} other threads run already, and it would not hold for them")
     landlock.restrict(files, version)
@@ -111,6 +113,6 @@ def _report(profile: str, version: int, filtered: bool, missing: list[str]) -> S
 def _status() -> dict[str, str]:
     """The lines of /proc/self/status; none where there is no such file."""
     with contextlib.suppress(OSError):
-        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+        lines = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace").splitlines()
         return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
     return {}

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from edgesegd.sandbox.kernel import landlock_version
 from support.landlock import NEEDS_LANDLOCK, NEEDS_SECCOMP, WITHOUT_LANDLOCK
 
 pytestmark = NEEDS_SECCOMP
@@ -119,6 +120,47 @@ open_file(Path(os.__file__), os.O_RDONLY)
     done = python(code, str(data_folder))
     assert done.stderr == ""
     assert done.stdout.split() == ["True"] * 5
+
+
+@NEEDS_LANDLOCK
+@pytest.mark.parametrize("version", range(1, landlock_version() + 1))
+def test_each_version_of_landlock_keeps_files_from_a_process(
+    version: int, data_folder: Path
+) -> None:
+    """A newer kernel takes what an older one knows."""
+    code = """
+import os, sys
+from pathlib import Path
+from edgesegd.sandbox import kernel, landlock
+from edgesegd.sandbox.attempts import outcome_of, open_file, write_in
+from edgesegd.sandbox.files import files_for
+kernel.set_no_new_privileges()
+landlock.restrict(files_for(driver=True), int(sys.argv[2]))
+folder = Path(sys.argv[1])
+print(outcome_of("", lambda: open_file(folder / "tokens.json", os.O_RDONLY)).refused)
+print(outcome_of("", lambda: write_in(folder)).refused)
+print(outcome_of("", lambda: open_file(Path("/dev/null"), os.O_RDWR)).refused)
+"""
+    done = python(code, str(data_folder), str(version))
+    assert done.stderr == ""
+    assert done.stdout.split() == ["True", "True", "False"]
+
+
+@NEEDS_LANDLOCK
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_user_without_rights_can_enter_the_sandbox_too() -> None:
+    code = """
+import os
+from edgesegd.sandbox.files import files_for
+from edgesegd.sandbox.sandbox import enter_sandbox
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+os.environ["HOME"] = "/nonexistent"
+print(enter_sandbox("require", "driver", files_for(driver=True)).missing)
+"""
+    done = python(code)
+    assert (done.stdout, done.stderr) == ("()\n", "")
 
 
 def test_require_raises_what_is_missing(data_folder: Path) -> None:
