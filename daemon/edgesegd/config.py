@@ -275,7 +275,7 @@ class Config:
         AUTO,
         "what keeps engines, which decode clients' pictures, from files, networks and other "
         "processes: auto takes what the kernel has (Landlock, seccomp), require starts no engine "
-        "without all of it, off takes nothing (docs/access.md)",
+        "without all of it, off takes nothing (docs/sandbox.md)",
         choices=MODES,
     )
     engine_start_seconds: float = option(60.0, "how long an engine may take to start, in seconds")
