@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from edgesegd.board.descriptors import DescriptorReserve
+from edgesegd.composition.exposure import private_files
 from edgesegd.config import Config
 from edgesegd.core.frame import FrameLimits
 from edgesegd.delegates.selection import Selection
@@ -89,6 +90,7 @@ class ModelFactory:
             replica_bytes=config.replica_bytes,
             reuse_bytes=config.reuse_bytes,
             sandbox=config.sandbox,
+            private=private_files(config),
         )
 
     def make_runner(self, kept: KeptModel) -> ModelRunner:

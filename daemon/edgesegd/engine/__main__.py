@@ -76,7 +76,10 @@ def enter(setup: EngineSetup) -> SandboxReport:
     if setup.reference is not None and setup.reference_file is None:
         by_path.append(setup.reference)
     return enter_for_delegate(
-        setup.delegate, setup.sandbox, models=[Path(model["path"]) for model in by_path]
+        setup.delegate,
+        setup.sandbox,
+        models=[Path(model["path"]) for model in by_path],
+        private=setup.private,
     )
 
 

@@ -45,7 +45,8 @@ class EngineSetup:
     package. The result of every `check_every`th frame of a delegate is compared with the CPU's
     result for the model `reference`; 0 or None for no checks. With `overlap`, one frame is decoded
     while another is invoked. For streams that reuse results it may keep `reuse_bytes` of frames and
-    results. `sandbox` is the option of that name.
+    results. `sandbox` is the option of that name; `private` are files and folders that it must
+    not be able to read.
     """
 
     model: Message
@@ -63,6 +64,7 @@ class EngineSetup:
     overlap: bool = True
     reuse_bytes: int = 0
     sandbox: str = "auto"
+    private: tuple[str, ...] = ()
 
     def to_message(self) -> Message:
         """The message for this."""
@@ -72,7 +74,8 @@ class EngineSetup:
     def from_message(cls, message: Message) -> EngineSetup:
         """Read a message."""
         delegate = DelegateSpec.from_message(message["delegate"])
-        return cls(**{**message, "delegate": delegate})
+        private = tuple(message["private"])
+        return cls(**{**message, "delegate": delegate, "private": private})
 
 
 @dataclass(frozen=True, slots=True)

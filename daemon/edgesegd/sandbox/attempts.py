@@ -45,7 +45,7 @@ def main(mode: str, profile: str, folder: str) -> None:
     """Enter the sandbox, try everything, and print the outcomes."""
     targets = Targets(Path(folder))
     with targets:
-        report = enter_sandbox(mode, profile, files_for(driver=profile == DRIVER))
+        report = enter_sandbox(mode, profile, files_for(driver=profile == DRIVER), [folder])
         outcomes = [outcome_of(*each) for each in attempts(targets)]
     found = {"report": asdict(report), "attempts": [asdict(each) for each in outcomes]}
     sys.stdout.write(json.dumps(found) + "\n")

@@ -58,6 +58,18 @@ class Files:
     readable: tuple[Path, ...]
     devices: tuple[Path, ...]
 
+    def readable_of(self, private: Iterable[str]) -> list[str]:
+        """Why which of these files and folders stay readable; empty if none does."""
+        found = []
+        for path in private:
+            real = _real(Path(path))
+            folder = next(
+                (each for each in self.readable if real.is_relative_to(_real(each))), None
+            )
+            if folder is not None:
+                found.append(f"{path} can be read, because it is in {folder}")
+        return found
+
 
 def files_for(
     *, driver: bool, libraries: Iterable[str] = (), models: Iterable[Path | None] = ()
@@ -82,9 +94,9 @@ def _python_folders() -> Iterator[Path]:
     """
     yield PACKAGE
     yield from map(Path, (sys.prefix, sys.base_prefix, sys.exec_prefix))
-    working = os.path.realpath(Path.cwd())
+    working = _real(Path.cwd())
     for place, folder in enumerate(sys.path):
-        if folder and not (place == 0 and os.path.realpath(folder) == working):
+        if folder and not (place == 0 and _real(Path(folder)) == working):
             yield Path(folder)
 
 
@@ -93,7 +105,7 @@ def _beside(libraries: Iterable[str]) -> Iterator[Path]:
     for library in libraries:
         if "/" in library:
             yield Path(library)
-            yield from Path(os.path.realpath(library)).parent.glob("*.so*")
+            yield from _real(Path(library)).parent.glob("*.so*")
 
 
 def _searched(environ: Mapping[str, str]) -> Iterator[Path]:
@@ -102,7 +114,7 @@ def _searched(environ: Mapping[str, str]) -> Iterator[Path]:
         for part in filter(None, environ.get(name, "").split(":")):
             yield Path(part)
             if name.startswith("VK_"):  # it names the library beside it
-                yield from Path(os.path.realpath(part)).parent.glob("*.so*")
+                yield from _real(Path(part)).parent.glob("*.so*")
 
 
 def _matching(pattern: str) -> Iterator[Path]:
@@ -115,4 +127,9 @@ def _there(paths: Iterable[Path]) -> tuple[Path, ...]:
     found = dict.fromkeys(paths)
     # Path.exists raises an error for what this user may not see.
     there = (path for path in found if os.path.exists(path))  # noqa: PTH110
-    return tuple(path for path in there if Path(os.path.realpath(path)) not in never)
+    return tuple(path for path in there if _real(path) not in never)
+
+
+def _real(path: Path) -> Path:
+    """Without symbolic links; Path.resolve raises an error for a loop of them."""
+    return Path(os.path.realpath(path))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,11 +46,14 @@ class SandboxReport:
         return f"profile {self.profile}: {', '.join(filter(None, parts)) or 'nothing'}"
 
 
-def enter_sandbox(mode: str, profile: str, files: Files) -> SandboxReport:
+def enter_sandbox(
+    mode: str, profile: str, files: Files, private: Sequence[str] = ()
+) -> SandboxReport:
     """Give up what `profile` does not need, for ever; returns what took effect.
 
     With "require", raises SandboxMissing if a part is missing. Landlock holds for this thread and
-    those that it starts, so it counts as missing if there are others already.
+    those that it starts, so it counts as missing if there are others already, or if something
+    `private` is in a folder that stays readable.
     """
     if mode == OFF:
         return SandboxReport()
@@ -68,6 +71,7 @@ def enter_sandbox(mode: str, profile: str, files: Files) -> SandboxReport:
         kernel.set_no_new_privileges()
     with part("Landlock"):
         version = _restrict_files(files)
+        missing += [f"Landlock: {why}" for why in files.readable_of(private)]
     with part("seccomp"):
         _filter_calls(driver=profile == DRIVER)
         filtered = True

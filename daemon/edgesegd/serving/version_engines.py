@@ -39,7 +39,8 @@ ENGINE_SLOTS = 2
 class EngineSettings:
     """How engines are run, for every delegate; names and units are those of the options.
 
-    `optimize` is "auto", "latency" or "throughput".
+    `optimize` is "auto", "latency" or "throughput". `private` are files and folders that engines
+    must not be able to read.
     """
 
     runtime: str
@@ -53,6 +54,7 @@ class EngineSettings:
     replica_bytes: int
     reuse_bytes: int
     sandbox: str
+    private: tuple[str, ...]
 
 
 class VersionEngines:
@@ -226,6 +228,7 @@ class VersionEngines:
             check_every=settings.check_every,
             reuse_bytes=settings.reuse_bytes,
             sandbox=settings.sandbox,
+            private=settings.private,
             # Engines on all cores have none to spare for another frame.
             overlap=not ((self._spreads or is_replica) and delegate.is_cpu),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -120,6 +121,7 @@ def test_an_engine_setup_arrives_as_it_was_sent(path: str) -> None:
     delegate = DelegateSpec("armnn", ("libarmnnDelegate.so",), {"backends": "GpuAcc,CpuAcc"})
     model = {"path": path}
     setup = EngineSetup(model, "auto", delegate, 0, 10**6, 2.5, 2, SLOT_SIZE, model_file=7)
+    setup = replace(setup, sandbox="require", private=("/data", "/tls/key.pem"))
     assert EngineSetup.from_message(sent(setup.to_message())) == setup
 
 

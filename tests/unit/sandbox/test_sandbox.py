@@ -123,6 +123,19 @@ open_file(Path(os.__file__), os.O_RDONLY)
 
 
 @NEEDS_LANDLOCK
+def test_a_data_folder_among_pythons_own_counts_as_a_missing_part(data_folder: Path) -> None:
+    inside = data_folder / "lib" / "data"
+    inside.mkdir(parents=True)
+    (inside / "tokens.json").write_text("{}", encoding="utf-8")
+    on_path = f"import sys\nsys.path.append({str(data_folder / 'lib')!r})"
+    found = tried("auto", "cpu", inside, on_path)
+    assert found["report"]["missing"] == [
+        f"Landlock: {inside} can be read, because it is in {data_folder / 'lib'}"
+    ]
+    assert refused(found)["read a file in the data folder"] is False
+
+
+@NEEDS_LANDLOCK
 @pytest.mark.parametrize("version", range(1, landlock_version() + 1))
 def test_each_version_of_landlock_keeps_files_from_a_process(
     version: int, data_folder: Path
