@@ -29,7 +29,7 @@ READABLE = (
 OF_DRIVERS = (
     # Libraries of vendors, and what they read about devices.
     *("/opt", "/vendor", "/system", "/firmware", "/lib/firmware"),
-    *("/etc/OpenCL", "/etc/vulkan", "/etc/glvnd", "/etc/drirc", "/etc/udev"),
+    *("/etc/OpenCL", "/etc/vulkan", "/etc/glvnd", "/etc/drirc", "/etc/nvidia", "/etc/udev"),
     *("/sys", "/run/udev", "/proc/modules", "/proc/devices", "/proc/device-tree"),
     *("/proc/driver", "/proc/bus"),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from collections.abc import Sequence
 
 from edgesegd.sandbox.filter import INSTRUCTION, Instruction
@@ -65,14 +66,15 @@ def install_filter(column: int, instructions: Sequence[Instruction]) -> None:
 def landlock_version() -> int:
     """The version of Landlock's ABI that this kernel has; 0 if it has none, or has it off."""
     try:
-        version: int = _libc().syscall(
-            ctypes.c_long(LANDLOCK_CREATE_RULESET),
-            None,
-            ctypes.c_size_t(0),
-            LANDLOCK_CREATE_RULESET_VERSION,
-        )
-    except AttributeError:  # not Linux
+        libc = _libc()
+    except OSError:
         return 0
+    version: int = libc.syscall(
+        ctypes.c_long(LANDLOCK_CREATE_RULESET),
+        None,
+        ctypes.c_size_t(0),
+        LANDLOCK_CREATE_RULESET_VERSION,
+    )
     return max(0, version)
 
 
@@ -108,6 +110,9 @@ def restrict_thread(ruleset: int) -> None:
 
 
 def _libc() -> ctypes.CDLL:
+    # Elsewhere the same numbers are other system calls.
+    if sys.platform != "linux":
+        raise OSError("this system is not Linux")
     return ctypes.CDLL(None, use_errno=True)
 
 

@@ -63,7 +63,7 @@ def enter_sandbox(
     def part(name: str) -> Iterator[None]:
         try:
             yield
-        except (OSError, AttributeError) as error:
+        except OSError as error:
             missing.append(f"{name}: {error}")
 
     version, filtered = 0, False
@@ -91,7 +91,7 @@ def _restrict_files(files: Files) -> int:
             "this kernel has none or has it off (lsm=landlock,…), or a container hides it"
         )
     if others := len(list(Path("/proc/self/task").iterdir())) - 1:
-        raise OSError(f"{others} other threads run already, and it would not hold for them")
+        raise OSError(f"other threads run already ({others}), and it would not hold for them")
     landlock.restrict(files, version)
     return version
 

@@ -191,7 +191,7 @@ def test_landlock_counts_as_missing_where_it_would_not_hold_for_a_thread(data_fo
     found = tried("auto", "cpu", data_folder, f"{thread}.start()")
     assert found["report"]["landlock"] == 0
     (missing,) = found["report"]["missing"]
-    assert missing == "Landlock: 1 other threads run already, and it would not hold for them"
+    assert missing == "Landlock: other threads run already (1), and it would not hold for them"
     assert found["report"]["seccomp"], "which holds for all threads"
 
 
