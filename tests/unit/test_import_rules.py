@@ -20,7 +20,7 @@ LAYERS = {
     "core": set(),
     "files": set(),
     "version": set(),
-    "sandbox": {"core"},
+    "sandbox": {"board", "core"},
     "concurrency": set(),
     "access": {"files", "core"},
     "delegates": {"core"},

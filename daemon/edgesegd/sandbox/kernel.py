@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
-import sys
 from collections.abc import Sequence
 
+from edgesegd.board.system import IS_LINUX
 from edgesegd.sandbox.filter import INSTRUCTION, Instruction
 
 PR_SET_NO_NEW_PRIVS = 38
@@ -111,7 +111,7 @@ def restrict_thread(ruleset: int) -> None:
 
 def _libc() -> ctypes.CDLL:
     # Elsewhere the same numbers are other system calls.
-    if sys.platform != "linux":
+    if not IS_LINUX:
         raise OSError("this system is not Linux")
     return ctypes.CDLL(None, use_errno=True)
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import platform
-import struct
-import sys
 
+from edgesegd.board.system import IS_32_BIT, IS_LINUX
 from edgesegd.sandbox.syscalls import MACHINES, Machine
 
-POINTER_BITS = struct.calcsize("P") * 8
 SMALLER = {"aarch64": "armv7l", "arm64": "armv7l", "armv8l": "armv7l"}
 """What a 32-bit process on a 64-bit kernel is, as with 32-bit Raspberry Pi OS."""
 
 
 def machine_of_process() -> Machine | None:
     """The machine, by this process's ABI; None if no filter is known for it."""
-    if sys.platform != "linux":
+    if not IS_LINUX:
         return None
     name = platform.machine()
-    if POINTER_BITS == 64:
+    if not IS_32_BIT:
         found = MACHINES.get(name)
         return found if found is None or found.column != MACHINES["armv7l"].column else None
     name = SMALLER.get(name, name)
