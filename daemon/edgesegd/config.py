@@ -116,6 +116,11 @@ class Config:
     listen: tuple[str, ...] = option(
         (DEFAULT_LISTEN,), "where to serve gRPC: HOST:PORT or unix:///PATH; port 0 picks a free one"
     )
+    listen_wait: float = option(
+        0.0,
+        "how long to wait at the start for addresses of listen and metrics_listen that this "
+        "machine does not have yet, in seconds; 0 not to wait",
+    )
     socket_mode: str = option(
         "",
         "permissions of the Unix sockets that clients use, in octal, such as 660; empty for those "

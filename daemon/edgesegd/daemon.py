@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import grpc.aio
 
+from edgesegd.api.late_addresses import wait_for_addresses
 from edgesegd.api.listening import listening_privately
 from edgesegd.composition.parts import Parts
 from edgesegd.composition.signals import Signals
@@ -43,6 +44,8 @@ class Daemon:
         """Serve until a signal arrives; returns the exit status. Raises a StartupError."""
         self._signals.catch()
         parts, config = self._parts, self._config
+        if not await self._signals.unless_stopped(self._wait_for_addresses()):
+            return 0
         metrics_server = parts.serve_metrics()
         server = parts.make_server()
         private = contextlib.ExitStack()
@@ -76,6 +79,16 @@ class Daemon:
             parts.reserve.close()
             if metrics_server is not None:
                 metrics_server.close()
+
+    async def _wait_for_addresses(self) -> None:
+        config = self._config
+        addresses = (*config.listen, config.metrics_listen)
+        if config.listen_wait:
+            await wait_for_addresses(addresses, config.listen_wait, self._on_wait)
+
+    def _on_wait(self, reason: str) -> None:
+        log.warning("waiting for at most %g s: %s", self._config.listen_wait, reason)
+        self._notifier.notify(f"STATUS=waiting: {reason}")
 
     async def _serve(self) -> None:
         """Run the models, trim and guard memory, and reload models when asked to."""

@@ -39,6 +39,7 @@ OTHER_VALUES: dict[str, tuple[str, object]] = {
     "idle_unload": ("90", 90.0),
     "control": ("/run/c.sock", "/run/c.sock"),
     "listen": ("0.0.0.0:1, unix:///run/edgesegd", ("0.0.0.0:1", "unix:///run/edgesegd")),
+    "listen_wait": ("2.5", 2.5),
     "socket_mode": ("660", "660"),
     "socket_group": ("video", "video"),
     "metrics_listen": ("", ""),

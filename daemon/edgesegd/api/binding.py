@@ -8,7 +8,7 @@ import socket
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from edgesegd.core.errors import CannotListen
+from edgesegd.core.errors import AddressMissing, CannotListen
 
 if TYPE_CHECKING:
     from edgesegd.board.addresses import Endpoint
@@ -26,7 +26,7 @@ def bind_one_port(
 
     On Linux gRPC can bind the same port while these sockets are open, as they do not listen; so no
     other process gets the port in between. Families that this machine does not have are left out.
-    Raises CannotListen.
+    Raises CannotListen; AddressMissing if this machine does not have an address.
     """
     tries = TRIES if endpoints[0].sockaddr[1] == 0 and len(endpoints) > 1 else 1
     for left in reversed(range(tries)):
@@ -35,16 +35,21 @@ def bind_one_port(
         except _Refused as refused:
             stack.close()
             if not (left and refused.in_use):
-                raise CannotListen(f"cannot listen on {address}: {refused}") from None
+                kind = AddressMissing if refused.missing else CannotListen
+                raise kind(f"cannot listen on {address}: {refused}") from None
     raise AssertionError("the last try returns or raises")
 
 
 class _Refused(Exception):
-    """One of the addresses cannot be bound; if the port is `in_use`, another may be free."""
+    """One of the addresses cannot be bound.
 
-    def __init__(self, message: str, *, in_use: bool = False) -> None:
+    If the port is `in_use`, another may be free; if the address is `missing`, it may come later.
+    """
+
+    def __init__(self, message: str, *, in_use: bool = False, missing: bool = False) -> None:
         super().__init__(f"{message}; choose another with --listen")
         self.in_use = in_use
+        self.missing = missing
 
 
 def _bind_all(endpoints: Sequence[Endpoint], stack: contextlib.ExitStack) -> list[Endpoint]:
@@ -71,7 +76,7 @@ def _refusal(host: str, port: int, error: OSError) -> _Refused:
         case errno.EADDRINUSE:
             return _Refused(f"port {port} of {host} is in use", in_use=True)
         case errno.EADDRNOTAVAIL:
-            return _Refused(f"{host} is not an address of this machine")
+            return _Refused(f"{host} is not an address of this machine", missing=True)
         case errno.EACCES | errno.EPERM if port < PRIVILEGED:
             return _Refused(f"this user may not use ports below {PRIVILEGED}")
         case _:

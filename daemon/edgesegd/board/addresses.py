@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from edgesegd.core.errors import CannotListen, ConfigError
+from edgesegd.core.errors import AddressMissing, ConfigError
 
 UNIX = "unix:///"
 MAX_PORT = 65535
@@ -49,7 +49,7 @@ def unix_paths(addresses: Iterable[str]) -> list[str]:
 def resolve(host: str, port: int) -> list[Endpoint]:
     """All addresses of `host` (as `split_address` returns it), IPv6 ones with their scope.
 
-    Raises CannotListen if the host is not known, ConfigError if it cannot be the name of one.
+    Raises AddressMissing if the host is not known, ConfigError if it cannot be the name of one.
     """
     try:
         found = socket.getaddrinfo(
@@ -58,7 +58,7 @@ def resolve(host: str, port: int) -> list[Endpoint]:
     except UnicodeError:
         raise ConfigError(f"{host!r} is not a valid host name") from None
     except OSError as error:
-        raise CannotListen(
+        raise AddressMissing(
             f"cannot listen on {host}:{port}: {host} is not known here ({error.strerror}); "
             "name an address of this machine"
         ) from None

@@ -42,7 +42,7 @@ def _run(argv: Sequence[str]) -> int:
         sys.stdout.flush()
     except StartupError as error:
         print(f"edgesegd: {error}", file=sys.stderr)
-        return exit_codes.EXIT_CODES[type(error)]
+        return exit_codes.exit_code(error)
     except KeyboardInterrupt:
         return exit_codes.INTERRUPTED
     except BrokenPipeError:  # the reader of the output has closed it

@@ -23,3 +23,8 @@ EXIT_CODES: dict[type[errors.StartupError], int] = {
     errors.DelegateMissing: 12,
     errors.SandboxMissing: 14,
 }
+
+
+def exit_code(error: errors.StartupError) -> int:
+    """The exit status for an error: that of its class, or of the one that it is a kind of."""
+    return next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)

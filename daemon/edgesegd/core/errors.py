@@ -177,6 +177,10 @@ class CannotListen(StartupError):
     """An address cannot be used: it is taken, malformed, or no daemon listens there."""
 
 
+class AddressMissing(CannotListen):
+    """An address is not one of this machine, or its name is not known here; it may be later."""
+
+
 class ModelMissing(StartupError):
     """There is no such model or file."""
 
