@@ -13,6 +13,7 @@ import grpc.aio
 from edgesegd.api.late_addresses import wait_for_addresses
 from edgesegd.api.listening import listening_privately
 from edgesegd.composition.parts import Parts
+from edgesegd.composition.service_status import ServiceStatus
 from edgesegd.composition.signals import Signals
 from edgesegd.composition.startup import ready_lines
 from edgesegd.config import Config
@@ -49,6 +50,7 @@ class Daemon:
         metrics_server = parts.serve_metrics()
         server = parts.make_server()
         private = contextlib.ExitStack()
+        reporting: asyncio.Task[None] | None = None
         try:
             addresses = parts.listen(server)
             view_of = private.enter_context(listening_privately(server)) if config.view else ""
@@ -65,10 +67,13 @@ class Daemon:
             for line in ready_lines(parts.models, addresses, metrics_server):
                 self._announce(line)
             self._notifier.notify("READY=1")
+            reporting = asyncio.create_task(self._notifier.report(ServiceStatus(parts.models)))
             if config.view:
                 await parts.view.start(view_of, self._announce)
             return await self._drain_after(serving, server)
         finally:
+            if reporting is not None:
+                reporting.cancel()
             await parts.view.close()
             await parts.control.close()
             await parts.protocols.close()

@@ -13,7 +13,8 @@ class Signals:
     """Signals as events: `stop` is set when the daemon should drain, `reload` for its models.
 
     SIGTERM, SIGINT and, with a terminal, SIGHUP set `stop`; without a terminal SIGHUP sets
-    `reload`. SIGUSR1 prints the stacks of all threads.
+    `reload`. SIGUSR1 prints the stacks of all threads, and so does SIGABRT, with which systemd's
+    watchdog ends the daemon.
     """
 
     def __init__(self) -> None:
@@ -29,6 +30,7 @@ class Signals:
             loop.add_signal_handler(signal.SIGHUP, self.reload.set)
         elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
             loop.add_signal_handler(signal.SIGHUP, self._on_stop, signal.SIGHUP)
+        faulthandler.enable()
         faulthandler.register(signal.SIGUSR1)
         signal.signal(signal.SIGUSR2, signal.SIG_IGN)
 

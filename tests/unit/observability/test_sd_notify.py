@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,56 @@ def test_without_systemd_no_notify_socket_is_opened(
         patch.setattr(socket, "socket", lambda *arguments: opened.append(arguments))
         notifier.notify("READY=1")
     assert not opened
+
+
+async def told(environ: dict[str, str], *, block_after: int = 0) -> list[str]:
+    """What a service manager hears in half a second.
+
+    With `block_after`, the event loop hangs for the rest of the time after as many states.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as service_manager:
+        address = f"\0edgeseg-test-{os.getpid()}"
+        service_manager.bind(address)
+        service_manager.setblocking(False)
+        notifier = Notifier({**environ, "NOTIFY_SOCKET": f"@{address[1:]}"})
+        reporting = asyncio.create_task(notifier.report(lambda: "well"))
+        loop, heard = asyncio.get_running_loop(), list[str]()
+        try:
+            async with asyncio.timeout(0.5):
+                while True:
+                    state = (await loop.sock_recv(service_manager, 1000)).decode()
+                    heard.append(state)
+                    if len(heard) == block_after:
+                        time.sleep(0.5)
+                        while (more := service_manager.recv(1000)) is not None:
+                            heard.append(more.decode())
+        except (TimeoutError, BlockingIOError):
+            return heard
+        finally:
+            reporting.cancel()
+    raise AssertionError
+
+
+async def test_the_watchdog_is_fed_several_times_within_its_time() -> None:
+    heard = await told({"WATCHDOG_USEC": "200000", "WATCHDOG_PID": str(os.getpid())})
+    assert len(heard) > 4
+    assert set(heard) == {"WATCHDOG=1\nSTATUS=well"}
+
+
+async def test_an_event_loop_that_hangs_feeds_no_watchdog() -> None:
+    heard = await told({"WATCHDOG_USEC": "200000"}, block_after=2)
+    assert len(heard) == 2
+
+
+@pytest.mark.parametrize(
+    "environ", [{}, {"WATCHDOG_USEC": "200000", "WATCHDOG_PID": "1"}, {"WATCHDOG_USEC": "x"}]
+)
+async def test_without_a_watchdog_there_is_a_status_only(environ: dict[str, str]) -> None:
+    assert await told(environ) == ["STATUS=well"]
+
+
+async def test_without_systemd_there_is_no_report() -> None:
+    await Notifier({"WATCHDOG_USEC": "200000"}).report(lambda: pytest.fail("was asked"))
 
 
 def test_a_service_manager_that_is_gone_is_no_fault(tmp_path: Path) -> None:
