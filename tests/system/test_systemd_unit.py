@@ -1,7 +1,8 @@
-"""The unit file, as systemd reads it; and what the daemon tells systemd."""
+"""The unit file and its drop-ins, as systemd reads them; and what the daemon tells systemd."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import subprocess
@@ -10,24 +11,91 @@ from pathlib import Path
 
 import pytest
 
+from edgesegd.cli.exit_codes import EXIT_CODES
+from edgesegd.config import Config
+from edgesegd.core import errors
 from support.running_daemon import RunningDaemon
 
-UNIT = Path(__file__).parents[2] / "systemd" / "edgesegd.service"
+PROJECT = Path(__file__).parents[2]
+UNIT = PROJECT / "systemd" / "edgesegd.service"
+DROP_INS = sorted((PROJECT / "systemd" / "drop-ins").glob("*.conf"))
+BACK_OFF = "back-off.conf"
+"""Its keys came with a newer systemd."""
+WRONG_USAGE = 2
+MENDED_BY_A_RESTART = {
+    EXIT_CODES[error]
+    for error in (
+        errors.CannotListen,
+        errors.EngineStartFailed,
+        errors.DeviceInUse,
+        errors.DownloadFailed,
+    )
+}
+"""The address comes, or is free; the device, the memory or the network is there again."""
+
+
+def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
+    found = shutil.which("systemd-analyze")
+    if found is None:
+        pytest.skip("systemd-analyze is missing; on Debian: apt install systemd")
+    return subprocess.run([found, *arguments], capture_output=True, text=True, check=False)
+
+
+def systemd_version() -> int:
+    return int(analyze("--version").stdout.split()[1])
 
 
 @pytest.mark.system
-def test_the_systemd_unit_is_valid(tmp_path: Path) -> None:
+@pytest.mark.parametrize("drop_in", [None, *DROP_INS], ids=lambda path: path and path.name)
+def test_the_systemd_unit_is_valid(tmp_path: Path, drop_in: Path | None) -> None:
     """An unknown key only causes a warning, so there must be no output at all."""
-    analyze = shutil.which("systemd-analyze")
-    if analyze is None:
-        pytest.skip("systemd-analyze is missing; on Debian: apt install systemd")
+    if drop_in is not None and drop_in.name == BACK_OFF and systemd_version() < 254:
+        pytest.skip("RestartSteps= needs systemd 254")
     installed = Path(sys.executable).with_name("edgesegd")
     unit = tmp_path / UNIT.name
     unit.write_text(UNIT.read_text().replace("/opt/edgeseg/bin/edgesegd", str(installed)))
-    done = subprocess.run(
-        [analyze, "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False
-    )
+    if drop_in is not None:
+        folder = tmp_path / f"{UNIT.name}.d"
+        folder.mkdir()
+        shutil.copy(drop_in, folder)
+    done = analyze("verify", "--man=no", str(unit))
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.system
+def test_the_unit_lets_the_daemon_do_little_else() -> None:
+    done = analyze("security", "--offline=true", "--threshold=15", "--no-pager", str(UNIT))
+    assert done.returncode == 0, done.stdout
+
+
+def test_what_a_restart_cannot_mend_is_not_restarted() -> None:
+    match = re.search(r"^RestartPreventExitStatus=(.*)$", UNIT.read_text(), re.MULTILINE)
+    assert match is not None
+    prevented = {int(status) for status in match[1].split()}
+    assert prevented == {WRONG_USAGE, *EXIT_CODES.values()} - MENDED_BY_A_RESTART
+
+
+def test_the_page_on_running_lists_the_statuses_that_are_not_restarted() -> None:
+    match = re.search(r"^RestartPreventExitStatus=(.*)$", UNIT.read_text(), re.MULTILINE)
+    assert match is not None
+    page = (PROJECT / "docs" / "running.md").read_text()
+    named = re.search(r"exit statuses ([0-9, ]+) and ([0-9]+)\)", page)
+    assert named is not None
+    assert [*named[1].split(", "), named[2]] == match[1].split()
+
+
+def test_every_exit_status_of_an_error_is_on_the_page_on_running() -> None:
+    page = (PROJECT / "docs" / "running.md").read_text()
+    listed = {int(status) for status in re.findall(r"^\| ([0-9]+) \|", page, re.MULTILINE)}
+    assert {WRONG_USAGE, *EXIT_CODES.values()} <= listed
+
+
+def test_systemd_waits_longer_than_the_daemon_needs_for_its_start() -> None:
+    text = UNIT.read_text()
+    allowed = float(re.findall(r"^TimeoutStartSec=(.*)$", text, re.MULTILINE)[0])
+    waits = float(re.findall(r"^Environment=EDGESEG_LISTEN_WAIT=(.*)$", text, re.MULTILINE)[0])
+    steps = 3  # loading, a first invoke and a second one
+    assert allowed > waits + steps * Config().engine_start_seconds
 
 
 def test_the_daemon_notifies_systemd_when_it_is_ready_and_when_it_stops(tmp_path: Path) -> None:
@@ -35,6 +103,13 @@ def test_the_daemon_notifies_systemd_when_it_is_ready_and_when_it_stops(tmp_path
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(path))
         manager.settimeout(30)
-        with RunningDaemon(env={"NOTIFY_SOCKET": str(path)}):
-            assert manager.recv(100) == b"READY=1"
-        assert manager.recv(100) == b"STOPPING=1"
+        env = {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "2000000"}
+        with RunningDaemon(env=env):
+            assert manager.recv(1000) == b"READY=1"
+            for _ in range(3):
+                fed, status = manager.recv(1000).decode().split("\n")
+                assert fed == "WATCHDOG=1"
+                assert re.fullmatch(r"STATUS=scenes \w+ on \w+; 0\.0 frames/s", status)
+        while (last := manager.recv(1000)).startswith(b"WATCHDOG=1\n"):
+            pass
+        assert last == b"STOPPING=1"
