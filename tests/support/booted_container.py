@@ -1,0 +1,86 @@
+"""A copy of this machine that boots its own systemd, in a container of systemd-nspawn."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+BOOT_SECONDS = 90.0
+MASKED = (
+    *("prometheus", "nginx", "mosquitto", "postgresql", "systemd-timesyncd", "e2scrub_reap"),
+    *("systemd-networkd", "systemd-resolved", "networking"),
+)
+"""Services that may be installed here, and that no test needs."""
+
+
+def run_in_container(
+    folder: Path, files: Mapping[str, str], binds: Mapping[Path, str], command: str
+) -> str:
+    """Boot, run `command` as root when the machine is up, and end; returns the output of all.
+
+    `files` are the contents of further files by their path, and `binds` the read-only places of
+    folders of this machine in the container. `folder` takes the layer over this machine's files,
+    which nothing changes, and is /results in the container. Skips where that is impossible.
+    """
+    if os.geteuid() != 0 or shutil.which("systemd-nspawn") is None:
+        pytest.skip("needs root and systemd-nspawn; on Debian: apt install systemd-container")
+    with ExitStack() as undo:
+        root = _copy_of_this_machine(folder, undo)
+        unit = f"""[Unit]
+After=basic.target
+[Service]
+Type=oneshot
+ExecStart={command}
+ExecStopPost=/bin/systemctl exit --force 0
+StandardOutput=file:/results/output
+StandardError=file:/results/output
+"""
+        for path, text in {**files, "/etc/systemd/system/job.service": unit}.items():
+            place = root / path.lstrip("/")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text, encoding="utf-8")
+        (folder / "results").mkdir()
+        done = subprocess.run(
+            [
+                *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network"),
+                *("--directory", str(root), f"--bind={folder / 'results'}:/results"),
+                *(f"--bind-ro={source}:{target}" for source, target in binds.items()),
+                *("--boot", "systemd.unit=multi-user.target", "systemd.wants=job.service"),
+                *(f"systemd.mask={name}.service" for name in MASKED),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=BOOT_SECONDS,
+            check=False,
+        )
+    output = folder / "results" / "output"
+    if not output.exists():
+        pytest.skip(f"no container can boot here: {done.stdout.decode(errors='replace')[-2000:]}")
+    return output.read_text(encoding="utf-8")
+
+
+def _copy_of_this_machine(folder: Path, undo: ExitStack) -> Path:
+    """An overlay whose changes go into memory, for a container's own root may be an overlay."""
+    layer, root = folder / "layer", folder / "root"
+    for each in (layer, root):
+        each.mkdir()
+    _mount("-t", "tmpfs", "tmpfs", str(layer), undo=undo)
+    for name in ("upper", "work"):
+        (layer / name).mkdir()
+    options = f"lowerdir=/,upperdir={layer / 'upper'},workdir={layer / 'work'}"
+    _mount("-t", "overlay", "overlay", "-o", options, str(root), undo=undo)
+    return root
+
+
+def _mount(*arguments: str, undo: ExitStack) -> None:
+    done = subprocess.run(["mount", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
+    undo.callback(subprocess.run, ["umount", arguments[-1]], check=True)

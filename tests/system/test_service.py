@@ -1,0 +1,107 @@
+"""The service as a real systemd runs it, in a container."""
+
+from __future__ import annotations
+
+import json
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.booted_container import run_in_container
+
+PROJECT = Path(__file__).parents[2]
+SYSTEMD = PROJECT / "systemd"
+PYTHON = f"/opt/python/bin/python{sys.version_info.major}.{sys.version_info.minor}"
+PLACES = {
+    Path(sys.base_prefix): "/opt/python",
+    Path(sysconfig.get_path("purelib")): "/opt/packages",
+    PROJECT: "/opt/project",
+}
+PYTHONPATH = "/opt/project/proto:/opt/project/daemon:/opt/project/clients:/opt/packages"
+ENVIRONMENT = f"PYTHONPATH={PYTHONPATH} LD_LIBRARY_PATH=/opt/python/lib"
+OVERRIDE = f"""[Service]
+ExecStart=
+ExecStart={PYTHON} -m edgesegd serve
+WatchdogSec=4
+Environment={ENVIRONMENT}
+"""
+SOCKET = "unix:///run/edgesegd/grpc.sock"
+MEMBERS = """u member -
+u stranger -
+m member edgeseg
+"""
+
+pytestmark = [pytest.mark.system, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What came of each step of `service_in_container.py`."""
+    folder = tmp_path_factory.mktemp("container")
+    output = run_in_container(
+        folder,
+        {
+            "/etc/systemd/system/edgesegd.service": (SYSTEMD / "edgesegd.service").read_text(),
+            "/etc/systemd/system/edgesegd.service.d/test.conf": OVERRIDE,
+            "/etc/sysusers.d/edgeseg.conf": (SYSTEMD / "edgeseg.sysusers.conf").read_text(),
+            "/etc/sysusers.d/members.conf": MEMBERS,
+            "/etc/default/edgesegd": f"EDGESEG_LISTEN={SOCKET}\n",
+        },
+        PLACES,
+        f"/usr/bin/env {ENVIRONMENT} {PYTHON} /opt/project/tests/system/service_in_container.py "
+        f"/results/steps {PYTHON} {SOCKET}",
+    )
+    steps = folder / "results" / "steps"
+    assert steps.exists(), output
+    return dict(json.loads(line) for line in steps.read_text().splitlines())
+
+
+def test_the_service_becomes_ready_and_shows_model_delegate_and_rate(seen: dict[str, Any]) -> None:
+    assert seen["start"] == [0, ""], seen["log"]
+    started = seen["started"]
+    assert (started["ActiveState"], started["SubState"]) == ("active", "running")
+    assert (started["User"], started["NRestarts"]) == ("edgeseg", "0")
+    assert started["StatusText"].startswith("scenes ")
+    assert " on cpu; " in started["StatusText"]
+    assert started["StatusText"].endswith(" frames/s")
+
+
+def test_members_of_the_group_and_nobody_else_can_use_the_socket(seen: dict[str, Any]) -> None:
+    assert seen["member"] == [0, "(48, 64)\n"], seen["log"]
+    assert seen["stranger"][0] != 0
+    assert seen["busy"]["StatusText"].endswith(" frames/s")
+    assert not seen["busy"]["StatusText"].endswith(" 0.0 frames/s")
+
+
+def test_front_and_engine_are_confined(seen: dict[str, Any]) -> None:
+    assert len(seen["confined"]) > 1
+    nothing = "0" * 16
+    for process in seen["confined"]:
+        assert process == {
+            "Seccomp": "2",
+            "NoNewPrivs": "1",
+            "CapEff": nothing,
+            "CapBnd": nothing,
+        }
+
+
+def test_the_loss_of_an_engine_is_no_reason_to_restart_the_service(seen: dict[str, Any]) -> None:
+    assert seen["member without the engine"] == [0, "(48, 64)\n"], seen["log"]
+    assert seen["engine lost"]["NRestarts"] == "0"
+    assert seen["engine lost"]["MainPID"] == seen["started"]["MainPID"]
+
+
+def test_a_front_that_hangs_is_replaced_and_serves_again(seen: dict[str, Any]) -> None:
+    restarted = seen["restarted"]
+    assert (restarted["NRestarts"], restarted["SubState"]) == ("1", "running"), seen["log"]
+    assert seen["member again"] == [0, "(48, 64)\n"], seen["log"]
+
+
+def test_the_service_stops_with_status_0(seen: dict[str, Any]) -> None:
+    assert seen["stop"] == [0, ""], seen["log"]
+    stopped = seen["stopped"]
+    assert (stopped["ActiveState"], stopped["Result"]) == ("inactive", "success")
+    assert stopped["ExecMainStatus"] == "0"
