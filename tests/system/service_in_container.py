@@ -29,7 +29,8 @@ SHOWN = "ActiveState,SubState,Result,NRestarts,StatusText,MainPID,ExecMainStatus
 
 def main() -> None:
     """Do all steps; the container ends after the last."""
-    tell("start", run("systemctl", "start", UNIT))
+    tell("install", run(sys.executable, "-m", "edgesegd", "install-service"))
+    tell("enabled", run("systemctl", "is-enabled", UNIT))
     tell("started", show())
     tell("member", segment_as("member"))
     tell("stranger", segment_as("stranger"))
@@ -46,6 +47,8 @@ def main() -> None:
     tell("member again", segment_as("member"))
     tell("stop", run("systemctl", "stop", UNIT))
     tell("stopped", show())
+    tell("uninstall", run(sys.executable, "-m", "edgesegd", "uninstall-service"))
+    tell("enabled at last", run("systemctl", "is-enabled", UNIT))
     tell("log", run("journalctl", "--no-pager", "--output=cat", f"--unit={UNIT}"))
 
 

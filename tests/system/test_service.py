@@ -13,7 +13,6 @@ import pytest
 from support.booted_container import run_in_container
 
 PROJECT = Path(__file__).parents[2]
-SYSTEMD = PROJECT / "systemd"
 PYTHON = f"/opt/python/bin/python{sys.version_info.major}.{sys.version_info.minor}"
 PLACES = {
     Path(sys.base_prefix): "/opt/python",
@@ -44,9 +43,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     output = run_in_container(
         folder,
         {
-            "/etc/systemd/system/edgesegd.service": (SYSTEMD / "edgesegd.service").read_text(),
             "/etc/systemd/system/edgesegd.service.d/test.conf": OVERRIDE,
-            "/etc/sysusers.d/edgeseg.conf": (SYSTEMD / "edgeseg.sysusers.conf").read_text(),
             "/etc/sysusers.d/members.conf": MEMBERS,
             "/etc/default/edgesegd": f"EDGESEG_LISTEN={SOCKET}\n",
         },
@@ -59,8 +56,23 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return dict(json.loads(line) for line in steps.read_text().splitlines())
 
 
+def test_install_service_enables_and_starts_the_service(seen: dict[str, Any]) -> None:
+    status, output = seen["install"]
+    assert status == 0, output
+    assert "wrote /etc/systemd/system/edgesegd.service\n" in output
+    assert "running systemctl restart edgesegd.service\n" in output
+    assert seen["enabled"] == [0, "enabled\n"]
+
+
+def test_uninstall_service_removes_what_was_installed(seen: dict[str, Any]) -> None:
+    status, output = seen["uninstall"]
+    assert status == 0, output
+    assert "removed /etc/systemd/system/edgesegd.service\n" in output
+    assert "left /etc/default/edgesegd" in output
+    assert seen["enabled at last"][0] != 0
+
+
 def test_the_service_becomes_ready_and_shows_model_delegate_and_rate(seen: dict[str, Any]) -> None:
-    assert seen["start"] == [0, ""], seen["log"]
     started = seen["started"]
     assert (started["ActiveState"], started["SubState"]) == ("active", "running")
     assert (started["User"], started["NRestarts"]) == ("edgeseg", "0")

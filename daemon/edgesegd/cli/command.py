@@ -7,7 +7,19 @@ import os
 import sys
 from collections.abc import Sequence
 
-from edgesegd.cli import bench, config, exit_codes, info, models, probe, serve, tls, tokens
+from edgesegd.cli import (
+    bench,
+    config,
+    exit_codes,
+    info,
+    install_service,
+    models,
+    probe,
+    serve,
+    shipped_files,
+    tls,
+    tokens,
+)
 from edgesegd.cli.streams import OutputLost, to_devnull
 from edgesegd.core.errors import StartupError
 from edgesegd.version import __version__
@@ -30,7 +42,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"edgesegd {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (serve, probe, bench, models, tokens, tls, config, info):
+    board = (info, shipped_files, install_service)
+    for command in (serve, probe, bench, models, tokens, tls, config, *board):
         command.add_parser(commands)
     return parser
 
