@@ -60,6 +60,7 @@ def test_install_service_enables_and_starts_the_service(seen: dict[str, Any]) ->
     status, output = seen["install"]
     assert status == 0, output
     assert "wrote /etc/systemd/system/edgesegd.service\n" in output
+    assert "running systemd-sysusers /etc/sysusers.d/edgeseg.conf\nCreating group" in output
     assert "running systemctl restart edgesegd.service\n" in output
     assert seen["enabled"] == [0, "enabled\n"]
 
@@ -110,6 +111,8 @@ def test_a_front_that_hangs_is_replaced_and_serves_again(seen: dict[str, Any]) -
     restarted = seen["restarted"]
     assert (restarted["NRestarts"], restarted["SubState"]) == ("1", "running"), seen["log"]
     assert seen["member again"] == [0, "(48, 64)\n"], seen["log"]
+    assert "Watchdog timeout" in seen["log"][1]
+    assert "Fatal Python error: Aborted" in seen["log"][1]  # and the stacks
 
 
 def test_the_service_stops_with_status_0(seen: dict[str, Any]) -> None:

@@ -90,12 +90,25 @@ def test_every_exit_status_of_an_error_is_on_the_page_on_running() -> None:
     assert {WRONG_USAGE, *EXIT_CODES.values()} <= listed
 
 
+def seconds(key: str, file: Path = UNIT) -> float:
+    return float(re.findall(rf"^{key}=(.*)$", file.read_text(), re.MULTILINE)[0])
+
+
 def test_systemd_waits_longer_than_the_daemon_needs_for_its_start() -> None:
-    text = UNIT.read_text()
-    allowed = float(re.findall(r"^TimeoutStartSec=(.*)$", text, re.MULTILINE)[0])
-    waits = float(re.findall(r"^Environment=EDGESEG_LISTEN_WAIT=(.*)$", text, re.MULTILINE)[0])
     steps = 3  # loading, a first invoke and a second one
-    assert allowed > waits + steps * Config().engine_start_seconds
+    waits = seconds("Environment=EDGESEG_LISTEN_WAIT")
+    assert seconds("TimeoutStartSec") > waits + steps * Config().engine_start_seconds
+
+
+def test_engines_that_do_not_start_in_time_meet_the_limit_of_restarts() -> None:
+    back_off = next(path for path in DROP_INS if path.name == BACK_OFF)
+    longest = Config().engine_start_seconds + seconds("RestartMaxDelaySec", back_off)
+    assert seconds("StartLimitBurst") * longest < seconds("StartLimitIntervalSec")
+
+
+def test_an_address_that_comes_late_does_not_meet_the_limit_of_restarts() -> None:
+    waits = seconds("Environment=EDGESEG_LISTEN_WAIT")
+    assert seconds("StartLimitBurst") * waits > seconds("StartLimitIntervalSec")
 
 
 def test_the_daemon_notifies_systemd_when_it_is_ready_and_when_it_stops(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def run_install(args: argparse.Namespace) -> int:
         raise _cannot("write", error) from None
     return _run_all(
         (
-            ("systemd-sysusers",),
+            ("systemd-sysusers", USERS.belongs_at),
             ("udevadm", "control", "--reload"),
             ("systemctl", "daemon-reload"),
             ("systemctl", "enable", UNIT),
