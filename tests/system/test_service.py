@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from edgesegd.sandbox.kernel import landlock_version
 from support.booted_container import run_in_container
 
 PROJECT = Path(__file__).parents[2]
@@ -99,6 +100,13 @@ def test_front_and_engine_are_confined(seen: dict[str, Any]) -> None:
             "CapEff": nothing,
             "CapBnd": nothing,
         }
+
+
+def test_engines_are_in_their_sandbox_in_the_service_too(seen: dict[str, Any]) -> None:
+    log = seen["log"][1]
+    assert "the sandbox of engines: profile cpu: " in log
+    assert "seccomp: " not in log, "the unit refuses what the sandbox needs"
+    assert landlock_version() == 0 or "Landlock (ABI" in log, log
 
 
 def test_the_loss_of_an_engine_is_no_reason_to_restart_the_service(seen: dict[str, Any]) -> None:
