@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import glob
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,14 +16,14 @@ def replacing(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
     """Open a file for writing that replaces `path` at the end of the block.
 
     A reader of `path` sees the old content or the new one, even after a power cut. If writing
-    fails, the old content stays, and no other file is left. `mode` is that of the new file, less
-    the process's mask. Raises OSError.
+    fails, the old content stays, and no other file is left. What killed writers of `path` left is
+    deleted. `mode` is that of the new file, less the process's mask. Raises OSError.
     """
+    _delete_abandoned(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     partial.unlink(missing_ok=True)  # left by a killed process with the same id
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
-        with os.fdopen(os.open(partial, flags, mode), "wb") as file:
+        with os.fdopen(_open_locked(partial, mode), "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -30,6 +32,30 @@ def replacing(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
         partial.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def _open_locked(partial: Path, mode: int) -> int:
+    """A descriptor of a new file; its lock, which ends with the process, says that it is in use."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    while True:
+        descriptor = os.open(partial, flags, mode)
+        with contextlib.suppress(OSError):  # there are none on this file system
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        os.close(descriptor)  # another writer took it for an abandoned one before it was locked
+
+
+def _delete_abandoned(path: Path) -> None:
+    """Delete the partial files whose writers have ended."""
+    for partial in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        with contextlib.suppress(OSError):  # in use, or gone
+            descriptor = os.open(partial, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                partial.unlink()
+            finally:
+                os.close(descriptor)
 
 
 def _sync_folder(folder: Path) -> None:
