@@ -11,7 +11,7 @@ from collections.abc import Callable
 import grpc.aio
 
 from edgesegd.api.late_addresses import wait_for_addresses
-from edgesegd.api.listening import listening_privately
+from edgesegd.api.listening import delete_sockets, listening_privately
 from edgesegd.composition.parts import Parts
 from edgesegd.composition.service_status import ServiceStatus
 from edgesegd.composition.signals import Signals
@@ -49,10 +49,11 @@ class Daemon:
             return 0
         metrics_server = parts.serve_metrics()
         server = parts.make_server()
-        private = contextlib.ExitStack()
+        private, unstarted = contextlib.ExitStack(), contextlib.ExitStack()
         reporting: asyncio.Task[None] | None = None
         try:
             addresses = parts.listen(server)
+            unstarted.callback(delete_sockets, addresses)
             view_of = private.enter_context(listening_privately(server)) if config.view else ""
             starting = parts.host.start(
                 parts.pairs, required=parts.required, asleep=config.idle_unload > 0
@@ -60,6 +61,7 @@ class Daemon:
             if not await self._signals.unless_stopped(starting):
                 return 0
             await server.start()
+            unstarted.pop_all()
             parts.lease_regions(addresses)
             if config.control != NOWHERE:
                 await parts.control.start()
@@ -78,6 +80,7 @@ class Daemon:
             await parts.control.close()
             await parts.protocols.close()
             await server.stop(None)
+            unstarted.close()
             private.close()
             await parts.region_servers.close()
             await parts.host.close()

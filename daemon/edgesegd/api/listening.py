@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import grpc.aio
 
 from edgesegd.api.binding import bind_one_port
-from edgesegd.board.addresses import UNIX, resolve, split_address
+from edgesegd.board.addresses import UNIX, resolve, split_address, unix_paths
 from edgesegd.board.system import IS_LINUX
 from edgesegd.board.unix_path import check_unix_path, encode_unix_path
 from edgesegd.core.errors import CannotListen
@@ -44,6 +45,13 @@ def listen(
         for endpoint in bound:
             _add(server, address, str(endpoint), make_credentials())
     return f"{host}:{bound[0].sockaddr[1]}"
+
+
+def delete_sockets(addresses: Sequence[str]) -> None:
+    """Delete the Unix sockets of a server that never started: gRPC deletes those of others."""
+    for path in unix_paths(addresses):
+        with contextlib.suppress(OSError):
+            Path(path).unlink()
 
 
 @contextlib.contextmanager
