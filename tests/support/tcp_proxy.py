@@ -6,21 +6,28 @@ import contextlib
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
+
+_Late = SimpleQueue[tuple[float, bytes]]
+"""What came, and when it is passed on."""
 
 
 class TcpProxy:
     """Passes what comes to `address` on to `target`.
 
-    The sockets of those connections belong to `user`, if there is one, which needs root.
+    The sockets of those connections belong to `user`, if there is one, which needs root. What is
+    passed on is `delay_seconds` late in each direction, however much is on its way.
     """
 
-    def __init__(self, target: str, *, user: int | None = None) -> None:
+    def __init__(self, target: str, *, user: int | None = None, delay_seconds: float = 0.0) -> None:
         host, port = target.split(":")
         self._target = host, int(port)
         self._user = user
+        self._delay = delay_seconds
         self._server = socket.create_server(("127.0.0.1", 0))
         self._sockets = [self._server]
         self._swallowed: set[socket.socket] = set()
@@ -47,7 +54,7 @@ class TcpProxy:
         for each in self._sockets:
             each.close()
 
-    def _start(self, work: Callable[..., None], *arguments: socket.socket) -> None:
+    def _start(self, work: Callable[..., None], *arguments: socket.socket | _Late) -> None:
         thread = threading.Thread(target=work, args=arguments)
         self._threads.append(thread)
         thread.start()
@@ -59,8 +66,10 @@ class TcpProxy:
                 self.connections += 1
                 outgoing = self._connect()
                 self._sockets += [incoming, outgoing]
-                self._start(self._pass_on, incoming, outgoing)
-                self._start(self._pass_on, outgoing, incoming)
+                for source, target in ((incoming, outgoing), (outgoing, incoming)):
+                    late: _Late = SimpleQueue()
+                    self._start(self._receive, source, late)
+                    self._start(self._pass_on, source, target, late)
 
     def _connect(self) -> socket.socket:
         if self._user is None:
@@ -75,9 +84,20 @@ class TcpProxy:
         """Let nothing of the present connections pass any more, without closing them."""
         self._swallowed.update(self._sockets)
 
-    def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
+    def _receive(self, source: socket.socket, late: _Late) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                late.put((time.monotonic() + self._delay, data))
+        late.put((time.monotonic() + self._delay, b""))
+
+    def _pass_on(self, source: socket.socket, target: socket.socket, late: _Late) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                due, data = late.get()
+                if self._delay:
+                    time.sleep(max(0.0, due - time.monotonic()))
+                if not data:
+                    break
                 if source not in self._swallowed:
                     target.sendall(data)
             target.shutdown(socket.SHUT_WR)
