@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 
 from edgeseg.v1 import segmentation_pb2 as pb
+from edgeseg_client import Client
 from support.calls import every, frames, segment
 from support.pictures import file_of, noise
 from support.sums_model import sums_model
@@ -115,3 +117,21 @@ async def test_where_nothing_can_be_kept_the_daemon_serves_and_says_what_is_lost
     assert {answer.segmentation.delegate for answer in answers.values()} == {"npu"}
     assert running.stop() == 0
     assert "Traceback" not in "".join(running.lines)
+
+
+async def test_a_full_dev_shm_costs_neither_frames_nor_leases(
+    serve: Callable[[str], Served],
+) -> None:
+    """The daemon's own memory has no name there."""
+    pixels = noise(SIZE, SIZE)
+    running = serve(FULL.format(data="/dev/shm"))  # noqa: S108 # of a namespace of its own
+    await asyncio.to_thread(running.wait_for, " ready: ")
+
+    assert os.statvfs(f"/proc/{running.process.pid}/root/dev/shm").f_bavail == 0
+
+    def with_leases() -> int:
+        with Client(running.address, shared_memory=True, timeout=30) as client:
+            return sum(answer.ok for answer in client.stream([pixels] * 5, policy="every"))
+
+    assert await asyncio.to_thread(with_leases) == 5
+    assert running.stop() == 0
