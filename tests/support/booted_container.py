@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -47,7 +47,8 @@ StandardError=file:/results/output
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(text, encoding="utf-8")
         (folder / "results").mkdir()
-        done = subprocess.run(
+        ended, printed = _run_until(
+            BOOT_SECONDS,
             [
                 *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network"),
                 # Which the container would refuse by itself.
@@ -57,16 +58,27 @@ StandardError=file:/results/output
                 *("--boot", "systemd.unit=multi-user.target", "systemd.wants=job.service"),
                 *(f"systemd.mask={name}.service" for name in MASKED),
             ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=BOOT_SECONDS,
-            check=False,
         )
     output = folder / "results" / "output"
     if not output.exists():
-        pytest.skip(f"no container can boot here: {done.stdout.decode(errors='replace')[-2000:]}")
+        pytest.skip(f"no container can boot here: {printed[-2000:]}")
+    assert ended, f"the command did not end in {BOOT_SECONDS:g} s: {output.read_text()}"
     return output.read_text(encoding="utf-8")
+
+
+def _run_until(seconds: float, command: Sequence[str]) -> tuple[bool, str]:
+    """Whether a command ended in that time, and what it printed; else it is killed."""
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        ended = True
+        try:
+            printed, _ = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            ended = False
+            process.kill()
+            printed, _ = process.communicate()
+    return ended, printed.decode(errors="replace")
 
 
 def _copy_of_this_machine(folder: Path, undo: ExitStack) -> Path:
