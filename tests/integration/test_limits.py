@@ -14,7 +14,7 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg.v1 import segmentation_pb2_grpc as pb_grpc
 from edgeseg_client import Client, Overloaded
 from edgesegd.board.descriptors import ENOUGH
-from edgesegd.engine.guard.oom import ENGINES
+from edgesegd.board.oom import CHILDREN
 from support.calls import every, frames, segment, stub
 from support.running_daemon import RunningDaemon
 
@@ -66,7 +66,7 @@ def test_the_engine_and_not_the_front_ends_where_there_is_no_memory(
     def score(pid: int | None) -> int:
         return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
 
-    assert score(daemon.engine_pid) == ENGINES > score(daemon.process.pid)
+    assert score(daemon.engine_pid) == CHILDREN > score(daemon.process.pid)
 
 
 def test_the_daemon_may_have_as_many_descriptors_as_the_system_allows(

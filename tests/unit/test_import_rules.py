@@ -26,7 +26,7 @@ LAYERS = {
     "delegates": {"core"},
     "board": {"core"},
     "models": {"delegates", "files", "core"},
-    "ipc": {"delegates", "core"},
+    "ipc": {"delegates", "board", "core"},
     "imaging": {"models", "core"},
     "engine": {"imaging", "models", "delegates", "ipc", "board", "sandbox", "core"},
     "probe": {"concurrency", "models", "delegates", "ipc", "board", "files", "core"},

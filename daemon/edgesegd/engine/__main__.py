@@ -17,7 +17,6 @@ from pathlib import Path
 from edgesegd.core.errors import EdgesegError
 from edgesegd.engine.engine import Engine
 from edgesegd.engine.front import FrontConnection
-from edgesegd.engine.guard.oom import be_the_victim
 from edgesegd.engine.guard.parent_death import die_with_parent
 from edgesegd.engine.guard.sandbox import enter_for_delegate
 from edgesegd.engine.mapped_regions import MappedRegions
@@ -45,7 +44,6 @@ def main(socket_fd: int, descriptors_fd: int) -> None:
         socket.socket(fileno=descriptors_fd) as descriptors,
     ):
         die_with_parent(connection)
-        be_the_victim()
         front = FrontConnection(connection)
         if (order := front.read_order()) is None:
             return

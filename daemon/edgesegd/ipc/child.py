@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
+from edgesegd.board.oom import make_the_victim
 from edgesegd.ipc.open_files import open_descriptors
 
 CHUNK = 1 << 16
@@ -83,6 +84,8 @@ class Child:
                 descriptors=descriptors,
                 environ={**os.environ, **environ},
             )
+            # At once: while it starts, it would count as much as this process does.
+            make_the_victim(pid)
             descriptor = process_descriptor(pid)
         except BaseException:
             if output is not None:
