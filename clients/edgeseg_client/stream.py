@@ -8,12 +8,11 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.answer_order import AnswerOrder
-from edgeseg_client.answer_patience import AnswerPatience
+from edgeseg_client.answer_timeout import CHECK_SECONDS, AnswerTimeout
 from edgeseg_client.backoff import Backoff
 from edgeseg_client.decode import ResultReader, read_timing
 from edgeseg_client.errors import Overloaded, Unavailable, WrongAddress
@@ -26,9 +25,6 @@ from edgeseg_client.status import Status, call_errors, status_of
 from edgeseg_client.wrapped_exit import WrappedExit
 
 log = logging.getLogger(__name__)
-
-_CHECK_SECONDS: Final = 2.5
-"""How often it is checked whether frames wait for answers in vain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +76,7 @@ class FrameStream:
         self._sent_ids = SentIds(limit)
         self._changed = asyncio.Event()
         self._source_ended = self._lost = False
-        self._patience = AnswerPatience()
+        self._answer_timeout = AnswerTimeout()
         self._writing = 0
         """How many frames are being written, which takes long over a slow network."""
         self._answers: asyncio.Queue[FrameAnswer | None] = asyncio.Queue()
@@ -225,7 +221,7 @@ class FrameStream:
         with call_errors():
             while isinstance(response := await call.read(), pb.SegmentResponse):
                 self._backoff.reset()
-                self._patience.on_answer(asyncio.get_running_loop().time())
+                self._answer_timeout.on_answer(asyncio.get_running_loop().time())
                 pending = self._in_flight.pop_answered(response.frame_id)
                 self._window.on_answer()
                 self._changed.set()
@@ -242,12 +238,13 @@ class FrameStream:
         """
         clock = asyncio.get_running_loop().time
         while not receiving.done():
-            waiting = self._in_flight.sent > self._writing
-            if self._patience.is_over(clock(), waiting=waiting):
-                seconds = self._patience.seconds
-                self._patience.on_given_up()
-                raise Unavailable(f"no answer came for {seconds:g} s")
-            await asyncio.wait([receiving], timeout=_CHECK_SECONDS)
+            expired = self._answer_timeout.expired(
+                clock(), sent=self._in_flight.sent > self._writing, writing=bool(self._writing)
+            )
+            if expired is not None:
+                self._answer_timeout.on_given_up()
+                raise Unavailable(f"no answer came for {expired:g} s")
+            await asyncio.wait([receiving], timeout=CHECK_SECONDS)
 
     def _answer_with(self, pending: PendingFrame, response: pb.SegmentResponse) -> None:
         pending.release_slot()
