@@ -72,3 +72,15 @@ def test_the_partial_file_of_a_writer_that_still_writes_stays(tmp_path: Path) ->
     with replacing(path) as file:
         file.write(b"new")
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+def test_writers_of_the_same_file_do_not_delete_each_others_work(tmp_path: Path) -> None:
+    path, count = tmp_path / "choice.json", 400
+    bounded = WRITER.replace("while True:", f"while number < {count}:")
+    writers = [
+        subprocess.Popen([sys.executable, "-c", bounded, str(path), "0"], stdout=subprocess.DEVNULL)
+        for _ in range(3)
+    ]
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    assert set(path.read_text().splitlines()) == {str(count)}
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]

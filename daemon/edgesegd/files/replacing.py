@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import glob
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -20,29 +21,32 @@ def replacing(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
     deleted. `mode` is that of the new file, less the process's mask. Raises OSError.
     """
     _delete_abandoned(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    partial.unlink(missing_ok=True)  # left by a killed process with the same id
+    partial, descriptor = _open_locked(path, mode)
     try:
-        with os.fdopen(_open_locked(partial, mode), "wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(path)
+            partial.replace(path)  # while it is locked; other writers would delete it
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
 
 
-def _open_locked(partial: Path, mode: int) -> int:
-    """A descriptor of a new file; its lock, which ends with the process, says that it is in use."""
+def _open_locked(path: Path, mode: int) -> tuple[Path, int]:
+    """A new file beside `path`, with a name that is used once, and a descriptor of it.
+
+    Its lock, which ends with the process, says that it is in use.
+    """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     while True:
+        partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
         descriptor = os.open(partial, flags, mode)
         with contextlib.suppress(OSError):  # there are none on this file system
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
-            return descriptor
+            return partial, descriptor
         os.close(descriptor)  # another writer took it for an abandoned one before it was locked
 
 
