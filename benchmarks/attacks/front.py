@@ -6,14 +6,16 @@ import contextlib
 import re
 import signal
 import threading
-import urllib.request
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from edgesegd.bench.launch import LaunchedDaemon
 from edgesegd.bench.memory import resident
 
 EVERY_SECONDS = 0.05
 LOST = re.compile(r"^edgeseg_engine_restarts_total\{.*\} (\S+)$", re.MULTILINE)
+OTHER_ADDRESS = "127.0.0.3"
 RESET_PEAK = "5"
 """What makes Linux count the largest resident memory anew; see proc(5), clear_refs."""
 
@@ -63,8 +65,15 @@ class Front:
         return signal.Signals(-status).name if status < 0 else f"exit {status}"
 
     def engines_lost(self) -> int | None:
-        """By its own count; None if it does not answer."""
-        with contextlib.suppress(OSError):
-            page = urllib.request.urlopen(self._daemon.metrics_url, timeout=5)  # noqa: S310 # ours
-            return int(sum(map(float, LOST.findall(page.read().decode()))))
+        """By its own count; None if it does not answer.
+
+        Asked from another address than the attacker's, which the front may have blocked.
+        """
+        where = urlsplit(self._daemon.metrics_url)
+        source = (OTHER_ADDRESS, 0)
+        asking = HTTPConnection(str(where.hostname), where.port, 5, source_address=source)
+        with contextlib.closing(asking), contextlib.suppress(OSError, HTTPException):
+            asking.request("GET", where.path)
+            page = asking.getresponse().read().decode()
+            return int(sum(map(float, LOST.findall(page))))
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ NEAR, FAR = "10.231.0.1", "10.231.0.2"
 
 
 DEVICE = "cable"
+RETRANSMISSION = re.compile(r"\brto:([0-9.]+)")
+"""Milliseconds, doubled with each try; `ss -ti` of iproute2, tcpi_rto of tcp(7)."""
 
 
 class Cable:
@@ -44,6 +47,12 @@ class Cable:
         for host in (self.near, self.far):
             _run(*host, "nft", "delete table ip loss")
 
+    def retransmission_seconds(self) -> float:
+        """The longest time after which TCP now sends again what was not acknowledged."""
+        shown = (_run(*host, "ss", "-tinH") for host in (self.near, self.far))
+        found = [float(each) for text in shown for each in RETRANSMISSION.findall(text)]
+        return max(found, default=0.0) / 1000
+
 
 @contextmanager
 def two_hosts() -> Iterator[Cable]:
@@ -56,14 +65,14 @@ def two_hosts() -> Iterator[Cable]:
     name = f"eg{os.getpid()}"
     cable = Cable(name)
     with ExitStack() as undo:
-        for host in ("n", "f"):
-            try:
-                _run("ip", "netns", "add", name + host)
-            except subprocess.CalledProcessError as error:
-                pytest.skip(f"no network namespaces here: {error.stderr.decode()}")
-            undo.callback(_run, "ip", "netns", "del", name + host)
         peer = ("peer", "name", DEVICE, "netns", f"{name}f")
-        _run("ip", "link", "add", "name", DEVICE, "netns", f"{name}n", "type", "veth", *peer)
+        try:
+            for host in ("n", "f"):
+                _run("ip", "netns", "add", name + host)
+                undo.callback(_run, "ip", "netns", "del", name + host)
+            _run("ip", "link", "add", "name", DEVICE, "netns", f"{name}n", "type", "veth", *peer)
+        except subprocess.CalledProcessError as error:
+            pytest.skip(f"no network namespaces here: {error.stderr}")
         for run_on, address in ((cable.near, NEAR), (cable.far, FAR)):
             _run(*run_on, "ip", "address", "add", f"{address}/24", "dev", DEVICE)
             for device in ("lo", DEVICE):
@@ -71,5 +80,5 @@ def two_hosts() -> Iterator[Cable]:
         yield cable
 
 
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True)
+def _run(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout

@@ -8,12 +8,14 @@ import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from edgesegd.cli.exit_codes import FAILED, OK
 from edgesegd.cli.options import add_options, effective_config
 from edgesegd.cli.tables import Table, print_table, print_text
 from edgesegd.core.errors import EngineStartFailed, SandboxMissing
+from edgesegd.sandbox.attempts import remove_written
 from edgesegd.sandbox.kernel import landlock_version
 from edgesegd.sandbox.machine import machine_of_process
 from edgesegd.sandbox.sandbox import CPU, DRIVER
@@ -69,9 +71,16 @@ def _kernel() -> Found:
 def _try_all(mode: str, profile: str, folder: str) -> Found:
     """Let a process in the sandbox try everything; raises SandboxMissing or EngineStartFailed."""
     command = [sys.executable, "-m", "edgesegd.sandbox.attempts", mode, profile, folder]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=ATTEMPTS_SECONDS
-    )
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=ATTEMPTS_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        raise EngineStartFailed(
+            f"the process that tries the sandbox did not end within {ATTEMPTS_SECONDS} s"
+        ) from None
+    finally:
+        remove_written(Path(folder))
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
         kind, _, why = last.partition(": ")

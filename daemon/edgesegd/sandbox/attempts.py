@@ -7,6 +7,7 @@ attempt. FOLDER is the daemon's data folder.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import json
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from edgesegd.board.system import IS_LINUX
 from edgesegd.sandbox.files import files_for
 from edgesegd.sandbox.sandbox import DRIVER, enter_sandbox
 
@@ -26,6 +28,9 @@ PTRACE_SEIZE = 0x4206
 """Of `linux/ptrace.h`: like PTRACE_ATTACH, but the other process is not stopped."""
 DISKS = ("/dev/mem", "/dev/mmcblk0", "/dev/nvme0n1", "/dev/sda", "/dev/vda")
 SHADOW = Path("/etc/shadow")
+TMP = Path("/tmp")  # noqa: S108 # a folder for all
+MARK = ".edgesegd-attempt-"
+"""Begins the names of files that are written. Not even their deletion may be possible then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +64,11 @@ class Targets:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        files = sorted(folder.iterdir()) if folder.is_dir() else []
-        self.file = next((each for each in files if each.is_file()), None)
+        self.file = first_file(folder)
         self.own, self._peer = socket.socketpair(type=socket.SOCK_DGRAM)
         self._other = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._other.bind("")  # a free name, unix(7)
+        if IS_LINUX:
+            self._other.bind("")  # a free name, unix(7)
         self.address = self._other.getsockname()
 
     def __enter__(self) -> None:
@@ -80,14 +85,11 @@ def attempts(targets: Targets) -> Iterator[tuple[str, Callable[[], object]]]:
     front = os.getppid()
     yield "open a socket to a network", lambda: socket.socket(socket.AF_INET)
     yield "open a Unix socket", lambda: socket.socket(socket.AF_UNIX)
-    yield (
-        "send to another program's socket",
-        lambda: targets.own.sendmsg([b"x"], [], 0, targets.address),
-    )
+    yield "send to another program's socket", lambda: send_to_other(targets)
     yield "read /etc/shadow", lambda: open_file(SHADOW, os.O_RDONLY)
     yield "read a file in the data folder", lambda: read_first(targets)
     yield "write a file in the data folder", lambda: write_in(targets.folder)
-    yield "write a file in /tmp", lambda: write_in(Path("/tmp"))  # noqa: S108 # a folder for all
+    yield "write a file in /tmp", lambda: write_in(TMP)
     yield "open a disk or the memory", open_disk
     yield "start a process", fork
     yield "run a program", execute
@@ -111,6 +113,21 @@ def outcome_of(attempt: str, function: Callable[[], object]) -> Outcome:
     return Outcome(attempt, False, "")
 
 
+def first_file(folder: Path) -> Path | None:
+    """The first file in a folder; None if there is none, or this user may not list it."""
+    try:
+        return next((each for each in sorted(folder.iterdir()) if each.is_file()), None)
+    except OSError:
+        return None
+
+
+def send_to_other(targets: Targets) -> None:
+    """Send a byte to the socket of another program."""
+    if not targets.address:
+        raise NotTried("this system has no sockets without a file")
+    targets.own.sendmsg([b"x"], [], 0, targets.address)
+
+
 def open_file(path: Path, flags: int) -> None:
     """Open a file and close it again."""
     os.close(os.open(path, flags, 0o600))
@@ -119,7 +136,7 @@ def open_file(path: Path, flags: int) -> None:
 def read_first(targets: Targets) -> None:
     """Open the file that was found in the folder."""
     if targets.file is None:
-        raise NotTried(f"there is no file in {targets.folder}")
+        raise NotTried(f"no file can be seen in {targets.folder}")
     open_file(targets.file, os.O_RDONLY)
 
 
@@ -127,9 +144,18 @@ def write_in(folder: Path) -> None:
     """Make a new file, and remove it."""
     if not folder.is_dir():
         raise NotTried(f"there is no folder {folder}")
-    path = folder / f".edgesegd-attempt-{secrets.token_hex(8)}"
+    path = folder / f"{MARK}{secrets.token_hex(8)}"
     open_file(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-    path.unlink()
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+def remove_written(folder: Path) -> None:
+    """Remove what was written in attempts that were possible; outside of the sandbox."""
+    for place in (folder, TMP):
+        with contextlib.suppress(OSError):  # of another user
+            for path in place.glob(f"{MARK}*"):
+                path.unlink()
 
 
 def open_disk() -> None:

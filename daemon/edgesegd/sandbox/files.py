@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -94,7 +95,7 @@ def _python_folders() -> Iterator[Path]:
     """
     yield PACKAGE
     yield from map(Path, (sys.prefix, sys.base_prefix, sys.exec_prefix))
-    working = _real(Path.cwd())
+    working = _working_folder()
     for place, folder in enumerate(sys.path):
         if folder and not (place == 0 and _real(Path(folder)) == working):
             yield Path(folder)
@@ -123,13 +124,30 @@ def _matching(pattern: str) -> Iterator[Path]:
 
 def _there(paths: Iterable[Path]) -> tuple[Path, ...]:
     """Those that exist and do not hold everyone's files, each once."""
-    never = {*BROAD, Path.home()}
+    never = {*BROAD, *_home()}
     found = dict.fromkeys(paths)
     # Path.exists raises an error for what this user may not see.
     there = (path for path in found if os.path.exists(path))  # noqa: PTH110
     return tuple(path for path in there if _real(path) not in never)
 
 
+def _working_folder() -> Path | None:
+    """None if it was removed."""
+    try:
+        return _real(Path.cwd())
+    except OSError:
+        return None
+
+
+def _home() -> Iterator[Path]:
+    """None for a user without a line in /etc/passwd, as in containers, if HOME is not set."""
+    with contextlib.suppress(RuntimeError):
+        yield Path.home()
+
+
 def _real(path: Path) -> Path:
     """Without symbolic links; Path.resolve raises an error for a loop of them."""
-    return Path(os.path.realpath(path))
+    try:
+        return Path(os.path.realpath(path))
+    except OSError:  # a relative path, and the working folder was removed
+        return path

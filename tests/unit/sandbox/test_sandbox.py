@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edgesegd.sandbox.attempts import MARK, TMP, remove_written
 from edgesegd.sandbox.kernel import landlock_version
 from support.landlock import NEEDS_LANDLOCK, NEEDS_SECCOMP, WITHOUT_LANDLOCK
 
@@ -38,9 +40,10 @@ def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def data_folder(tmp_path: Path) -> Path:
+def data_folder(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "tokens.json").write_text("{}", encoding="utf-8")
-    return tmp_path
+    yield tmp_path
+    remove_written(tmp_path)
 
 
 def tried(mode: str, profile: str, folder: Path, before: str = "") -> dict[str, Any]:
@@ -174,6 +177,61 @@ print(enter_sandbox("require", "driver", files_for(driver=True)).missing)
 """
     done = python(code)
     assert (done.stdout, done.stderr) == ("()\n", "")
+
+
+@NEEDS_LANDLOCK
+def test_a_removed_working_folder_is_no_obstacle(tmp_path: Path) -> None:
+    code = """
+import os, sys
+from edgesegd.sandbox.files import files_for
+from edgesegd.sandbox.sandbox import enter_sandbox
+sys.path.insert(0, "relative")
+os.mkdir(sys.argv[1])
+os.chdir(sys.argv[1])
+os.rmdir(sys.argv[1])
+print(enter_sandbox("require", "driver", files_for(driver=True, libraries=["./a.so"])).missing)
+"""
+    done = python(code, str(tmp_path / "removed"))
+    assert (done.stdout, done.stderr) == ("()\n", "")
+
+
+@NEEDS_LANDLOCK
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_user_without_a_home_can_enter_the_sandbox_too() -> None:
+    code = """
+import os
+from edgesegd.sandbox.files import files_for
+from edgesegd.sandbox.sandbox import enter_sandbox
+os.setgroups([])
+os.setgid(54321)
+os.setuid(54321)
+os.environ.pop("HOME", None)
+print(enter_sandbox("require", "cpu", files_for(driver=False)).missing)
+"""
+    done = python(code)
+    assert (done.stdout, done.stderr) == ("()\n", "")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_data_folder_that_this_user_may_not_list_is_reported_as_not_tried(
+    data_folder: Path,
+) -> None:
+    data_folder.chmod(0o700)
+    other = "import edgesegd.sandbox.attempts, os\nos.setgroups([])\nos.setgid(1)\nos.setuid(1)"
+    found = tried("off", "cpu", data_folder, other)
+    outcomes = {each["attempt"]: each for each in found["attempts"]}
+    assert outcomes["read a file in the data folder"]["refused"] is None
+    assert "no file can be seen in" in outcomes["read a file in the data folder"]["how"]
+    assert outcomes["write a file in the data folder"]["refused"] is not False
+
+
+def test_what_was_written_in_vain_is_removed_afterwards(data_folder: Path) -> None:
+    """With a driver and without Landlock a file can be made, but not removed again."""
+    tried("auto", "driver", data_folder, WITHOUT_LANDLOCK)
+    left = {place for place in (data_folder, TMP) if list(place.glob(f"{MARK}*"))}
+    assert left == {data_folder, TMP}
+    remove_written(data_folder)
+    assert not [*data_folder.glob(f"{MARK}*"), *TMP.glob(f"{MARK}*")]
 
 
 def test_require_raises_what_is_missing(data_folder: Path) -> None:
