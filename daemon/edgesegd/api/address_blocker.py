@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
+from functools import partial
 
-from edgesegd.api.open_sockets import listeners
+from edgesegd.api.open_sockets import for_listeners
 from edgesegd.api.packet_filter import MAX_ADDRESSES, drop_from, drop_nothing
 from edgesegd.api.peer import IpAddress
 from edgesegd.board.system import IS_LINUX
@@ -14,7 +14,7 @@ from edgesegd.board.system import IS_LINUX
 BLOCK_SECONDS = 10.0
 """For how long. If connections were only closed, their client would connect again at once."""
 AGAIN_SECONDS = 1.0
-"""Seconds until the next try to admit an address, if no descriptor was free."""
+"""Seconds until the next try to admit an address, if the sockets could not be listed."""
 MEANWHILE = f", and no other one is accepted for {BLOCK_SECONDS:g} s" if IS_LINUX else ""
 """What a log's line about closed connections says more."""
 
@@ -45,7 +45,7 @@ class AddressBlocker:
         if self._apply():
             on_end()
         else:
-            # No descriptor is free; the kernel would keep its filter.
+            # The kernel would keep its filter.
             loop = asyncio.get_running_loop()
             loop.call_later(AGAIN_SECONDS, self._admit_again, address, on_end)
 
@@ -54,11 +54,8 @@ class AddressBlocker:
 
         Returns whether these were found; on other systems than Linux nothing is dropped.
         """
-        found = listeners()
-        for listener in found:
-            with listener, contextlib.suppress(OSError):  # not Linux
-                if self._addresses:
-                    drop_from(listener, self._addresses)
-                else:
-                    drop_nothing(listener)
-        return bool(found)
+        filter_ = partial(drop_from, addresses=self._addresses) if self._addresses else drop_nothing
+        try:
+            return for_listeners(filter_)
+        except OSError:
+            return False

@@ -7,6 +7,7 @@ only in all: one address could take all of them, before it has shown a token.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import Counter
 from collections.abc import Callable
@@ -45,16 +46,21 @@ class ConnectionGuard:
         if len(client) == 2:
             self._callers.add(client[1])
             if len(self._callers) > max(MAX_CALLERS, 2 * self._maximum):
-                self._forget_ended(connection_names())
+                with contextlib.suppress(OSError):
+                    self._forget_ended(connection_names())
 
     async def run(self) -> None:
         """Watch the connections forever."""
         while True:
             await asyncio.sleep(CHECK_SECONDS)
-            self.check()
+            with contextlib.suppress(OSError):
+                self.check()
 
     def check(self) -> None:
-        """Close what is silent since the last check, of each address that has too much of it."""
+        """Close what is silent since the last check, of each address that has too much of it.
+
+        Raises OSError if the connections cannot be listed; what is known of them stays.
+        """
         names = connection_names() if self._may_be_crowded() else set()
         free = self._maximum - len(names)
         if free > len(names):  # no address can have too many
@@ -77,10 +83,7 @@ class ConnectionGuard:
 
     def _may_be_crowded(self) -> bool:
         """Whether half of the connections may be there; to look at each of them takes longer."""
-        try:
-            return 2 * len(open_descriptors()) >= self._maximum
-        except OSError:
-            return True
+        return 2 * len(open_descriptors()) >= self._maximum
 
     def _forget_ended(self, names: set[SocketName]) -> set[SocketName]:
         """The connections that have made calls; the others are forgotten."""

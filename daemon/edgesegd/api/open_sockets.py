@@ -1,43 +1,54 @@
-"""The sockets of this process's gRPC server, which gRPC keeps to itself."""
+"""The sockets of this process's gRPC server, which gRPC keeps to itself.
+
+They are found by their descriptors and used in place, for there may be no free descriptor.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import socket
 import stat
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 
 from edgesegd.api.peer import SocketName, plain_address
 from edgesegd.ipc.open_files import open_descriptors
 
-NONE_FREE = (errno.EMFILE, errno.ENFILE)
 INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 
 def connection_names() -> set[SocketName]:
-    """The other ends of all connections to internet addresses."""
+    """The other ends of all connections to internet addresses; raises OSError."""
     names: set[SocketName] = set()
-
-    def note(found: socket.socket) -> bool:
-        names.add(_name_of(found))
-        return False
-
-    _find(note)
+    for found in _sockets():
+        with contextlib.suppress(OSError):  # it is not connected
+            names.add(_name_of(found))
     return names
 
 
 def close_connections(names: Collection[SocketName]) -> None:
-    """Close the connections whose other ends have these names; gRPC notices it."""
-    for connection in _find(lambda found: _name_of(found) in names):
-        with connection, contextlib.suppress(OSError):  # it has ended already
-            connection.shutdown(socket.SHUT_RDWR)
+    """Close the connections whose other ends have these names; gRPC notices it.
+
+    Raises OSError if the sockets cannot be listed.
+    """
+    for found in _sockets():
+        with contextlib.suppress(OSError):  # it is not connected, or has ended already
+            if _name_of(found) in names:
+                found.shutdown(socket.SHUT_RDWR)
 
 
-def listeners() -> list[socket.socket]:
-    """The sockets that listen at internet addresses."""
-    return _find(lambda found: bool(found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)))
+def for_listeners(action: Callable[[socket.socket], None]) -> bool:
+    """Do something with each socket that listens at an internet address.
+
+    Returns whether there are any. Raises OSError if the sockets cannot be listed.
+    """
+    listening = False
+    for found in _sockets():
+        with contextlib.suppress(OSError):
+            if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                listening = True
+                action(found)
+    return listening
 
 
 def _name_of(connection: socket.socket) -> SocketName:
@@ -46,28 +57,17 @@ def _name_of(connection: socket.socket) -> SocketName:
     return plain_address(host), port
 
 
-def _find(is_wanted: Callable[[socket.socket], bool]) -> list[socket.socket]:
-    """A second descriptor of each such socket, to be closed by the caller.
-
-    There are none where no descriptor is free.
-    """
-    wanted: dict[int, socket.socket] = {}
-    try:
-        for number in open_descriptors():
-            # That of the listing itself is closed, and may be a second descriptor by now. Errors:
-            # it is none of a socket, or of one that is not connected.
-            try:
-                if number in wanted or not stat.S_ISSOCK(os.fstat(number).st_mode):
-                    continue
-                with contextlib.closing(socket.socket(fileno=os.dup(number))) as found:
-                    if found.family in INTERNET and is_wanted(found):
-                        kept = socket.socket(fileno=found.detach())
-                        wanted[kept.fileno()] = kept
-            except OSError as error:
-                if error.errno in NONE_FREE:
-                    raise
-    except OSError:
-        for found in wanted.values():
-            found.close()
-        return []
-    return list(wanted.values())
+def _sockets() -> Iterator[socket.socket]:
+    """Each socket of an internet address, to be used until the next one is asked for."""
+    for number in open_descriptors():
+        try:
+            if not stat.S_ISSOCK(os.fstat(number).st_mode):
+                continue
+            found = socket.socket(fileno=number)
+        except OSError:  # it is closed by now
+            continue
+        try:
+            if found.family in INTERNET:
+                yield found
+        finally:
+            found.detach()  # gRPC closes it

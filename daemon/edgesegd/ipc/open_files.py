@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
+
+from edgesegd.board.descriptors import descriptor_limit
 
 OPEN = Path("/dev/fd")
 """The descriptors of this process."""
@@ -14,8 +17,16 @@ MAX_FILES = 8
 
 
 def open_descriptors() -> set[int]:
-    """Those that are open, and that of this listing, which is closed by now; raises OSError."""
-    return {int(path.name) for path in OPEN.iterdir()}
+    """Those that are open, and that of this listing, which is closed by now; raises OSError.
+
+    If this process has as many as it may, no listing can be opened, but all are in use.
+    """
+    try:
+        return {int(path.name) for path in OPEN.iterdir()}
+    except OSError as error:
+        if error.errno != errno.EMFILE:
+            raise
+        return set(range(descriptor_limit()))
 
 
 def send_files(receiver: socket.socket, descriptors: Sequence[int]) -> None:

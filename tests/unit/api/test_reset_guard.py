@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import socket
 import sys
@@ -18,7 +19,7 @@ from edgesegd.api import address_blocker
 from edgesegd.api.address_blocker import AddressBlocker
 from edgesegd.api.admission import Admission
 from edgesegd.api.first_message import FirstMessages
-from edgesegd.api.open_sockets import close_connections, connection_names, listeners
+from edgesegd.api.open_sockets import close_connections, connection_names, for_listeners
 from edgesegd.api.packet_filter import drop_from, drop_nothing
 from edgesegd.api.peer import address_of, socket_name
 from edgesegd.api.reset_guard import RESETS_A_SECOND, RESETS_AT_ONCE, ResetGuard
@@ -192,7 +193,45 @@ async def test_calls_that_wait_for_their_turn_when_their_time_is_over_are_no_res
     assert not cut_off
 
 
-async def test_an_address_is_admitted_again_though_no_descriptor_is_free_for_a_while(
+@contextmanager
+def no_free_descriptor() -> Iterator[None]:
+    """Until the end of the block this process has as many descriptors as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as opened:
+        least = max(int(name) for name in os.listdir("/proc/self/fd"))  # noqa: PTH208
+        resource.setrlimit(resource.RLIMIT_NOFILE, (least + 20, hard))
+        opened.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        with suppress(OSError):
+            while True:
+                opened.enter_context(socket.socket())
+        yield
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_connections_are_found_and_closed_though_no_descriptor_is_free(host: str) -> None:
+    with listening(host) as listener, connected(listener, host) as one, no_free_descriptor():
+        with pytest.raises(OSError, match="Too many open files"):
+            socket.socket()
+        assert socket_name(one.peer) in connection_names()
+        close_connections({socket_name(one.peer)})
+        assert one.ours.recv(1) == b""
+
+
+async def test_an_address_is_blocked_and_admitted_again_though_no_descriptor_is_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(address_blocker, "BLOCK_SECONDS", SOON)
+    monkeypatch.setattr(address_blocker, "AGAIN_SECONDS", 60.0)
+    with listening("127.0.0.1") as listener:
+        with no_free_descriptor():
+            AddressBlocker().block(ip_address("127.0.0.1"))
+        assert not accepts(listener, "127.0.0.1")
+        with no_free_descriptor():
+            await asyncio.sleep(2 * SOON)
+        assert accepts(listener, "127.0.0.1")
+
+
+async def test_an_address_is_admitted_again_though_the_sockets_cannot_be_listed_for_a_while(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(address_blocker, "BLOCK_SECONDS", SOON)
@@ -234,6 +273,4 @@ async def test_a_connection_that_has_ended_costs_nothing_but_its_address() -> No
     for _ in range(2 * RESETS_AT_ONCE):
         guard.on_reset(("ipv4:127.0.0.99", "ipv4:127.0.0.99:9"))
     assert len(cut_off) == 1
-    for listener in listeners():
-        with listener:
-            drop_nothing(listener)
+    for_listeners(drop_nothing)
