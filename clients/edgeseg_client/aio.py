@@ -31,6 +31,7 @@ from edgeseg_client.frame_encoder import (
     write_frame,
 )
 from edgeseg_client.handshake import StreamCall, perform_handshake
+from edgeseg_client.handshake_timeout import HandshakeTimeout
 from edgeseg_client.in_flight import InFlight
 from edgeseg_client.info import ServerInfo, read_info
 from edgeseg_client.options import (
@@ -60,8 +61,6 @@ DEFAULT_ADDRESS: Final = "127.0.0.1:8460"
 """The address at which a daemon listens by default."""
 
 # How many frames a stream takes from its source before their answers are taken.
-_AGAIN_SECONDS: Final = 5.0
-"""How long each step of a handshake may take after a stream was lost, so that it is soon back."""
 _MAX_IN_FLIGHT: Final[dict[Policy, int]] = {"every": 8, "latest": 64}
 
 
@@ -279,7 +278,8 @@ class AsyncClient:
         if limit < 1:
             raise InvalidRequest(f"in_flight is at least 1, not {limit}")
         return FrameStream(
-            connect=lambda first: self._connect(message, checked, self._seconds_for(first)),
+            connect=lambda within: self._connect(message, checked, within),
+            handshake_timeout=HandshakeTimeout(self._timeout),
             require_open=self._require_open,
             frames=pull(
                 frames,
@@ -292,16 +292,10 @@ class AsyncClient:
             backoff=self._new_backoff(),
         ).answers()
 
-    def _seconds_for(self, first: bool) -> float | None:
-        """How long each step of a stream's handshake may take; the first time as any call."""
-        if first:
-            return self._timeout
-        return _AGAIN_SECONDS if self._timeout is None else min(_AGAIN_SECONDS, self._timeout)
-
     async def _connect(
         self, message: pb.StreamOptions, options: Options, within: float | None
     ) -> Connection:
-        """Opens a stream.
+        """Opens a stream; each step may take `within` seconds.
 
         Asks for the server's info each time, because after a lost connection the daemon may be
         another one.

@@ -18,6 +18,7 @@ from edgeseg_client.decode import ResultReader, read_timing
 from edgeseg_client.errors import Overloaded, Unavailable, WrongAddress
 from edgeseg_client.frame_encoder import PendingFrame
 from edgeseg_client.handshake import StreamCall
+from edgeseg_client.handshake_timeout import HandshakeTimeout
 from edgeseg_client.in_flight import InFlight, SendWindow
 from edgeseg_client.sent_ids import SentIds
 from edgeseg_client.shared_memory import Region
@@ -44,9 +45,9 @@ class Connection:
 class FrameStream:
     """Sends frames and receives answers at the same time; answers every frame exactly once.
 
-    `connect` opens a call, and is told whether it is the first one. It raises `Unavailable` if no
-    daemon answers, `Overloaded` if the daemon has too many streams, and `WrongAddress` if the
-    address is not a daemon's. `require_open` raises
+    `connect` opens a call, in steps that may take as long as `handshake_timeout` says. It raises
+    `Unavailable` if no daemon answers, `Overloaded` if the daemon has too many streams, and
+    `WrongAddress` if the address is not a daemon's. `require_open` raises
     `ClientClosed` if the client was closed, and then there is no other connection. The first frame
     is taken from `frames` once a call is open. At most `limit` frames are taken whose answers the
     caller has not taken. Answers are given as they arrive or, with `in_order`, in the order of the
@@ -56,7 +57,8 @@ class FrameStream:
     def __init__(
         self,
         *,
-        connect: Callable[[bool], Awaitable[Connection]],
+        connect: Callable[[float | None], Awaitable[Connection]],
+        handshake_timeout: HandshakeTimeout,
         require_open: Callable[[], None],
         frames: AsyncGenerator[PendingFrame, None],
         in_flight: InFlight,
@@ -66,6 +68,7 @@ class FrameStream:
         backoff: Backoff,
     ) -> None:
         self._connect = connect
+        self._handshake_timeout = handshake_timeout
         self._require_open = require_open
         self._frames = frames
         self._in_flight = in_flight
@@ -121,7 +124,7 @@ class FrameStream:
         try:
             while not self._finished:
                 try:
-                    connection = await self._connect(reading is None)
+                    connection = await self._open()
                     self._backoff.connected(asyncio.get_running_loop().time())
                     if self._lost:
                         log.warning("the daemon is back")
@@ -142,6 +145,17 @@ class FrameStream:
             else:
                 _raise_exit(reading)
                 await _cancel_and_wait(reading)
+
+    async def _open(self) -> Connection:
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        try:
+            connection = await self._connect(self._handshake_timeout.seconds)
+        except (Unavailable, Overloaded):
+            self._handshake_timeout.on_failed(clock() - begun)
+            raise
+        self._handshake_timeout.on_connected()
+        return connection
 
     async def _read_source(self) -> None:
         """Takes frames from the source, as many as `limit` allows."""

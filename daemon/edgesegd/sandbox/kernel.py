@@ -16,7 +16,7 @@ SECCOMP = {0: 317, 1: 277, 2: 383}
 SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC = 1, 1
 """Of `linux/seccomp.h`; with the flag, all threads of the process get the filter."""
 LANDLOCK_CREATE_RULESET, LANDLOCK_ADD_RULE, LANDLOCK_RESTRICT_SELF = 444, 445, 446
-"""System calls, the same on all machines."""
+"""System calls, the same on all machines that have a filter here."""
 LANDLOCK_CREATE_RULESET_VERSION, LANDLOCK_RULE_PATH_BENEATH = 1, 1
 """Of `linux/landlock.h`."""
 
