@@ -95,6 +95,7 @@ def paced(jpeg: bytes) -> Iterator[Frame]:
 KINDS: dict[str, Callable[[Client, bytes, Record, str], None]] = {
     "segment": send_one_by_one,
     "every": send_every,
+    "camera": send_latest,
     "cameras": send_eight_cameras,
 }
 

@@ -1,103 +1,163 @@
-"""Half an hour of every kind of load: memory, descriptors and leased memory must not grow.
+"""Hours of every kind of load, with faults mixed in: nothing may grow, and no frame is lost.
 
 The load is streams of both policies over capacity, single images, clients that come and go with
-shared memory, and bad frames. Prints what front and engine hold each minute, and at the end the
-growth from the second minute to the last.
+shared memory, bad frames, and a camera whose latencies are measured. Every few minutes there is a
+fault: an engine is killed or hangs, clients are killed, strangers connect, the whole daemon is
+stopped for a while, its models are loaded again. Prints what front and engine hold each minute, and
+at the end the growth from the second minute to the last. The exit status is 1 if the front grew, if
+memory stayed leased, or if a frame of a stream had no answer.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import tempfile
 import time
-import urllib.request
+from collections import Counter
 from pathlib import Path
 
 from inputs import load_inputs
+from load import Load
+from soaking.chart import draw
+from soaking.faults import Faults
+from soaking.loads import Seen, sharers, streams
+from soaking.readings import Reading, read
 
-from edgeseg_client import AsyncClient, EdgesegClientError
 from edgesegd.bench.inputs import Inputs
 from edgesegd.bench.launch import LaunchedDaemon
-from edgesegd.bench.memory import resident
 
-LEASED = "edgeseg_shared_memory_bytes "
-
-
-async def streams(address: str, inputs: Inputs, policy: str, until: float) -> int:
-    """One client after another, each for a while."""
-    answered = 0
-    while time.monotonic() < until:
-        async with AsyncClient(address) as client:
-            frames = [inputs.jpeg] * 200
-            async for _ in client.stream(frames, policy=policy, size="model"):  # type: ignore[arg-type]
-                answered += 1
-    return answered
+MAX_GROWTH, MAX_GROWTH_MB, MAX_GROWTH_DESCRIPTORS = 0.1, 8.0, 8
+SETTLE_SECONDS = 15.0
+"""After the clients are gone, until what they held is free."""
 
 
-async def sharers(address: str, inputs: Inputs, until: float) -> int:
-    """Clients that lease memory, use it and leave; one of their frames is bad."""
-    answered = 0
-    while time.monotonic() < until:
-        async with AsyncClient(address, shared_memory=True) as client:
-            async for _ in client.stream([inputs.raw_frame(), b"no picture", inputs.jpeg] * 5):
-                answered += 1
-            try:
-                await client.segment(inputs.jpeg, size="frame", outputs=["labels", "rle"])
-            except EdgesegClientError as error:
-                print(f"a single image: {error}")
-    return answered
+class Soak:
+    """A run of `seconds`; `jpeg` is the picture of `inputs` as a file."""
+
+    def __init__(
+        self, daemon: LaunchedDaemon, address: str, inputs: Inputs, jpeg: Path, *, seconds: float
+    ) -> None:
+        self._daemon = daemon
+        self._address = address
+        self._inputs = inputs
+        self._jpeg = jpeg
+        self._seconds = seconds
+        self._started = time.monotonic()
+        self.seen = Seen()
+        self.readings: list[Reading] = []
+        self.faults: list[tuple[float, str]] = []
+
+    @property
+    def _minutes(self) -> float:
+        return (time.monotonic() - self._started) / 60
+
+    async def run(self, faults: Faults | None, fault_seconds: float) -> Reading:
+        """Run, print, and return the reading after all clients are gone.
+
+        There is a fault every `fault_seconds`, except for None.
+        """
+        until = self._started + self._seconds
+        address, inputs, seen = self._daemon.address, self._inputs, self.seen
+        work = [
+            streams(address, inputs, "latest", until, seen),
+            streams(address, inputs, "every", until, seen),
+            sharers(self._address, inputs, until, seen),
+            self._read_until(until),
+        ]
+        if faults is not None:
+            work.append(self._break_until(until - fault_seconds, faults, fault_seconds))
+        await asyncio.gather(*work)
+        await asyncio.sleep(SETTLE_SECONDS)
+        return await asyncio.to_thread(read, self._daemon, self._minutes, [])
+
+    async def _read_until(self, until: float) -> None:
+        every = min(60.0, self._seconds / 10)
+        with Load("camera", self._daemon.address, self._jpeg) as camera:
+            while (left := until - time.monotonic()) > 1.0:
+                latencies = await asyncio.to_thread(camera.latencies, min(every, left))
+                reading = await asyncio.to_thread(read, self._daemon, self._minutes, latencies)
+                self.readings.append(reading)
+                print(_as_line(reading), flush=True)
+
+    async def _break_until(self, until: float, faults: Faults, every: float) -> None:
+        for fault in itertools.cycle(faults.all):
+            await asyncio.sleep(every)
+            if time.monotonic() > until:
+                return
+            name = (fault.__doc__ or "").rstrip(".")
+            self.faults.append((self._minutes, name))
+            print(f"{self._minutes:6.1f} min: {name}", flush=True)
+            await asyncio.to_thread(fault)
 
 
-def held(daemon: LaunchedDaemon) -> dict[str, float]:
-    """What the daemon holds now: MB, descriptors, bytes."""
-    page = urllib.request.urlopen(daemon.metrics_url, timeout=10).read().decode()  # noqa: S310 # ours
-    leased = next(line for line in page.splitlines() if line.startswith(LEASED))
-    pid = daemon.process.pid
-    return {
-        "front MB": resident(pid) / 1e6,
-        "engine MB": resident(daemon.engine_pid) / 1e6,
-        "front descriptors": len(list(Path(f"/proc/{pid}/fd").iterdir())),
-        "engine descriptors": len(list(Path(f"/proc/{daemon.engine_pid}/fd").iterdir())),
-        "leased MB": float(leased.removeprefix(LEASED)) / 1e6,
-    }
+def _as_line(reading: Reading) -> str:
+    return (
+        f"{reading.minutes:6.1f} min: front {reading.front_mb:.1f} MB, engine "
+        f"{reading.engine_mb:.1f} MB, descriptors {reading.front_descriptors:.0f} and "
+        f"{reading.engine_descriptors:.0f}, leased {reading.leased_mb:.1f} MB, "
+        f"p50 {reading.p50_ms:.0f} ms, p99 {reading.p99_ms:.0f} ms"
+    )
 
 
-async def soak(daemon: LaunchedDaemon, address: str, inputs: Inputs, seconds: float) -> None:
-    """Run and print."""
-    started, until = time.monotonic(), time.monotonic() + seconds
-    work = [
-        asyncio.create_task(streams(daemon.address, inputs, "latest", until)),
-        asyncio.create_task(streams(daemon.address, inputs, "every", until)),
-        asyncio.create_task(sharers(address, inputs, until)),
-    ]
-    seen: list[dict[str, float]] = []
-    while time.monotonic() < until:
-        await asyncio.sleep(min(60.0, seconds / 10))
-        seen.append(await asyncio.to_thread(held, daemon))
-        values = ", ".join(f"{name} {value:.1f}" for name, value in seen[-1].items())
-        print(f"{time.monotonic() - started:6.0f} s: {values}", flush=True)
-    answered = sum(await asyncio.gather(*work))
-    last = await asyncio.to_thread(held, daemon)
-    print(f"{answered} frames answered; all clients gone: leased MB {last['leased MB']:.1f}")
-    for name in seen[0]:
-        early, late = seen[min(1, len(seen) - 1)][name], seen[-1][name]
-        print(f"{name}: {early:.1f} in the second reading, {late:.1f} in the last")
+def missed(soak: Soak, last: Reading) -> list[str]:
+    """What was not as it should be, as text; the last reading is without clients."""
+    early, late = soak.readings[min(1, len(soak.readings) - 1)], soak.readings[-1]
+    allowed = early.front_mb + max(MAX_GROWTH_MB, MAX_GROWTH * early.front_mb)
+    descriptors = early.front_descriptors + MAX_GROWTH_DESCRIPTORS
+    checks = (
+        (late.front_mb <= allowed, f"the front grew to {late.front_mb:.1f} MB"),
+        (late.front_descriptors <= descriptors, f"{late.front_descriptors:.0f} descriptors"),
+        (last.leased_mb == 0, f"{last.leased_mb:.1f} MB stayed leased"),
+        (soak.seen.unanswered == 0, f"{soak.seen.unanswered} frames had no answer"),
+    )
+    return [words for kept, words in checks if not kept]
 
 
-def main() -> None:
+def report(soak: Soak, last: Reading) -> int:
+    """Print the results; returns the exit status."""
+    early, late = soak.readings[min(1, len(soak.readings) - 1)], soak.readings[-1]
+    print(f"second reading: {_as_line(early)}")
+    print(f"last reading:   {_as_line(late)}")
+    print(f"without clients: {_as_line(last)}")
+    kinds = Counter(name for _, name in soak.faults)
+    print(f"{len(soak.faults)} faults: {', '.join(f'{n} x {name}' for name, n in kinds.items())}")
+    print(f"{soak.seen.sent} frames in streams, {soak.seen.unanswered} without an answer")
+    for name, count in sorted(soak.seen.answers.items()):
+        print(f"  {name}: {count}")
+    wrong = missed(soak, last)
+    print("missed: " + "; ".join(wrong) if wrong else "nothing grew, and nothing was lost")
+    return int(bool(wrong))
+
+
+def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=30, help="how long (default: 30)")
+    parser.add_argument("--minutes", type=float, default=120, help="how long (default: 120)")
+    parser.add_argument(
+        "--fault-minutes",
+        type=float,
+        default=3,
+        help="between faults; 0: none (default: 3)",
+    )
+    parser.add_argument("--picture", type=Path, help="draw memory, descriptors and latency as SVG")
     args = parser.parse_args()
     inputs = load_inputs()
     with tempfile.TemporaryDirectory() as folder:
         address = f"unix://{folder}/grpc.sock"
         flags = (f"--model={inputs.model.path}", f"--listen={address}", "--delegate=cpu")
         with LaunchedDaemon(*flags) as daemon:
-            print(f"{inputs.names}; {args.minutes:g} minutes")
-            asyncio.run(soak(daemon, address, inputs, args.minutes * 60))
+            print(f"{inputs.names}; {args.minutes:g} minutes", flush=True)
+            jpeg = Path(folder) / "frame.jpg"
+            jpeg.write_bytes(inputs.jpeg)
+            soak = Soak(daemon, address, inputs, jpeg, seconds=args.minutes * 60)
+            faults = Faults(daemon, address, jpeg) if args.fault_minutes else None
+            last = asyncio.run(soak.run(faults, args.fault_minutes * 60))
+    if args.picture is not None:
+        draw(args.picture, soak.readings, [minutes for minutes, _ in soak.faults])
+    return report(soak, last)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

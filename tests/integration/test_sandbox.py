@@ -21,7 +21,13 @@ from edgesegd.control.client import give_order
 from edgesegd.control.messages import Order
 from edgesegd.core.errors import SandboxMissing
 from edgesegd.sandbox.kernel import landlock_version
-from support.landlock import NEEDS_LANDLOCK, NEEDS_SECCOMP, WITHOUT_LANDLOCK
+from support.landlock import (
+    NEEDS_LANDLOCK,
+    NEEDS_NAMESPACES,
+    NEEDS_SECCOMP,
+    WITHOUT_BOTH,
+    WITHOUT_LANDLOCK,
+)
 from support.model_folder import add_version
 from support.pictures import file_of, gradient
 from support.running_daemon import Launch, RunningDaemon
@@ -59,6 +65,12 @@ if "edgesegd.engine" in sys.orig_argv:
 """
 """A sitecustomize.py: when an engine decodes its first frame, other code runs in it, as by a fault
 of a decoder."""
+
+
+def of_engines(code: str) -> str:
+    """Code for a sitecustomize.py that runs at the start of each engine."""
+    lines = "\n".join(f"    {line}" for line in code.splitlines())
+    return f'\nif "edgesegd.engine" in sys.orig_argv:\n    pass\n{lines}\n'
 
 
 def rights(process: int | None) -> tuple[str, str]:
@@ -101,6 +113,31 @@ def test_all_kinds_of_frames_are_served_in_the_sandbox_and_after_an_engine_was_k
     assert told(running) == [line], "the same sandbox is reported once"
 
 
+@NEEDS_NAMESPACES
+def test_without_landlock_all_kinds_of_frames_are_served_in_a_file_system_of_its_own(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n" + of_engines(WITHOUT_LANDLOCK), encoding="utf-8"
+    )
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    address = f"unix://{tmp_path}/grpc.sock"
+    flags = (f"--listen={address}", "--delegate=cpu", "--sandbox=require")
+    with (
+        RunningDaemon(*flags, env={"PYTHONPATH": path}) as running,
+        RunningDaemon("--delegate=cpu") as other,
+        Client(other.address) as plain,
+        Client(address, shared_memory=True) as sharing,
+    ):
+        assert told(running)[0].startswith("the sandbox of engines: profile cpu: a file system of")
+        expected = [plain.segment(frame).labels.tobytes() for frame in FRAMES]
+        assert [sharing.segment(frame).labels.tobytes() for frame in FRAMES] == expected
+        first = running.engine_pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        assert [sharing.segment(frame).labels.tobytes() for frame in FRAMES] == expected
+
+
 async def test_a_new_version_is_loaded_in_the_sandbox(tmp_path: Path, launch: Launch) -> None:
     models, control = tmp_path / "models", tmp_path / "control.sock"
     add_version(models, "sums", 1)
@@ -117,14 +154,20 @@ async def test_a_new_version_is_loaded_in_the_sandbox(tmp_path: Path, launch: La
     assert_in_sandbox(running)
 
 
-@NEEDS_LANDLOCK
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        pytest.param("", id="Landlock", marks=NEEDS_LANDLOCK),
+        pytest.param(WITHOUT_LANDLOCK, id="namespaces", marks=NEEDS_NAMESPACES),
+    ],
+)
 @pytest.mark.parametrize("profile", ["cpu", "driver"])
 def test_code_that_runs_in_an_engine_reaches_nothing(
-    profile: str, fake_delegate: Path, tmp_path: Path
+    profile: str, kernel: str, fake_delegate: Path, tmp_path: Path
 ) -> None:
     code = tmp_path / "code"
     code.mkdir()
-    (code / "sitecustomize.py").write_text(INTRUDER, encoding="utf-8")
+    (code / "sitecustomize.py").write_text(INTRUDER + of_engines(kernel), encoding="utf-8")
     data = tmp_path / "data"
     data.mkdir()
     (data / "tokens.json").write_text("{}", encoding="utf-8")
@@ -138,7 +181,8 @@ def test_code_that_runs_in_an_engine_reaches_nothing(
         result = client.segment(PIXELS)
         assert client.segment(PIXELS).labels.tobytes() == result.labels.tobytes()
         assert result.delegate == ("cpu" if profile == "cpu" else "fake_delegate")
-        assert told(running)[0].startswith(f"the sandbox of engines: profile {profile}: Landlock")
+        files = "a file system of its own" if kernel else "Landlock"
+        assert told(running)[0].startswith(f"the sandbox of engines: profile {profile}: {files}")
         engine = running.engine_pid
         assert running.stop() == 0, "nobody killed it"
     marked = [line.partition("attempt: ")[2] for line in running.output]
@@ -174,16 +218,16 @@ def test_the_intruder_does_what_it_wants_without_a_sandbox(tmp_path: Path) -> No
     assert any("attempt: False open a socket to a network" in line for line in running.output)
 
 
-def run_without_landlock(*arguments: str) -> list[str]:
-    """The command of `edgesegd`, in a process in which the kernel has no Landlock."""
+def run_without(what: str, *arguments: str) -> list[str]:
+    """The command of `edgesegd`, in a process in which the kernel lacks something."""
     command = "[sys.executable, '-m', 'edgesegd', *sys.argv[1:]]"
     become = f"import os, sys\nos.execv(sys.executable, {command})"
-    return [sys.executable, "-c", f"{WITHOUT_LANDLOCK}\n{become}", *arguments]
+    return [sys.executable, "-c", f"{what}\n{become}", *arguments]
 
 
 def test_a_daemon_that_requires_the_sandbox_does_not_start_without_a_part_of_it() -> None:
     serve = ("serve", "--listen=127.0.0.1:0", "--metrics-listen=", "--delegate=cpu", *OPEN)
-    command = run_without_landlock(*serve, "--sandbox=require")
+    command = run_without(WITHOUT_BOTH, *serve, "--sandbox=require")
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == EXIT_CODES[SandboxMissing]
     last = done.stderr.splitlines()[-1]
@@ -194,7 +238,7 @@ def test_a_daemon_that_requires_the_sandbox_does_not_start_without_a_part_of_it(
 def test_what_is_missing_is_a_warning_and_the_daemon_serves() -> None:
     serve = ("serve", "--listen=127.0.0.1:0", "--metrics-listen=", "--delegate=cpu", *OPEN)
     with subprocess.Popen(
-        run_without_landlock(*serve), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        run_without(WITHOUT_BOTH, *serve), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         address = process.stdout.readline().split()[-1]
@@ -230,8 +274,8 @@ def test_info_shows_what_is_in_force(tmp_path: Path) -> None:
 
 
 def test_info_says_that_a_required_part_is_missing(tmp_path: Path) -> None:
-    command = run_without_landlock(
-        "info", "--security", "--sandbox=require", f"--data-dir={tmp_path}"
+    command = run_without(
+        WITHOUT_BOTH, "info", "--security", "--sandbox=require", f"--data-dir={tmp_path}"
     )
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == EXIT_CODES[SandboxMissing]

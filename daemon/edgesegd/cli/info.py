@@ -18,7 +18,7 @@ from edgesegd.core.errors import EngineStartFailed, SandboxMissing
 from edgesegd.sandbox.attempts import remove_written
 from edgesegd.sandbox.kernel import landlock_version
 from edgesegd.sandbox.machine import machine_of_process
-from edgesegd.sandbox.sandbox import CPU, DRIVER
+from edgesegd.sandbox.sandbox import CPU, DRIVER, SandboxReport
 
 ATTEMPTS_SECONDS = 60
 REFUSED, POSSIBLE, NOT_TRIED = "refused", "possible", "not tried"
@@ -101,6 +101,7 @@ def _print(mode: str, found: dict[str, Found]) -> None:
     print_text(f"option sandbox: {mode}")
     for profile, each in found.items():
         report = each["report"]
+        print_text(f"in force: {SandboxReport(**report)}")
         for missing in report["missing"]:
             print_text(f"missing with {profile}: {missing}")
     print()

@@ -23,7 +23,8 @@ from edgesegd.board.system import IS_LINUX
 from edgesegd.sandbox.files import files_for
 from edgesegd.sandbox.sandbox import DRIVER, enter_sandbox
 
-REFUSALS = (errno.EPERM, errno.EACCES, errno.ENOSYS)
+REFUSALS = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOENT, errno.EROFS)
+"""What is tried is there, unless the sandbox hides it or shows it read-only."""
 PTRACE_SEIZE = 0x4206
 """Of `linux/ptrace.h`: like PTRACE_ATTACH, but the other process is not stopped."""
 DISKS = ("/dev/mem", "/dev/mmcblk0", "/dev/nvme0n1", "/dev/sda", "/dev/vda")
@@ -57,14 +58,17 @@ def main(mode: str, profile: str, folder: str) -> None:
 
 
 class Targets:
-    """What was there before the sandbox: a folder with a file, and sockets.
+    """What was there before the sandbox: files, folders and sockets.
 
-    `own` is a socket like those that an engine inherits; `address` is that of another program's.
+    `file` is one in `folder`, `own` a socket like those that an engine inherits, and `address` that
+    of another program's.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.file = first_file(folder)
+        self.there = {path for path in (SHADOW, folder, TMP) if os.path.exists(path)}  # noqa: PTH110
+        self.disk = next((Path(disk) for disk in DISKS if os.path.exists(disk)), None)  # noqa: PTH110
         self.own, self._peer = socket.socketpair(type=socket.SOCK_DGRAM)
         self._other = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         if IS_LINUX:
@@ -86,11 +90,11 @@ def attempts(targets: Targets) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "open a socket to a network", lambda: socket.socket(socket.AF_INET)
     yield "open a Unix socket", lambda: socket.socket(socket.AF_UNIX)
     yield "send to another program's socket", lambda: send_to_other(targets)
-    yield "read /etc/shadow", lambda: open_file(SHADOW, os.O_RDONLY)
+    yield "read /etc/shadow", lambda: read_shadow(targets)
     yield "read a file in the data folder", lambda: read_first(targets)
-    yield "write a file in the data folder", lambda: write_in(targets.folder)
-    yield "write a file in /tmp", lambda: write_in(TMP)
-    yield "open a disk or the memory", open_disk
+    yield "write a file in the data folder", lambda: write_in(targets.folder, targets)
+    yield "write a file in /tmp", lambda: write_in(TMP, targets)
+    yield "open a disk or the memory", lambda: open_disk(targets)
     yield "start a process", fork
     yield "run a program", execute
     yield "trace the daemon", lambda: trace(front)
@@ -140,9 +144,16 @@ def read_first(targets: Targets) -> None:
     open_file(targets.file, os.O_RDONLY)
 
 
-def write_in(folder: Path) -> None:
+def read_shadow(targets: Targets) -> None:
+    """Open the file with the hashes of passwords."""
+    if SHADOW not in targets.there:
+        raise NotTried(f"there is no {SHADOW}")
+    open_file(SHADOW, os.O_RDONLY)
+
+
+def write_in(folder: Path, targets: Targets) -> None:
     """Make a new file, and remove it."""
-    if not folder.is_dir():
+    if folder not in targets.there:
         raise NotTried(f"there is no folder {folder}")
     path = folder / f"{MARK}{secrets.token_hex(8)}"
     open_file(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
@@ -158,13 +169,11 @@ def remove_written(folder: Path) -> None:
                 path.unlink()
 
 
-def open_disk() -> None:
-    """Open the first disk that there is for reading."""
-    for disk in DISKS:
-        if Path(disk).exists():
-            open_file(Path(disk), os.O_RDONLY)
-            return
-    raise NotTried(f"there is none of {', '.join(DISKS)}")
+def open_disk(targets: Targets) -> None:
+    """Open the first disk that there was for reading."""
+    if targets.disk is None:
+        raise NotTried(f"there is none of {', '.join(DISKS)}")
+    open_file(targets.disk, os.O_RDONLY)
 
 
 def fork() -> None:

@@ -63,9 +63,9 @@ class Files:
         """Why which of these files and folders stay readable; empty if none does."""
         found = []
         for path in private:
-            real = _real(Path(path))
+            real = real_path(Path(path))
             folder = next(
-                (each for each in self.readable if real.is_relative_to(_real(each))), None
+                (each for each in self.readable if real.is_relative_to(real_path(each))), None
             )
             if folder is not None:
                 found.append(f"{path} can be read, because it is in {folder}")
@@ -97,7 +97,7 @@ def _python_folders() -> Iterator[Path]:
     yield from map(Path, (sys.prefix, sys.base_prefix, sys.exec_prefix))
     working = _working_folder()
     for place, folder in enumerate(sys.path):
-        if folder and not (place == 0 and _real(Path(folder)) == working):
+        if folder and not (place == 0 and real_path(Path(folder)) == working):
             yield Path(folder)
 
 
@@ -106,7 +106,7 @@ def _beside(libraries: Iterable[str]) -> Iterator[Path]:
     for library in libraries:
         if "/" in library:
             yield Path(library)
-            yield from _real(Path(library)).parent.glob("*.so*")
+            yield from real_path(Path(library)).parent.glob("*.so*")
 
 
 def _searched(environ: Mapping[str, str]) -> Iterator[Path]:
@@ -115,7 +115,7 @@ def _searched(environ: Mapping[str, str]) -> Iterator[Path]:
         for part in filter(None, environ.get(name, "").split(":")):
             yield Path(part)
             if name.startswith("VK_"):  # it names the library beside it
-                yield from _real(Path(part)).parent.glob("*.so*")
+                yield from real_path(Path(part)).parent.glob("*.so*")
 
 
 def _matching(pattern: str) -> Iterator[Path]:
@@ -128,13 +128,13 @@ def _there(paths: Iterable[Path]) -> tuple[Path, ...]:
     found = dict.fromkeys(paths)
     # Path.exists raises an error for what this user may not see.
     there = (path for path in found if os.path.exists(path))  # noqa: PTH110
-    return tuple(path for path in there if _real(path) not in never)
+    return tuple(path for path in there if real_path(path) not in never)
 
 
 def _working_folder() -> Path | None:
     """None if it was removed."""
     try:
-        return _real(Path.cwd())
+        return real_path(Path.cwd())
     except OSError:
         return None
 
@@ -145,7 +145,7 @@ def _home() -> Iterator[Path]:
         yield Path.home()
 
 
-def _real(path: Path) -> Path:
+def real_path(path: Path) -> Path:
     """Without symbolic links; Path.resolve raises an error for a loop of them."""
     try:
         return Path(os.path.realpath(path))

@@ -47,7 +47,7 @@ class _PathBeneath(ctypes.Structure):
 
 def set_no_new_privileges() -> None:
     """Let no program that this process might start get more rights than it has; raises OSError."""
-    _check(_libc().prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    check(libc().prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 
 
 def install_filter(column: int, instructions: Sequence[Instruction]) -> None:
@@ -55,21 +55,21 @@ def install_filter(column: int, instructions: Sequence[Instruction]) -> None:
     code = b"".join(INSTRUCTION.pack(*each) for each in instructions)
     whole = _Program(len(instructions), code)
     flags = SECCOMP_FILTER_FLAG_TSYNC
-    status = _libc().syscall(
+    status = libc().syscall(
         ctypes.c_long(SECCOMP[column]), SECCOMP_SET_MODE_FILTER, flags, ctypes.byref(whole)
     )
     if status > 0:
         raise OSError(f"thread {status} cannot get the filter")
-    _check(status)
+    check(status)
 
 
 def landlock_version() -> int:
     """The version of Landlock's ABI that this kernel has; 0 if it has none, or has it off."""
     try:
-        libc = _libc()
+        library = libc()
     except OSError:
         return 0
-    version: int = libc.syscall(
+    version: int = library.syscall(
         ctypes.c_long(LANDLOCK_CREATE_RULESET),
         None,
         ctypes.c_size_t(0),
@@ -85,16 +85,16 @@ def create_ruleset(files: int, network: int, scoped: int, fields: int) -> int:
     """
     attributes = _RulesetAttributes(files, network, scoped)
     size = ctypes.c_size_t(fields * ctypes.sizeof(ctypes.c_uint64))
-    return _check(
-        _libc().syscall(ctypes.c_long(LANDLOCK_CREATE_RULESET), ctypes.byref(attributes), size, 0)
+    return check(
+        libc().syscall(ctypes.c_long(LANDLOCK_CREATE_RULESET), ctypes.byref(attributes), size, 0)
     )
 
 
 def allow_beneath(ruleset: int, path: int, rights: int) -> None:
     """Allow `rights` on the file or folder that is open as `path`; raises OSError."""
     beneath = _PathBeneath(rights, path)
-    _check(
-        _libc().syscall(
+    check(
+        libc().syscall(
             ctypes.c_long(LANDLOCK_ADD_RULE),
             ruleset,
             LANDLOCK_RULE_PATH_BENEATH,
@@ -106,17 +106,18 @@ def allow_beneath(ruleset: int, path: int, rights: int) -> None:
 
 def restrict_thread(ruleset: int) -> None:
     """Let this thread, and those that it starts, run under a ruleset; raises OSError."""
-    _check(_libc().syscall(ctypes.c_long(LANDLOCK_RESTRICT_SELF), ruleset, 0))
+    check(libc().syscall(ctypes.c_long(LANDLOCK_RESTRICT_SELF), ruleset, 0))
 
 
-def _libc() -> ctypes.CDLL:
-    # Elsewhere the same numbers are other system calls.
+def libc() -> ctypes.CDLL:
+    """The C library; raises OSError elsewhere, where the same numbers are other system calls."""
     if not IS_LINUX:
         raise OSError("this system is not Linux")
     return ctypes.CDLL(None, use_errno=True)
 
 
-def _check(status: int) -> int:
+def check(status: int) -> int:
+    """The status of a call of `libc`; raises OSError if it failed."""
     if status < 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))

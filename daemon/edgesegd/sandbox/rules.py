@@ -57,7 +57,7 @@ WRITING = 0o3 | 0o100 | 0o1000
 is 0; an O_TMPFILE must have O_WRONLY or O_RDWR."""
 
 NEVER = _names(
-    # Other programs, and other processes. musl's raise needs tkill, but it has no runtime of TFLite.
+    # Other programs, other processes. musl's raise uses tkill, but TFLite has no wheel for musl.
     "execve execveat fork vfork ptrace process_vm_readv process_vm_writev process_madvise "
     "process_mrelease kcmp pidfd_open pidfd_getfd pidfd_send_signal tkill rt_sigqueueinfo "
     "rt_tgsigqueueinfo move_pages migrate_pages setpgid setsid sched_setparam sched_setscheduler "

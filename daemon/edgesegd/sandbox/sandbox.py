@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgesegd.core.errors import SandboxMissing
-from edgesegd.sandbox import kernel, landlock
+from edgesegd.sandbox import file_view, kernel, landlock
 from edgesegd.sandbox.files import Files
 from edgesegd.sandbox.filter import program
 from edgesegd.sandbox.machine import machine_of_process
@@ -24,22 +24,24 @@ CPU, DRIVER = "cpu", "driver"
 class SandboxReport:
     """What took effect in a process. `landlock` is the version of the ABI, 0 for none.
 
-    `profile` is "" if the sandbox is off. `missing` says what did not take effect, and why.
+    `file_view` says whether it has a file system of its own instead, `profile` is "" if the sandbox
+    is off, and `missing` says what did not take effect, and why.
     """
 
     profile: str = ""
     no_new_privileges: bool = False
     seccomp: bool = False
     landlock: int = 0
+    file_view: bool = False
     missing: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """What is in force, for a line of the log."""
         if not self.profile:
             return "off"
-        landlock = f"Landlock (ABI {self.landlock})" if self.landlock else ""
         parts = (
-            landlock,
+            f"Landlock (ABI {self.landlock})" if self.landlock else "",
+            "a file system of its own" if self.file_view else "",
             "seccomp" if self.seccomp else "",
             "no new privileges" if self.no_new_privileges else "",
         )
@@ -51,9 +53,10 @@ def enter_sandbox(
 ) -> SandboxReport:
     """Give up what `profile` does not need, for ever; returns what took effect.
 
-    With "require", raises SandboxMissing if a part is missing. Landlock holds for this thread and
-    those that it starts, so it counts as missing if there are others already, or if something
-    `private` is in a folder that stays readable.
+    With "require", raises SandboxMissing if a part is missing. A kernel without Landlock gives the
+    process a file system of its own. Either holds for this thread and those that it starts, so it
+    counts as missing if there are others already, or if something `private` is in a folder that
+    stays readable.
     """
     if mode == OFF:
         return SandboxReport()
@@ -66,16 +69,16 @@ def enter_sandbox(
         except OSError as error:
             missing.append(f"{name}: {error}")
 
-    version, filtered = 0, False
+    version, viewed, filtered = 0, False, False
     with part("no new privileges"):
         kernel.set_no_new_privileges()
     with part("Landlock"):
-        version = _restrict_files(files)
+        version, viewed = _restrict_files(files)
         missing += [f"Landlock: {why}" for why in files.readable_of(private)]
     with part("seccomp"):
         _filter_calls(driver=profile == DRIVER)
         filtered = True
-    report = _report(profile, version, filtered, missing)
+    report = _report(profile, version, viewed, filtered, missing)
     if mode == REQUIRE and report.missing:
         raise SandboxMissing(
             f"sandbox is {REQUIRE}, and a part of it is missing: {'; '.join(report.missing)}"
@@ -83,17 +86,22 @@ def enter_sandbox(
     return report
 
 
-def _restrict_files(files: Files) -> int:
-    """Apply Landlock; returns the version of its ABI."""
-    version = kernel.landlock_version()
-    if version == 0:
-        raise OSError(
-            "this kernel has none or has it off (lsm=landlock,…), or a container hides it"
-        )
+def _restrict_files(files: Files) -> tuple[int, bool]:
+    """Restrict what can be opened: the version of Landlock's ABI, or whether by a file system."""
     if others := len(list(Path("/proc/self/task").iterdir())) - 1:
         raise OSError(f"other threads run already ({others}), and it would not hold for them")
-    landlock.restrict(files, version)
-    return version
+    version = kernel.landlock_version()
+    if version:
+        landlock.restrict(files, version)
+        return version, False
+    try:
+        file_view.restrict(files)
+    except OSError as error:
+        raise OSError(
+            "this kernel has none or has it off (lsm=landlock,…), or a container hides it; and "
+            f"instead, no file system of its own can be had: {error}"
+        ) from None
+    return 0, True
 
 
 def _filter_calls(*, driver: bool) -> None:
@@ -104,14 +112,16 @@ def _filter_calls(*, driver: bool) -> None:
     kernel.install_filter(machine.column, program(machine, rules(driver=driver)))
 
 
-def _report(profile: str, version: int, filtered: bool, missing: list[str]) -> SandboxReport:
+def _report(
+    profile: str, version: int, viewed: bool, filtered: bool, missing: list[str]
+) -> SandboxReport:
     """What the kernel itself says about this process; Landlock has no such report."""
     status = _status()
     no_new_privileges = status.get("NoNewPrivs") == "1"
     seccomp = filtered and status.get("Seccomp", "2") == "2"
     if filtered and not seccomp:
         missing.append("seccomp: the kernel does not report it")
-    return SandboxReport(profile, no_new_privileges, seccomp, version, tuple(missing))
+    return SandboxReport(profile, no_new_privileges, seccomp, version, viewed, tuple(missing))
 
 
 def _status() -> dict[str, str]:

@@ -14,7 +14,13 @@ import pytest
 
 from edgesegd.sandbox.attempts import MARK, TMP, remove_written
 from edgesegd.sandbox.kernel import landlock_version
-from support.landlock import NEEDS_LANDLOCK, NEEDS_SECCOMP, WITHOUT_LANDLOCK
+from support.landlock import (
+    NEEDS_LANDLOCK,
+    NEEDS_NAMESPACES,
+    NEEDS_SECCOMP,
+    WITHOUT_BOTH,
+    WITHOUT_LANDLOCK,
+)
 
 pytestmark = NEEDS_SECCOMP
 
@@ -82,13 +88,29 @@ def test_nothing_that_an_attacker_needs_is_possible(profile: str, data_folder: P
         assert outcomes[attempt] is True, attempt
 
 
+@NEEDS_NAMESPACES
 @pytest.mark.parametrize("profile", PROFILES)
-def test_without_landlock_calls_are_refused_all_the_same_and_the_rest_is_reported(
+def test_without_landlock_nothing_is_possible_in_a_file_system_of_its_own(
     profile: str, data_folder: Path
 ) -> None:
-    found = tried("auto", profile, data_folder, WITHOUT_LANDLOCK)
+    found = tried("require", profile, data_folder, WITHOUT_LANDLOCK)
     report = found["report"]
-    assert (report["no_new_privileges"], report["seccomp"], report["landlock"]) == (True, True, 0)
+    assert (report["seccomp"], report["landlock"], report["file_view"]) == (True, 0, True)
+    assert not report["missing"]
+    outcomes = refused(found)
+    for attempt in FILES | PROCESSES | SOCKETS:
+        assert outcomes[attempt] is True, attempt
+    assert False not in outcomes.values(), outcomes
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_without_both_calls_are_refused_all_the_same_and_the_rest_is_reported(
+    profile: str, data_folder: Path
+) -> None:
+    found = tried("auto", profile, data_folder, WITHOUT_BOTH)
+    report = found["report"]
+    assert (report["no_new_privileges"], report["seccomp"]) == (True, True)
+    assert (report["landlock"], report["file_view"]) == (0, False)
     (missing,) = report["missing"]
     assert missing.startswith("Landlock: this kernel has none")
     outcomes = refused(found)
@@ -105,15 +127,16 @@ def test_landlock_alone_keeps_files_and_the_daemon_from_a_process(data_folder: P
 import os, sys
 from pathlib import Path
 from edgesegd.sandbox import kernel, landlock
-from edgesegd.sandbox.attempts import outcome_of, open_file, write_in
+from edgesegd.sandbox.attempts import Targets, open_file, outcome_of, write_in
 from edgesegd.sandbox.files import files_for
+folder = Path(sys.argv[1])
+targets = Targets(folder)
 kernel.set_no_new_privileges()
 landlock.restrict(files_for(driver=False), kernel.landlock_version())
-folder = Path(sys.argv[1])
 for function in (
     lambda: open_file(Path("/etc/shadow"), os.O_RDONLY),
     lambda: open_file(folder / "tokens.json", os.O_RDONLY),
-    lambda: write_in(folder),
+    lambda: write_in(folder, targets),
     lambda: os.execv(sys.executable, [sys.executable, "-c", "print('ran')"]),
     lambda: open_file(Path(f"/proc/{os.getppid()}/environ"), os.O_RDONLY),
 ):
@@ -148,13 +171,14 @@ def test_each_version_of_landlock_keeps_files_from_a_process(
 import os, sys
 from pathlib import Path
 from edgesegd.sandbox import kernel, landlock
-from edgesegd.sandbox.attempts import outcome_of, open_file, write_in
+from edgesegd.sandbox.attempts import Targets, open_file, outcome_of, write_in
 from edgesegd.sandbox.files import files_for
+folder = Path(sys.argv[1])
+targets = Targets(folder)
 kernel.set_no_new_privileges()
 landlock.restrict(files_for(driver=True), int(sys.argv[2]))
-folder = Path(sys.argv[1])
 print(outcome_of("", lambda: open_file(folder / "tokens.json", os.O_RDONLY)).refused)
-print(outcome_of("", lambda: write_in(folder)).refused)
+print(outcome_of("", lambda: write_in(folder, targets)).refused)
 print(outcome_of("", lambda: open_file(Path("/dev/null"), os.O_RDWR)).refused)
 """
     done = python(code, str(data_folder), str(version))
@@ -226,16 +250,51 @@ def test_a_data_folder_that_this_user_may_not_list_is_reported_as_not_tried(
 
 
 def test_what_was_written_in_vain_is_removed_afterwards(data_folder: Path) -> None:
-    """With a driver and without Landlock a file can be made, but not removed again."""
-    tried("auto", "driver", data_folder, WITHOUT_LANDLOCK)
+    """With a driver and without Landlock or namespaces it can be made, but not removed again."""
+    tried("auto", "driver", data_folder, WITHOUT_BOTH)
     left = {place for place in (data_folder, TMP) if list(place.glob(f"{MARK}*"))}
     assert left == {data_folder, TMP}
     remove_written(data_folder)
     assert not [*data_folder.glob(f"{MARK}*"), *TMP.glob(f"{MARK}*")]
 
 
+@NEEDS_NAMESPACES
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_user_without_rights_gets_a_file_system_of_its_own_and_keeps_its_groups(
+    tmp_path: Path,
+) -> None:
+    """It is how a service opens a device: as a member of the device's group."""
+    device = tmp_path / "device"
+    device.touch()
+    os.chown(device, 0, 4321)
+    device.chmod(0o060)
+    tmp_path.chmod(0o711)
+    for parent in list(tmp_path.parents)[:-2]:
+        parent.chmod(parent.stat().st_mode | 0o011)
+    code = """
+import ctypes, os, sys
+from pathlib import Path
+from edgesegd.sandbox import file_view
+from edgesegd.sandbox.files import Files
+os.setgroups([4321])
+os.setgid(54321)
+os.setuid(54321)
+ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE, as after the start of a program
+device = Path(sys.argv[1])
+file_view.restrict(Files((Path("/usr"),), (device, Path("/dev/null"))))
+print(sorted(os.listdir("/")), os.getuid(), os.getgid())
+device.write_text("written")
+print(device.read_text())
+"""
+    done = python(code, str(device))
+    assert done.stderr == ""
+    first, second = done.stdout.splitlines()
+    assert first == f"{sorted({'usr', 'dev', device.parts[1]})} 54321 54321"
+    assert second == "written"
+
+
 def test_require_raises_what_is_missing(data_folder: Path) -> None:
-    code = f"{WITHOUT_LANDLOCK}\nimport sys\nfrom edgesegd.sandbox.attempts import main"
+    code = f"{WITHOUT_BOTH}\nimport sys\nfrom edgesegd.sandbox.attempts import main"
     done = python(f"{code}\nmain(*sys.argv[1:])", "require", "cpu", str(data_folder))
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
