@@ -104,6 +104,7 @@ class Daemon:
         async with asyncio.TaskGroup() as group:
             group.create_task(parts.host.run())
             group.create_task(parts.heap.run())
+            group.create_task(parts.work_clock.run())
             group.create_task(parts.budgets.guard.run())
             group.create_task(parts.budgets.connections.run())
             group.create_task(parts.access.run(parts.budgets.admission.calls))

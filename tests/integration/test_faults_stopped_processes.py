@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import math
 import os
 import signal
 import sys
@@ -12,6 +14,7 @@ from itertools import pairwise
 import pytest
 
 from edgeseg.v1 import segmentation_pb2 as pb
+from edgeseg_client import AsyncClient
 from support.calls import every, frames, segment_in_step
 from support.running_daemon import RunningDaemon
 
@@ -50,3 +53,40 @@ async def test_a_stream_goes_on_when_front_and_engine_were_stopped_together(jpeg
     gap = max(later - earlier for earlier, later in pairwise(times))
     sys.stdout.write(f"answers again {gap - STOPPED_SECONDS:.2f} s after both went on\n")
     assert gap >= STOPPED_SECONDS - 0.5
+
+
+async def test_clients_are_not_charged_with_the_time_in_which_the_daemon_was_stopped(
+    jpeg: bytes,
+) -> None:
+    """Otherwise each would wait for a multiple of that time, as one with monstrous frames does."""
+    with RunningDaemon("--delegate=cpu") as running:
+        engine = running.engine_pid
+        assert engine is not None
+        both = (running.process.pid, engine)
+        times: list[list[float]] = [[], []]
+
+        async def one(mine: list[float]) -> None:
+            async with AsyncClient(running.address) as client:
+                async for answer in client.stream(itertools.repeat(jpeg), policy="every"):
+                    assert answer.ok
+                    mine.append(time.monotonic())
+                    if mine[-1] > went_on + STOPPED_SECONDS:
+                        break
+
+        async def stop() -> None:
+            nonlocal went_on
+            while not all(map(len, times)):
+                await asyncio.sleep(0.05)
+            for number in (signal.SIGSTOP, signal.SIGCONT):
+                for pid in both:
+                    os.kill(pid, number)
+                if number == signal.SIGSTOP:
+                    await asyncio.sleep(STOPPED_SECONDS)
+            went_on = time.monotonic()
+
+        went_on = math.inf
+        await asyncio.wait_for(asyncio.gather(*map(one, times), stop()), 60)
+    after = [[went_on, *(moment for moment in mine if moment > went_on)] for mine in times]
+    waits = [max(later - earlier for earlier, later in pairwise(mine)) for mine in after]
+    sys.stdout.write(f"the longest waits for an answer after that: {waits} s\n")
+    assert max(waits) < STOPPED_SECONDS / 2

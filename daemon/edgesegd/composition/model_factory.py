@@ -44,7 +44,7 @@ class ModelFactory:
     """Makes the runner of a model, with the parts that all models of the daemon share.
 
     `on_use` is called whenever memory was used, `on_limit` with the name of a limit that was met.
-    `streams` returns how many streams of a model are open.
+    `streams` returns how many streams of a model are open; `work_clock` measures the engines' work.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class ModelFactory:
         on_use: Callable[[], None],
         on_limit: Callable[[str], None],
         streams: Callable[[ServedModel], int],
+        work_clock: Callable[[], float],
     ) -> None:
         self._config = config
         self._registry = registry
@@ -71,6 +72,7 @@ class ModelFactory:
         self._on_use = on_use
         self._on_limit = on_limit
         self._streams = streams
+        self._work_clock = work_clock
         self._leases = DeviceLeases()
         self._cores = Cores()
         self._accounts = Accounts()
@@ -98,7 +100,7 @@ class ModelFactory:
         name = kept.pair.served.name
         metrics = ModelMetrics(self._families, name)
         engines = ModelEngines(name, metrics, self._health)
-        scheduler = Scheduler(self._accounts)
+        scheduler = Scheduler(self._accounts, work_clock=self._work_clock)
         model = ServedModel(
             kept.pair.served,
             scheduler,

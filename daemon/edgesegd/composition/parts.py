@@ -33,6 +33,7 @@ from edgesegd.composition.protocols import (
 )
 from edgesegd.composition.startup import find_models
 from edgesegd.composition.view_process import ViewProcess
+from edgesegd.concurrency.running_clock import RunningClock
 from edgesegd.config import ALLOW, METRICS, PAGE, Config
 from edgesegd.control.messages import control_path
 from edgesegd.control.server import ControlServer
@@ -67,6 +68,7 @@ class Parts:
         families = ModelFamilies(self.metrics.registry)
         self.health = Health(SERVICES, self.models.default)
         self.reserve = DescriptorReserve()
+        self.work_clock = RunningClock()
         self.heap = HeapTrimmer(
             release_other=lambda: self.factory.release_memory()  # noqa: PLW0108 # made below
         )
@@ -112,6 +114,7 @@ class Parts:
             on_use=self.heap.used,
             on_limit=self.metrics.limit_met,
             streams=self.work.streams,
+            work_clock=self.work_clock,
         )
         self.host = ModelHost(
             self.models,

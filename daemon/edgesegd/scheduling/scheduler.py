@@ -40,17 +40,23 @@ class Scheduler:
 
     A busy engine is not given a frame that may be superseded, unless it should `prefetch` one
     because it will be free in a moment: before that, a newer frame could still arrive. `clock` is
-    the clock of the jobs' times. `demand` says whether there was work for several engines recently,
-    `frames` is how many frames were handed out.
+    the clock of the jobs' times, `work_clock` the one for how long engines need. `demand` says
+    whether there was work for several engines recently, `frames` is how many frames were handed
+    out.
     """
 
     def __init__(
-        self, accounts: Accounts | None = None, *, clock: Callable[[], float] = time.monotonic
+        self,
+        accounts: Accounts | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        work_clock: Callable[[], float] | None = None,
     ) -> None:
         self.demand = Demand(clock=clock)
         self._accounts = accounts or Accounts()
         self._work = self._accounts.usual_work()
         self._clock = clock
+        self.work_clock = work_clock or clock
         self._lanes: set[Lane] = set()
         self._all = Group(self._accounts, self._work)
         self._groups: dict[Client, Group] = {}
@@ -301,11 +307,12 @@ class Scheduler:
             member = member.group
 
     def _taken(self, job: Job) -> Job:
-        now = self._clock()
+        now = self.work_clock()
         if self._last_taken is not None:
             took = now - self._last_taken
             self._usual += LATEST_TIME * (took - self._usual) if self._usual else took
-        job.taken = self._last_taken = now
+        self._last_taken = now
+        job.taken = self._clock()
         self.frames += 1
         self._in_engines += 1
         self._engines_idle.clear()

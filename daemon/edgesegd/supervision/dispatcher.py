@@ -149,7 +149,7 @@ class Dispatcher:
 
     def _give(self, job: Job) -> None:
         now = time.monotonic()
-        self._jobs[job] = now
+        self._jobs[job] = self._scheduler.work_clock()
         self._cores.begin(self._scheduler)
         self._prefetch.given(now)
         self._arm_prefetch()
@@ -207,9 +207,10 @@ class Dispatcher:
     def _took(self, begun: float) -> float:
         """How long the engine worked on a frame that is answered now, in seconds.
 
-        If the frame waited in the engine behind another, this counts from the other's answer.
+        If the frame waited in the engine behind another, this counts from the other's answer. Time
+        in which this process was stopped does not count: the client would be charged with it.
         """
-        now = time.monotonic()
+        now = self._scheduler.work_clock()
         took, self._answered = now - max(begun, self._answered), now
         return took
 
