@@ -60,7 +60,8 @@ LAYERS = {
     "config": {"models", "delegates", "files", "board", "sandbox", "core"},
     "composition": {
         *("api", "observability", "serving", "scheduling", "supervision", "probe", "models"),
-        *("access", "control", "delegates", "ipc", "board", "core", "config", "version"),
+        *("access", "concurrency", "control", "delegates", "ipc", "board", "core", "config"),
+        "version",
     },
     "control": {"concurrency", "serving", "models", "board", "core"},
     "daemon": {
