@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from edgesegd.access.tokens import Token, identity_of, marker_of, read_tokens
+from edgesegd.access.token_file import marker_of, read_tokens
+from edgesegd.access.tokens import Token, identity_of
 from edgesegd.core.errors import ConfigError, Forbidden, Unauthenticated
 from edgesegd.files.regular import say_why
 from edgesegd.files.watch import FileWatch

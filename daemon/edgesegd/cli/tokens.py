@@ -9,16 +9,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgesegd.access.tokens import (
-    INFER,
-    SCOPES,
-    Token,
-    changing_tokens,
-    date,
-    make_token,
-    read_tokens,
-    tokens_path,
-)
+from edgesegd.access.token_file import changing_tokens, date, read_tokens, tokens_path
+from edgesegd.access.tokens import INFER, SCOPES, Token, make_token
 from edgesegd.cli.options import add_options, effective_config
 from edgesegd.cli.tables import Table, print_table
 from edgesegd.core.errors import ConfigError

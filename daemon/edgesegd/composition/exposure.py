@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edgesegd.access.certificates import Certificates, TlsFiles
 from edgesegd.access.keyring import Keyring
-from edgesegd.access.tokens import tokens_path
+from edgesegd.access.token_file import tokens_path
 from edgesegd.board.addresses import is_loopback, split_address
 from edgesegd.config import METRICS, Config
 from edgesegd.core.errors import ConfigError

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from edgesegd.access.keyring import Keyring
-from edgesegd.access.tokens import changing_tokens, make_token, read_tokens
+from edgesegd.access.token_file import changing_tokens, read_tokens
+from edgesegd.access.tokens import make_token
 from edgesegd.core.errors import ConfigError, Unauthenticated
 from support.mutations import mutations
 

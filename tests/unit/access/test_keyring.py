@@ -9,14 +9,8 @@ from pathlib import Path
 import pytest
 
 from edgesegd.access.keyring import Keyring, bearer
-from edgesegd.access.tokens import (
-    MAX_FILE,
-    Token,
-    changing_tokens,
-    make_token,
-    marker_of,
-    read_tokens,
-)
+from edgesegd.access.token_file import MAX_FILE, changing_tokens, marker_of, read_tokens
+from edgesegd.access.tokens import Token, make_token
 from edgesegd.core.errors import ConfigError, Unauthenticated
 from edgesegd.files import watch
 
@@ -91,7 +85,7 @@ def test_a_change_that_cannot_be_read_at_first_counts_as_soon_as_it_can(
     with changing_tokens(file) as tokens:
         tokens.clear()
     with monkeypatch.context() as patched:
-        patched.setattr("edgesegd.access.tokens.read_regular_file", cannot_read)
+        patched.setattr("edgesegd.access.token_file.read_regular_file", cannot_read)
         assert is_valid(keyring, text), "what was valid stays so"
         assert is_valid(keyring, text)
     assert len([one for one in caplog.records if "stay as they were" in one.message]) == 1
@@ -104,7 +98,7 @@ def test_a_first_file_that_cannot_be_read_closes_the_daemon(
     monkeypatch.setattr(watch, "RETRY_SECONDS", 0.0)
     keyring = Keyring(file)
     with monkeypatch.context() as patched:
-        patched.setattr("edgesegd.access.tokens.read_regular_file", cannot_read)
+        patched.setattr("edgesegd.access.token_file.read_regular_file", cannot_read)
         file.write_text("whatever")
         assert keyring.in_force
     text = "edgeseg_0123456789ab_" + "0" * 64

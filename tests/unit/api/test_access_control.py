@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from edgesegd.access.keyring import Keyring
-from edgesegd.access.tokens import Token, changing_tokens, make_token
+from edgesegd.access.token_file import changing_tokens
+from edgesegd.access.tokens import Token, make_token
 from edgesegd.api import access_control
 from edgesegd.api.access_control import NEW_TOKENS_AT_ONCE, AccessControl
 from edgesegd.api.open_call import OpenCall

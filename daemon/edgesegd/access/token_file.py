@@ -1,0 +1,139 @@
+"""The file that keeps the tokens."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from edgesegd.access.tokens import HASH, IDENTITY, NAME, SALT, SCOPES, Token
+from edgesegd.core.errors import ConfigError
+from edgesegd.files.regular import read_regular_file, say_why
+from edgesegd.files.replacing import replacing
+
+FILE_NAME: Final = "tokens.json"
+"""The file in the data folder, if no other is configured."""
+REQUIRED: Final = ".required"
+"""Ending of a file beside that of the tokens, which says that tokens are asked for."""
+NO_FILE: Final = "none"
+"""The path of a daemon that asks for no token."""
+SCHEMA: Final = 1
+OWNER_ONLY: Final = 0o600
+MAX_FILE: Final = 1 << 20
+
+
+def tokens_path(configured: str, data_dir: str) -> Path | None:
+    """The file of tokens of a daemon with these options; None if it asks for no token."""
+    if configured == NO_FILE:
+        return None
+    return Path(configured) if configured else Path(data_dir) / FILE_NAME
+
+
+def read_tokens(path: Path) -> tuple[Token, ...]:
+    """The tokens of a file; raises ConfigError, and FileNotFoundError if there is none."""
+    try:
+        table = json.loads(read_regular_file(path, MAX_FILE))
+        if table["schema"] != SCHEMA:
+            raise ConfigError(
+                f"{path} was written by another version of edgesegd (schema {table['schema']!r}); "
+                "make the tokens again with `edgesegd tokens add`"
+            )
+        return tuple(_from_json(each) for each in table["tokens"])
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ConfigError(f"cannot read the tokens in {path}: {say_why(error)}") from None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ConfigError(
+            f"{path} is no file of tokens ({type(error).__name__}: {error}); "
+            "make one with `edgesegd tokens add`"
+        ) from None
+
+
+def marker_of(path: Path) -> Path:
+    """The file that stays if the tokens are lost: then nobody has one, not everybody needs none."""
+    return path.with_name(path.name + REQUIRED)
+
+
+@contextlib.contextmanager
+def changing_tokens(path: Path) -> Iterator[list[Token]]:
+    """The tokens of a file as a list; what it is at the end of the block replaces them.
+
+    Only its owner can read the file, which is the owner of the old one, or of its folder: a daemon
+    of another user than the caller must be able to read it. Programs that change it at the same
+    time wait for each other. Raises ConfigError.
+    """
+    path = path.resolve()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(
+            path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY
+        )
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            tokens: list[Token] = []
+            with contextlib.suppress(FileNotFoundError):
+                tokens += read_tokens(path)
+            yield tokens
+            _write(path, tokens)
+        finally:
+            os.close(lock)
+    except OSError as error:
+        raise ConfigError(f"cannot write the tokens to {path}: {say_why(error)}") from None
+
+
+def _write(path: Path, tokens: Iterable[Token]) -> None:
+    """Replace the file; raises OSError, or ConfigError if it would be too large to read."""
+    table = {"schema": SCHEMA, "tokens": [_to_json(token) for token in tokens]}
+    content = json.dumps(table, indent=2).encode() + b"\n"
+    if len(content) > MAX_FILE:
+        raise ConfigError(f"{path} has too many tokens; revoke some first")
+    owner = (path if path.exists() else path.parent).stat()
+    marker = marker_of(path)
+    marker.touch(OWNER_ONLY)
+    with replacing(path, mode=OWNER_ONLY) as file:
+        file.write(content)
+        if os.geteuid() != owner.st_uid:
+            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+            os.chown(marker, owner.st_uid, owner.st_gid)
+
+
+def _to_json(token: Token) -> dict[str, Any]:
+    return {
+        "name": token.name,
+        "identity": token.identity,
+        "salt": token.salt.hex(),
+        "scrypt": token.hash.hex(),
+        "scopes": list(token.scopes),
+        "created": date(token.created),
+        "expires": None if token.expires is None else date(token.expires),
+    }
+
+
+def _from_json(fields: dict[str, Any]) -> Token:
+    expires = fields["expires"]
+    unknown = set(fields["scopes"]) - set(SCOPES)
+    if unknown or not NAME.fullmatch(fields["name"]):
+        raise ValueError(f"token {fields['name']!r} with the scopes {fields['scopes']}")
+    salt, hashed = bytes.fromhex(fields["salt"]), bytes.fromhex(fields["scrypt"])
+    if not IDENTITY.fullmatch(fields["identity"]) or len(salt) < SALT or len(hashed) != HASH:
+        raise ValueError(f"the values of the token {fields['name']!r}")
+    return Token(
+        fields["name"],
+        fields["identity"],
+        salt,
+        hashed,
+        tuple(fields["scopes"]),
+        datetime.fromisoformat(fields["created"]).timestamp(),
+        None if expires is None else datetime.fromisoformat(expires).timestamp(),
+    )
+
+
+def date(seconds: float) -> str:
+    """Seconds since 1970 as a date and a time in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
