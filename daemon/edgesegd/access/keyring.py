@@ -6,7 +6,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from edgesegd.access.token_file import marker_of, read_tokens
@@ -60,6 +60,12 @@ class Keyring:
         self._look()
         return self._tokens is not None
 
+    @property
+    def tokens(self) -> Mapping[str, Token]:
+        """All tokens, also those that have expired, by their identities."""
+        self._look()
+        return self._tokens or {}
+
     def find(self, text: str) -> Token:
         """The valid token with that text; raises Unauthenticated if there is none.
 
@@ -76,8 +82,9 @@ class Keyring:
         if token is None or not (known or token.matches(text)):
             raise Unauthenticated(f"there is no such token, or it was revoked; {HOW}")
         with self._lock:
-            if (self._tokens or {}).get(token.identity) == token:
-                self._known[digest] = token
+            kept = (self._tokens or {}).get(token.identity)
+            if kept is not None and kept == token:  # which may have another quota since
+                self._known[digest] = token = kept
         return token
 
     def is_quick(self, text: str) -> bool:
@@ -119,11 +126,10 @@ class Keyring:
 
     def _take(self, tokens: tuple[Token, ...]) -> None:
         self._tokens = {token.identity: token for token in tokens}
-        self._known = {
-            digest: token
-            for digest, token in self._known.items()
-            if self._tokens.get(token.identity) == token
-        }
+        kept = (
+            (digest, self._tokens.get(old.identity), old) for digest, old in self._known.items()
+        )
+        self._known = {digest: new for digest, new, old in kept if new and new == old}
         self._watch.read()
 
     def _keep_because(self, error: Exception) -> None:

@@ -6,11 +6,12 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence, Set
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from edgesegd.access.quota import NO_LIMITS, parse_quota
 from edgesegd.access.tokens import HASH, IDENTITY, NAME, SALT, SCOPES, Token
 from edgesegd.core.errors import ConfigError
 from edgesegd.files.regular import read_regular_file, say_why
@@ -22,7 +23,11 @@ REQUIRED: Final = ".required"
 """Ending of a file beside that of the tokens, which says that tokens are asked for."""
 NO_FILE: Final = "none"
 """The path of a daemon that asks for no token."""
-SCHEMA: Final = 1
+PLAIN, WITH_QUOTAS = SCHEMAS = (1, 2)
+"""The forms of the file. The second is written only if a token has a quota: older versions, which
+would not limit its clients, refuse it."""
+FIELDS: Final = {"name", "identity", "salt", "scrypt", "scopes", "created", "expires"}
+QUOTA: Final = "quota"
 OWNER_ONLY: Final = 0o600
 MAX_FILE: Final = 1 << 20
 
@@ -37,15 +42,11 @@ def tokens_path(configured: str, data_dir: str) -> Path | None:
 def read_tokens(path: Path) -> tuple[Token, ...]:
     """The tokens of a file; raises ConfigError, and FileNotFoundError if there is none."""
     try:
-        table = json.loads(read_regular_file(path, MAX_FILE))
-        if table["schema"] != SCHEMA:
-            raise ConfigError(
-                f"{path} was written by another version of edgesegd (schema {table['schema']!r}); "
-                "make the tokens again with `edgesegd tokens add`"
-            )
-        return tuple(_from_json(each) for each in table["tokens"])
+        return tuple(_parse(json.loads(read_regular_file(path, MAX_FILE))))
     except FileNotFoundError:
         raise
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
     except OSError as error:
         raise ConfigError(f"cannot read the tokens in {path}: {say_why(error)}") from None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -89,7 +90,7 @@ def changing_tokens(path: Path) -> Iterator[list[Token]]:
 
 def _write(path: Path, tokens: Iterable[Token]) -> None:
     """Replace the file; raises OSError, or ConfigError if it would be too large to read."""
-    table = {"schema": SCHEMA, "tokens": [_to_json(token) for token in tokens]}
+    table = _table_of(tuple(tokens))
     content = json.dumps(table, indent=2).encode() + b"\n"
     if len(content) > MAX_FILE:
         raise ConfigError(f"{path} has too many tokens; revoke some first")
@@ -103,7 +104,17 @@ def _write(path: Path, tokens: Iterable[Token]) -> None:
             os.chown(marker, owner.st_uid, owner.st_gid)
 
 
+def _table_of(tokens: Sequence[Token]) -> dict[str, Any]:
+    """The content of a file."""
+    has_quotas = any(token.quota != NO_LIMITS for token in tokens)
+    return {
+        "schema": WITH_QUOTAS if has_quotas else PLAIN,
+        "tokens": [_to_json(token) for token in tokens],
+    }
+
+
 def _to_json(token: Token) -> dict[str, Any]:
+    quota = token.quota.given()
     return {
         "name": token.name,
         "identity": token.identity,
@@ -112,7 +123,29 @@ def _to_json(token: Token) -> dict[str, Any]:
         "scopes": list(token.scopes),
         "created": date(token.created),
         "expires": None if token.expires is None else date(token.expires),
+        **({QUOTA: quota} if quota else {}),
     }
+
+
+def _parse(table: Any) -> Iterator[Token]:  # noqa: ANN401 # any JSON
+    """The tokens in the content of a file."""
+    schema = table["schema"]
+    if schema not in SCHEMAS:
+        raise ConfigError(
+            f"it was written by another version of edgesegd (schema {schema!r}); make the tokens "
+            "again with `edgesegd tokens add`"
+        )
+    _require_known(table, {"schema", "tokens"}, "the file")
+    for fields in table["tokens"]:
+        known = FIELDS | {QUOTA} if schema == WITH_QUOTAS else FIELDS
+        _require_known(fields, known, f"the token {fields['name']!r}")
+        yield _from_json(fields)
+
+
+def _require_known(fields: dict[str, Any], known: Set[str], what: str) -> None:
+    """Raise ConfigError for a key that would have no effect."""
+    if unknown := set(fields) - known:
+        raise ConfigError(f"{what} has a key {min(unknown)!r}, which is unknown")
 
 
 def _from_json(fields: dict[str, Any]) -> Token:
@@ -123,6 +156,10 @@ def _from_json(fields: dict[str, Any]) -> Token:
     salt, hashed = bytes.fromhex(fields["salt"]), bytes.fromhex(fields["scrypt"])
     if not IDENTITY.fullmatch(fields["identity"]) or len(salt) < SALT or len(hashed) != HASH:
         raise ValueError(f"the values of the token {fields['name']!r}")
+    try:
+        quota = parse_quota(fields.get(QUOTA, {}))
+    except ConfigError as error:
+        raise ConfigError(f"the token {fields['name']!r}: {error}") from None
     return Token(
         fields["name"],
         fields["identity"],
@@ -131,6 +168,7 @@ def _from_json(fields: dict[str, Any]) -> Token:
         tuple(fields["scopes"]),
         datetime.fromisoformat(fields["created"]).timestamp(),
         None if expires is None else datetime.fromisoformat(expires).timestamp(),
+        quota,
     )
 
 

@@ -7,9 +7,10 @@ import hmac
 import re
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from edgesegd.access.quota import NO_LIMITS, Quota
 from edgesegd.core.errors import ConfigError
 
 INFER, MODELS, METRICS = SCOPES = ("infer", "models", "metrics")
@@ -29,7 +30,8 @@ SCRYPT: Final = {"n": 1 << 14, "r": 8, "p": 1}
 class Token:
     """A token as it is kept: `hash` is of its text, with `salt`; `expires` is seconds since 1970.
 
-    `identity` is the part of the text that is not secret, in hexadecimal digits.
+    `identity` is the part of the text that is not secret, in hexadecimal digits. A token with
+    another `quota` is the same token.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Token:
     scopes: tuple[str, ...]
     created: float
     expires: float | None = None
+    quota: Quota = field(default=NO_LIMITS, compare=False)
 
     def matches(self, text: str) -> bool:
         """Whether this is the token with that text; takes about 50 ms."""
@@ -50,7 +53,12 @@ class Token:
 
 
 def make_token(
-    name: str, scopes: Iterable[str], *, now: float, expires: float | None = None
+    name: str,
+    scopes: Iterable[str],
+    *,
+    now: float,
+    expires: float | None = None,
+    quota: Quota = NO_LIMITS,
 ) -> tuple[Token, str]:
     """A new token and its text, which is kept nowhere; raises ConfigError for a wrong name."""
     if not NAME.fullmatch(name):
@@ -61,7 +69,7 @@ def make_token(
     identity, salt = secrets.token_hex(6), secrets.token_bytes(SALT)
     text = f"edgeseg_{identity}_{secrets.token_hex(32)}"
     scopes = tuple(scope for scope in SCOPES if scope in set(scopes))
-    return Token(name, identity, salt, _hash(text, salt), scopes, now, expires), text
+    return Token(name, identity, salt, _hash(text, salt), scopes, now, expires, quota), text
 
 
 def identity_of(text: str) -> str:

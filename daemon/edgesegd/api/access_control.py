@@ -9,13 +9,15 @@ from typing import Final
 
 from edgesegd.access.keyring import Keyring, bearer, require_scope
 from edgesegd.access.tokens import METRICS
+from edgesegd.api.call_quota import CallQuota
 from edgesegd.api.open_call import OpenCall
+from edgesegd.api.quota_use import TokenQuotas
 from edgesegd.core.client import Client
 from edgesegd.core.errors import AccessRefused, Overloaded, Unauthenticated
 from edgesegd.scheduling.address_rate_limiter import AddressRateLimiter
 
 REVOKED_SECONDS: Final = 1.0
-"""After what time at most an open call with a token that was revoked is ended."""
+"""After what time at most open calls end if their token is revoked, or have its changed quota."""
 UNIX_PEER: Final = "unix:"
 """How gRPC begins the name of a peer at a Unix socket: its permissions say who may connect."""
 NEW_TOKENS_A_SECOND, NEW_TOKENS_AT_ONCE = 1.0, 10
@@ -25,11 +27,12 @@ REFUSED_SECONDS = 0.5
 
 
 class AccessControl:
-    """Checks the tokens of calls in `keyring`.
+    """Checks the tokens of calls in `keyring`, and gives each call the quota of its token.
 
     `scope_of` is the scope that a method needs: empty for any token, None for no token at all.
     `public_metrics` is whether the metrics need no token. `on_refused` is called with the reason of
-    each refusal, a label of metrics.
+    each refusal, `on_limit` with the name of each limit of a quota that was met; both are labels of
+    metrics.
     """
 
     def __init__(
@@ -39,18 +42,20 @@ class AccessControl:
         scope_of: Callable[[str], str | None],
         public_metrics: bool,
         on_refused: Callable[[str], None],
+        on_limit: Callable[[str], None],
     ) -> None:
         self._keyring = keyring
         self._scope_of = scope_of
         self._public_metrics = public_metrics
         self._on_refused = on_refused
+        self._quotas = TokenQuotas(on_limit)
         self._one_at_a_time = asyncio.Lock()
         self._new_tokens = AddressRateLimiter(NEW_TOKENS_A_SECOND, burst=NEW_TOKENS_AT_ONCE)
 
     async def check(self, call: OpenCall, method: str, authorization: str) -> None:
         """Raise Unauthenticated, Forbidden or Overloaded if the client may not call `method`.
 
-        `authorization` is its header of that name. The call then carries its token.
+        `authorization` is its header of that name. The call then carries its token and its quota.
         """
         if call.client[0].startswith(UNIX_PEER):
             return
@@ -72,7 +77,7 @@ class AccessControl:
         except AccessRefused as error:
             self._on_refused(error.outcome)
             raise
-        call.token = token
+        call.token, call.quota = token, CallQuota(self._quotas.use_of(token))
 
     def check_metrics(self, authorization: str, address: str) -> None:
         """Raise Unauthenticated or Forbidden if a client may not read the metrics.
@@ -99,13 +104,14 @@ class AccessControl:
             raise Overloaded("too many unknown tokens came from this address", seconds)
 
     async def run(self, calls: Collection[OpenCall]) -> None:
-        """End calls that lack a valid token, forever.
+        """End calls that lack a valid token, and apply changed quotas to the others, forever.
 
-        That is revoked, changed or expired, or it was the first one that came into force.
+        The token is revoked, changed or expired, or it was the first one that came into force.
         """
         while True:
             await asyncio.sleep(REVOKED_SECONDS)
             in_force = self._keyring.in_force
+            self._quotas.update(self._keyring.tokens)
             for call in tuple(calls):
                 if call.token is not None and not self._keyring.still_valid(call.token):
                     why = f"the token {call.token.name!r} was revoked or changed, or has expired"

@@ -14,6 +14,7 @@ import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError
 
+from edgesegd.api.call_quota import enter_quota
 from edgesegd.api.first_message import FirstMessages, Requests
 from edgesegd.api.open_call import OpenCall
 from edgesegd.api.peer import client_of
@@ -73,7 +74,7 @@ class Admission(grpc.aio.ServerInterceptor):
     is called with the client of each call that is cancelled soon and before its first message,
     `on_admitted` with that of each call that may be made.
     `check_access` raises Unauthenticated or Forbidden for a call, its method and the header in
-    which its client sends a token.
+    which its client sends a token; it sets the quota of the call.
     """
 
     def __init__(
@@ -198,6 +199,7 @@ class _ServedCall:
             async with self.admission.admit(call):
                 await self.admission.check_access(call, self._method, self._authorization)
                 self.admission.on_admitted(call.client)
+                enter_quota(call.quota)
                 await self._answer(call, requests, context)
         except EdgesegError as error:
             wrong = error.without_history()  # its traceback would keep the messages

@@ -15,7 +15,14 @@ from typing import Generic, TypeVar
 from edgesegd.api.answer_order import AnswerOrder
 from edgesegd.board.threads import count_cores
 from edgesegd.core.client import Client
-from edgesegd.core.errors import ClientError, Draining, EdgesegError, InternalFault
+from edgesegd.core.errors import (
+    AccessRefused,
+    ClientError,
+    Draining,
+    EdgesegError,
+    InternalFault,
+    Overloaded,
+)
 from edgesegd.core.result import FrameResult
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane
@@ -28,6 +35,9 @@ IN_ORDER_WINDOW = min(max(4, 2 * count_cores()), 32)
 """Requests that may be unanswered if answers are sent in order: two for each possible engine."""
 UNREAD_RESULTS = 2
 """When this many results wait for a client to read them, none of its frames is taken."""
+
+DELAYED_ERRORS = (ClientError, AccessRefused, Overloaded)
+"""Errors that cost their sender nothing, and as much of the front's time as a frame."""
 
 Request = TypeVar("Request")
 Asked = TypeVar("Asked")
@@ -87,7 +97,7 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
         """The responses to all requests.
 
         When all requests are answered, raises the error that ended the reading, if any: a
-        ClientError or Draining.
+        ClientError, an AccessRefused or Draining.
         """
         self._reader = asyncio.create_task(self._read(requests))
         self._reader.add_done_callback(lambda _: self._outbox.put_nowait(None))
@@ -169,7 +179,7 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
         self._expect_answer(model)(AnsweredRequest(asked, model, error.without_history()))
 
     def _note_error(self, error: EdgesegError) -> None:
-        if isinstance(error, ClientError):
+        if isinstance(error, DELAYED_ERRORS):
             self._error_delay = self._data_plane.error_delay(self._client)
 
     def _expect_answer(self, model: ServedModel | None) -> Callable[[AnsweredRequest[Asked]], None]:

@@ -1,4 +1,4 @@
-"""Lanes for single images: one for each client and model."""
+"""Lanes for single images: one for each client, model and weight."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from edgesegd.serving.served_model import ServedModel
 
 
 class ImageLanes:
-    """A lane for each client and model that has calls open; `limit` images may wait in it."""
+    """A lane for each that has calls open; `limit` images may wait in it."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._lanes: dict[tuple[ServedModel, Client], Lane] = {}
-        self._calls: Counter[tuple[ServedModel, Client]] = Counter()
+        self._lanes: dict[tuple[ServedModel, Client, float], Lane] = {}
+        self._calls: Counter[tuple[ServedModel, Client, float]] = Counter()
 
     @contextmanager
-    def of(self, model: ServedModel, client: Client) -> Iterator[Lane]:
-        """The lane for a client's images for `model`, for one call."""
-        key = model, client
+    def of(self, model: ServedModel, client: Client, weight: float) -> Iterator[Lane]:
+        """The lane of that weight for a client's images for `model`, for one call."""
+        key = model, client, weight
         if key not in self._lanes:
-            self._lanes[key] = Lane(self._limit, Overflow.REJECT)
+            self._lanes[key] = Lane(self._limit, Overflow.REJECT, weight=weight)
             model.scheduler.open(self._lanes[key], client)
         self._calls[key] += 1
         try:

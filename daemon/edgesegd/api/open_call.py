@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from edgesegd.access.tokens import Token
+from edgesegd.api.call_quota import NO_QUOTA
 from edgesegd.core.client import Client
 from edgesegd.core.errors import EdgesegError
 
@@ -18,6 +19,7 @@ class OpenCall:
     `progress` is when its last message was received or sent. `is_read` is whether its first message
     is read, or was: before, it waits for its turn. `token` is the one that it was opened with, if
     the daemon asked for one, and `lacks_token` whether it would need one, had the daemon asked.
+    `quota` counts what it uses, together with other calls of its identity.
     """
 
     def __init__(self, client: Client) -> None:
@@ -26,6 +28,7 @@ class OpenCall:
         self.is_read = False
         self.token: Token | None = None
         self.lacks_token = False
+        self.quota = NO_QUOTA
         self._why: EdgesegError | None = None
         self._task = asyncio.current_task()
 

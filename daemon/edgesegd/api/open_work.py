@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Protocol
 
+from edgesegd.api.call_quota import CallQuota
 from edgesegd.core.client import Client
 from edgesegd.core.errors import Draining
 from edgesegd.scheduling.fair_limit import FairLimit
@@ -70,19 +71,25 @@ class OpenWork:
                 self._idle.set()
 
     @asynccontextmanager
-    async def stream(self, client: Client, stream: OpenStream) -> AsyncIterator[None]:
-        """A call that is a stream; raises Draining, or Overloaded if there are too many."""
+    async def stream(
+        self, client: Client, stream: OpenStream, quota: CallQuota
+    ) -> AsyncIterator[None]:
+        """A call that is a stream, within its client's quota.
+
+        Raises Draining, or Overloaded if there are too many.
+        """
         with self.call():
             if self._data_plane.draining:
                 raise Draining(f"{STOPPING}; connect again")
-            await self._limit.wait_briefly_and_take(client, 1)
-            self._streams.add(stream)
-            try:
-                with self._ending_in_time(stream):
-                    yield
-            finally:
-                self._streams.discard(stream)
-                self._limit.release(client, 1)
+            async with quota.stream():
+                await self._limit.wait_briefly_and_take(client, 1)
+                self._streams.add(stream)
+                try:
+                    with self._ending_in_time(stream):
+                        yield
+                finally:
+                    self._streams.discard(stream)
+                    self._limit.release(client, 1)
 
     @contextmanager
     def _ending_in_time(self, stream: OpenStream) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""`edgesegd tokens`: the tokens that clients need."""
+"""`edgesegd tokens`: the tokens that clients need, and their quotas."""
 
 from __future__ import annotations
 
@@ -6,12 +6,22 @@ import json
 import sys
 import time
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from edgesegd.access.quota import Quota, parse_quota
 from edgesegd.access.token_file import changing_tokens, date, read_tokens, tokens_path
 from edgesegd.access.tokens import INFER, SCOPES, Token, make_token
 from edgesegd.cli.options import add_options, effective_config
+from edgesegd.cli.quota_options import (
+    add_lift_option,
+    add_quota_options,
+    describe_quota,
+    given_limits,
+    lifted_limits,
+)
 from edgesegd.cli.tables import Table, print_table
 from edgesegd.core.errors import ConfigError
 
@@ -25,7 +35,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     """Add the command; the parsed arguments then hold `run`."""
     parser = subparsers.add_parser(
         "tokens",
-        help="make, list and revoke the tokens that clients need",
+        help="make, limit, list and revoke the tokens that clients need",
         description="From the first token on, every client needs one, except on Unix sockets. A "
         "daemon that runs follows at once. docs/access.md describes tokens.",
     )
@@ -48,6 +58,17 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     adding.add_argument(
         "--days", type=float, metavar="N", help="days until it expires (default: never)"
     )
+    add_quota_options(adding)
+    limiting = actions.add_parser(
+        "limit",
+        help="change the quota of a token",
+        description="Change how much the clients of a token may use. Limits that are not named "
+        "stay as they are. A daemon that runs follows within a second, and ends nothing that is "
+        "open.",
+    )
+    limiting.add_argument("name", metavar="NAME")
+    add_quota_options(limiting)
+    add_lift_option(limiting)
     listing = actions.add_parser("list", help="list the tokens")
     listing.add_argument("--json", action="store_true", help="print JSON")
     revoking = actions.add_parser(
@@ -56,7 +77,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         description="Make a token invalid. A daemon that runs ends its open calls within a second.",
     )
     revoking.add_argument("name", metavar="NAME")
-    for action in (adding, listing, revoking):
+    for action in (adding, limiting, listing, revoking):
         add_options(action, {"data_dir", "tokens"})
 
 
@@ -68,7 +89,10 @@ def run(args: Namespace) -> int:
         raise ConfigError("tokens is none, so this daemon asks for no token; name a file instead")
     match args.action:
         case "add":
-            _add(path, args.name, args.scope or [INFER], args.days)
+            quota = parse_quota(given_limits(args))
+            _add(path, args.name, args.scope or [INFER], args.days, quota)
+        case "limit":
+            _limit(path, args.name, given_limits(args), lifted_limits(args))
         case "revoke":
             _revoke(path, args.name)
         case _:
@@ -76,12 +100,12 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _add(path: Path, name: str, scopes: list[str], days: float | None) -> None:
+def _add(path: Path, name: str, scopes: list[str], days: float | None, quota: Quota) -> None:
     if days is not None and not 0 < days < 100 * 365:
         raise ConfigError(f"--days is more than 0 and less than 100 years, not {days:g}")
     now = time.time()
     expires = None if days is None else now + days * DAY_SECONDS
-    token, text = make_token(name, scopes, now=now, expires=expires)
+    token, text = make_token(name, scopes, now=now, expires=expires, quota=quota)
     with changing_tokens(path) as tokens:
         if any(each.name == name for each in tokens):
             raise ConfigError(
@@ -89,8 +113,9 @@ def _add(path: Path, name: str, scopes: list[str], days: float | None) -> None:
             )
         tokens.append(token)
         until = "" if expires is None else f", until {date(expires)}"
+        limits = f", limited to {described}" if (described := describe_quota(quota)) else ""
         print(
-            f"edgesegd: the token {name!r} is for {', '.join(token.scopes)}{until}; "
+            f"edgesegd: the token {name!r} is for {', '.join(token.scopes)}{until}{limits}; "
             "it is shown only now:",
             file=sys.stderr,
             flush=True,
@@ -98,13 +123,30 @@ def _add(path: Path, name: str, scopes: list[str], days: float | None) -> None:
         print(text, flush=True)  # what cannot be shown is not kept
 
 
+def _limit(path: Path, name: str, given: dict[str, Any], lifted: set[str]) -> None:
+    if not given and not lifted:
+        raise ConfigError("name a limit to set, such as --max-streams 2, or one to --lift")
+    with changing_tokens(path) as tokens:
+        place = _place_of(name, tokens, path)
+        old = tokens[place]
+        kept = {key: value for key, value in old.quota.given().items() if key not in lifted}
+        quota = parse_quota(kept | given)
+        tokens[place] = replace(old, quota=quota)
+    print(f"{name}: {describe_quota(quota) or 'no limits'}")
+
+
+def _place_of(name: str, tokens: Sequence[Token], path: Path) -> int:
+    """Where a token is in the list; raises ConfigError."""
+    names = [token.name for token in tokens]
+    if name not in names:
+        listed = ", ".join(names) or "there are none"
+        raise ConfigError(f"there is no token {name!r} in {path} ({listed})")
+    return names.index(name)
+
+
 def _revoke(path: Path, name: str) -> None:
     with changing_tokens(path) as tokens:
-        kept = [token for token in tokens if token.name != name]
-        if len(kept) == len(tokens):
-            names = ", ".join(token.name for token in tokens) or "there are none"
-            raise ConfigError(f"there is no token {name!r} in {path} ({names})")
-        tokens[:] = kept
+        del tokens[_place_of(name, tokens, path)]
     print(f"{name} is revoked; clients still need a token")
 
 
@@ -128,10 +170,12 @@ def _list(path: Path, *, as_json: bool) -> None:
             date(token.created),
             "never" if token.expires is None else date(token.expires),
             "expired" if token.is_expired(now) else "valid",
+            describe_quota(token.quota) or "no limits",
         )
         for token in tokens
     ]
-    print_table(Table(("token", "for", "made", "expires", "state"), rows))
+    headings = ("token", "for", "made", "expires", "state", "quota")
+    print_table(Table(headings, rows, frozenset({"quota"})))
 
 
 def _facts(token: Token) -> dict[str, object]:
@@ -140,4 +184,5 @@ def _facts(token: Token) -> dict[str, object]:
         "scopes": list(token.scopes),
         "created": date(token.created),
         "expires": None if token.expires is None else date(token.expires),
+        "quota": token.quota.given(),
     }

@@ -77,6 +77,7 @@ class Parts:
             scope_of=lambda method: required_scope(method, config.public),
             public_metrics=METRICS in config.public,
             on_refused=self.metrics.call_refused,
+            on_limit=self.metrics.limit_met,
         )
         self.budgets = Budgets(
             config,

@@ -12,8 +12,9 @@ from edgesegd.version import __version__
 LIMITS = (
     *("calls", "streams", "frames", "results", "memory", "shared_memory"),
     *("registrations", "resets"),
+    *("quota_streams", "quota_frames", "quota_bytes", "quota_priority", "quota_models"),
 )
-"""The limits that clients share; docs/limits.md describes each."""
+"""The limits that clients share, and those of a quota; docs/limits.md describes each."""
 
 
 REFUSALS = ("unauthenticated", "forbidden")

@@ -35,6 +35,7 @@ async def test_an_address_that_guesses_is_slowed_down_and_others_are_not(
         scope_of=lambda _: "infer",
         public_metrics=False,
         on_refused=refused.append,
+        on_limit=lambda _: None,
     )
     right, hashed = Token.matches, []
 
@@ -63,6 +64,7 @@ async def test_a_call_whose_token_is_being_looked_for_is_not_ended(
         scope_of=lambda _: "infer",
         public_metrics=False,
         on_refused=lambda _: None,
+        on_limit=lambda _: None,
     )
     right, call = Token.matches, OpenCall(("robot", "robot:1"))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.api.call_quota import NO_QUOTA
 from edgesegd.api.region_leases import RegionLeases
 from edgesegd.api.v1.request_reader import RequestReader
 from edgesegd.api.v1.session import WINDOW, StreamSession
@@ -83,7 +84,9 @@ class Board:
         async def accepted() -> None:
             pass
 
-        return StreamSession(self.reader, self.data_plane, ("test",), None, accepted)
+        return StreamSession(
+            self.reader, self.data_plane, ("test",), None, accepted, quota=NO_QUOTA
+        )
 
 
 def resident() -> int:

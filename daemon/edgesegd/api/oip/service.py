@@ -11,6 +11,7 @@ from typing import Any
 import grpc.aio
 
 from edgeseg.inference import open_inference_pb2 as pb
+from edgesegd.api.call_quota import quota_of_call
 from edgesegd.api.deadline import deadline_of
 from edgesegd.api.image_lanes import ImageLanes
 from edgesegd.api.oip.management import ManagementRpcs
@@ -94,17 +95,18 @@ class InferenceService:
         self, requests: AsyncIterator[pb.ModelInferRequest], context: Context
     ) -> AsyncGenerator[bytes, None]:
         """Answer each request of a stream once, in the order of the requests."""
-        client = client_of(context.peer())
+        client, quota = client_of(context.peer()), quota_of_call()
         ends_on_error = ENDS_ON_ERROR in tuple(map(tuple, context.invocation_metadata() or ()))
         session = InferSession(
             self._reader,
             self._data_plane,
             client,
             deadline_of(context),
+            quota=quota,
             ends_on_error=ends_on_error,
         )
         async with (
-            self._work.stream(client, session),
+            self._work.stream(client, session, quota),
             aclosing(session.responses(requests)) as responses,
         ):
             async for message in responses:
@@ -117,10 +119,12 @@ class InferenceService:
         tag, queued, unread_bytes = FrameTag.now(0, 0), 0.0, 0
         model: ServedModel | None = None
         try:
-            model = self._reader.find_model(request)
+            model, quota = self._reader.find_model(request), quota_of_call()
+            quota.require_model(model.name)
             frame, wanted = self._reader.read(request, model, tag, client, deadline)
+            quota.take_frame(len(frame.data))
             request.Clear()  # only the lane should keep its bytes
-            with self._images.of(model, client) as lane:
+            with self._images.of(model, client, quota.priority().weight) as lane:
                 job = self._data_plane.submit(model, lane, frame)
                 del frame
                 result = await job.answer

@@ -8,6 +8,7 @@ from functools import partial
 
 from edgeseg.inference import open_inference_pb2 as pb
 from edgesegd.api.answered_stream import IN_ORDER_WINDOW, AnsweredRequest, AnsweredStream
+from edgesegd.api.call_quota import CallQuota
 from edgesegd.api.oip.requests import RequestReader, ResponseSpec
 from edgesegd.api.oip.responses import infer_response, stream_error, stream_result
 from edgesegd.core.client import Client
@@ -35,7 +36,7 @@ class RequestHead:
 
 
 class InferSession(AnsweredStream[pb.ModelInferRequest, RequestHead, bytes]):
-    """Serves one `ModelStreamInfer` call of `client`.
+    """Serves one `ModelStreamInfer` call of `client`, within its `quota`.
 
     If a request fails, its answer is the error, and the stream stays open. With `ends_on_error` the
     error is raised instead, which ends the stream.
@@ -48,9 +49,11 @@ class InferSession(AnsweredStream[pb.ModelInferRequest, RequestHead, bytes]):
         client: Client,
         call_deadline: float | None,
         *,
+        quota: CallQuota,
         ends_on_error: bool,
     ) -> None:
         super().__init__(data_plane, client)
+        self._quota = quota
         self._requests = reader
         self._call_deadline = call_deadline
         self._ends_on_error = ends_on_error
@@ -81,11 +84,14 @@ class InferSession(AnsweredStream[pb.ModelInferRequest, RequestHead, bytes]):
             self._answer(asked, model, partial(self._submit, model, asked, request))
 
     def _submit(self, model: ServedModel, asked: RequestHead, request: pb.ModelInferRequest) -> Job:
+        self._quota.require_model(model.name)
         frame, asked.wanted = self._requests.read(
             request, model, asked.tag, self._client, self._call_deadline
         )
+        self._quota.take_frame(len(frame.data))
         if model not in self._lanes:
-            self._open_lane(model, Lane(IN_ORDER_WINDOW, Overflow.REJECT))
+            weight = self._quota.priority().weight
+            self._open_lane(model, Lane(IN_ORDER_WINDOW, Overflow.REJECT, weight=weight))
         lane = self._lanes[model]
         job = self._data_plane.submit(model, lane, frame)
         self._frame_size = lane.frame_size

@@ -10,6 +10,7 @@ from typing import Any
 import grpc.aio
 
 from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.api.call_quota import quota_of_call
 from edgesegd.api.deadline import deadline_of
 from edgesegd.api.image_lanes import ImageLanes
 from edgesegd.api.open_work import OpenWork
@@ -89,7 +90,7 @@ class SegmentationService:
 
         So while the client does not read, only the bytes of a response are kept.
         """
-        client = client_of(context.peer())
+        client, quota = client_of(context.peer()), quota_of_call()
         # Metadata is sent before any answer, so that a client can wait for its acceptance.
         session = StreamSession(
             self._reader,
@@ -97,9 +98,10 @@ class SegmentationService:
             client,
             deadline_of(context),
             lambda: context.send_initial_metadata(()),
+            quota=quota,
         )
         async with (
-            self._work.stream(client, session),
+            self._work.stream(client, session, quota),
             aclosing(session.responses(request_iterator)) as responses,
         ):
             async for response in responses:
@@ -146,10 +148,12 @@ class SegmentationService:
         model, queued = None, 0.0
         try:
             options = self._reader.read_options(request.options)
-            model = options.model
+            model, quota = options.model, quota_of_call()
+            quota.require_model(model.name)
             frame = self._reader.receive(tag, request.frame, options, deadline)
+            quota.take_frame(len(frame.data))
             request.Clear()  # its bytes wait in the lane, and nowhere else
-            with self._images.of(model, client) as lane:
+            with self._images.of(model, client, quota.priority().weight) as lane:
                 job = self._data_plane.submit(model, lane, frame)
                 result = reject_renamed_classes(options, await job.answer)
             queued = job.queued_seconds

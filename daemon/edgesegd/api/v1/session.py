@@ -10,6 +10,7 @@ from functools import partial
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.api.answered_stream import IN_ORDER_WINDOW, AnsweredRequest, AnsweredStream
+from edgesegd.api.call_quota import CallQuota
 from edgesegd.api.v1.request_reader import RequestReader
 from edgesegd.api.v1.requests import FrameOptions, reject_renamed_classes, tag_frame
 from edgesegd.api.v1.responses import answer_error, answer_result, timing_until_now
@@ -23,6 +24,7 @@ from edgesegd.core.errors import (
     UnknownModel,
 )
 from edgesegd.core.model import ModelIdentity
+from edgesegd.core.priority import Priority
 from edgesegd.core.result import FrameResult
 from edgesegd.core.reuse import ReuseStream, StreamFrame
 from edgesegd.scheduling.job import Job
@@ -33,16 +35,16 @@ from edgesegd.serving.served_model import ServedModel
 
 WINDOW = {pb.QUEUE_POLICY_LATEST: 16, pb.QUEUE_POLICY_EVERY: IN_ORDER_WINDOW}
 """How many frames of a stream may be unanswered; then nothing is read until one is answered."""
-WEIGHTS = {
-    pb.STREAM_PRIORITY_LOW: 0.25,
-    pb.STREAM_PRIORITY_NORMAL: 1.0,
-    pb.STREAM_PRIORITY_HIGH: 4.0,
+PRIORITIES = {
+    pb.STREAM_PRIORITY_UNSPECIFIED: None,
+    pb.STREAM_PRIORITY_LOW: Priority.LOW,
+    pb.STREAM_PRIORITY_NORMAL: Priority.NORMAL,
+    pb.STREAM_PRIORITY_HIGH: Priority.HIGH,
 }
-"""How many turns a stream gets for each turn of a NORMAL one."""
 
 
 class StreamSession(AnsweredStream[pb.SegmentRequest, FrameTag, pb.SegmentResponse]):
-    """Serves one `Segment` call of `client`.
+    """Serves one `Segment` call of `client`, within its `quota`.
 
     When the options are read and valid it awaits `on_accepted`. `model` is the model that the
     options name, None before they are read.
@@ -58,8 +60,11 @@ class StreamSession(AnsweredStream[pb.SegmentRequest, FrameTag, pb.SegmentRespon
         client: Client,
         call_deadline: float | None,
         on_accepted: Callable[[], Awaitable[None]],
+        *,
+        quota: CallQuota,
     ) -> None:
         super().__init__(data_plane, client)
+        self._quota = quota
         self._requests = reader
         self._on_accepted = on_accepted
         self._call_deadline = call_deadline
@@ -99,17 +104,18 @@ class StreamSession(AnsweredStream[pb.SegmentRequest, FrameTag, pb.SegmentRespon
         policy = options.policy or pb.QUEUE_POLICY_LATEST
         if policy not in WINDOW:
             raise InvalidOptions(f"unknown queue policy {options.policy}")
-        priority = options.priority or pb.STREAM_PRIORITY_NORMAL
-        if priority not in WEIGHTS:
+        if options.priority not in PRIORITIES:
             raise InvalidOptions(f"unknown stream priority {options.priority}")
         self._reuse = parse_reuse(options)
+        priority = self._quota.priority(PRIORITIES[options.priority])
         self.model = self._requests.find_model(options.segmentation)
+        self._quota.require_model(self.model.name)
         self._options = self._requests.read_options(options.segmentation)
         every = policy == pb.QUEUE_POLICY_EVERY
         self._set_window(WINDOW[policy], in_order=every)
         if every:
             self._lane = Lane(WINDOW[policy], Overflow.REJECT)
-        self._lane.weight = WEIGHTS[priority]
+        self._lane.weight = priority.weight
         self._open_lane(self.model, self._lane)
 
     async def _take(self, request: pb.SegmentRequest) -> None:
@@ -142,6 +148,7 @@ class StreamSession(AnsweredStream[pb.SegmentRequest, FrameTag, pb.SegmentRespon
         if request.WhichOneof("message") is None:
             raise InvalidFrame("the message holds neither options nor a frame")
         frame = self._requests.receive(tag, request.frame, self._options, self._call_deadline)
+        self._quota.take_frame(len(frame.data))
         if self._reuse is not None:
             frame = replace(frame, in_stream=StreamFrame(self._reuse, tag.frame_id, place))
         return self._data_plane.submit(self.model, self._lane, frame)
