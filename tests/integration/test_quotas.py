@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,7 +17,8 @@ import pytest
 
 from edgeseg.inference import open_inference_pb2 as oip
 from edgeseg.v1 import segmentation_pb2 as pb
-from support.access import add_token, edgesegd
+from edgeseg_client import AccessDenied, AsyncClient, Overloaded
+from support.access import CertificateFolder, add_token, edgesegd
 from support.calls import stub
 from support.oip_calls import inference, of_bytes, picture, request
 from support.running_daemon import Launch, RunningDaemon
@@ -25,6 +28,8 @@ SECONDS = 30.0
 RARELY = "0.001"
 """Frames per second: after the first two, none for a quarter of an hour."""
 AT_ONCE = 2
+ENOUGH = 1000
+"""Answers after which a changed quota counts as without effect."""
 FEW_BYTES = "1000"
 """Bytes per second: after a picture of 60 kB, none for a minute."""
 LOW, NORMAL, HIGH = pb.STREAM_PRIORITY_LOW, pb.STREAM_PRIORITY_NORMAL, pb.STREAM_PRIORITY_HIGH
@@ -363,6 +368,96 @@ async def test_a_revoked_token_takes_its_quota_with_it(guarded: Guarded, jpeg: b
     assert (await image(guarded.address, again, jpeg)).segmentation.labels
 
 
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> CertificateFolder:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificates: apt install openssl")
+    return CertificateFolder.make(tmp_path_factory.mktemp("tls"), "robot", "camera")
+
+
+async def test_the_name_in_a_certificate_has_a_quota_without_a_token(
+    certificates: CertificateFolder, launch: Launch, tmp_path: Path, jpeg: bytes
+) -> None:
+    file = tmp_path / "tokens.json"
+
+    def limit(*flags: str) -> None:
+        done = edgesegd("tokens", "limit", "--tokens", file, *flags)
+        assert done.returncode == 0, done.stderr
+
+    limit("--certificate=robot", "--max-frames-per-second", RARELY)
+    running = launch(
+        *certificates.flags, f"--tls-client-ca={certificates['ca.pem']}", f"--tokens={file}"
+    )
+
+    def client(name: str, token: str | None = None) -> AsyncClient:
+        return AsyncClient(
+            running.address,
+            credentials=certificates.credentials(name),
+            token=token,
+            timeout=SECONDS,
+            retry_for=0,
+        )
+
+    async with client("robot") as robot, client("camera") as camera:
+        for _ in range(AT_ONCE):
+            assert (await robot.segment(jpeg)).labels.any()
+        with pytest.raises(Overloaded, match=r"the certificate 'robot' may send 0\.001 frames"):
+            await robot.segment(jpeg)
+        assert (await camera.segment(jpeg)).labels.any()
+        limit("--certificate=robot", "--lift=all")
+        assert (await robot.segment(jpeg)).labels.any()
+        limit("--certificate=robot", "--model=road")
+        with pytest.raises(AccessDenied, match="the certificate 'robot' is not for the model"):
+            await robot.segment(jpeg)
+        assert (await camera.segment(jpeg)).labels.any()
+    token = add_token(file, "guest", "--max-streams=0")
+    async with client("robot", token) as robot, client("camera", token) as camera:
+        with pytest.raises(AccessDenied, match="the certificate 'robot' is not for the model"):
+            await robot.segment(jpeg)
+        assert (await camera.segment(jpeg)).labels.any()
+        with pytest.raises(Overloaded, match="the token 'guest' may have 0 streams"):
+            [answer async for answer in camera.stream([jpeg])]
+
+
+async def test_an_open_stream_follows_the_quota_of_its_certificate(
+    certificates: CertificateFolder, launch: Launch, tmp_path: Path, jpeg: bytes
+) -> None:
+    file = tmp_path / "tokens.json"
+    running = launch(
+        *certificates.flags,
+        f"--tls-client-ca={certificates['ca.pem']}",
+        f"--data-dir={tmp_path}",
+        "--tokens=",
+    )
+    statuses: list[str] = []
+
+    async def pictures() -> AsyncIterator[bytes]:
+        while len(statuses) < ENOUGH and statuses[-1:] != ["overloaded"]:
+            yield jpeg
+            await asyncio.sleep(0)
+
+    async with (
+        AsyncClient(
+            running.address, credentials=certificates.credentials("robot"), timeout=SECONDS
+        ) as robot,
+        asyncio.timeout(2 * SECONDS),
+    ):
+        async for answer in robot.stream(pictures(), policy="every", in_flight=1):
+            statuses.append(answer.status.value)
+            if len(statuses) == 3:
+                done = edgesegd(
+                    "tokens",
+                    "limit",
+                    "--certificate=robot",
+                    "--max-bytes-per-second=1",
+                    "--tokens",
+                    file,
+                )
+                assert done.returncode == 0, done.stderr
+    assert statuses[:3] == ["ok"] * 3
+    assert statuses[-1] == "overloaded"
+
+
 def test_commands_set_change_lift_and_list_a_quota(tmp_path: Path) -> None:
     file = tmp_path / "tokens.json"
     flags = ("--max-streams=2", "--max-frames-per-second=10", "--max-bytes-per-second=4MB")
@@ -380,12 +475,17 @@ def test_commands_set_change_lift_and_list_a_quota(tmp_path: Path) -> None:
         ("robot", "--max-bytes-per-second=2MiB"): "2,097,152 bytes/s",
         ("robot", "--lift=all", "--max-streams=1"): "robot: 1 stream\n",
         ("robot", "--lift=all"): "robot: no limits\n",
+        ("--certificate=fleet", "--max-streams=7"): "fleet: 7 streams\n",
     }
     for arguments, expected in cases.items():
         done = edgesegd("tokens", "limit", *arguments, "--tokens", file)
         assert done.returncode == 0, done.stderr
         assert expected in done.stdout
     assert "no limits" in listed()
+    assert "fleet        7 streams" in listed()
+    as_json = json.loads(edgesegd("tokens", "list", "--json", "--tokens", file).stdout)
+    assert [each["quota"] for each in as_json] == [{}, {"max_streams": 7}]
+    assert as_json[1]["certificate"] == "fleet"
 
 
 @pytest.mark.parametrize(
@@ -393,6 +493,10 @@ def test_commands_set_change_lift_and_list_a_quota(tmp_path: Path) -> None:
     [
         (("nobody", "--max-streams=1"), 3, "there is no token 'nobody'"),
         (("robot",), 3, "name a limit to set"),
+        (("--certificate=robot", "--lift=all"), 3, "the certificate 'robot' has no quota"),
+        (("--max-streams=1",), 3, "name one token, or one certificate"),
+        (("robot", "--certificate=robot", "--max-streams=1"), 3, "name one token, or one"),
+        (("--certificate=a\nb", "--max-streams=1"), 3, "has 1 to 256 printable characters"),
         (("robot", "--max-streams=-1"), 3, "max_streams is a whole number from 0"),
         (("robot", "--max-streams=1", "--lift=streams"), 3, "cannot be set and lifted at once"),
         (("robot", "--max-frames-per-second=0"), 3, "max_frames_per_second is a number greater"),

@@ -1,4 +1,4 @@
-"""The tokens that are valid now: those of the file, which may change at any time."""
+"""The tokens and quotas that hold now: those of the file, which may change at any time."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
-from edgesegd.access.token_file import marker_of, read_tokens
+from edgesegd.access.quota import Quota
+from edgesegd.access.quota_holder import QuotaHolder
+from edgesegd.access.token_file import FileContent, marker_of, read_content
 from edgesegd.access.tokens import Token, identity_of
 from edgesegd.core.errors import ConfigError, Forbidden, Unauthenticated
 from edgesegd.files.regular import say_why
@@ -21,13 +23,13 @@ HOW = "an operator of the board makes one with `edgesegd tokens add NAME`"
 
 
 class Keyring:
-    """The tokens of the file at `path`; None for a daemon that asks for no token.
+    """The tokens of the file at `path`, and all quotas; None for a daemon that asks for no token.
 
-    Each question looks whether the file has changed. From the time when there is one, tokens are
-    asked for, also if it is deleted later: then none is valid. A file that cannot be read changes
-    nothing, but if it is the first one, no token is valid until it can. `clock` is in seconds since
-    1970. Threads may share it. Raises ConfigError if there is a file that cannot be read, or if
-    there was one.
+    Each question looks whether the file has changed. From the time when there is one with tokens,
+    they are asked for, also if it is deleted later: then none is valid, and the quotas of
+    certificates stay. A file that cannot be read changes nothing, but if it is the first one, no
+    token is valid until it can. `clock` is in seconds since 1970. Threads may share it. Raises
+    ConfigError if there is a file that cannot be read, or if there was one.
     """
 
     def __init__(self, path: Path | None, *, clock: Callable[[], float] = time.time) -> None:
@@ -37,6 +39,8 @@ class Keyring:
         self._watch = FileWatch([] if path is None else [path])
         self._tokens: dict[str, Token] | None = None
         self._known: dict[bytes, Token] = {}
+        self._quotas: dict[QuotaHolder, Quota] = {}
+        self._was_read = False
         if path is None:
             return
         try:
@@ -47,10 +51,10 @@ class Keyring:
                 "or --tokens none to ask for no token"
             ) from None
         if self._watch.are_there:
-            self._take(read_tokens(path))
+            self._take(read_content(path))
         elif marker_of(path).exists():
             raise ConfigError(
-                f"tokens were asked for, but {path} is gone: restore it, or delete "
+                f"there were tokens or quotas, but {path} is gone: restore it, or delete "
                 f"{marker_of(path)} too if everyone who can connect may use the daemon"
             )
 
@@ -61,10 +65,21 @@ class Keyring:
         return self._tokens is not None
 
     @property
-    def tokens(self) -> Mapping[str, Token]:
-        """All tokens, also those that have expired, by their identities."""
-        self._look()
-        return self._tokens or {}
+    def limits_certificates(self) -> bool:
+        """Whether there are quotas of certificates."""
+        return any(holder.kind == "certificate" for holder in self._quotas)
+
+    @property
+    def has_file(self) -> bool:
+        """Whether there was a file that could be read."""
+        return self._was_read
+
+    def quota_of(self, holder: QuotaHolder) -> Quota | None:
+        """The quota of a holder, as the file was at the last other question; None if it has none.
+
+        A token without limits has one that limits nothing.
+        """
+        return self._quotas.get(holder)
 
     def find(self, text: str) -> Token:
         """The valid token with that text; raises Unauthenticated if there is none.
@@ -117,19 +132,25 @@ class Keyring:
     def _read(self, path: Path) -> None:
         """Take the tokens of the file, or none if there is no file any more."""
         if self._watch.are_there:
-            self._take(read_tokens(path))
+            self._take(read_content(path))
             return
         if self._tokens is not None:
             log.warning("%s is gone: no token is valid until it is there", path)
             self._tokens, self._known = {}, {}
+        elif self._was_read:
+            log.warning("%s is gone: the quotas of certificates stay as they were", path)
         self._watch.read()
 
-    def _take(self, tokens: tuple[Token, ...]) -> None:
-        self._tokens = {token.identity: token for token in tokens}
-        kept = (
-            (digest, self._tokens.get(old.identity), old) for digest, old in self._known.items()
-        )
+    def _take(self, content: FileContent) -> None:
+        tokens = {token.identity: token for token in content.tokens or ()}
+        if content.tokens is not None or self._tokens is not None:
+            self._tokens = tokens
+        kept = ((digest, tokens.get(old.identity), old) for digest, old in self._known.items())
         self._known = {digest: new for digest, new, old in kept if new and new == old}
+        self._quotas = {QuotaHolder.of_token(token): token.quota for token in tokens.values()} | {
+            QuotaHolder.of_certificate(name): quota for name, quota in content.certificates.items()
+        }
+        self._was_read = True
         self._watch.read()
 
     def _keep_because(self, error: Exception) -> None:
@@ -137,10 +158,10 @@ class Keyring:
         if self._watch.failed():
             log.error(
                 "%s: %s",
-                "no token is valid" if self._tokens is None else "the tokens stay as they were",
+                "the tokens stay as they were" if self._was_read else "no token is valid",
                 error,
             )
-        if self._tokens is None:
+        if self._tokens is None and not self._was_read:
             self._tokens = {}
 
 

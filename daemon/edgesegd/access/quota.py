@@ -78,8 +78,8 @@ def _streams(name: str, value: object) -> int:
 
 
 def _frames(name: str, value: object) -> float:
-    if type(value) in (int, float) and 0 < value <= MAX_FRAMES:  # type: ignore[operator]
-        return float(value)  # type: ignore[arg-type]
+    if isinstance(value, int | float) and type(value) is not bool and 0 < value <= MAX_FRAMES:
+        return float(value)
     raise ConfigError(
         f"{name} is a number greater than 0, at most {MAX_FRAMES:,}, not {_shown(value)}"
     )

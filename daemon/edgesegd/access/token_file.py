@@ -1,4 +1,4 @@
-"""The file that keeps the tokens."""
+"""The file that keeps the tokens, and the quotas of clients' certificates."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterator, Set
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from edgesegd.access.quota import NO_LIMITS, parse_quota
+from edgesegd.access.quota import NO_LIMITS, Quota, parse_quota
 from edgesegd.access.tokens import HASH, IDENTITY, NAME, SALT, SCOPES, Token
 from edgesegd.core.errors import ConfigError
 from edgesegd.files.regular import read_regular_file, say_why
@@ -24,10 +25,12 @@ REQUIRED: Final = ".required"
 NO_FILE: Final = "none"
 """The path of a daemon that asks for no token."""
 PLAIN, WITH_QUOTAS = SCHEMAS = (1, 2)
-"""The forms of the file. The second is written only if a token has a quota: older versions, which
+"""The forms of the file. The second is written only if there is a quota: older versions, which
 would not limit its clients, refuse it."""
 FIELDS: Final = {"name", "identity", "salt", "scrypt", "scopes", "created", "expires"}
 QUOTA: Final = "quota"
+CERTIFICATES: Final = "certificates"
+MAX_CERTIFICATE_NAME: Final = 256
 OWNER_ONLY: Final = 0o600
 MAX_FILE: Final = 1 << 20
 
@@ -39,10 +42,21 @@ def tokens_path(configured: str, data_dir: str) -> Path | None:
     return Path(configured) if configured else Path(data_dir) / FILE_NAME
 
 
-def read_tokens(path: Path) -> tuple[Token, ...]:
-    """The tokens of a file; raises ConfigError, and FileNotFoundError if there is none."""
+@dataclass(slots=True)
+class FileContent:
+    """What a file holds: the tokens, or None if it asks for none.
+
+    `certificates` are the quotas of clients by the names in their certificates.
+    """
+
+    tokens: list[Token] | None = None
+    certificates: dict[str, Quota] = field(default_factory=dict)
+
+
+def read_content(path: Path) -> FileContent:
+    """The content of a file; raises ConfigError, and FileNotFoundError if there is none."""
     try:
-        return tuple(_parse(json.loads(read_regular_file(path, MAX_FILE))))
+        return _parse(json.loads(read_regular_file(path, MAX_FILE)))
     except FileNotFoundError:
         raise
     except ConfigError as error:
@@ -65,6 +79,19 @@ def marker_of(path: Path) -> Path:
 def changing_tokens(path: Path) -> Iterator[list[Token]]:
     """The tokens of a file as a list; what it is at the end of the block replaces them.
 
+    As `changing_content` does.
+    """
+    with changing_content(path) as content:
+        tokens = content.tokens or []
+        yield tokens
+        if tokens or content.tokens is not None:
+            content.tokens = tokens
+
+
+@contextlib.contextmanager
+def changing_content(path: Path) -> Iterator[FileContent]:
+    """The content of a file, or an empty one; what it is at the end of the block replaces it.
+
     Only its owner can read the file, which is the owner of the old one, or of its folder: a daemon
     of another user than the caller must be able to read it. Programs that change it at the same
     time wait for each other. Raises ConfigError.
@@ -77,39 +104,41 @@ def changing_tokens(path: Path) -> Iterator[list[Token]]:
         )
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            tokens: list[Token] = []
+            content = FileContent()
             with contextlib.suppress(FileNotFoundError):
-                tokens += read_tokens(path)
-            yield tokens
-            _write(path, tokens)
+                content = read_content(path)
+            yield content
+            _write(path, content)
         finally:
             os.close(lock)
     except OSError as error:
         raise ConfigError(f"cannot write the tokens to {path}: {say_why(error)}") from None
 
 
-def _write(path: Path, tokens: Iterable[Token]) -> None:
+def _write(path: Path, content: FileContent) -> None:
     """Replace the file; raises OSError, or ConfigError if it would be too large to read."""
-    table = _table_of(tuple(tokens))
-    content = json.dumps(table, indent=2).encode() + b"\n"
-    if len(content) > MAX_FILE:
+    written = json.dumps(_table_of(content), indent=2).encode() + b"\n"
+    if len(written) > MAX_FILE:
         raise ConfigError(f"{path} has too many tokens; revoke some first")
     owner = (path if path.exists() else path.parent).stat()
     marker = marker_of(path)
     marker.touch(OWNER_ONLY)
     with replacing(path, mode=OWNER_ONLY) as file:
-        file.write(content)
+        file.write(written)
         if os.geteuid() != owner.st_uid:
             os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
             os.chown(marker, owner.st_uid, owner.st_gid)
 
 
-def _table_of(tokens: Sequence[Token]) -> dict[str, Any]:
-    """The content of a file."""
-    has_quotas = any(token.quota != NO_LIMITS for token in tokens)
+def _table_of(content: FileContent) -> dict[str, Any]:
+    """The content as JSON."""
+    tokens, certificates = content.tokens, content.certificates
+    if tokens is not None and not certificates and all(each.quota == NO_LIMITS for each in tokens):
+        return {"schema": PLAIN, "tokens": [_to_json(token) for token in tokens]}
     return {
-        "schema": WITH_QUOTAS if has_quotas else PLAIN,
-        "tokens": [_to_json(token) for token in tokens],
+        "schema": WITH_QUOTAS,
+        "tokens": None if tokens is None else [_to_json(token) for token in tokens],
+        CERTIFICATES: {name: quota.given() for name, quota in certificates.items()},
     }
 
 
@@ -127,19 +156,46 @@ def _to_json(token: Token) -> dict[str, Any]:
     }
 
 
-def _parse(table: Any) -> Iterator[Token]:  # noqa: ANN401 # any JSON
-    """The tokens in the content of a file."""
-    schema = table["schema"]
+def _parse(table: Any) -> FileContent:  # noqa: ANN401 # any JSON
+    """The content that is in JSON."""
+    schema, tokens = table["schema"], table["tokens"]
     if schema not in SCHEMAS:
         raise ConfigError(
             f"it was written by another version of edgesegd (schema {schema!r}); make the tokens "
             "again with `edgesegd tokens add`"
         )
-    _require_known(table, {"schema", "tokens"}, "the file")
-    for fields in table["tokens"]:
-        known = FIELDS | {QUOTA} if schema == WITH_QUOTAS else FIELDS
-        _require_known(fields, known, f"the token {fields['name']!r}")
-        yield _from_json(fields)
+    has_quotas, certificates = schema == WITH_QUOTAS, table.get(CERTIFICATES, {})
+    known = {"schema", "tokens", CERTIFICATES} if has_quotas else {"schema", "tokens"}
+    _require_known(table, known, "the file")
+    if not isinstance(certificates, dict):
+        raise ConfigError(f"{CERTIFICATES} is a table of quotas by name")
+    for token in tokens or ():
+        known = FIELDS | {QUOTA} if has_quotas else FIELDS
+        _require_known(token, known, f"the token {token['name']!r}")
+    return FileContent(
+        None if tokens is None and has_quotas else [_from_json(token) for token in tokens],
+        {
+            check_certificate_name(name): _quota(quota, f"the certificate {name!r}")
+            for name, quota in certificates.items()
+        },
+    )
+
+
+def check_certificate_name(name: str) -> str:
+    """The name; raises ConfigError if no certificate can have it."""
+    if not 0 < len(name) <= MAX_CERTIFICATE_NAME or not name.isprintable():
+        raise ConfigError(
+            f"the name in a certificate has 1 to {MAX_CERTIFICATE_NAME} printable characters, not "
+            f"{name!r:.80}"
+        )
+    return name
+
+
+def _quota(given: object, whose: str) -> Quota:
+    try:
+        return parse_quota(given)
+    except ConfigError as error:
+        raise ConfigError(f"{whose}: {error}") from None
 
 
 def _require_known(fields: dict[str, Any], known: Set[str], what: str) -> None:
@@ -156,10 +212,6 @@ def _from_json(fields: dict[str, Any]) -> Token:
     salt, hashed = bytes.fromhex(fields["salt"]), bytes.fromhex(fields["scrypt"])
     if not IDENTITY.fullmatch(fields["identity"]) or len(salt) < SALT or len(hashed) != HASH:
         raise ValueError(f"the values of the token {fields['name']!r}")
-    try:
-        quota = parse_quota(fields.get(QUOTA, {}))
-    except ConfigError as error:
-        raise ConfigError(f"the token {fields['name']!r}: {error}") from None
     return Token(
         fields["name"],
         fields["identity"],
@@ -168,7 +220,7 @@ def _from_json(fields: dict[str, Any]) -> Token:
         tuple(fields["scopes"]),
         datetime.fromisoformat(fields["created"]).timestamp(),
         None if expires is None else datetime.fromisoformat(expires).timestamp(),
-        quota,
+        _quota(fields.get(QUOTA, {}), f"the token {fields['name']!r}"),
     )
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from edgesegd.access.keyring import Keyring, bearer, require_scope
+from edgesegd.access.quota_holder import QuotaHolder
 from edgesegd.access.tokens import METRICS
 from edgesegd.api.call_quota import CallQuota
 from edgesegd.api.open_call import OpenCall
-from edgesegd.api.quota_use import TokenQuotas
+from edgesegd.api.quota_use import QuotaUses
 from edgesegd.core.client import Client
 from edgesegd.core.errors import AccessRefused, Overloaded, Unauthenticated
 from edgesegd.scheduling.address_rate_limiter import AddressRateLimiter
@@ -27,7 +28,7 @@ REFUSED_SECONDS = 0.5
 
 
 class AccessControl:
-    """Checks the tokens of calls in `keyring`, and gives each call the quota of its token.
+    """Checks the tokens of calls in `keyring`, and gives each call its quota.
 
     `scope_of` is the scope that a method needs: empty for any token, None for no token at all.
     `public_metrics` is whether the metrics need no token. `on_refused` is called with the reason of
@@ -48,22 +49,25 @@ class AccessControl:
         self._scope_of = scope_of
         self._public_metrics = public_metrics
         self._on_refused = on_refused
-        self._quotas = TokenQuotas(on_limit)
+        self._uses = QuotaUses(on_limit)
         self._one_at_a_time = asyncio.Lock()
         self._new_tokens = AddressRateLimiter(NEW_TOKENS_A_SECOND, burst=NEW_TOKENS_AT_ONCE)
 
     async def check(self, call: OpenCall, method: str, authorization: str) -> None:
         """Raise Unauthenticated, Forbidden or Overloaded if the client may not call `method`.
 
-        `authorization` is its header of that name. The call then carries its token and its quota.
+        `authorization` is its header of that name. The call then carries its token, and the quota
+        of the token and of its client's certificate.
         """
         if call.client[0].startswith(UNIX_PEER):
             return
         scope = self._scope_of(method)
         if scope is None:
             return
+        holders = [QuotaHolder.of_certificate(call.certificate)] if call.certificate else []
         if not self._keyring.in_force:
             call.lacks_token = True
+            self._set_quota(call, holders)
             return
         text = bearer(authorization)
         try:
@@ -77,7 +81,13 @@ class AccessControl:
         except AccessRefused as error:
             self._on_refused(error.outcome)
             raise
-        call.token, call.quota = token, CallQuota(self._quotas.use_of(token))
+        call.token = token
+        self._set_quota(call, [*holders, QuotaHolder.of_token(token)])
+
+    def _set_quota(self, call: OpenCall, holders: Sequence[QuotaHolder]) -> None:
+        quota_of = self._keyring.quota_of
+        call.holders = tuple(holders)
+        call.quota = CallQuota(*(self._uses.use_of(each, quota_of(each)) for each in holders))
 
     def check_metrics(self, authorization: str, address: str) -> None:
         """Raise Unauthenticated or Forbidden if a client may not read the metrics.
@@ -111,7 +121,8 @@ class AccessControl:
         while True:
             await asyncio.sleep(REVOKED_SECONDS)
             in_force = self._keyring.in_force
-            self._quotas.update(self._keyring.tokens)
+            in_use = {holder for call in calls for holder in call.holders}
+            self._uses.update(self._keyring.quota_of, in_use)
             for call in tuple(calls):
                 if call.token is not None and not self._keyring.still_valid(call.token):
                     why = f"the token {call.token.name!r} was revoked or changed, or has expired"

@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 from edgesegd.api.call_quota import enter_quota
 from edgesegd.api.first_message import FirstMessages, Requests
 from edgesegd.api.open_call import OpenCall
-from edgesegd.api.peer import client_of
+from edgesegd.api.peer import certificate_name, client_of
 from edgesegd.api.read_rate_limiter import ReadRateLimiter
 from edgesegd.api.refusal_delay import RefusalDelay
 from edgesegd.api.status import STATUS_OF, StatusTable, abort_with
@@ -193,7 +193,7 @@ class _ServedCall:
 
     async def serve(self, requests: Requests, context: Context) -> None:
         """Serve the call; an error becomes its status, a bug becomes a fixed text."""
-        call = OpenCall(client_of(context.peer()))
+        call = OpenCall(client_of(context.peer()), certificate_name(context.auth_context()))
         wrong: EdgesegError | None = None
         try:
             async with self.admission.admit(call):

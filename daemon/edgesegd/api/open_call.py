@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from edgesegd.access.quota_holder import QuotaHolder
 from edgesegd.access.tokens import Token
 from edgesegd.api.call_quota import NO_QUOTA
 from edgesegd.core.client import Client
@@ -16,18 +17,21 @@ from edgesegd.core.errors import EdgesegError
 class OpenCall:
     """A call of `client`, served by the task that creates this object.
 
-    `progress` is when its last message was received or sent. `is_read` is whether its first message
-    is read, or was: before, it waits for its turn. `token` is the one that it was opened with, if
-    the daemon asked for one, and `lacks_token` whether it would need one, had the daemon asked.
-    `quota` counts what it uses, together with other calls of its identity.
+    `certificate` is the name in the client's certificate, empty if it has shown none. `progress` is
+    when its last message was received or sent. `is_read` is whether its first message is read, or
+    was: before, it waits for its turn. `token` is the one that it was opened with, if the daemon
+    asked for one, and `lacks_token` whether it would need one, had the daemon asked. `quota` counts
+    what it uses, together with the other calls of its `holders`.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, certificate: str = "") -> None:
         self.client = client
+        self.certificate = certificate
         self.progress = time.monotonic()
         self.is_read = False
         self.token: Token | None = None
         self.lacks_token = False
+        self.holders: tuple[QuotaHolder, ...] = ()
         self.quota = NO_QUOTA
         self._why: EdgesegError | None = None
         self._task = asyncio.current_task()

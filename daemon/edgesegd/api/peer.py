@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from collections.abc import Iterable, Mapping
 from urllib.parse import unquote
 
 from edgesegd.board.peer_credentials import credentials_of
@@ -25,6 +26,18 @@ def client_of(peer: str) -> Client:
     if peer.partition(":")[0] in WITH_PORT:
         return peer.rpartition(":")[0], peer
     return (peer,)
+
+
+def certificate_name(auth_context: Mapping[str, Iterable[bytes]]) -> str:
+    """The name in the certificate that a client has shown; empty if it has shown none.
+
+    That is its common name, or if there is none, the first of its alternative names. gRPC has
+    verified the certificate.
+    """
+    for key in ("x509_common_name", "x509_subject_alternative_name"):
+        for name in auth_context.get(key, ()):
+            return name.decode("utf-8", "backslashreplace")
+    return ""
 
 
 def address_of(peer: str) -> IpAddress:

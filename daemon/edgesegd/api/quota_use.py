@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Set
 from contextlib import asynccontextmanager
 from typing import Final
 
 from edgesegd.access.quota import NO_LIMITS, Quota
-from edgesegd.access.tokens import Token
+from edgesegd.access.quota_holder import QuotaHolder
 from edgesegd.core.errors import Forbidden, Overloaded
 from edgesegd.core.priority import Priority
 from edgesegd.scheduling.fair_limit import RETRY_AFTER
@@ -132,26 +132,31 @@ class QuotaUse:
         )
 
 
-class TokenQuotas:
-    """The use of the quota of each token; `on_limit` is called as by `QuotaUse`."""
+class QuotaUses:
+    """The use of the quota of each holder; `on_limit` is called as by `QuotaUse`."""
 
     def __init__(self, on_limit: Callable[[str], None]) -> None:
         self._on_limit = on_limit
-        self._uses: dict[str, QuotaUse] = {}
+        self._uses: dict[QuotaHolder, QuotaUse] = {}
 
-    def use_of(self, token: Token) -> QuotaUse:
-        """That of a token, whose quota may have changed."""
-        use = self._uses.get(token.identity)
+    def use_of(self, holder: QuotaHolder, quota: Quota | None) -> QuotaUse:
+        """That of a holder, whose quota is that one now; None if it has none."""
+        use = self._uses.get(holder)
         if use is None:
-            use = QuotaUse(f"the token {token.name!r}", on_limit=self._on_limit)
-            self._uses[token.identity] = use
-        use.change(token.quota)
+            use = self._uses[holder] = QuotaUse(str(holder), on_limit=self._on_limit)
+        use.change(quota or NO_LIMITS)
         return use
 
-    def update(self, tokens: Mapping[str, Token]) -> None:
-        """Apply the quotas that all tokens have now; forget the use of those that are gone."""
-        for identity, use in tuple(self._uses.items()):
-            if identity in tokens:
-                use.change(tokens[identity].quota)
+    def update(
+        self, quota_of: Callable[[QuotaHolder], Quota | None], in_use: Set[QuotaHolder]
+    ) -> None:
+        """Apply the quotas that holders have now.
+
+        The use of those that have none any more, and no call that is open, is forgotten.
+        """
+        for holder in tuple(self._uses):
+            quota = quota_of(holder)
+            if quota is None and holder not in in_use:
+                del self._uses[holder]
             else:
-                del self._uses[identity]
+                self._uses[holder].change(quota or NO_LIMITS)

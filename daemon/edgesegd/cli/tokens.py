@@ -9,10 +9,18 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from edgesegd.access.quota import Quota, parse_quota
-from edgesegd.access.token_file import changing_tokens, date, read_tokens, tokens_path
+from edgesegd.access.quota import NO_LIMITS, Quota, parse_quota
+from edgesegd.access.token_file import (
+    FileContent,
+    changing_content,
+    changing_tokens,
+    check_certificate_name,
+    date,
+    read_content,
+    tokens_path,
+)
 from edgesegd.access.tokens import INFER, SCOPES, Token, make_token
 from edgesegd.cli.options import add_options, effective_config
 from edgesegd.cli.quota_options import (
@@ -29,6 +37,7 @@ if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
 DAY_SECONDS = 86_400
+NO_LIMITS_TEXT = "no limits"
 
 
 def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
@@ -61,12 +70,17 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     add_quota_options(adding)
     limiting = actions.add_parser(
         "limit",
-        help="change the quota of a token",
-        description="Change how much the clients of a token may use. Limits that are not named "
-        "stay as they are. A daemon that runs follows within a second, and ends nothing that is "
-        "open.",
+        help="change the quota of a token, or of a client's certificate",
+        description="Change how much the clients of a token may use, or those with certificates of "
+        "a name. Limits that are not named stay as they are. A daemon that runs follows within a "
+        "second, and ends nothing that is open.",
     )
-    limiting.add_argument("name", metavar="NAME")
+    limiting.add_argument("name", metavar="NAME", nargs="?", help="a token")
+    limiting.add_argument(
+        "--certificate",
+        metavar="NAME",
+        help="the common name in certificates of clients, instead of a token",
+    )
     add_quota_options(limiting)
     add_lift_option(limiting)
     listing = actions.add_parser("list", help="list the tokens")
@@ -92,7 +106,7 @@ def run(args: Namespace) -> int:
             quota = parse_quota(given_limits(args))
             _add(path, args.name, args.scope or [INFER], args.days, quota)
         case "limit":
-            _limit(path, args.name, given_limits(args), lifted_limits(args))
+            _limit(path, args)
         case "revoke":
             _revoke(path, args.name)
         case _:
@@ -123,16 +137,32 @@ def _add(path: Path, name: str, scopes: list[str], days: float | None, quota: Qu
         print(text, flush=True)  # what cannot be shown is not kept
 
 
-def _limit(path: Path, name: str, given: dict[str, Any], lifted: set[str]) -> None:
+def _limit(path: Path, args: Namespace) -> None:
+    """Change the quota of a token or a certificate."""
+    given, lifted = given_limits(args), lifted_limits(args)
+    if bool(args.name) == bool(args.certificate):
+        raise ConfigError("name one token, or one certificate with --certificate")
     if not given and not lifted:
         raise ConfigError("name a limit to set, such as --max-streams 2, or one to --lift")
-    with changing_tokens(path) as tokens:
-        place = _place_of(name, tokens, path)
-        old = tokens[place]
-        kept = {key: value for key, value in old.quota.given().items() if key not in lifted}
-        quota = parse_quota(kept | given)
-        tokens[place] = replace(old, quota=quota)
-    print(f"{name}: {describe_quota(quota) or 'no limits'}")
+
+    def changed(quota: Quota) -> Quota:
+        kept = {key: value for key, value in quota.given().items() if key not in lifted}
+        return parse_quota(kept | given)
+
+    with changing_content(path) as content:
+        if args.certificate:
+            name = check_certificate_name(args.certificate)
+            if not given and name not in content.certificates:
+                raise ConfigError(f"the certificate {name!r} has no quota in {path}")
+            quota = changed(content.certificates.pop(name, NO_LIMITS))
+            if quota != NO_LIMITS:
+                content.certificates[name] = quota
+        else:
+            name, tokens = args.name, content.tokens or []
+            place = _place_of(name, tokens, path)
+            quota = changed(tokens[place].quota)
+            tokens[place] = replace(tokens[place], quota=quota)
+    print(f"{name}: {describe_quota(quota) or NO_LIMITS_TEXT}")
 
 
 def _place_of(name: str, tokens: Sequence[Token], path: Path) -> int:
@@ -152,16 +182,28 @@ def _revoke(path: Path, name: str) -> None:
 
 def _list(path: Path, *, as_json: bool) -> None:
     try:
-        tokens = read_tokens(path)
+        content = read_content(path)
     except FileNotFoundError:
-        if as_json:
-            print("[]")
-        else:
-            print(f"there are no tokens in {path}; clients need none")
-        return
+        content = FileContent()
+    tokens, certificates = content.tokens, content.certificates
     if as_json:
-        print(json.dumps([_facts(token) for token in tokens], indent=2))
+        facts: list[dict[str, object]] = [_facts(token) for token in tokens or ()]
+        facts += [
+            {"certificate": name, "quota": quota.given()} for name, quota in certificates.items()
+        ]
+        print(json.dumps(facts, indent=2))
         return
+    if tokens is None:
+        print(f"there are no tokens in {path}; clients need none")
+    else:
+        _print_tokens(tokens)
+    if certificates:
+        print()
+        quotas = [(name, describe_quota(quota)) for name, quota in certificates.items()]
+        print_table(Table(("certificate", "quota"), quotas, frozenset({"quota"})))
+
+
+def _print_tokens(tokens: Sequence[Token]) -> None:
     now = time.time()
     rows = [
         (
@@ -170,7 +212,7 @@ def _list(path: Path, *, as_json: bool) -> None:
             date(token.created),
             "never" if token.expires is None else date(token.expires),
             "expired" if token.is_expired(now) else "valid",
-            describe_quota(token.quota) or "no limits",
+            describe_quota(token.quota) or NO_LIMITS_TEXT,
         )
         for token in tokens
     ]

@@ -35,10 +35,14 @@ def find_tokens(config: Config) -> Keyring:
     """The tokens of the configured file; raises ConfigError if it is not there, or damaged."""
     path = tokens_path(config.tokens, config.data_dir)
     keyring = Keyring(path)
-    if config.tokens and path is not None and not keyring.in_force:
+    if config.tokens and path is not None and not keyring.has_file:
         raise ConfigError(
             f"there is no file of tokens {path}; `edgesegd tokens add NAME --tokens {path}` makes "
             "it"
+        )
+    if keyring.limits_certificates and not config.tls_client_ca:
+        log.warning(
+            "%s has quotas of certificates, but without --tls-client-ca no client shows one", path
         )
     return keyring
 

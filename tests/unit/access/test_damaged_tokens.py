@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edgesegd.access.keyring import Keyring
-from edgesegd.access.token_file import changing_tokens, read_tokens
+from edgesegd.access.quota import Quota
+from edgesegd.access.token_file import changing_content, changing_tokens, read_content
 from edgesegd.access.tokens import make_token
 from edgesegd.core.errors import ConfigError, Unauthenticated
+from edgesegd.core.priority import Priority
 from support.mutations import mutations
 
 COUNT = 1000
@@ -28,7 +31,20 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_no_start_with_a_damaged_file_of_tokens_serves_without_tokens(file: Path) -> None:
+@pytest.fixture
+def file_with_quotas(file: Path) -> Path:
+    with changing_content(file) as content:
+        content.certificates["fleet"] = Quota(models=("road",))
+        (robot, panel) = content.tokens or []
+        content.tokens = [replace(robot, quota=Quota(2, 7.5, 4_000_000, Priority.LOW)), panel]
+    return file
+
+
+@pytest.mark.parametrize("fixture", ["file", "file_with_quotas"])
+def test_no_start_with_a_damaged_file_of_tokens_serves_without_tokens(
+    fixture: str, request: pytest.FixtureRequest
+) -> None:
+    file: Path = request.getfixturevalue(fixture)
     reasons = []
     for damaged in mutations(file.read_bytes(), COUNT, seed=1):
         file.write_bytes(damaged)
@@ -49,7 +65,8 @@ def test_a_file_of_tokens_damaged_while_serving_is_logged_and_opens_nothing(
     file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     sound, kept = file.read_bytes(), 0
-    before = read_tokens(file)
+    before = read_content(file).tokens or []
+    assert len(before) == 2
     keyring = Keyring(file, clock=lambda: NOW)
     for number, damaged in enumerate(mutations(sound, COUNT, seed=2)):
         caplog.clear()

@@ -10,9 +10,10 @@ import pytest
 
 from edgesegd.access.keyring import Keyring
 from edgesegd.access.quota import LIMITS, NO_LIMITS, Quota, parse_quota
-from edgesegd.access.token_file import changing_tokens, read_tokens
+from edgesegd.access.quota_holder import QuotaHolder
+from edgesegd.access.token_file import changing_content, changing_tokens, marker_of, read_content
 from edgesegd.access.tokens import make_token
-from edgesegd.core.errors import ConfigError
+from edgesegd.core.errors import ConfigError, Unauthenticated
 from edgesegd.core.priority import Priority
 
 NOW = 1_800_000_000.0
@@ -48,7 +49,7 @@ def damage(file: Path, quota: object) -> None:
 def test_quotas_are_read_as_they_were_written(file: Path) -> None:
     add(file, "limited", ALL)
     add(file, "free", NO_LIMITS)
-    assert [token.quota for token in read_tokens(file)] == [ALL, NO_LIMITS]
+    assert [token.quota for token in read_content(file).tokens or []] == [ALL, NO_LIMITS]
     assert json.loads(file.read_text())["tokens"][0]["quota"] == {
         "max_streams": 2,
         "max_frames_per_second": 7.5,
@@ -76,7 +77,7 @@ def test_a_file_has_the_new_form_only_while_a_token_has_a_quota(file: Path) -> N
     assert schema() == 2
     limit(file, "limited", NO_LIMITS)
     assert schema() == 1
-    assert len(read_tokens(file)) == 2
+    assert len(read_content(file).tokens or []) == 2
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,7 @@ def test_a_wrong_quota_is_an_error_that_names_file_token_and_limit(
     add(file, "robot", ALL)
     damage(file, given)
     with pytest.raises(ConfigError, match=complaint) as wrong:
-        read_tokens(file)
+        read_content(file)
     assert str(file) in str(wrong.value)
     assert "'robot'" in str(wrong.value)
     with pytest.raises(ConfigError, match=complaint):
@@ -122,7 +123,11 @@ def test_a_key_without_an_effect_is_an_error(file: Path) -> None:
     table = json.loads(file.read_text())
     for changed, complaint in (
         ({**table, "limits": {}}, "the file has a key 'limits', which is unknown"),
-        ({**table, "schema": 1}, "the token 'robot' has a key 'quota', which is unknown"),
+        ({**table, "schema": 1, "certificates": {}}, "the file has a key 'certificates'"),
+        (
+            {"schema": 1, "tokens": table["tokens"]},
+            "the token 'robot' has a key 'quota', which is unknown",
+        ),
         (
             {**table, "tokens": [{**table["tokens"][0], "Quota": {}}]},
             "the token 'robot' has a key 'Quota', which is unknown",
@@ -130,7 +135,7 @@ def test_a_key_without_an_effect_is_an_error(file: Path) -> None:
     ):
         file.write_text(json.dumps(changed))
         with pytest.raises(ConfigError, match=complaint):
-            read_tokens(file)
+            read_content(file)
 
 
 def test_a_token_with_another_quota_is_the_same_token_and_is_found_with_it_at_once(
@@ -141,7 +146,7 @@ def test_a_token_with_another_quota_is_the_same_token_and_is_found_with_it_at_on
     assert token.quota == NO_LIMITS
     limit(file, "robot", ALL)
     assert keyring.still_valid(token)
-    assert keyring.tokens[token.identity].quota == ALL
+    assert keyring.quota_of(QuotaHolder.of_token(token)) == ALL
     assert keyring.is_quick(text), "a token that was found is not hashed again"
     assert keyring.find(text).quota == ALL
 
@@ -155,3 +160,79 @@ def test_a_wrong_quota_changes_nothing_while_a_daemon_runs(
     (line,) = caplog.messages
     assert "the tokens stay as they were" in line
     assert "max_streams is a whole number" in line
+
+
+FLEET = QuotaHolder.of_certificate("fleet")
+
+
+def limit_certificate(file: Path, quota: Quota, name: str = "fleet") -> None:
+    with changing_content(file) as content:
+        content.certificates[name] = quota
+
+
+def test_a_quota_of_a_certificate_asks_nobody_for_a_token(file: Path) -> None:
+    limit_certificate(file, ALL)
+    keyring = Keyring(file)
+    assert not keyring.in_force
+    assert keyring.has_file
+    assert keyring.quota_of(FLEET) == ALL
+    assert keyring.quota_of(QuotaHolder.of_certificate("other")) is None
+
+
+def test_quotas_of_certificates_and_tokens_are_in_one_file(file: Path) -> None:
+    limit_certificate(file, ALL)
+    keyring = Keyring(file)
+    text = add(file, "robot", Quota(max_streams=1))
+    assert keyring.in_force, "the first token is in force at once"
+    token = keyring.find(text)
+    assert keyring.quota_of(QuotaHolder.of_token(token)) == Quota(max_streams=1)
+    assert keyring.quota_of(FLEET) == ALL
+    with changing_tokens(file) as tokens:
+        tokens.clear()
+    assert keyring.in_force
+    assert keyring.quota_of(FLEET) == ALL
+
+
+@pytest.mark.parametrize("how", ["gone", "damaged"])
+def test_a_file_of_certificates_alone_that_is_lost_locks_nobody_out_and_lifts_no_limit(
+    file: Path, caplog: pytest.LogCaptureFixture, how: str
+) -> None:
+    limit_certificate(file, ALL)
+    keyring = Keyring(file)
+    if how == "gone":
+        file.unlink()
+    else:
+        file.write_text("[")
+    assert not keyring.in_force
+    assert keyring.quota_of(FLEET) == ALL
+    (line,) = caplog.messages
+    assert "stay as they were" in line
+    with pytest.raises(ConfigError, match="is gone: restore it" if how == "gone" else "no file of"):
+        Keyring(file)
+    assert marker_of(file).exists()
+
+
+def test_tokens_stay_in_force_if_the_file_asks_for_none_any_more(file: Path) -> None:
+    text, keyring = add(file, "robot", NO_LIMITS), Keyring(file)
+    assert keyring.find(text)
+    file.write_text('{"schema": 2, "tokens": null, "certificates": {}}')
+    assert keyring.in_force
+    with pytest.raises(Unauthenticated):
+        keyring.find(text)
+
+
+@pytest.mark.parametrize(
+    ("certificates", "complaint"),
+    [
+        ([], "certificates is a table of quotas by name"),
+        ({"": {}}, "the name in a certificate has 1 to 256 printable characters, not ''"),
+        ({"fleet": {"models": 7}}, "the certificate 'fleet': models is a list"),
+        ({"fleet": None}, "the certificate 'fleet': a quota is a table of limits, not None"),
+    ],
+)
+def test_a_wrong_quota_of_a_certificate_is_an_error(
+    file: Path, certificates: object, complaint: str
+) -> None:
+    file.write_text(json.dumps({"schema": 2, "tokens": None, "certificates": certificates}))
+    with pytest.raises(ConfigError, match=complaint):
+        Keyring(file)

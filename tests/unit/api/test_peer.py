@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from edgesegd.api.peer import client_of, is_on_this_machine, local_client
+from edgesegd.api.peer import certificate_name, client_of, is_on_this_machine, local_client
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,18 @@ def test_at_a_unix_socket_of_our_own_a_client_is_a_process() -> None:
     with ours, theirs:
         assert local_client(ours) == (f"process {os.getpid()}",)
     assert local_client(ours) == ("unix:",), "it is gone"
+
+
+@pytest.mark.parametrize(
+    ("shown", "name"),
+    [
+        ({}, ""),
+        ({"transport_security_type": [b"ssl"]}, ""),
+        ({"x509_common_name": [b"robot"], "x509_subject_alternative_name": [b"a", b"b"]}, "robot"),
+        ({"x509_subject_alternative_name": [b"robot.local", b"10.0.0.7"]}, "robot.local"),
+        ({"x509_common_name": ["Küche".encode()]}, "Küche"),
+        ({"x509_common_name": [b"\xff"]}, "\\xff"),
+    ],
+)
+def test_a_client_is_named_by_its_certificate(shown: dict[str, list[bytes]], name: str) -> None:
+    assert certificate_name(shown) == name

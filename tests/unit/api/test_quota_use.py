@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 
 from edgesegd.access.quota import NO_LIMITS, Quota
-from edgesegd.access.tokens import Token, make_token
+from edgesegd.access.quota_holder import QuotaHolder
+from edgesegd.access.tokens import make_token
 from edgesegd.api import quota_use
 from edgesegd.api.call_quota import NO_QUOTA, CallQuota
-from edgesegd.api.quota_use import MIN_BURST, QuotaUse, TokenQuotas
+from edgesegd.api.quota_use import MIN_BURST, QuotaUse, QuotaUses
 from edgesegd.core.errors import Forbidden, Overloaded
 from edgesegd.core.priority import Priority
 
@@ -190,26 +190,33 @@ async def test_a_stream_that_waits_is_opened_when_the_quota_grows() -> None:
     assert not robot.met
 
 
-def token(name: str, quota: Quota) -> Token:
-    return make_token(name, ["infer"], now=0.0, quota=quota)[0]
+ROBOT, CAMERA = map(QuotaHolder.of_certificate, ("robot", "camera"))
 
 
-def test_calls_of_one_token_share_its_use_and_those_of_others_have_their_own() -> None:
-    quotas = TokenQuotas(lambda _: None)
-    robot, camera = (token(name, Quota(max_frames_per_second=5)) for name in ("robot", "camera"))
-    assert quotas.use_of(robot) is quotas.use_of(robot)
-    assert quotas.use_of(robot) is not quotas.use_of(camera)
+def test_calls_of_one_holder_share_its_use_and_those_of_others_have_their_own() -> None:
+    uses, quota = QuotaUses(lambda _: None), Quota(max_frames_per_second=5)
+    assert uses.use_of(ROBOT, quota) is uses.use_of(ROBOT, quota)
+    assert uses.use_of(ROBOT, quota) is not uses.use_of(CAMERA, quota)
 
 
-def test_a_changed_quota_reaches_open_calls_and_a_token_that_is_gone_leaves_nothing() -> None:
-    quotas = TokenQuotas(lambda _: None)
-    robot, camera = token("robot", NO_LIMITS), token("camera", NO_LIMITS)
-    use, _ = quotas.use_of(robot), quotas.use_of(camera)
-    changed = replace(robot, quota=Quota(models=("road",)))
-    quotas.update({robot.identity: changed})
+def test_a_changed_quota_reaches_open_calls_and_a_holder_that_is_gone_leaves_nothing() -> None:
+    uses, quotas = QuotaUses(lambda _: None), {ROBOT: NO_LIMITS, CAMERA: NO_LIMITS}
+    use, _ = (uses.use_of(holder, quotas[holder]) for holder in (ROBOT, CAMERA))
+    del quotas[CAMERA]
+    quotas[ROBOT] = Quota(models=("road",))
+    uses.update(quotas.get, in_use={CAMERA})
     with pytest.raises(Forbidden):
         use.require_model("sky")
-    assert list(quotas._uses) == [robot.identity]
+    assert list(uses._uses) == [ROBOT, CAMERA]
+    uses.update(lambda _: None, in_use=set())
+    assert not uses._uses
+
+
+def test_a_token_of_the_same_name_is_another_holder() -> None:
+    first, second = (make_token("robot", ["infer"], now=0.0)[0] for _ in range(2))
+    holders = {QuotaHolder.of_token(token) for token in (first, first, second)}
+    assert len({*holders, ROBOT}) == 3
+    assert {str(holder) for holder in holders} == {"the token 'robot'"}
 
 
 def test_a_call_with_two_identities_is_within_the_limits_of_both_and_counts_for_both_or_none() -> (
