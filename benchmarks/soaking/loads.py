@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from edgeseg_client import AsyncClient, EdgesegClientError
+from edgeseg_client.frame import ImageLike
 from edgeseg_client.options import Policy
 from edgesegd.bench.inputs import Inputs
 
@@ -44,7 +45,7 @@ async def streams(address: str, inputs: Inputs, policy: Policy, until: float, se
 
 async def sharers(address: str, inputs: Inputs, until: float, seen: Seen) -> None:
     """Clients that lease memory, use it and leave; one of their frames is bad."""
-    frames = [inputs.raw_frame(), NO_PICTURE, inputs.jpeg] * SHARING_ROUNDS
+    frames: list[ImageLike] = [inputs.raw_frame(), NO_PICTURE, inputs.jpeg] * SHARING_ROUNDS
     while time.monotonic() < until:
         async with AsyncClient(address, shared_memory=True) as client:
             answered = 0
