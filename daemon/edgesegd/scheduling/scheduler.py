@@ -242,11 +242,15 @@ class Scheduler:
         self._remove_closed(lane)
 
     def requeue(self, job: Job) -> None:
-        """Queue a job again whose engine was lost: it is the next one to be taken, or expires."""
+        """Queue a job again whose engine was lost: it is the next one to be taken, or expires.
+
+        If it has expired, or its client has left, the client is not charged with the time until the
+        engine was lost: nothing shows that the frame was the cause.
+        """
         if job.expired():
             job.settle(Expired("too old before another engine could take it"))
         if job.answer.done:
-            self.finish(job, job.spent)
+            self.finish(job, 0.0)
             return
         self._left_engine(job)
         job.taken = None

@@ -226,3 +226,20 @@ async def test_reused_results_are_charged_what_they_take_and_leave_the_usual_tim
         board.served[client] = board.served.get(client, 0) + 1
     assert board.served[LAN_A] == pytest.approx(10 * board.served[LAN_B], rel=0.05)
     assert board.scheduler.usual_work == pytest.approx(USUAL)
+
+
+async def test_a_client_that_left_while_its_engine_hung_gets_no_penalty() -> None:
+    board = Board()
+    (innocent,), (other,) = board.open(LAN_A), board.open(LAN_B)
+    await board.run(20, usual)
+    for _ in range(len(innocent) + len(other)):
+        board.work(usual)
+    board.send(innocent)
+    board.send(other)
+    hung = next(job for job in iter(board.scheduler.take, None) if job.lane is innocent)
+    board.now += 10.0
+    hung.spent = 10.0
+    hung.answer.cancel()
+    board.scheduler.requeue(hung)
+    board.send(innocent)
+    assert board.work(usual) == LAN_A
