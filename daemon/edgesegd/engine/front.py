@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Iterator
 
 from edgesegd.ipc.messages import (
+    CPU,
     ForgetRegion,
     ForgetStream,
     FrameJob,
@@ -50,3 +52,8 @@ class FrontConnection:
         """Send the front one message."""
         self._answers.write(to_line(message))
         self._answers.flush()
+
+    def answer_frame(self, message: Message) -> None:
+        """Answer a frame, with the processor time that this process has used."""
+        message[CPU] = time.process_time()
+        self.answer(message)

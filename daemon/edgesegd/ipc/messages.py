@@ -20,6 +20,9 @@ from edgesegd.core.reuse import Reused, ReuseMode, ReuseStream, StreamFrame
 from edgesegd.delegates.spec import DelegateSpec
 
 Message = dict[str, Any]
+CPU = "cpu"
+"""The key under which each answer to a frame has the processor time of the engine's process so far, seconds.
+"""
 MAX_LINE = 1 << 20
 """Bytes of a line; a message has at most 255 classes, and is far smaller."""
 

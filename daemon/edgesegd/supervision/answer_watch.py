@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,13 +13,13 @@ from edgesegd.concurrency.stop_tolerant_timeout import GRACE_SECONDS, LATE_SECON
 
 @dataclass(slots=True)
 class _Question:
-    """A question with `seconds` for its answer, `due` at a time of the loop.
+    """A question with `seconds` for its answer, `due` at a time of the loop once it is the oldest.
 
     `overdue` is whether that time has passed and the moment of grace runs.
     """
 
     seconds: float
-    due: float
+    due: float = math.inf
     overdue: bool = False
 
 
@@ -26,6 +27,7 @@ class AnswerWatch:
     """Watches questions that are answered in the order in which they were asked.
 
     If the oldest question is not answered in its seconds, `on_overdue` is called once with them.
+    They count from when it was asked, or became the oldest: until then others were answered.
     After this process was stopped (SIGSTOP), answers that arrived in that time are not read yet. So
     there is always a moment of grace to read them, and after a long stop the question's time begins
     again, as in `done_within`. One timer serves all questions.
@@ -39,19 +41,27 @@ class AnswerWatch:
 
     def asked(self, seconds: float) -> None:
         """A question was asked; its answer may take `seconds`."""
-        self._questions.append(_Question(seconds, self._loop.time() + seconds))
-        if self._timer is None:
-            self._set_timer()
+        self._questions.append(_Question(seconds))
+        if len(self._questions) == 1:
+            self._begin_oldest()
 
     def answered(self) -> None:
         """The oldest question is answered."""
         self._questions.popleft()
+        if self._questions:
+            self._begin_oldest()
 
     def close(self) -> None:
         """Forget all questions."""
         self._questions.clear()
         if self._timer is not None:
             self._timer.cancel()
+
+    def _begin_oldest(self) -> None:
+        oldest = self._questions[0]
+        oldest.due = self._loop.time() + oldest.seconds
+        if self._timer is None:
+            self._set_timer()
 
     def _set_timer(self) -> None:
         self._timer = self._loop.call_at(self._questions[0].due, self._check)

@@ -23,6 +23,9 @@ from edgesegd.supervision.prefetch import PrefetchTimer
 
 log = logging.getLogger(__name__)
 
+STALL_FACTOR = 4.0
+"""An engine whose driver or board stalls works no more than it does usually, which may be on a
+device: time without use of the processor counts as at most this many usual frames."""
 MAX_TRIES = 3
 """Engines that may be lost with the same frame: a delegate, the same again, and the CPU."""
 
@@ -66,6 +69,7 @@ class Dispatcher:
         self._cores = cores or Cores()
         self._jobs: dict[Job, float] = {}
         self._answered = 0.0
+        self._cpu_before = engine.cpu_seconds
         self._is_filling = False
         self._idle = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -153,11 +157,9 @@ class Dispatcher:
         self._cores.begin(self._scheduler)
         self._prefetch.given(now)
         self._arm_prefetch()
-        # A frame that waits in the engine behind another may take the time of both.
-        seconds = self._bound.seconds * len(self._jobs)
         on_outcome = partial(self._on_outcome, job)
         try:
-            self._engine.segment(job, answer_seconds=seconds, on_outcome=on_outcome)
+            self._engine.segment(job, answer_seconds=self._bound.seconds, on_outcome=on_outcome)
         except Exception as error:  # noqa: BLE001 # _on_outcome handles each kind
             on_outcome(error)
 
@@ -167,7 +169,7 @@ class Dispatcher:
         if begun is None:  # it was answered when `run` ended
             return
         try:
-            self._answer_or_requeue(job, outcome, self._took(begun))
+            self._answer_or_requeue(job, outcome, self._took(begun, outcome))
         except Exception:
             log.exception("a frame failed by a fault of the daemon")
             job.settle(InternalFault())
@@ -204,15 +206,21 @@ class Dispatcher:
             job.settle(InternalFault())
             self._scheduler.finish(job, 0.0)
 
-    def _took(self, begun: float) -> float:
+    def _took(self, begun: float, outcome: FrameResult | Exception) -> float:
         """How long the engine worked on a frame that is answered now, in seconds.
 
         If the frame waited in the engine behind another, this counts from the other's answer. Time
-        in which this process was stopped does not count: the client would be charged with it.
+        in which this process was stopped, or the engine stalled, does not count: the client would
+        be charged with it.
         """
         now = self._scheduler.work_clock()
         took, self._answered = now - max(begun, self._answered), now
-        return took
+        used = self._engine.cpu_seconds - self._cpu_before
+        self._cpu_before = self._engine.cpu_seconds
+        usual = self._scheduler.usual_work
+        if isinstance(outcome, EngineLost) or not usual:
+            return took
+        return min(took, used + STALL_FACTOR * usual)
 
     def _requeue(self, job: Job, lost: EngineLost) -> None:
         """Let the next engine try the frame; after MAX_TRIES losses the frame is the cause."""

@@ -30,6 +30,7 @@ from edgesegd.core.reuse import ReuseStream
 from edgesegd.ipc.arena import Arena
 from edgesegd.ipc.child import ending
 from edgesegd.ipc.messages import (
+    CPU,
     MAX_LINE,
     WARM_UP,
     WARM_UPS,
@@ -85,13 +86,14 @@ class EngineProcess:
     Its process, its sockets and its shared memory are created and closed together. Its results
     carry `model` as the model that made them. `life` is its state. `ready` is the message that it
     sent when it was loaded, `start_seconds` how long its start took, `slots` how many frames it can
-    have at a time. The task `exited` is done when its process has ended or is left behind.
+    have at a time, `cpu_seconds` the processor time that it had used at its last answer. The task
+    `exited` is done when its process has ended or is left behind.
     """
 
     def __init__(self, child: EngineChild, arena: Arena, model: ModelIdentity) -> None:
         self._model = model
         self.ready = EngineReady("", "", 0, 0, 0, 0.0)
-        self.start_seconds = 0.0
+        self.start_seconds = self.cpu_seconds = 0.0
         self.life = EngineLife()
         self.slots = arena.slots
         self._child = child
@@ -210,9 +212,10 @@ class EngineProcess:
     def segment(self, job: Job, *, answer_seconds: float, on_outcome: OnOutcome) -> None:
         """Send one frame to the engine; `on_outcome` is called once, after this has returned.
 
-        There must be a free slot. If the engine does not answer in `answer_seconds` it is killed: a
-        hung driver cannot be interrupted otherwise. Raises EngineLost if the engine is already
-        lost, and InvalidFrame if the client has removed the frame from shared memory.
+        There must be a free slot. If the engine does not answer in `answer_seconds`, after it has
+        answered the frames before, it is killed: a hung driver cannot be interrupted otherwise.
+        Raises EngineLost if the engine is already lost, and InvalidFrame if the client has removed
+        the frame from shared memory.
         """
         number = self._free[-1]
         slot, data = self._arena.slot(number), job.data
@@ -242,6 +245,7 @@ class EngineProcess:
             outcome = answer
         else:
             self._watch.answered()
+            self.cpu_seconds = answer.get(CPU, self.cpu_seconds)
             try:
                 delegate = self.ready.delegate
                 outcome = read_result(answer, slot, delegate=delegate, model=self._model)

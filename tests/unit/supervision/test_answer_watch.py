@@ -53,6 +53,17 @@ async def test_the_second_question_is_overdue_though_the_first_was_answered() ->
     assert watched.overdue == [0.1]
 
 
+async def test_a_question_has_its_time_from_when_the_one_before_it_is_answered() -> None:
+    watched, loop = Watched(), asyncio.get_running_loop()
+    begun = loop.time()
+    watched.watch.asked(0.2)
+    watched.watch.asked(0.2)
+    await asyncio.sleep(0.15)
+    watched.watch.answered()
+    await watched.until_found()
+    assert loop.time() - begun >= 0.15 + 0.2 + GRACE_SECONDS - 0.01
+
+
 async def test_what_was_closed_is_never_overdue() -> None:
     watched = Watched()
     watched.watch.asked(0.01)

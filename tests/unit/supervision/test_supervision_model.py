@@ -67,6 +67,7 @@ class Engine:
         self.ready = EngineReady("fake", choice[0].name, 0, 0, choice[1], 0.01)
         self.frames: list[OnOutcome] = []
         self.life = EngineLife()
+        self.cpu_seconds = 0.0
         self.exited: asyncio.Task[None] = asyncio.create_task(self._live())
         self.loss = EngineLost("crash", "by the test")
         self._killed = asyncio.Event()
