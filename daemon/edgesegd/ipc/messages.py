@@ -21,7 +21,7 @@ from edgesegd.delegates.spec import DelegateSpec
 
 Message = dict[str, Any]
 CPU = "cpu"
-"""The key under which each answer to a frame has the processor time of the engine's process so far, seconds.
+"""The key of the processor time that the engine has used so far, in seconds, in answers to frames.
 """
 MAX_LINE = 1 << 20
 """Bytes of a line; a message has at most 255 classes, and is far smaller."""
