@@ -271,12 +271,12 @@ class ReplicaController:
 
         If this process was stopped for a part of them, as on a busy board, it is measured again.
         """
-        loop = asyncio.get_running_loop()
+        loop, work_clock = asyncio.get_running_loop(), self._scheduler.work_clock
         for _ in range(MAX_MEASUREMENTS):
-            frames, begun = self._scheduler.frames, loop.time()
+            frames, begun, ran_before = self._scheduler.frames, loop.time(), work_clock()
             await asyncio.sleep(seconds)
-            elapsed = loop.time() - begun
-            if elapsed < MAX_DELAY * seconds:
+            elapsed, ran = loop.time() - begun, work_clock() - ran_before
+            if elapsed < MAX_DELAY * seconds and ran > seconds / MAX_DELAY:
                 break
         return (self._scheduler.frames - frames) / elapsed
 

@@ -238,6 +238,24 @@ async def test_replicas_are_not_compared_with_an_engine_that_had_no_time() -> No
 
 
 @in_virtual_time
+async def test_replicas_are_not_judged_by_time_in_which_the_daemon_was_stopped() -> None:
+    board, loop = Board(ONE_SECONDS), asyncio.get_running_loop()
+    async with board.running():
+        board.in_flight = 2
+        await board.until(lambda: board.side.active)
+        await asyncio.sleep(0.99 * module.WARM_SECONDS)
+        stopped = loop.time()
+        board.scheduler.work_clock = lambda: stopped
+        board.side.seconds = module.PROOF_SECONDS
+        await asyncio.sleep(module.PROOF_SECONDS)
+        board.scheduler.work_clock = lambda: loop.time() - module.PROOF_SECONDS
+        board.side.seconds = ONE_SECONDS
+        await asyncio.sleep(4 * module.PROOF_SECONDS)
+        assert board.side.active
+    assert len(board.links) == 2
+
+
+@in_virtual_time
 async def test_there_are_more_replicas_when_there_are_many_more_frames() -> None:
     board = Board(ONE_SECONDS)
     async with board.running():
