@@ -240,16 +240,18 @@ async def test_replicas_are_not_compared_with_an_engine_that_had_no_time() -> No
 @in_virtual_time
 async def test_replicas_are_not_judged_by_time_in_which_the_daemon_was_stopped() -> None:
     board, loop = Board(ONE_SECONDS), asyncio.get_running_loop()
+    stops: list[float] = []
+    board.scheduler.work_clock = lambda: stops[0] if stops else loop.time()
     async with board.running():
         board.in_flight = 2
         await board.until(lambda: board.side.active)
-        await asyncio.sleep(0.99 * module.WARM_SECONDS)
-        stopped = loop.time()
-        board.scheduler.work_clock = lambda: stopped
+        await asyncio.sleep(module.WARM_SECONDS - ONE_SECONDS)
+        stops.append(loop.time())
         board.side.seconds = module.PROOF_SECONDS
-        await asyncio.sleep(module.PROOF_SECONDS)
-        board.scheduler.work_clock = lambda: loop.time() - module.PROOF_SECONDS
+        await asyncio.sleep(2 * ONE_SECONDS)
         board.side.seconds = ONE_SECONDS
+        await asyncio.sleep(module.PROOF_SECONDS - 2 * ONE_SECONDS)
+        stops.clear()
         await asyncio.sleep(4 * module.PROOF_SECONDS)
         assert board.side.active
     assert len(board.links) == 2
