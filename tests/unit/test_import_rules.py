@@ -90,6 +90,7 @@ FOLDERS_WITHIN = {
     "models.catalogue": {"models"},
     "engine.runtimes": set(),
     "engine.guard": {"engine.runtimes"},
+    "observability.board": set(),
 }
 """Folders within a folder, and what they may import from the folder around them."""
 
@@ -106,6 +107,7 @@ PACKAGES = {
     "engine.runtimes": {"numpy"},
     "imaging": {"numpy", "PIL"},
     "observability": {"grpc", "grpc_health", "prometheus_client"},
+    "observability.board": {"prometheus_client"},
 }
 """Each folder of the daemon, and what it may import that is not Python's own."""
 

@@ -37,6 +37,7 @@ from edgesegd.concurrency.running_clock import RunningClock
 from edgesegd.config import ALLOW, METRICS, PAGE, Config
 from edgesegd.control.messages import control_path
 from edgesegd.control.server import ControlServer
+from edgesegd.observability.board.registration import register_board
 from edgesegd.observability.frame_metrics import FrameMetrics
 from edgesegd.observability.health import HEALTH_SERVICE_NAME, Health
 from edgesegd.observability.metrics import Metrics
@@ -65,6 +66,7 @@ class Parts:
         self.repository, self.pairs, self.required = find_models(config)
         self.models = ModelRegistry(self.pairs[0].served.name)
         self.metrics = Metrics(CollectorRegistry())
+        register_board(self.metrics.registry)
         families = ModelFamilies(self.metrics.registry)
         self.health = Health(SERVICES, self.models.default)
         self.reserve = DescriptorReserve()
