@@ -2,9 +2,9 @@
 # need comes into it with the first test or check), .venv-tflite
 # (tflite-runtime, which has wheels up to Python 3.11), .venv-oldest (that with the oldest packages
 # allowed), .venv-tritonclient (a client that knows nothing of us), .venv-ros2 (ROS 2), .venv-proto
-# (the generator of the stubs), .venv-docs (the site of the documentation), .tools (buf, and mermaid
-# for that site), clients/node/node_modules (the client in JavaScript), .home-assistant (what its name
-# says).
+# (the generator of the stubs), .venv-grafana (that of the dashboards), .venv-docs (the site of the
+# documentation), .tools (buf, and mermaid for that site), clients/node/node_modules (the client in
+# JavaScript), .home-assistant (what its name says).
 PYTHON ?= python3
 PYTHON_TFLITE ?= $(shell scripts/find-python 3.11)
 # PyTriton loads the libpython3.11.so of the system.
@@ -14,7 +14,7 @@ FUZZ_COUNT ?= 1000000
 # Photographs for the demo, where DeepLab is on this machine.
 PICTURES ?=
 
-.PHONY: demo test test-tflite test-slow test-oldest check proto proto-baseline reference bench bench-peers bench-decoders fuzz-models fuzz-pictures builtin clean docs check-docs docs-pictures
+.PHONY: demo test test-tflite test-slow test-oldest check proto proto-baseline reference dashboards bench bench-peers bench-decoders fuzz-models fuzz-pictures builtin clean docs check-docs docs-pictures
 
 PEERS := mlserver pytriton litserve
 
@@ -37,7 +37,7 @@ test-oldest: .venv-oldest/.ready
 	@if [ -x .venv-oldest/bin/python ]; then \
 	  .venv-oldest/bin/python -m pytest -m "not slow" tests/unit tests/integration $(PYTEST_ARGS); fi
 
-check: .venv/.ready-dev .venv-proto/.ready .tools/.ready
+check: .venv/.ready-dev .venv-proto/.ready .venv-grafana/.ready .tools/.ready
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check --no-cache .
 	.venv/bin/mypy
@@ -45,6 +45,7 @@ check: .venv/.ready-dev .venv-proto/.ready .tools/.ready
 	.tools/node_modules/.bin/buf breaking --against proto/baseline.binpb
 	scripts/check-stubs
 	.venv/bin/python scripts/make-reference --check
+	.venv-grafana/bin/python deploy/grafana/generate.py --check
 	.venv/bin/python -m pytest -q tests/unit/test_import_rules.py
 
 # After a change of the contract: the stubs, and (with a release) what later changes must not break.
@@ -54,6 +55,10 @@ proto: .venv-proto/.ready
 # After a change of a docstring, an option or a command of the client: docs/reference.md.
 reference: .venv/.ready-dev
 	.venv/bin/python scripts/make-reference
+
+# After a change in deploy/grafana: the files that Grafana reads.
+dashboards: .venv-grafana/.ready
+	.venv-grafana/bin/python deploy/grafana/generate.py
 
 proto-baseline: .tools/.ready
 	.tools/node_modules/.bin/buf build -o proto/baseline.binpb
@@ -148,6 +153,9 @@ builtin: .venv-training/.ready
 .venv-docs/.ready: scripts/make-venv website/requirements.txt
 	scripts/make-venv $(PYTHON) .venv-docs '' -r website/requirements.txt
 
+.venv-grafana/.ready: scripts/make-venv deploy/grafana/requirements.txt
+	scripts/make-venv $(PYTHON) .venv-grafana '' -r deploy/grafana/requirements.txt
+
 .tools/mermaid.min.js: scripts/install-mermaid
 	scripts/install-mermaid $@
 
@@ -162,4 +170,4 @@ clients/node/node_modules/.ready: clients/node/package.json
 clean:
 	rm -rf .venv .venv-tflite .venv-oldest .venv-tritonclient .venv-ros2 .venv-proto .venv-training
 	rm -rf .venv-peers
-	rm -rf .venv-docs .tools .home-assistant demo-output dist site clients/node/node_modules clients/cpp/build
+	rm -rf .venv-docs .venv-grafana .tools .home-assistant demo-output dist site clients/node/node_modules clients/cpp/build

@@ -25,6 +25,7 @@ LANGUAGES = {
     ".sh": "shell",
     ".toml": "toml",
     ".yaml": "yaml",
+    ".yml": "yaml",
     ".service": "ini",
     "Makefile": "make",
 }

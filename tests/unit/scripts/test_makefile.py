@@ -23,6 +23,8 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "tests").mkdir()
     for packages in ("oldest.txt", "ros2.txt", "tritonclient.txt"):
         shutil.copy(PROJECT / "tests" / packages, tmp_path / "tests")
+    (tmp_path / "deploy/grafana").mkdir(parents=True)
+    shutil.copy(PROJECT / "deploy/grafana/requirements.txt", tmp_path / "deploy/grafana")
     (tmp_path / "clients/node").mkdir(parents=True)
     shutil.copy(PROJECT / "clients/node/package.json", tmp_path / "clients/node")
     return tmp_path
