@@ -111,6 +111,7 @@ def _frames(built: Dashboard) -> None:
             ),
             unit="s",
             stacked=True,
+            in_row=4,
         ),
         graph(
             "Delegates",
@@ -121,18 +122,21 @@ def _frames(built: Dashboard) -> None:
             ),
             unit="suffix: /s",
             stacked=True,
+            in_row=4,
         ),
         graph(
             "Waiting frames and streams",
             "Frames that wait for an engine, and open streams.",
             (f"edgeseg_queue_depth{MODEL}", "{{model}} waiting"),
             (f"edgeseg_streams{MODEL}", "{{model}} streams"),
+            in_row=4,
         ),
         graph(
             "Reused results",
             "Frames per second that got the result of an earlier one.",
             (f"sum by (reason) (rate(edgeseg_frames_reused_total{MODEL}{RATE}))", "{{reason}}"),
             unit="suffix: /s",
+            in_row=4,
         ),
     ):
         built.with_panel(panel)
@@ -149,23 +153,27 @@ def _faults(built: Dashboard) -> None:
                 "{{cause}}",
             ),
             stacked=True,
+            in_row=4,
         ),
         graph(
             "Limits met",
             "Times per second that something was refused or delayed.",
             (f"sum by (limit) (rate(edgeseg_limits_met_total{BOARD}{RATE}))", "{{limit}}"),
             unit="suffix: /s",
+            in_row=4,
         ),
         graph(
             "Refused calls",
             "Calls and scrapes per second without a token that is valid for them.",
             (f"sum by (reason) (rate(edgeseg_calls_refused_total{BOARD}{RATE}))", "{{reason}}"),
             unit="suffix: /s",
+            in_row=4,
         ),
         graph(
             "New versions",
             "Attempts within an hour to replace a version of a model.",
             (f"sum by (result) (increase(edgeseg_model_swaps_total{MODEL}[1h]))", "{{result}}"),
+            in_row=4,
         ),
     ):
         built.with_panel(panel)

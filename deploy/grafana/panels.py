@@ -68,10 +68,11 @@ def graph(
     unit: str = "short",
     stacked: bool = False,
     signed: bool = False,
+    in_row: int = 3,
 ) -> timeseries.Panel:
-    """The course of `queries`, each with the legend of its series; the axis begins at 0.
+    """The course of `queries`, each with the legend of its series, one of `in_row` panels.
 
-    It does not if values are `signed`.
+    The axis begins at 0, except if values are `signed`.
     """
     panel = (
         timeseries.Panel()
@@ -80,7 +81,7 @@ def graph(
         .datasource(DATASOURCE)
         .unit(unit)
         .height(8)
-        .span(WIDTH // 3)
+        .span(WIDTH // in_row)
         .fill_opacity(30 if stacked else 0)
         .show_points(common.VisibilityMode.NEVER)
         .tooltip(common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI))
