@@ -96,10 +96,12 @@ fuzz-pictures: .venv/.ready-dev
 bench-decoders: .venv-peers/decoders/.ready
 	.venv-peers/decoders/bin/python benchmarks/decoders.py
 
-# The pictures of docs/view.md and docs/sources.md, with the built-in model and scenes that it knows.
+# The pictures of docs/view.md, docs/sources.md and docs/fleet.md, with the built-in model and scenes
+# that it knows.
 docs-pictures: .venv/.ready-dev
 	.venv/bin/python scripts/view_pictures.py
 	.venv/bin/python scripts/stream_pictures.py
+	.venv/bin/python scripts/fleet_pictures.py
 
 # The pages of docs/ as a site in site/: every link is checked, and it loads nothing from elsewhere.
 docs: .venv-docs/.ready .tools/mermaid.min.js
