@@ -95,6 +95,14 @@ def test_every_alert_has_a_test_in_which_it_fires_and_one_in_which_it_does_not()
         assert re.search(rf"alertname: {alert}, .*exp_alerts: \[\]", tests), alert
 
 
+def test_every_recording_rule_has_a_test_of_what_it_gives() -> None:
+    rules = (PROMETHEUS / "rules/recording.yml").read_text(encoding="utf-8")
+    tests = (PROMETHEUS / "tests/recording.yml").read_text(encoding="utf-8")
+    recorded = re.findall(r"- record: (\S+)", rules)
+    assert len(recorded) == 6
+    assert sorted(re.findall(r"- expr: (\S+)", tests)) == sorted(recorded)
+
+
 def test_every_alert_is_described_on_the_page() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert re.findall(r"^\| `(Edgeseg\w+)` ", page, re.MULTILINE) == alerts()
