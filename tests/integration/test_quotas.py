@@ -192,7 +192,7 @@ async def test_one_picture_larger_than_the_rate_is_served_and_the_next_is_told_w
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await image(guarded.address, token, jpeg)
     assert refused.value.code() is Code.RESOURCE_EXHAUSTED
-    trailing = dict(refused.value.trailing_metadata())
+    trailing = dict(tuple(refused.value.trailing_metadata()))
     assert trailing["edgeseg-status"] == "OVERLOADED"
     assert 0 < int(str(trailing["grpc-retry-pushback-ms"])) <= 1.1 * len(jpeg)
     assert guarded.met("quota_bytes") - before == 1
@@ -211,7 +211,7 @@ async def test_a_stream_too_many_is_refused_and_those_that_are_open_go_on(
                 await second.ask(jpeg)
         assert refused.value.code() is Code.RESOURCE_EXHAUSTED
         assert "may have 1 stream at a time" in str(refused.value.details())
-        assert dict(refused.value.trailing_metadata())["grpc-retry-pushback-ms"]
+        assert dict(tuple(refused.value.trailing_metadata()))["grpc-retry-pushback-ms"]
         assert guarded.met("quota_streams") - before == 1
         assert (await image(guarded.address, token, jpeg)).segmentation.labels, "it is no stream"
         guarded.limit(name, "--max-streams", "0")
@@ -419,6 +419,16 @@ async def test_the_name_in_a_certificate_has_a_quota_without_a_token(
             [answer async for answer in camera.stream([jpeg])]
 
 
+def test_quotas_of_certificates_that_no_client_shows_are_reported(
+    launch: Launch, tmp_path: Path
+) -> None:
+    file = tmp_path / "tokens.json"
+    done = edgesegd("tokens", "limit", "--certificate=robot", "--max-streams=1", "--tokens", file)
+    assert done.returncode == 0, done.stderr
+    running = launch(f"--tokens={file}")
+    assert any("without --tls-client-ca no client shows one" in line for line in running.output)
+
+
 async def test_an_open_stream_follows_the_quota_of_its_certificate(
     certificates: CertificateFolder, launch: Launch, tmp_path: Path, jpeg: bytes
 ) -> None:
@@ -464,7 +474,7 @@ def test_commands_set_change_lift_and_list_a_quota(tmp_path: Path) -> None:
     add_token(file, "robot", *flags, "--max-priority=normal", "--model=road", "--model=scenes")
 
     def listed() -> str:
-        return edgesegd("tokens", "list", "--tokens", file).stdout
+        return " ".join(edgesegd("tokens", "list", "--tokens", file).stdout.split())
 
     assert (
         "2 streams; 10 frames/s; 4,000,000 bytes/s; priority normal; models road, scenes"
@@ -482,7 +492,7 @@ def test_commands_set_change_lift_and_list_a_quota(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         assert expected in done.stdout
     assert "no limits" in listed()
-    assert "fleet        7 streams" in listed()
+    assert "fleet 7 streams" in listed()
     as_json = json.loads(edgesegd("tokens", "list", "--json", "--tokens", file).stdout)
     assert [each["quota"] for each in as_json] == [{}, {"max_streams": 7}]
     assert as_json[1]["certificate"] == "fleet"

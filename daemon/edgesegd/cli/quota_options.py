@@ -11,7 +11,7 @@ from edgesegd.core.errors import ConfigError
 from edgesegd.core.priority import Priority
 from edgesegd.models.names import given_name
 
-UNITS = {
+UNITS: dict[str, int] = {
     "": 1,
     **{f"{prefix}B": 1000**power for power, prefix in enumerate("kMG", 1)},
     **{f"{prefix}iB": 1024**power for power, prefix in enumerate("KMG", 1)},

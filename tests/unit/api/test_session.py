@@ -14,10 +14,13 @@ from pathlib import Path
 import pytest
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgesegd.api.call_quota import NO_QUOTA
+from edgesegd.access.quota import Quota
+from edgesegd.api.call_quota import NO_QUOTA, CallQuota
+from edgesegd.api.quota_use import QuotaUse
 from edgesegd.api.region_leases import RegionLeases
 from edgesegd.api.v1.request_reader import RequestReader
 from edgesegd.api.v1.session import WINDOW, StreamSession
+from edgesegd.core.client import Client
 from edgesegd.core.errors import (
     Draining,
     EdgesegError,
@@ -80,13 +83,11 @@ class Board:
         finally:
             stop()
 
-    def session(self) -> StreamSession:
+    def session(self, quota: CallQuota = NO_QUOTA) -> StreamSession:
         async def accepted() -> None:
             pass
 
-        return StreamSession(
-            self.reader, self.data_plane, ("test",), None, accepted, quota=NO_QUOTA
-        )
+        return StreamSession(self.reader, self.data_plane, ("test",), None, accepted, quota=quota)
 
 
 def resident() -> int:
@@ -371,3 +372,24 @@ async def test_a_stream_that_reuses_numbers_all_its_frames_and_ends_with_its_cal
     assert places == [(100, 0), (102, 2), (103, 3)], "those that are refused count too"
     assert [stream() for stream in streams] == [None] * 3
     assert session.model is not None, "though the session is still here"
+
+
+async def test_a_client_that_sends_over_its_quota_is_slowed_down_as_with_wrong_frames(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    board, use, count = Board(), QuotaUse("the token 'robot'"), 20
+    use.change(Quota(max_bytes_per_second=1))
+    delayed: list[Client] = []
+
+    def noted(client: Client) -> float:
+        delayed.append(client)
+        return 0.0
+
+    monkeypatch.setattr(board.data_plane, "error_delay", noted)
+    with board.answering(lambda: RESULT):
+        stream = board.session(CallQuota(use)).responses(requests(EVERY, frame, count))
+        statuses = [response.status async for response in stream]
+    assert statuses == [pb.FRAME_STATUS_OK] + [pb.FRAME_STATUS_OVERLOADED] * (count - 1)
+    assert len(delayed) == count - 1
+    outcomes = board.seen.outcomes
+    assert (outcomes["ok"], outcomes["overloaded"]) == (1, count - 1)
