@@ -1,12 +1,14 @@
-"""The log on stderr, limited so that it stays readable and small whatever goes wrong."""
+"""The log, limited so that it stays readable and small whatever goes wrong."""
 
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TextIO
+
+from edgesegd.observability.journal import JournalHandler, is_journal
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 MAX_LINES = 50
@@ -19,10 +21,12 @@ Kind = tuple[str, int, str]
 
 
 def set_up_logging(level: str) -> None:
-    """Write log records from `level` on to stderr."""
-    handler = LimitedHandler()
-    handler.setFormatter(logging.Formatter(FORMAT))
-    logging.basicConfig(level=level.upper(), handlers=[handler])
+    """Write log records from `level` on to stderr; with fields, if that is the journal."""
+    writer: logging.Handler = logging.StreamHandler()
+    writer.setFormatter(logging.Formatter(FORMAT))
+    if is_journal(os.environ):
+        writer = JournalHandler(otherwise=writer)
+    logging.basicConfig(level=level.upper(), handlers=[LimitedHandler(writer)])
     # If the log cannot be written, the daemon should go on without messages about that.
     logging.raiseExceptions = False
     # gRPC logs a traceback for each client that leaves in the middle of a message. The daemon logs
@@ -39,17 +43,18 @@ class _Window:
     left_out: int = 0
 
 
-class LimitedHandler(logging.StreamHandler[TextIO]):
-    """Writes at most MAX_LINES records of one kind in WINDOW_SECONDS, and counts the others.
+class LimitedHandler(logging.Handler):
+    """Gives `writer` at most MAX_LINES records of one kind in WINDOW_SECONDS; counts the others.
 
     After the window, the count is written before the next record of any kind. `clock` returns
     seconds.
     """
 
     def __init__(
-        self, stream: TextIO | None = None, *, clock: Callable[[], float] = time.monotonic
+        self, writer: logging.Handler, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        super().__init__(stream)
+        super().__init__()
+        self._writer = writer
         self._clock = clock
         self._windows: dict[Kind, _Window] = {}
 
@@ -61,7 +66,7 @@ class LimitedHandler(logging.StreamHandler[TextIO]):
         window = self._windows.setdefault(kind, _Window(began=now))
         if window.written < MAX_LINES:
             window.written += 1
-            super().emit(record)
+            self._writer.emit(record)
         else:
             window.left_out += 1
 
@@ -72,4 +77,4 @@ class LimitedHandler(logging.StreamHandler[TextIO]):
                 name, level, message = kind
                 text = "%d more like this in %g s: %s"
                 values = (left_out, WINDOW_SECONDS, message)
-                super().emit(logging.LogRecord(name, level, "", 0, text, values, None))
+                self._writer.emit(logging.LogRecord(name, level, "", 0, text, values, None))

@@ -14,6 +14,7 @@ from edgesegd.core.errors import (
     StartupError,
     UnknownModel,
 )
+from edgesegd.core.log_fields import log_fields
 from edgesegd.models.catalogue.repository import ModelRepository, ModelSource
 from edgesegd.models.kept import KeptModel
 from edgesegd.models.pair import ModelPair
@@ -72,7 +73,9 @@ class ModelHost:
             except StartupError as error:
                 if number == 0 or pair.served.name in required:
                     raise
-                log.warning("the model %s is not served: %s", pair.served.name, error)
+                name = pair.served.name
+                fields = log_fields(model=name, cause="start")
+                log.warning("the model %s is not served: %s", name, error, extra=fields)
 
     async def run(self) -> None:
         """Serve until cancelled; raises only if the daemon itself has a fault."""
@@ -189,7 +192,7 @@ class ModelHost:
                 await asyncio.gather(task, return_exceptions=True)
             await runner.close()
             await self._forget(model.name)
-            log.info("model %s is unloaded", model.name)
+            log.info("model %s is unloaded", model.name, extra=log_fields(model=model.name))
             return f"{model.name} is unloaded"
 
     async def _serve(self, kept: KeptModel) -> str:
@@ -197,7 +200,12 @@ class ModelHost:
         runner = self._runners.get(served.name)
         if runner is None:
             await self._add(kept, asleep=False)
-            log.info("model %s: version %s is served", served.name, served.version)
+            log.info(
+                "model %s: version %s is served",
+                served.name,
+                served.version,
+                extra=log_fields(model=served.name),
+            )
             return f"{served.name} {served.version} is served"
         try:
             await runner.replace(kept)

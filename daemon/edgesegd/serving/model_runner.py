@@ -9,6 +9,7 @@ from typing import Protocol
 
 from edgesegd.concurrency.background_tasks import BackgroundTasks
 from edgesegd.core.errors import DeviceInUse, ModelInvalid, NoEngine, StartupError
+from edgesegd.core.log_fields import log_fields
 from edgesegd.delegates.selection import Selection
 from edgesegd.models.kept import KeptModel
 from edgesegd.models.spec import ModelSpec
@@ -133,7 +134,12 @@ class ModelRunner:
             self._run_version()
             self._woken.set()
             self._observer.swapped(succeeded=True)
-            log.info("model %s: version %s is served", self.name, new.version)
+            log.info(
+                "model %s: version %s is served",
+                self.name,
+                new.version,
+                extra=log_fields(model=self.name),
+            )
 
     def swap_failed(self) -> None:
         """Report that another version could not be loaded; the present one goes on."""
@@ -215,7 +221,11 @@ class ModelRunner:
             if self.model.scheduler.unused_seconds < self._idle_seconds:
                 return  # another version has just taken over
             await self._stop_version()
-        log.info("model %s: no frames, so its engines are stopped", self.name)
+        log.info(
+            "model %s: no frames, so its engines are stopped",
+            self.name,
+            extra=log_fields(model=self.name),
+        )
         self._observer.sleeps(True)
 
     async def _needed(self) -> bool:
@@ -239,7 +249,12 @@ class ModelRunner:
                 self._version = await self._started(self.kept)
             except StartupError as error:
                 if not self._failed:
-                    log.warning("model %s cannot be started again: %s", self.name, error)
+                    log.warning(
+                        "model %s cannot be started again: %s",
+                        self.name,
+                        error,
+                        extra=log_fields(model=self.name, cause="start"),
+                    )
                 failure = NoEngine(f"the model {self.name!r} cannot be started: {error}")
                 self.model.scheduler.fail_waiting(lambda _job: failure)
                 self._failed = True

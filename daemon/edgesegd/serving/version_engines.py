@@ -119,6 +119,7 @@ class VersionEngines:
             blame_frame=self._blame_frame,
             answer_seconds=settings.answer_seconds,
             cores=cores,
+            model=self._model,
         )
         self._pool = EnginePool(
             self._optimized(selection),
@@ -167,6 +168,7 @@ class VersionEngines:
             start_seconds=settings.start_seconds,
             prove=self._prove_alone,
             observer=self._observe(),
+            model=self._model,
         )
         return Supervisor(
             failover=failover,

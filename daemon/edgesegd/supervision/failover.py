@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from edgesegd.concurrency.background_tasks import log_failure
 from edgesegd.core.errors import NoEngine, StartupError
+from edgesegd.core.log_fields import log_fields
+from edgesegd.core.model import NO_MODEL, ModelIdentity
 from edgesegd.delegates.spec import Choice
 from edgesegd.supervision.answer_timeout import start_bound
 from edgesegd.supervision.backoff import Backoff
@@ -53,7 +55,7 @@ class Failover:
     """Starts one engine after another, each with the best delegate that can be trusted.
 
     `start_engine` starts an engine with a choice, in at most the seconds that are given. `prove`
-    tries a delegate that failed before. Both raise a StartupError.
+    tries a delegate that failed before. Both raise a StartupError. Log records are about `model`.
     """
 
     def __init__(
@@ -64,7 +66,9 @@ class Failover:
         start_seconds: float,
         prove: Callable[[Choice], Awaitable[None]],
         observer: EngineObserver,
+        model: ModelIdentity = NO_MODEL,
     ) -> None:
+        self._model = model
         self._ranking = ranking
         self._start_engine = start_engine
         self._start_seconds = start_seconds
@@ -90,14 +94,13 @@ class Failover:
             others = ranked is not self._ranking.last
             seconds = FIRST_START_SECONDS if others else self._start_seconds
             try:
-                return self._serve_with(
-                    await self._start(ranked, min(seconds, self._start_seconds))
-                )
+                seconds = min(seconds, self._start_seconds)
+                return self._serve_with(await self._start(ranked, seconds), "serves")
             except StartupError as error:
                 if not others:
                     raise
                 self._ranking.fail(ranked, stuck=True)
-                self._log_loss(ranked, f"does not start: {error}")
+                self._log_loss(ranked, f"does not start: {error}", "start")
 
     async def replacement(self, give_up: Callable[[NoEngine], None]) -> Running:
         """The engine after a lost one; calls `give_up`, again and again, while none can start."""
@@ -125,7 +128,8 @@ class Failover:
                 await self._upgrade_tried.wait()
                 continue
             try:
-                return self._serve_with(await self._start(ranked, self._start_timeout(ranked)))
+                seconds = self._start_timeout(ranked)
+                return self._serve_with(await self._start(ranked, seconds), "serves")
             except StartupError as error:
                 self._failed(ranked, "start", str(error))
                 if failures >= GIVE_UP_AFTER:
@@ -192,7 +196,12 @@ class Failover:
             self._better = await self._start(ranked, seconds)
         except StartupError as error:
             self._ranking.cool_down(ranked)
-            log.warning("%s does not start: %s; will try again later", ranked, error)
+            log.warning(
+                "%s does not start: %s; will try again later",
+                ranked,
+                error,
+                extra=self._fields(ranked, "start"),
+            )
             self._report_degraded()
         else:
             if self._current is not None:
@@ -205,8 +214,7 @@ class Failover:
         running, self._better = self._better, None
         if running is None:
             raise AssertionError("there is no better engine")
-        log.info("%s takes over", running.ranked)
-        return self._serve_with(running)
+        return self._serve_with(running, "takes over")
 
     def retired(self) -> None:
         """The engine that served is no longer needed, and no other replaces it."""
@@ -238,7 +246,8 @@ class Failover:
         ranked.choice = (ranked.delegate, engine.ready.threads)  # 0 let the engine choose
         return Running(engine, ranked)
 
-    def _serve_with(self, running: Running) -> Running:
+    def _serve_with(self, running: Running, what: str) -> Running:
+        log.info("%s %s", running.ranked, what, extra=self._fields(running.ranked))
         if self._current is not None:
             self._ranking.stop(self._current.ranked)
         self._ranking.start(running.ranked)
@@ -258,11 +267,14 @@ class Failover:
 
     def _failed(self, ranked: RankedDelegate, cause: str, why: str) -> None:
         self._ranking.fail(ranked, wrong=cause in WRONG, stuck=cause in STUCK)
-        self._log_loss(ranked, f"failed ({cause}): {why}")
+        self._log_loss(ranked, f"failed ({cause}): {why}", cause)
         self._observer.engine_lost(cause)
         self._report_degraded()
 
-    def _log_loss(self, ranked: RankedDelegate, what: str) -> None:
+    def _log_loss(self, ranked: RankedDelegate, what: str, cause: str) -> None:
         follower = self._ranking.usable()
         then = "starting it again" if follower is ranked else f"{follower} takes over"
-        log.warning("%s %s; %s", ranked, what, then)
+        log.warning("%s %s; %s", ranked, what, then, extra=self._fields(ranked, cause))
+
+    def _fields(self, ranked: RankedDelegate, cause: str = "") -> dict[str, str]:
+        return log_fields(model=self._model.name, delegate=ranked.delegate.name, cause=cause)

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from edgesegd.board.threads import USEFUL_THREADS
+from edgesegd.core.model import NO_MODEL, ModelIdentity
 from edgesegd.delegates.spec import Choice, DelegateSpec
 from edgesegd.scheduling.cores import SHARED_SECONDS, Cores
 from edgesegd.scheduling.scheduler import Scheduler
@@ -100,7 +101,7 @@ class ReplicaController:
     `afford` returns the choices to start replicas with for a number of frames at a time, if a
     number of replicas run that they would replace; fewer than two if memory is short or replicas
     would not help. `blame_frame`, `answer_seconds` and `cores`
-    are the Dispatcher's.
+    are the Dispatcher's. Log records of lost replicas are about `model`.
     """
 
     def __init__(
@@ -113,7 +114,9 @@ class ReplicaController:
         blame_frame: BlameFrame,
         answer_seconds: float,
         cores: Cores | None = None,
+        model: ModelIdentity = NO_MODEL,
     ) -> None:
+        self._model = model
         self._scheduler = scheduler
         self._afford = afford
         self._start_engine = start_engine
@@ -190,6 +193,7 @@ class ReplicaController:
             observe=self._observe,
             serve=self._serve,
             on_change=self._changed.set,
+            model=self._model,
         )
         self._is_serving = True
         self._ended.clear()

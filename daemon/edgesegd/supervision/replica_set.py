@@ -9,6 +9,8 @@ from types import TracebackType
 from typing import Self
 
 from edgesegd.core.errors import StartupError
+from edgesegd.core.log_fields import log_fields
+from edgesegd.core.model import NO_MODEL, ModelIdentity
 from edgesegd.delegates.spec import Choice
 from edgesegd.supervision.engine_observer import EngineObserver
 from edgesegd.supervision.engine_process import EngineLost, EngineProcess
@@ -25,7 +27,8 @@ class ReplicaSet:
 
     At the end of the block engines answer the frames that they have, then end; starts that are not
     finished are cancelled. `failed` is whether a replica did not start or was lost, or `fail` was
-    called. `on_change` is called when `failed` changes, and when one more engine is ready.
+    called. `on_change` is called when `failed` changes, and when one more engine is ready. Log
+    records are about `model`.
     """
 
     def __init__(
@@ -36,7 +39,9 @@ class ReplicaSet:
         observe: Callable[[], EngineObserver],
         serve: Serve,
         on_change: Callable[[], None],
+        model: ModelIdentity = NO_MODEL,
     ) -> None:
+        self._model = model
         self._choices = choices
         self._start_engine = start_engine
         self._observe = observe
@@ -73,9 +78,13 @@ class ReplicaSet:
         """Whether every engine can be given frames."""
         return sum(each.life.is_serving for each in self._engines) == len(self._choices)
 
-    def fail(self, why: str) -> None:
-        """Mark the set as failed, so that its user ends it."""
-        log.warning("replicas end (%s); the first engine serves alone", why)
+    def fail(self, why: str, *, delegate: str = "", cause: str = "") -> None:
+        """Mark the set as failed, so that its user ends it.
+
+        `delegate` and `cause` are those of the replica that was lost, if one was.
+        """
+        fields = log_fields(model=self._model.name, delegate=delegate, cause=cause)
+        log.warning("replicas end (%s); the first engine serves alone", why, extra=fields)
         self.failed = True
         self._on_change()
 
@@ -83,7 +92,7 @@ class ReplicaSet:
         try:
             engine = await self._start_engine(choice)
         except StartupError as error:
-            self.fail(f"one does not start: {error}")
+            self.fail(f"one does not start: {error}", delegate=choice[0].name, cause="start")
             return
         finally:
             if (task := asyncio.current_task()) is not None:
@@ -97,7 +106,9 @@ class ReplicaSet:
             await self._serve(engine)
         except EngineLost as loss:
             observer.engine_lost(loss.cause)
-            self.fail(f"one failed ({loss.cause}): {loss}")
+            self.fail(
+                f"one failed ({loss.cause}): {loss}", delegate=choice[0].name, cause=loss.cause
+            )
         finally:
             self._engines.remove(engine)
             observer.engine_closed()

@@ -32,7 +32,7 @@ def written() -> io.StringIO:
 @pytest.fixture
 def log(clock: Clock, written: io.StringIO) -> logging.Logger:
     logger = logging.Logger("edgesegd.test")
-    logger.addHandler(LimitedHandler(written, clock=clock))
+    logger.addHandler(LimitedHandler(logging.StreamHandler(written), clock=clock))
     return logger
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
+import pytest
+
 from edgesegd.core.errors import EngineStartFailed, NoEngine
+from edgesegd.core.model import ModelIdentity
 from edgesegd.delegates.spec import Choice, DelegateSpec
 from edgesegd.ipc.messages import EngineReady
 from edgesegd.supervision.delegate_ranking import DelegateRanking
@@ -47,6 +50,7 @@ class Board:
             start_seconds=5.0,
             prove=self._prove,
             observer=self,
+            model=ModelIdentity("scenes", "1"),
         )
 
     async def _start(self, choice: Choice, _seconds: float) -> EngineProcess:
@@ -167,3 +171,19 @@ async def test_an_extra_accelerator_is_degraded_from_its_loss_until_it_serves_ag
     board.failover.lost(running, CRASH)
     await board.failover.replacement(ignore)
     assert board.reports == ["tpu", False, "crash", True, "tpu", False]
+
+
+@in_virtual_time
+async def test_starts_and_losses_are_logged_with_model_delegate_and_cause(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    board = Board(TPU, CPU)
+    running = await board.failover.first()
+    board.failover.lost(running, CRASH)
+    await board.failover.replacement(ignore)
+    assert [vars(each).get("cause", "") for each in caplog.records] == ["", "crash", ""]
+    assert [vars(each)["delegate"] for each in caplog.records] == ["tpu", "tpu", "cpu"]
+    assert {vars(each)["model"] for each in caplog.records} == {"scenes"}
+    said = [each.getMessage() for each in caplog.records]
+    assert said[::2] == ["tpu serves", "cpu with 2 threads serves"]
