@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 UNIT = "edgesegd.service"
+PROXY = "edgesegd-proxy"
+UNITS = Path("/etc/systemd/system")
+SHIPPED = Path(__file__).parents[2] / "systemd"
+OWNER = "owner"
+"""The user with a service of its own."""
+HOME = Path("/home/owner")
+TCP = "127.0.0.1:8460"
 WAIT_SECONDS = 40.0
 CLIENT = """
 import sys
@@ -25,6 +33,7 @@ with Client(sys.argv[1]) as client:
     print(client.segment(Image.new("RGB", (64, 48), "red")).labels.shape)
 """
 SHOWN = "ActiveState,SubState,Result,NRestarts,StatusText,MainPID,ExecMainStatus,WatchdogUSec,User"
+JOURNAL = ("journalctl", "--no-pager", "--output=json")
 
 
 def main() -> None:
@@ -47,9 +56,52 @@ def main() -> None:
     tell("member again", segment_as("member"))
     tell("stop", run("systemctl", "stop", UNIT))
     tell("stopped", show())
+    start_on_demand()
     tell("uninstall", run(sys.executable, "-m", "edgesegd", "uninstall-service"))
     tell("enabled at last", run("systemctl", "is-enabled", UNIT))
+    tell("journal of the cpu", run(*JOURNAL, "EDGESEG_DELEGATE=cpu"))
+    tell("journal of crashes", run(*JOURNAL, "EDGESEG_CAUSE=crash"))
+    tell("journal without an engine", run(*JOURNAL, "SYSLOG_IDENTIFIER=edgesegd"))
+    serve_as_a_user()
     tell("log", run("journalctl", "--no-pager", "--output=cat", f"--unit={UNIT}"))
+
+
+def start_on_demand() -> None:
+    """The daemon is started by a connection, and stops after the proxy."""
+    drop_in = UNITS / f"{UNIT}.d" / "on-demand.conf"
+    shutil.copy(SHIPPED / "drop-ins" / "on-demand.conf", drop_in)
+    for kind in ("socket", "service"):
+        shutil.copy(SHIPPED / "on-demand" / f"{PROXY}.{kind}", UNITS)
+    tell("on demand", run("systemctl", "disable", UNIT))
+    run("systemctl", "daemon-reload")
+    tell("proxy", run("systemctl", "start", f"{PROXY}.socket"))
+    tell("before a connection", show())
+    tell("stranger through the proxy", segment_as("stranger", TCP))
+    tell("on a connection", show())
+    run("systemctl", "stop", f"{PROXY}.socket", f"{PROXY}.service")
+    tell("after the proxy", wait_for(lambda shown: shown["ActiveState"] == "inactive"))
+    tell("log of the proxy", run("journalctl", "--no-pager", f"--unit={PROXY}.service"))
+    drop_in.unlink()
+
+
+def serve_as_a_user() -> None:
+    """The service of a user, from its installation to its end."""
+    _, uid = run("id", "--user", OWNER)
+    for each in (HOME, *HOME.rglob("*")):
+        shutil.chown(each, OWNER, OWNER)
+    tell("systemd of the user", run("systemctl", "start", f"user@{uid.strip()}.service"))
+    edgesegd = (sys.executable, "-m", "edgesegd")
+    as_owner = ("runuser", "-u", OWNER, "--", "env", f"HOME={HOME}")
+    tell("user install", run(*as_owner, *edgesegd, "install-service", "--user"))
+    runtime = f"XDG_RUNTIME_DIR=/run/user/{uid.strip()}"
+    systemctl = (*as_owner, runtime, "systemctl", "--user")
+    _, shown = run(*systemctl, "show", f"--property={SHOWN}", UNIT)
+    tell("user started", dict(line.split("=", 1) for line in shown.splitlines()))
+    tell("user segments", segment_as(OWNER, TCP))
+    tell("user journal", run(*JOURNAL, "EDGESEG_DELEGATE=cpu", f"_UID={uid.strip()}"))
+    tell("user uninstall", run(*as_owner, *edgesegd, "uninstall-service", "--user"))
+    tell("user enabled at last", run(*systemctl, "is-enabled", UNIT))
+    tell("user log", run("journalctl", "--no-pager", f"_UID={uid.strip()}"))
 
 
 def tell(step: str, seen: object) -> None:
@@ -97,9 +149,9 @@ def wait_for(done: Callable[[dict[str, str]], bool]) -> dict[str, str]:
     return shown
 
 
-def segment_as(user: str) -> Sequence[object]:
+def segment_as(user: str, address: str | None = None) -> Sequence[object]:
     """Segment a frame as a user of this machine, with the real client."""
-    return run("runuser", "-u", user, "--", sys.argv[2], "-c", CLIENT, sys.argv[3])
+    return run("runuser", "-u", user, "--", sys.argv[2], "-c", CLIENT, address or sys.argv[3])
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from edgesegd.sandbox.kernel import landlock_version
-from support.booted_container import run_in_container
+from support.booted_container import BOOT_SECONDS, COMMAND_SECONDS, run_in_container
 
 PROJECT = Path(__file__).parents[2]
 PYTHON = f"/opt/python/bin/python{sys.version_info.major}.{sys.version_info.minor}"
@@ -31,10 +31,15 @@ Environment={ENVIRONMENT}
 SOCKET = "unix:///run/edgesegd/grpc.sock"
 MEMBERS = """u member -
 u stranger -
+u owner - - /home/owner
 m member edgeseg
 """
 
-pytestmark = [pytest.mark.system, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.slow,
+    pytest.mark.timeout(BOOT_SECONDS + COMMAND_SECONDS + 30),
+]
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +51,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         {
             "/etc/systemd/system/edgesegd.service.d/test.conf": OVERRIDE,
             "/etc/sysusers.d/members.conf": MEMBERS,
+            "/home/owner/.config/systemd/user/edgesegd.service.d/test.conf": OVERRIDE,
             "/etc/default/edgesegd": f"EDGESEG_LISTEN={SOCKET}\n",
         },
         PLACES,
@@ -62,6 +68,8 @@ def test_install_service_enables_and_starts_the_service(seen: dict[str, Any]) ->
     assert status == 0, output
     assert "wrote /etc/systemd/system/edgesegd.service\n" in output
     assert "running systemd-sysusers /etc/sysusers.d/edgeseg.conf\nCreating group" in output
+    # A container has no udevd.
+    assert "not run, because udevd does not run here: udevadm control --reload\n" in output
     assert "running systemctl restart edgesegd.service\n" in output
     assert seen["enabled"] == [0, "enabled\n"]
 
@@ -128,3 +136,57 @@ def test_the_service_stops_with_status_0(seen: dict[str, Any]) -> None:
     stopped = seen["stopped"]
     assert (stopped["ActiveState"], stopped["Result"]) == ("inactive", "success")
     assert stopped["ExecMainStatus"] == "0"
+
+
+def journal(seen: dict[str, Any], step: str) -> list[dict[str, Any]]:
+    """The records that `journalctl` printed in a step."""
+    status, output = seen[step]
+    assert status == 0, output
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def test_the_journal_has_model_delegate_and_cause_as_fields(seen: dict[str, Any]) -> None:
+    about_cpu = journal(seen, "journal of the cpu")
+    assert about_cpu[0]["MESSAGE"].startswith("cpu with ")
+    assert about_cpu[0]["MESSAGE"].endswith(" serves")
+    assert {each["EDGESEG_MODEL"] for each in about_cpu} == {"scenes"}
+    assert {each["_SYSTEMD_UNIT"] for each in about_cpu} == {"edgesegd.service"}
+    crash, *others = journal(seen, "journal of crashes")
+    assert not others
+    assert (crash["EDGESEG_MODEL"], crash["EDGESEG_DELEGATE"]) == ("scenes", "cpu")
+    assert crash["PRIORITY"] == "4"
+    assert " failed (crash): " in crash["MESSAGE"]
+
+
+def test_records_about_no_engine_have_no_fields_of_engines(seen: dict[str, Any]) -> None:
+    records = journal(seen, "journal without an engine")
+    draining = [each for each in records if each["MESSAGE"].startswith("draining: ")]
+    assert draining
+    assert not any(name.startswith("EDGESEG_") for each in draining for name in each)
+
+
+def test_a_connection_starts_the_daemon_and_it_stops_after_the_proxy(seen: dict[str, Any]) -> None:
+    assert seen["proxy"] == [0, ""]
+    assert seen["before a connection"]["ActiveState"] == "inactive"
+    assert seen["stranger through the proxy"] == [0, "(48, 64)\n"], seen["log of the proxy"]
+    assert seen["on a connection"]["SubState"] == "running"
+    assert seen["after the proxy"]["ActiveState"] == "inactive"
+
+
+def test_a_user_installs_and_removes_a_service_without_root(seen: dict[str, Any]) -> None:
+    assert seen["systemd of the user"] == [0, ""]
+    status, output = seen["user install"]
+    assert status == 0, output
+    assert "wrote /home/owner/.config/systemd/user/edgesegd.service\n" in output
+    assert "running systemctl --user restart edgesegd.service\n" in output
+    assert "loginctl enable-linger" in output
+    started = seen["user started"]
+    assert (started["ActiveState"], started["SubState"]) == ("active", "running"), seen["user log"]
+    assert " on cpu; " in started["StatusText"]
+    assert seen["user segments"] == [0, "(48, 64)\n"]
+    first, *_ = journal(seen, "user journal")
+    assert first["_SYSTEMD_USER_UNIT"] == "edgesegd.service"
+    status, output = seen["user uninstall"]
+    assert status == 0, output
+    assert "removed /home/owner/.config/systemd/user/edgesegd.service\n" in output
+    assert seen["user enabled at last"][0] != 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import socket
@@ -18,6 +19,15 @@ from support.running_daemon import RunningDaemon
 
 PROJECT = Path(__file__).parents[2]
 UNIT = PROJECT / "systemd" / "edgesegd.service"
+USER_UNIT = PROJECT / "systemd" / "user" / "edgesegd.service"
+PROXY = sorted((PROJECT / "systemd" / "on-demand").iterdir())
+OF_USERS = {
+    "EnvironmentFile=-%E/edgesegd.env",
+    "Environment=EDGESEG_DATA_DIR=%h/.local/share/edgeseg",
+    "RuntimeDirectoryMode=0700",
+    "WantedBy=default.target",
+}
+"""What only the unit of a user has."""
 DROP_INS = sorted((PROJECT / "systemd" / "drop-ins").glob("*.conf"))
 BACK_OFF = "back-off.conf"
 """Its keys came with a newer systemd."""
@@ -34,11 +44,13 @@ MENDED_BY_A_RESTART = {
 """The address comes, or is free; the device, the memory or the network is there again."""
 
 
-def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
+def analyze(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     found = shutil.which("systemd-analyze")
     if found is None:
         pytest.skip("systemd-analyze is missing; on Debian: apt install systemd")
-    return subprocess.run([found, *arguments], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [found, *arguments], capture_output=True, text=True, check=False, env={**os.environ, **env}
+    )
 
 
 def systemd_version() -> int:
@@ -59,6 +71,33 @@ def test_the_systemd_unit_is_valid(tmp_path: Path, drop_in: Path | None) -> None
         folder.mkdir()
         shutil.copy(drop_in, folder)
     done = analyze("verify", "--man=no", str(unit))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.system
+def test_the_unit_of_a_user_is_valid(tmp_path: Path) -> None:
+    installed = Path(sys.executable).with_name("edgesegd")
+    unit = tmp_path / UNIT.name
+    unit.write_text(USER_UNIT.read_text().replace("/opt/edgeseg/bin/edgesegd", str(installed)))
+    runtime = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    done = analyze("--user", "verify", "--man=no", str(unit), **runtime)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_unit_of_a_user_has_only_what_that_of_the_machine_has_too() -> None:
+    lines = [set(each.read_text().splitlines()) for each in (USER_UNIT, UNIT)]
+    of_user, of_machine = [{line for line in each if not line.startswith("#")} for each in lines]
+    assert of_user - of_machine == OF_USERS
+
+
+@pytest.mark.system
+def test_the_units_that_start_the_daemon_on_demand_are_valid(tmp_path: Path) -> None:
+    for each in PROXY:
+        shutil.copy(each, tmp_path)
+    installed = Path(sys.executable).with_name("edgesegd")
+    text = UNIT.read_text().replace("/opt/edgeseg/bin/edgesegd", str(installed))
+    (tmp_path / UNIT.name).write_text(text)
+    done = analyze("verify", "--man=no", *(str(tmp_path / each.name) for each in PROXY))
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import shlex
-import shutil
-import subprocess
+import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import edgesegd
 from edgesegd.cli import marked_files
-from edgesegd.cli.exit_codes import FAILED, OK
-from edgesegd.cli.shipped_files import BACK_OFF, RULES, SERVICE, UNIT, USERS, ShippedFile
+from edgesegd.cli.exit_codes import OK
+from edgesegd.cli.service_placement import Placement, of_machine, of_user
+from edgesegd.cli.service_steps import systemd_version
+from edgesegd.cli.shipped_files import BACK_OFF
 from edgesegd.core.errors import ConfigError
 
-OPTIONS_FILE = "/etc/default/edgesegd"
 SHIPPED_COMMAND = "/opt/edgeseg/bin/edgesegd"
-HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 # not written to
-"""What ProtectHome= and PrivateTmp= of the unit hide from it."""
-RUNS = Path("/run/systemd/system")
-"""Is there if systemd runs this machine; source: sd_booted(3)."""
 FIRST_WITH_BACK_OFF = 254
 
 
@@ -35,7 +30,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "replaced only with --force, and then kept as FILE.bak.",
     )
     install.add_argument(
-        "--model", metavar="MODEL", help=f"write this model as an option to {OPTIONS_FILE}"
+        "--model", metavar="MODEL", help="write this model as an option to the file of options"
     )
     install.add_argument("--force", action="store_true", help="replace files that were changed")
     remove = commands.add_parser(
@@ -45,6 +40,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "wrote. Files that were changed since, the user and the data folder stay.",
     )
     for parser, run in ((install, run_install), (remove, run_remove)):
+        parser.add_argument(
+            "--user",
+            action="store_true",
+            help="the service of the user who runs this, without root; it has no user of its own, "
+            "no rules for devices, and may do all that its user may",
+        )
         parser.add_argument(
             "--dry-run", action="store_true", help="say what would be done, and do nothing"
         )
@@ -61,10 +62,12 @@ def run_install(args: argparse.Namespace) -> int:
     """Install; the exit status. Raises ConfigError if nothing can be installed."""
     root = Path(args.root)
     here = root == Path("/")
+    placement = _placement(args)
     command = _command()
     if here:
-        refuse_hidden([sys.prefix, sys.base_prefix, Path(edgesegd.__file__).resolve()])
-    texts = dict(_texts(command, args.model))
+        package = Path(edgesegd.__file__).resolve()
+        refuse_hidden((sys.prefix, sys.base_prefix, package), placement.hidden)
+    texts = dict(_texts(placement, command, args.model))
     try:
         changed = [
             str(_below(root, path))
@@ -81,33 +84,28 @@ def run_install(args: argparse.Namespace) -> int:
             done = "would write" if args.dry_run else marked_files.write(place, text)
             print(f"{done} {place}")
     except OSError as error:
-        raise _cannot("write", error) from None
-    return _run_all(
-        (
-            ("systemd-sysusers", USERS.belongs_at),
-            ("udevadm", "control", "--reload"),
-            ("systemctl", "daemon-reload"),
-            ("systemctl", "enable", UNIT),
-            ("systemctl", "restart", UNIT),
-        ),
-        here=here,
-        dry=args.dry_run,
-    )
+        raise _cannot("write", error, args) from None
+    steps = (*placement.before, *placement.systemd.load())
+    status = placement.systemd.run(steps, here=here, dry=args.dry_run)
+    for note in placement.notes:
+        print(f"note: {note}")
+    return status
 
 
 def run_remove(args: argparse.Namespace) -> int:
     """Uninstall; the exit status. Raises ConfigError if files cannot be removed."""
     root = Path(args.root)
     here = root == Path("/")
-    places = [_below(root, each) for each in (*_belongings(), OPTIONS_FILE)]
+    placement = _placement(args)
+    systemd = placement.systemd
+    places = [_below(root, each) for each in (*placement.files, placement.options)]
     present = [place for place in places if place.exists()]
     if not present:
         print("no service is installed")
         return OK
     status = OK
-    if _below(root, SERVICE.belongs_at).exists():
-        stop = (("systemctl", "disable", "--now", UNIT),)
-        status = _run_all(stop, here=here, dry=args.dry_run)
+    if _below(root, placement.service).exists():
+        status = systemd.run(systemd.stop(), here=here, dry=args.dry_run)
     try:
         for place in present:
             if not marked_files.is_ours(place):
@@ -118,18 +116,30 @@ def run_remove(args: argparse.Namespace) -> int:
                 place.unlink()
                 print(f"removed {place}")
     except OSError as error:
-        raise _cannot("remove", error) from None
-    return status or _run_all((("systemctl", "daemon-reload"),), here=here, dry=args.dry_run)
+        raise _cannot("remove", error, args) from None
+    return status or systemd.run(systemd.reload(), here=here, dry=args.dry_run)
 
 
-def refuse_hidden(paths: Iterable[str | Path]) -> None:
+def refuse_hidden(paths: Iterable[str | Path], hidden: Iterable[str]) -> None:
     """Raise ConfigError if the service cannot see one of the paths of its environment."""
     for path in map(Path, paths):
-        if any(path.is_relative_to(folder) for folder in HIDDEN):
+        if any(path.is_relative_to(folder) for folder in hidden):
             raise ConfigError(
                 f"this environment uses {path}, which is hidden from the service; make one that "
                 "does not: /usr/bin/python3 -m venv /opt/edgeseg"
             )
+
+
+def _placement(args: argparse.Namespace) -> Placement:
+    """Where the service is installed; raises ConfigError."""
+    if not args.user:
+        return of_machine()
+    if os.geteuid() == 0 and Path(args.root) == Path("/"):
+        raise ConfigError(
+            "--user installs a service of the user who runs it, and this is root; run it as the "
+            "user, without sudo"
+        )
+    return of_user(os.environ)
 
 
 def _command() -> str:
@@ -141,71 +151,29 @@ def _command() -> str:
     return " ".join(words)
 
 
-def _texts(command: str, model: str | None) -> Iterator[tuple[str, str]]:
+def _texts(placement: Placement, command: str, model: str | None) -> Iterator[tuple[str, str]]:
     """Each file to write, by its path on the machine."""
-    for file in _belongings().values():
+    for path, file in placement.files.items():
         text = file.path.read_text(encoding="utf-8")
-        if file is SERVICE:
-            text = text.replace(SHIPPED_COMMAND, command)
-        if file is not BACK_OFF or _systemd_version() >= FIRST_WITH_BACK_OFF:
-            yield file.belongs_at, text
+        for shipped, replacement in {SHIPPED_COMMAND: command, **placement.replaced}.items():
+            text = text.replace(shipped, replacement)
+        if file is not BACK_OFF or systemd_version() >= FIRST_WITH_BACK_OFF:
+            yield path, text
     if model is not None:
+        options = placement.options
         if not model or not model.isprintable() or set(model) & set("\"'\\"):
-            raise ConfigError(f"{model!r} cannot be written to {OPTIONS_FILE}")
+            raise ConfigError(f"{model!r} cannot be written to {options}")
         if "/" in model and not model.rpartition("=")[2].startswith("/"):
             raise ConfigError(f"{model} must begin with a slash, for the service runs elsewhere")
-        yield OPTIONS_FILE, f'EDGESEG_MODEL="{model}"\n'
-
-
-def _belongings() -> dict[str, ShippedFile]:
-    return {file.belongs_at: file for file in (SERVICE, USERS, RULES, BACK_OFF)}
+        yield options, f'EDGESEG_MODEL="{model}"\n'
 
 
 def _below(root: Path, path: str) -> Path:
     return root / path.lstrip("/")
 
 
-def _systemd_version() -> int:
-    """Of this machine; 0 if it has none."""
-    try:
-        printed = subprocess.run(
-            ["systemctl", "--version"],  # noqa: S607 # as the user's PATH has it
-            capture_output=True,
-            text=True,
-            check=False,
-        ).stdout
-    except OSError:
-        return 0
-    words = printed.split()
-    return int(words[1]) if words[1:] and words[1].isdecimal() else 0
-
-
-def _run_all(commands: Sequence[Sequence[str]], *, here: bool, dry: bool) -> int:
-    """Run commands until one fails; says each. Only where systemd runs this machine."""
-    why_not = ""
-    if not here:
-        why_not = "not run, because --root is another system"
-    elif not RUNS.is_dir():
-        why_not = "not run, because systemd does not run this machine"
-    elif dry:
-        why_not = "would run"
-    for command in commands:
-        shown = shlex.join(command)
-        if why_not:
-            print(f"{why_not}: {shown}")
-            continue
-        if shutil.which(command[0]) is None:
-            print(f"not run, because {command[0]} is missing: {shown}")
-            continue
-        print(f"running {shown}", flush=True)
-        if status := subprocess.run(command, check=False).returncode:
-            print(f"edgesegd: {shown} ended with status {status}", file=sys.stderr)
-            return FAILED
-    return OK
-
-
-def _cannot(what: str, error: OSError) -> ConfigError:
+def _cannot(what: str, error: OSError, args: argparse.Namespace) -> ConfigError:
+    advice = "" if args.user else "run this as root, add --user for a service of your own, or "
     return ConfigError(
-        f"cannot {what} {error.filename}: {error.strerror}; run this as root, or name another "
-        "--root"
+        f"cannot {what} {error.filename}: {error.strerror}; {advice}name another --root"
     )

@@ -33,6 +33,9 @@ class ShippedFile:
 
 
 SERVICE = ShippedFile(UNIT, "the service", f"/etc/systemd/system/{UNIT}")
+USER_SERVICE = ShippedFile(
+    f"user/{UNIT}", "the service of one user", f"~/.config/systemd/user/{UNIT}"
+)
 USERS = ShippedFile(
     "edgeseg.sysusers.conf", "its user, and the groups of devices", "/etc/sysusers.d/edgeseg.conf"
 )
@@ -49,6 +52,7 @@ NO_LANDLOCK = ShippedFile(
 )
 FILES = (
     SERVICE,
+    USER_SERVICE,
     USERS,
     RULES,
     BACK_OFF,
@@ -57,6 +61,19 @@ FILES = (
     ShippedFile("drop-ins/coral-pcie.conf", "for a Coral on PCIe", f"{DROP_INS}/coral-pcie.conf"),
     ShippedFile("drop-ins/gpu.conf", "for a GPU", f"{DROP_INS}/gpu.conf"),
     ShippedFile("drop-ins/camera.conf", "for --view with a camera", f"{DROP_INS}/camera.conf"),
+    ShippedFile(
+        "on-demand/edgesegd-proxy.socket",
+        "starts the service on demand",
+        "/etc/systemd/system/edgesegd-proxy.socket",
+    ),
+    ShippedFile(
+        "on-demand/edgesegd-proxy.service",
+        "passes connections to it",
+        "/etc/systemd/system/edgesegd-proxy.service",
+    ),
+    ShippedFile(
+        "drop-ins/on-demand.conf", "stops it when it is not used", f"{DROP_INS}/on-demand.conf"
+    ),
 )
 
 

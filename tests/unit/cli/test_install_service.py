@@ -12,9 +12,12 @@ import pytest
 
 from edgesegd.cli.install_service import refuse_hidden
 from edgesegd.cli.main import main
+from edgesegd.cli.service_placement import HIDDEN_FROM_MACHINE
+from edgesegd.cli.service_steps import Step, Systemd
 from edgesegd.core.errors import ConfigError
 
 UNIT = "etc/systemd/system/edgesegd.service"
+USER_UNIT = "home/pi/.config/systemd/user/edgesegd.service"
 PROJECT = Path(__file__).parents[3]
 
 
@@ -116,8 +119,8 @@ def test_a_folder_that_cannot_be_written_is_an_error(
 @pytest.mark.parametrize("path", ["/root/venv", "/home/pi/edgeseg", "/tmp/x"])  # noqa: S108
 def test_an_environment_that_the_service_cannot_see_is_refused(path: str) -> None:
     with pytest.raises(ConfigError, match="hidden from the service"):
-        refuse_hidden(["/usr", path])
-    refuse_hidden(["/usr", "/opt/edgeseg", "/homes/pi"])
+        refuse_hidden(["/usr", path], HIDDEN_FROM_MACHINE)
+    refuse_hidden(["/usr", "/opt/edgeseg", "/homes/pi"], HIDDEN_FROM_MACHINE)
 
 
 def test_every_shipped_file_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,3 +131,95 @@ def test_every_shipped_file_is_listed(capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["files"]) == 0
     table = capsys.readouterr().out
     assert all(each["belongs_at"] in table for each in listed)
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be the user pi."""
+    monkeypatch.setenv("HOME", "/home/pi")
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "EDGESEG_DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("home")
+def test_the_service_of_a_user_is_below_its_home(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert install(tmp_path, "--user", "--model", "deeplabv3") == 0
+    files = contents(tmp_path)
+    assert {path for path in files if "back-off" not in path} == {
+        USER_UNIT,
+        "home/pi/.config/edgesegd.env",
+    }
+    assert "Environment=EDGESEG_DATA_DIR=/home/pi/.local/share/edgeseg\n" in files[USER_UNIT]
+    assert re.search(r"^ExecStart=(?!/opt/edgeseg).* serve$", files[USER_UNIT], re.MULTILINE)
+    output = capsys.readouterr().out
+    assert "not run, because --root is another system: systemctl --user enable" in output
+    assert "loginctl enable-linger" in output
+    assert "root must add you to a group" in output
+    assert remove(tmp_path, "--user") == 0
+    assert contents(tmp_path) == {}
+
+
+@pytest.mark.usefixtures("home")
+def test_the_service_of_a_user_has_the_folders_that_the_user_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/home/pi/settings")
+    monkeypatch.setenv("XDG_DATA_HOME", "/data/pi")
+    assert install(tmp_path, "--user") == 0
+    unit = contents(tmp_path)["home/pi/settings/systemd/user/edgesegd.service"]
+    assert "Environment=EDGESEG_DATA_DIR=/data/pi/edgeseg\n" in unit
+
+
+@pytest.mark.usefixtures("home")
+def test_a_data_folder_that_no_unit_can_name_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", "/data/50%")
+    assert install(tmp_path, "--user") == 3
+    assert "/data/50%/edgeseg cannot be written into a unit" in capsys.readouterr().err
+    assert contents(tmp_path) == {}
+
+
+def systemd(folder: Path) -> Systemd:
+    """A service manager that seems to run."""
+    return Systemd(("systemctl",), folder, "it does not run")
+
+
+def test_a_step_without_what_it_needs_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = (
+        Step(("false",), needs=tmp_path / "missing", without_it="udevd does not run here"),
+        Step(("touch", str(tmp_path / "next"))),
+    )
+    assert systemd(tmp_path).run(steps, here=True, dry=False) == 0
+    assert "not run, because udevd does not run here: false\n" in capsys.readouterr().out
+    assert (tmp_path / "next").exists()
+
+
+def test_a_step_that_may_fail_is_reported_and_others_end_the_installation(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = (
+        Step(("false",), needs=tmp_path, may_fail=True),
+        Step(("touch", str(tmp_path / "second"))),
+        Step(("sh", "-c", "exit 3")),
+        Step(("touch", str(tmp_path / "fourth"))),
+    )
+    assert systemd(tmp_path).run(steps, here=True, dry=False) == 1
+    errors = capsys.readouterr().err
+    assert "false ended with status 1" in errors
+    assert "ended with status 3" in errors
+    assert (tmp_path / "second").exists()
+    assert not (tmp_path / "fourth").exists()
+
+
+def test_without_its_service_manager_no_step_is_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = (Step(("touch", str(tmp_path / "file"))),)
+    assert systemd(tmp_path / "missing").run(steps, here=True, dry=False) == 0
+    assert "not run, because it does not run: touch" in capsys.readouterr().out
+    assert not (tmp_path / "file").exists()
