@@ -19,9 +19,9 @@ from edgesegd.imaging.labels import OutputTensor
 from edgesegd.imaging.mask import Mask, read_mask
 from edgesegd.imaging.preprocess import GivenTensor, resize_picture
 from edgesegd.imaging.tensor import read_tensor
-from edgesegd.ipc import messages
 from edgesegd.ipc.arena import Arena
 from edgesegd.ipc.messages import ForgetRegion, ForgetStream, FrameJob, Message
+from edgesegd.ipc.results import write_result
 
 MAX_COPY = 1 << 20
 """Up to this many bytes, the output is copied, so that the next frame can be invoked while the mask
@@ -148,7 +148,7 @@ class FramePipeline:
 
     def write_result(self, job: FrameJob, result: FrameResult) -> Message:
         """Write the result into the frame's slot; returns the answer to the front."""
-        return messages.write_result(result, self._arena.slot(job.slot))
+        return write_result(result, self._arena.slot(job.slot))
 
     def forget(self, order: ForgetRegion | ForgetStream) -> None:
         """Keep nothing of a client's region or of a stream any more."""

@@ -6,23 +6,24 @@ Pixels and results are passed in a slot of the `Arena`; a message describes what
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from itertools import starmap
 from typing import Any
 
 from edgesegd.core import errors
-from edgesegd.core.errors import EdgesegError, InternalFault, InvalidOptions
+from edgesegd.core.errors import EdgesegError, InternalFault
 from edgesegd.core.frame import FrameFormat, FrameSpec, Plane, YuvMatrix, YuvRange
-from edgesegd.core.model import NO_MODEL, ModelIdentity
 from edgesegd.core.options import Output, PolygonOptions, ResizePolicy, ResultOptions, SizeMode
-from edgesegd.core.result import FrameResult, Outlines, SegmentResult, Stage
-from edgesegd.core.reuse import Reused, ReuseMode, ReuseStream, StreamFrame
+from edgesegd.core.reuse import ReuseMode, ReuseStream, StreamFrame
 from edgesegd.delegates.spec import DelegateSpec
 
 Message = dict[str, Any]
 CPU = "cpu"
 """The key of the processor time that the engine has used so far, in seconds, in answers to frames.
 """
+MAX_ERROR = 2000
+"""Characters of an error's text that are read; it goes into a header of gRPC, which has 8 KiB."""
 MAX_LINE = 1 << 20
 """Bytes of a line; a message has at most 255 classes, and is far smaller."""
 
@@ -33,8 +34,13 @@ def to_line(message: Message) -> bytes:
 
 
 def from_line(line: bytes) -> Message:
-    """The message of a line."""
-    message: Message = json.loads(line)
+    """The message of a line; raises ValueError if it is none."""
+    try:
+        message = json.loads(line)
+    except RecursionError:
+        raise ValueError("the line is nested too deeply") from None
+    if not isinstance(message, dict):
+        raise ValueError("the line is no JSON object")  # noqa: TRY004 # as for what is no JSON
     return message
 
 
@@ -109,10 +115,21 @@ class EngineReady:
 
     @classmethod
     def from_message(cls, message: Message) -> EngineReady:
-        """Read a message; raises the error because of which the model was not loaded."""
+        """Read a message; raises the error because of which the model was not loaded.
+
+        Raises LookupError or TypeError for what no engine of this version sends.
+        """
         if "error" in message:
             raise error_from(message)
-        return cls(**{**message, "not_sandboxed": tuple(message["not_sandboxed"])})
+        ready = cls(**{**message, "not_sandboxed": tuple(message["not_sandboxed"])})
+        texts = (ready.runtime, ready.delegate, ready.adapter, ready.fallback, ready.sandbox)
+        numbers = (ready.delegated, ready.operators, ready.threads)
+        if not (
+            all(isinstance(text, str) for text in (*texts, *ready.not_sandboxed))
+            and all(type(number) is int for number in numbers)
+        ):
+            raise TypeError("the values are of other types")
+        return ready
 
 
 WARM_UPS = 2
@@ -135,10 +152,16 @@ class WarmedUp:
 
     @classmethod
     def from_message(cls, message: Message) -> WarmedUp:
-        """Read a message; raises the error with which the invoke failed."""
+        """Read a message; raises the error with which the invoke failed.
+
+        Raises LookupError or TypeError for what no engine of this version sends.
+        """
         if "error" in message:
             raise error_from(message)
-        return cls(**message)
+        warmed = cls(**message)
+        if not (isinstance(warmed.seconds, float) and 0 <= warmed.seconds < math.inf):
+            raise TypeError("the seconds are no time")
+        return warmed
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,78 +276,6 @@ def order_from(message: Message) -> FrameJob | ForgetRegion | ForgetStream:
     return FrameJob.from_message(message)
 
 
-def write_result(result: FrameResult, slot: memoryview) -> Message:
-    """Write the bytes of `result` into `slot`; returns a message with the rest.
-
-    Raises InvalidOptions if the slot is too small for the result.
-    """
-    blobs = [*result.planes.values()]
-    blobs += [blob for found in result.segments for blob in found.blobs if blob is not None]
-    total = sum(map(len, blobs))
-    if total > len(slot):
-        raise InvalidOptions(
-            f"the result has {total:,} bytes, more than the {len(slot):,} that are allowed; "
-            "ask for a smaller size or fewer outputs"
-        )
-    end = 0
-    for blob in blobs:
-        slot[end : end + len(blob)] = blob
-        end += len(blob)
-    return {
-        "size": [result.width, result.height],
-        "frame": result.frame_size,
-        "planes": {output: len(plane) for output, plane in result.planes.items()},
-        "segments": [
-            [s.class_id, s.area, s.box, s.mean_confidence, [_length(blob) for blob in s.blobs]]
-            for s in result.segments
-        ],
-        "seconds": result.seconds,
-        **({"reused": [result.reused.frame_id, result.reused.reason]} if result.reused else {}),
-    }
-
-
-def read_result(
-    message: Message, slot: memoryview, *, delegate: str = "", model: ModelIdentity = NO_MODEL
-) -> FrameResult:
-    """The result that `write_result` wrote into `slot`, made by `delegate` with `model`.
-
-    Raises the error if the message is one.
-    """
-    if "error" in message:
-        raise error_from(message)
-    end = 0
-
-    def take(length: int) -> bytes:
-        nonlocal end
-        start, end = end, end + length
-        return bytes(slot[start:end])
-
-    planes = {Output(output): take(length) for output, length in message["planes"].items()}
-    segments = []
-    for class_id, area, box, confidence, sizes in message["segments"]:
-        rle, compressed, points, lengths, holes = (
-            None if size is None else take(size) for size in sizes
-        )
-        found = None if points is None else Outlines(points, lengths or b"", holes or b"")
-        segments.append(
-            SegmentResult(class_id, area, tuple(box), confidence, rle, compressed, found)
-        )
-    seconds = {Stage(stage): value for stage, value in message["seconds"].items()}
-    width, height = message["size"]
-    frame_size = tuple(message["frame"])
-    reused = None
-    if "reused" in message:
-        frame_id, reason = message["reused"]
-        reused = Reused(frame_id, ReuseMode(reason))
-    return FrameResult(
-        width, height, frame_size, planes, tuple(segments), seconds, delegate, model, reused
-    )
-
-
-def _length(blob: bytes | None) -> int | None:
-    return None if blob is None else len(blob)
-
-
 SENT_ERRORS: dict[str, type[EdgesegError]] = {
     kind.__name__: kind
     for kind in (
@@ -357,5 +308,8 @@ def error_message(error: EdgesegError) -> Message:
 
 
 def error_from(message: Message) -> EdgesegError:
-    """The error in a message."""
-    return SENT_ERRORS.get(message["error"], InternalFault)(message["message"])
+    """The error in a message; raises LookupError or TypeError if it is none."""
+    text = message["message"]
+    if not isinstance(text, str):
+        raise TypeError("the text of an error is no text")
+    return SENT_ERRORS.get(message["error"], InternalFault)(text[:MAX_ERROR])

@@ -42,11 +42,11 @@ from edgesegd.ipc.messages import (
     Message,
     WarmedUp,
     from_line,
-    read_result,
     to_line,
 )
 from edgesegd.ipc.open_files import send_files
 from edgesegd.ipc.region import Region, RegionFrame, send_region
+from edgesegd.ipc.results import read_result
 from edgesegd.ipc.segment import SegmentFrame
 from edgesegd.scheduling.job import Job
 from edgesegd.supervision.answer_watch import AnswerWatch

@@ -28,10 +28,10 @@ from edgesegd.ipc.messages import (
     Message,
     WarmedUp,
     from_line,
-    read_result,
     to_line,
 )
 from edgesegd.ipc.open_files import send_files
+from edgesegd.ipc.results import read_result
 from edgesegd.models.spec import ModelSpec
 from edgesegd.models.spec_message import to_message
 from support.model_specs import model_spec

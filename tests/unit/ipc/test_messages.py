@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from array import array
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -32,22 +33,28 @@ from edgesegd.ipc.messages import (
     Message,
     error_message,
     from_line,
-    read_result,
     to_line,
-    write_result,
 )
+from edgesegd.ipc.results import read_result, write_result
 
 SLOT_SIZE = 4096
-SIDES = st.integers(0, 1 << 32)
+SIDES = st.integers(0, (1 << 32) - 1)
+OUTLINES = st.lists(st.tuples(st.integers(0, 4), st.booleans()), max_size=4).map(
+    lambda drawn: Outlines(
+        bytes(8 * sum(length for length, _ in drawn)),
+        array("I", [length for length, _ in drawn]).tobytes(),
+        bytes(hole for _, hole in drawn),
+    )
+)
 SEGMENTS = st.builds(
     SegmentResult,
     class_id=st.integers(0, 254),
     area=SIDES,
     box=st.tuples(SIDES, SIDES, SIDES, SIDES),
     mean_confidence=st.none() | st.floats(0, 1),
-    rle=st.none() | st.binary(max_size=64),
-    rle_compressed=st.none() | st.binary(max_size=64),
-    outlines=st.none() | st.builds(Outlines, *[st.binary(max_size=24)] * 3),
+    rle=st.none() | st.lists(SIDES, max_size=16).map(lambda counts: array("I", counts).tobytes()),
+    rle_compressed=st.none() | st.text(st.characters(max_codepoint=127)).map(str.encode),
+    outlines=st.none() | OUTLINES,
 )
 RESULTS = st.builds(
     FrameResult,
