@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 
 from edgesegd.ipc.messages import (
-    CPU,
     ForgetRegion,
     ForgetStream,
     FrameJob,
@@ -16,6 +15,7 @@ from edgesegd.ipc.messages import (
     order_from,
     to_line,
 )
+from edgesegd.ipc.results import CPU
 
 FRONT_GONE = (BrokenPipeError, ConnectionResetError)
 """Errors of reading orders or writing answers when the front has hung up; this process ends then.

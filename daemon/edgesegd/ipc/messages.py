@@ -19,9 +19,6 @@ from edgesegd.core.reuse import ReuseMode, ReuseStream, StreamFrame
 from edgesegd.delegates.spec import DelegateSpec
 
 Message = dict[str, Any]
-CPU = "cpu"
-"""The key of the processor time that the engine has used so far, in seconds, in answers to frames.
-"""
 MAX_ERROR = 2000
 """Characters of an error's text that are read; it goes into a header of gRPC, which has 8 KiB."""
 MAX_LINE = 1 << 20

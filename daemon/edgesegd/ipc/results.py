@@ -16,6 +16,9 @@ from edgesegd.core.result import FrameResult, Outlines, SegmentResult, Stage
 from edgesegd.core.reuse import Reused, ReuseMode
 from edgesegd.ipc.messages import Message, error_from
 
+CPU = "cpu"
+"""The key of the processor time that the engine has used so far, in seconds, in answers to frames.
+"""
 MAX_CLASSES = 256
 MAX_SECONDS = 1e6
 NUMBER_BYTES = 4
@@ -79,6 +82,11 @@ def read_result(
         model,
         _reused(*message["reused"]) if "reused" in message else None,
     )
+
+
+def read_cpu_seconds(message: Message) -> float:
+    """The processor time that the engine has used so far; raises as `read_result` does."""
+    return _seconds(message[CPU])
 
 
 class _Blobs:

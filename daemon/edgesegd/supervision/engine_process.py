@@ -30,7 +30,6 @@ from edgesegd.core.reuse import ReuseStream
 from edgesegd.ipc.arena import Arena
 from edgesegd.ipc.child import ending
 from edgesegd.ipc.messages import (
-    CPU,
     MAX_LINE,
     WARM_UP,
     WARM_UPS,
@@ -46,7 +45,7 @@ from edgesegd.ipc.messages import (
 )
 from edgesegd.ipc.open_files import send_files
 from edgesegd.ipc.region import Region, RegionFrame, send_region
-from edgesegd.ipc.results import read_result
+from edgesegd.ipc.results import read_cpu_seconds, read_result
 from edgesegd.ipc.segment import SegmentFrame
 from edgesegd.scheduling.job import Job
 from edgesegd.supervision.answer_watch import AnswerWatch
@@ -245,8 +244,8 @@ class EngineProcess:
             outcome = answer
         else:
             self._watch.answered()
-            self.cpu_seconds = answer.get(CPU, self.cpu_seconds)
             try:
+                self.cpu_seconds = read_cpu_seconds(answer)
                 delegate = self.ready.delegate
                 outcome = read_result(answer, slot, delegate=delegate, model=self._model)
             except EngineUnfit as unfit:

@@ -19,7 +19,7 @@ from edgesegd.ipc.messages import (
     from_line,
     to_line,
 )
-from edgesegd.ipc.results import read_result, write_result
+from edgesegd.ipc.results import CPU, read_cpu_seconds, read_result, write_result
 
 SLOT_BYTES = 4096
 NOT_VALID = (ValueError, LookupError, TypeError)
@@ -139,3 +139,12 @@ def test_the_warm_up_of_an_engine_took_some_time(seconds: object) -> None:
     assert WarmedUp.from_message({"seconds": 0.5}).seconds == 0.5
     with pytest.raises(TypeError):
         WarmedUp.from_message({"seconds": seconds})
+
+
+@pytest.mark.parametrize("value", ["1", None, -1.0, True, float("nan"), 1e300])
+def test_a_processor_time_that_is_none_is_refused(value: object) -> None:
+    assert read_cpu_seconds({CPU: 1.5}) == 1.5
+    with pytest.raises(NOT_VALID):
+        read_cpu_seconds({CPU: value})
+    with pytest.raises(NOT_VALID):
+        read_cpu_seconds({})
