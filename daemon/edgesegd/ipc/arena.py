@@ -16,20 +16,22 @@ class Arena:
     """`slots` slots of `slot_size` bytes each, in a file without a name.
 
     However either process ends, nothing is left behind. A page takes memory only once it is
-    written.
+    written. Each slot begins with a page of its own, because the system takes memory back in whole
+    pages.
     """
 
     def __init__(self, fd: int, *, slots: int, slot_size: int) -> None:
         self.fd = fd
         self.slots = slots
         self.slot_size = slot_size
-        self._map = mmap.mmap(fd, slots * slot_size)
+        self._stride = _whole_pages(slot_size)
+        self._map = mmap.mmap(fd, slots * self._stride)
         self._view = memoryview(self._map)
 
     @classmethod
     def create(cls, *, slots: int, slot_size: int) -> Arena:
         """A new arena; its `fd` can be inherited by a child."""
-        fd = anonymous_file(slots * slot_size)
+        fd = anonymous_file(slots * _whole_pages(slot_size))
         try:
             return cls(fd, slots=slots, slot_size=slot_size)
         except BaseException:
@@ -38,13 +40,13 @@ class Arena:
 
     def slot(self, number: int) -> memoryview:
         """The bytes of one slot, writable."""
-        start = number * self.slot_size
+        start = number * self._stride
         return self._view[start : start + self.slot_size]
 
     def discard(self, number: int) -> None:
         """Return the memory of a slot to the system; its content is lost."""
-        with contextlib.suppress(AttributeError, OSError, ValueError):  # Linux only; whole pages
-            self._map.madvise(mmap.MADV_REMOVE, number * self.slot_size, self.slot_size)
+        with contextlib.suppress(AttributeError, OSError):  # Linux only; not of every file system
+            self._map.madvise(mmap.MADV_REMOVE, number * self._stride, self._stride)
 
     def close(self) -> None:
         """Unmap; memory of views that are still in use is unmapped with them."""
@@ -52,6 +54,11 @@ class Arena:
         self._view.release()
         with contextlib.suppress(BufferError):  # a view is in use, and unmaps when it is freed
             self._map.close()
+
+
+def _whole_pages(size: int) -> int:
+    """The size of the pages that hold `size` bytes, on this board: 4 KiB each, or more."""
+    return -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
 
 
 def anonymous_file(size: int = 0) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 import subprocess
 import sys
@@ -43,6 +44,25 @@ def test_the_slots_of_an_arena_do_not_overlap() -> None:
         slot[:] = bytes([number + 1]) * 5000
         slot.release()
     assert [set(arena.slot(number)) for number in range(3)] == [{1}, {2}, {3}]
+    arena.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a slot keeps its memory")
+@pytest.mark.parametrize("pages", [2, 2.5], ids=["whole pages", "half a page more"])
+@pytest.mark.parametrize("discarded", range(3))
+def test_a_discarded_slot_takes_no_memory_and_the_others_keep_their_content(
+    pages: float, discarded: int
+) -> None:
+    arena = Arena.create(slots=3, slot_size=int(pages * mmap.PAGESIZE))
+    content = bytes([1, 2, 3, 4, 5]) * arena.slot_size
+    for number in range(3):
+        arena.slot(number)[:] = content[: arena.slot_size]
+    full = os.fstat(arena.fd).st_blocks
+    arena.discard(discarded)
+    assert os.fstat(arena.fd).st_blocks == full * 2 // 3
+    assert not any(arena.slot(discarded))
+    for number in {0, 1, 2} - {discarded}:
+        assert bytes(arena.slot(number)) == content[: arena.slot_size]
     arena.close()
 
 
