@@ -18,6 +18,7 @@ import grpc
 import pytest
 
 from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.bench.memory import resident
 from edgesegd.control.client import give_order
 from edgesegd.control.messages import ModelState, Order
 from edgesegd.core.errors import (
@@ -153,8 +154,8 @@ async def settled(board: Board) -> tuple[int, int, int]:
         while len(board.daemon.engines()) > 1 or len(descriptors) < 10 or len(set(descriptors)) > 1:
             await asyncio.sleep(0.05)
             descriptors.append(len(list((process / "fd").iterdir())))
-    pages = int((process / "statm").read_text().split()[1])
-    return descriptors[-1], len(board.daemon.engines()), pages * 4096
+    memory = resident(board.daemon.process.pid)
+    return descriptors[-1], len(board.daemon.engines()), memory
 
 
 def truncated(path: Path) -> Path:

@@ -5,21 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.bench.memory import resident
 from support.calls import frames, stub
 from support.running_daemon import RunningDaemon
 
 FRAMES = 6000
 RATE = 400.0
 """Frames a second: several times what two cores do."""
-
-
-def resident(pid: int | None) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * 4096
 
 
 @pytest.mark.slow

@@ -16,13 +16,13 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.bench.inputs import LARGE, Inputs
 from edgesegd.bench.streams import NO_LIMIT, OneInFlight
 
-PAGE = 4096
 MAX_ANSWER = 4096
 
 
 def resident(pid: int | None) -> int:
     """Resident memory of a process in bytes; shared pages count in each process that uses them."""
-    return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * PAGE
+    pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * mmap.PAGESIZE
 
 
 def lease_region(path: str, size: int) -> tuple[socket.socket, int, mmap.mmap]:
