@@ -4,17 +4,19 @@
 # allowed), .venv-tritonclient (a client that knows nothing of us), .venv-ros2 (ROS 2), .venv-proto
 # (the generator of the stubs), .venv-grafana (that of the dashboards), .venv-docs (the site of the
 # documentation), .tools (buf, and mermaid for that site), clients/node/node_modules (the client in
-# JavaScript), .home-assistant (what its name says).
+# JavaScript), .home-assistant (what its name says), .venv-python3.12 and so on, .pythons (a Python that
+# the machine lacks), .boards (the files of emulated boards).
 PYTHON ?= python3
 PYTHON_TFLITE ?= $(shell scripts/find-python 3.11)
 # PyTriton loads the libpython3.11.so of the system.
 PYTHON_PEERS ?= /usr/bin/python3.11
+PYTHONS ?= 3.12 3.13 3.14
 PYTEST_ARGS ?=
 FUZZ_COUNT ?= 1000000
 # Photographs for the demo, where DeepLab is on this machine.
 PICTURES ?=
 
-.PHONY: demo test test-tflite test-slow test-oldest check proto proto-baseline reference dashboards bench bench-peers bench-decoders fuzz-models fuzz-pictures builtin clean docs check-docs docs-pictures
+.PHONY: demo test test-tflite test-slow test-oldest test-boards test-pythons check proto proto-baseline reference dashboards bench bench-peers bench-decoders fuzz-models fuzz-pictures builtin clean docs check-docs docs-pictures
 
 PEERS := mlserver pytriton litserve
 
@@ -36,6 +38,17 @@ test-slow: .venv/.ready-dev .venv-ros2/.ready .home-assistant/.ready clients/nod
 test-oldest: .venv-oldest/.ready
 	@if [ -x .venv-oldest/bin/python ]; then \
 	  .venv-oldest/bin/python -m pytest -m "not slow" tests/unit tests/integration $(PYTEST_ARGS); fi
+
+# The same with other Pythons.
+test-pythons: $(PYTHONS:%=test-python-%)
+
+test-python-%: .venv-python%/.ready
+	@if [ -x $(<D)/bin/python ]; then \
+	  $(<D)/bin/python -m pytest -m "not slow" tests/unit tests/integration $(PYTEST_ARGS); fi
+
+# The wheel on emulated 64-bit and 32-bit ARM boards, whose files are in .boards (1 GB).
+test-boards: .venv/.ready-dev
+	EDGESEG_BOARDS=.boards .venv/bin/python -m pytest tests/system/test_boards.py $(PYTEST_ARGS)
 
 check: .venv/.ready-dev .venv-proto/.ready .venv-grafana/.ready .tools/.ready
 	.venv/bin/ruff format --check .
@@ -132,6 +145,14 @@ builtin: .venv-training/.ready
 	else mkdir -p $(@D); touch $@; \
 	  echo "SKIPPED: $(@D), for tflite-runtime has wheels up to Python 3.11; install python3.11"; fi
 
+# Of the Pythons that are missing, Debian's testing has one.
+.venv-python%/.ready: pyproject.toml scripts/make-venv scripts/make-python
+	@python=$$(scripts/find-python $*); \
+	if [ -z "$$python" ] && scripts/make-python $* .pythons/$*; then \
+	  python=.pythons/$*/usr/bin/python; fi; \
+	if [ -n "$$python" ]; then scripts/make-venv "$$python" $(@D) '.[daemon,dev]'; \
+	else mkdir -p $(@D); touch $@; echo "SKIPPED: $(@D), for there is no Python $*"; fi
+
 .venv-tritonclient/.ready: scripts/make-venv tests/tritonclient.txt
 	scripts/make-venv $(PYTHON) .venv-tritonclient '' -r tests/tritonclient.txt
 
@@ -171,5 +192,5 @@ clients/node/node_modules/.ready: clients/node/package.json
 
 clean:
 	rm -rf .venv .venv-tflite .venv-oldest .venv-tritonclient .venv-ros2 .venv-proto .venv-training
-	rm -rf .venv-peers
+	rm -rf .venv-peers .venv-python* .pythons .boards
 	rm -rf .venv-docs .venv-grafana .tools .home-assistant demo-output dist site clients/node/node_modules clients/cpp/build

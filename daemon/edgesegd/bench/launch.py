@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -49,10 +49,16 @@ class LaunchedDaemon:
 
     It is ready after construction; raises EngineStartFailed, with all its output, if it does not
     start. `address` is for clients, `metrics_url` for Prometheus, `output` is the lines of its
-    stdout and stderr. As a context manager it is stopped at the end.
+    stdout and stderr. As a context manager it is stopped at the end. `command` is how edgesegd is
+    run, by default with this Python.
     """
 
-    def __init__(self, *flags: str, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *flags: str,
+        env: Mapping[str, str] | None = None,
+        command: Sequence[str] = (sys.executable, "-m", "edgesegd"),
+    ) -> None:
         self.output: list[str] = []
         self.address = self.metrics_url = ""
         self._ready = threading.Event()
@@ -60,7 +66,7 @@ class LaunchedDaemon:
         try:
             with _signals_held_back():
                 self.process = subprocess.Popen(
-                    [sys.executable, "-m", "edgesegd", *serve, *flags],
+                    [*command, *serve, *flags],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
