@@ -38,6 +38,8 @@ MAX_NUMBER = 1 << 63
 AUTO = "auto"
 REFUSE, ALLOW = "refuse", "allow"
 PAGE = "page"
+ANNOUNCE_HOSTNAME = "auto"
+"""The announced name is the machine's."""
 HEALTH, REFLECTION, METRICS, NONE = PUBLIC = ("health", "reflection", "metrics", "none")
 """Services that may be public; or none of them."""
 TRUE, FALSE = ("true", "yes", "1"), ("false", "no", "0", "")
@@ -71,8 +73,8 @@ def option(default: Value, text: str, **more: Any) -> Any:  # noqa: ANN401 # as 
     """A field with its help text.
 
     `choices` lists the allowed values. `separator` separates the values of a list in an environment
-    variable (default ","). `metavar` is the placeholder in the help. `nothing` is the value of a
-    list whose flag is given without one; such a flag takes several values.
+    variable (default ","). `metavar` is the placeholder in the help. `nothing` is the value of an
+    option whose flag is given without one; such a flag of a list takes several values.
     """
     return field(default=default, metadata={"help": text, **more})
 
@@ -132,6 +134,13 @@ class Config:
     )
     metrics_listen: str = option(
         DEFAULT_METRICS_LISTEN, "where to serve Prometheus metrics: HOST:PORT; empty for no metrics"
+    )
+    announce: str = option(
+        "",
+        "announce the daemon in its network by mDNS (it needs edgeseg[discovery]), under this "
+        "name, or auto for the machine's name; empty for no announcement",
+        metavar="NAME",
+        nothing=ANNOUNCE_HOSTNAME,
     )
     view: tuple[str, ...] = option(
         (),

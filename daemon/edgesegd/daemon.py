@@ -68,6 +68,7 @@ class Daemon:
             serving = asyncio.create_task(self._serve())
             for line in ready_lines(parts.models, addresses, metrics_server):
                 self._announce(line)
+            parts.announcement.start(addresses, metrics_server.address if metrics_server else "")
             self._notifier.notify("READY=1")
             reporting = asyncio.create_task(self._notifier.report(ServiceStatus(parts.models)))
             if config.view:
@@ -77,6 +78,7 @@ class Daemon:
             if reporting is not None:
                 reporting.cancel()
             await parts.view.close()
+            await parts.announcement.close()
             await parts.control.close()
             await parts.protocols.close()
             await server.stop(None)
@@ -130,6 +132,7 @@ class Daemon:
         self._notifier.notify("STOPPING=1")
         await self._parts.health.drain()
         self._parts.work.drain()
+        await self._parts.announcement.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._config.drain_seconds):
                 await self._parts.work.idle()

@@ -43,6 +43,7 @@ OTHER_VALUES: dict[str, tuple[str, object]] = {
     "socket_mode": ("660", "660"),
     "socket_group": ("video", "video"),
     "metrics_listen": ("", ""),
+    "announce": ("kitchen", "kitchen"),
     "view": ("0; front=rtsp://10.0.0.7/live", ("0", "front=rtsp://10.0.0.7/live")),
     "view_listen": ("127.0.0.1:0", "127.0.0.1:0"),
     "tls_cert": ("c.pem", "c.pem"),

@@ -40,16 +40,15 @@ def add_options(
             continue
         kind = kinds[setting.name]
         repeated = kind not in SCALARS
+        nothing = "true" if kind is bool else setting.metadata.get("nothing")
         default = own.get(setting.name, setting.default)
         shown = f" (default: {_shown(default)})" if default else ""
         parser.add_argument(
             "--" + setting.name.replace("_", "-"),
             dest=setting.name,
-            action=("extend" if "nothing" in setting.metadata else "append")
-            if repeated
-            else "store",
-            nargs="*" if "nothing" in setting.metadata else "?" if kind is bool else None,
-            const="true" if kind is bool else None,
+            action=("append" if nothing is None else "extend") if repeated else "store",
+            nargs=None if nothing is None else "*" if repeated else "?",
+            const=None if repeated else nothing,
             choices=setting.metadata.get("choices"),
             metavar=None
             if setting.metadata.get("choices")

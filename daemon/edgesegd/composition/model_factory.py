@@ -45,6 +45,8 @@ class ModelFactory:
 
     `on_use` is called whenever memory was used, `on_limit` with the name of a limit that was met.
     `streams` returns how many streams of a model are open; `work_clock` measures the engines' work.
+    `on_change` is called when a model, its version or what runs it has changed, just before a new
+    model is found by its name.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class ModelFactory:
         on_limit: Callable[[str], None],
         streams: Callable[[ServedModel], int],
         work_clock: Callable[[], float],
+        on_change: Callable[[], None],
     ) -> None:
         self._config = config
         self._registry = registry
@@ -73,6 +76,7 @@ class ModelFactory:
         self._on_limit = on_limit
         self._streams = streams
         self._work_clock = work_clock
+        self._on_change = on_change
         self._leases = DeviceLeases()
         self._cores = Cores()
         self._accounts = Accounts()
@@ -99,7 +103,7 @@ class ModelFactory:
         """The runner of a model; nothing is started yet."""
         name = kept.pair.served.name
         metrics = ModelMetrics(self._families, name)
-        engines = ModelEngines(name, metrics, self._health)
+        engines = ModelEngines(name, metrics, self._health, self._on_change)
         scheduler = Scheduler(self._accounts, work_clock=self._work_clock)
         model = ServedModel(
             kept.pair.served,
@@ -129,6 +133,7 @@ class ModelFactory:
         watched = self._watched.pop(name)
         watched.metrics.forget()
         await self._health.remove_model(name)
+        self._on_change()
 
     def release_memory(self) -> None:
         """Return the memory of all engines' free slots to the system."""

@@ -20,6 +20,7 @@ from edgesegd.api.socket_access import SocketAccess
 from edgesegd.board.addresses import is_loopback, unix_paths
 from edgesegd.board.allocator import HeapTrimmer
 from edgesegd.board.descriptors import DescriptorReserve
+from edgesegd.composition.announcement import Announcement
 from edgesegd.composition.budgets import Budgets
 from edgesegd.composition.exposure import find_certificates, find_tokens, refuse_exposure
 from edgesegd.composition.model_factory import ModelFactory
@@ -65,6 +66,7 @@ class Parts:
         refuse_exposure(config, keyring)
         self.repository, self.pairs, self.required = find_models(config)
         self.models = ModelRegistry(self.pairs[0].served.name)
+        self.announcement = Announcement(config, self.models)
         self.metrics = Metrics(CollectorRegistry())
         register_board(self.metrics.registry)
         families = ModelFamilies(self.metrics.registry)
@@ -118,6 +120,7 @@ class Parts:
             on_limit=self.metrics.limit_met,
             streams=self.work.streams,
             work_clock=self.work_clock,
+            on_change=self.announcement.changed,
         )
         self.host = ModelHost(
             self.models,

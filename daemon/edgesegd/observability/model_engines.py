@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from edgesegd.concurrency.background_tasks import BackgroundTasks
 from edgesegd.ipc.messages import EngineReady
@@ -15,10 +15,16 @@ class ModelEngines:
     """The engines of one model; `delegate` is that of the engine that was ready last.
 
     `version` is the version of the model that serves. While the model is `asleep` it has no engine;
-    the next frame starts one.
+    the next frame starts one. `on_change` is called when any of this has changed.
     """
 
-    def __init__(self, name: str, metrics: ModelMetrics, health: Health) -> None:
+    def __init__(
+        self,
+        name: str,
+        metrics: ModelMetrics,
+        health: Health,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
         self.delegate = ""
         self.version = ""
         self.asleep = False
@@ -26,6 +32,7 @@ class ModelEngines:
         self._name = name
         self._metrics = metrics
         self._health = health
+        self._on_change = on_change
         self._reporters: list[EngineReporter] = []
         self._reports = BackgroundTasks()
 
@@ -93,6 +100,7 @@ class ModelEngines:
         self._metrics.engines(ready, degraded=self.degraded)
         health = ModelHealth(self.version, self.serves, self.degraded and not self.asleep)
         self._reports.start(self._health.set_model(self._name, health))
+        self._on_change()
 
 
 class EngineReporter:

@@ -1,0 +1,1 @@
+"""Announces the daemon to its network, by mDNS and DNS-SD."""

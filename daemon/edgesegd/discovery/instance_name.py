@@ -1,0 +1,34 @@
+"""What a daemon is called in its network."""
+
+from __future__ import annotations
+
+import socket
+
+from edgesegd.core.errors import ConfigError
+
+MAX_BYTES = 60
+"""A label of DNS has 63; a name that is taken gets a number at its end."""
+UNNAMED = "edgeseg"
+"""The name on a machine that has none."""
+
+
+def check_instance_name(name: str) -> str:
+    """Return the name; raises ConfigError if it cannot be one."""
+    size = len(name.encode(errors="replace"))
+    if not 0 < size <= MAX_BYTES:
+        raise ConfigError(f"the announced name has 1 to {MAX_BYTES} bytes, not {size}")
+    if not name.isprintable() or "." in name or name.startswith("_") or name != name.strip():
+        raise ConfigError(
+            f"the announced name {name!r} has a dot or a control character, begins with an "
+            "underscore, or has a space at an end"
+        )
+    return name
+
+
+def name_of_this_machine() -> str:
+    """The first part of the machine's name, as far as it can be announced."""
+    name = socket.gethostname().partition(".")[0][:MAX_BYTES]
+    try:
+        return check_instance_name(UNNAMED if name == "localhost" else name)
+    except ConfigError:
+        return UNNAMED
