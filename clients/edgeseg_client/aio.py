@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from os import PathLike
 from types import TracebackType
@@ -16,7 +15,7 @@ from edgeseg_client import retry
 from edgeseg_client.address import is_on_this_machine
 from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.backoff import Backoff
-from edgeseg_client.channel import open_channel
+from edgeseg_client.client_channel import ClientChannel
 from edgeseg_client.decode import ResultReader
 from edgeseg_client.errors import ClientClosed, Expired, InvalidRequest, Unavailable
 from edgeseg_client.fork_guard import FORK_GUARD
@@ -71,8 +70,10 @@ class AsyncClient:
     `async with`. All errors that calls raise are in `edgeseg_client.errors`.
 
     Args:
-        address: The daemon's address, `HOST:PORT` or `unix:///PATH`. If the path is not a socket,
-            or another server answers, calls raise `WrongAddress` at once.
+        address: The daemon's address, `HOST:PORT` or `unix:///PATH`; or `discover:NAME` for the
+            daemon that is announced in this network under that name, `discover:` for the only one.
+            If the path is not a socket, or another server answers, calls raise `WrongAddress` at
+            once.
         token: Is sent with every call, for a daemon that asks for one.
         credentials: Turn TLS on; from `tls_credentials` or `grpc.ssl_channel_credentials`.
         insecure: Allows a token on a connection that is not encrypted, where others can read it.
@@ -99,7 +100,6 @@ class AsyncClient:
         self.address: str = address
         """The daemon's address."""
         self._lease = lease_for(shared_memory)
-        self._credentials = credentials
         self._metadata = _authorization(token)
         if token and credentials is None and not insecure and not is_on_this_machine(address):
             raise InvalidRequest(
@@ -109,9 +109,8 @@ class AsyncClient:
             )
         self._timeout = timeout
         self._retry_for = retry_for
-        self._channel: grpc.aio.Channel | None = None
+        self._channel = ClientChannel(address, credentials, self._require_open)
         self._streams: set[StreamCall] = set()
-        self._channel_lock = asyncio.Lock()
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -132,9 +131,7 @@ class AsyncClient:
             return
         for call in tuple(self._streams):  # older grpcio does not end them with the channel
             call.cancel()
-        async with self._channel_lock:
-            if self._channel is not None:
-                await self._channel.close()
+        await self._channel.close()
         if self._lease is not None:
             self._lease.close()
 
@@ -338,12 +335,7 @@ class AsyncClient:
 
     async def _stub(self) -> SegmentationServiceAsyncStub:
         FORK_GUARD.mark_used()
-        async with self._channel_lock:
-            self._require_open()
-            if self._channel is None:
-                self._channel = await open_channel(self.address, self._credentials)
-                FORK_GUARD.keep_in_parent(self._channel)
-            return SegmentationServiceStub(self._channel)  # type: ignore[return-value]  # one class for both
+        return SegmentationServiceStub(await self._channel.get())  # type: ignore[return-value]  # one class for both
 
     def _require_open(self) -> None:
         if self._closed:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from edgeseg_client.cli import info, replay, segment, stream, view
+from edgeseg_client.cli import discover, info, replay, segment, stream, view
 from edgeseg_client.cli.exit_codes import ExitCode, UsageError
 from edgeseg_client.cli.integration import Integration
 from edgeseg_client.cli.parser import build_parser
@@ -31,6 +31,7 @@ _COMMANDS: Final[dict[str, Callable[[Namespace], ExitCode]]] = {
     "replay": replay.run,
     "view": view.run,
     "info": info.run,
+    "discover": discover.run,
 }
 
 

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
+from edgeseg_client.cli.arguments.discover import add_discover
 from edgeseg_client.cli.arguments.info import add_info
 from edgeseg_client.cli.arguments.segment import add_segment
 from edgeseg_client.cli.arguments.shared import server_options
@@ -27,6 +28,7 @@ def build_parser(integrations: Sequence[Integration] = ()) -> argparse.ArgumentP
     add_replay(commands)
     add_view(commands, server)
     add_info(commands, server)
+    add_discover(commands)
     for integration in integrations:
         integration.add_parser(commands, server_options(wait=False))
     return parser

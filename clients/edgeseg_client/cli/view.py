@@ -9,8 +9,8 @@ from argparse import Namespace
 from contextlib import ExitStack
 from typing import Final
 
-from edgeseg_client.address import split_address
 from edgeseg_client.cli.exit_codes import ExitCode, UsageError
+from edgeseg_client.cli.listen_address import listen_address
 from edgeseg_client.cli.stream import require_different_names
 from edgeseg_client.sources.folder import Pictures
 from edgeseg_client.sources.mjpeg import StandardInput
@@ -32,7 +32,7 @@ def run(arguments: Namespace) -> ExitCode:
             "the page needs aiohttp: pip install 'edgeseg[view]' (Debian: apt install"
             " python3-aiohttp)"
         ) from None
-    listen, tls = _listen(arguments.listen), _tls(arguments)
+    listen, tls = listen_address(arguments.listen), _tls(arguments)
     with ExitStack() as stack:
         sources = [stack.enter_context(source) for source in open_sources(arguments)]
         if arguments.with_parent and any(isinstance(one, StandardInput) for one in sources):
@@ -64,14 +64,6 @@ def _open(address: str, arguments: Namespace) -> Source:
     if isinstance(source, Pictures) and arguments.fps is None:
         return Pictures(source.name, source.pictures, fps=PICTURES_FPS, rounds=arguments.loop)
     return source
-
-
-def _listen(address: str) -> tuple[str, int]:
-    """The host and the port; port 0 picks a free one."""
-    if address.endswith(":0"):
-        return split_address(address[:-1] + "1")[0].strip("[]"), 0
-    host, port = split_address(address)
-    return host.strip("[]"), int(port)
 
 
 def _tls(arguments: Namespace) -> ssl.SSLContext | None:

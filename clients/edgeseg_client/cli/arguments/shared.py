@@ -20,8 +20,8 @@ def server_options(*, wait: bool = True) -> argparse.ArgumentParser:
         "--server",
         default=address,
         metavar="ADDR",
-        help="the daemon's address, HOST:PORT or unix:///PATH (EDGESEG_SERVER; default:"
-        " %(default)s)",
+        help="the daemon's address, HOST:PORT or unix:///PATH, or discover:NAME for what `edgeseg"
+        " discover` finds (EDGESEG_SERVER; default: %(default)s)",
     )
     group.add_argument(
         "--token",

@@ -1,0 +1,90 @@
+"""A client finds its daemon by name, over real multicast DNS on loopback."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+
+import pytest
+
+from edgeseg_client import AsyncClient, Client, InvalidRequest, Unavailable
+from edgeseg_client.discovery.find import find_address, load_browser
+from support.announcing import LOOPBACK, announcer, unique_name
+
+from ..scripted_daemon import GOOD, ScriptedDaemon
+
+Announce = Callable[..., None]
+
+
+@pytest.fixture
+async def announce() -> AsyncIterator[Announce]:
+    async with AsyncExitStack() as stack:
+
+        def start(name: str, port: int, tls: str = "none") -> None:
+            announcing = announcer(name, {"txtvers": "1", "tls": tls}, port)
+            announcing.start()
+            stack.push_async_callback(announcing.close)
+
+        yield start
+
+
+async def test_a_client_calls_the_daemon_of_that_name(
+    daemon: ScriptedDaemon, announce: Announce
+) -> None:
+    name = unique_name()
+    announce(name, int(daemon.address.rpartition(":")[2]))
+    async with AsyncClient(f"discover:{name.upper()}", retry_for=20) as client:
+        assert (await client.segment(GOOD)).model == "toy"
+        assert client.address == f"discover:{name.upper()}"
+
+
+async def test_a_name_that_is_not_there_is_an_error_that_lists_the_others(
+    announce: Announce,
+) -> None:
+    name = unique_name()
+    announce(name, 8460)
+    assert await find_address(name, encrypted=False, interfaces=LOOPBACK) == "127.0.0.1:8460"
+    wanted = rf"no daemon called kitchen was found within 3 s; .*{name} \(127.0.0.1:8460\)"
+    with pytest.raises(Unavailable, match=wanted):
+        await find_address("kitchen", encrypted=False, interfaces=LOOPBACK)
+
+
+async def test_of_several_daemons_one_must_be_named(announce: Announce) -> None:
+    names = sorted(unique_name() for _ in range(2))
+    for number, name in enumerate(names):
+        announce(name, 8460 + number)
+        await find_address(name, encrypted=False, interfaces=LOOPBACK)
+    with pytest.raises(InvalidRequest, match=f"choose one: .*discover:{names[0]}"):
+        await find_address("", encrypted=False, interfaces=LOOPBACK)
+
+
+@pytest.mark.parametrize(
+    ("tls", "encrypted", "advice"),
+    [
+        ("server", False, "uses TLS; give the certificates"),
+        ("mutual", False, "uses TLS; give the certificates"),
+        ("none", True, "does not use TLS; leave the certificates out"),
+    ],
+)
+async def test_a_daemon_with_other_security_is_a_clear_error(
+    announce: Announce, tls: str, encrypted: bool, advice: str
+) -> None:
+    name = unique_name()
+    announce(name, 8460, tls)
+    with pytest.raises(InvalidRequest, match=advice):
+        await find_address(name, encrypted=encrypted, interfaces=LOOPBACK)
+
+
+def test_a_token_is_not_sent_to_whoever_announces_a_name() -> None:
+    with pytest.raises(InvalidRequest, match="would be sent to discover:kitchen without"):
+        Client("discover:kitchen", token="secret")  # noqa: S106
+
+
+def test_a_missing_package_is_an_error_that_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "edgeseg_client.discovery.browser", raising=False)
+    monkeypatch.setitem(sys.modules, "zeroconf", None)
+    with pytest.raises(InvalidRequest, match=r"needs zeroconf: pip install 'edgeseg\[discovery\]"):
+        load_browser()
