@@ -1,0 +1,229 @@
+"""Daemons that are announced in a network are found there: by Avahi, by us, by Prometheus."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import pytest
+
+import edgesegd
+from support.avahi import running_avahi
+from support.network import DEVICE, FAR, Cable, two_hosts
+
+pytestmark = [pytest.mark.system, pytest.mark.slow]
+
+SERVICE = "_edgeseg._tcp"
+SECONDS = 60.0
+OPEN = ("--insecure", "--tokens=none", "--delegate=cpu")
+PROMETHEUS = """
+global: {scrape_interval: 1s, scrape_timeout: 1s}
+scrape_configs:
+  - job_name: edgeseg
+    http_sd_configs: [{url: "http://127.0.0.1:9465/", refresh_interval: 1s}]
+    relabel_configs:
+      - {source_labels: [__meta_edgeseg_name], target_label: instance}
+      - {source_labels: [__meta_edgeseg_version], target_label: version}
+"""
+GET = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1], timeout=10).read().decode())"
+Value = TypeVar("Value")
+
+
+@pytest.fixture
+def cable() -> Iterator[Cable]:
+    """Two hosts in a network with multicast."""
+    with two_hosts() as cable:
+        for host in (cable.near, cable.far):
+            subprocess.run([*host, "ip", "route", "add", "224.0.0.0/4", "dev", DEVICE], check=True)
+        yield cable
+
+
+@contextmanager
+def serving(
+    host: Sequence[str], data: Path, *flags: str, ports: tuple[int, int] = (8460, 9460)
+) -> Iterator[subprocess.Popen[str]]:
+    """A daemon on a host, ready; it is stopped at the end. `ports` are of gRPC and metrics."""
+    data.mkdir()
+    listen = (f"--listen=0.0.0.0:{ports[0]}", f"--metrics-listen=0.0.0.0:{ports[1]}")
+    with subprocess.Popen(
+        [*host, sys.executable, "-m", "edgesegd", "serve", *OPEN, *listen, *flags],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "EDGESEG_DATA_DIR": str(data)},
+    ) as process:
+        assert process.stdout is not None
+        try:
+            assert any(" ready: " in line for line in process.stdout), process.wait(30)
+            yield process
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def discovering(host: Sequence[str], *flags: str) -> Iterator[subprocess.Popen[str]]:
+    """`edgeseg discover` on a host."""
+    with subprocess.Popen(
+        [*host, sys.executable, "-m", "edgeseg_client", "discover", *flags],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def edgeseg(host: Sequence[str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [*host, sys.executable, "-m", "edgeseg_client", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+
+
+def load(data: Path, name: str) -> None:
+    """Make the daemon with that data folder serve the built-in model under one more name."""
+    file = Path(edgesegd.__file__).parent / "builtin" / "scenes.tflite"
+    subprocess.run(
+        [sys.executable, "-m", "edgesegd", "models", "load", f"{name}={file}"],
+        env={**os.environ, "EDGESEG_DATA_DIR": str(data)},
+        check=True,
+        timeout=SECONDS,
+    )
+
+
+def next_event(lines: IO[str]) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads(next(iter(lines)))
+    return event
+
+
+def until(ask: Callable[[], Value], wanted: Callable[[Value], bool]) -> Value:
+    """What `ask` returns once it is as wanted."""
+    last = time.monotonic() + SECONDS
+    while not wanted(value := ask()):
+        assert time.monotonic() < last, value
+        time.sleep(0.5)
+    return value
+
+
+def test_avahi_sees_a_daemon_start_change_and_say_goodbye(cable: Cable, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with running_avahi(cable.near, tmp_path) as avahi, avahi.events(SERVICE) as events:
+        with serving(cable.far, data, "--announce=kitchen") as daemon:
+            assert next(events).startswith("+;cable;IPv4;kitchen;_edgeseg._tcp;local")
+            line = avahi.wait_for(SERVICE, "kitchen")
+            assert f";{FAR};8460;" in line
+            for pair in ("txtvers=1", "delegate=cpu", "tls=none", "metrics=9460"):
+                assert f'"{pair}"' in line
+            assert '"models=scenes/' in line
+            load(data, "rooms")
+            assert ",rooms/" in avahi.wait_for(SERVICE, ",rooms/")
+            daemon.send_signal(signal.SIGTERM)
+            assert next(events).startswith("-;cable;IPv4;kitchen;")
+            assert daemon.wait(30) == 0
+        assert avahi.services(SERVICE) == []
+
+
+def test_discover_follows_a_daemon_and_a_client_finds_it_by_name(
+    cable: Cable, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    with discovering(cable.near, "--watch", "--json") as watch:
+        assert watch.stdout is not None
+        with serving(cable.far, data, "--announce=kitchen") as daemon:
+            event = next_event(watch.stdout)
+            assert (event["event"], event["name"]) == ("appeared", "kitchen")
+            assert (event["address"], event["metrics_port"]) == (f"{FAR}:8460", 9460)
+            load(data, "rooms")
+            event = next_event(watch.stdout)
+            assert event["event"] == "changed"
+            assert [each.partition("/")[0] for each in event["models"]] == ["scenes", "rooms"]
+
+            table = edgeseg(cable.near, "discover", "--wait=2")
+            assert table.returncode == 0
+            assert f"kitchen  {FAR}:8460" in table.stdout
+            for server in ("discover:Kitchen", "discover:"):
+                info = edgeseg(cable.near, "info", f"--server={server}", "--json")
+                assert info.returncode == 0, info.stderr
+                assert len(json.loads(info.stdout)["models"]) == 2
+            other = edgeseg(cable.near, "info", "--server=discover:cellar", "--wait=0")
+            assert other.returncode == 3
+            assert f"there is kitchen ({FAR}:8460)" in other.stderr
+
+            daemon.send_signal(signal.SIGTERM)
+            assert next_event(watch.stdout)["event"] == "gone"
+        none = edgeseg(cable.near, "discover", "--wait=2", "--json")
+        assert (none.returncode, json.loads(none.stdout)) == (3, [])
+        watch.send_signal(signal.SIGINT)
+        assert watch.wait(30) == 0
+
+
+def test_an_address_that_comes_later_is_announced(cable: Cable, tmp_path: Path) -> None:
+    address = f"{FAR}/24"
+    subprocess.run([*cable.far, "ip", "address", "del", address, "dev", DEVICE], check=True)
+    with serving(cable.far, tmp_path / "data", "--announce"):
+        assert edgeseg(cable.near, "discover", "--wait=1").returncode == 3
+        subprocess.run([*cable.far, "ip", "address", "add", address, "dev", DEVICE], check=True)
+        route = ("ip", "route", "replace", "224.0.0.0/4", "dev", DEVICE)
+        subprocess.run([*cable.far, *route], check=True)
+        found = until(
+            lambda: edgeseg(cable.near, "discover", "--wait=2", "--json"),
+            lambda done: done.returncode == 0,
+        )
+        assert [each["address"] for each in json.loads(found.stdout)] == [f"{FAR}:8460"]
+
+
+def test_prometheus_scrapes_three_daemons_that_it_finds_by_http_sd(
+    cable: Cable, tmp_path: Path
+) -> None:
+    prometheus = shutil.which("prometheus")
+    if prometheus is None:
+        pytest.skip("prometheus is missing; on Debian: apt install prometheus")
+    config, file = tmp_path / "prometheus.yml", tmp_path / "edgeseg.json"
+    config.write_text(PROMETHEUS)
+    storage = f"--storage.tsdb.path={tmp_path / 'storage'}"
+    with ExitStack() as stack:
+        daemons = {
+            name: stack.enter_context(
+                serving(
+                    cable.far,
+                    tmp_path / name,
+                    f"--announce={name}",
+                    ports=(8460 + number, 9470 + number),
+                )
+            )
+            for number, name in enumerate(("attic", "cellar", "kitchen"))
+        }
+        stack.enter_context(discovering(cable.near, "--http-sd", f"--file-sd={file}"))
+        running = stack.enter_context(
+            subprocess.Popen(
+                [*cable.near, prometheus, f"--config.file={config}", storage],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        )
+        stack.callback(running.terminate)
+
+        def up() -> dict[str, str]:
+            url = "http://127.0.0.1:9090/api/v1/query?query=up"
+            done = subprocess.run(
+                [*cable.near, sys.executable, "-c", GET, url],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            found = json.loads(done.stdout)["data"]["result"] if done.returncode == 0 else []
+            return {each["metric"]["instance"]: each["value"][1] for each in found}
+
+        assert until(up, lambda found: found == dict.fromkeys(daemons, "1"))
+        assert len(json.loads(file.read_text())) == 3
+        daemons["cellar"].send_signal(signal.SIGTERM)
+        assert until(up, lambda found: found.keys() == {"attic", "kitchen"})
+        assert len(json.loads(file.read_text())) == 2
