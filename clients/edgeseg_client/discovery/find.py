@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from edgeseg_client.discovery.found import NO_TLS, FoundDaemon
@@ -32,15 +31,13 @@ def load_browser() -> type[Browser]:
     return Browser
 
 
-async def find_address(
-    name: str, *, encrypted: bool, interfaces: Sequence[str] | None = None
-) -> str:
+async def find_address(name: str, *, encrypted: bool) -> str:
     """The address HOST:PORT of the daemon with that name, in any case; "" for the only one.
 
     Raises `Unavailable` if there is none, and `InvalidRequest` if there are several without a name,
     or if the connection would be `encrypted` and the daemon has no TLS, or the other way round.
     """
-    daemon = await _find(name, interfaces)
+    daemon = await _find(name)
     if daemon.tls != NO_TLS and not encrypted:
         raise InvalidRequest(
             f"{daemon.name} at {daemon.address} uses TLS; give the certificates by which it is"
@@ -54,14 +51,14 @@ async def find_address(
     return daemon.address
 
 
-async def _find(name: str, interfaces: Sequence[str] | None) -> FoundDaemon:
+async def _find(name: str) -> FoundDaemon:
     came = asyncio.Event()
 
     def notice(change: Change) -> None:
         if change.daemon.name.lower() == name.lower():
             came.set()
 
-    async with load_browser()(notice, interfaces) as browser:
+    async with load_browser()(notice) as browser:
         try:
             async with asyncio.timeout(FIND_SECONDS):
                 await came.wait()

@@ -10,33 +10,57 @@ import pytest
 
 from edgeseg_client import AsyncClient, Client, InvalidRequest, Unavailable
 from edgeseg_client.discovery.find import find_address, load_browser
-from support.announcing import LOOPBACK, announcer, unique_name
+from edgesegd.discovery.announcer import Announcer
+from support.announcing import announcer, unique_name
 
 from ..scripted_daemon import GOOD, ScriptedDaemon
 
-Announce = Callable[..., None]
+Announce = Callable[..., Announcer]
 
 
 @pytest.fixture
 async def announce() -> AsyncIterator[Announce]:
     async with AsyncExitStack() as stack:
 
-        def start(name: str, port: int, tls: str = "none") -> None:
+        def start(name: str, port: int, tls: str = "none") -> Announcer:
             announcing = announcer(name, {"txtvers": "1", "tls": tls}, port)
             announcing.start()
             stack.push_async_callback(announcing.close)
+            return announcing
 
         yield start
+
+
+def port_of(daemon: ScriptedDaemon) -> int:
+    return int(daemon.address.rpartition(":")[2])
 
 
 async def test_a_client_calls_the_daemon_of_that_name(
     daemon: ScriptedDaemon, announce: Announce
 ) -> None:
     name = unique_name()
-    announce(name, int(daemon.address.rpartition(":")[2]))
+    announce(name, port_of(daemon))
     async with AsyncClient(f"discover:{name.upper()}", retry_for=20) as client:
         assert (await client.segment(GOOD)).model == "toy"
         assert client.address == f"discover:{name.upper()}"
+
+
+async def test_a_client_follows_a_board_that_has_another_address(
+    daemon: ScriptedDaemon, announce: Announce
+) -> None:
+    name = unique_name()
+    before = announce(name, port_of(daemon))
+    async with AsyncClient(f"discover:{name}", retry_for=30) as client:
+        assert (await client.segment(GOOD)).model == "toy"
+        await before.close()
+        daemon.kill()
+        moved = ScriptedDaemon()
+        moved.start()
+        try:
+            announce(name, port_of(moved))
+            assert (await client.segment(GOOD)).model == "toy"
+        finally:
+            moved.kill()
 
 
 async def test_a_name_that_is_not_there_is_an_error_that_lists_the_others(
@@ -44,19 +68,19 @@ async def test_a_name_that_is_not_there_is_an_error_that_lists_the_others(
 ) -> None:
     name = unique_name()
     announce(name, 8460)
-    assert await find_address(name, encrypted=False, interfaces=LOOPBACK) == "127.0.0.1:8460"
+    assert await find_address(name, encrypted=False) == "127.0.0.1:8460"
     wanted = rf"no daemon called kitchen was found within 3 s; .*{name} \(127.0.0.1:8460\)"
     with pytest.raises(Unavailable, match=wanted):
-        await find_address("kitchen", encrypted=False, interfaces=LOOPBACK)
+        await find_address("kitchen", encrypted=False)
 
 
 async def test_of_several_daemons_one_must_be_named(announce: Announce) -> None:
     names = sorted(unique_name() for _ in range(2))
     for number, name in enumerate(names):
         announce(name, 8460 + number)
-        await find_address(name, encrypted=False, interfaces=LOOPBACK)
+        await find_address(name, encrypted=False)
     with pytest.raises(InvalidRequest, match=f"choose one: .*discover:{names[0]}"):
-        await find_address("", encrypted=False, interfaces=LOOPBACK)
+        await find_address("", encrypted=False)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +97,7 @@ async def test_a_daemon_with_other_security_is_a_clear_error(
     name = unique_name()
     announce(name, 8460, tls)
     with pytest.raises(InvalidRequest, match=advice):
-        await find_address(name, encrypted=encrypted, interfaces=LOOPBACK)
+        await find_address(name, encrypted=encrypted)
 
 
 def test_a_token_is_not_sent_to_whoever_announces_a_name() -> None:
