@@ -165,6 +165,22 @@ def test_discover_follows_a_daemon_and_a_client_finds_it_by_name(
         assert watch.wait(30) == 0
 
 
+def test_a_daemon_with_tls_is_used_with_its_certificates_only(cable: Cable, tmp_path: Path) -> None:
+    init = ("edgesegd", "tls", "init", f"--folder={tmp_path}", f"--name={FAR}")
+    subprocess.run([sys.executable, "-m", *init], check=True, timeout=SECONDS)
+    tls = (f"--tls-cert={tmp_path / 'server.pem'}", f"--tls-key={tmp_path / 'server-key.pem'}")
+    with serving(cable.far, tmp_path / "data", "--announce=kitchen", *tls):
+        found = json.loads(edgeseg(cable.near, "discover", "--wait=2", "--json").stdout)
+        assert [each["tls"] for each in found] == ["server"]
+        info = ("info", "--server=discover:kitchen", "--json")
+        refused = edgeseg(cable.near, *info)
+        assert refused.returncode == 2
+        assert f"kitchen at {FAR}:8460 uses TLS; give the certificates" in refused.stderr
+        served = edgeseg(cable.near, *info, f"--ca={tmp_path / 'ca.pem'}")
+        assert served.returncode == 0, served.stderr
+        assert json.loads(served.stdout)["models"]
+
+
 def test_an_address_that_comes_later_is_announced(cable: Cable, tmp_path: Path) -> None:
     address = f"{FAR}/24"
     subprocess.run([*cable.far, "ip", "address", "del", address, "dev", DEVICE], check=True)
