@@ -26,7 +26,7 @@ BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration
 </busconfig>
 """
 CONFIG = """[server]
-host-name=watcher
+host-name={name}
 use-ipv6=no
 """
 # The folder of its process id is the machine's; `ip netns exec` has a view of mounts of its own.
@@ -67,6 +67,18 @@ class Avahi:
             time.sleep(0.2)
         raise AssertionError(f"no {text!r} in {self.services(kind)}")
 
+    def address_of(self, host: str) -> str:
+        """The address of a host by its name; raises CalledProcessError if there is none."""
+        done = subprocess.run(
+            [*self._host, "avahi-resolve", "-4", "--name", host],
+            env=self._env,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=True,
+        )
+        return done.stdout.split()[-1]
+
     @contextmanager
     def events(self, kind: str) -> Iterator[Iterator[str]]:
         """The lines of what appears (+) and is gone (-), until the end of the block."""
@@ -85,7 +97,7 @@ class Avahi:
 
 @contextmanager
 def running_avahi(host: Sequence[str], folder: Path) -> Iterator[Avahi]:
-    """Avahi on a host; skips where it is not installed."""
+    """Avahi on a host, which it calls as `folder` is called; skips where it is not installed."""
     missing = [
         name for name in ("avahi-browse", "avahi-daemon", "dbus-daemon") if not shutil.which(name)
     ]
@@ -93,9 +105,10 @@ def running_avahi(host: Sequence[str], folder: Path) -> Iterator[Avahi]:
         pytest.skip(
             f"{', '.join(missing)} missing; on Debian: apt install avahi-daemon avahi-utils dbus"
         )
+    folder.mkdir(exist_ok=True)
     socket, bus, config = folder / "bus", folder / "bus.conf", folder / "avahi.conf"
     bus.write_text(BUS.format(socket=socket))
-    config.write_text(CONFIG)
+    config.write_text(CONFIG.format(name=folder.name))
     env = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={socket}"}
     start = [*host, "sh", "-c", START.format(config=config)]
     with (

@@ -21,7 +21,7 @@ LOOK_SECONDS = 0.1
 LANDLOCK = ("landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self")
 MASKED = (
     *("prometheus", "nginx", "mosquitto", "postgresql", "systemd-timesyncd", "e2scrub_reap"),
-    *("systemd-networkd", "systemd-resolved", "networking"),
+    *("systemd-networkd", "systemd-resolved", "networking", "avahi-daemon"),
 )
 """Services that may be installed here, and that no test needs."""
 

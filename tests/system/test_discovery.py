@@ -114,8 +114,13 @@ def until(ask: Callable[[], Value], wanted: Callable[[Value], bool]) -> Value:
 
 
 def test_avahi_sees_a_daemon_start_change_and_say_goodbye(cable: Cable, tmp_path: Path) -> None:
+    """And the board's own Avahi goes on, with the board's name."""
     data = tmp_path / "data"
-    with running_avahi(cable.near, tmp_path) as avahi, avahi.events(SERVICE) as events:
+    with (
+        running_avahi(cable.near, tmp_path / "watcher") as avahi,
+        running_avahi(cable.far, tmp_path / "board") as other,
+        avahi.events(SERVICE) as events,
+    ):
         with serving(cable.far, data, "--announce=kitchen") as daemon:
             assert next(events).startswith("+;cable;IPv4;kitchen;_edgeseg._tcp;local")
             line = avahi.wait_for(SERVICE, "kitchen")
@@ -125,6 +130,8 @@ def test_avahi_sees_a_daemon_start_change_and_say_goodbye(cable: Cable, tmp_path
             assert '"models=scenes/' in line
             load(data, "rooms")
             assert ",rooms/" in avahi.wait_for(SERVICE, ",rooms/")
+            assert ",rooms/" in other.wait_for(SERVICE, ",rooms/")
+            assert avahi.address_of("board.local") == FAR
             daemon.send_signal(signal.SIGTERM)
             assert next(events).startswith("-;cable;IPv4;kitchen;")
             assert daemon.wait(30) == 0

@@ -34,3 +34,20 @@ async def test_a_twin_that_serves_degrades_only_the_version_for_the_edge_tpu() -
     assert degraded() == 0
     engines.set_twin_serves("2", serves=True)
     assert degraded() == 1
+
+
+async def test_what_is_announced_of_a_model_is_reported_when_it_changes() -> None:
+    seen: list[tuple[str, bool]] = []
+    engines = ModelEngines(
+        "rooms",
+        ModelMetrics(ModelFamilies(CollectorRegistry()), "rooms"),
+        Health((), "rooms"),
+        lambda: seen.append((engines.version, engines.degraded)),
+    )
+    engines.version = "1"
+    engines.report()
+    reporter = engines.new_reporter()
+    reporter.engine_degraded(degraded=True)
+    reporter.engine_lost("crash")
+    reporter.engine_closed()
+    assert seen == [("1", False), ("1", True), ("1", True), ("1", False)]
