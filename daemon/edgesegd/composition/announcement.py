@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from edgesegd.config import ANNOUNCE_HOSTNAME, Config
 from edgesegd.core.errors import ConfigError
 from edgesegd.discovery.instance_name import check_instance_name, name_of_this_machine
-from edgesegd.discovery.reachable import Listening, listening
+from edgesegd.discovery.reachable import Listening, for_others, listening
 from edgesegd.discovery.txt_record import MUTUAL_TLS, NO_TLS, TLS, Facts, txt_pairs
 from edgesegd.serving.registry import ModelRegistry
 from edgesegd.version import __version__
@@ -104,7 +104,7 @@ def _load_announcer() -> type[Announcer]:
 
 
 def _require_reachable(addresses: Sequence[str]) -> None:
-    if listening(addresses) is None:
+    if not for_others(addresses):
         raise ConfigError(
             f"announce: no other machine can reach {', '.join(addresses)}; add --listen with an "
             "address of this board's network, such as 0.0.0.0:8460"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgesegd.board.addresses import UNIX, is_loopback, resolve, split_address
@@ -12,10 +12,10 @@ from edgesegd.core.errors import StartupError
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Where something listens: a port, and the hosts as they were given."""
+    """Where something listens: a port, and IP addresses, which may stand for all of a family."""
 
     port: int
-    hosts: tuple[str, ...]
+    bound: tuple[str, ...]
 
     def addresses(self, own: Sequence[str]) -> tuple[str, ...]:
         """The addresses that others can use, IPv4 ones first; `own` are those of this machine.
@@ -23,7 +23,7 @@ class Listening:
         Loopback addresses are left out, and link-local ones of IPv6, which mean nothing without
         an interface.
         """
-        wanted = {address for host in self.hosts for address in _expanded(host, own)}
+        wanted = {address for each in self.bound for address in _expanded(each, own)}
         usable = filter(_can_be_announced, map(ipaddress.ip_address, wanted))
         return tuple(str(each) for each in sorted(usable, key=lambda each: (each.version, each)))
 
@@ -32,34 +32,42 @@ class Listening:
         return set(other.addresses(own)) <= set(self.addresses(own))
 
 
-def listening(addresses: Sequence[str]) -> Listening | None:
-    """What others can reach of "HOST:PORT" and "unix:///PATH"; None if that is nothing.
-
-    A service has one port: that of the first address that others can reach. Addresses with another
-    port are left out.
-    """
-    split = [
+def for_others(addresses: Sequence[str]) -> list[tuple[str, int]]:
+    """Host and port of each of `addresses` ("HOST:PORT", "unix:///PATH") that others can reach."""
+    return [
         split_address(each)
         for each in addresses
         if not each.startswith(UNIX) and not is_loopback(each)
     ]
-    if not split:
+
+
+def listening(addresses: Sequence[str]) -> Listening | None:
+    """What others can reach of the addresses at which the daemon listens; None if that is nothing.
+
+    A service has one port: that of the first address that others can reach. Addresses with another
+    port are left out. Names are resolved now, as they were to listen there.
+    """
+    found = for_others(addresses)
+    if not found:
         return None
-    port = split[0][1]
-    return Listening(port, tuple(host for host, its_port in split if its_port == port))
+    port = found[0][1]
+    hosts = (host for host, its_port in found if its_port == port)
+    return Listening(port, tuple(address for host in hosts for address in _resolved(host)))
 
 
-def _expanded(host: str, own: Sequence[str]) -> Iterator[str]:
-    """The addresses that a host stands for."""
+def _resolved(host: str) -> list[str]:
     try:
-        found = [str(each.sockaddr[0]).partition("%")[0] for each in resolve(host, 0)]
-    except StartupError:  # a name that is no longer known here
-        return
-    for address in found:
-        if not ipaddress.ip_address(address).is_unspecified:
-            yield address
-        else:  # gRPC's wildcard of IPv6 has IPv4 too
-            yield from (each for each in own if ":" in address or ":" not in each)
+        return [str(each.sockaddr[0]).partition("%")[0] for each in resolve(host, 0)]
+    except StartupError:  # a name that was known when the daemon began to listen
+        return []
+
+
+def _expanded(bound: str, own: Sequence[str]) -> Sequence[str]:
+    """The addresses that an address stands for, of those that this machine has."""
+    if not ipaddress.ip_address(bound).is_unspecified:
+        return [bound] if bound in own else []
+    # gRPC's wildcard of IPv6 has IPv4 too.
+    return [each for each in own if ":" in bound or ":" not in each]
 
 
 def _can_be_announced(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
