@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from edgeseg_client.discovery.browser import Browser, Change
-from edgeseg_client.discovery.found import FoundDaemon
+from edgeseg_client.discovery.browser import Browser
+from edgeseg_client.discovery.found import Change, FoundDaemon
 from edgesegd.discovery.announcer import Announcer
 from edgesegd.discovery.reachable import Listening
 

@@ -18,7 +18,7 @@ import pytest
 
 import edgesegd
 from support.avahi import running_avahi
-from support.network import DEVICE, FAR, Cable, two_hosts
+from support.network import DEVICE, FAR, NEAR, Cable, two_hosts
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
@@ -201,6 +201,31 @@ def test_an_address_that_comes_later_is_announced(cable: Cable, tmp_path: Path) 
             lambda done: done.returncode == 0,
         )
         assert [each["address"] for each in json.loads(found.stdout)] == [f"{FAR}:8460"]
+
+
+def test_discover_goes_on_when_its_own_machine_gets_another_address(
+    cable: Cable, tmp_path: Path
+) -> None:
+    with (
+        discovering(cable.near, "--watch", "--json", "--wait=2") as watch,
+        serving(cable.far, tmp_path / "data", "--announce=kitchen") as daemon,
+    ):
+        assert watch.stdout is not None
+        assert next_event(watch.stdout)["event"] == "appeared"
+        for action, address in (("del", NEAR), ("add", "10.231.0.7")):
+            change = ("ip", "address", action, f"{address}/24", "dev", DEVICE)
+            subprocess.run([*cable.near, *change], check=True)
+        route = ("ip", "route", "replace", "224.0.0.0/4", "dev", DEVICE)
+        subprocess.run([*cable.near, *route], check=True)
+        until(
+            lambda: edgeseg(cable.near, "discover", "--wait=2"), lambda done: done.returncode == 0
+        )
+        load(tmp_path / "data", "rooms")
+        event = next_event(watch.stdout)
+        assert event["event"] == "changed", "and it did not appear once more"
+        assert len(event["models"]) == 2
+        daemon.send_signal(signal.SIGTERM)
+        assert next_event(watch.stdout)["event"] == "gone"
 
 
 def test_prometheus_scrapes_three_daemons_that_it_finds_by_http_sd(

@@ -10,8 +10,9 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from enum import Enum, auto
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from rich.console import Console
 
@@ -21,14 +22,12 @@ from edgeseg_client.cli.listen_address import listen_address
 from edgeseg_client.cli.outputs.new_files import naming
 from edgeseg_client.cli.standard_streams import print_line, reader_is_gone
 from edgeseg_client.discovery.find import load_browser
-from edgeseg_client.discovery.found import FoundDaemon
+from edgeseg_client.discovery.found import Change, FoundDaemon
+from edgeseg_client.discovery.network_watch import NetworkWatch
 from edgeseg_client.discovery.target_file import SUFFIXES, publish_file
 from edgeseg_client.discovery.target_server import TargetServer
 from edgeseg_client.discovery.targets import write_targets
 from edgeseg_client.errors import Unavailable
-
-if TYPE_CHECKING:
-    from edgeseg_client.discovery.browser import Change
 
 Publish: TypeAlias = Callable[[bytes], None]
 _PIPE_COLUMNS: Final = 2000
@@ -98,9 +97,11 @@ async def _follow(
     events: asyncio.Queue[Change | _Event] = asyncio.Queue()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, events.put_nowait, _Event.STOPPED)
-    loop.call_later(seconds, events.put_nowait, _Event.SETTLED)
+    watch = NetworkWatch(seconds, events.put_nowait, partial(events.put_nowait, _Event.SETTLED))
+    watching = asyncio.create_task(watch.run())
+    watching.add_done_callback(lambda _: events.put_nowait(_Event.STOPPED))
     settled, without_metrics = False, set[str]()
-    async with load_browser()(events.put_nowait) as browser:
+    try:
         while (event := await events.get()) is not _Event.STOPPED:
             if isinstance(event, _Event):
                 settled = True
@@ -109,10 +110,15 @@ async def _follow(
                 if reader_is_gone():
                     return ExitCode.BROKEN_PIPE
             if settled and publish:
-                daemons = list(browser.daemons.values())
+                daemons = list(watch.daemons.values())
                 without_metrics = _report(daemons, without_metrics)
                 for each in publish:
                     each(write_targets(daemons))
+    finally:
+        watching.cancel()
+        await asyncio.wait([watching])
+    if not watching.cancelled():
+        watching.result()  # raises why it ended
     return ExitCode.OK
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import Final, Literal, Self, TypeAlias
+from typing import Final, Self
 
 from zeroconf import Error, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
-from edgeseg_client.discovery.found import FoundDaemon, read_daemon
+from edgeseg_client.discovery.found import Change, FoundDaemon, read_daemon
 from edgeseg_client.discovery.nearest import nearest_first, own_interfaces
 from edgeseg_client.errors import Unavailable
 
@@ -21,16 +20,7 @@ SERVICE_TYPE: Final = "_edgeseg._tcp.local."
 _RESOLVE_MS: Final = 3000
 """How long to ask for the address and the description of a daemon whose name is known."""
 
-ChangeKind: TypeAlias = Literal["appeared", "changed", "gone"]
 _log: Final = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What happened to a daemon; one that is gone is as it was last."""
-
-    kind: ChangeKind
-    daemon: FoundDaemon
 
 
 class Browser:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from edgeseg_client.discovery.found import NO_TLS, FoundDaemon
+from edgeseg_client.discovery.found import NO_TLS, Change, FoundDaemon
 from edgeseg_client.errors import InvalidRequest, Unavailable
 
 if TYPE_CHECKING:
-    from edgeseg_client.discovery.browser import Browser, Change
+    from edgeseg_client.discovery.browser import Browser
 
 SCHEME: Final = "discover:"
 """What an address begins with that is a name to be found."""

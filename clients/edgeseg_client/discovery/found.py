@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import unquote
 
 NO_TLS: Final = "none"
+ChangeKind: TypeAlias = Literal["appeared", "changed", "gone"]
 _NUMBER: Final = re.compile("[0-9]{1,5}", re.ASCII)
 _MAX_PORT: Final = 65535
 
@@ -53,6 +54,14 @@ class FoundDaemon:
     def as_dict(self) -> dict[str, Any]:
         """All of it, for JSON."""
         return {"name": self.name, "address": self.address, **asdict(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to a daemon; one that is gone is as it was last."""
+
+    kind: ChangeKind
+    daemon: FoundDaemon
 
 
 def read_daemon(
