@@ -203,23 +203,25 @@ def test_an_address_that_comes_later_is_announced(cable: Cable, tmp_path: Path) 
         assert [each["address"] for each in json.loads(found.stdout)] == [f"{FAR}:8460"]
 
 
-def test_discover_goes_on_when_its_own_machine_gets_another_address(
+def test_discover_goes_on_when_its_own_machine_gets_other_addresses(
     cable: Cable, tmp_path: Path
 ) -> None:
+    def change(action: str, address: str) -> None:
+        command = ("ip", "address", action, f"{address}/24", "dev", DEVICE)
+        subprocess.run([*cable.near, *command], check=True)
+
+    change("del", NEAR)
     with (
         discovering(cable.near, "--watch", "--json", "--wait=2") as watch,
         serving(cable.far, tmp_path / "data", "--announce=kitchen") as daemon,
     ):
         assert watch.stdout is not None
-        assert next_event(watch.stdout)["event"] == "appeared"
-        for action, address in (("del", NEAR), ("add", "10.231.0.7")):
-            change = ("ip", "address", action, f"{address}/24", "dev", DEVICE)
-            subprocess.run([*cable.near, *change], check=True)
+        change("add", NEAR)
         route = ("ip", "route", "replace", "224.0.0.0/4", "dev", DEVICE)
         subprocess.run([*cable.near, *route], check=True)
-        until(
-            lambda: edgeseg(cable.near, "discover", "--wait=2"), lambda done: done.returncode == 0
-        )
+        assert next_event(watch.stdout)["event"] == "appeared"
+        change("add", "10.231.0.7")
+        time.sleep(5)  # it looks again, and finds what it knew
         load(tmp_path / "data", "rooms")
         event = next_event(watch.stdout)
         assert event["event"] == "changed", "and it did not appear once more"
