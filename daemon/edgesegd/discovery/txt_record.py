@@ -37,14 +37,15 @@ def txt_pairs(facts: Facts) -> dict[str, str]:
     """The keys and values; each pair has at most MAX_PAIR_BYTES, all have MAX_RECORD_BYTES.
 
     `models` is `NAME/VERSION,…`, in which a percent sign and a comma are percent-encoded. Models
-    that do not fit are counted in `more_models`. Another value that is too long ends with CUT.
+    that do not fit are counted in `more_models`. `delegate` lacks the options, which may be paths
+    of the board. Another value that is too long ends with CUT.
     """
     models, more = _fitting([_encode(*each) for each in facts.models], "models")
     pairs = {
         "txtvers": FORMAT,
         "version": facts.version,
         "models": models,
-        "delegate": facts.delegate,
+        "delegate": _without_options(facts.delegate),
         "tls": facts.tls,
     }
     if more:
@@ -63,6 +64,11 @@ def record_bytes(pairs: Mapping[str, str]) -> int:
 
 def _encode(name: str, version: str) -> str:
     return f"{name}/{version}".replace("%", "%25").replace(",", "%2C")
+
+
+def _without_options(delegate: str) -> str:
+    """`armnn` for `armnn:backends=GpuAcc`; `edgetpu:usb:0` as it is."""
+    return delegate.partition(":")[0] if "=" in delegate else delegate
 
 
 def _fitting(values: Sequence[str], key: str) -> tuple[str, int]:

@@ -36,6 +36,19 @@ def test_the_pairs_say_what_the_daemon_is() -> None:
     assert next(iter(pairs)) == "txtvers"
 
 
+@pytest.mark.parametrize(
+    ("delegate", "announced"),
+    [
+        ("cpu", "cpu"),
+        ("edgetpu:usb:0", "edgetpu:usb:0"),
+        ("qnn:skel_library_dir=/opt/qnn,backend_type=htp", "qnn"),
+        ("", ""),
+    ],
+)
+def test_options_of_a_delegate_are_not_announced(delegate: str, announced: str) -> None:
+    assert txt_pairs(Facts("0.9", [], delegate))["delegate"] == announced
+
+
 def test_what_is_not_so_has_no_key() -> None:
     assert txt_pairs(Facts("0.9", [])).keys() == {
         *("txtvers", "version", "models", "delegate", "tls")
