@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -14,7 +15,10 @@ ADDRESS = "127.231.0.9/32"
 
 
 @pytest.mark.system
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may add addresses")
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("ip") is None,
+    reason="needs root, and `apt-get install iproute2`: an address is added to loopback",
+)
 async def test_an_address_that_comes_or_goes_is_noticed() -> None:
     changed = asyncio.Event()
     watch = AddressWatch(changed.set)
