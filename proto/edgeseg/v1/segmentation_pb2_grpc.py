@@ -44,7 +44,8 @@ class SegmentationServiceServicer(object):
         bad frame fails that frame, never the stream; only a message of more than twice GetServerInfo's
         max_frame_bytes is beyond that, for gRPC ends its call with RESOURCE_EXHAUSTED. Initial
         metadata are sent once the options are accepted: options that cannot be served end the call
-        instead.
+        instead. They name the model that segments, `edgeseg-model` and `edgeseg-model-version`, both
+        percent-encoded: behind a balancer another daemon may have answered GetServerInfo.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

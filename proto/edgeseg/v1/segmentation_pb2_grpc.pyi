@@ -32,7 +32,8 @@ class SegmentationServiceStub:
     bad frame fails that frame, never the stream; only a message of more than twice GetServerInfo's
     max_frame_bytes is beyond that, for gRPC ends its call with RESOURCE_EXHAUSTED. Initial
     metadata are sent once the options are accepted: options that cannot be served end the call
-    instead.
+    instead. They name the model that segments, `edgeseg-model` and `edgeseg-model-version`, both
+    percent-encoded: behind a balancer another daemon may have answered GetServerInfo.
     """
 
     SegmentImage: grpc.UnaryUnaryMultiCallable[
@@ -71,7 +72,8 @@ class SegmentationServiceAsyncStub:
     bad frame fails that frame, never the stream; only a message of more than twice GetServerInfo's
     max_frame_bytes is beyond that, for gRPC ends its call with RESOURCE_EXHAUSTED. Initial
     metadata are sent once the options are accepted: options that cannot be served end the call
-    instead.
+    instead. They name the model that segments, `edgeseg-model` and `edgeseg-model-version`, both
+    percent-encoded: behind a balancer another daemon may have answered GetServerInfo.
     """
 
     SegmentImage: grpc.aio.UnaryUnaryMultiCallable[
@@ -112,7 +114,8 @@ class SegmentationServiceServicer(metaclass=abc.ABCMeta):
         bad frame fails that frame, never the stream; only a message of more than twice GetServerInfo's
         max_frame_bytes is beyond that, for gRPC ends its call with RESOURCE_EXHAUSTED. Initial
         metadata are sent once the options are accepted: options that cannot be served end the call
-        instead.
+        instead. They name the model that segments, `edgeseg-model` and `edgeseg-model-version`, both
+        percent-encoded: behind a balancer another daemon may have answered GetServerInfo.
         """
 
     @abc.abstractmethod

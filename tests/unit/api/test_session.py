@@ -36,6 +36,7 @@ from edgesegd.scheduling.fair_limit import FairLimit
 from edgesegd.scheduling.job import Job
 from edgesegd.scheduling.lane import Lane
 from edgesegd.serving.data_plane import DataPlane
+from edgesegd.serving.served_model import ServedModel
 from support.counted import Counted
 from support.model_specs import model_spec
 from support.served import registry_of, served
@@ -84,7 +85,7 @@ class Board:
             stop()
 
     def session(self, quota: CallQuota = NO_QUOTA) -> StreamSession:
-        async def accepted() -> None:
+        async def accepted(_model: ServedModel) -> None:
             pass
 
         return StreamSession(self.reader, self.data_plane, ("test",), None, accepted, quota=quota)

@@ -15,6 +15,7 @@ from edgesegd.api.deadline import deadline_of
 from edgesegd.api.image_lanes import ImageLanes
 from edgesegd.api.open_work import OpenWork
 from edgesegd.api.peer import client_of
+from edgesegd.api.v1.metadata import model_metadata
 from edgesegd.api.v1.names import SERVICE_NAME
 from edgesegd.api.v1.request_reader import RequestReader
 from edgesegd.api.v1.requests import (
@@ -97,7 +98,7 @@ class SegmentationService:
             self._data_plane,
             client,
             deadline_of(context),
-            lambda: context.send_initial_metadata(()),
+            lambda model: context.send_initial_metadata(model_metadata(model.spec)),
             quota=quota,
         )
         async with (

@@ -46,8 +46,8 @@ PRIORITIES = {
 class StreamSession(AnsweredStream[pb.SegmentRequest, FrameTag, pb.SegmentResponse]):
     """Serves one `Segment` call of `client`, within its `quota`.
 
-    When the options are read and valid it awaits `on_accepted`. `model` is the model that the
-    options name, None before they are read.
+    When the options are read and valid it awaits `on_accepted` with the model that they name.
+    `model` is that model, None before they are read.
 
     With LATEST at most one frame waits, and a newer one supersedes it. With EVERY all frames wait,
     and the answers are sent in the order of the frames.
@@ -59,7 +59,7 @@ class StreamSession(AnsweredStream[pb.SegmentRequest, FrameTag, pb.SegmentRespon
         data_plane: DataPlane,
         client: Client,
         call_deadline: float | None,
-        on_accepted: Callable[[], Awaitable[None]],
+        on_accepted: Callable[[ServedModel], Awaitable[None]],
         *,
         quota: CallQuota,
     ) -> None:
@@ -80,9 +80,9 @@ class StreamSession(AnsweredStream[pb.SegmentRequest, FrameTag, pb.SegmentRespon
         if first is None:
             raise InvalidOptions("the stream ended before its first frame")
         has_options = first.WhichOneof("message") == "options"
-        self._begin(first.options if has_options else pb.StreamOptions())
+        model = self._begin(first.options if has_options else pb.StreamOptions())
         try:
-            await self._on_accepted()
+            await self._on_accepted(model)
         except asyncio.CancelledError:
             if not has_options:
                 self._give_up(first)
@@ -100,7 +100,7 @@ class StreamSession(AnsweredStream[pb.SegmentRequest, FrameTag, pb.SegmentRespon
             await self._take(request)
             del request  # only the lane should keep its bytes
 
-    def _begin(self, options: pb.StreamOptions) -> None:
+    def _begin(self, options: pb.StreamOptions) -> ServedModel:
         policy = options.policy or pb.QUEUE_POLICY_LATEST
         if policy not in WINDOW:
             raise InvalidOptions(f"unknown queue policy {options.policy}")
@@ -108,15 +108,16 @@ class StreamSession(AnsweredStream[pb.SegmentRequest, FrameTag, pb.SegmentRespon
             raise InvalidOptions(f"unknown stream priority {options.priority}")
         self._reuse = parse_reuse(options)
         priority = self._quota.priority(PRIORITIES[options.priority])
-        self.model = self._requests.find_model(options.segmentation)
-        self._quota.require_model(self.model.name)
+        self.model = model = self._requests.find_model(options.segmentation)
+        self._quota.require_model(model.name)
         self._options = self._requests.read_options(options.segmentation)
         every = policy == pb.QUEUE_POLICY_EVERY
         self._set_window(WINDOW[policy], in_order=every)
         if every:
             self._lane = Lane(WINDOW[policy], Overflow.REJECT)
         self._lane.weight = priority.weight
-        self._open_lane(self.model, self._lane)
+        self._open_lane(model, self._lane)
+        return model
 
     async def _take(self, request: pb.SegmentRequest) -> None:
         if request.WhichOneof("message") == "options":
