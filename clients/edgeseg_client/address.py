@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Iterable
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,37 @@ _HOST: Final = re.compile(r"\[[^\[\]]+\]|[^\[\]:/@]+")
 _MAX_PORT: Final = 65535
 # Bytes of sockaddr_un.sun_path on Linux without the NUL at its end.
 _MAX_UNIX_PATH: Final = 107
+
+
+def parse_addresses(given: str | Iterable[str]) -> tuple[str, ...]:
+    """The addresses in a list, or in `HOST:PORT,HOST:PORT`; hosts and ports are not checked yet.
+
+    Raises `InvalidRequest` if there is none, or if one of several is not to be one of several.
+    """
+    if isinstance(given, str):
+        several = "," in given and not given.startswith("unix:")  # a path may contain a comma
+        addresses = [one.strip(" ") for one in given.split(",")] if several else [given]
+    else:
+        addresses = list(given)
+    if not addresses or not all(isinstance(one, str) for one in addresses):
+        raise InvalidRequest(f"an address is HOST:PORT, or several of these, not {given!r}")
+    for one in addresses if len(addresses) > 1 else ():
+        if one.startswith(("unix:", "discover:", *_GRPC_SCHEMES)):
+            raise InvalidRequest(
+                f"{one!r} cannot be one of several addresses; they are all HOST:PORT, or a single"
+                " dns:///NAME:PORT, whose name stands for all the boards"
+            )
+    return tuple(dict.fromkeys(addresses))
+
+
+def are_several(addresses: tuple[str, ...]) -> bool:
+    """Whether they may lead to several daemons: several, or a name of gRPC's scheme `dns`."""
+    return len(addresses) > 1 or addresses[0].startswith("dns:")
+
+
+def authority_of(address: str) -> str:
+    """The `HOST:PORT` of an address, without gRPC's scheme."""
+    return address.rpartition("/")[2].removeprefix("dns:")
 
 
 def split_address(address: str) -> tuple[str, str]:

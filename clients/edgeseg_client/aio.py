@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
+from functools import partial
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self, Unpack
+from typing import Final, Self, Unpack
 
 import grpc
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgeseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
 from edgeseg_client import retry
-from edgeseg_client.address import is_on_this_machine
+from edgeseg_client.address import are_several, is_on_this_machine, parse_addresses
 from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.backoff import Backoff
-from edgeseg_client.client_channel import ClientChannel
+from edgeseg_client.daemon_channels import DaemonChannels
 from edgeseg_client.decode import ResultReader
-from edgeseg_client.errors import ClientClosed, Expired, InvalidRequest, Unavailable
+from edgeseg_client.errors import Expired, InvalidRequest, OtherModel, Unavailable
 from edgeseg_client.fork_guard import FORK_GUARD
 from edgeseg_client.frame import Frame, ImageLike, RawFormat, YuvMatrix, YuvRange
 from edgeseg_client.frame_buffer import FrameBuffer
@@ -33,6 +33,7 @@ from edgeseg_client.handshake import StreamCall, perform_handshake
 from edgeseg_client.handshake_timeout import HandshakeTimeout
 from edgeseg_client.in_flight import InFlight
 from edgeseg_client.info import ServerInfo, read_info
+from edgeseg_client.model_version import has_ids_of, require_classes
 from edgeseg_client.options import (
     Options,
     Policy,
@@ -53,14 +54,14 @@ from edgeseg_client.status import call_errors, require_response
 from edgeseg_client.stream import Connection, FrameStream
 from edgeseg_client.wrapped_exit import WrappedExit, run_in_daemon_thread, run_in_thread
 
-if TYPE_CHECKING:
-    from edgeseg.v1.segmentation_pb2_grpc import SegmentationServiceAsyncStub
-
 DEFAULT_ADDRESS: Final = "127.0.0.1:8460"
 """The address at which a daemon listens by default."""
 
 # How many frames a stream takes from its source before their answers are taken.
 _MAX_IN_FLIGHT: Final[dict[Policy, int]] = {"every": 8, "latest": 64}
+# Behind a balancer each call may meet another daemon. So often is one tried with the ids that
+# classes have in the model of the daemon that was asked, before one is asked again.
+_TRIES_PER_INFO: Final = 3
 
 
 class AsyncClient:
@@ -73,7 +74,9 @@ class AsyncClient:
         address: The daemon's address, `HOST:PORT` or `unix:///PATH`; or `discover:NAME` for the
             daemon that is announced in this network under that name, `discover:` for the only one.
             If the path is not a socket, or another server answers, calls raise `WrongAddress` at
-            once.
+            once. Several daemons that serve the same models are a list, `HOST:PORT,HOST:PORT`, or a
+            name that DNS has for all of them, `dns:///NAME:PORT`: calls and streams go in turn to
+            those that serve, and to another if one is lost.
         token: Is sent with every call, for a daemon that asks for one.
         credentials: Turn TLS on; from `tls_credentials` or `grpc.ssl_channel_credentials`.
         insecure: Allows a token on a connection that is not encrypted, where others can read it.
@@ -82,12 +85,12 @@ class AsyncClient:
         retry_for: How long the client tries again while the daemon is unavailable or has too much
             work for a call, in seconds.
         shared_memory: True or a number of bytes (True: 32 MiB): frames are written into memory that
-            is shared with a daemon on the same board, and not into messages.
+            is shared with a daemon on the same board, and not into messages. Only with one address.
     """
 
     def __init__(
         self,
-        address: str = DEFAULT_ADDRESS,
+        address: str | Sequence[str] = DEFAULT_ADDRESS,
         *,
         token: str | None = None,
         credentials: grpc.ChannelCredentials | None = None,
@@ -97,21 +100,32 @@ class AsyncClient:
         shared_memory: bool | int = False,
     ) -> None:
         FORK_GUARD.check()
-        self.address: str = address
-        """The daemon's address."""
+        addresses = parse_addresses(address)
+        self.address: str = ",".join(addresses)
+        """The daemon's address; of several, with commas between them."""
+        if shared_memory and are_several(addresses):
+            raise InvalidRequest(
+                f"memory is shared with one daemon on the same board, and {self.address} may be"
+                " several; give one address, HOST:PORT or unix:///PATH"
+            )
+        if credentials is not None and len(addresses) > 1:
+            raise InvalidRequest(
+                "certificates are checked against one name: give dns:///NAME:PORT, a name that the"
+                " certificates of all the boards have, in place of several addresses"
+            )
         self._lease = lease_for(shared_memory)
         self._metadata = _authorization(token)
-        if token and credentials is None and not insecure and not is_on_this_machine(address):
+        here = all(map(is_on_this_machine, addresses))
+        if token and credentials is None and not insecure and not here:
             raise InvalidRequest(
-                f"the token would be sent to {address} without encryption, where others can read"
-                " it; give certificates (credentials= or --ca), or allow it (insecure=True or"
+                f"the token would be sent to {self.address} without encryption, where others can"
+                " read it; give certificates (credentials= or --ca), or allow it (insecure=True or"
                 " --insecure)"
             )
         self._timeout = timeout
         self._retry_for = retry_for
-        self._channel = ClientChannel(address, credentials, self._require_open)
+        self._channels = DaemonChannels(addresses, credentials)
         self._streams: set[StreamCall] = set()
-        self._closed = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -126,12 +140,12 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Ends every call and closes the client for good. May be called twice."""
-        self._closed = True
+        self._channels.refuse_calls()
         if FORK_GUARD.forked:  # the calls and the channel belong to the parent
             return
         for call in tuple(self._streams):  # older grpcio does not end them with the channel
             call.cancel()
-        await self._channel.close()
+        await self._channels.close()
         if self._lease is not None:
             self._lease.close()
 
@@ -176,13 +190,24 @@ class AsyncClient:
         except WrappedExit as wrapped:
             raise wrapped.original from wrapped.original.__cause__
 
+        others = 0  # how many results came from other models than the one that was asked for ids
+
         async def attempt(left: float | None) -> pb.SegmentImageResponse:
+            nonlocal others
             if slot is not None and not slot.region.alive:
                 copy_into_message(request.frame, slot)
+            if others and others % _TRIES_PER_INFO == 0:
+                request.options.CopyFrom(options_message(checked, await self._fetch_info(left)))
             request.frame.age_us = age.microseconds()
-            stub = await self._stub()
+            stub = await self._channels.segmenting()
             call = stub.SegmentImage(request, timeout=left, metadata=self._metadata)
-            return require_response(await call)
+            response = require_response(await call)
+            try:
+                require_classes(checked, request.options.classes, response.segmentation)
+            except OtherModel:
+                others += 1
+                raise
+            return response
 
         try:
             response = await retry.call(
@@ -277,7 +302,7 @@ class AsyncClient:
         return FrameStream(
             connect=lambda within: self._connect(message, checked, within),
             handshake_timeout=HandshakeTimeout(self._timeout),
-            require_open=self._require_open,
+            require_open=self._channels.require_open,
             frames=pull(
                 frames,
                 FrameEncoder(checked.get("pixel_format", "rgb"), self._current_region).encode,
@@ -302,12 +327,20 @@ class AsyncClient:
         if self._lease is not None:
             region = await self._lease.renew(info.shared_memory_socket)
         message.segmentation.CopyFrom(options_message(options, info))
-        call = (await self._stub()).Segment(metadata=self._metadata)
-        self._streams.add(call)
-        call.add_done_callback(self._streams.discard)
-        await perform_handshake(call, message, within)
         wanted = tuple(message.segmentation.classes)
-        return Connection(call, info.max_frame_bytes, region, wanted)
+        for _ in range(_TRIES_PER_INFO):
+            call = (await self._channels.segmenting()).Segment(metadata=self._metadata)
+            self._streams.add(call)
+            call.add_done_callback(self._streams.discard)
+            found = await perform_handshake(call, message, within)
+            if has_ids_of(info, options, found):
+                require = partial(require_classes, options, wanted)
+                return Connection(call, info.max_frame_bytes, region, wanted, require)
+            call.cancel()
+        raise OtherModel(
+            f"{self.address} leads to daemons with different models: one was asked for its classes,"
+            f" and others, such as one with {found}, take the stream"
+        )
 
     async def _leased_region(self, timeout: float | None) -> Region | None:  # noqa: ASYNC109 # as `info`
         """The region that frames are written to; None without `shared_memory`, or if refused."""
@@ -323,7 +356,7 @@ class AsyncClient:
         return None if self._lease is None else self._lease.region
 
     async def _fetch_info(self, left: float | None) -> ServerInfo:
-        stub = await self._stub()
+        stub = await self._channels.asking()
         try:
             with call_errors():
                 call = stub.GetServerInfo(
@@ -332,14 +365,6 @@ class AsyncClient:
                 return read_info(require_response(await call))
         except Expired as error:  # the daemon answers this call at once, so it did not get it
             raise Unavailable(f"no answer from {self.address}: {error}") from error
-
-    async def _stub(self) -> SegmentationServiceAsyncStub:
-        FORK_GUARD.mark_used()
-        return SegmentationServiceStub(await self._channel.get())  # type: ignore[return-value]  # one class for both
-
-    def _require_open(self) -> None:
-        if self._closed:
-            raise ClientClosed("the client is closed")
 
     def _timeout_or_default(self, timeout: float | None) -> float | None:
         return self._timeout if timeout is None else timeout

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Sequence
 from types import TracebackType
 from typing import Self, Unpack
 
@@ -32,7 +32,7 @@ class Client:
 
     def __init__(
         self,
-        address: str = DEFAULT_ADDRESS,
+        address: str | Sequence[str] = DEFAULT_ADDRESS,
         *,
         token: str | None = None,
         credentials: grpc.ChannelCredentials | None = None,
@@ -65,7 +65,7 @@ class Client:
 
     @property
     def address(self) -> str:
-        """The daemon's address."""
+        """The daemon's address; of several, with commas between them."""
         return self._client.address
 
     def close(self) -> None:

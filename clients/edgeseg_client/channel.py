@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
 import grpc
 
-from edgeseg_client.address import find_socket, split_address
+from edgeseg_client import several_daemons
+from edgeseg_client.address import are_several, authority_of, find_socket, split_address
 from edgeseg_client.local_names import resolve
 
-_OPTIONS: Final[tuple[tuple[str, Any], ...]] = (
+_OPTIONS: Final[dict[str, Any]] = {
     # The daemon has limits of its own; GetServerInfo returns them.
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.max_send_message_length", -1),
+    "grpc.max_receive_message_length": -1,
+    "grpc.max_send_message_length": -1,
     # A board restarts quickly; by default gRPC waits up to two minutes before it tries again, and
     # an attempt may take 20 seconds, because TCP too waits longer and longer.
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 500),
-    ("grpc.min_reconnect_backoff_ms", 1000),
+    "grpc.initial_reconnect_backoff_ms": 100,
+    "grpc.max_reconnect_backoff_ms": 500,
+    "grpc.min_reconnect_backoff_ms": 1000,
     # A daemon that lost its power or its network closes no connection; without these pings the
     # client would notice after minutes. Frames go on two seconds after a network is back only if
     # the client has noticed before, because TCP's next attempt may be 10 seconds later. The daemon
     # allows these pings with grpc.http2.min_ping_interval_without_data_ms.
-    ("grpc.keepalive_time_ms", 2_000),
-    ("grpc.keepalive_timeout_ms", 4_000),
+    "grpc.keepalive_time_ms": 2_000,
+    "grpc.keepalive_timeout_ms": 4_000,
     # The daemon is on the LAN; an HTTP proxy that is set in the environment is ignored.
-    ("grpc.enable_http_proxy", 0),
-)
+    "grpc.enable_http_proxy": 0,
+}
 
 
 def tls_credentials(
@@ -56,27 +57,32 @@ def tls_credentials(
 
 
 async def open_channel(
-    address: str, credentials: grpc.ChannelCredentials | None
+    addresses: tuple[str, ...], credentials: grpc.ChannelCredentials | None
 ) -> grpc.aio.Channel:
     """A channel to `HOST:PORT` or `unix:///PATH`, with TLS if there are credentials.
 
-    It connects with the first call. Raises `InvalidRequest` if the address is not valid,
-    `WrongAddress` if the path is not a socket, and `Unavailable` if nothing exists at the path or
-    the name cannot be resolved.
+    With several addresses, calls go in turn to the daemons that serve. It connects with the first
+    call. Raises `InvalidRequest` if an address is not valid, `WrongAddress` if the path is not a
+    socket, and `Unavailable` if nothing exists at the path or no name can be resolved.
     """
+    address = addresses[0]
     if address.startswith("unix:"):
         return _open(find_socket(address), _OPTIONS, credentials)
     host, port = split_address(address)
     # Certificates are checked against the name, also if it was resolved here.
-    options = (*_OPTIONS, ("grpc.default_authority", address))
+    options = {**_OPTIONS, "grpc.default_authority": authority_of(address)}
+    if are_several(addresses):
+        options |= several_daemons.OPTIONS
+    if len(addresses) > 1:
+        return _open(await several_daemons.target_of(addresses), options, credentials)
     return _open(await resolve(host, port) or address, options, credentials)
 
 
 def _open(
     target: str,
-    options: Sequence[tuple[str, Any]],
+    options: Mapping[str, Any],
     credentials: grpc.ChannelCredentials | None,
 ) -> grpc.aio.Channel:
     if credentials is None:
-        return grpc.aio.insecure_channel(target, options=options)
-    return grpc.aio.secure_channel(target, credentials, options=options)
+        return grpc.aio.insecure_channel(target, options=tuple(options.items()))
+    return grpc.aio.secure_channel(target, credentials, options=tuple(options.items()))

@@ -20,25 +20,25 @@ _LOOK_AGAIN_SECONDS: Final = 1.0
 
 
 class ClientChannel:
-    """Opens a channel to `address` with the first call, with TLS if there are `credentials`.
+    """Opens a channel to `addresses` with the first call, with TLS if there are `credentials`.
 
-    The name in `discover:NAME` is found then, and again when the connection is lost: a board may
-    have another address after a restart. `require_open` raises `ClientClosed` once the client is
-    closed.
+    The name in a single `discover:NAME` is found then, and again when the connection is lost: a
+    board may have another address after a restart. `require_open` raises `ClientClosed` once the
+    client is closed.
     """
 
     def __init__(
         self,
-        address: str,
+        addresses: tuple[str, ...],
         credentials: grpc.ChannelCredentials | None,
         require_open: Callable[[], None],
     ) -> None:
-        self._address = address
+        self._addresses = addresses
         self._credentials = credentials
         self._require_open = require_open
         self._lock = asyncio.Lock()
         self._channels: list[grpc.aio.Channel] = []
-        self._found, self._looked = address, 0.0
+        self._found, self._looked = addresses, 0.0
 
     async def get(self) -> grpc.aio.Channel:
         """The channel; raises what `require_open`, `open_channel` and `find_address` raise."""
@@ -58,10 +58,11 @@ class ClientChannel:
             for channel in self._channels:
                 await channel.close()
 
-    async def _find(self) -> str:
-        """The address to connect to now."""
-        if not self._address.startswith(SCHEME):
-            return self._address
+    async def _find(self) -> tuple[str, ...]:
+        """The addresses to connect to now."""
+        address = self._addresses[0]
+        if not address.startswith(SCHEME):
+            return self._addresses
         now = asyncio.get_running_loop().time()
         if self._channels and (
             self._channels[-1].get_state() not in _NOT_CONNECTED
@@ -69,7 +70,7 @@ class ClientChannel:
         ):
             return self._found
         found = await find_address(
-            self._address.removeprefix(SCHEME), encrypted=self._credentials is not None
+            address.removeprefix(SCHEME), encrypted=self._credentials is not None
         )
         self._looked = asyncio.get_running_loop().time()
-        return found
+        return (found,)

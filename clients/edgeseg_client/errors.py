@@ -56,6 +56,10 @@ class WrongAddress(Unavailable):
     """The path is not a usable socket, or the server is not a daemon; the client does not retry."""
 
 
+class OtherModel(Unavailable):
+    """Daemons behind the address have different models, and another than the one asked answered."""
+
+
 class AccessDenied(EdgesegClientError):
     """The token is missing, or the daemon does not accept it."""
 

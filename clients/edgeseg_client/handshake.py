@@ -10,6 +10,7 @@ import grpc
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.errors import Unavailable
+from edgeseg_client.model_version import ModelVersion, read_model_version
 from edgeseg_client.status import call_errors
 
 StreamCall: TypeAlias = grpc.aio.StreamStreamCall[pb.SegmentRequest, pb.SegmentResponse]
@@ -17,8 +18,10 @@ StreamCall: TypeAlias = grpc.aio.StreamStreamCall[pb.SegmentRequest, pb.SegmentR
 
 async def perform_handshake(
     call: StreamCall, options: pb.StreamOptions, within: float | None
-) -> None:
+) -> ModelVersion | None:
     """Sends the options and waits until the daemon has accepted them.
+
+    Returns the model that segments the stream; None from an older daemon, which does not say it.
 
     The daemon accepts by sending its initial metadata. Until then no frame may be written: gRPC
     loses the status of a call that ends while a message is being written, so the reason of a
@@ -33,9 +36,10 @@ async def perform_handshake(
                 # If the call has ended, a write raises InvalidStateError; the status is read below.
                 with contextlib.suppress(asyncio.InvalidStateError):
                     await call.write(pb.SegmentRequest(options=options))
-                await call.initial_metadata()
+                metadata = await call.initial_metadata()
                 if call.done():
                     await call.wait_for_connection()  # raises the status of the call
+                return read_model_version(metadata)
     except TimeoutError:
         call.cancel()
         raise Unavailable(f"the daemon did not accept the stream within {within:g} s") from None

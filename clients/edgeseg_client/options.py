@@ -15,7 +15,7 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client.class_table import NO_CLASS, find_classes
 from edgeseg_client.encode import PixelFormat
 from edgeseg_client.errors import InvalidRequest
-from edgeseg_client.info import ServerInfo
+from edgeseg_client.info import ClassInfo, ServerInfo
 from edgeseg_client.names import OUTPUTS, POLICIES, PRIORITIES, RESIZES, REUSES, SIZES
 
 Output: TypeAlias = Literal[
@@ -208,10 +208,17 @@ def options_message(options: Options, info: ServerInfo | None = None) -> pb.Segm
         max_age_ms=_milliseconds(options.get("max_age")),
         polygons=_polygons_message(options),
     )
-    wanted = options.get("classes", ())
     known = info.model(model).classes if info is not None and needs_info(options) else ()
-    message.classes.extend(id_ for one in wanted for id_ in find_classes(one, known))
+    message.classes.extend(class_ids(options, known))
     return message
+
+
+def class_ids(options: Options, known: Sequence[ClassInfo]) -> list[int]:
+    """The ids of the classes that are wanted; names are looked up in `known`, a model's classes.
+
+    Raises `InvalidRequest` for a name that is not there.
+    """
+    return [id_ for one in options.get("classes", ()) for id_ in find_classes(one, known)]
 
 
 def stream_message(

@@ -33,13 +33,15 @@ class Connection:
     """A call whose options were accepted.
 
     `max_frame_bytes` is the largest frame, 0 for no limit; `region` the leased region; `wanted`
-    are the ids of the classes that the call asked for.
+    are the ids of the classes that the call asked for. `require_classes` raises `Unavailable` for a
+    result of a model in which these ids are not the classes that the caller named.
     """
 
     call: StreamCall
     max_frame_bytes: int
     region: Region | None = None
     wanted: tuple[int, ...] = ()
+    require_classes: Callable[[pb.Segmentation], None] = lambda _: None
 
 
 class FrameStream:
@@ -187,7 +189,7 @@ class FrameStream:
         """
         self._reader.wanted = connection.wanted
         self._writing = 0
-        receiving = asyncio.create_task(self._receive(connection.call))
+        receiving = asyncio.create_task(self._receive(connection))
         tasks = [
             asyncio.create_task(self._send(connection)),
             receiving,
@@ -231,9 +233,12 @@ class FrameStream:
             self._changed.clear()
             await self._changed.wait()
 
-    async def _receive(self, call: StreamCall) -> None:
+    async def _receive(self, connection: Connection) -> None:
+        call = connection.call
         with call_errors():
             while isinstance(response := await call.read(), pb.SegmentResponse):
+                if response.segmentation.classes:  # the first result of a model
+                    connection.require_classes(response.segmentation)
                 self._backoff.reset()
                 self._answer_timeout.on_answer(asyncio.get_running_loop().time())
                 pending = self._in_flight.pop_answered(response.frame_id)

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from scenes import draw_scene
-from support.network import FAR, Cable, two_hosts
+from support.network import FAR, NEAR, Cable, two_hosts
 from support.pictures import file_of
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
@@ -159,6 +159,35 @@ def test_a_stream_goes_on_while_packets_are_lost(cable: Cable, results: Results)
     sys.stdout.write(f"next results after {took} s, {beyond} s after TCP's longest delay\n")
     assert all(median(seconds) <= BACK_SECONDS for seconds in beyond.values()), (took, beyond)
     assert all(max(seconds) < 30 for seconds in took.values()), took
+
+
+def test_a_stream_goes_on_at_another_board_when_its_own_is_cut_off(
+    cable: Cable, folder: Path
+) -> None:
+    """Nothing closes the connection: TCP and gRPC's pings notice."""
+    python = sys.executable
+
+    def serve(host: str) -> tuple[str, ...]:
+        listen = (f"--listen={host}:{PORT}", "--insecure", "--metrics-listen=")
+        return (python, "-m", "edgesegd", "serve", *listen, "--delegate=cpu")
+
+    stream = ("-m", "edgeseg_client", "stream", f"local={folder}", "--fps=20", "--loop=0")
+    servers = f"--server={FAR}:{PORT},{NEAR}:{PORT}"
+    with (
+        process(*cable.far, *serve(FAR), ready="edgesegd "),
+        process(*cable.near, python, *stream, "--json", servers) as running,
+    ):
+        results = Results(running)
+        assert results.next_after(0.0, "local", 60) is not None
+        with process(*cable.near, *serve(NEAR), ready="edgesegd "):
+            time.sleep(2.0)  # the client connects to it
+            cable.pull()
+            cut = time.monotonic()
+            took = results.next_after(cut + 0.2, "local", 30)
+            assert took is not None
+            assert results.next_after(cut + took + 1, "local", 5) is not None
+    sys.stdout.write(f"goes on {took + 0.2:.1f} s after the cut\n")
+    assert took <= CUT_SECONDS
 
 
 def _resources(pid: int) -> tuple[int, int, int]:

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import grpc
+from grpc_health.v1.health import HealthServicer
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg.v1.segmentation_pb2_grpc import (
@@ -78,6 +80,15 @@ def segmentation() -> pb.Segmentation:
     )
 
 
+def segmentation_of(model: pb.Model) -> pb.Segmentation:
+    """As `segmentation()`, with the version and the classes of that model."""
+    found = segmentation()
+    found.model_version = model.version
+    found.ClearField("classes")
+    found.classes.extend(model.classes)
+    return found
+
+
 def class_infos() -> list[pb.ClassInfo]:
     return [pb.ClassInfo(id=id_, name=name, color=color) for id_, (name, color) in CLASSES.items()]
 
@@ -108,6 +119,10 @@ class Script(SegmentationServiceServicer):
 
     def __init__(self) -> None:
         self.info = server_info()
+        self.model = self.info.models[0]
+        """The model of the results; another object than that of `info` is behind a balancer."""
+        self.says_model = True
+        """Whether the initial metadata of streams name the model; an older daemon's do not."""
         self.frames: list[pb.Frame] = []
         self.options: list[pb.StreamOptions | pb.SegmentationOptions] = []
         self.metadata: list[dict[str, str | bytes]] = []
@@ -136,7 +151,9 @@ class Script(SegmentationServiceServicer):
         self.options.append(request.options)
         self._refuse(context)
         return pb.SegmentImageResponse(
-            frame_id=request.frame.id, segmentation=segmentation(), timing=pb.Timing(invoke_us=2000)
+            frame_id=request.frame.id,
+            segmentation=segmentation_of(self.model),
+            timing=pb.Timing(invoke_us=2000),
         )
 
     def Segment(  # noqa: N802
@@ -147,13 +164,15 @@ class Script(SegmentationServiceServicer):
         self.options.append(next(request_iterator).options)
         self._refuse(context)
         if self.accepts:
-            context.send_initial_metadata(())
+            name, version = self.model.name, self.model.version
+            said = (("edgeseg-model", name), ("edgeseg-model-version", version))
+            context.send_initial_metadata(said if self.says_model else ())
         for request in request_iterator:
             self._saw(request.frame)
             self.gate.wait()
             if not context.is_active():
                 return
-            yield _answer(request.frame)
+            yield self._answer(request.frame)
 
     def _refuse(self, context: grpc.ServicerContext) -> None:
         with self._lock:
@@ -165,35 +184,39 @@ class Script(SegmentationServiceServicer):
         self.frames.append(frame)
         self.arrived.release()
 
-
-def _answer(frame: pb.Frame) -> pb.SegmentResponse:
-    response = pb.SegmentResponse(frame_id=frame.id, status=pb.FRAME_STATUS_OK)
-    if frame.data.startswith(b"fault "):
-        response.status = int(frame.data.split()[1])  # type: ignore[assignment]
-        response.message = "as the test wants it"
-    else:
-        response.segmentation.CopyFrom(segmentation())
-    return response
+    def _answer(self, frame: pb.Frame) -> pb.SegmentResponse:
+        response = pb.SegmentResponse(frame_id=frame.id, status=pb.FRAME_STATUS_OK)
+        if frame.data.startswith(b"fault "):
+            response.status = int(frame.data.split()[1])  # type: ignore[assignment]
+            response.message = "as the test wants it"
+        else:
+            response.segmentation.CopyFrom(segmentation_of(self.model))
+        return response
 
 
 class ScriptedDaemon:
-    """Serves the script; keeps its port when it is restarted."""
+    """Serves the script at `host`; keeps its port when it is restarted."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self.script = Script()
-        self.port = 0
+        self.host = host
+        self.port = port
+        self.health: HealthServicer | None = None
+        """Is served too, if there is one when the daemon starts."""
         self._server: grpc.Server | None = None
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def start(self) -> None:
         self._server = grpc.server(
             ThreadPoolExecutor(8), options=[("grpc.max_receive_message_length", 1 << 20)]
         )
         add_SegmentationServiceServicer_to_server(self.script, self._server)
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
+        if self.health is not None:
+            add_HealthServicer_to_server(self.health, self._server)
+        self.port = self._server.add_insecure_port(self.address)
         self._server.start()
 
     def kill(self) -> None:
@@ -216,3 +239,13 @@ def started_late(daemon: ScriptedDaemon, seconds: float) -> Iterator[None]:
     finally:
         timer.cancel()
         timer.join()
+
+
+@contextmanager
+def running(daemon: ScriptedDaemon) -> Iterator[ScriptedDaemon]:
+    """Starts the daemon, and breaks its connections at the end."""
+    daemon.start()
+    try:
+        yield daemon
+    finally:
+        daemon.kill()

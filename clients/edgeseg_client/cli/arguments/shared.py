@@ -21,7 +21,8 @@ def server_options(*, wait: bool = True) -> argparse.ArgumentParser:
         default=address,
         metavar="ADDR",
         help="the daemon's address, HOST:PORT or unix:///PATH, or discover:NAME for what `edgeseg"
-        " discover` finds (EDGESEG_SERVER; default: %(default)s)",
+        " discover` finds; several that serve the same models: HOST:PORT,HOST:PORT or"
+        " dns:///NAME:PORT (EDGESEG_SERVER; default: %(default)s)",
     )
     group.add_argument(
         "--token",

@@ -1,0 +1,63 @@
+"""The channels of a client, which are opened with its first call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import grpc
+
+from edgeseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
+from edgeseg_client.address import are_several
+from edgeseg_client.client_channel import ClientChannel
+from edgeseg_client.errors import ClientClosed
+from edgeseg_client.fork_guard import FORK_GUARD
+
+if TYPE_CHECKING:
+    from edgeseg.v1.segmentation_pb2_grpc import SegmentationServiceAsyncStub
+
+
+class DaemonChannels:
+    """Opens one channel to `addresses`, with TLS if there are `credentials`.
+
+    If they lead to several daemons there are two, which share their connections. Each gives the
+    daemons their turns. If every second call on one channel were for the info, as when streams are
+    opened, then of two daemons one would be asked for it and the other would get all streams.
+    """
+
+    def __init__(
+        self, addresses: tuple[str, ...], credentials: grpc.ChannelCredentials | None
+    ) -> None:
+        self._closed = False
+        self._segmenting = ClientChannel(addresses, credentials, self.require_open)
+        self._asking = self._segmenting
+        if are_several(addresses):
+            self._asking = ClientChannel(addresses, credentials, self.require_open)
+
+    async def segmenting(self) -> SegmentationServiceAsyncStub:
+        """Calls that segment; raises what `ClientChannel.get` raises."""
+        FORK_GUARD.mark_used()
+        return _stub(await self._segmenting.get())
+
+    async def asking(self) -> SegmentationServiceAsyncStub:
+        """Calls that ask for the info; raises like `segmenting`."""
+        FORK_GUARD.mark_used()
+        return _stub(await self._asking.get())
+
+    def require_open(self) -> None:
+        """Raises `ClientClosed` if they were closed."""
+        if self._closed:
+            raise ClientClosed("the client is closed")
+
+    def refuse_calls(self) -> None:
+        """From now on `require_open` raises, and no channel is opened."""
+        self._closed = True
+
+    async def close(self) -> None:
+        """Closes the channels with their calls."""
+        self.refuse_calls()
+        for channel in {self._segmenting, self._asking}:
+            await channel.close()
+
+
+def _stub(channel: grpc.aio.Channel) -> SegmentationServiceAsyncStub:
+    return SegmentationServiceStub(channel)  # type: ignore[return-value]  # one class for both

@@ -1,0 +1,134 @@
+"""One client for two real daemons, of which one is killed or stopped."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgeseg_client import Client, FrameAnswer
+from support.calls import stub
+from support.running_daemon import Launch, RunningDaemon
+
+OK_FRAMES = {"outcome": "ok"}
+CALLERS = 4
+
+
+@pytest.fixture
+def pair(launch: Launch) -> list[RunningDaemon]:
+    return [launch(), launch()]
+
+
+@contextmanager
+def client_of_both(*addresses: str, jpeg: bytes) -> Iterator[Client]:
+    """A client that is connected to both: it starts as soon as one is."""
+    with Client(addresses, retry_for=30) as client:
+        assert client.segment(jpeg).shares
+        time.sleep(0.5)
+        yield client
+
+
+def frames_of(daemon: RunningDaemon) -> float:
+    return daemon.metric("edgeseg_frames_total", **OK_FRAMES)
+
+
+def camera(jpeg: bytes, ended: threading.Event) -> Iterator[bytes]:
+    while not ended.wait(0.02):
+        yield jpeg
+
+
+async def test_a_stream_is_accepted_with_the_model_that_segments_it(
+    daemon: RunningDaemon,
+) -> None:
+    async with stub(daemon.address) as client:
+        info = await client.GetServerInfo(pb.GetServerInfoRequest())
+        call = client.Segment()
+        await call.write(pb.SegmentRequest(options=pb.StreamOptions()))
+        metadata = dict(await call.initial_metadata())
+        call.cancel()
+    model = info.models[0]
+    assert metadata["edgeseg-model"] == model.name
+    assert metadata["edgeseg-model-version"] == model.version
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_no_call_fails_while_a_daemon_ends_under_load(
+    pair: list[RunningDaemon], jpeg: bytes, how: signal.Signals
+) -> None:
+    first, second = pair
+    done = threading.Event()
+
+    with client_of_both(first.address, second.address, jpeg=jpeg) as client:
+
+        def call() -> int:
+            count = 0
+            while not done.is_set():
+                assert client.segment(jpeg).shares
+                count += 1
+            return count
+
+        with ThreadPoolExecutor(CALLERS) as callers:
+            try:
+                calls = [callers.submit(call) for _ in range(CALLERS)]
+                time.sleep(1.0)
+                assert frames_of(first) > 0
+                assert frames_of(second) > 0
+                first.stop(how)
+                before = frames_of(second)
+                time.sleep(1.0)
+            finally:
+                done.set()
+            answered = [one.result() for one in calls]
+    assert all(answered)
+    assert frames_of(second) > before
+
+
+def is_at(daemon: RunningDaemon) -> bool:
+    """Whether a stream is open there."""
+    return daemon.metric("edgeseg_streams") > 0
+
+
+def next_ok(answers: Iterator[FrameAnswer]) -> FrameAnswer:
+    return next(answer for answer in answers if answer.ok)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_camera_goes_on_at_the_other_daemon_soon(
+    pair: list[RunningDaemon], jpeg: bytes, how: signal.Signals
+) -> None:
+    ended = threading.Event()
+    with client_of_both(*(daemon.address for daemon in pair), jpeg=jpeg) as client:
+        answers = client.stream(camera(jpeg, ended), policy="latest")
+        last = next_ok(answers)
+        (at,) = (daemon for daemon in pair if is_at(daemon))
+        begun = time.monotonic()
+        at.process.send_signal(how)
+        while at.process.poll() is None:
+            last = next_ok(answers)
+        # The frames that were sent before have their answers before; this one was taken later.
+        later = next(answer for answer in answers if answer.ok and answer.frame_id > last.frame_id)
+        took = time.monotonic() - begun
+        ended.set()
+        answers.close()
+    sys.stdout.write(f"{how.name}: goes on {took:.2f} s later, at frame {later.frame_id}\n")
+    assert took < 10
+
+
+def test_every_frame_of_files_is_answered_though_a_daemon_is_killed(
+    pair: list[RunningDaemon], jpeg: bytes
+) -> None:
+    with client_of_both(*(daemon.address for daemon in pair), jpeg=jpeg) as client:
+        answers = client.stream([jpeg] * 100, policy="every")
+        got = [next(answers) for _ in range(20)]
+        (at,) = (daemon for daemon in pair if is_at(daemon))
+        at.stop(signal.SIGKILL)
+        got += answers
+    assert [answer.frame_id for answer in got] == list(range(100))
+    assert all(answer.ok for answer in got)
