@@ -56,3 +56,11 @@ def count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
     return int(text)
+
+
+def positive_count(text: str) -> int:
+    """A whole number of at least 1."""
+    value = count(text)
+    if value == 0:
+        raise argparse.ArgumentTypeError("the value must be at least 1")
+    return value

@@ -7,12 +7,15 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from edgeseg_client.cli.exit_codes import UsageError
+from edgeseg_client.cli.outputs.whole_file import whole_file
 from edgeseg_client.coco import categories
 from edgeseg_client.info import ClassInfo
 from edgeseg_client.result import Result
+
+GEOJSON_ENDING: Final = ".polygons.json"
 
 
 class PolygonFiles(Protocol):
@@ -38,7 +41,7 @@ class GeoJsonFiles:
     def add(self, picture: Path, name: str, result: Result) -> None:
         """Writes the file of a picture."""
         del picture
-        write_json(self._folder / f"{name}.polygons.json", result.geojson())
+        write_json(self._folder / f"{name}{GEOJSON_ENDING}", result.geojson())
 
 
 class CocoFile:
@@ -98,4 +101,5 @@ def polygon_files(arguments: Namespace, classes: Sequence[ClassInfo]) -> Iterato
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Writes one line of JSON; raises `OSError` if that fails."""
-    path.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
+    with whole_file(path) as file:
+        file.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")

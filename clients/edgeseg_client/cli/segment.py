@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
+from edgeseg_client.address import parse_addresses
 from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.blocking import Client
 from edgeseg_client.cli.connect import (
@@ -21,36 +22,32 @@ from edgeseg_client.cli.connect import (
 from edgeseg_client.cli.exit_codes import ExitCode, UsageError
 from edgeseg_client.cli.outputs.json_lines import JsonLines
 from edgeseg_client.cli.outputs.mask_files import write_masks
-from edgeseg_client.cli.polygon_files import PolygonFiles, polygon_files
+from edgeseg_client.cli.parallel_streams import answers_of_streams
+from edgeseg_client.cli.polygon_files import GEOJSON_ENDING, PolygonFiles, polygon_files
 from edgeseg_client.cli.standard_streams import print_line, reader_is_gone
 from edgeseg_client.errors import FrameError
 from edgeseg_client.options import Options
 from edgeseg_client.result import Result
 from edgeseg_client.sources.folder import Pictures
 from edgeseg_client.sources.following import AnsweredFrame, WaitingFrames
-from edgeseg_client.sources.pictures import check_names, find_pictures
+from edgeseg_client.sources.pictures import RESULT_ENDINGS, check_names, find_pictures
 
 
 def run(arguments: Namespace) -> ExitCode:
     """Segments all pictures; if one fails, prints why, goes on and returns FRAMES_FAILED."""
-    if arguments.polygons and arguments.out is None:
-        raise UsageError("--polygons needs --out")
-    if not arguments.polygons and (
-        arguments.polygon_tolerance is not None or arguments.polygon_min_area
-    ):
-        raise UsageError("--polygon-tolerance and --polygon-min-area need --polygons")
-    source = Pictures("", find_pictures(arguments.images))
-    if arguments.out:
-        require_masks_of_the_frame(arguments)
-        check_names(source.pictures)
-        arguments.out.mkdir(parents=True, exist_ok=True)
+    _check(arguments)
+    pictures = _find_work(arguments)
+    if not pictures:
+        return ExitCode.OK
+    source = Pictures("", pictures)
     frames, code = WaitingFrames(source), ExitCode.OK
     with open_client(arguments, Client) as client:
         model = client.info().model(arguments.model)
         print_note(model)
         lines = JsonLines(print_line, confidence=model.has_scores) if arguments.json else None
         options = _options(arguments, lines)
-        answers = client.stream(frames, policy="every", **options)
+        streams = arguments.streams or len(parse_addresses(arguments.server))
+        answers = answers_of_streams(client, frames, streams, **options)
         with polygon_files(arguments, model.classes) as polygons:
             for answer in _show_progress(answers, len(source.pictures)):
                 answered = frames.answered(answer)
@@ -67,6 +64,46 @@ def run(arguments: Namespace) -> ExitCode:
                 if arguments.out is None and reader_is_gone():
                     return ExitCode.BROKEN_PIPE
     return code
+
+
+def _check(arguments: Namespace) -> None:
+    """Raises `UsageError` for arguments that do not go together."""
+    if arguments.polygons and arguments.out is None:
+        raise UsageError("--polygons needs --out")
+    if not arguments.polygons and (
+        arguments.polygon_tolerance is not None or arguments.polygon_min_area
+    ):
+        raise UsageError("--polygon-tolerance and --polygon-min-area need --polygons")
+    if arguments.resume and (arguments.out is None or arguments.polygons == "coco"):
+        raise UsageError("--resume needs --out, and not --polygons coco, which is one file for all")
+
+
+def _find_work(arguments: Namespace) -> list[Path]:
+    """The pictures to segment; with `--resume` there may be none left."""
+    pictures = find_pictures(arguments.images)
+    if arguments.out:
+        require_masks_of_the_frame(arguments)
+        check_names(pictures)
+        arguments.out.mkdir(parents=True, exist_ok=True)
+    return _leave_out_done(pictures, arguments) if arguments.resume else pictures
+
+
+def _leave_out_done(pictures: list[Path], arguments: Namespace) -> list[Path]:
+    """The pictures whose results are not all there, or are older; prints how many others are."""
+    endings = (*RESULT_ENDINGS, *([GEOJSON_ENDING] if arguments.polygons else ()))
+    left = [one for one in pictures if not _is_done(one, arguments.out, endings)]
+    done = len(pictures) - len(left)
+    print(f"edgeseg: {done} of {len(pictures)} pictures were done before", file=sys.stderr)
+    return left
+
+
+def _is_done(picture: Path, folder: Path, endings: Iterable[str]) -> bool:
+    try:
+        changed = picture.stat().st_mtime
+        results = [(folder / f"{picture.name}{ending}").stat().st_mtime for ending in endings]
+    except OSError:
+        return False
+    return changed <= min(results)
 
 
 def _options(arguments: Namespace, lines: JsonLines | None) -> Options:

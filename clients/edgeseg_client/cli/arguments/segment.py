@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edgeseg_client.cli.argument_types import count, seconds
+from edgeseg_client.cli.argument_types import count, positive_count, seconds
 from edgeseg_client.cli.arguments.shared import segmentation_options
 
 _EXAMPLES = """\
@@ -42,6 +42,18 @@ def add_segment(
     )
     segment.add_argument(
         "--json", action="store_true", help="print a line of JSON for each picture"
+    )
+    segment.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on after a break: leave out pictures whose files are in the folder of --out and"
+        " are newer; give the same options",
+    )
+    segment.add_argument(
+        "--streams",
+        type=positive_count,
+        metavar="N",
+        help="how many streams share the pictures (default: one for each address of --server)",
     )
 
     polygons = segment.add_argument_group("polygons")

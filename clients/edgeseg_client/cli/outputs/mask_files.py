@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgeseg_client.cli.outputs.output import ResultWriter
+from edgeseg_client.cli.outputs.whole_file import whole_file
 from edgeseg_client.labels_image import labels_image
 from edgeseg_client.result import Result
 from edgeseg_client.sources.following import AnsweredFrame
@@ -38,9 +39,11 @@ class MaskFiles(ResultWriter):
 
 
 def write_masks(folder: Path, name: str, frame: SourceFrame, result: Result) -> None:
-    """Writes `NAME.labels.png` and `NAME.overlay.png`.
+    """Writes `NAME.labels.png` and then `NAME.overlay.png`, each as a whole.
 
     Raises `InvalidRequest` if the picture cannot be decoded, `OSError` if a file cannot be written.
     """
-    labels_image(result, result.class_table).save(folder / f"{name}.labels.png")
-    result.overlay(frame.picture()).save(folder / f"{name}.overlay.png")
+    with whole_file(folder / f"{name}.labels.png") as file:
+        labels_image(result, result.class_table).save(file, "PNG")
+    with whole_file(folder / f"{name}.overlay.png") as file:
+        result.overlay(frame.picture()).save(file, "PNG")
