@@ -1,11 +1,12 @@
 # Every target sets up what it needs, each environment once: .venv (LiteRT; what only developers
 # need comes into it with the first test or check), .venv-tflite
 # (tflite-runtime, which has wheels up to Python 3.11), .venv-oldest (that with the oldest packages
-# allowed), .venv-tritonclient (a client that knows nothing of us), .venv-ros2 (ROS 2), .venv-proto
-# (the generator of the stubs), .venv-grafana (that of the dashboards), .venv-docs (the site of the
-# documentation), .tools (buf, and mermaid for that site), clients/node/node_modules (the client in
-# JavaScript), .home-assistant (what its name says), .venv-python3.12 and so on, .pythons (a Python that
-# the machine lacks), .boards (the files of emulated boards).
+# allowed), .venv-tritonclient (a client that knows nothing of us), .venv-balancers (Envoy, schemas of
+# Kubernetes), .venv-ros2 (ROS 2), .venv-proto (the generator of the stubs), .venv-grafana (that of the
+# dashboards), .venv-docs (the site of the documentation), .tools (buf, and mermaid for that site),
+# clients/node/node_modules (the client in JavaScript), .home-assistant (what its name says),
+# .venv-python3.12 and so on, .pythons (a Python that the machine lacks), .boards (the files of emulated
+# boards).
 PYTHON ?= python3
 PYTHON_TFLITE ?= $(shell scripts/find-python 3.11)
 # PyTriton loads the libpython3.11.so of the system.
@@ -31,7 +32,7 @@ test-tflite: .venv-tflite/.ready
 	@if [ -x .venv-tflite/bin/python ]; then \
 	  .venv-tflite/bin/python -m pytest -m "runtime and not slow" $(PYTEST_ARGS); fi
 
-test-slow: .venv/.ready-dev .venv-ros2/.ready .home-assistant/.ready clients/node/node_modules/.ready
+test-slow: .venv/.ready-dev .venv-balancers/.ready .venv-ros2/.ready .home-assistant/.ready clients/node/node_modules/.ready
 	.venv/bin/python -m pytest -m slow $(PYTEST_ARGS)
 
 # The same with the oldest packages that pyproject.toml allows: Debian 12's, as on 32-bit boards.
@@ -156,6 +157,9 @@ builtin: .venv-training/.ready
 .venv-tritonclient/.ready: scripts/make-venv tests/tritonclient.txt
 	scripts/make-venv $(PYTHON) .venv-tritonclient '' -r tests/tritonclient.txt
 
+.venv-balancers/.ready: scripts/make-venv tests/balancers.txt
+	scripts/make-venv $(PYTHON) .venv-balancers '' -r tests/balancers.txt
+
 .home-assistant/.ready: scripts/make-home-assistant
 	scripts/make-home-assistant .home-assistant
 
@@ -191,6 +195,6 @@ clients/node/node_modules/.ready: clients/node/package.json
 	else echo "SKIPPED: the client in JavaScript, for npm is missing; on Debian: apt install npm"; fi
 
 clean:
-	rm -rf .venv .venv-tflite .venv-oldest .venv-tritonclient .venv-ros2 .venv-proto .venv-training
+	rm -rf .venv .venv-tflite .venv-oldest .venv-tritonclient .venv-balancers .venv-ros2 .venv-proto .venv-training
 	rm -rf .venv-peers .venv-python* .pythons .boards
 	rm -rf .venv-docs .venv-grafana .tools .home-assistant demo-output dist site clients/node/node_modules clients/cpp/build

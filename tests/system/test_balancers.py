@@ -1,0 +1,174 @@
+"""The client and two daemons behind real balancers, as deploy/ configures them."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from edgeseg_client import Client, EdgesegClientError
+from support.running_balancer import (
+    ENVOY_FILE,
+    HAPROXY_FILE,
+    RunningBalancer,
+    envoy,
+    find_envoy,
+    find_haproxy,
+    haproxy,
+)
+from support.running_daemon import RunningDaemon
+
+pytestmark = [pytest.mark.system, pytest.mark.slow]
+
+CALLERS = 4
+READY_SECONDS = 30.0
+Start = Callable[[Path, Sequence[str]], RunningBalancer]
+
+
+@pytest.fixture
+def pair() -> Iterator[list[RunningDaemon]]:
+    with RunningDaemon() as first, RunningDaemon() as second:
+        yield [first, second]
+
+
+@pytest.fixture(params=[envoy, haproxy], ids=["envoy", "haproxy"])
+def balancer(
+    request: pytest.FixtureRequest, tmp_path: Path, pair: list[RunningDaemon]
+) -> Iterator[RunningBalancer]:
+    start: Start = request.param
+    with start(tmp_path, [daemon.address for daemon in pair]) as running:
+        yield running
+
+
+def frames_of(daemon: RunningDaemon) -> float:
+    return daemon.metric("edgeseg_frames_total", outcome="ok")
+
+
+def use_both(address: str, pair: list[RunningDaemon], jpeg: bytes) -> None:
+    """Calls until both daemons have had one: then the balancer has found both healthy."""
+    until = time.monotonic() + READY_SECONDS
+    with Client(address, retry_for=READY_SECONDS) as client:
+        while not all(frames_of(daemon) for daemon in pair):
+            assert time.monotonic() < until
+            client.segment(jpeg)
+
+
+def test_the_configuration_of_envoy_is_valid() -> None:
+    subprocess.run(
+        [find_envoy(), "--mode", "validate", "-c", ENVOY_FILE], check=True, capture_output=True
+    )
+
+
+def test_the_configuration_of_haproxy_is_valid_but_for_names_of_boards(tmp_path: Path) -> None:
+    file = tmp_path / "haproxy.cfg"
+    text = HAPROXY_FILE.read_text()
+    file.write_text(text.replace("board-1.lan", "127.0.0.1").replace("board-2.lan", "127.0.0.2"))
+    checked = subprocess.run(
+        [find_haproxy(), "-c", "-f", file], check=False, capture_output=True, text=True
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert "WARNING" not in checked.stderr
+
+
+def test_a_daemon_that_is_killed_under_load_costs_no_call(
+    balancer: RunningBalancer, pair: list[RunningDaemon], jpeg: bytes
+) -> None:
+    """Without any retry of the client: the balancer sends what was lost again."""
+    use_both(balancer.address, pair, jpeg)
+    done = threading.Event()
+    killed, spare = pair
+    with Client(balancer.address, retry_for=0) as client:
+
+        def call() -> tuple[int, list[EdgesegClientError]]:
+            failed: list[EdgesegClientError] = []
+            for count in itertools.count():
+                if done.is_set():
+                    return count, failed
+                try:
+                    assert client.segment(jpeg).shares
+                except EdgesegClientError as error:
+                    failed.append(error)
+            raise AssertionError
+
+        with ThreadPoolExecutor(CALLERS) as callers:
+            try:
+                calls = [callers.submit(call) for _ in range(CALLERS)]
+                time.sleep(1.0)
+                killed.stop(signal.SIGKILL)
+                before = frames_of(spare)
+                time.sleep(4.0)
+                after = frames_of(spare)
+            finally:
+                done.set()
+            results = [one.result() for one in calls]
+    made = sum(count for count, _ in results)
+    errors = [error for _, failed in results for error in failed]
+    sys.stdout.write(f"{made} calls, {len(errors)} failed\n")
+    assert not errors
+    assert after > before
+
+
+def test_streams_go_on_when_their_daemon_is_killed(
+    balancer: RunningBalancer, pair: list[RunningDaemon], jpeg: bytes
+) -> None:
+    use_both(balancer.address, pair, jpeg)
+    ended = threading.Event()
+
+    def camera() -> Iterator[bytes]:
+        while not ended.wait(0.02):
+            yield jpeg
+
+    with Client(balancer.address, retry_for=30) as client:
+        answers = client.stream(camera(), policy="latest")
+        assert next(answer for answer in answers if answer.ok)
+        (at,) = (daemon for daemon in pair if daemon.metric("edgeseg_streams") > 0)
+        begun = time.monotonic()
+        at.stop(signal.SIGKILL)
+        sent = next(answers).frame_id
+        assert next(answer for answer in answers if answer.ok and answer.frame_id > sent + 5)
+        took = time.monotonic() - begun
+        ended.set()
+        answers.close()
+        sys.stdout.write(f"goes on {took:.2f} s later\n")
+        assert took < 10
+        # With nothing lost, if the source can wait.
+        got = list(client.stream([jpeg] * 20, policy="every"))
+        assert [answer.frame_id for answer in got if answer.ok] == list(range(20))
+
+
+def test_streams_are_spread_over_the_daemons(
+    balancer: RunningBalancer, pair: list[RunningDaemon], jpeg: bytes
+) -> None:
+    use_both(balancer.address, pair, jpeg)
+    with Client(balancer.address) as client:
+        streams = [client.stream(itertools.repeat(jpeg), policy="every") for _ in range(6)]
+        for stream in streams:
+            assert next(stream).ok
+        each = [daemon.metric("edgeseg_streams") for daemon in pair]
+        for stream in streams:
+            stream.close()
+    assert sum(each) == 6
+    assert min(each) >= 1
+
+
+def test_a_daemon_that_stops_is_left_and_a_frame_that_it_read_before_says_so(
+    balancer: RunningBalancer, pair: list[RunningDaemon], jpeg: bytes
+) -> None:
+    use_both(balancer.address, pair, jpeg)
+    with Client(balancer.address, retry_for=30) as client:
+        answers = client.stream((jpeg for _ in range(100)), policy="every")
+        got = [next(answers) for _ in range(20)]
+        (at,) = (daemon for daemon in pair if daemon.metric("edgeseg_streams") > 0)
+        assert at.stop() == 0
+        got += answers
+    assert [answer.frame_id for answer in got] == list(range(100))
+    assert all(answer.ok or "the daemon is stopping" in answer.message for answer in got)
+    assert all(answer.ok for answer in got[-50:])
