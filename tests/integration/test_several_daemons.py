@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import signal
 import sys
 import threading
@@ -9,14 +11,18 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
+import grpc
 import pytest
 
 from edgeseg.v1 import segmentation_pb2 as pb
+from edgeseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
 from edgeseg_client import Client, FrameAnswer
 from support.calls import stub
 from support.running_daemon import Launch, RunningDaemon
 
+PROJECT = Path(__file__).parents[2]
 OK_FRAMES = {"outcome": "ok"}
 CALLERS = 4
 
@@ -51,11 +57,11 @@ async def test_a_stream_is_accepted_with_the_model_that_segments_it(
         info = await client.GetServerInfo(pb.GetServerInfoRequest())
         call = client.Segment()
         await call.write(pb.SegmentRequest(options=pb.StreamOptions()))
-        metadata = dict(await call.initial_metadata())
+        metadata = tuple(await call.initial_metadata())
         call.cancel()
     model = info.models[0]
-    assert metadata["edgeseg-model"] == model.name
-    assert metadata["edgeseg-model-version"] == model.version
+    assert ("edgeseg-model", model.name) in metadata
+    assert ("edgeseg-model-version", model.version) in metadata
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
@@ -88,6 +94,43 @@ def test_no_call_fails_while_a_daemon_ends_under_load(
             answered = [one.result() for one in calls]
     assert all(answered)
     assert frames_of(second) > before
+
+
+def test_no_call_of_another_client_fails_with_the_service_config_of_the_page(
+    pair: list[RunningDaemon], jpeg: bytes
+) -> None:
+    """It is gRPC alone that tries again."""
+    page = (PROJECT / "docs/balancing.md").read_text(encoding="utf-8")
+    (config,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    json.loads(config)
+    options = (
+        ("grpc.service_config", config),
+        ("grpc.per_rpc_retry_buffer_size", 2 * len(jpeg)),
+    )
+    request = pb.SegmentImageRequest(frame=pb.Frame(data=jpeg))
+    target = "ipv4:" + ",".join(daemon.address for daemon in pair)
+    done = threading.Event()
+    with grpc.insecure_channel(target, options=options) as channel:
+        segment = SegmentationServiceStub(channel).SegmentImage
+        segment(request, wait_for_ready=True, timeout=30)
+
+        def call() -> int:
+            count = 0
+            while not done.is_set():
+                assert segment(request, timeout=30).segmentation.labels
+                count += 1
+            return count
+
+        with ThreadPoolExecutor(CALLERS) as callers:
+            try:
+                calls = [callers.submit(call) for _ in range(CALLERS)]
+                time.sleep(1.0)
+                assert all(frames_of(daemon) > 0 for daemon in pair)
+                pair[0].stop(signal.SIGKILL)
+                time.sleep(1.0)
+            finally:
+                done.set()
+            assert all(one.result() for one in calls)
 
 
 def is_at(daemon: RunningDaemon) -> bool:

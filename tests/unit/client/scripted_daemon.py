@@ -14,6 +14,7 @@ from edgeseg.v1.segmentation_pb2_grpc import (
     SegmentationServiceServicer,
     add_SegmentationServiceServicer_to_server,
 )
+from support.running_nginx import Certificate
 
 LABELS = bytes([0, 1, 1, 0, 255, 7])
 WIDTH, HEIGHT = 3, 2
@@ -203,6 +204,8 @@ class ScriptedDaemon:
         self.port = port
         self.health: HealthServicer | None = None
         """Is served too, if there is one when the daemon starts."""
+        self.certificate: Certificate | None = None
+        """The daemon speaks TLS with it, if there is one when it starts."""
         self._server: grpc.Server | None = None
 
     @property
@@ -216,7 +219,12 @@ class ScriptedDaemon:
         add_SegmentationServiceServicer_to_server(self.script, self._server)
         if self.health is not None:
             add_HealthServicer_to_server(self.health, self._server)
-        self.port = self._server.add_insecure_port(self.address)
+        if self.certificate is None:
+            self.port = self._server.add_insecure_port(self.address)
+        else:
+            files = self.certificate.key.read_bytes(), self.certificate.certificate.read_bytes()
+            credentials = grpc.ssl_server_credentials([files])
+            self.port = self._server.add_secure_port(self.address, credentials)
         self._server.start()
 
     def kill(self) -> None:

@@ -13,9 +13,10 @@ from grpc_health.v1.health import HealthServicer
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgeseg_client import Client, InvalidRequest, Status, Unavailable
+from edgeseg_client import Client, InvalidRequest, Status, Unavailable, tls_credentials
 from edgeseg_client.errors import OtherModel
 from support.name_server import NameServer
+from support.running_nginx import make_certificate
 
 from .scripted_daemon import GOOD, Script, ScriptedDaemon, running
 
@@ -234,6 +235,25 @@ def test_memory_is_shared_with_one_daemon_only(addresses: str) -> None:
 def test_with_certificates_several_daemons_have_one_name() -> None:
     with pytest.raises(InvalidRequest, match="dns:///NAME:PORT"):
         Client("a:1,b:1", credentials=grpc.ssl_channel_credentials())
+
+
+def test_certificates_are_checked_against_a_name_in_dns(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path)
+    daemon = ScriptedDaemon()
+    daemon.certificate = certificate
+    with (
+        running(daemon),
+        NameServer(daemon.host) as names,
+    ):
+        trusted = tls_credentials(certificate.certificate)
+        target = f"dns://{names.address}/{{}}:{daemon.port}"
+        with Client(target.format("localhost"), credentials=trusted) as client:
+            assert client.segment(GOOD).model == "toy"
+        with (
+            Client(target.format("another"), credentials=trusted, retry_for=0) as client,
+            pytest.raises(Unavailable),
+        ):
+            client.segment(GOOD)
 
 
 def test_a_token_is_not_sent_to_a_board_among_several_without_encryption() -> None:
