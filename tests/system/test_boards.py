@@ -74,7 +74,7 @@ def roots(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     return make_boards({each.files for each in BOARDS.values()}, wheel)
 
 
-@pytest.fixture(scope="module", params=BOARDS.values(), ids=BOARDS.keys())
+@pytest.fixture(scope="module", params=list(BOARDS.values()), ids=list(BOARDS))
 def expected(request: pytest.FixtureRequest) -> Expected:
     found: Expected = request.param
     return found
