@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import socket
 import time
-from typing import Final
+from typing import Final, Self
 from urllib.parse import unquote
 
 from attacks.target import host_and_port
@@ -30,24 +30,26 @@ STATUSES = (
 class Http2:
     """A connection. `ended` has the end of each stream that has ended, until it is removed.
 
-    Every method raises OSError if the peer closes the connection, or does not read until the time
-    `until`.
+    `source` is the address that it comes from; empty for the usual one. Every method raises OSError
+    if the peer closes the connection, or does not read until the time `until`.
     """
 
-    def __init__(self, address: str, until: float) -> None:
+    def __init__(self, address: str, until: float, source: str = "") -> None:
         self.ended: dict[int, str] = {}
         self._until = until
         self._next_stream = 1
         self._window = self._first_window = FIRST_WINDOW
         self._windows: dict[int, int] = {}
         self._read = b""
-        self._socket = socket.create_connection(host_and_port(address), self._left())
+        self._socket = socket.create_connection(
+            host_and_port(address), self._left(), (source, 0) if source else None
+        )
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # Without a table the peer writes every header in full, so that `_status` can find it.
         no_table = HEADER_TABLE_SIZE.to_bytes(2) + bytes(4)
         self.write(PREFACE + frame(SETTINGS, 0, 0, no_table))
 
-    def __enter__(self) -> Http2:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:

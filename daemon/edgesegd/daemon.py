@@ -40,6 +40,7 @@ class Daemon:
         self._parts = Parts(config, early)
         self._notifier = Notifier(os.environ)
         self._signals = Signals()
+        self._server_ended = asyncio.Event()
 
     async def run(self) -> int:
         """Serve until a signal arrives; returns the exit status. Raises a StartupError."""
@@ -48,7 +49,7 @@ class Daemon:
         if not await self._signals.unless_stopped(self._wait_for_addresses()):
             return 0
         metrics_server = parts.serve_metrics()
-        server = parts.make_server()
+        server = parts.make_server(on_end=self._server_ended.set)
         private, unstarted = contextlib.ExitStack(), contextlib.ExitStack()
         reporting: asyncio.Task[None] | None = None
         try:
@@ -105,6 +106,7 @@ class Daemon:
         parts = self._parts
         async with asyncio.TaskGroup() as group:
             group.create_task(parts.host.run())
+            group.create_task(self._end_with_the_server())
             group.create_task(parts.heap.run())
             group.create_task(parts.work_clock.run())
             group.create_task(parts.budgets.guard.run())
@@ -113,6 +115,11 @@ class Daemon:
             group.create_task(reload_on(self._signals.reload, parts.host))
             if seconds := self._config.watch_models:
                 group.create_task(reload_on_changes(parts.repository, parts.host, seconds))
+
+    async def _end_with_the_server(self) -> None:
+        """Raise once the gRPC server has ended: nobody could connect any more."""
+        await self._server_ended.wait()
+        raise RuntimeError("the gRPC server has ended by a fault of its own")
 
     async def _drain_after(self, serving: asyncio.Task[None], server: grpc.aio.Server) -> int:
         """Wait for a signal, or for the end of `serving`, which is a fault; then drain."""

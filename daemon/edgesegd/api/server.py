@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import grpc.aio
 from grpc_reflection.v1alpha import reflection
+
+from edgesegd.api.core_server import core_servers_call
 
 
 class Service(Protocol):
@@ -21,12 +23,15 @@ def make_server(
     *,
     admission: grpc.aio.ServerInterceptor,
     options: Sequence[tuple[str, int]],
+    on_end: Callable[[], None],
 ) -> grpc.aio.Server:
     """A server of `services`, which are given by their full names, and of reflection.
 
-    It does not listen yet. Every call goes through `admission`.
+    It does not listen yet. Every call of their methods goes through `admission`. `on_end` is called
+    if the server ends by a fault of its own.
     """
-    server = grpc.aio.server(interceptors=[admission], options=options)
+    with core_servers_call(on_end):
+        server = grpc.aio.server(interceptors=[admission], options=options)
     for service in services.values():
         service.add_to(server)
     reflection.enable_server_reflection((*services, reflection.SERVICE_NAME), server)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc
@@ -172,8 +173,11 @@ class Parts:
             check=self.access.check_metrics,
         )
 
-    def make_server(self) -> grpc.aio.Server:
-        """The gRPC server of all services; it does not listen yet."""
+    def make_server(self, on_end: Callable[[], None]) -> grpc.aio.Server:
+        """The gRPC server of all services; it does not listen yet.
+
+        `on_end` is called if it ends by a fault of its own.
+        """
         config = self._config
         return make_server(
             {**self.protocols.services, HEALTH_SERVICE_NAME: self.health},
@@ -186,6 +190,7 @@ class Parts:
                 decompress=config.compression == "accept",
                 max_frame_bytes=self.budgets.limits.size,
             ),
+            on_end=on_end,
         )
 
     def listen(self, server: grpc.aio.Server) -> list[str]:

@@ -1,0 +1,89 @@
+"""gRPC's asyncio server, without a fault of its loop that any client can use to end it.
+
+grpcio 1.85 decodes the path of a call in the loop that accepts all calls; a path that is not UTF-8
+ends that loop, and with it the server. The loop knows the paths of registered methods without
+reading them, so here every method is registered, and a call of any other is handled before the loop
+sees it, as one of the method NO_METHOD. Older versions read the path in a task of the call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import grpc.aio
+from grpc._cython import cygrpc  # type: ignore[attr-defined]
+
+NO_METHOD = "/"
+INTERCEPTORS = 3
+"""Where they are among the arguments of the base."""
+READS_PATHS_IN_ITS_LOOP = hasattr(cygrpc.AioServer, "_make_request_call_future")
+
+
+@contextlib.contextmanager
+def core_servers_call(on_end: Callable[[], None]) -> Iterator[None]:
+    """Within the block, `grpc.aio.server` makes servers of this kind.
+
+    `on_end` is called if one ends by a fault of its own; it accepts no more calls then.
+    """
+    before = cygrpc.AioServer
+    cygrpc.AioServer = partial(CoreServer, on_end=on_end)
+    try:
+        yield
+    finally:
+        cygrpc.AioServer = before
+
+
+class CoreServer(cygrpc.AioServer):  # type: ignore[misc] # it has no types
+    """The server below `grpc.aio.Server`; what is overridden here is not public."""
+
+    def __init__(self, *arguments: Any, on_end: Callable[[], None]) -> None:  # noqa: ANN401 # as the base
+        self._on_end = on_end
+        self._registered: set[str] = set()
+        self._others: set[asyncio.Task[None]] = set()
+        self._interceptors_of_others = tuple(arguments[INTERCEPTORS] or ())
+        super().__init__(*arguments)
+
+    def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
+        """Register the methods of `handlers` too."""
+        super().add_generic_rpc_handlers(handlers)
+        if READS_PATHS_IN_ITS_LOOP:
+            for handler in handlers:
+                self.add_registered_method_handlers(vars(handler)["_method_handlers"])
+
+    def _serving_task_crash_handler(self, task: asyncio.Task[object]) -> None:
+        """The loop has ended; by a fault, unless the server is stopped."""
+        if not task.cancelled() and task.exception() is not None:
+            self._on_end()
+        super()._serving_task_crash_handler(task)
+
+    def add_registered_method_handlers(self, handlers: Mapping[str, Any]) -> None:
+        """Register each method once; the core ends the process otherwise."""
+        new = {name: each for name, each in handlers.items() if name not in self._registered}
+        self._registered |= set(new)
+        super().add_registered_method_handlers(new)
+
+    def _make_request_call_future(self, method: bytes | None) -> asyncio.Future[object]:
+        """The next call of a registered method; for None, handle all others."""
+        if method is not None:
+            future: asyncio.Future[object] = super()._make_request_call_future(method)
+            return future
+        return asyncio.get_running_loop().create_task(self._handle_others())
+
+    async def _handle_others(self) -> object:
+        """Handle calls of methods that are not registered; ends with the server."""
+        while True:
+            task = asyncio.get_running_loop().create_task(self._handle(await self._request_call()))
+            self._others.add(task)
+            task.add_done_callback(self._others.discard)
+
+    async def _handle(self, call: object) -> None:
+        """As the loop handles a call: by the interceptors, then UNIMPLEMENTED."""
+        loop, no_methods = asyncio.get_running_loop(), cygrpc._MethodResolver([], {})  # noqa: SLF001
+        handling = cygrpc._handle_rpc(  # noqa: SLF001
+            NO_METHOD, no_methods, self._interceptors_of_others, call, loop, False
+        )
+        await cygrpc._schedule_rpc_coro(handling, call, loop, NO_METHOD)  # noqa: SLF001
