@@ -14,10 +14,12 @@ PYTHON_PEERS ?= /usr/bin/python3.11
 PYTHONS ?= 3.12 3.13 3.14
 PYTEST_ARGS ?=
 FUZZ_COUNT ?= 1000000
+# Of `make fuzz`, such as `--seconds 60` or `--target ports --seed 7 --count 1`.
+FUZZ_ARGS ?=
 # Photographs for the demo, where DeepLab is on this machine.
 PICTURES ?=
 
-.PHONY: demo test test-tflite test-slow test-oldest test-boards test-pythons check proto proto-baseline reference dashboards bench bench-peers bench-decoders fuzz-models fuzz-pictures builtin clean docs check-docs docs-pictures
+.PHONY: demo test test-tflite test-slow test-oldest test-boards test-pythons check proto proto-baseline reference dashboards bench bench-peers bench-decoders fuzz fuzz-models fuzz-pictures builtin clean docs check-docs docs-pictures
 
 PEERS := mlserver pytriton litserve
 
@@ -98,6 +100,10 @@ bench: .venv/.ready-dev
 # The same board's frames through other servers, each in an environment of its own.
 bench-peers: .venv/.ready-dev $(PEERS:%=.venv-peers/%/.ready)
 	.venv/bin/python benchmarks/throughput.py
+
+# Ten million cases, in half an hour: the ports of a daemon, messages of engines, handles, files.
+fuzz: .venv/.ready-dev
+	.venv/bin/python benchmarks/fuzz.py $(FUZZ_ARGS)
 
 # A million mutated copies of each small model through `models info`.
 fuzz-models: .venv/.ready-dev

@@ -17,9 +17,18 @@ WRONG: tuple[Any, ...] = (
 def mutations(content: bytes, count: int, seed: int) -> Iterator[bytes]:
     """That many damaged copies, the same ones for each seed."""
     random = Random(seed)
-    ways = (_flip_bits, _truncate, _overwrite, _replace_value, _drop_value)
     for number in range(count):
-        yield ways[number % len(ways)](content, random)
+        yield WAYS[number % len(WAYS)](content, random)
+
+
+def mutate(content: bytes, random: Random) -> bytes:
+    """A copy that is damaged in one way; ValueError or IndexError if that is not possible."""
+    return random.choice(WAYS)(content, random)
+
+
+def mutate_value(content: bytes, random: Random) -> bytes:
+    """A copy in which one value is missing or another; ValueError or IndexError as above."""
+    return random.choice((_replace_value, _drop_value))(content, random)
 
 
 def _flip_bits(content: bytes, random: Random) -> bytes:
@@ -60,3 +69,6 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401 # JSON
         for key in list(value) if isinstance(value, dict) else range(len(value)):
             yield value, key
             yield from _places(value[key])
+
+
+WAYS = (_flip_bits, _truncate, _overwrite, _replace_value, _drop_value)

@@ -1,0 +1,1 @@
+"""Random input for the daemon and for its readers; see fuzz.py."""

@@ -1,0 +1,31 @@
+"""A minute of `make fuzz`: anything arrives on a real daemon's ports, and in what it reads."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FUZZ = Path(__file__).parents[2] / "benchmarks" / "fuzz.py"
+SECONDS = 60
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_minute_of_random_input_finds_nothing(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, FUZZ, f"--seconds={SECONDS}", "--seed=0", f"--findings={tmp_path}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert not list(tmp_path.iterdir())
+    tried = dict(re.findall(r"^(\w+): ([\d,]+) cases", done.stdout, re.MULTILINE))
+    assert set(tried) == {"ports", "messages", "state", "regions"}
+    assert all(int(count.replace(",", "")) > 100 for count in tried.values()), done.stdout
+    assert re.search(r"\d call: OK", done.stdout), "some calls are valid"
