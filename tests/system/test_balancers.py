@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import signal
 import subprocess
 import sys
@@ -114,6 +115,29 @@ def test_a_daemon_that_is_killed_under_load_costs_no_call(
     sys.stdout.write(f"{made} calls, {len(errors)} failed\n")
     assert not errors
     assert after > before
+
+
+def test_envoy_asks_another_daemon_too_if_one_takes_long(
+    tmp_path: Path, pair: list[RunningDaemon], jpeg: bytes
+) -> None:
+    """Its hedging, while the daemon has not yet noticed that its engine hangs."""
+    slow, _ = pair
+    with envoy(tmp_path, [daemon.address for daemon in pair]) as balancer:
+        use_both(balancer.address, pair, jpeg)
+        engine = slow.engine_pid
+        assert engine is not None
+        with Client(balancer.address, retry_for=0) as client:
+            os.kill(engine, signal.SIGSTOP)
+            try:
+                with ThreadPoolExecutor(8) as callers:
+                    begun = time.monotonic()
+                    calls = [callers.submit(client.segment, jpeg) for _ in range(8)]
+                    assert all(call.result().shares for call in calls)
+                    took = time.monotonic() - begun
+                assert slow.metric("edgeseg_engine_restarts_total") == 0
+            finally:
+                os.kill(engine, signal.SIGCONT)
+    sys.stdout.write(f"all answered after {took:.1f} s\n")
 
 
 def test_streams_go_on_when_their_daemon_is_killed(
