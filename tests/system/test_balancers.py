@@ -79,42 +79,55 @@ def test_the_configuration_of_haproxy_is_valid_but_for_names_of_boards(tmp_path:
     assert "WARNING" not in checked.stderr
 
 
+def call_while_one_is_killed(
+    client: Client, image: bytes, killed: RunningDaemon, spare: RunningDaemon
+) -> list[EdgesegClientError]:
+    """The errors of calls under load before, while and after a daemon is killed."""
+    done = threading.Event()
+
+    def call() -> tuple[int, list[EdgesegClientError]]:
+        count, failed = 0, list[EdgesegClientError]()
+        while not done.is_set():
+            try:
+                assert client.segment(image).shares
+            except EdgesegClientError as error:
+                failed.append(error)
+            count += 1
+        return count, failed
+
+    with ThreadPoolExecutor(CALLERS) as callers:
+        try:
+            calls = [callers.submit(call) for _ in range(CALLERS)]
+            time.sleep(1.0)
+            killed.stop(signal.SIGKILL)
+            before = frames_of(spare)
+            time.sleep(4.0)
+            assert frames_of(spare) > before
+        finally:
+            done.set()
+        results = [one.result() for one in calls]
+    errors = [error for _, failed in results for error in failed]
+    made = sum(count for count, _ in results)
+    sys.stdout.write(f"{made} calls, {len(errors)} failed\n")
+    return errors
+
+
 def test_a_daemon_that_is_killed_under_load_costs_no_call(
     balancer: RunningBalancer, pair: list[RunningDaemon], jpeg: bytes
 ) -> None:
     """Without any retry of the client: the balancer sends what was lost again."""
     use_both(balancer.address, pair, jpeg)
-    done = threading.Event()
-    killed, spare = pair
     with Client(balancer.address, retry_for=0) as client:
+        assert not call_while_one_is_killed(client, jpeg, *pair)
 
-        def call() -> tuple[int, list[EdgesegClientError]]:
-            failed: list[EdgesegClientError] = []
-            for count in itertools.count():
-                if done.is_set():
-                    return count, failed
-                try:
-                    assert client.segment(jpeg).shares
-                except EdgesegClientError as error:
-                    failed.append(error)
-            raise AssertionError
 
-        with ThreadPoolExecutor(CALLERS) as callers:
-            try:
-                calls = [callers.submit(call) for _ in range(CALLERS)]
-                time.sleep(1.0)
-                killed.stop(signal.SIGKILL)
-                before = frames_of(spare)
-                time.sleep(4.0)
-                after = frames_of(spare)
-            finally:
-                done.set()
-            results = [one.result() for one in calls]
-    made = sum(count for count, _ in results)
-    errors = [error for _, failed in results for error in failed]
-    sys.stdout.write(f"{made} calls, {len(errors)} failed\n")
-    assert not errors
-    assert after > before
+def test_the_client_sends_again_what_is_too_large_for_the_balancer(
+    balancer: RunningBalancer, pair: list[RunningDaemon], jpeg: bytes
+) -> None:
+    """HAProxy keeps up to 256 KB of a call."""
+    use_both(balancer.address, pair, jpeg)
+    with Client(balancer.address, retry_for=30) as client:
+        assert not call_while_one_is_killed(client, jpeg + bytes(500_000), *pair)
 
 
 def test_envoy_asks_another_daemon_too_if_one_takes_long(
