@@ -12,7 +12,8 @@ from pathlib import Path
 from random import Random
 
 from edgesegd.access.keyring import Keyring
-from edgesegd.access.tokens import changing_tokens, make_token
+from edgesegd.access.token_file import changing_tokens
+from edgesegd.access.tokens import make_token
 from edgesegd.core.errors import ConfigError, Unauthenticated
 from edgesegd.delegates.selection import Selection
 from edgesegd.delegates.spec import DelegateSpec, parse_delegate
