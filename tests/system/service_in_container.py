@@ -16,6 +16,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from support.landlock import WITHOUT_LANDLOCK
+
 UNIT = "edgesegd.service"
 PROXY = "edgesegd-proxy"
 UNITS = Path("/etc/systemd/system")
@@ -56,6 +59,7 @@ def main() -> None:
     tell("member again", segment_as("member"))
     tell("stop", run("systemctl", "stop", UNIT))
     tell("stopped", show())
+    serve_without_landlock()
     start_on_demand()
     tell("uninstall", run(sys.executable, "-m", "edgesegd", "uninstall-service"))
     tell("enabled at last", run("systemctl", "is-enabled", UNIT))
@@ -64,6 +68,26 @@ def main() -> None:
     tell("journal without an engine", run(*JOURNAL, "SYSLOG_IDENTIFIER=edgesegd"))
     serve_as_a_user()
     tell("log", run("journalctl", "--no-pager", "--output=cat", f"--unit={UNIT}"))
+
+
+def serve_without_landlock() -> None:
+    """As on a kernel without Landlock, which `sitecustomize.py` makes of this one for engines."""
+    drop_ins, code = UNITS / f"{UNIT}.d", Path("/var/lib/without-landlock")
+    code.mkdir()
+    lines = "".join(f"    {line}\n" for line in WITHOUT_LANDLOCK.splitlines())
+    (code / "sitecustomize.py").write_text(
+        f"import sys\nif 'edgesegd.engine' in sys.orig_argv:\n    pass\n{lines}", encoding="utf-8"
+    )
+    path = f"Environment=PYTHONPATH={code}:{os.environ['PYTHONPATH']}"
+    (drop_ins / "z-path.conf").write_text(f"[Service]\n{path}\n", encoding="utf-8")
+    shutil.copy(SHIPPED / "drop-ins" / "no-landlock.conf", drop_ins)
+    run("systemctl", "daemon-reload")
+    tell("start without landlock", run("systemctl", "start", UNIT))
+    tell("member without landlock", segment_as("member"))
+    run("systemctl", "stop", UNIT)
+    for name in ("z-path.conf", "no-landlock.conf"):
+        (drop_ins / name).unlink()
+    run("systemctl", "daemon-reload")
 
 
 def start_on_demand() -> None:

@@ -117,6 +117,14 @@ def test_engines_are_in_their_sandbox_in_the_service_too(seen: dict[str, Any]) -
     assert landlock_version() == 0 or "Landlock (ABI" in log, log
 
 
+def test_without_landlock_engines_have_a_file_system_of_their_own_in_the_service(
+    seen: dict[str, Any],
+) -> None:
+    assert seen["start without landlock"] == [0, ""], seen["log"]
+    assert seen["member without landlock"] == [0, "(48, 64)\n"], seen["log"]
+    assert "the sandbox of engines: profile cpu: a file system of its own" in seen["log"][1]
+
+
 def test_the_loss_of_an_engine_is_no_reason_to_restart_the_service(seen: dict[str, Any]) -> None:
     assert seen["member without the engine"] == [0, "(48, 64)\n"], seen["log"]
     assert seen["engine lost"]["NRestarts"] == "0"

@@ -13,8 +13,9 @@ from edgesegd.cli import marked_files
 from edgesegd.cli.exit_codes import OK
 from edgesegd.cli.service_placement import Placement, of_machine, of_user
 from edgesegd.cli.service_steps import systemd_version
-from edgesegd.cli.shipped_files import BACK_OFF
+from edgesegd.cli.shipped_files import BACK_OFF, NO_LANDLOCK
 from edgesegd.core.errors import ConfigError
+from edgesegd.sandbox.kernel import landlock_version
 
 SHIPPED_COMMAND = "/opt/edgeseg/bin/edgesegd"
 FIRST_WITH_BACK_OFF = 254
@@ -153,12 +154,18 @@ def _command() -> str:
 
 def _texts(placement: Placement, command: str, model: str | None) -> Iterator[tuple[str, str]]:
     """Each file to write, by its path on the machine."""
+    unneeded = set()
+    if systemd_version() < FIRST_WITH_BACK_OFF:
+        unneeded.add(BACK_OFF)
+    if landlock_version():
+        unneeded.add(NO_LANDLOCK)
     for path, file in placement.files.items():
+        if file in unneeded:
+            continue
         text = file.path.read_text(encoding="utf-8")
         for shipped, replacement in {SHIPPED_COMMAND: command, **placement.replaced}.items():
             text = text.replace(shipped, replacement)
-        if file is not BACK_OFF or systemd_version() >= FIRST_WITH_BACK_OFF:
-            yield path, text
+        yield path, text
     if model is not None:
         options = placement.options
         if not model or not model.isprintable() or set(model) & set("\"'\\"):

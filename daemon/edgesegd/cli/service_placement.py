@@ -9,6 +9,7 @@ from pathlib import Path
 from edgesegd.cli.service_steps import SYSTEMD, Step, Systemd, user_systemd
 from edgesegd.cli.shipped_files import (
     BACK_OFF,
+    NO_LANDLOCK,
     RULES,
     SERVICE,
     UNIT,
@@ -51,7 +52,7 @@ class Placement:
 
 def of_machine() -> Placement:
     """The service of the machine, with a user of its own."""
-    files = {file.belongs_at: file for file in (SERVICE, USERS, RULES, BACK_OFF)}
+    files = {file.belongs_at: file for file in (SERVICE, USERS, RULES, BACK_OFF, NO_LANDLOCK)}
     return Placement(
         service=SERVICE.belongs_at,
         options="/etc/default/edgesegd",

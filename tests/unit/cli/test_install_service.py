@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from edgesegd.cli.main import main
 from edgesegd.cli.service_placement import HIDDEN_FROM_MACHINE
 from edgesegd.cli.service_steps import Step, Systemd
 from edgesegd.core.errors import ConfigError
+from support.landlock import NEEDS_LANDLOCK, NEEDS_SECCOMP, WITHOUT_LANDLOCK
 
 UNIT = "etc/systemd/system/edgesegd.service"
 USER_UNIT = "home/pi/.config/systemd/user/edgesegd.service"
@@ -44,6 +46,25 @@ def test_the_unit_starts_the_daemon_of_this_environment(tmp_path: Path) -> None:
     options = (tmp_path / "etc/default/edgesegd").read_text().splitlines()
     assert options[1:] == ['EDGESEG_MODEL="deeplabv3"']
     assert (tmp_path / UNIT).stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize(
+    ("kernel", "is_there"),
+    [
+        pytest.param("", False, id="Landlock", marks=NEEDS_LANDLOCK),
+        pytest.param(WITHOUT_LANDLOCK, True, id="none", marks=NEEDS_SECCOMP),
+    ],
+)
+def test_where_the_kernel_has_no_landlock_engines_may_have_namespaces(
+    tmp_path: Path, kernel: str, is_there: bool
+) -> None:
+    code = f"{kernel}\nimport sys\nfrom edgesegd.cli.main import main\nmain(sys.argv[1:])"
+    command = [sys.executable, "-c", code, "install-service", "--root", str(tmp_path)]
+    subprocess.run(command, check=True, capture_output=True)
+    drop_in = tmp_path / f"{UNIT}.d" / "no-landlock.conf"
+    assert drop_in.exists() == is_there
+    assert remove(tmp_path) == 0
+    assert contents(tmp_path) == {}
 
 
 @pytest.mark.system
