@@ -334,7 +334,8 @@ class AsyncClient:
             call.add_done_callback(self._streams.discard)
             found = await perform_handshake(call, message, within)
             if has_ids_of(info, options, found):
-                require = partial(require_classes, options, wanted)
+                named = needs_info(options)
+                require = partial(require_classes, options, wanted) if named else None
                 return Connection(call, info.max_frame_bytes, region, wanted, require)
             call.cancel()
         raise OtherModel(

@@ -34,14 +34,14 @@ class Connection:
 
     `max_frame_bytes` is the largest frame, 0 for no limit; `region` the leased region; `wanted`
     are the ids of the classes that the call asked for. `require_classes` raises `Unavailable` for a
-    result of a model in which these ids are not the classes that the caller named.
+    result of a model in which these ids are not the classes that the caller named, if any.
     """
 
     call: StreamCall
     max_frame_bytes: int
     region: Region | None = None
     wanted: tuple[int, ...] = ()
-    require_classes: Callable[[pb.Segmentation], None] = lambda _: None
+    require_classes: Callable[[pb.Segmentation], None] | None = None
 
 
 class FrameStream:
@@ -234,11 +234,12 @@ class FrameStream:
             await self._changed.wait()
 
     async def _receive(self, connection: Connection) -> None:
-        call = connection.call
+        call, require_classes = connection.call, connection.require_classes
         with call_errors():
             while isinstance(response := await call.read(), pb.SegmentResponse):
-                if response.segmentation.classes:  # the first result of a model
-                    connection.require_classes(response.segmentation)
+                # The first result of a model has its classes.
+                if require_classes is not None and response.segmentation.classes:
+                    require_classes(response.segmentation)
                 self._backoff.reset()
                 self._answer_timeout.on_answer(asyncio.get_running_loop().time())
                 pending = self._in_flight.pop_answered(response.frame_id)
