@@ -7,7 +7,7 @@ file, or a folder. A path is relative to the root of the repository, a source to
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from posixpath import normpath, relpath
 
@@ -114,12 +114,31 @@ def _language(path: str) -> str:
 def with_links_of_site(text: str, path: str) -> str:
     """The text of the page `path` with links to files of the repository as links of the site."""
     folder = str(PurePosixPath(source_of(path)).parent)
+    return _with_links(text, path, lambda file: relpath(source_of(file), folder))
+
+
+def with_links_of_web(text: str, path: str, repository: str, revision: str) -> str:
+    """The text of the page `path` with links to files as addresses of the repository's web site.
+
+    `repository` is the address that a browser opens, without a slash at its end. Below it the
+    addresses have the form that GitHub, Gitea and Forgejo understand.
+    """
+
+    def address(file: str) -> str:
+        view = "raw" if PurePosixPath(file).suffix in AS_THEY_ARE else "blob"
+        return f"{repository}/{view}/{revision}/{file}"
+
+    return _with_links(text, path, address)
+
+
+def _with_links(text: str, path: str, address: Callable[[str], str]) -> str:
+    """The text of the page `path`, with each file that it links to at `address(file)`."""
     parts, end = [], 0
     for match in links(text):
         target = match["target"]
         if (file := linked_path(target, path)) is not None:
             anchor = "#" + target.partition("#")[2] if "#" in target else ""
-            parts += [text[end : match.start("target")], relpath(source_of(file), folder), anchor]
+            parts += [text[end : match.start("target")], address(file), anchor]
             end = match.end()
     return "".join([*parts, text[end:]])
 

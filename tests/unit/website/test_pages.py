@@ -16,6 +16,7 @@ from pages import (
     links,
     navigation,
     with_links_of_site,
+    with_links_of_web,
 )
 
 FOLDERS = ("", "docs", "clients", "daemon", "tests", "training", "deploy")
@@ -162,3 +163,11 @@ def test_a_page_of_docs_that_is_in_no_table_is_an_error(project: Path) -> None:
 
 def test_our_own_pages_are_all_in_the_navigation() -> None:
     assert navigation()[0] == {"edgeseg": "index.md"}
+
+
+def test_on_a_package_index_links_lead_to_the_web_site_of_the_repository() -> None:
+    text = "[a](docs/client.md#results) ![b](docs/demo.png) [c](https://a.example/) [d](#use-it)"
+    assert with_links_of_web(text, "README.md", "https://b.example/e", "v1") == (
+        "[a](https://b.example/e/blob/v1/docs/client.md#results)"
+        " ![b](https://b.example/e/raw/v1/docs/demo.png) [c](https://a.example/) [d](#use-it)"
+    )
