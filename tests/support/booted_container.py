@@ -1,4 +1,4 @@
-"""A copy of this machine that boots its own systemd, in a container of systemd-nspawn."""
+"""A copy of this machine, or of another root, that boots systemd in a systemd-nspawn."""
 
 from __future__ import annotations
 
@@ -27,18 +27,25 @@ MASKED = (
 
 
 def run_in_container(
-    folder: Path, files: Mapping[str, str], binds: Mapping[Path, str], command: str
+    folder: Path,
+    files: Mapping[str, str],
+    binds: Mapping[Path, str],
+    command: str,
+    *,
+    base: Path = Path("/"),
+    seconds: float = COMMAND_SECONDS,
 ) -> str:
     """Boot, run `command` as root when the machine is up, and end; returns the output of all.
 
     `files` are the contents of further files by their path, and `binds` the read-only places of
-    folders of this machine in the container. `folder` takes the layer over this machine's files,
-    which nothing changes, and is /results in the container. Skips where that is impossible.
+    folders of this machine in the container. `folder` takes the layer over the files of `base`,
+    which nothing changes, and is /results in the container. Skips if it does not boot in
+    BOOT_SECONDS; the command may take `seconds` after that.
     """
     if os.geteuid() != 0 or shutil.which("systemd-nspawn") is None:
         pytest.skip("needs root and systemd-nspawn; on Debian: apt install systemd-container")
     with ExitStack() as undo:
-        root = _copy_of_this_machine(folder, undo)
+        root = _copy_of(base, folder, undo)
         unit = f"""[Unit]
 After=basic.target
 [Service]
@@ -66,12 +73,12 @@ StandardError=file:/results/output
             ],
             output,
             begin_seconds=BOOT_SECONDS,
-            end_seconds=COMMAND_SECONDS,
+            end_seconds=seconds,
         )
     if not begun:
         pytest.skip(f"no container boots here in {BOOT_SECONDS:g} s: {printed[-2000:]}")
     text = output.read_text(encoding="utf-8")
-    assert ended, f"the command did not end in {COMMAND_SECONDS:g} s: {text}"
+    assert ended, f"the command did not end in {seconds:g} s: {text}"
     return text
 
 
@@ -97,7 +104,7 @@ def run_until(
     return begun, not running, printed.decode(errors="replace")
 
 
-def _copy_of_this_machine(folder: Path, undo: ExitStack) -> Path:
+def _copy_of(base: Path, folder: Path, undo: ExitStack) -> Path:
     """An overlay whose changes go into memory, for a container's own root may be an overlay."""
     layer, root = folder / "layer", folder / "root"
     for each in (layer, root):
@@ -105,7 +112,7 @@ def _copy_of_this_machine(folder: Path, undo: ExitStack) -> Path:
     _mount("-t", "tmpfs", "tmpfs", str(layer), undo=undo)
     for name in ("upper", "work"):
         (layer / name).mkdir()
-    options = f"lowerdir=/,upperdir={layer / 'upper'},workdir={layer / 'work'}"
+    options = f"lowerdir={base},upperdir={layer / 'upper'},workdir={layer / 'work'}"
     _mount("-t", "overlay", "overlay", "-o", options, str(root), undo=undo)
     return root
 

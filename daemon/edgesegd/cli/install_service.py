@@ -13,11 +13,13 @@ from edgesegd.cli import marked_files
 from edgesegd.cli.exit_codes import OK
 from edgesegd.cli.service_placement import Placement, of_machine, of_user
 from edgesegd.cli.service_steps import systemd_version
-from edgesegd.cli.shipped_files import BACK_OFF, NO_LANDLOCK
+from edgesegd.cli.shipped_files import BACK_OFF, NO_LANDLOCK, UNIT
 from edgesegd.core.errors import ConfigError
 from edgesegd.sandbox.kernel import landlock_version
 
 SHIPPED_COMMAND = "/opt/edgeseg/bin/edgesegd"
+PACKAGED = f"/usr/lib/systemd/system/{UNIT}"
+"""The unit of the Debian package, which one in /etc would hide."""
 FIRST_WITH_BACK_OFF = 254
 
 
@@ -65,6 +67,11 @@ def run_install(args: argparse.Namespace) -> int:
     here = root == Path("/")
     placement = _placement(args)
     command = _command()
+    if not args.user and _below(root, PACKAGED).exists():
+        raise ConfigError(
+            f"{_below(root, PACKAGED)}: the Debian package has installed the service already; "
+            f"write options to {placement.options} and run: systemctl restart {UNIT}"
+        )
     if here:
         package = Path(edgesegd.__file__).resolve()
         refuse_hidden((sys.prefix, sys.base_prefix, package), placement.hidden)

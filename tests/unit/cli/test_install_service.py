@@ -79,6 +79,17 @@ def test_the_installed_unit_is_valid(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+def test_the_unit_of_the_debian_package_is_not_hidden_by_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    packaged = tmp_path / "usr/lib/systemd/system/edgesegd.service"
+    packaged.parent.mkdir(parents=True)
+    packaged.touch()
+    assert install(tmp_path) == 3
+    assert "the Debian package has installed the service already" in capsys.readouterr().err
+    assert list(contents(tmp_path)) == ["usr/lib/systemd/system/edgesegd.service"]
+
+
 def test_a_dry_run_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert install(tmp_path, "--dry-run") == 0
     assert contents(tmp_path) == {}
