@@ -18,10 +18,13 @@ FUZZ_COUNT ?= 1000000
 FUZZ_ARGS ?=
 # Photographs for the demo, where DeepLab is on this machine.
 PICTURES ?=
+# `make release FINAL=1` stops where something must not be published.
+FINAL ?=
 
-.PHONY: demo test test-tflite test-slow test-oldest test-boards test-pythons check proto proto-baseline reference dashboards bench bench-peers bench-decoders fuzz fuzz-models fuzz-pictures builtin clean docs check-docs docs-pictures
+.PHONY: demo test test-tflite test-slow test-oldest test-boards test-pythons check proto proto-baseline reference dashboards bench bench-peers bench-decoders fuzz fuzz-models fuzz-pictures builtin clean docs check-docs docs-pictures release debs audit
 
 PEERS := mlserver pytriton litserve
+AUDIT = .venv-release/bin/python scripts/audit.py .venv-release .venv $(wildcard deploy/debian/vendored/*.txt)
 
 demo: .venv/.ready
 	.venv/bin/python demo/demo.py $(PICTURES)
@@ -53,7 +56,7 @@ test-python-%: .venv-python%/.ready
 test-boards: .venv/.ready-dev
 	EDGESEG_BOARDS=.boards .venv/bin/python -m pytest tests/system/test_boards.py $(PYTEST_ARGS)
 
-check: .venv/.ready-dev .venv-proto/.ready .venv-grafana/.ready .tools/.ready
+check: .venv/.ready-dev .venv-proto/.ready .venv-grafana/.ready .venv-release/.ready .tools/.ready
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check --no-cache .
 	.venv/bin/mypy
@@ -63,6 +66,19 @@ check: .venv/.ready-dev .venv-proto/.ready .venv-grafana/.ready .tools/.ready
 	.venv/bin/python scripts/make-reference --check
 	.venv-grafana/bin/python deploy/grafana/generate.py --check
 	.venv/bin/python -m pytest -q tests/unit/test_import_rules.py
+	$(AUDIT)
+
+# The dependencies against the list of known weaknesses, where a service that has it can be reached.
+audit: .venv/.ready-dev .venv-release/.ready
+	$(AUDIT)
+
+# Everything of a release in dist/: sdist, wheel, Debian packages, bills of materials, changes.
+release: .venv-release/.ready
+	scripts/make-release $(if $(FINAL),--final) $(PYTHON) .venv-release
+
+# The Debian packages alone, for each kind of machine.
+debs: .venv-release/.ready
+	scripts/build-deb --tools .venv-release amd64 arm64 armhf
 
 # After a change of the contract: the stubs, and (with a release) what later changes must not break.
 proto: .venv-proto/.ready
@@ -183,6 +199,9 @@ builtin: .venv-training/.ready
 .venv-training/.ready: training/requirements.txt scripts/make-venv
 	scripts/make-venv $(or $(PYTHON_TFLITE),$(PYTHON)) .venv-training '.' -r training/requirements.txt
 
+.venv-release/.ready: scripts/make-venv scripts/release-tools.txt
+	scripts/make-venv $(PYTHON) .venv-release '' -r scripts/release-tools.txt
+
 .venv-docs/.ready: scripts/make-venv website/requirements.txt
 	scripts/make-venv $(PYTHON) .venv-docs '' -r website/requirements.txt
 
@@ -203,4 +222,4 @@ clients/node/node_modules/.ready: clients/node/package.json
 clean:
 	rm -rf .venv .venv-tflite .venv-oldest .venv-tritonclient .venv-balancers .venv-ros2 .venv-proto .venv-training
 	rm -rf .venv-peers .venv-python* .pythons .boards
-	rm -rf .venv-docs .venv-grafana .tools .home-assistant demo-output dist site clients/node/node_modules clients/cpp/build
+	rm -rf .venv-docs .venv-grafana .venv-release .tools .home-assistant demo-output dist site clients/node/node_modules clients/cpp/build

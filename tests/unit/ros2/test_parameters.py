@@ -10,6 +10,7 @@ import pytest
 from edgeseg_ros.errors import WrongParameter
 from edgeseg_ros.parameters import PARAMETERS, Settings, read_settings
 from edgeseg_ros.topics import PRESETS
+from edgesegd import __version__
 
 ROS2 = Path(__file__).parents[3] / "clients/ros2"
 WRITTEN = "from a file"
@@ -169,6 +170,6 @@ def test_the_page_names_every_parameter_with_its_default() -> None:
 def test_the_package_has_one_version_and_the_files_that_it_installs() -> None:
     setup = (ROS2 / "setup.py").read_text(encoding="utf-8")
     manifest = (ROS2 / "package.xml").read_text(encoding="utf-8")
-    assert 'version="0.1.0"' in setup
-    assert "<version>0.1.0</version>" in manifest
+    assert f'version="{__version__}"' in setup
+    assert f"<version>{__version__}</version>" in manifest
     assert (ROS2 / "resource/edgeseg_ros").is_file()
