@@ -24,8 +24,8 @@ def build_package(
     wheel: Path, folder: Path, architecture: str, runtime: str, revision: int = 1
 ) -> Path:
     """A package in that folder."""
-    command = [PROJECT / "scripts/build-deb", "--tools", sys.prefix, "--wheel", wheel]
-    options = ["--runtime", runtime, "--revision", str(revision), "--out", folder]
+    command = [f"{PROJECT}/scripts/build-deb", "--tools", sys.prefix, "--wheel", str(wheel)]
+    options = ["--runtime", runtime, "--revision", str(revision), "--out", str(folder)]
     subprocess.run([*command, *options, architecture], check=True)
     return folder / f"edgeseg_{__version__}-{revision}_{architecture}.deb"
 

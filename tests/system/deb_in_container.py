@@ -106,7 +106,7 @@ def wait_for(done: Callable[[dict[str, str]], bool]) -> dict[str, str]:
 
 def files() -> set[str]:
     """All files and folders that a package may have made or caused."""
-    found = set()
+    found: set[str] = set()
     for root in LOOKED_AT:
         for folder, folders, names in os.walk(root):
             found.update(f"{folder}/{name}" for name in (*folders, *names))
