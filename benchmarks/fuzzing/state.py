@@ -24,6 +24,7 @@ from fuzzing.changes import change_bytes
 from fuzzing.target import Fault
 from support.mutations import mutate
 
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 # in a folder of its own
 NOW = 1_800_000_000.0
 STRANGER = "edgeseg_0123456789ab_" + "0" * 64
 MODEL = "5d" * 32
@@ -69,7 +70,7 @@ class State:
 
     def __init__(self) -> None:
         self.material = b""
-        self._folder = tempfile.TemporaryDirectory()
+        self._folder = tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None)
         folder = Path(self._folder.name)
         self._tokens = folder / "tokens.json"
         with changing_tokens(self._tokens) as tokens:
