@@ -63,15 +63,16 @@ def build_wheel(folder: Path) -> Path:
     return wheel
 
 
-def make_boards(names: Iterable[str], wheel: Path) -> dict[str, Path]:
+def make_boards(names: Iterable[str], folder: Path) -> dict[str, Path]:
     """The files of these boards, with the wheel installed; the first time this takes minutes.
 
-    Skips the test where nobody named a folder for them.
+    The wheel is built in `folder`. Skips the test where nobody named a folder for the boards.
     """
     if VARIABLE not in os.environ:
         pytest.skip(f"make test-boards runs it: {VARIABLE} names no folder for emulated boards")
     if not can_emulate():
         pytest.skip("needs user namespaces with a binfmt_misc of their own: Linux 6.7")
+    wheel = build_wheel(folder)
     roots = {name: Path(os.environ[VARIABLE]).resolve() / name for name in names}
     making = [subprocess.Popen([MAKE, name, root, wheel]) for name, root in roots.items()]
     assert [each.wait() for each in making] == [0] * len(roots)

@@ -25,7 +25,7 @@ import edgesegd
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client import Client
 from scenes import draw_scene
-from support.boards import Board, build_wheel, make_boards
+from support.boards import Board, make_boards
 from support.calls import every, frames, segment_in_step
 from support.processes import WatchedProcess
 from support.running_daemon import RunningDaemon
@@ -70,8 +70,7 @@ Labels = npt.NDArray[np.uint8]
 
 @pytest.fixture(scope="module")
 def roots(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
-    wheel = build_wheel(tmp_path_factory.mktemp("wheel"))
-    return make_boards({each.files for each in BOARDS.values()}, wheel)
+    return make_boards({each.files for each in BOARDS.values()}, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module", params=list(BOARDS.values()), ids=list(BOARDS))
