@@ -24,7 +24,7 @@ def build_package(
     wheel: Path, folder: Path, architecture: str, runtime: str, revision: int = 1
 ) -> Path:
     """A package in that folder."""
-    command = [f"{PROJECT}/scripts/build-deb", "--tools", sys.prefix, "--wheel", str(wheel)]
+    command = [str(PROJECT / "scripts/build-deb"), "--tools", sys.prefix, "--wheel", str(wheel)]
     options = ["--runtime", runtime, "--revision", str(revision), "--out", str(folder)]
     subprocess.run([*command, *options, architecture], check=True)
     return folder / f"edgeseg_{__version__}-{revision}_{architecture}.deb"

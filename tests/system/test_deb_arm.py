@@ -93,12 +93,17 @@ def root(machine: Machine, tmp_path: Path) -> Path:
         (processors / name).write_text("0-3\n")
     (root / "proc").mkdir(exist_ok=True)
     (root / "proc/cpuinfo").write_text(CPU_FACTS)
-    libraries = f"/usr/lib/{machine.triplet}"
+    # The emulator of 32-bit machines does not find all of Python through translated paths.
+    (root / "usr/lib/edgeseg/pyvenv.cfg").write_text(
+        f"home = {root}/usr/bin\ninclude-system-site-packages = true\n"
+    )
+    libraries = root / "usr/lib" / machine.triplet
+    emulated = f"{shutil.which(machine.emulator)} -0 {root / COMMAND} -L {root}"
     (root / COMMAND).unlink()
     (root / COMMAND).write_text(
         f"#!/bin/sh\nexport QEMU_CPU={machine.processor}"
         f" QEMU_SET_ENV=LD_LIBRARY_PATH={libraries}/blas:{libraries}/lapack\n"
-        f'exec {machine.emulator} -0 /{COMMAND} -L {root} {root}/usr/bin/python3.11 "$@"\n'
+        f'exec {emulated} {root}/usr/bin/python3.11 "$@"\n'
     )
     (root / COMMAND).chmod(0o755)
     return root
