@@ -126,6 +126,7 @@ class AsyncClient:
         self._retry_for = retry_for
         self._channels = DaemonChannels(addresses, credentials)
         self._streams: set[StreamCall] = set()
+        self._met_other_model = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -320,8 +321,12 @@ class AsyncClient:
         """Opens a stream; each step may take `within` seconds.
 
         Asks for the server's info each time, because after a lost connection the daemon may be
-        another one.
+        another one. Where calls go to two daemons in turn, one that was asked and another that took
+        the stream would alternate for ever; so after that one is asked twice.
         """
+        if self._met_other_model:
+            self._met_other_model = False
+            await self._fetch_info(within)
         info = await self._fetch_info(within)
         region = None
         if self._lease is not None:
@@ -335,13 +340,22 @@ class AsyncClient:
             found = await perform_handshake(call, message, within)
             if has_ids_of(info, options, found):
                 named = needs_info(options)
-                require = partial(require_classes, options, wanted) if named else None
+                require = partial(self._require_classes, options, wanted) if named else None
                 return Connection(call, info.max_frame_bytes, region, wanted, require)
             call.cancel()
         raise OtherModel(
             f"{self.address} leads to daemons with different models: one was asked for its classes,"
             f" and others, such as one with {found}, take the stream"
         )
+
+    def _require_classes(
+        self, options: Options, wanted: tuple[int, ...], found: pb.Segmentation
+    ) -> None:
+        try:
+            require_classes(options, wanted, found)
+        except OtherModel:
+            self._met_other_model = True
+            raise
 
     async def _leased_region(self, timeout: float | None) -> Region | None:  # noqa: ASYNC109 # as `info`
         """The region that frames are written to; None without `shared_memory`, or if refused."""

@@ -16,6 +16,8 @@ _USUAL_FACTOR: Final = 3.0
 _KEPT: Final = 0.9
 """Part of the longest wait that is kept with each answer: a single long one is soon forgotten."""
 _GIVE_UP_FACTOR: Final = 2.0
+_MAX_DOUBLED: Final = 10
+"""So often, and the maximum is reached from any time; the power of any count would overflow."""
 
 
 class AnswerTimeout:
@@ -37,7 +39,7 @@ class AnswerTimeout:
     def seconds(self) -> float:
         """How long an answer is waited for now."""
         usual = max(_MIN_SECONDS, _USUAL_FACTOR * self._longest)
-        return float(min(MAX_SECONDS, usual * _GIVE_UP_FACTOR**self._given_up))
+        return float(min(MAX_SECONDS, usual * _GIVE_UP_FACTOR ** min(self._given_up, _MAX_DOUBLED)))
 
     def expired(self, now: float, *, sent: bool, writing: bool) -> float | None:
         """The time that was waited in vain, if it was too long; otherwise None.

@@ -12,10 +12,6 @@ from edgeseg_client.channel import open_channel
 from edgeseg_client.discovery.find import SCHEME, find_address
 from edgeseg_client.fork_guard import FORK_GUARD
 
-_NOT_CONNECTED: Final = (
-    grpc.ChannelConnectivity.TRANSIENT_FAILURE,
-    grpc.ChannelConnectivity.CONNECTING,
-)
 _LOOK_AGAIN_SECONDS: Final = 1.0
 
 
@@ -65,7 +61,7 @@ class ClientChannel:
             return self._addresses
         now = asyncio.get_running_loop().time()
         if self._channels and (
-            self._channels[-1].get_state() not in _NOT_CONNECTED
+            self._channels[-1].get_state() is grpc.ChannelConnectivity.READY
             or now - self._looked < _LOOK_AGAIN_SECONDS
         ):
             return self._found

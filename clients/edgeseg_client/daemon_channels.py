@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Final
 
 import grpc
 
@@ -14,6 +16,11 @@ from edgeseg_client.fork_guard import FORK_GUARD
 
 if TYPE_CHECKING:
     from edgeseg.v1.segmentation_pb2_grpc import SegmentationServiceAsyncStub
+
+_READY: Final = grpc.ChannelConnectivity.READY
+_CONNECT_SECONDS: Final = 1.0
+_SPREAD_SECONDS: Final = 0.5
+"""After the first daemon of several: the others are connected then, and asked for their health."""
 
 
 class DaemonChannels:
@@ -27,7 +34,8 @@ class DaemonChannels:
     def __init__(
         self, addresses: tuple[str, ...], credentials: grpc.ChannelCredentials | None
     ) -> None:
-        self._closed = False
+        self._closed = self._is_spread = False
+        self._spreading = asyncio.Lock()
         self._segmenting = ClientChannel(addresses, credentials, self.require_open)
         self._asking = self._segmenting
         if are_several(addresses):
@@ -36,12 +44,23 @@ class DaemonChannels:
     async def segmenting(self) -> SegmentationServiceAsyncStub:
         """Calls that segment; raises what `ClientChannel.get` raises."""
         FORK_GUARD.mark_used()
-        return _stub(await self._segmenting.get())
+        channel = await self._segmenting.get()
+        if self._asking is not self._segmenting and not self._is_spread:
+            await self._wait_for_others(channel)
+        return _stub(channel)
 
     async def asking(self) -> SegmentationServiceAsyncStub:
         """Calls that ask for the info; raises like `segmenting`."""
         FORK_GUARD.mark_used()
         return _stub(await self._asking.get())
+
+    async def _wait_for_others(self, channel: grpc.aio.Channel) -> None:
+        """Waits once for more than the fastest daemon; else it gets all streams that are opened."""
+        async with self._spreading:
+            if self._is_spread or not await _is_connected(channel):
+                return
+            await asyncio.sleep(_SPREAD_SECONDS)
+            self._is_spread = True
 
     def require_open(self) -> None:
         """Raises `ClientClosed` if they were closed."""
@@ -57,6 +76,16 @@ class DaemonChannels:
         self.refuse_calls()
         for channel in {self._segmenting, self._asking}:
             await channel.close()
+
+
+async def _is_connected(channel: grpc.aio.Channel) -> bool:
+    """Whether a daemon can be called soon."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            while (state := channel.get_state(try_to_connect=True)) is not _READY:
+                await channel.wait_for_state_change(state)
+            return True
+    return False
 
 
 def _stub(channel: grpc.aio.Channel) -> SegmentationServiceAsyncStub:

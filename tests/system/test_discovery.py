@@ -28,7 +28,7 @@ OPEN = ("--insecure", "--tokens=none", "--delegate=cpu")
 PROMETHEUS = """
 global: {scrape_interval: 1s, scrape_timeout: 1s}
 scrape_configs:
-  - job_name: edgeseg
+  - job_name: edgesegd
     http_sd_configs: [{url: "http://127.0.0.1:9465/", refresh_interval: 1s}]
     relabel_configs:
       - {source_labels: [__meta_edgeseg_name], target_label: instance}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Generator, Iterable, Iterator
-from queue import SimpleQueue
-from typing import Unpack
+from queue import Full, Queue
+from typing import Final, Unpack
 
 from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.blocking import Client
 from edgeseg_client.options import Options
 from edgeseg_client.sources.source import SourceFrame
+
+LOOK_SECONDS: Final = 0.2
+"""How often a stream that waits for the caller looks whether there still is one."""
 
 
 class SharedFrames:
@@ -37,6 +41,33 @@ class SharedFrames:
         self._ended = True
 
 
+class HandOver:
+    """Passes answers from the threads of streams to the caller's.
+
+    Each thread waits until its answer is taken, so that its stream reads no frames ahead; after the
+    end nothing is taken.
+    """
+
+    def __init__(self) -> None:
+        self._answers: Queue[FrameAnswer | BaseException | None] = Queue(maxsize=1)
+        self._ended = threading.Event()
+
+    def put(self, answer: FrameAnswer | BaseException | None) -> None:
+        """Pass on an answer, the error of a stream, or None at its end."""
+        while not self._ended.is_set():
+            with contextlib.suppress(Full):
+                self._answers.put(answer, timeout=LOOK_SECONDS)
+                return
+
+    def get(self) -> FrameAnswer | BaseException | None:
+        """The next one."""
+        return self._answers.get()
+
+    def end(self) -> None:
+        """Take no more of them."""
+        self._ended.set()
+
+
 def answers_of_streams(
     client: Client, frames: Iterable[SourceFrame], streams: int, **options: Unpack[Options]
 ) -> Generator[FrameAnswer, None, None]:
@@ -49,12 +80,13 @@ def answers_of_streams(
         yield from client.stream(frames, policy="every", **options)
         return
     shared = SharedFrames(frames)
-    answers: SimpleQueue[FrameAnswer | BaseException | None] = SimpleQueue()
+    answers = HandOver()
 
     def follow() -> None:
         try:
-            for answer in client.stream(shared, policy="every", **options):
-                answers.put(answer)
+            with contextlib.closing(client.stream(shared, policy="every", **options)) as stream:
+                for answer in stream:
+                    answers.put(answer)
         except BaseException as error:  # noqa: BLE001 # it is raised in the caller's thread
             shared.end()
             answers.put(error)
@@ -75,5 +107,6 @@ def answers_of_streams(
                 failed = failed or answer
     finally:
         shared.end()
+        answers.end()
     if failed is not None:
         raise failed

@@ -21,8 +21,8 @@ def project(tmp_path: Path) -> Path:
     shutil.copy(PROJECT / "pyproject.toml", tmp_path)
     shutil.copytree(PROJECT / "scripts", tmp_path / "scripts")
     (tmp_path / "tests").mkdir()
-    for packages in ("oldest.txt", "ros2.txt", "tritonclient.txt"):
-        shutil.copy(PROJECT / "tests" / packages, tmp_path / "tests")
+    for packages in (PROJECT / "tests").glob("*.txt"):
+        shutil.copy(packages, tmp_path / "tests")
     (tmp_path / "deploy/grafana").mkdir(parents=True)
     shutil.copy(PROJECT / "deploy/grafana/requirements.txt", tmp_path / "deploy/grafana")
     (tmp_path / "clients/node").mkdir(parents=True)
