@@ -55,9 +55,9 @@ async def test_a_stop_signal_to_the_whole_process_group_costs_no_frame(
         await call.write(every())
         for request in frames([jpeg] * 4):
             await call.write(request)
-        answers = [await call.read()]
+        answers = [await call.read() for _ in range(3)]  # so the daemon has read the fourth frame
         os.killpg(running.process.pid, signal.SIGTERM)
-        answers += [await call.read() for _ in range(3)]
+        answers.append(await call.read())
         assert [a.status for a in answers if isinstance(a, pb.SegmentResponse)] == [
             pb.FRAME_STATUS_OK
         ] * 4
