@@ -31,7 +31,7 @@ async def test_frames_in_flight_are_answered_after_a_stop_signal(
         await call.write(every())
         for request in frames([jpeg] * 3):
             await call.write(request)
-        # After two answers the daemon has read the third frame; what is still on its way is refused.
+        # After two answers the daemon has read the third frame; what is on its way is refused.
         first, second = await call.read(), await call.read()
         running.process.send_signal(number)
         answers = [first, second, await call.read()]
