@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -60,6 +61,32 @@ async def test_a_client_follows_a_board_that_has_another_address(
             announce(name, port_of(moved))
             assert (await client.segment(GOOD)).model == "toy"
         finally:
+            moved.kill()
+
+
+async def test_another_board_that_takes_the_old_address_is_not_taken_for_it(
+    daemon: ScriptedDaemon, announce: Announce
+) -> None:
+    name = unique_name()
+    before = announce(name, port_of(daemon))
+    async with AsyncClient(f"discover:{name}", retry_for=30) as client:
+        assert (await client.segment(GOOD)).model == "toy"
+        await before.close()
+        daemon.kill()
+        stranger, moved = ScriptedDaemon(), ScriptedDaemon()
+        stranger.port = port_of(daemon)
+        stranger.start()
+        moved.start()
+        try:
+            announce(unique_name(), port_of(stranger))
+            announce(name, port_of(moved))
+            await asyncio.sleep(1.0)  # a name is not looked for again within a second
+            for _ in range(3):
+                assert (await client.segment(GOOD)).model == "toy"
+            assert len(moved.script.options) == 3
+            assert not stranger.script.options
+        finally:
+            stranger.kill()
             moved.kill()
 
 
