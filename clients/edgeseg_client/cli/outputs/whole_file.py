@@ -17,6 +17,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     part = path.with_name(f".edgeseg-{os.getpid()}.part")  # `path` may be as long as a name can be
     try:
         yield part
+        with part.open("rb") as written:
+            os.fsync(written.fileno())  # else an empty file may have the name after a power cut
         part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)
