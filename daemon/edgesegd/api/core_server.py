@@ -45,6 +45,7 @@ class CoreServer(cygrpc.AioServer):  # type: ignore[misc] # it has no types
 
     def __init__(self, *arguments: Any, on_end: Callable[[], None]) -> None:  # noqa: ANN401 # as the base
         self._on_end = on_end
+        self._is_stopping = False
         self._registered: set[str] = set()
         self._others: set[asyncio.Task[None]] = set()
         self._interceptors_of_others = tuple(arguments[INTERCEPTORS] or ())
@@ -56,9 +57,14 @@ class CoreServer(cygrpc.AioServer):  # type: ignore[misc] # it has no types
         for handler in handlers:
             self.add_registered_method_handlers(vars(handler)["_method_handlers"])
 
+    async def shutdown(self, grace: float | None) -> None:
+        """Stop; older loops end with an error then, which is no fault."""
+        self._is_stopping = True
+        await super().shutdown(grace)
+
     def _serving_task_crash_handler(self, task: asyncio.Task[object]) -> None:
         """The loop has ended; by a fault, unless the server is stopped."""
-        if not task.cancelled() and task.exception() is not None:
+        if not (self._is_stopping or task.cancelled() or task.exception() is None):
             self._on_end()
         super()._serving_task_crash_handler(task)
 

@@ -82,7 +82,11 @@ def of_user(environ: Mapping[str, str]) -> Placement:
     return Placement(
         service=service,
         options=str(config_home(environ) / "edgesegd.env"),
-        files={service: USER_SERVICE, str(units / f"{UNIT}.d" / "back-off.conf"): BACK_OFF},
+        files={
+            service: USER_SERVICE,
+            str(units / f"{UNIT}.d" / "back-off.conf"): BACK_OFF,
+            str(units / f"{UNIT}.d" / "no-landlock.conf"): NO_LANDLOCK,
+        },
         systemd=user_systemd(environ),
         replaced={"EDGESEG_DATA_DIR=%h/.local/share/edgeseg": f"EDGESEG_DATA_DIR={data_dir}"},
         notes=USER_NOTES,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 
@@ -23,6 +24,7 @@ class RunningClock:
         self._clock = clock
         self._stopped = 0.0
         self._last_tick: float | None = None
+        self._last = -math.inf
 
     def __call__(self) -> float:
         """The time in seconds, of no particular origin."""
@@ -32,7 +34,8 @@ class RunningClock:
             if late > TICK_SECONDS:
                 self._stopped += late
                 self._last_tick = now
-        return now - self._stopped
+        self._last = max(self._last, now - self._stopped)  # it never goes back
+        return self._last
 
     async def run(self) -> None:
         """Tick forever."""

@@ -76,21 +76,20 @@ class Announcer:
         reported = ""
         while True:
             self._change.clear()
-            own, problem = self._own(), "this machine has no address that others can reach"
-            addresses = self._where.addresses(own)
-            if addresses:
-                try:
+            problem, again = "this machine has no address that others can reach", None
+            try:
+                own = self._own()
+                if addresses := self._where.addresses(own):
                     await self._announce(addresses, own)
-                except FAILURES as error:
-                    problem = str(error) or type(error).__name__
-                else:
                     reported = ""
                     continue
+            except FAILURES as error:
+                problem, again = str(error) or type(error).__name__, RETRY_SECONDS
             if problem != reported:
                 log.warning("the daemon is not announced: %s", problem)
                 reported = problem
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(RETRY_SECONDS if addresses else None):
+                async with asyncio.timeout(again):
                     await self._change.wait()
 
     async def _announce(self, addresses: tuple[str, ...], own: Sequence[str]) -> None:

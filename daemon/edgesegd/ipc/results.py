@@ -6,6 +6,7 @@ is in a message, `read_result` returns a result that can be sent, or raises.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -86,7 +87,10 @@ def read_result(
 
 def read_cpu_seconds(message: Message) -> float:
     """The processor time that the engine has used so far; raises as `read_result` does."""
-    return _seconds(message[CPU])
+    value = message[CPU]
+    if not isinstance(value, float) or not 0 <= value < math.inf:
+        raise ValueError("a processor time is not one")
+    return value
 
 
 class _Blobs:

@@ -38,14 +38,17 @@ def restrict(files: Files) -> None:
             *_opened(files.devices, namespaces.NO_SET_USER | namespaces.NO_EXEC, opened),
         ]
         namespaces.mount_empty(place)
-        for path, descriptor, attributes in shown:
-            target = _below(place, path)
-            _make_target(target, descriptor)
-            namespaces.show_at(descriptor, target, attributes)
-        link = _below(place, DESCRIPTORS)
-        link.parent.mkdir(exist_ok=True)
-        link.symlink_to(TARGET)
-        namespaces.make_root(place)
+        with contextlib.ExitStack() as covered:
+            covered.callback(namespaces.uncover, place)
+            for path, descriptor, attributes in shown:
+                target = _below(place, path)
+                _make_target(target, descriptor)
+                namespaces.show_at(descriptor, target, attributes)
+            link = _below(place, DESCRIPTORS)
+            link.parent.mkdir(exist_ok=True)
+            link.symlink_to(TARGET)
+            namespaces.make_root(place)
+            covered.pop_all()
         namespaces.set_attributes(Path("/"), namespaces.READ_ONLY)
 
 

@@ -53,6 +53,11 @@ def mount_empty(folder: Path) -> None:
     _mount("none", str(folder), "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=1m")
 
 
+def uncover(folder: Path) -> None:
+    """Show what was in a folder before `mount_empty`; raises OSError."""
+    kernel.check(kernel.libc().umount2(os.fsencode(folder), MNT_DETACH))
+
+
 def show_at(opened: int, place: Path, attributes: int) -> None:
     """Show the file or folder that is open as `opened`, with all below, at a place too.
 

@@ -141,9 +141,9 @@ def test_the_warm_up_of_an_engine_took_some_time(seconds: object) -> None:
         WarmedUp.from_message({"seconds": seconds})
 
 
-@pytest.mark.parametrize("value", ["1", None, -1.0, True, float("nan"), 1e300])
+@pytest.mark.parametrize("value", ["1", None, -1.0, True, float("nan"), float("inf")])
 def test_a_processor_time_that_is_none_is_refused(value: object) -> None:
-    assert read_cpu_seconds({CPU: 1.5}) == 1.5
+    assert read_cpu_seconds({CPU: 2e6}) == 2e6  # three weeks of a core
     with pytest.raises(NOT_VALID):
         read_cpu_seconds({CPU: value})
     with pytest.raises(NOT_VALID):

@@ -293,6 +293,26 @@ print(device.read_text())
     assert second == "written"
 
 
+@NEEDS_NAMESPACES
+def test_where_a_kernel_refuses_a_part_of_it_the_files_are_as_before(data_folder: Path) -> None:
+    """As one before Linux 5.12, which has no mount_setattr."""
+    code = """
+import os, sys
+from edgesegd.sandbox import file_view, namespaces
+from edgesegd.sandbox.files import files_for
+def refused(*_arguments):
+    raise OSError(38, "Function not implemented")
+namespaces.set_attributes = refused
+before = sorted(os.listdir("/tmp"))
+try:
+    file_view.restrict(files_for(driver=False))
+except OSError as error:
+    print(error.errno, set(before) <= set(os.listdir("/tmp")), os.path.exists(sys.argv[1]))
+"""
+    done = python(code, str(data_folder / "tokens.json"))
+    assert (done.stdout, done.stderr) == ("38 True True\n", "")
+
+
 def test_require_raises_what_is_missing(data_folder: Path) -> None:
     code = f"{WITHOUT_BOTH}\nimport sys\nfrom edgesegd.sandbox.attempts import main"
     done = python(f"{code}\nmain(*sys.argv[1:])", "require", "cpu", str(data_folder))
