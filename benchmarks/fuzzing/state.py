@@ -15,29 +15,18 @@ from edgesegd.access.keyring import Keyring
 from edgesegd.access.token_file import changing_tokens
 from edgesegd.access.tokens import make_token
 from edgesegd.core.errors import ConfigError, Unauthenticated
-from edgesegd.delegates.selection import Selection
-from edgesegd.delegates.spec import DelegateSpec, parse_delegate
 from edgesegd.models.sidecar import read_sidecar
-from edgesegd.probe.choice_store import ChoiceStore, StoredChoice
-from edgesegd.probe.report import Finding, Verdict
+from edgesegd.probe.choice_store import ChoiceStore
 from fuzzing.changes import change_bytes
 from fuzzing.target import Fault
 from support.mutations import mutate
+from support.stored_choice import CHOICE
 
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 # in a folder of its own
 NOW = 1_800_000_000.0
 STRANGER = "edgeseg_0123456789ab_" + "0" * 64
 MODEL = "5d" * 32
 FACTS = {"model": "5d", "libraries": {"libnpu.so": "ab"}}
-CHOICE = StoredChoice(
-    Selection(
-        ranking=((parse_delegate("/opt/libnpu.so:cores=2"), 1), (DelegateSpec(), 4)),
-        extra=((parse_delegate("edgetpu:usb:1"), 2),),
-    ),
-    "frames were served meanwhile",
-    0.0125,
-    (Finding(parse_delegate("edgetpu"), "Coral", Verdict.ABSENT, "no device: /dev/apex_*"),),
-)
 SIDECAR = b"""[model]
 note = "for drawn scenes"
 [input]

@@ -39,22 +39,18 @@ class Faults:
 
     def engine_killed(self) -> None:
         """The engine is killed."""
-        self._signal_engine(signal.SIGKILL)
+        _send(signal.SIGKILL, self._daemon.engine_pid)
 
     def engine_hangs(self) -> None:
         """The engine is stopped, and does not go on."""
-        self._signal_engine(signal.SIGSTOP)
+        _send(signal.SIGSTOP, self._daemon.engine_pid)
 
     def daemon_stopped(self) -> None:
         """Front and engine are stopped, and go on after two seconds."""
-        processes = [self._daemon.process.pid, self._daemon.engine_pid]
-        for number in (signal.SIGSTOP, signal.SIGCONT):
-            for process in processes:
-                if process is not None:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(process, number)
-            if number == signal.SIGSTOP:
-                time.sleep(STOPPED_SECONDS)
+        processes = (self._daemon.process.pid, self._daemon.engine_pid)
+        _send(signal.SIGSTOP, *processes)
+        time.sleep(STOPPED_SECONDS)
+        _send(signal.SIGCONT, *processes)
 
     def clients_killed(self) -> None:
         """Clients are killed in the middle of their streams."""
@@ -76,7 +72,10 @@ class Faults:
         """An operator has the models read again."""
         self._daemon.process.send_signal(signal.SIGHUP)
 
-    def _signal_engine(self, number: signal.Signals) -> None:
-        if (engine := self._daemon.engine_pid) is not None:
+
+def _send(number: signal.Signals, *processes: int | None) -> None:
+    """Send a signal to those that are there."""
+    for process in processes:
+        if process is not None:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(engine, number)
+                os.kill(process, number)

@@ -29,7 +29,7 @@ def core_servers_call(on_end: Callable[[], None]) -> Iterator[None]:
 
     `on_end` is called if one ends by a fault of its own; it accepts no more calls then.
     """
-    if not READS_PATHS_IN_ITS_LOOP:  # older loops also end with an error when they are stopped
+    if not READS_PATHS_IN_ITS_LOOP:
         yield
         return
     before = cygrpc.AioServer

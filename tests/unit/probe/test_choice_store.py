@@ -13,20 +13,13 @@ from pathlib import Path
 import pytest
 
 from edgesegd.delegates.locate import locate_library
-from edgesegd.delegates.selection import Selection
 from edgesegd.delegates.spec import DelegateSpec, parse_delegate
 from edgesegd.ipc.trial_messages import TimedTrialResult
-from edgesegd.probe.choice_store import ChoiceStore, StoredChoice, library_facts, machine_facts
+from edgesegd.probe.choice_store import ChoiceStore, library_facts, machine_facts
 from edgesegd.probe.report import Finding, Verdict
+from support.stored_choice import CHOICE
 
-CHOICES = StoredChoice(
-    Selection(
-        ranking=((parse_delegate("/opt/libnpu.so:cores=2"), 1), (DelegateSpec(), 4)),
-        extra=((parse_delegate("edgetpu:usb:1"), 2),),
-    ),
-    "frames were served meanwhile",
-    0.0125,
-)
+CHOICES = replace(CHOICE, findings=())
 MEASURED = TimedTrialResult(
     runtime="ai-edge-litert 2.1",
     threads=2,

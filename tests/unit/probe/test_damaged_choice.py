@@ -4,22 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgesegd.delegates.selection import Selection
-from edgesegd.delegates.spec import DelegateSpec, parse_delegate
-from edgesegd.probe.choice_store import ChoiceStore, StoredChoice
-from edgesegd.probe.report import Finding, Verdict
+from edgesegd.probe.choice_store import ChoiceStore
 from support.mutations import mutations
+from support.stored_choice import CHOICE
 
 COUNT = 1000
-CHOICE = StoredChoice(
-    Selection(
-        ranking=((parse_delegate("/opt/libnpu.so:cores=2"), 1), (DelegateSpec(), 4)),
-        extra=((parse_delegate("edgetpu:usb:1"), 2),),
-    ),
-    "frames were served meanwhile",
-    0.0125,
-    (Finding(parse_delegate("edgetpu"), "Coral", Verdict.ABSENT, "no device: /dev/apex_*"),),
-)
 
 
 def test_a_damaged_choice_is_ignored_with_a_reason_or_ends_with_the_cpu(tmp_path: Path) -> None:
