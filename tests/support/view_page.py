@@ -78,6 +78,28 @@ def wait_for_text(page: Page, selector: str, text: str) -> None:
     )
 
 
+def wait_for_parts(page: Page, selector: str, *parts: str) -> None:
+    """Wait until what is seen of an element's text has all of the parts.
+
+    The page draws frames, figures and messages each at its own time.
+    """
+    page.wait_for_function(
+        "([selector, parts]) => { const seen = document.querySelector(selector)?.innerText ?? '';"
+        " return parts.every((part) => seen.includes(part)); }",
+        arg=[selector, list(parts)],
+        timeout=20_000,
+    )
+
+
+def wait_for_count(page: Page, selector: str, count: int) -> None:
+    """Wait until so many elements are there."""
+    page.wait_for_function(
+        "([selector, count]) => document.querySelectorAll(selector).length === count",
+        arg=[selector, count],
+        timeout=20_000,
+    )
+
+
 def halves(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The colours in the middles of the left and the right half."""
     height, width = seen.shape[:2]

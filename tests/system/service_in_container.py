@@ -6,6 +6,7 @@ Python with the client, and the address of the daemon's socket.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -48,10 +49,11 @@ def main() -> None:
     tell("stranger", segment_as("stranger"))
     tell("busy", wait_for(lambda shown: not shown["StatusText"].endswith(" 0.0 frames/s")))
     front = int(show()["MainPID"])
-    engines = children(front)
-    tell("confined", [confinement(pid) for pid in (front, *engines)])
-    for pid in engines:
-        os.kill(pid, signal.SIGKILL)
+    # A trial may end meanwhile.
+    tell("confined", [seen for pid in (front, *children(front)) if (seen := confinement(pid))])
+    for pid in children(front):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     tell("member without the engine", segment_as("member"))
     tell("engine lost", show())
     os.kill(front, signal.SIGSTOP)
@@ -154,9 +156,14 @@ def children(pid: int) -> list[int]:
 
 
 def confinement(pid: int) -> dict[str, str]:
-    """What the kernel says that a process may do."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    """What the kernel says that a process may do; nothing if it has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return {}
     fields = dict(line.split(":", 1) for line in lines)
+    if fields["State"].strip().startswith(("Z", "X")):
+        return {}
     return {name: fields[name].strip() for name in ("Seccomp", "NoNewPrivs", "CapEff", "CapBnd")}
 
 

@@ -28,6 +28,7 @@ ExecStart={PYTHON} -m edgesegd serve
 WatchdogSec=4
 Environment={ENVIRONMENT}
 """
+LAST_STEP = "log"
 SOCKET = "unix:///run/edgesegd/grpc.sock"
 MEMBERS = """u member -
 u stranger -
@@ -60,7 +61,9 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     )
     steps = folder / "results" / "steps"
     assert steps.exists(), output
-    return dict(json.loads(line) for line in steps.read_text().splitlines())
+    done = dict(json.loads(line) for line in steps.read_text().splitlines())
+    assert LAST_STEP in done, f"it ended after {list(done)[-1]!r}: {output}"
+    return done
 
 
 def test_install_service_enables_and_starts_the_service(seen: dict[str, Any]) -> None:

@@ -21,7 +21,9 @@ from support.view_page import (
     pixels,
     shown_number,
     tint,
+    wait_for_count,
     wait_for_frame,
+    wait_for_parts,
     wait_for_state,
 )
 
@@ -87,9 +89,9 @@ def test_keys_change_the_mask_save_and_help(browser: Browser, server: str) -> No
             page.keyboard.press("s")
         assert re.fullmatch(r"porch-\d+\.overlay\.png", download.value.suggested_filename)
         page.keyboard.press("?")
-        assert page.get_by_role("dialog", name="Keys").is_visible()
+        page.get_by_role("dialog", name="Keys").wait_for(state="visible")
         page.keyboard.press("Escape")
-        assert not page.get_by_role("dialog").is_visible()
+        page.get_by_role("dialog").wait_for(state="hidden")
 
 
 def test_several_sources_are_side_by_side_and_all_go_on(browser: Browser, server: str) -> None:
@@ -107,8 +109,10 @@ def test_several_sources_are_side_by_side_and_all_go_on(browser: Browser, server
         assert headings == ["front", "back"]
         page.keyboard.press("2")
         page.keyboard.press("Space")
-        states = page.locator(".badge").all_inner_texts()
-        assert states == ["live", "paused"]
+        page.wait_for_function(
+            "() => [...document.querySelectorAll('.badge')].map((one) => one.innerText).join()"
+            " === 'live,paused'"
+        )
 
 
 def test_a_chosen_picture_is_shown_with_its_mask_and_a_bad_one_with_the_reason(
@@ -134,10 +138,10 @@ def test_a_chosen_picture_is_shown_with_its_mask_and_a_bad_one_with_the_reason(
         page.wait_for_function(
             "() => document.querySelector('.message').textContent.startsWith('bad.jpg: ')"
         )
-        assert "cannot be decoded" in page.locator(".message").inner_text()
+        wait_for_parts(page, ".message", "cannot be decoded")
         page.get_by_role("button", name="Close").first.click()
-        assert page.locator(".card").count() == 0
-        assert page.get_by_text("Show it something").is_visible()
+        wait_for_count(page, ".card", 0)
+        page.get_by_text("Show it something").wait_for(state="visible")
 
 
 def test_the_browsers_own_camera_is_segmented(browser: Browser, server: str) -> None:
@@ -150,7 +154,7 @@ def test_the_browsers_own_camera_is_segmented(browser: Browser, server: str) -> 
         )
         wait_for_state(page, "live")
         page.get_by_role("button", name="Close").first.click()
-        assert page.locator(".card").count() == 0
+        wait_for_count(page, ".card", 0)
 
 
 SLOW_PERMISSION = """() => {
@@ -184,7 +188,7 @@ def test_a_camera_that_is_closed_while_the_browser_asks_is_not_left_on(
         assert page.evaluate(LIVE_TRACKS) == 1
         page.evaluate("() => streams.at(-1).getTracks()[0].dispatchEvent(new Event('ended'))")
         wait_for_state(page, "failed")
-        assert "unplugged" in page.locator(".message").inner_text()
+        wait_for_parts(page, ".message", "unplugged")
 
 
 NONE_AT_FIRST = """() => {
@@ -253,7 +257,7 @@ def test_a_page_that_is_not_secure_says_how_to_give_it_the_camera(
         page.evaluate("Object.defineProperty(navigator, 'mediaDevices', { value: undefined })")
         page.get_by_role("button", name="camera").click()
         wait_for_state(page, "failed")
-        assert "--page-cert" in page.locator(".message").inner_text()
+        wait_for_parts(page, ".message", "--page-cert")
 
 
 def test_a_hidden_page_gets_no_frames_and_the_newest_when_it_is_shown(

@@ -15,7 +15,7 @@ import pytest
 from support.browser import Page, Viewing, chromium
 from support.network import FAR, Cable, two_hosts
 from support.pictures import picture_folder
-from support.view_page import PICTURES, opened, shown_number, wait_for_frame
+from support.view_page import PICTURES, opened, shown_number, wait_for_frame, wait_for_parts
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
@@ -71,7 +71,7 @@ def test_a_page_goes_on_when_the_network_to_its_server_is_back(
         before = resources(viewing)
         for _ in range(2):
             cut(cable, page)
-            assert "server does not answer" in page.locator("#banner").inner_text()
+            wait_for_parts(page, "#banner", "server does not answer")
             assert back(cable, page) <= BACK_SECONDS
         check_resources(before, viewing)
 
@@ -87,7 +87,7 @@ def test_a_view_goes_on_when_the_network_to_its_daemon_is_back(cable: Cable, fol
         before = resources(viewing)
         for _ in range(2):
             cut(cable, page)
-            assert "No daemon answers" in page.locator("#banner").inner_text()
+            wait_for_parts(page, "#banner", "No daemon answers")
             assert back(cable, page) <= BACK_SECONDS
         check_resources(before, viewing)
 

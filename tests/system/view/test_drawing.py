@@ -25,6 +25,7 @@ from support.view_page import (
     pixels,
     tint,
     wait_for_frame,
+    wait_for_parts,
     wait_for_text,
 )
 
@@ -163,7 +164,7 @@ def test_a_picture_that_the_browser_cannot_decode_leaves_no_other_one_under_its_
         wait_for_text(page, ".position", "grey.jpg · 1 of 1")
         page.locator("#file").set_input_files(tmp_path / "strange.jpg")
         wait_for_text(page, ".position", "strange.jpg · 2 of 2")
-        assert "cannot show the picture" in page.locator(".message").inner_text()
+        wait_for_parts(page, ".message", "cannot show the picture")
         seen = "document.querySelector('.picture').getContext('2d').getImageData(1, 1, 1, 1)"
         assert page.evaluate(f"() => {seen}.data[3]") == 0, "nothing is there"
         page.keyboard.press("ArrowLeft")

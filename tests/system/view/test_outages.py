@@ -17,7 +17,9 @@ from support.view_page import (
     pixels,
     shown_number,
     tint,
+    wait_for_count,
     wait_for_frame,
+    wait_for_parts,
     wait_for_state,
     wait_for_text,
 )
@@ -33,7 +35,7 @@ def test_a_source_that_dies_and_comes_back_is_said_and_shown(browser: Browser, s
             wait_for_state(page, "live")
             stack.close()
             wait_for_state(page, "lost")
-            assert "porch is lost" in page.locator(".message").inner_text()
+            wait_for_parts(page, ".message", "porch is lost")
             wait_for_text(page, "#spoken", "porch is lost")
             with Camera([PICTURES[5]], camera.port).running():
                 wait_for_state(page, "live")
@@ -55,7 +57,7 @@ def test_a_daemon_that_is_killed_and_comes_back_is_said_and_frames_go_on(
         daemon.close()
         banner = page.locator("#banner")
         banner.wait_for(state="visible", timeout=20_000)
-        assert f"No daemon answers at 127.0.0.1:{port}" in banner.inner_text()
+        wait_for_parts(page, "#banner", f"No daemon answers at 127.0.0.1:{port}")
         before = shown_number(page)
         with labelling_daemon(port):
             banner.wait_for(state="hidden", timeout=20_000)
@@ -86,7 +88,7 @@ def test_a_daemon_that_comes_back_with_another_model_is_said_and_waited_for(
                 f"The daemon at 127.0.0.1:{port} cannot segment for this page: the daemon serves no"
                 " model 'labelling'; it serves: other. It is asked again and again."
             )
-            assert "there is no model" in page.locator(".message").inner_text()
+            wait_for_parts(page, ".message", "there is no model")
         before = shown_number(page)
         with labelling_daemon(port):
             wait_for_state(page, "live")
@@ -107,7 +109,7 @@ def test_a_page_whose_server_is_killed_goes_on_with_the_next_one(
         view.process.kill()
         banner = page.locator("#banner")
         banner.wait_for(state="visible", timeout=20_000)
-        assert "server does not answer" in banner.inner_text()
+        wait_for_parts(page, "#banner", "server does not answer")
         last = shown_number(page)
         with Viewing(server, source, listen=view.listen):
             banner.wait_for(state="hidden", timeout=20_000)
@@ -115,4 +117,4 @@ def test_a_page_whose_server_is_killed_goes_on_with_the_next_one(
             wait_for_state(page, "live")
         with Viewing(server, f"attic={camera.address()}", listen=view.listen):
             wait_for_text(page, ".card h2", "attic")
-            assert page.locator(".card").count() == 1
+            wait_for_count(page, ".card", 1)

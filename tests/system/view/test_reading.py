@@ -17,6 +17,7 @@ from support.view_page import (
     opened,
     pixels,
     wait_for_frame,
+    wait_for_parts,
     wait_for_text,
 )
 
@@ -31,7 +32,7 @@ def test_the_token_is_asked_for_and_opens_the_page(browser: Browser, server: str
         page.goto(plain)
         page.get_by_label("The token").fill("wrong")
         page.get_by_role("button", name="Open").click()
-        assert page.get_by_role("alert").inner_text() == "That is not the token."
+        page.get_by_text("That is not the token.", exact=True).wait_for(state="visible")
         page.get_by_label("The token").fill(query.removeprefix("token="))
         page.get_by_role("button", name="Open").click()
         page.get_by_text("Show it something").wait_for(state="visible")
@@ -92,9 +93,10 @@ def test_a_screen_reader_hears_what_is_seen(browser: Browser, server: str) -> No
         name = CLASSES[int(labels_of(1)[0, 0])][0]
         page.get_by_role("img", name=f"porch: {name} 50 %").wait_for(timeout=10_000)
         wait_for_text(page, "#spoken", f"porch: {name}")
-        chart = page.locator(".spark").get_attribute("aria-label")
-        assert "invoke 4.0 ms" in chart
-        assert page.get_by_role("article", name="porch").is_visible()
+        page.wait_for_function(
+            "() => document.querySelector('.spark').ariaLabel?.includes('invoke 4.0 ms')"
+        )
+        page.get_by_role("article", name="porch").wait_for(state="visible")
 
 
 def test_stages_numbers_and_the_model_are_shown(browser: Browser, server: str) -> None:
@@ -104,14 +106,10 @@ def test_stages_numbers_and_the_model_are_shown(browser: Browser, server: str) -
         opened(browser, view.address) as page,
     ):
         wait_for_frame(page)
-        page.wait_for_function(
-            "() => document.querySelector('.figures').textContent.includes('per')"
-        )
-        stages = page.locator(".stages").inner_text()
-        assert [one in stages for one in ("queued", "decode", "invoke", "transfer")] == [True] * 4
-        numbers = page.locator(".numbers").inner_text()
-        assert "dropped" in numbers
-        assert "labelling 1 · cpu, test 1.0" in page.locator("#daemon").inner_text()
+        wait_for_parts(page, ".figures", "per")
+        wait_for_parts(page, ".stages", "queued", "decode", "invoke", "transfer")
+        wait_for_parts(page, ".numbers", "dropped")
+        wait_for_parts(page, "#daemon", "labelling 1 · cpu, test 1.0")
         chart = pixels(page, ".spark")
         assert len(np.unique(chart.reshape(-1, 3), axis=0)) > 5, "bars of several stages"
 
