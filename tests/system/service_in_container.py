@@ -59,6 +59,8 @@ def main() -> None:
     os.kill(front, signal.SIGSTOP)
     tell("restarted", wait_for(lambda shown: shown["NRestarts"] == "1" and is_running(shown)))
     tell("member again", segment_as("member"))
+    tell("reload", run("systemctl", "reload", UNIT))
+    tell("reloaded", show())
     tell("stop", run("systemctl", "stop", UNIT))
     tell("stopped", show())
     serve_without_landlock()

@@ -142,6 +142,11 @@ def test_a_front_that_hangs_is_replaced_and_serves_again(seen: dict[str, Any]) -
     assert "Fatal Python error: Aborted" in seen["log"][1]  # and the stacks
 
 
+def test_a_reload_is_no_restart(seen: dict[str, Any]) -> None:
+    assert seen["reload"] == [0, ""]
+    assert seen["reloaded"]["MainPID"] == seen["restarted"]["MainPID"]
+
+
 def test_the_service_stops_with_status_0(seen: dict[str, Any]) -> None:
     assert seen["stop"] == [0, ""], seen["log"]
     stopped = seen["stopped"]
