@@ -195,6 +195,7 @@ def test_code_that_runs_in_an_engine_reaches_nothing(
         "read /etc/shadow",
         "read a file in the data folder",
         "write a file in the data folder",
+        "write a file that it was given to read",
         "run a program",
         "trace the daemon",
         "send the daemon a signal",

@@ -20,7 +20,7 @@ LAYERS = {
     "core": set(),
     "files": set(),
     "version": set(),
-    "sandbox": {"board", "core"},
+    "sandbox": {"board", "files", "core"},
     "concurrency": set(),
     "access": {"files", "core"},
     "delegates": {"core"},

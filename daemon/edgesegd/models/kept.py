@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from dataclasses import dataclass, field
 
+from edgesegd.files.sealed import sealed_file
 from edgesegd.models.content import read_content
 from edgesegd.models.pair import ModelPair
 from edgesegd.models.spec import ModelSpec
-
-NOT_TO_BE_CHANGED = ("F_SEAL_SHRINK", "F_SEAL_GROW", "F_SEAL_WRITE", "F_SEAL_SEAL")
 
 
 @dataclass(slots=True, eq=False)
@@ -46,14 +44,5 @@ class KeptModel:
 
     def _keep(self, model: ModelSpec) -> None:
         content = read_content(model)
-        with contextlib.suppress(AttributeError, OSError):  # the system has no files in memory
-            descriptor = os.memfd_create("model", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-            try:
-                with open(descriptor, "wb", closefd=False) as file:
-                    file.write(content)
-                seals = [getattr(fcntl, name) for name in NOT_TO_BE_CHANGED]
-                fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, sum(seals))
-            except BaseException:
-                os.close(descriptor)
-                raise
-            self.descriptors[model.sha256] = descriptor
+        with contextlib.suppress(OSError):  # the system has no files in memory
+            self.descriptors[model.sha256] = sealed_file("model", [content])

@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import errno
 import json
+import mmap
 import os
 import secrets
 import socket
@@ -60,13 +61,15 @@ def main(mode: str, profile: str, folder: str) -> None:
 class Targets:
     """What was there before the sandbox: files, folders and sockets.
 
-    `file` is one in `folder`, `own` a socket like those that an engine inherits, and `address` that
-    of another program's.
+    `file` is one in `folder`, and `given` its descriptor, open to read, as an engine may be given
+    its model. `own` is a socket like those that an engine inherits, and `address` that of another
+    program's.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.file = first_file(folder)
+        self.given = None if self.file is None else open_to_read(self.file)
         self.there = {path for path in (SHADOW, folder, TMP) if os.path.exists(path)}  # noqa: PTH110
         self.disk = next((Path(disk) for disk in DISKS if os.path.exists(disk)), None)  # noqa: PTH110
         self.own, self._peer = socket.socketpair(type=socket.SOCK_DGRAM)
@@ -79,7 +82,9 @@ class Targets:
         """Do nothing."""
 
     def __exit__(self, *_reason: object) -> None:
-        """Close the sockets."""
+        """Close the file and the sockets."""
+        if self.given is not None:
+            os.close(self.given)
         for each in (self.own, self._peer, self._other):
             each.close()
 
@@ -94,6 +99,7 @@ def attempts(targets: Targets) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "read a file in the data folder", lambda: read_first(targets)
     yield "write a file in the data folder", lambda: write_in(targets.folder, targets)
     yield "write a file in /tmp", lambda: write_in(TMP, targets)
+    yield "write a file that it was given to read", lambda: write_given(targets)
     yield "open a disk or the memory", lambda: open_disk(targets)
     yield "start a process", fork
     yield "run a program", execute
@@ -121,6 +127,14 @@ def first_file(folder: Path) -> Path | None:
     """The first file in a folder; None if there is none, or this user may not list it."""
     try:
         return next((each for each in sorted(folder.iterdir()) if each.is_file()), None)
+    except OSError:
+        return None
+
+
+def open_to_read(path: Path) -> int | None:
+    """Its descriptor; None if it has no content, or this user may not read it."""
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC) if path.stat().st_size else None
     except OSError:
         return None
 
@@ -159,6 +173,18 @@ def write_in(folder: Path, targets: Targets) -> None:
     open_file(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     with contextlib.suppress(OSError):
         path.unlink()
+
+
+def write_given(targets: Targets) -> None:
+    """Open a file that is open to read again, by its descriptor, so that it can be changed."""
+    if targets.given is None:
+        raise NotTried(f"no file can be read in {targets.folder}")
+    opened = os.open(f"/proc/self/fd/{targets.given}", os.O_RDWR)
+    try:
+        # A sealed file in memory can be opened, but not changed.
+        mmap.mmap(opened, 1, prot=mmap.PROT_READ | mmap.PROT_WRITE).close()
+    finally:
+        os.close(opened)
 
 
 def remove_written(folder: Path) -> None:

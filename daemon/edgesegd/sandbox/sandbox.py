@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgesegd.core.errors import SandboxMissing
-from edgesegd.sandbox import file_view, kernel, landlock
+from edgesegd.sandbox import file_view, given_files, kernel, landlock
 from edgesegd.sandbox.files import Files
 from edgesegd.sandbox.filter import program
 from edgesegd.sandbox.machine import machine_of_process
@@ -75,6 +75,9 @@ def enter_sandbox(
     with part("Landlock"):
         version, viewed = _restrict_files(files)
         missing += [f"Landlock: {why}" for why in files.readable_of(private)]
+    if viewed:
+        with part("files that are open already"):
+            given_files.keep_from_writing()
     with part("seccomp"):
         _filter_calls(driver=profile == DRIVER)
         filtered = True

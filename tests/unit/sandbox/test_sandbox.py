@@ -30,6 +30,7 @@ FILES = {
     "read a file in the data folder",
     "write a file in the data folder",
     "write a file in /tmp",
+    "write a file that it was given to read",
 }
 PROCESSES = {"start a process", "run a program", "trace the daemon", "send the daemon a signal"}
 SOCKETS = {
@@ -114,7 +115,7 @@ def test_without_both_calls_are_refused_all_the_same_and_the_rest_is_reported(
     (missing,) = report["missing"]
     assert missing.startswith("Landlock: this kernel has none")
     outcomes = refused(found)
-    writing = {"write a file in the data folder", "write a file in /tmp"}
+    writing = {attempt for attempt in FILES if attempt.startswith("write ")}
     still = PROCESSES | SOCKETS | (writing if profile == "cpu" else set())
     assert all(outcomes[attempt] for attempt in still), outcomes
     assert outcomes["read a file in the data folder"] is False
@@ -291,6 +292,46 @@ print(device.read_text())
     first, second = done.stdout.splitlines()
     assert first == f"{sorted({'usr', 'dev', device.parts[1]})} 54321 54321"
     assert second == "written"
+
+
+@NEEDS_NAMESPACES
+def test_in_a_file_system_of_its_own_files_that_are_open_are_read_on_from_where_they_were(
+    data_folder: Path,
+) -> None:
+    """One has gone, one has another in its place, and one is still at its path."""
+    code = f"""{WITHOUT_LANDLOCK}
+import os, sys
+from pathlib import Path
+from edgesegd.sandbox.files import files_for
+from edgesegd.sandbox.sandbox import enter_sandbox
+gone, replaced, still = Path(sys.argv[1], "gone"), Path(sys.argv[1], "replaced"), Path(os.__file__)
+for each in (gone, replaced):
+    each.write_text(each.name)
+opened = [os.open(each, os.O_RDONLY) for each in (gone, replaced, still)]
+os.set_inheritable(opened[0], True)
+gone.unlink()
+replaced.unlink()
+replaced.write_text("another")
+expected = os.pread(opened[2], 50, 3)
+for each in opened:
+    os.lseek(each, 3, os.SEEK_SET)
+print(enter_sandbox("require", "driver", files_for(driver=True, models=[replaced])).missing)
+print(os.read(opened[0], 50), os.read(opened[1], 50), os.read(opened[2], 50) == expected)
+print([os.get_inheritable(each) for each in opened])
+for each in opened:
+    try:
+        print(os.write(os.open(f"/proc/self/fd/{{each}}", os.O_WRONLY), b"x"))
+    except OSError as error:
+        print("refused")
+"""
+    done = python(code, str(data_folder))
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [
+        "()",
+        "b'e' b'laced' True",
+        "[True, False, False]",
+        *["refused"] * 3,
+    ]
 
 
 @NEEDS_NAMESPACES
