@@ -24,6 +24,9 @@ UNIT = "edgesegd.service"
 PROXY = "edgesegd-proxy"
 UNITS = Path("/etc/systemd/system")
 SHIPPED = Path(__file__).parents[2] / "systemd"
+SECURITY = Path("/sys/kernel/security")
+"""A container does not show which parts for security the kernel has."""
+WITH_LANDLOCK = "lockdown,capability,landlock"
 OWNER = "owner"
 """The user with a service of its own."""
 HOME = Path("/home/owner")
@@ -42,8 +45,11 @@ JOURNAL = ("journalctl", "--no-pager", "--output=json")
 
 def main() -> None:
     """Do all steps; the container ends after the last."""
+    run("mount", "--types=tmpfs", "none", str(SECURITY))
+    (SECURITY / "lsm").write_text(WITH_LANDLOCK, encoding="utf-8")
     tell("install", run(sys.executable, "-m", "edgesegd", "install-service"))
     tell("enabled", run("systemctl", "is-enabled", UNIT))
+    tell("drop-ins", drop_ins_of())
     tell("started", show())
     tell("member", segment_as("member"))
     tell("stranger", segment_as("stranger"))
@@ -84,14 +90,16 @@ def serve_without_landlock() -> None:
     )
     path = f"Environment=PYTHONPATH={code}:{os.environ['PYTHONPATH']}"
     (drop_ins / "z-path.conf").write_text(f"[Service]\n{path}\n", encoding="utf-8")
-    shutil.copy(SHIPPED / "drop-ins" / "no-landlock.conf", drop_ins)
+    (SECURITY / "lsm").write_text("lockdown,capability", encoding="utf-8")
     run("systemctl", "daemon-reload")
+    tell("drop-ins without landlock", drop_ins_of())
     tell("start without landlock", run("systemctl", "start", UNIT))
     tell("member without landlock", segment_as("member"))
     run("systemctl", "stop", UNIT)
-    for name in ("z-path.conf", "no-landlock.conf"):
-        (drop_ins / name).unlink()
+    (drop_ins / "z-path.conf").unlink()
+    (SECURITY / "lsm").write_text(WITH_LANDLOCK, encoding="utf-8")
     run("systemctl", "daemon-reload")
+    tell("drop-ins with landlock again", drop_ins_of())
 
 
 def start_on_demand() -> None:
@@ -150,6 +158,11 @@ def show() -> dict[str, str]:
     """What systemd knows of the unit."""
     _, output = run("systemctl", "show", f"--property={SHOWN}", UNIT)
     return dict(line.split("=", 1) for line in output.splitlines())
+
+
+def drop_ins_of() -> str:
+    """The paths of the drop-ins of the unit."""
+    return run("systemctl", "show", "--property=DropInPaths", UNIT)[1]
 
 
 def children(pid: int) -> list[int]:

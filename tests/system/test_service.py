@@ -123,6 +123,11 @@ def test_engines_are_in_their_sandbox_in_the_service_too(seen: dict[str, Any]) -
 def test_without_landlock_engines_have_a_file_system_of_their_own_in_the_service(
     seen: dict[str, Any],
 ) -> None:
+    generated = "/run/systemd/generator/edgesegd.service.d/no-landlock.conf"
+    assert generated in seen["drop-ins without landlock"]
+    for step in ("drop-ins", "drop-ins with landlock again"):
+        assert "/etc/systemd/system/edgesegd.service.d/test.conf" in seen[step]
+        assert "no-landlock.conf" not in seen[step]
     assert seen["start without landlock"] == [0, ""], seen["log"]
     assert seen["member without landlock"] == [0, "(48, 64)\n"], seen["log"]
     assert "the sandbox of engines: profile cpu: a file system of its own" in seen["log"][1]

@@ -13,9 +13,8 @@ from edgesegd.cli import marked_files
 from edgesegd.cli.exit_codes import OK
 from edgesegd.cli.service_placement import Placement, of_machine, of_user
 from edgesegd.cli.service_steps import systemd_version
-from edgesegd.cli.shipped_files import BACK_OFF, NO_LANDLOCK, UNIT
+from edgesegd.cli.shipped_files import BACK_OFF, UNIT
 from edgesegd.core.errors import ConfigError
-from edgesegd.sandbox.kernel import landlock_version
 
 SHIPPED_COMMAND = "/opt/edgeseg/bin/edgesegd"
 PACKAGED = f"/usr/lib/systemd/system/{UNIT}"
@@ -161,13 +160,8 @@ def _command() -> str:
 
 def _texts(placement: Placement, command: str, model: str | None) -> Iterator[tuple[str, str]]:
     """Each file to write, by its path on the machine."""
-    unneeded = set()
-    if systemd_version() < FIRST_WITH_BACK_OFF:
-        unneeded.add(BACK_OFF)
-    if landlock_version():
-        unneeded.add(NO_LANDLOCK)
     for path, file in placement.files.items():
-        if file in unneeded:
+        if file == BACK_OFF and systemd_version() < FIRST_WITH_BACK_OFF:
             continue
         text = file.path.read_text(encoding="utf-8")
         for shipped, replacement in {SHIPPED_COMMAND: command, **placement.replaced}.items():

@@ -9,7 +9,7 @@ from pathlib import Path
 from edgesegd.cli.service_steps import SYSTEMD, Step, Systemd, user_systemd
 from edgesegd.cli.shipped_files import (
     BACK_OFF,
-    NO_LANDLOCK,
+    GENERATOR,
     RULES,
     SERVICE,
     UNIT,
@@ -52,7 +52,7 @@ class Placement:
 
 def of_machine() -> Placement:
     """The service of the machine, with a user of its own."""
-    files = {file.belongs_at: file for file in (SERVICE, USERS, RULES, BACK_OFF, NO_LANDLOCK)}
+    files = {file.belongs_at: file for file in (SERVICE, USERS, RULES, BACK_OFF, GENERATOR)}
     return Placement(
         service=SERVICE.belongs_at,
         options="/etc/default/edgesegd",
@@ -85,7 +85,6 @@ def of_user(environ: Mapping[str, str]) -> Placement:
         files={
             service: USER_SERVICE,
             str(units / f"{UNIT}.d" / "back-off.conf"): BACK_OFF,
-            str(units / f"{UNIT}.d" / "no-landlock.conf"): NO_LANDLOCK,
         },
         systemd=user_systemd(environ),
         replaced={"EDGESEG_DATA_DIR=%h/.local/share/edgeseg": f"EDGESEG_DATA_DIR={data_dir}"},

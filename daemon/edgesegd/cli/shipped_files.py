@@ -47,8 +47,10 @@ RULES = ShippedFile(
 BACK_OFF = ShippedFile(
     "drop-ins/back-off.conf", "growing pauses before restarts", f"{DROP_INS}/back-off.conf"
 )
-NO_LANDLOCK = ShippedFile(
-    "drop-ins/no-landlock.conf", "for kernels without Landlock", f"{DROP_INS}/no-landlock.conf"
+GENERATOR = ShippedFile(
+    "edgesegd-generator",
+    "lets engines have namespaces where the kernel has no Landlock",
+    "/etc/systemd/system-generators/edgesegd-generator",
 )
 FILES = (
     SERVICE,
@@ -56,7 +58,7 @@ FILES = (
     USERS,
     RULES,
     BACK_OFF,
-    NO_LANDLOCK,
+    GENERATOR,
     ShippedFile("drop-ins/coral-usb.conf", "for a Coral USB", f"{DROP_INS}/coral-usb.conf"),
     ShippedFile("drop-ins/coral-pcie.conf", "for a Coral on PCIe", f"{DROP_INS}/coral-pcie.conf"),
     ShippedFile("drop-ins/gpu.conf", "for a GPU", f"{DROP_INS}/gpu.conf"),

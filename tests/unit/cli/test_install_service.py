@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,10 +15,12 @@ from edgesegd.cli.main import main
 from edgesegd.cli.service_placement import HIDDEN_FROM_MACHINE
 from edgesegd.cli.service_steps import Step, Systemd
 from edgesegd.core.errors import ConfigError
-from support.landlock import NEEDS_LANDLOCK, NEEDS_SECCOMP, WITHOUT_LANDLOCK
+from support.landlock import NEEDS_NAMESPACES
 
 UNIT = "etc/systemd/system/edgesegd.service"
 USER_UNIT = "home/pi/.config/systemd/user/edgesegd.service"
+GENERATOR = "etc/systemd/system-generators/edgesegd-generator"
+SECURITY = Path("/sys/kernel/security")
 PROJECT = Path(__file__).parents[3]
 
 
@@ -48,21 +49,35 @@ def test_the_unit_starts_the_daemon_of_this_environment(tmp_path: Path) -> None:
     assert (tmp_path / UNIT).stat().st_mode & 0o777 == 0o644
 
 
+@NEEDS_NAMESPACES
+@pytest.mark.skipif(not SECURITY.is_dir(), reason="there is no folder for facts about security")
 @pytest.mark.parametrize(
-    ("kernel", "is_there"),
+    ("modules", "may_have_namespaces"),
     [
-        pytest.param("", False, id="Landlock", marks=NEEDS_LANDLOCK),
-        pytest.param(WITHOUT_LANDLOCK, True, id="none", marks=NEEDS_SECCOMP),
+        pytest.param("lockdown,capability,landlock,yama", False, id="Landlock"),
+        pytest.param("landlock", False, id="Landlock alone"),
+        pytest.param("lockdown,capability,not-landlock", True, id="none"),
+        pytest.param(None, True, id="not known"),
     ],
 )
-def test_where_the_kernel_has_no_landlock_engines_may_have_namespaces(
-    tmp_path: Path, kernel: str, is_there: bool
+def test_the_installed_generator_gives_namespaces_where_the_kernel_has_no_landlock(
+    tmp_path: Path, modules: str | None, may_have_namespaces: bool
 ) -> None:
-    code = f"{kernel}\nimport sys\nfrom edgesegd.cli.main import main\nmain(sys.argv[1:])"
-    command = [sys.executable, "-c", code, "install-service", "--root", str(tmp_path)]
-    subprocess.run(command, check=True, capture_output=True)
-    drop_in = tmp_path / f"{UNIT}.d" / "no-landlock.conf"
-    assert drop_in.exists() == is_there
+    assert install(tmp_path) == 0
+    generated = tmp_path / "generated"
+    script = f"""set -e
+mount -t tmpfs none {SECURITY}
+[ -z "$3" ] || printf %s "$3" >{SECURITY}/lsm
+"$1" "$2" "$2" "$2" """
+    unshare = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh")
+    arguments = (str(tmp_path / GENERATOR), str(generated), modules or "")
+    done = subprocess.run([*unshare, *arguments], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    drop_in = generated / "edgesegd.service.d" / "no-landlock.conf"
+    assert drop_in.exists() == may_have_namespaces
+    if may_have_namespaces:
+        assert "RestrictNamespaces=user mnt\n" in drop_in.read_text()
+    shutil.rmtree(generated, ignore_errors=True)
     assert remove(tmp_path) == 0
     assert contents(tmp_path) == {}
 
