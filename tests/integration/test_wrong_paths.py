@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import grpc
 import pytest
 from attacks.http2 import END_HEADERS, HEADERS, Http2, frame, header_block
 
 from edgeseg.v1 import segmentation_pb2 as pb
+from edgesegd.api import core_server
 from support.calls import every, frames, segment
 from support.running_daemon import Launch, RunningDaemon
 
@@ -57,3 +61,43 @@ async def test_a_path_that_is_not_utf_8_ends_its_call_and_not_the_server(
 async def test_an_unknown_method_is_unimplemented(daemon: RunningDaemon) -> None:
     for path in ("/edgeseg.v1.SegmentationService/Other", "/other.Service/Segment", "/"):
         assert status_of(daemon, path.encode()).startswith("UNIMPLEMENTED")
+
+
+NEEDS_THE_FAULT = pytest.mark.skipif(
+    not core_server.READS_PATHS_IN_ITS_LOOP,
+    reason="this version of grpcio reads paths in tasks of their calls; grpcio 1.85 does not",
+)
+
+
+@NEEDS_THE_FAULT
+async def test_with_a_grpc_that_lacks_a_private_name_its_own_server_serves_and_the_log_says_so(
+    tmp_path: Path, jpeg: bytes
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nif 'serve' in sys.orig_argv:\n"
+        "    from grpc._cython import cygrpc\n    del cygrpc._MethodResolver\n",
+        encoding="utf-8",
+    )
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    with RunningDaemon(env={"PYTHONPATH": path}) as running:
+        answers = await segment(running.address, [every(), *frames([jpeg])])
+        assert answers[0].status == pb.FRAME_STATUS_OK
+        assert running.stop() == 0
+    (line,) = [line for line in running.output if "_MethodResolver" in line]
+    assert " WARNING " in line
+    assert "a call whose path is not UTF-8 may end the service" in line
+
+
+@NEEDS_THE_FAULT
+def test_each_private_name_of_grpc_that_is_used_is_looked_for() -> None:
+    assert core_server.MISSING == ()
+    whole = dict.fromkeys(core_server.OF_CORE)
+    methods = dict.fromkeys(core_server.OF_SERVER)
+    for name in whole:
+        others = {each: None for each in whole if each != name}
+        core = SimpleNamespace(AioServer=SimpleNamespace(**methods), **others)
+        assert core_server.missing_names(core) == (name,)
+    for name in methods:
+        server = SimpleNamespace(**{each: None for each in methods if each != name})
+        core = SimpleNamespace(AioServer=server, **whole)
+        assert core_server.missing_names(core) == (f"AioServer.{name}",)

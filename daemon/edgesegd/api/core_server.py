@@ -4,12 +4,16 @@ grpcio 1.85 decodes the path of a call in the loop that accepts all calls; a pat
 ends that loop, and with it the server. The loop knows the paths of registered methods without
 reading them, so here every method is registered, and a call of any other is handled before the loop
 sees it, as one of the method NO_METHOD. Older versions read the path in a task of the call.
+
+All of this is not public. Where a version lacks a part of it, its own server is used, and the log
+says so.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -21,6 +25,28 @@ NO_METHOD = "/"
 INTERCEPTORS = 3
 """Where they are among the arguments of the base."""
 READS_PATHS_IN_ITS_LOOP = hasattr(cygrpc.AioServer, "_make_request_call_future")
+OF_CORE = ("_MethodResolver", "_handle_rpc", "_schedule_rpc_coro")
+OF_SERVER = (
+    *("add_generic_rpc_handlers", "add_registered_method_handlers", "shutdown"),
+    *("_make_request_call_future", "_request_call", "_serving_task_crash_handler"),
+)
+HANDLERS = "_method_handlers"
+
+log = logging.getLogger(__name__)
+
+
+def missing_names(core: object) -> tuple[str, ...]:
+    """What `CoreServer` uses of gRPC's module `cygrpc`, and of a handler, that is not there."""
+    handler = grpc.method_handlers_generic_handler("any.Service", {})
+    server = getattr(core, "AioServer", None)
+    return (
+        *(name for name in OF_CORE if not hasattr(core, name)),
+        *(f"AioServer.{name}" for name in OF_SERVER if not hasattr(server, name)),
+        *((HANDLERS,) if not hasattr(handler, HANDLERS) else ()),
+    )
+
+
+MISSING = missing_names(cygrpc)
 
 
 @contextlib.contextmanager
@@ -29,7 +55,14 @@ def core_servers_call(on_end: Callable[[], None]) -> Iterator[None]:
 
     `on_end` is called if one ends by a fault of its own; it accepts no more calls then.
     """
-    if not READS_PATHS_IN_ITS_LOOP:
+    if READS_PATHS_IN_ITS_LOOP and MISSING:
+        log.warning(
+            "grpcio %s has no %s, so a call whose path is not UTF-8 may end the service; install "
+            "another version of grpcio",
+            grpc.__version__,
+            ", ".join(MISSING),
+        )
+    if MISSING:
         yield
         return
     before = cygrpc.AioServer
@@ -55,7 +88,7 @@ class CoreServer(cygrpc.AioServer):  # type: ignore[misc] # it has no types
         """Register the methods of `handlers` too."""
         super().add_generic_rpc_handlers(handlers)
         for handler in handlers:
-            self.add_registered_method_handlers(vars(handler)["_method_handlers"])
+            self.add_registered_method_handlers(vars(handler)[HANDLERS])
 
     async def shutdown(self, grace: float | None) -> None:
         """Stop; older loops end with an error then, which is no fault."""
