@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Set
 from contextlib import asynccontextmanager
@@ -79,13 +80,15 @@ class QuotaUse:
             self._may_have_room.set()
 
     def require_room(self, size: int) -> None:
-        """Raise Overloaded if a frame of `size` bytes comes too early."""
-        if self._frames is not None and (early := self._frames.seconds_until(1)):
+        """Raise Overloaded if a frame of `size` bytes comes too early, for the later limit."""
+        frames = 0.0 if self._frames is None else self._frames.seconds_until(1)
+        octets = 0.0 if self._bytes is None else self._bytes.seconds_until(size)
+        if frames and frames >= octets:
             rate = f"{self._quota.max_frames_per_second:,g} frames"
-            raise self._too_early("quota_frames", rate, early)
-        if self._bytes is not None and (early := self._bytes.seconds_until(size)):
+            raise self._too_early("quota_frames", rate, frames)
+        if octets:
             rate = f"{self._quota.max_bytes_per_second:,} bytes of frames"
-            raise self._too_early("quota_bytes", rate, early)
+            raise self._too_early("quota_bytes", rate, octets)
 
     def count_frame(self, size: int) -> None:
         """Count a frame of `size` bytes, which is served."""
@@ -126,9 +129,9 @@ class QuotaUse:
 
     def _too_early(self, limit: str, rate: str, seconds: float) -> Overloaded:
         self._on_limit(limit)
+        shown = math.ceil(seconds * 100) / 100
         return Overloaded(
-            f"{self._who} may send {rate} per second; try again in {max(seconds, 0.01):,.2f} s",
-            seconds,
+            f"{self._who} may send {rate} per second; try again in {shown:,.2f} s", seconds
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,7 +51,7 @@ def trailing_metadata(error: errors.EdgesegError) -> tuple[tuple[str, str], ...]
     """
     own = (STATUS_KEY, error.outcome.upper())
     if isinstance(error, errors.Overloaded):
-        return own, ("grpc-retry-pushback-ms", str(round(error.retry_after * 1000)))
+        return own, ("grpc-retry-pushback-ms", str(math.ceil(error.retry_after * 1000)))
     return (own,)
 
 

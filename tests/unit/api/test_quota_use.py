@@ -7,6 +7,8 @@ import contextlib
 from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgesegd.access.quota import NO_LIMITS, Quota
 from edgesegd.access.quota_holder import QuotaHolder
@@ -14,8 +16,10 @@ from edgesegd.access.tokens import make_token
 from edgesegd.api import quota_use
 from edgesegd.api.call_quota import NO_QUOTA, CallQuota
 from edgesegd.api.quota_use import MIN_BURST, QuotaUse, QuotaUses
+from edgesegd.api.status import trailing_metadata
 from edgesegd.core.errors import Forbidden, Overloaded
 from edgesegd.core.priority import Priority
+from edgesegd.scheduling.rate_bucket import MAX_SECONDS
 
 
 class Clock:
@@ -66,9 +70,29 @@ def test_frames_above_the_rate_are_refused_with_the_time_to_try_again() -> None:
     assert robot.met == {"quota_frames": 20}
     with pytest.raises(Overloaded, match="'robot' may send 10 frames per second") as refused:
         robot.quota.take_frame(1)
-    robot.clock.now += refused.value.retry_after + 1e-9
+    robot.clock.now += refused.value.retry_after
     assert refused.value.retry_after == pytest.approx(0.1)
     assert robot.frames(30) == 1
+
+
+@given(
+    rate=st.floats(5e-324, 1e6),
+    octets=st.integers(1, 1 << 50),
+    sizes=st.lists(st.integers(0, 1 << 30), min_size=3, max_size=20),
+)
+def test_a_client_that_waits_as_long_as_its_metadata_say_is_served(
+    rate: float, octets: int, sizes: list[int]
+) -> None:
+    robot = Identity(Quota(max_frames_per_second=rate, max_bytes_per_second=octets))
+    for size in sizes:
+        try:
+            robot.quota.take_frame(size)
+        except Overloaded as refused:
+            milliseconds = int(dict(trailing_metadata(refused))["grpc-retry-pushback-ms"])
+            assert 0 < milliseconds <= 1000 * MAX_SECONDS
+            if refused.retry_after < MAX_SECONDS:
+                robot.clock.now += milliseconds / 1000
+                robot.quota.take_frame(size)
 
 
 def test_a_camera_slower_than_one_frame_a_second_may_be_a_little_early() -> None:

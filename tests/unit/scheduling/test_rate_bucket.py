@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from edgesegd.scheduling.rate_bucket import RateBucket
+from edgesegd.scheduling.rate_bucket import MAX_SECONDS, RateBucket
+
+AMOUNTS = st.one_of(st.just(1.0), st.floats(0, 1e9))
 
 
 class Clock:
@@ -62,7 +66,36 @@ def test_after_the_time_that_it_names_it_lets_through() -> None:
     clock = Clock()
     bucket = RateBucket(3, burst=3, clock=clock)
     for _ in range(1000):
-        clock.now += bucket.seconds_until(1) + 1e-9
+        clock.now += bucket.seconds_until(1)
         assert bucket.seconds_until(1) == 0
         bucket.take(1)
     assert clock.now == pytest.approx(100 + 997 / 3)
+
+
+@given(
+    rate=st.floats(5e-324, 2.0**50),
+    least=st.floats(0, 2),
+    begun=st.floats(0, 1e9),
+    pauses=st.lists(st.tuples(AMOUNTS, st.floats(0, 100)), min_size=1, max_size=20),
+)
+def test_any_amount_passes_after_exactly_the_time_that_was_named(
+    rate: float, least: float, begun: float, pauses: list[tuple[float, float]]
+) -> None:
+    clock = Clock()
+    clock.now = begun
+    bucket = RateBucket(rate, burst=max(rate, least), clock=clock)
+    for amount, pause in pauses:
+        clock.now += pause
+        seconds = bucket.seconds_until(amount)
+        assert 0 <= seconds <= MAX_SECONDS
+        if seconds < MAX_SECONDS:
+            clock.now += seconds
+            assert bucket.seconds_until(amount) == 0
+            bucket.take(amount)
+
+
+def test_a_rate_that_is_almost_none_names_the_longest_wait() -> None:
+    clock = Clock()
+    bucket = RateBucket(5e-324, burst=2, clock=clock)
+    bucket.take(2)
+    assert bucket.seconds_until(1) == MAX_SECONDS
