@@ -60,6 +60,9 @@ class AnswerWatch:
     def _begin_oldest(self) -> None:
         oldest = self._questions[0]
         oldest.due = self._loop.time() + oldest.seconds
+        if self._timer is not None and self._timer.when() > oldest.due:
+            self._timer.cancel()  # an older question had more time
+            self._timer = None
         if self._timer is None:
             self._set_timer()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
+
 from edgesegd.concurrency.stop_tolerant_timeout import GRACE_SECONDS
 from edgesegd.supervision.answer_watch import AnswerWatch
 
@@ -51,6 +53,21 @@ async def test_the_second_question_is_overdue_though_the_first_was_answered() ->
     watched.watch.answered()
     await watched.until_found()
     assert watched.overdue == [0.1]
+
+
+@pytest.mark.parametrize("asked_before", [True, False])
+async def test_a_question_with_less_time_than_the_one_before_it_is_overdue_after_its_own(
+    asked_before: bool,
+) -> None:
+    watched = Watched()
+    watched.watch.asked(3600)
+    if asked_before:
+        watched.watch.asked(0.05)
+    watched.watch.answered()
+    if not asked_before:
+        watched.watch.asked(0.05)
+    await watched.until_found()
+    assert watched.overdue == [0.05]
 
 
 async def test_a_question_has_its_time_from_when_the_one_before_it_is_answered() -> None:
