@@ -67,7 +67,8 @@ def read_result(
     if "error" in message:
         raise error_from(message)
     blobs = _Blobs(slot)
-    planes = {Output(output): blobs.take(length) for output, length in message["planes"].items()}
+    lengths, seconds = _table(message["planes"]), _table(message["seconds"])
+    planes = {Output(output): blobs.take(length) for output, length in lengths.items()}
     if len(message["segments"]) > MAX_CLASSES:
         raise ValueError("there are more segments than classes")
     width, height = _numbers(message["size"])
@@ -78,7 +79,7 @@ def read_result(
         (frame_width, frame_height),
         planes,
         tuple(_segment(each, blobs) for each in message["segments"]),
-        {Stage(stage): _seconds(value) for stage, value in message["seconds"].items()},
+        {Stage(stage): _seconds(value) for stage, value in seconds.items()},
         delegate,
         model,
         _reused(*message["reused"]) if "reused" in message else None,
@@ -140,6 +141,12 @@ def _outlines(points: bytes, lengths: bytes, holes: bytes) -> Outlines:
 
 def _reused(frame_id: Any, reason: Any) -> Reused:  # noqa: ANN401 # they are checked here
     return Reused(_number(frame_id, bits=64), ReuseMode(reason))
+
+
+def _table(value: Any) -> dict[str, Any]:  # noqa: ANN401 # it is checked here
+    if not isinstance(value, dict):
+        raise TypeError("planes and seconds are tables")
+    return value
 
 
 def _numbers(values: Iterable[Any]) -> list[int]:
