@@ -5,22 +5,19 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import secrets
-import shutil
 import socket
-import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from edgesegd.access.openssl_command import OpensslFailed, run_openssl
 from edgesegd.core.errors import ConfigError
 from edgesegd.files.owner_only import owner_only
-from edgesegd.files.regular import say_why
 
 AUTHORITY_DAYS: Final = 3650
 NEW_KEY: Final = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 """A key of the curve that every TLS library has; RFC 8446 asks for it."""
-SECONDS: Final = 60.0
 MAX_NAME: Final = 64
 """Characters of a common name (RFC 5280, ub-common-name)."""
 ELSEWHERE: Final = (
@@ -149,20 +146,7 @@ def _configuration(name: str, constraints: str, usage: str, more: str = "") -> I
 
 def _openssl(*arguments: str | Path) -> None:
     """Run `openssl`; raises ConfigError with what it says if it fails."""
-    found = shutil.which("openssl")
-    if found is None:
-        raise ConfigError(
-            "openssl is not on this machine, which makes the certificates: apt install openssl "
-            "(Termux: pkg install openssl-tool)"
-        )
-    command: Sequence[str] = [found, *map(str, arguments)]
     try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        why = say_why(error) if isinstance(error, OSError) else "it does not end"
-        raise ConfigError(f"openssl cannot be run: {why}") from None
-    if done.returncode:
-        lines = done.stderr.decode(errors="replace").strip().splitlines()
-        raise ConfigError(f"openssl {arguments[0]} failed: {lines[-1] if lines else 'no reason'}")
+        run_openssl(*arguments)
+    except OpensslFailed as error:
+        raise ConfigError(f"openssl {arguments[0]} failed: {error}") from None

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from difflib import get_close_matches
-from hashlib import file_digest, sha256
+from hashlib import file_digest
 from pathlib import Path
 from typing import BinaryIO
 
 from edgesegd.core.errors import DownloadFailed, ModelMissing
 from edgesegd.files.replacing import replacing
+from edgesegd.models.catalogue.checked_copy import copy_checked
 from edgesegd.models.catalogue.download_source import read_source
 from edgesegd.models.catalogue.store import stored_path
 from edgesegd.models.published import Download, downloads
@@ -91,22 +92,14 @@ def _copy(
     source: str, file: BinaryIO, wanted: Download, progress: Progress, timeout_s: float
 ) -> None:
     """Copy the source to the file; raises `DownloadFailed` if it is not the published file."""
-    done, digest = 0, sha256()
     progress(0, wanted.size)
     with closing(read_source(source, timeout_s)) as chunks:
-        for chunk in chunks:
-            done += len(chunk)
-            if done > wanted.size:
-                raise DownloadFailed(
-                    f"{source} is not {wanted.name}: it is longer than {wanted.size} bytes"
-                )
-            digest.update(chunk)
-            file.write(chunk)
-            progress(done, wanted.size)
-    if done < wanted.size:
-        raise DownloadFailed(f"{source} ended after {done} of {wanted.size} bytes")
-    if digest.hexdigest() != wanted.sha256:
-        raise DownloadFailed(
-            f"{source} is not {wanted.name}: its SHA-256 is {digest.hexdigest()}, "
-            f"but {wanted.sha256} is expected"
+        copy_checked(
+            chunks,
+            file,
+            source=source,
+            name=wanted.name,
+            size=wanted.size,
+            digest=wanted.sha256,
+            progress=lambda done: progress(done, wanted.size),
         )
