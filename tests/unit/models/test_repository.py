@@ -39,6 +39,24 @@ def test_a_folder_holds_files_and_folders_of_versions(tmp_path: Path) -> None:
     assert repository.find("streets", "2").path == tmp_path / "streets" / "2" / "model.tflite"
 
 
+def test_a_version_that_is_held_is_served_only_if_it_is_named(tmp_path: Path) -> None:
+    versions = [tmp_path / "streets" / number / "model.tflite" for number in ("2", "3", "4")]
+    touch(*versions, tmp_path / "streets" / "4" / "held", tmp_path / "rooms" / "1" / "held")
+    touch(tmp_path / "rooms" / "1" / "model.tflite")
+    repository = ModelRepository((), tmp_path)
+    assert found(repository) == {"streets": "3"}
+    assert repository.find("streets").version == "3"
+    held = repository.find("streets", "4")
+    assert held.path == versions[2]
+    assert [each.version for each in repository.older(held)] == ["3", "2"]
+    assert repository.newest("rooms") == ()
+    assert repository.find("rooms", "1").version == "1"
+    before = repository.state()
+    (tmp_path / "streets" / "4" / "held").unlink()
+    assert repository.state() != before, "a watched folder is reloaded"
+    assert found(repository) == {"streets": "4"}
+
+
 def test_a_compiled_twin_belongs_to_the_file_beside_it(tmp_path: Path) -> None:
     touch(tmp_path / "a.tflite", tmp_path / "a_edgetpu.tflite", tmp_path / "b_edgetpu.tflite")
     assert set(found(ModelRepository((), tmp_path))) == {"a", "b_edgetpu"}

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 VERSIONED: Final = "model.tflite"
 """The name of the file in the folder of a version, as for Triton and TensorFlow Serving."""
+HELD: Final = "held"
+"""A version with a file of this name in its folder is served only if it is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,8 @@ class ModelRepository:
     """The models that are `given` one by one, and those in `folder`, None for no folder.
 
     In the folder a model is NAME.tflite, or NAME/VERSION/model.tflite, where versions are whole
-    numbers and the highest is the newest. A file compiled for an Edge TPU belongs to the plain file
-    in the same folder. Nothing is cached: every method reads the folder again.
+    numbers and the highest that is not held is the newest. A file compiled for an Edge TPU belongs
+    to the plain file in the same folder. Nothing is cached: every method reads the folder again.
     """
 
     def __init__(self, given: Sequence[ModelSource], folder: Path | None) -> None:
@@ -106,7 +108,7 @@ class ModelRepository:
 
     def older(self, source: ModelSource) -> tuple[ModelSource, ...]:
         """The versions of the same model that are older, the newest of them first."""
-        versions = list(self._versions_of(source.name).values())
+        versions = self._not_held(source.name)
         before = [each for each in versions if int(each.version) < int(source.version or 0)]
         return tuple(reversed(before))
 
@@ -127,12 +129,17 @@ class ModelRepository:
             if entry.name.startswith("."):
                 continue
             try:
-                if versions := self._versions_of(entry.name):
-                    yield list(versions.values())[-1]
+                if versions := self._not_held(entry.name):
+                    yield versions[-1]
                 elif entry.name.endswith(SUFFIX) and not _is_twin(entry) and not entry.is_dir():
                     yield ModelSource(entry, name_of_file(entry))
             except OSError as error:
                 log.warning("%s cannot be read, so it is ignored: %s", entry, say_why(error))
+
+    def _not_held(self, name: str) -> list[ModelSource]:
+        """The versions that are served without being named, oldest first."""
+        versions = self._versions_of(name).values()
+        return [each for each in versions if not (each.path.parent / HELD).exists()]
 
     def _versions_of(self, name: str) -> dict[str, ModelSource]:
         """The versions of a model that has its own folder, oldest first."""
