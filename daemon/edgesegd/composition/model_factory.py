@@ -246,6 +246,10 @@ class _Watched:
         self.metrics = metrics
         self.engines = engines
 
+    def tries(self, model: ModelSpec) -> None:
+        """The version `model` is being started, to replace another one if it can serve."""
+        self.engines.tries(model.version)
+
     def serves(self, model: ModelSpec) -> None:
         """The version `model` serves from now on."""
         self.engines.version = model.version

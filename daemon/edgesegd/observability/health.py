@@ -35,8 +35,9 @@ class Health:
     "" (the daemon) and the full names of `services` are SERVING while the default model serves and
     the daemon is not stopping. Each model has three names: "model/NAME"; "model/NAME/VERSION" for
     the version that serves; and "model/NAME/delegate", which is SERVING only while the best
-    delegate runs the model, so NOT_SERVING shows degraded service. A model or version that is no
-    longer served is SERVICE_UNKNOWN.
+    delegate runs the model, so NOT_SERVING shows degraded service. A version that is being tried,
+    or failed when it was tried last, is NOT_SERVING. A model or version that is no longer served is
+    SERVICE_UNKNOWN.
     """
 
     def __init__(self, services: Sequence[str], default: str) -> None:
@@ -44,6 +45,7 @@ class Health:
         self._services = ("", *services)
         self._default = default
         self._models: dict[str, ModelHealth] = {}
+        self._tried: dict[str, str] = {}
         self._draining = False
 
     def add_to(self, server: grpc.aio.Server) -> None:
@@ -53,13 +55,25 @@ class Health:
     async def set_model(self, name: str, health: ModelHealth) -> None:
         """Publish the health of a model."""
         before, self._models[name] = self._models.get(name), health
+        if self._tried.get(name) == health.version:
+            del self._tried[name]
         if before is not None and before.version != health.version:
             await self._servicer.set(f"model/{name}/{before.version}", Status.SERVICE_UNKNOWN)
         await self._publish(name)
 
+    async def try_version(self, name: str, version: str) -> None:
+        """Publish that another version of a model does not serve yet."""
+        before, self._tried[name] = self._tried.get(name, version), version
+        if before != version:
+            await self._servicer.set(f"model/{name}/{before}", Status.SERVICE_UNKNOWN)
+        if self._tried.get(name) == version:  # it does not serve meanwhile
+            await self._set(f"model/{name}/{version}", serves=False)
+
     async def remove_model(self, name: str) -> None:
         """Publish that a model is no longer served."""
         health = self._models.pop(name, None)
+        if (tried := self._tried.pop(name, None)) is not None:
+            await self._servicer.set(f"model/{name}/{tried}", Status.SERVICE_UNKNOWN)
         if health is not None:
             for suffix in ("", f"/{health.version}", "/delegate"):
                 await self._servicer.set(f"model/{name}{suffix}", Status.SERVICE_UNKNOWN)

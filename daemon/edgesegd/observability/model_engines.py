@@ -76,6 +76,11 @@ class ModelEngines:
         if version == self.version:
             self.report()
 
+    def tries(self, version: str) -> None:
+        """Another version than the one that serves is being started."""
+        if version != self.version:
+            self._reports.start(self._health.try_version(self._name, version))
+
     def engine_ready(self, engine: EngineProcess) -> None:
         """An engine is ready."""
         self.delegate = engine.ready.delegate

@@ -29,6 +29,9 @@ MakeVersion = Callable[[KeptModel, Selection | None], VersionEngines]
 class RunnerObserver(Protocol):
     """Is notified which version of a model serves, and whether it sleeps."""
 
+    def tries(self, model: ModelSpec) -> None:
+        """The version `model` is being started, to replace another one if it can serve."""
+
     def serves(self, model: ModelSpec) -> None:
         """The version `model` serves from now on."""
 
@@ -118,6 +121,7 @@ class ModelRunner:
         """
         async with self._changing:
             new = kept.pair.served
+            self._observer.tries(new)
             require_exchangeable(self.spec, new)
             try:
                 version = await self._started(kept)
