@@ -42,6 +42,12 @@ MENDED_BY_A_RESTART = {
     )
 }
 """The address comes, or is free; the device, the memory or the network is there again."""
+OF_RELEASES = {
+    EXIT_CODES[error]
+    for error in (errors.ReleaseRefused, errors.ReleaseFailed, errors.ReleaseBusy)
+}
+"""Which the daemon itself never has."""
+RELEASES = sorted((PROJECT / "systemd" / "releases").iterdir())
 
 
 def analyze(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -102,6 +108,16 @@ def test_the_units_that_start_the_daemon_on_demand_are_valid(tmp_path: Path) -> 
 
 
 @pytest.mark.system
+def test_the_units_that_install_releases_are_valid(tmp_path: Path) -> None:
+    installed = Path(sys.executable).with_name("edgesegd")
+    for each in (UNIT, *RELEASES):
+        text = each.read_text().replace("/opt/edgeseg/bin/edgesegd", str(installed))
+        (tmp_path / each.name).write_text(text)
+    done = analyze("verify", "--man=no", *(str(tmp_path / each.name) for each in RELEASES))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.system
 def test_the_unit_lets_the_daemon_do_little_else() -> None:
     done = analyze("security", "--offline=true", "--threshold=15", "--no-pager", str(UNIT))
     assert done.returncode == 0, done.stdout
@@ -111,7 +127,7 @@ def test_what_a_restart_cannot_mend_is_not_restarted() -> None:
     match = re.search(r"^RestartPreventExitStatus=(.*)$", UNIT.read_text(), re.MULTILINE)
     assert match is not None
     prevented = {int(status) for status in match[1].split()}
-    assert prevented == {WRONG_USAGE, *EXIT_CODES.values()} - MENDED_BY_A_RESTART
+    assert prevented == {WRONG_USAGE, *EXIT_CODES.values()} - MENDED_BY_A_RESTART - OF_RELEASES
 
 
 def test_the_page_on_running_lists_the_statuses_that_are_not_restarted() -> None:

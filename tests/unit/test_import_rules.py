@@ -66,13 +66,14 @@ LAYERS = {
         "version",
     },
     "control": {"concurrency", "serving", "models", "board", "core"},
+    "rollout": {"access", "control", "models", "files", "core"},
     "daemon": {
         *("composition", "control"),
         *("api", "observability", "serving", "supervision", "config"),
     },
     "cli": {
         *("daemon", "bench", "probe", "config", "models", "delegates", "observability", "board"),
-        *("control", "supervision", "access", "sandbox", "files", "core", "version"),
+        *("control", "rollout", "supervision", "access", "sandbox", "files", "core", "version"),
     },
     "__main__": {"cli"},
     "__init__": {"version"},

@@ -6,6 +6,8 @@ from edgesegd.core import errors
 
 OK = 0
 FAILED = 1
+NOT_IN_STAGE = 16
+"""A release of models is for other boards yet."""
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 
@@ -22,6 +24,9 @@ EXIT_CODES: dict[type[errors.StartupError], int] = {
     errors.DelegateFailed: 11,
     errors.DelegateMissing: 12,
     errors.SandboxMissing: 14,
+    errors.ReleaseRefused: 15,
+    errors.ReleaseFailed: 17,
+    errors.ReleaseBusy: 18,
 }
 
 

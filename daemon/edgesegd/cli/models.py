@@ -9,7 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgesegd.cli import model_orders, model_trial
+from edgesegd.cli import model_orders, model_releases, model_trial
+from edgesegd.cli.download_bar import download_bar
 from edgesegd.cli.model_info import facts_as_json, print_facts
 from edgesegd.cli.options import add_options, effective_config, only_model
 from edgesegd.cli.tables import Table, print_table, print_text
@@ -70,6 +71,7 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     add_options(checking, {"data_dir", "runtime", "threads"})
     model_trial.add_parser(actions)
     model_orders.add_parsers(actions)
+    model_releases.add_parsers(actions)
 
 
 def run(args: Namespace) -> int:
@@ -90,6 +92,8 @@ def run(args: Namespace) -> int:
                 _list_published(as_json=args.json)
             else:
                 _list(config, as_json=args.json)
+        case "sync" | "manifest":
+            return model_releases.carry_out(args, config)
         case _:
             return model_orders.carry_out(args, config)
     return 0
@@ -156,20 +160,10 @@ def _list_published(*, as_json: bool) -> None:
 
 
 def _pull(name: str, data_dir: Path, source: str | None) -> None:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn  # noqa: PLC0415
-
     from edgesegd.models.catalogue.pull import pull  # noqa: PLC0415 - imports the HTTP client
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name)
-        pulled = pull(
-            name,
-            data_dir,
-            source=source,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
+    with download_bar(name) as progress:
+        pulled = pull(name, data_dir, source=source, progress=progress)
     print(
         pulled.path if pulled.is_new else f"{pulled.path} already exists, and its SHA-256 is right"
     )

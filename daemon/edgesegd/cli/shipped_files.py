@@ -76,6 +76,16 @@ FILES = (
     ShippedFile(
         "drop-ins/on-demand.conf", "stops it when it is not used", f"{DROP_INS}/on-demand.conf"
     ),
+    ShippedFile(
+        "releases/edgesegd-models.service",
+        "installs releases of models",
+        "/etc/systemd/system/edgesegd-models.service",
+    ),
+    ShippedFile(
+        "releases/edgesegd-models.timer",
+        "does so each hour",
+        "/etc/systemd/system/edgesegd-models.timer",
+    ),
 )
 
 

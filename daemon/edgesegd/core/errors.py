@@ -219,3 +219,15 @@ class DeviceInUse(StartupError):
 
 class DownloadFailed(StartupError):
     """A model could not be downloaded or stored, or is not the expected file."""
+
+
+class ReleaseRefused(StartupError):
+    """A release of models is not signed, not well-formed, or older than the installed one."""
+
+
+class ReleaseBusy(StartupError):
+    """Another process installs a release of models in the same folder."""
+
+
+class ReleaseFailed(StartupError):
+    """A release of models did not serve, so what served before goes on."""

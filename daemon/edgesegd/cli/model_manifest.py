@@ -1,0 +1,44 @@
+"""`edgesegd models manifest`: makes a release of a folder of models."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from edgesegd.cli.exit_codes import OK
+from edgesegd.cli.tables import print_text
+from edgesegd.core.errors import ConfigError
+from edgesegd.files.regular import say_why
+from edgesegd.files.replacing import replacing
+from edgesegd.rollout.making import make_manifest
+from edgesegd.rollout.manifest import MANIFEST, SIGNATURE
+
+PRIVATE_KEY, PUBLIC_KEY = "release-key.pem", "release-key.pub"
+
+
+def make(args: Namespace) -> int:
+    """Write the manifest; the exit status. Raises `StartupError` if there can be none."""
+    folder: Path = args.folder
+    data = make_manifest(folder, serial=args.serial, percent=args.percent, release=args.release)
+    path = folder / MANIFEST
+    try:
+        with replacing(path) as file:
+            file.write(data)
+        (folder / SIGNATURE).unlink(missing_ok=True)  # it was for another manifest
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {say_why(error)}") from None
+    print(f"wrote {path}")
+    _say_how_to_sign(folder)
+    return OK
+
+
+def _say_how_to_sign(folder: Path) -> None:
+    lines = (
+        f"make a key, once:   openssl genpkey -algorithm ed25519 -out {PRIVATE_KEY}",
+        f"its public part:    openssl pkey -in {PRIVATE_KEY} -pubout -out {PUBLIC_KEY}",
+        f"sign the manifest:  openssl pkeyutl -sign -rawin -inkey {PRIVATE_KEY} "
+        f"-in {folder / MANIFEST} -out {folder / SIGNATURE}",
+        f"on each board:      edgesegd models sync URL|DIR --key {PUBLIC_KEY}",
+    )
+    for line in lines:
+        print_text(line)
