@@ -37,10 +37,11 @@ FLAGS = ("--delegate=cpu", "--threads=1", "--optimize=latency")
 class Board:
     """A daemon that serves version 1 of the model sums, and a publisher of releases for it."""
 
-    def __init__(self, folder: Path, launch: Launch) -> None:
+    def __init__(self, folder: Path, launch: Launch, *flags: str) -> None:
         self.folder = folder / "models"
         self.control = folder / "control.sock"
         self._launch = launch
+        self._flags = (*FLAGS, *flags)
         add_version(self.folder, "sums", 1)
         self.signer = Signer(folder)
         self.publisher = Publisher(folder / "release", self.signer)
@@ -52,7 +53,7 @@ class Board:
             f"--models={self.folder}",
             f"--control={self.control}",
             f"--data-dir={self.folder.parent}",
-            *FLAGS,
+            *self._flags,
         )
         return self.daemon
 
@@ -106,12 +107,47 @@ def test_a_signed_release_is_fetched_tried_served_and_served_after_a_restart(boa
         assert (done.returncode, done.stderr) == (0, "")
         assert "installed: sums 2" in done.stdout
         assert board.serves() == {"sums": "2"}
+        assert board.daemon.metric("edgeseg_model_swaps_total", result="ok") == 1
         again = board.sync(address, "--json")
         assert again.returncode == 0
         assert json.loads(again.stdout)["outcome"] == "unchanged"
     board.daemon.stop()
     assert board.sync(release).returncode == 0, "nothing is to be done, so no daemon is needed"
     board.start()
+    assert board.serves() == {"sums": "2"}
+
+
+def test_a_release_may_bring_a_new_model_and_take_it_away_again(board: Board) -> None:
+    release = board.publisher.publish({"sums": 2, "more": 1})
+    assert board.sync(release).returncode == 0
+    assert board.serves() == board.at_start() == {"sums": "2", "more": "1"}
+    done = board.sync("--back")
+    assert "is taken back: more is not served, sums 1" in done.stdout, done
+    assert board.serves() == board.at_start() == {"sums": "1"}
+
+
+def test_a_daemon_that_watches_the_folder_serves_nothing_that_failed(
+    tmp_path: Path, launch: Launch
+) -> None:
+    board = Board(tmp_path, launch, "--watch-models=0.1")
+    assert board.sync(board.publisher.publish({"sums": 2}, make=crashing_model)).returncode == 17
+    assert board.sync(board.publisher.publish({"sums": 3})).returncode == 0
+    assert board.serves() == {"sums": "3"}
+    for result in ("ok", "failed"):
+        assert board.daemon.metric("edgeseg_model_swaps_total", result=result) == 1
+    assert board.daemon.stop() == 0
+
+
+def test_a_file_that_cannot_be_written_leaves_what_is_there(board: Board) -> None:
+    release = board.publisher.publish({"sums": 2})
+    command = [sys.executable, "-m", "edgesegd", "models", "sync", str(release), *board.options]
+    limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", *command]
+    done = subprocess.run(
+        [*limited, f"--key={board.signer.public}"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "cannot be written: File too large" in done.stderr) == (10, True), done
+    assert board.serves() == board.at_start() == {"sums": "1"}
+    assert board.sync(release).returncode == 0
     assert board.serves() == {"sums": "2"}
 
 

@@ -89,7 +89,7 @@ def _take_back(synced: Sync, *, as_json: bool) -> int:
     text = "there is no release to take back"
     if outcome is Outcome.TAKEN_BACK:
         versions = ", ".join(
-            f"{name} {each.before}" if each.before else f"no {name}"
+            f"{name} {each.before}" if each.before else f"{name} is not served"
             for name, each in record.models.items()
             if name in record.changed
         )
