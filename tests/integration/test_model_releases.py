@@ -421,10 +421,10 @@ def test_raucs_handler_installs_the_release_of_a_bundle(
 ) -> None:
     bundle = tmp_path / "bundle"
     bundle.mkdir()
-    done = hook(board, "rauc/post-install", RAUC_BUNDLE_MOUNT_POINT=str(bundle))
+    done = hook(board, "rauc/install-models", RAUC_BUNDLE_MOUNT_POINT=str(bundle))
     assert done.returncode == 0, "a bundle without models is fine"
     pack(board.publisher.publish({"sums": 2}), bundle)
-    done = hook(board, "rauc/post-install", RAUC_BUNDLE_MOUNT_POINT=str(bundle))
+    done = hook(board, "rauc/install-models", RAUC_BUNDLE_MOUNT_POINT=str(bundle))
     assert done.returncode == 0, done
     assert board.serves() == {"sums": "2"}
 
@@ -433,7 +433,7 @@ def test_raucs_handler_fails_with_a_release_that_does_not_serve(
     board: Board, tmp_path: Path
 ) -> None:
     bundle = packed(board.publisher.publish({"sums": 2}, make=crashing_model), tmp_path / "bundle")
-    done = hook(board, "rauc/post-install", RAUC_UPDATE_SOURCE=str(bundle))
+    done = hook(board, "rauc/install-models", RAUC_UPDATE_SOURCE=str(bundle))
     assert done.returncode == 17, done
     assert board.serves() == {"sums": "1"}
 
@@ -482,7 +482,7 @@ def test_a_hook_takes_a_release_for_other_boards_for_no_failure(board: Board) ->
 
 @pytest.mark.parametrize(
     "script",
-    ["install-release", "rauc/post-install", "mender/edgeseg-models", "balena/sync-models"],
+    ["install-release", "rauc/install-models", "mender/edgeseg-models", "balena/sync-models"],
 )
 def test_each_hook_is_a_program_for_the_shell_of_any_board(script: str) -> None:
     path = HOOKS / script
