@@ -43,8 +43,7 @@ MENDED_BY_A_RESTART = {
 }
 """The address comes, or is free; the device, the memory or the network is there again."""
 OF_RELEASES = {
-    EXIT_CODES[error]
-    for error in (errors.ReleaseRefused, errors.ReleaseFailed, errors.ReleaseBusy)
+    EXIT_CODES[error] for error in (errors.ReleaseRefused, errors.ReleaseFailed, errors.ReleaseBusy)
 }
 """Which the daemon itself never has."""
 RELEASES = sorted((PROJECT / "systemd" / "releases").iterdir())

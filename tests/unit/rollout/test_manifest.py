@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -128,6 +129,25 @@ def test_what_is_wrong_in_a_manifest_is_said(
 def test_what_is_no_manifest_is_refused(data: bytes, complaint: str) -> None:
     with pytest.raises(ReleaseRefused, match=complaint):
         read_manifest(data)
+
+
+def test_damaged_manifests_are_refused_and_nothing_else() -> None:
+    whole, random = json.dumps(DOCUMENT).encode(), Random(7)
+    refused = 0
+    for _ in range(3000):
+        data = bytearray(whole)
+        for _ in range(random.randint(1, 4)):
+            place = random.randrange(len(data))
+            data[place : place + random.randint(0, 2)] = random.choice(
+                (b"", b"9", b'"', b"{", b"\xff")
+            )
+        try:
+            manifest = read_manifest(bytes(data))
+        except ReleaseRefused:
+            refused += 1
+        else:
+            assert all("/" not in file.name for model in manifest.models for file in model.files)
+    assert 2000 < refused < 3000
 
 
 def add(folder: Path, *paths: str) -> None:
