@@ -11,6 +11,7 @@ import pytest
 
 from edgesegd.api.v1.names import SERVICE_NAME
 from edgesegd.config import load_config
+from edgesegd.observability.health_pages import HEALTHZ
 from support.running_balancer import DEPLOY, TOOLS, find_program
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
@@ -126,7 +127,8 @@ def test_probes_ask_for_what_the_daemon_serves(pod: Manifest) -> None:
         "service": SERVICE_NAME,
     }
     assert container["startupProbe"]["grpc"] == {"port": ports(pod)["grpc"]}
-    assert container["livenessProbe"]["tcpSocket"]["port"] in ports(pod)
+    assert container["livenessProbe"]["httpGet"]["port"] in ports(pod)
+    assert container["livenessProbe"]["httpGet"]["path"] == HEALTHZ
 
 
 def test_the_service_the_policy_and_the_monitor_find_the_pods(pod: Manifest) -> None:

@@ -36,12 +36,13 @@ from edgesegd.composition.protocols import (
 from edgesegd.composition.startup import find_models
 from edgesegd.composition.view_process import ViewProcess
 from edgesegd.concurrency.running_clock import RunningClock
-from edgesegd.config import ALLOW, METRICS, PAGE, Config
+from edgesegd.config import ALLOW, HEALTH, METRICS, PAGE, Config
 from edgesegd.control.messages import control_path
 from edgesegd.control.server import ControlServer
 from edgesegd.observability.board.registration import register_board
 from edgesegd.observability.frame_metrics import FrameMetrics
 from edgesegd.observability.health import HEALTH_SERVICE_NAME, Health
+from edgesegd.observability.health_pages import LoopCheck, health_pages
 from edgesegd.observability.metrics import Metrics
 from edgesegd.observability.metrics_server import MetricsServer, serve_metrics
 from edgesegd.observability.model_metrics import ModelFamilies, ModelMetrics
@@ -165,12 +166,17 @@ class Parts:
         )
 
     def serve_metrics(self) -> MetricsServer | None:
-        """Serve the metrics, if that is configured; raises CannotListen."""
+        """Serve the metrics, and health beside them, if that is configured.
+
+        Raises CannotListen.
+        """
         return serve_metrics(
             self.metrics.registry,
             self._config.metrics_listen,
             certificates=self.certificates,
             check=self.access.check_metrics,
+            health=health_pages(is_alive=LoopCheck(), why_not_ready=self.health.why_not_ready),
+            public_health=HEALTH in self._config.public,
         )
 
     def make_server(self, on_end: Callable[[], None]) -> grpc.aio.Server:

@@ -79,6 +79,15 @@ class Health:
                 await self._servicer.set(f"model/{name}{suffix}", Status.SERVICE_UNKNOWN)
             await self._publish_services()
 
+    def why_not_ready(self) -> str:
+        """Why the default model cannot be sent frames; empty if it can. Any thread may ask."""
+        if self._draining:
+            return "the daemon is stopping"
+        health = self._models.get(self._default)
+        if health is None or not health.serves:
+            return f"no engine of the model {self._default} is ready"
+        return ""
+
     async def drain(self) -> None:
         """Publish NOT_SERVING for everything from now on, whatever the engines do."""
         self._draining = True

@@ -1,4 +1,4 @@
-"""The HTTP server that Prometheus scrapes."""
+"""The HTTP server that Prometheus scrapes, and that probes ask for the daemon's health."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from socketserver import TCPServer, ThreadingMixIn
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from edgesegd.access.certificates import Certificates
 from edgesegd.board.addresses import resolve, split_address
 from edgesegd.core.errors import AccessRefused, CannotListen, Overloaded, Unauthenticated
+from edgesegd.observability.health_pages import Page
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -30,10 +31,13 @@ MAX_CONNECTIONS = 8
 RETRY_SECONDS = 0.1
 SILENT_SECONDS = 10.0
 """How long a connection may be silent."""
-PLAIN = [("Content-Type", "text/plain")]
+PLAIN = (("Content-Type", "text/plain"),)
+"""Given as a new list each time, for wsgiref adds the length of the page to it."""
 
 CheckAccess = Callable[[str, str], None]
 """Raises an error for the header `Authorization` and the address of a request that is refused."""
+HealthPages = Mapping[str, Callable[[], Page]]
+"""What is asked for a page of health, by its path."""
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -115,7 +119,7 @@ def _refusing(page: WSGIApplication) -> WSGIApplication:
             return page(environ, start_response)
         except Exception as error:  # noqa: BLE001 # whatever it makes of the client's bytes
             log.debug("a request for metrics cannot be served: %s", error)
-            start_response("400 Bad Request", PLAIN)
+            start_response("400 Bad Request", [*PLAIN])
             return [b"this request cannot be served; ask for /metrics without an Accept header\n"]
 
     return serve
@@ -131,12 +135,26 @@ def _asking(page: WSGIApplication, check: CheckAccess) -> WSGIApplication:
             start_response("401 Unauthorized", [*PLAIN, ("WWW-Authenticate", "Bearer")])
             return [f"{error}\n".encode()]
         except Overloaded as error:
-            start_response("429 Too Many Requests", PLAIN)
+            start_response("429 Too Many Requests", [*PLAIN])
             return [f"{error}\n".encode()]
         except AccessRefused as error:
-            start_response("403 Forbidden", PLAIN)
+            start_response("403 Forbidden", [*PLAIN])
             return [f"{error}\n".encode()]
         return page(environ, start_response)
+
+    return serve
+
+
+def _with_health(page: WSGIApplication, health: HealthPages) -> WSGIApplication:
+    """Answer the paths of `health` with 200 or 503, and others with `page`."""
+
+    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        ask = health.get(environ.get("PATH_INFO", ""))
+        if ask is None:
+            return page(environ, start_response)
+        found = ask()
+        start_response("200 OK" if found.is_well else "503 Service Unavailable", [*PLAIN])
+        return [f"{found.line}\n".encode()]
 
     return serve
 
@@ -147,19 +165,32 @@ def serve_metrics(
     *,
     certificates: Certificates | None = None,
     check: CheckAccess = lambda *_: None,
+    health: HealthPages | None = None,
+    public_health: bool = False,
 ) -> MetricsServer | None:
     """Serve `registry` at "HOST:PORT"; nothing is served if `address` is empty.
 
     `check` raises a AccessRefused for the header `Authorization` of a request that may not read the
-    metrics. Raises ConfigError for a malformed address, and CannotListen with the reason.
+    metrics; the pages of `health` are refused likewise, unless they are public. Raises ConfigError
+    for a malformed address, and CannotListen with the reason.
     """
     if not address:
         return None
-    return MetricsServer(registry, *split_address(address), certificates=certificates, check=check)
+    return MetricsServer(
+        registry,
+        *split_address(address),
+        certificates=certificates,
+        check=check,
+        health=health,
+        public_health=public_health,
+    )
 
 
 class MetricsServer:
-    """Serves `registry` over HTTP in a separate thread, at `address` and `url`."""
+    """Serves `registry` over HTTP in a separate thread, at `address` and `url`.
+
+    `health` are pages by their paths, which need no access if they are public.
+    """
 
     def __init__(
         self,
@@ -169,6 +200,8 @@ class MetricsServer:
         *,
         certificates: Certificates | None = None,
         check: CheckAccess = lambda *_: None,
+        health: HealthPages | None = None,
+        public_health: bool = False,
     ) -> None:
         endpoints = resolve(host, port)
         # One of a name's addresses is enough, because scrapes go to the one that is printed.
@@ -181,7 +214,13 @@ class MetricsServer:
                 "choose another address with --metrics-listen"
             ) from None
         self._server.certificates = certificates
-        self._server.set_app(_asking(_refusing(make_wsgi_app(registry)), check))
+        page = _refusing(make_wsgi_app(registry))
+        pages = health or {}
+        self._server.set_app(
+            _with_health(_asking(page, check), pages)
+            if public_health
+            else _asking(_with_health(page, pages), check)
+        )
         self.address = f"{host}:{self._server.server_port}"
         self.url = f"http{'s' if certificates else ''}://{self.address}/metrics"
         self._thread = threading.Thread(
