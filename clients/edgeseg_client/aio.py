@@ -52,6 +52,7 @@ from edgeseg_client.shared_memory import Region, lease_for
 from edgeseg_client.source import pull
 from edgeseg_client.status import call_errors, require_response
 from edgeseg_client.stream import Connection, FrameStream
+from edgeseg_client.stream_name import name_metadata
 from edgeseg_client.wrapped_exit import WrappedExit, run_in_daemon_thread, run_in_thread
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:8460"
@@ -263,6 +264,7 @@ class AsyncClient:
         reuse: Reuse = "off",
         reuse_threshold: float | None = None,
         reuse_max_age: float | None = None,
+        name: str = "",
         **options: Unpack[Options],
     ) -> AsyncGenerator[FrameAnswer, None]:
         """Segments frames as they come; each gets exactly one answer, with the frame's id.
@@ -291,17 +293,20 @@ class AsyncClient:
                 mean of its pixel values; more than 0, at most 64. The default is 4.
             reuse_max_age: With `unchanged`: how long a result may be reused, in seconds; at most
                 60. The default is 1.
+            name: A name for the stream, such as the camera's, for the daemon's log and metrics; at
+                most 64 printable characters.
         """
         if is_one_frame(frames):
             raise InvalidRequest("give the frames in a list or another iterable: stream([frame])")
         policy = policy or policy_for(frames)
         message = stream_message(policy, priority, reuse, reuse_threshold, reuse_max_age)
         checked = check_options(options)
+        metadata = (*self._metadata, *name_metadata(name))
         limit = _MAX_IN_FLIGHT[policy] if in_flight is None else in_flight
         if limit < 1:
             raise InvalidRequest(f"in_flight is at least 1, not {limit}")
         return FrameStream(
-            connect=lambda within: self._connect(message, checked, within),
+            connect=lambda within: self._connect(message, checked, metadata, within),
             handshake_timeout=HandshakeTimeout(self._timeout),
             require_open=self._channels.require_open,
             frames=pull(
@@ -316,9 +321,13 @@ class AsyncClient:
         ).answers()
 
     async def _connect(
-        self, message: pb.StreamOptions, options: Options, within: float | None
+        self,
+        message: pb.StreamOptions,
+        options: Options,
+        metadata: tuple[tuple[str, str], ...],
+        within: float | None,
     ) -> Connection:
-        """Opens a stream; each step may take `within` seconds.
+        """Opens a stream with these metadata; each step may take `within` seconds.
 
         Asks for the server's info each time, because after a lost connection the daemon may be
         another one. Where calls go to two daemons in turn, one that was asked and another that took
@@ -334,7 +343,7 @@ class AsyncClient:
         message.segmentation.CopyFrom(options_message(options, info))
         wanted = tuple(message.segmentation.classes)
         for _ in range(_TRIES_PER_INFO):
-            call = (await self._channels.segmenting()).Segment(metadata=self._metadata)
+            call = (await self._channels.segmenting()).Segment(metadata=metadata)
             self._streams.add(call)
             call.add_done_callback(self._streams.discard)
             found = await perform_handshake(call, message, within)

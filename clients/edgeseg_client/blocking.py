@@ -124,6 +124,7 @@ class Client:
         reuse: Reuse = "off",
         reuse_threshold: float | None = None,
         reuse_max_age: float | None = None,
+        name: str = "",
         **options: Unpack[Options],
     ) -> Generator[FrameAnswer, None, None]:
         """Segments frames as they come; each gets exactly one answer, with the frame's id.
@@ -142,6 +143,7 @@ class Client:
                 reuse=reuse,
                 reuse_threshold=reuse_threshold,
                 reuse_max_age=reuse_max_age,
+                name=name,
                 **options,
             )
         )

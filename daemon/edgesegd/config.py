@@ -37,6 +37,7 @@ MAX_FILE_BYTES = 1 << 20
 MAX_NUMBER = 1 << 63
 AUTO = "auto"
 REFUSE, ALLOW = "refuse", "allow"
+ON, OFF = "on", "off"
 PAGE = "page"
 ANNOUNCE_HOSTNAME = "auto"
 """The announced name is the machine's."""
@@ -55,11 +56,12 @@ MAXIMUM = {
     "max_connections": 100_000,
     "idle_seconds": 1_000_000,
     "connection_seconds": 1_000_000,
+    "stream_names": 1000,
 }
 """gRPC's message limit, twice that of a frame, is a 32-bit number; the others catch mistakes."""
 NOT_ZERO = (
     *("decode_seconds", "unary_queue", "max_streams", "max_calls"),
-    *("max_connections", "message_seconds", "idle_seconds"),
+    *("max_connections", "message_seconds", "idle_seconds", "stream_names"),
 )
 
 Value = str | int | float | bool | tuple[str, ...]
@@ -303,6 +305,19 @@ class Config:
     )
     log_level: str = option(
         "info", "what is logged to stderr", choices=("debug", "info", "warning", "error")
+    )
+    log_format: str = option(
+        "text", "how it is logged: lines of text, or objects of JSON", choices=("text", "json")
+    )
+    stream_metrics: str = option(
+        AUTO,
+        "count frames by the names that clients give their streams: auto does so only if no other "
+        "machine can reach listen or metrics_listen, because a name may say more than others "
+        "should read, and strangers could use up the names",
+        choices=(AUTO, ON, OFF),
+    )
+    stream_names: int = option(
+        32, "names of streams that are counted; frames of further ones are counted as other"
     )
 
     def __post_init__(self) -> None:

@@ -216,6 +216,7 @@ async def test_a_model_that_does_not_come_again_is_not_serving_until_it_does(
         async with asyncio.timeout(30):  # it is tried again though no frame comes
             while (await health.Check(request)).status != health_pb2.HealthCheckResponse.SERVING:
                 await asyncio.sleep(0.05)
+    assert any(line.endswith("model small serves again") for line in daemon.output)
     answers = await segment(daemon.address, [every(), *frames([PICTURE] * 2)])
     assert {answer.status for answer in answers.values()} == {pb.FRAME_STATUS_OK}
 

@@ -82,6 +82,9 @@ OTHER_VALUES: dict[str, tuple[str, object]] = {
     "engine_answer_seconds": ("1.5", 1.5),
     "data_dir": ("/data", "/data"),
     "log_level": ("debug", "debug"),
+    "log_format": ("json", "json"),
+    "stream_metrics": ("on", "on"),
+    "stream_names": ("5", 5),
 }
 """For each option its text in a variable, and what that means."""
 

@@ -102,7 +102,9 @@ async def _run_streams(sources: list[Source], arguments: Namespace, report: Repo
             stack.callback(writer.close)
         async with open_client(arguments, AsyncClient, retry_for=patience) as client:
             with report.live():
-                await _run_all(client, sources, _options(arguments, writers), writers, report)
+                options = _options(arguments, writers)
+                names = arguments.send_names
+                await _run_all(client, sources, options, writers, report, send_names=names)
 
 
 async def _run_all(
@@ -111,10 +113,13 @@ async def _run_all(
     options: dict[str, object],
     writers: list[ResultWriter],
     report: Report,
+    *,
+    send_names: bool,
 ) -> None:
     async def run_one(source: Source) -> None:
+        name = source.name if send_names else ""
         try:
-            async with aclosing(follow(client, source, **options)) as frames:
+            async with aclosing(follow(client, source, name=name, **options)) as frames:
                 async for answered in frames:
                     write_all(answered, writers, report)
         except EdgesegClientError as error:

@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError
 
 from edgesegd.api.call_quota import enter_quota
 from edgesegd.api.first_message import FirstMessages, Requests
-from edgesegd.api.open_call import OpenCall
+from edgesegd.api.open_call import OpenCall, enter_call
 from edgesegd.api.peer import certificate_name, client_of
 from edgesegd.api.read_rate_limiter import ReadRateLimiter
 from edgesegd.api.refusal_delay import RefusalDelay
@@ -200,6 +200,7 @@ class _ServedCall:
                 await self.admission.check_access(call, self._method, self._authorization)
                 self.admission.on_admitted(call.client)
                 enter_quota(call.quota)
+                enter_call(call)
                 await self._answer(call, requests, context)
         except EdgesegError as error:
             wrong = error.without_history()  # its traceback would keep the messages

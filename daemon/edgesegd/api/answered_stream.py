@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 from edgesegd.api.answer_order import AnswerOrder
 from edgesegd.board.threads import count_cores
+from edgesegd.core.call import NOT_OBSERVED, CallObserver
 from edgesegd.core.client import Client
 from edgesegd.core.errors import (
     AccessRefused,
@@ -64,12 +65,16 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
 
     `_read` sets the window, which is how many requests may be unanswered, before it takes the first
     one. The window and UNREAD_RESULTS bound the memory of the stream, whatever the client does; the
-    limits of the data plane bound the memory of all streams together.
+    limits of the data plane bound the memory of all streams together. `observer` is notified of
+    each frame.
     """
 
-    def __init__(self, data_plane: DataPlane, client: Client) -> None:
+    def __init__(
+        self, data_plane: DataPlane, client: Client, observer: CallObserver = NOT_OBSERVED
+    ) -> None:
         self._data_plane = data_plane
         self._client = client
+        self._observer = observer
         self._lanes: dict[ServedModel, Lane] = {}
         self._window = asyncio.Semaphore(0)
         self._outbox: asyncio.Queue[AnsweredRequest[Asked] | None] = asyncio.Queue()
@@ -240,4 +245,4 @@ class AnsweredStream(ABC, Generic[Request, Asked, Message]):
         self._data_plane.release_results(self._client, sum(self._unread_sizes))
         self._unread_sizes.clear()
         for model, count in self._waiting.items():
-            self._data_plane.count_abandoned(model, count)
+            self._data_plane.count_abandoned(model, count, self._observer)

@@ -49,6 +49,7 @@ class MemoryGuard:
         self._trim = trim
         self._on_evicted = on_evicted
         self._evicted = -math.inf
+        self._is_short = False
 
     async def run(self) -> None:
         """Watch the memory forever; returns if it cannot be measured, as on other systems."""
@@ -71,6 +72,10 @@ class MemoryGuard:
             grown = resident_bytes() - start
             if grown > self._growth:
                 self._evict()
+                return grown
+        if self._is_short and grown < self._growth:
+            self._is_short = False
+            log.info("there is memory again: no more calls are ended")
         return grown
 
     def _evict(self) -> None:
@@ -78,7 +83,7 @@ class MemoryGuard:
         [(address, count)] = Counter(call.client[0] for call in self._calls).most_common(1)
         if count == 1 and now < self._evicted + FREED_SECONDS:
             return
-        self._evicted = now
+        self._evicted, self._is_short = now, True
         log.warning(
             "memory is used up: ending idle calls of %s, which has %d calls", address, count
         )

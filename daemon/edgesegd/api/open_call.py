@@ -6,12 +6,26 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from edgesegd.access.quota_holder import QuotaHolder
 from edgesegd.access.tokens import Token
 from edgesegd.api.call_quota import NO_QUOTA
 from edgesegd.core.client import Client
 from edgesegd.core.errors import EdgesegError
+
+_open_call: ContextVar[OpenCall] = ContextVar("open_call")
+
+
+def enter_call(call: OpenCall) -> None:
+    """Let `why_evicted` speak of this call in its task, and in those that it starts."""
+    _open_call.set(call)
+
+
+def why_evicted() -> str:
+    """Why the call that this task serves was evicted; empty if it was not."""
+    call = _open_call.get(None)
+    return "" if call is None else call.why_evicted
 
 
 class OpenCall:
@@ -35,6 +49,11 @@ class OpenCall:
         self.quota = NO_QUOTA
         self._why: EdgesegError | None = None
         self._task = asyncio.current_task()
+
+    @property
+    def why_evicted(self) -> str:
+        """Why the call was evicted; empty if it was not."""
+        return "" if self._why is None else str(self._why)
 
     def evict(self, why: EdgesegError) -> None:
         """End the call, so that gRPC frees what it holds of it; the client gets `why`."""

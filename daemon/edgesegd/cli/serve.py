@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     allocator.use_one_arena()
     raise_descriptor_limit()
     config = effective_config(args).config
-    set_up_logging(config.log_level)
+    set_up_logging(config.log_level, config.log_format)
     return asyncio.run(_serve(config))
 
 

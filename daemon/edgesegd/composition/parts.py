@@ -23,6 +23,7 @@ from edgesegd.board.allocator import HeapTrimmer
 from edgesegd.board.descriptors import DescriptorReserve
 from edgesegd.composition.announcement import Announcement
 from edgesegd.composition.budgets import Budgets
+from edgesegd.composition.call_observation import CallObservation
 from edgesegd.composition.exposure import find_certificates, find_tokens, refuse_exposure
 from edgesegd.composition.model_factory import ModelFactory
 from edgesegd.composition.protocols import (
@@ -71,6 +72,7 @@ class Parts:
         self.announcement = Announcement(config, self.models)
         self.metrics = Metrics(CollectorRegistry())
         register_board(self.metrics.registry)
+        self.observation = CallObservation(config, self.metrics.registry)
         families = ModelFamilies(self.metrics.registry)
         self.health = Health(SERVICES, self.models.default)
         self.reserve = DescriptorReserve()
@@ -155,11 +157,13 @@ class Parts:
                 self.budgets.registrations if config.oip_shared_memory == ALLOW else None
             ),
             changes_models=config.oip_repository == ALLOW,
+            observers=self.observation.observers,
         )
         if (certificates := self.certificates) is not None:
             self.metrics.watch_certificate(lambda: certificates.expires)
         self.metrics.watch(
             calls=lambda: len(self.budgets.admission.calls),
+            peers=lambda: len({call.client[0] for call in tuple(self.budgets.admission.calls)}),
             held=lambda: self.budgets.held,
             engine_pid=self.factory.engine_pid,
             shared_memory=lambda: self.budgets.regions.size,

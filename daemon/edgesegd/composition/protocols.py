@@ -24,6 +24,7 @@ from edgesegd.api.v1.info import server_info
 from edgesegd.api.v1.names import SERVICE_NAME
 from edgesegd.api.v1.request_reader import RequestReader
 from edgesegd.api.v1.service import SegmentationService
+from edgesegd.core.call import CallObservers
 from edgesegd.scheduling.fair_limit import FairLimit
 from edgesegd.serving.data_plane import DataPlane
 from edgesegd.serving.model_host import ModelHost
@@ -67,7 +68,8 @@ class Protocols:
     `images` are the lanes of single images, `work` the open calls, `regions` the leased memory, and
     `memory_socket` returns the path of the socket on which it is leased. `registrations` limits the
     shared memory that clients register; None if they may not register any. `changes_models` is
-    whether clients may make `host` load and unload models.
+    whether clients may make `host` load and unload models. `observers` are notified of calls for
+    frames.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Protocols:
         memory_socket: Callable[[], str],
         registrations: FairLimit | None,
         changes_models: bool,
+        observers: CallObservers,
     ) -> None:
         limits = data_plane.limits
         self._segmentation = SegmentationService(
@@ -90,6 +93,7 @@ class Protocols:
             images=images,
             work=work,
             server_info=lambda: server_info(models, limits, memory_socket()),
+            observers=observers,
         )
         self._inference = make_inference_service(
             models,
@@ -100,6 +104,7 @@ class Protocols:
             work=work,
             registrations=registrations,
             changes_models=changes_models,
+            observers=observers,
         )
 
     @property

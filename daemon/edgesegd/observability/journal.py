@@ -45,8 +45,8 @@ class JournalHandler(logging.Handler):
     """Sends each record to the journal as one datagram; source: the Journal Native Protocol.
 
     The fields of a record are MESSAGE (with its traceback), PRIORITY, SYSLOG_IDENTIFIER, LOGGER,
-    and those of `log_fields`: EDGESEG_MODEL, EDGESEG_DELEGATE, EDGESEG_CAUSE. A record that the
-    journal does not take, as one that is longer than a datagram can be, is given to `otherwise`.
+    and those of `log_fields`: EDGESEG_MODEL, EDGESEG_DELEGATE and so on. A record that the journal
+    does not take, as one that is longer than a datagram can be, is given to `otherwise`.
     """
 
     def __init__(self, otherwise: logging.Handler, address: str = SOCKET) -> None:
@@ -78,11 +78,18 @@ class JournalHandler(logging.Handler):
         yield "LOGGER", record.name
         for name in FIELDS:
             if value := getattr(record, name, None):
-                yield PREFIX + name.upper(), str(value)
+                yield PREFIX + name.upper(), _as_text(value)
 
 
 def _priority(level: int) -> int:
     return next((number for least, number in PRIORITIES if level >= least), DEBUG_PRIORITY)
+
+
+def _as_text(value: object) -> str:
+    """A field's value; counts are written as "ok=100 superseded=3"."""
+    if isinstance(value, Mapping):
+        return " ".join(f"{name}={count}" for name, count in value.items())
+    return str(value)
 
 
 def _encode(name: str, value: str) -> bytes:

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgesegd.observability.journal import JournalHandler, is_journal
+from edgesegd.observability.json_log import JsonFormatter
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+JSON = "json"
 MAX_LINES = 50
 """Records of one kind that are written in WINDOW_SECONDS; further ones are only counted. A
 traceback is one record."""
@@ -20,12 +22,18 @@ Kind = tuple[str, int, str]
 """The logger, the level, and the message before its arguments are filled in."""
 
 
-def set_up_logging(level: str) -> None:
-    """Write log records from `level` on to stderr; with fields, if that is the journal."""
+def set_up_logging(level: str, form: str = "text") -> None:
+    """Write log records from `level` on to stderr, as lines of text or of JSON.
+
+    If stderr is the journal, records have fields and priorities there; with JSON, their messages
+    are the lines.
+    """
     writer: logging.Handler = logging.StreamHandler()
-    writer.setFormatter(logging.Formatter(FORMAT))
+    writer.setFormatter(JsonFormatter() if form == JSON else logging.Formatter(FORMAT))
     if is_journal(os.environ):
-        writer = JournalHandler(otherwise=writer)
+        otherwise, writer = writer, JournalHandler(otherwise=writer)
+        if form == JSON:
+            writer.setFormatter(otherwise.formatter)
     logging.basicConfig(level=level.upper(), handlers=[LimitedHandler(writer)])
     # If the log cannot be written, the daemon should go on without messages about that.
     logging.raiseExceptions = False

@@ -54,6 +54,7 @@ class Metrics:
         self,
         *,
         calls: Callable[[], int],
+        peers: Callable[[], int],
         held: Callable[[], int],
         shared_memory: Callable[[], int],
         engine_pid: Callable[[], int | None],
@@ -61,6 +62,7 @@ class Metrics:
         """Read these at each scrape; `engine_pid` is that of an engine of the default model."""
         for name, text, value in (
             ("calls", "Open calls of any kind.", calls),
+            ("peers", "Addresses with open calls; Unix sockets are one.", peers),
             ("held_bytes", "Bytes of waiting frames and of unread results.", held),
             ("shared_memory_bytes", "Memory leased to clients on this board.", shared_memory),
         ):

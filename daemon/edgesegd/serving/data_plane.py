@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from edgesegd.core.call import NOT_OBSERVED, AnsweredFrame, CallObserver
 from edgesegd.core.client import Client
 from edgesegd.core.errors import EdgesegError, InternalFault
 from edgesegd.core.frame import FrameLimits
@@ -160,11 +161,14 @@ class DataPlane:
             if has_room and self._blocked.pop((model, waiting), None) is not None:
                 model.scheduler.unblock(waiting)
 
-    def count_abandoned(self, model: ServedModel | None, count: int) -> None:
-        """Count frames whose client left before the answer."""
+    def count_abandoned(
+        self, model: ServedModel | None, count: int, call: CallObserver = NOT_OBSERVED
+    ) -> None:
+        """Count frames whose client left before the answer; `call` is notified of it too."""
         if model is not None:
             model.counts.abandoned(count)
         self._observer(model).frames_abandoned(count)
+        call.frames_abandoned(count)
 
     def count(
         self,
@@ -172,10 +176,11 @@ class DataPlane:
         tag: FrameTag,
         outcome: FrameResult | EdgesegError,
         queued: float,
+        call: CallObserver = NOT_OBSERVED,
     ) -> dict[Stage, float]:
         """Count a frame that is answered now; returns the seconds of its stages.
 
-        `model` is None if the frame named a model that is not served.
+        `model` is None if the frame named a model that is not served. `call` is notified of it too.
         """
         seconds = {Stage.QUEUED: queued}
         if isinstance(outcome, FrameResult):
@@ -184,6 +189,9 @@ class DataPlane:
         if model is not None:
             model.counts.answered(model.spec.version, outcome, seconds, total)
         self._observer(model).frame_answered(outcome, seconds, total)
+        call.frame_answered(
+            AnsweredFrame(tag.frame_id, tag.received_unix_ns, outcome, seconds, total)
+        )
         return seconds
 
     def _observer(self, model: ServedModel | None) -> FrameObserver:

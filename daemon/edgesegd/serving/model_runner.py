@@ -264,6 +264,8 @@ class ModelRunner:
                 self._failed = True
                 self._observer.start_failed()
                 return False
+            if self._failed:
+                log.info("model %s serves again", self.name, extra=log_fields(model=self.name))
             self._failed = False
             self._observer.sleeps(False)
             self._run_version()

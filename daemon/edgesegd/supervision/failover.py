@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from edgesegd.concurrency.background_tasks import log_failure
 from edgesegd.core.errors import NoEngine, StartupError
-from edgesegd.core.log_fields import log_fields
+from edgesegd.core.log_fields import Field, log_fields
 from edgesegd.core.model import NO_MODEL, ModelIdentity
 from edgesegd.delegates.spec import Choice
 from edgesegd.supervision.answer_timeout import start_bound
@@ -119,6 +119,8 @@ class Failover:
             give_up(NoEngine(f"no engine was ready in {seconds:.1f} s: {self._why}"))
 
     async def _start_until_ready(self, give_up: Callable[[NoEngine], None]) -> Running:
+        clock = asyncio.get_running_loop().time
+        lost = clock()
         for failures in itertools.count(1):
             await asyncio.sleep(self._backoff.next())
             if self._better is not None:
@@ -128,8 +130,9 @@ class Failover:
                 await self._upgrade_tried.wait()
                 continue
             try:
-                seconds = self._start_timeout(ranked)
-                return self._serve_with(await self._start(ranked, seconds), "serves")
+                running = await self._start(ranked, self._start_timeout(ranked))
+                again = f"{self._model.name} serves again after {clock() - lost:.1f} s"
+                return self._serve_with(running, f"serves: {again}")
             except StartupError as error:
                 self._failed(ranked, "start", str(error))
                 if failures >= GIVE_UP_AFTER:
@@ -276,5 +279,5 @@ class Failover:
         then = "starting it again" if follower is ranked else f"{follower} takes over"
         log.warning("%s %s; %s", ranked, what, then, extra=self._fields(ranked, cause))
 
-    def _fields(self, ranked: RankedDelegate, cause: str = "") -> dict[str, str]:
+    def _fields(self, ranked: RankedDelegate, cause: str = "") -> dict[str, Field]:
         return log_fields(model=self._model.name, delegate=ranked.delegate.name, cause=cause)

@@ -83,6 +83,22 @@ async def test_calls_of_the_address_that_has_most_are_ended(board: Board) -> Non
     assert board.freed
 
 
+async def test_the_log_says_when_memory_is_used_up_and_when_there_is_some_again(
+    board: Board, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    guarding = asyncio.create_task(
+        board.guarded(lambda: "there is memory again: no more calls are ended" in caplog.messages)
+    )
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    for _ in range(12):
+        await board.open(ATTACKER, each=100)
+    await guarding
+    assert caplog.messages[0].startswith(f"memory is used up: ending idle calls of {ATTACKER}")
+    assert len(board.evicted) >= 6
+
+
 async def test_no_call_is_ended_while_there_is_memory(board: Board) -> None:
     looks = 0
 

@@ -148,19 +148,36 @@ def test_stderr_is_the_journal_only_if_it_is_the_stream_that_systemd_named() -> 
     assert not is_journal({"JOURNAL_STREAM": named}, writing)
 
 
+def test_the_frames_of_a_stream_are_one_field(journal: Journal) -> None:
+    about = log_fields(peer="10.0.0.7", stream="front", frames={"ok": 100, "superseded": 3})
+    journal.log.info("closed", extra=about)
+    record = journal.record()
+    assert record["EDGESEG_FRAMES"] == "ok=100 superseded=3"
+    assert (record["EDGESEG_PEER"], record["EDGESEG_STREAM"]) == ("10.0.0.7", "front")
+    assert "EDGESEG_REASON" not in record
+
+
 SCRIPT = """
 import logging, os
 from edgesegd.observability import journal, logs
 stream = os.fstat(2)
 os.environ["JOURNAL_STREAM"] = f"{stream.st_dev}:{stream.st_ino + %d}"
-logs.set_up_logging("info")
+logs.set_up_logging("info", "%s")
 [limited] = logging.getLogger().handlers
-print(type(limited._writer).__name__)
+print(type(limited._writer).__name__, type(limited._writer.formatter).__name__)
 """
 
 
-@pytest.mark.parametrize(("other", "writer"), [(0, "JournalHandler"), (1, "StreamHandler")])
-def test_the_log_goes_to_the_journal_if_stderr_does(other: int, writer: str) -> None:
-    command = [sys.executable, "-c", SCRIPT % other]
+@pytest.mark.parametrize(
+    ("other", "form", "writer"),
+    [
+        (0, "text", "JournalHandler NoneType"),
+        (0, "json", "JournalHandler JsonFormatter"),
+        (1, "text", "StreamHandler Formatter"),
+        (1, "json", "StreamHandler JsonFormatter"),
+    ],
+)
+def test_the_log_goes_to_the_journal_if_stderr_does(other: int, form: str, writer: str) -> None:
+    command = [sys.executable, "-c", SCRIPT % (other, form)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == f"{writer}\n"

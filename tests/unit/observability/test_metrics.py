@@ -34,6 +34,7 @@ GOLDEN = {
     "edgeseg_calls_refused": ("counter", {"reason"}),
     "edgeseg_limits_met": ("counter", {"limit"}),
     "edgeseg_model_info": ("gauge", {"model", "version", "input", "output"}),
+    "edgeseg_peers": ("gauge", set()),
     "edgeseg_model_swaps": ("counter", {"model", "result"}),
     "edgeseg_queue_depth": ("gauge", {"model"}),
     "edgeseg_shared_memory_bytes": ("gauge", set()),
@@ -64,6 +65,7 @@ class Page:
     def watch(self, engine_pid: int | None = None) -> None:
         self.daemon.watch(
             calls=lambda: 5,
+            peers=lambda: 3,
             held=lambda: 1000,
             engine_pid=lambda: engine_pid,
             shared_memory=lambda: 4096,

@@ -81,6 +81,11 @@ def add_stream(
         metavar="S",
         help="with --reuse unchanged: how long a result may be reused, in seconds (default: 1)",
     )
+    stream.add_argument(
+        "--send-names",
+        action="store_true",
+        help="tell the daemon the name of each source, for its log and metrics",
+    )
     add_source_options(
         stream,
         fps="frames per second of a V4L2 camera or a picture at an address, or at which files are"

@@ -9,6 +9,7 @@ from edgesegd.api.oip.requests import RequestReader
 from edgesegd.api.oip.service import InferenceService
 from edgesegd.api.oip.shared_memory import NoSharedMemory, SharedMemory
 from edgesegd.api.open_work import OpenWork
+from edgesegd.core.call import CallObservers
 from edgesegd.core.frame import FrameLimits
 from edgesegd.scheduling.fair_limit import FairLimit
 from edgesegd.serving.data_plane import DataPlane
@@ -26,6 +27,7 @@ def make_inference_service(
     work: OpenWork,
     registrations: FairLimit | None,
     changes_models: bool,
+    observers: CallObservers,
 ) -> InferenceService:
     """The Open Inference Protocol of `models`.
 
@@ -49,4 +51,5 @@ def make_inference_service(
             repository=Repository(models, changes, draining=draining),
             draining=draining,
         ),
+        observers=observers,
     )

@@ -14,6 +14,7 @@ from edgeseg.inference import open_inference_pb2 as pb
 from edgesegd.api.call_quota import quota_of_call
 from edgesegd.api.deadline import deadline_of
 from edgesegd.api.image_lanes import ImageLanes
+from edgesegd.api.observed_call import call_info, observed
 from edgesegd.api.oip.management import ManagementRpcs
 from edgesegd.api.oip.names import SERVICE_NAME
 from edgesegd.api.oip.requests import RequestReader
@@ -22,6 +23,7 @@ from edgesegd.api.oip.session import InferSession
 from edgesegd.api.open_work import OpenWork
 from edgesegd.api.peer import client_of
 from edgesegd.api.wire import parser_of
+from edgesegd.core.call import NOT_OBSERVED, CallObserver, CallObservers
 from edgesegd.core.client import Client
 from edgesegd.core.errors import DeadlineOver, EdgesegError, Expired
 from edgesegd.serving.data_plane import DataPlane
@@ -37,6 +39,7 @@ a response."""
 class InferenceService:
     """Serves inference requests, single and in streams, and the RPCs of `management`.
 
+    `observers` are notified of the calls with inference requests.
     Errors are raised; `Admission` sends them to the client as statuses.
     """
 
@@ -48,12 +51,14 @@ class InferenceService:
         images: ImageLanes,
         work: OpenWork,
         management: ManagementRpcs,
+        observers: CallObservers = NOT_OBSERVED,
     ) -> None:
         self._reader = reader
         self._data_plane = data_plane
         self._images = images
         self._work = work
         self._management = management
+        self._observers = observers
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Serve the protocol on `server`; messages are checked before they are parsed."""
@@ -83,8 +88,9 @@ class InferenceService:
     ) -> AsyncGenerator[bytes, None]:
         """Answer one request; the bytes of its result are counted until the client has read it."""
         client, deadline = client_of(context.peer()), deadline_of(context)
-        with self._work.call():
-            message, unread_bytes = await self._infer(client, request, deadline)
+        call = call_info(SERVICE_NAME, "ModelInfer", context, is_stream=False)
+        with self._work.call(), observed(self._observers, call) as observer:
+            message, unread_bytes = await self._infer(client, request, deadline, observer)
             try:
                 del request
                 yield message
@@ -97,29 +103,37 @@ class InferenceService:
         """Answer each request of a stream once, in the order of the requests."""
         client, quota = client_of(context.peer()), quota_of_call()
         ends_on_error = ENDS_ON_ERROR in tuple(map(tuple, context.invocation_metadata() or ()))
-        session = InferSession(
-            self._reader,
-            self._data_plane,
-            client,
-            deadline_of(context),
-            quota=quota,
-            ends_on_error=ends_on_error,
-        )
-        async with (
-            self._work.stream(client, session, quota),
-            aclosing(session.responses(requests)) as responses,
-        ):
-            async for message in responses:
-                yield message
+        call = call_info(SERVICE_NAME, "ModelStreamInfer", context, is_stream=True)
+        with observed(self._observers, call) as observer:
+            session = InferSession(
+                self._reader,
+                self._data_plane,
+                client,
+                deadline_of(context),
+                quota=quota,
+                ends_on_error=ends_on_error,
+                observer=observer,
+            )
+            async with (
+                self._work.stream(client, session, quota),
+                aclosing(session.responses(requests)) as responses,
+            ):
+                async for message in responses:
+                    yield message
 
     async def _infer(
-        self, client: Client, request: pb.ModelInferRequest, deadline: float | None
+        self,
+        client: Client,
+        request: pb.ModelInferRequest,
+        deadline: float | None,
+        observer: CallObserver,
     ) -> tuple[bytes, int]:
         """The serialized response, and how many bytes are counted until the client has read it."""
         tag, queued, unread_bytes = FrameTag.now(0, 0), 0.0, 0
         model: ServedModel | None = None
         try:
             model, quota = self._reader.find_model(request), quota_of_call()
+            observer.accepted(model.name)
             quota.require_model(model.name)
             frame, wanted = self._reader.read(request, model, tag, client, deadline)
             quota.take_frame(len(frame.data))
@@ -134,12 +148,12 @@ class InferenceService:
             message = infer_response(wanted, result).SerializeToString()
         except EdgesegError as error:
             self._data_plane.release_results(client, unread_bytes)
-            self._data_plane.count(model, tag, error, queued)
+            self._data_plane.count(model, tag, error, queued, observer)
             if isinstance(error, Expired) and deadline is not None and time.monotonic() > deadline:
                 raise DeadlineOver(str(error)) from None
             raise
         except asyncio.CancelledError:
-            self._data_plane.count_abandoned(model, 1)
+            self._data_plane.count_abandoned(model, 1, observer)
             raise
-        self._data_plane.count(model, tag, result, queued)
+        self._data_plane.count(model, tag, result, queued, observer)
         return message, unread_bytes

@@ -11,6 +11,7 @@ from edgesegd.api.answered_stream import IN_ORDER_WINDOW, AnsweredRequest, Answe
 from edgesegd.api.call_quota import CallQuota
 from edgesegd.api.oip.requests import RequestReader, ResponseSpec
 from edgesegd.api.oip.responses import infer_response, stream_error, stream_result
+from edgesegd.core.call import NOT_OBSERVED, CallObserver
 from edgesegd.core.client import Client
 from edgesegd.core.errors import EdgesegError
 from edgesegd.core.result import FrameResult
@@ -51,8 +52,9 @@ class InferSession(AnsweredStream[pb.ModelInferRequest, RequestHead, bytes]):
         *,
         quota: CallQuota,
         ends_on_error: bool,
+        observer: CallObserver = NOT_OBSERVED,
     ) -> None:
-        super().__init__(data_plane, client)
+        super().__init__(data_plane, client, observer)
         self._quota = quota
         self._requests = reader
         self._call_deadline = call_deadline
@@ -61,6 +63,7 @@ class InferSession(AnsweredStream[pb.ModelInferRequest, RequestHead, bytes]):
 
     async def _read(self, requests: AsyncIterator[pb.ModelInferRequest]) -> None:
         self._set_window(IN_ORDER_WINDOW, in_order=True)
+        self._observer.accepted("")
         while True:
             # While nothing is read, HTTP/2 flow control slows the sender down.
             await self._data_plane.room_for_frame(self._client, self._frame_size)
@@ -104,7 +107,7 @@ class InferSession(AnsweredStream[pb.ModelInferRequest, RequestHead, bytes]):
                 response = stream_result(infer_response(asked.wanted, outcome))
             except EdgesegError as error:
                 outcome = error.without_history()
-        self._data_plane.count(answered.model, asked.tag, outcome, answered.queued)
+        self._data_plane.count(answered.model, asked.tag, outcome, answered.queued, self._observer)
         if response is not None:
             return response.SerializeToString()
         if not isinstance(outcome, EdgesegError):

@@ -13,6 +13,7 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.api.call_quota import quota_of_call
 from edgesegd.api.deadline import deadline_of
 from edgesegd.api.image_lanes import ImageLanes
+from edgesegd.api.observed_call import call_info, observed
 from edgesegd.api.open_work import OpenWork
 from edgesegd.api.peer import client_of
 from edgesegd.api.v1.metadata import model_metadata
@@ -26,6 +27,7 @@ from edgesegd.api.v1.requests import (
 )
 from edgesegd.api.v1.responses import segmentation, timing_until_now
 from edgesegd.api.v1.session import StreamSession
+from edgesegd.core.call import NOT_OBSERVED, CallObserver, CallObservers
 from edgesegd.core.client import Client
 from edgesegd.core.errors import EdgesegError
 from edgesegd.core.result import FrameResult
@@ -38,7 +40,7 @@ InfoContext = grpc.aio.ServicerContext[pb.GetServerInfoRequest, pb.GetServerInfo
 
 
 class SegmentationService:
-    """Serves streams, single images and GetServerInfo.
+    """Serves streams, single images and GetServerInfo; `observers` are notified of the first two.
 
     Errors are raised; `Admission` sends them to the client as statuses.
     """
@@ -51,12 +53,14 @@ class SegmentationService:
         images: ImageLanes,
         work: OpenWork,
         server_info: Callable[[], pb.GetServerInfoResponse],
+        observers: CallObservers = NOT_OBSERVED,
     ) -> None:
         self._reader = reader
         self._data_plane = data_plane
         self._images = images
         self._work = work
         self._server_info = server_info
+        self._observers = observers
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Serve `edgeseg.v1` on `server`.
@@ -92,32 +96,39 @@ class SegmentationService:
         So while the client does not read, only the bytes of a response are kept.
         """
         client, quota = client_of(context.peer()), quota_of_call()
-        # Metadata is sent before any answer, so that a client can wait for its acceptance.
-        session = StreamSession(
-            self._reader,
-            self._data_plane,
-            client,
-            deadline_of(context),
-            lambda model: context.send_initial_metadata(model_metadata(model.spec)),
-            quota=quota,
-        )
-        async with (
-            self._work.stream(client, session, quota),
-            aclosing(session.responses(request_iterator)) as responses,
-        ):
-            async for response in responses:
-                message = response.SerializeToString()
-                del response
-                yield message
+        with observed(
+            self._observers, call_info(SERVICE_NAME, "Segment", context, is_stream=True)
+        ) as observer:
+            # Metadata is sent before any answer, so that a client can wait for its acceptance.
+            session = StreamSession(
+                self._reader,
+                self._data_plane,
+                client,
+                deadline_of(context),
+                lambda model: context.send_initial_metadata(model_metadata(model.spec)),
+                quota=quota,
+                observer=observer,
+            )
+            async with (
+                self._work.stream(client, session, quota),
+                aclosing(session.responses(request_iterator)) as responses,
+            ):
+                async for response in responses:
+                    message = response.SerializeToString()
+                    del response
+                    yield message
 
     async def SegmentImage(  # noqa: N802 # named by the contract
         self, request: pb.SegmentImageRequest, context: ImageContext
     ) -> AsyncGenerator[bytes, None]:
         """Segment one image; yields one serialized response, which counts until it is read."""
         client = client_of(context.peer())
-        with self._work.call():
+        call = call_info(SERVICE_NAME, "SegmentImage", context, is_stream=False)
+        with self._work.call(), observed(self._observers, call) as observer:
             tag, deadline = tag_frame(request.frame), deadline_of(context)
-            result, unread_bytes, timing = await self._segment_image(client, tag, request, deadline)
+            result, unread_bytes, timing = await self._segment_image(
+                client, tag, request, deadline, observer
+            )
             self._data_plane.count_unread(client, unread_bytes)
             try:
                 message = pb.SegmentImageResponse(
@@ -144,12 +155,14 @@ class SegmentationService:
         tag: FrameTag,
         request: pb.SegmentImageRequest,
         deadline: float | None,
+        observer: CallObserver,
     ) -> tuple[FrameResult, int, pb.Timing]:
         """The result, how many bytes of it count until it is read, and its timing."""
         model, queued = None, 0.0
         try:
             options = self._reader.read_options(request.options)
             model, quota = options.model, quota_of_call()
+            observer.accepted(model.name)
             quota.require_model(model.name)
             frame = self._reader.receive(tag, request.frame, options, deadline)
             quota.take_frame(len(frame.data))
@@ -161,10 +174,10 @@ class SegmentationService:
             if isinstance(result, EdgesegError):
                 raise result
         except EdgesegError as error:
-            self._data_plane.count(model, tag, error, queued)
+            self._data_plane.count(model, tag, error, queued, observer)
             raise
         except asyncio.CancelledError:
-            self._data_plane.count_abandoned(model, 1)
+            self._data_plane.count_abandoned(model, 1, observer)
             raise
-        seconds = self._data_plane.count(model, tag, result, queued)
+        seconds = self._data_plane.count(model, tag, result, queued, observer)
         return result, job.unread_bytes, timing_until_now(tag, seconds)

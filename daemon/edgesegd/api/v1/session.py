@@ -15,6 +15,7 @@ from edgesegd.api.v1.request_reader import RequestReader
 from edgesegd.api.v1.requests import FrameOptions, reject_renamed_classes, tag_frame
 from edgesegd.api.v1.responses import answer_error, answer_result, timing_until_now
 from edgesegd.api.v1.reuse_options import parse_reuse
+from edgesegd.core.call import NOT_OBSERVED, CallObserver
 from edgesegd.core.client import Client
 from edgesegd.core.errors import (
     Draining,
@@ -62,8 +63,9 @@ class StreamSession(AnsweredStream[pb.SegmentRequest, FrameTag, pb.SegmentRespon
         on_accepted: Callable[[ServedModel], Awaitable[None]],
         *,
         quota: CallQuota,
+        observer: CallObserver = NOT_OBSERVED,
     ) -> None:
-        super().__init__(data_plane, client)
+        super().__init__(data_plane, client, observer)
         self._quota = quota
         self._requests = reader
         self._on_accepted = on_accepted
@@ -83,6 +85,7 @@ class StreamSession(AnsweredStream[pb.SegmentRequest, FrameTag, pb.SegmentRespon
         model = self._begin(first.options if has_options else pb.StreamOptions())
         try:
             await self._on_accepted(model)
+            self._observer.accepted(model.name)
         except asyncio.CancelledError:
             if not has_options:
                 self._give_up(first)
@@ -140,7 +143,7 @@ class StreamSession(AnsweredStream[pb.SegmentRequest, FrameTag, pb.SegmentRespon
             error = Draining(f"{self._draining}; send the frame again, to another or later")
             self._refuse(tag_frame(request.frame), self.model, error)
         else:
-            self._data_plane.count_abandoned(self.model, 1)
+            self._data_plane.count_abandoned(self.model, 1, self._observer)
 
     def _submit(self, tag: FrameTag, request: pb.SegmentRequest) -> Job:
         place = next(self._places)
@@ -160,7 +163,9 @@ class StreamSession(AnsweredStream[pb.SegmentRequest, FrameTag, pb.SegmentRespon
 
     def _respond(self, answered: AnsweredRequest[FrameTag]) -> pb.SegmentResponse:
         tag, outcome = answered.asked, reject_renamed_classes(self._options, answered.outcome)
-        seconds = self._data_plane.count(answered.model, tag, outcome, answered.queued)
+        seconds = self._data_plane.count(
+            answered.model, tag, outcome, answered.queued, self._observer
+        )
         timing = timing_until_now(tag, seconds)
         if isinstance(outcome, FrameResult):
             model, described = outcome.model, self._described
