@@ -158,7 +158,7 @@ builtin: .venv-training/.ready
 
 # All that .venv/.ready stands for is there then too.
 .venv/.ready-dev: pyproject.toml scripts/make-venv
-	scripts/make-venv $(PYTHON) .venv '.[daemon,dev]'
+	scripts/make-venv $(PYTHON) .venv '.[daemon,dev,otel]'
 	touch $@
 
 .venv-tflite/.ready .venv-oldest/.ready: pyproject.toml scripts/make-venv tests/oldest.txt
@@ -173,7 +173,7 @@ builtin: .venv-training/.ready
 	@python=$$(scripts/find-python $*); \
 	if [ -z "$$python" ] && scripts/make-python $* .pythons/$*; then \
 	  python=.pythons/$*/usr/bin/python; fi; \
-	if [ -n "$$python" ]; then scripts/make-venv "$$python" $(@D) '.[daemon,dev]'; \
+	if [ -n "$$python" ]; then scripts/make-venv "$$python" $(@D) '.[daemon,dev,otel]'; \
 	else mkdir -p $(@D); touch $@; echo "SKIPPED: $(@D), for there is no Python $*"; fi
 
 .venv-tritonclient/.ready: scripts/make-venv tests/tritonclient.txt

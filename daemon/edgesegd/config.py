@@ -319,6 +319,16 @@ class Config:
     stream_names: int = option(
         32, "names of streams that are counted; frames of further ones are counted as other"
     )
+    traces: str = option(
+        "",
+        "where to send traces of calls and frames (it needs edgeseg[otel]): the address of an "
+        "OpenTelemetry collector that takes OTLP over gRPC, http://HOST:4317 or https://…; empty "
+        "for no traces",
+        metavar="ENDPOINT",
+    )
+    trace_every: int = option(
+        100, "of a traced stream, every Nth frame gets a span with its stages; 0 for none"
+    )
 
     def __post_init__(self) -> None:
         for setting in fields(self):

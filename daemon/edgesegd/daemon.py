@@ -88,6 +88,7 @@ class Daemon:
             await parts.region_servers.close()
             await parts.host.close()
             parts.reserve.close()
+            await parts.observation.close()
             if metrics_server is not None:
                 metrics_server.close()
 

@@ -85,6 +85,8 @@ OTHER_VALUES: dict[str, tuple[str, object]] = {
     "log_format": ("json", "json"),
     "stream_metrics": ("on", "on"),
     "stream_names": ("5", 5),
+    "traces": ("http://127.0.0.1:4317", "http://127.0.0.1:4317"),
+    "trace_every": ("7", 7),
 }
 """For each option its text in a variable, and what that means."""
 

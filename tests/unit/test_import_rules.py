@@ -94,6 +94,7 @@ FOLDERS_WITHIN = {
     "engine.runtimes": set(),
     "engine.guard": {"engine.runtimes"},
     "observability.board": set(),
+    "observability.tracing": set(),
 }
 """Folders within a folder, and what they may import from the folder around them."""
 
@@ -112,6 +113,7 @@ PACKAGES = {
     "imaging": {"numpy", "PIL"},
     "observability": {"grpc", "grpc_health", "prometheus_client"},
     "observability.board": {"prometheus_client"},
+    "observability.tracing": {"opentelemetry"},
 }
 """Each folder of the daemon, and what it may import that is not Python's own."""
 

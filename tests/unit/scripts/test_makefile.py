@@ -61,9 +61,9 @@ def test_the_demo_installs_only_what_runs(project: Path) -> None:
 
 @pytest.mark.parametrize("target", ["test", "test-slow", "check"])
 def test_developers_targets_install_all_of_it(project: Path, target: str) -> None:
-    assert installs(project, target) == ["scripts/make-venv python3 .venv '.[daemon,dev]'"]
+    assert installs(project, target) == ["scripts/make-venv python3 .venv '.[daemon,dev,otel]'"]
     set_up(project, ".ready")
-    assert installs(project, target) == ["scripts/make-venv python3 .venv '.[daemon,dev]'"]
+    assert installs(project, target) == ["scripts/make-venv python3 .venv '.[daemon,dev,otel]'"]
 
 
 @pytest.mark.parametrize("target", ["demo", "test", "test-slow", "check", "bench"])
