@@ -9,22 +9,28 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 import pytest
 
 import edgesegd
+from support.announced_daemons import (
+    SECONDS,
+    discovering,
+    get,
+    hosts_with_multicast,
+    serving,
+    until,
+)
 from support.avahi import running_avahi
-from support.network import DEVICE, FAR, NEAR, Cable, two_hosts
+from support.network import DEVICE, FAR, NEAR, Cable
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 SERVICE = "_edgeseg._tcp"
-SECONDS = 60.0
-OPEN = ("--insecure", "--tokens=none", "--delegate=cpu")
 PROMETHEUS = """
 global: {scrape_interval: 1s, scrape_timeout: 1s}
 scrape_configs:
@@ -34,53 +40,12 @@ scrape_configs:
       - {source_labels: [__meta_edgeseg_name], target_label: instance}
       - {source_labels: [__meta_edgeseg_version], target_label: version}
 """
-GET = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1], timeout=10).read().decode())"
-Value = TypeVar("Value")
 
 
 @pytest.fixture
 def cable() -> Iterator[Cable]:
-    """Two hosts in a network with multicast."""
-    with two_hosts() as cable:
-        for host in (cable.near, cable.far):
-            subprocess.run([*host, "ip", "route", "add", "224.0.0.0/4", "dev", DEVICE], check=True)
+    with hosts_with_multicast() as cable:
         yield cable
-
-
-@contextmanager
-def serving(
-    host: Sequence[str], data: Path, *flags: str, ports: tuple[int, int] = (8460, 9460)
-) -> Iterator[subprocess.Popen[str]]:
-    """A daemon on a host, ready; it is stopped at the end. `ports` are of gRPC and metrics."""
-    data.mkdir()
-    listen = (f"--listen=0.0.0.0:{ports[0]}", f"--metrics-listen=0.0.0.0:{ports[1]}")
-    with subprocess.Popen(
-        [*host, sys.executable, "-m", "edgesegd", "serve", *OPEN, *listen, *flags],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "EDGESEG_DATA_DIR": str(data)},
-    ) as process:
-        assert process.stdout is not None
-        try:
-            assert any(" ready: " in line for line in process.stdout), process.wait(30)
-            yield process
-        finally:
-            process.terminate()
-
-
-@contextmanager
-def discovering(host: Sequence[str], *flags: str) -> Iterator[subprocess.Popen[str]]:
-    """`edgeseg discover` on a host."""
-    with subprocess.Popen(
-        [*host, sys.executable, "-m", "edgeseg_client", "discover", *flags],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.terminate()
 
 
 def edgeseg(host: Sequence[str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -102,15 +67,6 @@ def load(data: Path, name: str) -> None:
 def next_event(lines: IO[str]) -> dict[str, Any]:
     event: dict[str, Any] = json.loads(next(iter(lines)))
     return event
-
-
-def until(ask: Callable[[], Value], wanted: Callable[[Value], bool]) -> Value:
-    """What `ask` returns once it is as wanted."""
-    last = time.monotonic() + SECONDS
-    while not wanted(value := ask()):
-        assert time.monotonic() < last, value
-        time.sleep(0.5)
-    return value
 
 
 def test_avahi_sees_a_daemon_start_change_and_say_goodbye(cable: Cable, tmp_path: Path) -> None:
@@ -262,14 +218,8 @@ def test_prometheus_scrapes_three_daemons_that_it_finds_by_http_sd(
         stack.callback(running.terminate)
 
         def up() -> dict[str, str]:
-            url = "http://127.0.0.1:9090/api/v1/query?query=up"
-            done = subprocess.run(
-                [*cable.near, sys.executable, "-c", GET, url],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            found = json.loads(done.stdout)["data"]["result"] if done.returncode == 0 else []
+            answer = get(cable.near, "http://127.0.0.1:9090/api/v1/query?query=up")
+            found = json.loads(answer)["data"]["result"] if answer else []
             return {each["metric"]["instance"]: each["value"][1] for each in found}
 
         assert until(up, lambda found: found == dict.fromkeys(daemons, "1"))
