@@ -86,7 +86,7 @@ class RunningFleet:
                 self._stop.wait(0.02)  # as a camera would
 
 
-def write_config(folder: Path, name: str, discovery: str) -> Path:
+def write_config(folder: Path, name: str, discovery: str, *, alertmanager: str = UNUSED) -> Path:
     """The shipped configuration in `folder`, with its rules, quick, and with that discovery."""
     shutil.copytree(DEPLOY / "prometheus/rules", folder / "rules", dirs_exist_ok=True)
     text = (DEPLOY / "prometheus" / name).read_text(encoding="utf-8")
@@ -94,7 +94,7 @@ def write_config(folder: Path, name: str, discovery: str) -> Path:
         ("15s", "1s"),
         ("30s", "1s"),
         ("http://127.0.0.1:9465/", discovery),
-        ("127.0.0.1:9093", UNUSED),
+        ("127.0.0.1:9093", alertmanager),
     ):
         text = text.replace(shipped, ours)
     (folder / name).write_text(text, encoding="utf-8")
