@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 import pytest
+from fleet.virtual_loop import VirtualLoop
 
 from edgesegd.core.errors import EngineStartFailed
 from edgesegd.core.frame import FrameFormat, FrameSpec
@@ -25,7 +26,7 @@ from edgesegd.supervision import replica_controller as module
 from edgesegd.supervision.engine_process import EngineLost, EngineProcess
 from edgesegd.supervision.engine_state import EngineEvent, EngineLife
 from edgesegd.supervision.replica_controller import ReplicaController
-from support.virtual_loop import VirtualLoop, in_virtual_time
+from support.virtual_loop import in_virtual_time
 
 ONE_SECONDS = 0.010
 """Of a frame in the first engine."""

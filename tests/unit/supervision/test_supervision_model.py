@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import cast
 
+from fleet.virtual_loop import VirtualLoop
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -43,7 +44,7 @@ from edgesegd.supervision.engine_process import EngineLost, EngineProcess, OnOut
 from edgesegd.supervision.engine_state import EngineEvent, EngineLife, EngineState
 from edgesegd.supervision.failover import Failover
 from edgesegd.supervision.supervisor import Supervisor
-from support.virtual_loop import VirtualLoop, in_virtual_time
+from support.virtual_loop import in_virtual_time
 
 BEST: Choice = (DelegateSpec("stick:0", ("libstick.so",)), 1)
 OTHER: Choice = (DelegateSpec("stick:1", ("libstick.so",)), 1)
