@@ -1,0 +1,128 @@
+"""Measures on this machine what a frame costs: the service times of the simulation.
+
+Each cost is measured under load, because processes that wake up for each frame are slower, and
+processes that share cores are slower too.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+from edgesegd.bench.inputs import Inputs
+from edgesegd.bench.launch import LaunchedDaemon
+from fleet.cameras_process import Measured, RealCameras
+from fleet.real_cameras import STAGES
+from fleet.service_times import ServiceTimes
+
+FPS = 30.0
+IDLE_FPS = 5.0
+"""Of the camera that finds the daemon idle."""
+SETTLE_SECONDS = 4.0
+"""Until engines, caches and connections are warm."""
+OVERLOADS = 1.5, 4.0
+"""Loads as a ratio to what the machine can do. With both it is always busy, so that what a frame
+costs is the same, and more or fewer frames are superseded."""
+QUANTILES = 20
+
+
+def measure(inputs: Inputs, jpeg: Path, flags: Sequence[str], *, seconds: float) -> ServiceTimes:
+    """The costs of a frame here, by daemons with `flags`; `jpeg` is the file with the picture.
+
+    Takes about five times `seconds` and a minute. Raises RuntimeError if a frame fails.
+    """
+    cores = len(os.sched_getaffinity(0))
+    with LaunchedDaemon(*flags, "--optimize=latency", "--threads=1") as daemon:
+        idle = _one_camera(daemon, jpeg, seconds)
+    with LaunchedDaemon(*flags, "--optimize=latency") as daemon:
+        parallel = _median_stages(_one_camera(daemon, jpeg, seconds))["invoke"] * cores
+    stages = _median_stages(idle)
+    alone = sum(stages.values())
+    with LaunchedDaemon(*flags, "--optimize=throughput") as daemon:
+        whole = alone + sum(idle.cpu) / max(idle.results, 1)
+        most = cores / whole / FPS
+        fewer, more = (
+            _cameras(daemon, jpeg, max(2, math.ceil(load * most)), seconds) for load in OVERLOADS
+        )
+    front_frame, front_result = _split(fewer, more, 0)
+    client_frame, client_result = _split(fewer, more, 2)
+    # Under load a frame takes more CPU time than in an idle engine.
+    loaded = (fewer.cpu[1] + more.cpu[1]) / (fewer.results + more.results) / alone
+    known = front_frame + front_result + client_frame + client_result + alone
+    totals = sorted(map(sum, idle.stages))
+    mean = statistics.fmean(totals)
+    return ServiceTimes(
+        machine=f"{platform.machine()}, {cores} cores",
+        inputs=inputs.names,
+        cores=cores,
+        frame_bytes=len(inputs.jpeg),
+        front_frame=front_frame,
+        front_result=front_result,
+        client_frame=client_frame,
+        client_result=client_result,
+        serial=(alone - stages["invoke"]) * loaded,
+        invoke=stages["invoke"] * loaded,
+        invoke_all_cores=parallel * loaded,
+        wake_ups=max(0.0, idle.outcome.latency(0.5) - known),
+        spread=tuple(
+            totals[(2 * number + 1) * len(totals) // (2 * QUANTILES)] / mean
+            for number in range(QUANTILES)
+        ),
+        stages=stages,
+    )
+
+
+def _one_camera(daemon: LaunchedDaemon, jpeg: Path, seconds: float) -> Measured:
+    """A camera that finds the daemon idle with each frame."""
+    return _watch(daemon, RealCameras(daemon.address, jpeg, IDLE_FPS, [0.0]), seconds)
+
+
+def _cameras(daemon: LaunchedDaemon, jpeg: Path, count: int, seconds: float) -> Measured:
+    """Cameras whose phases are at equal distances."""
+    phases = [number / count for number in range(count)]
+    return _watch(daemon, RealCameras(daemon.address, jpeg, FPS, phases), seconds)
+
+
+def _watch(daemon: LaunchedDaemon, cameras: RealCameras, seconds: float) -> Measured:
+    """What the cameras see; with the CPU time of the front, the engines and the cameras."""
+    with cameras:
+        cameras.measure(SETTLE_SECONDS)
+        measured = cameras.measure(seconds, [[daemon.process.pid], engines_of(daemon)])
+    if not measured.results:
+        raise RuntimeError(f"no result in {seconds} s")
+    return measured
+
+
+def engines_of(daemon: LaunchedDaemon) -> list[int]:
+    """The process ids of its engines."""
+    return [each.pid for each in psutil.Process(daemon.process.pid).children()]
+
+
+def _median_stages(measured: Measured) -> dict[str, float]:
+    columns = zip(*measured.stages, strict=True)
+    return {name: statistics.median(column) for name, column in zip(STAGES, columns, strict=True)}
+
+
+def _split(fewer: Measured, more: Measured, process: int) -> tuple[float, float]:
+    """The CPU time of a process for each frame, and for each result in addition.
+
+    Two loads with different shares of results give two equations. If noise makes one of the costs
+    negative, it is 0.
+    """
+    frames, results = (fewer.frames, more.frames), (fewer.results, more.results)
+    used = (fewer.cpu[process], more.cpu[process])
+    determinant = frames[0] * results[1] - frames[1] * results[0]
+    if determinant:
+        each_frame = (used[0] * results[1] - used[1] * results[0]) / determinant
+        each_result = (frames[0] * used[1] - frames[1] * used[0]) / determinant
+        if each_frame >= 0 and each_result >= 0:
+            return each_frame, each_result
+        if each_frame >= 0:
+            return sum(used) / sum(frames), 0.0
+    return 0.0, sum(used) / sum(results)
