@@ -16,6 +16,7 @@ from edgeseg_client.address import are_several, is_on_this_machine, parse_addres
 from edgeseg_client.answer import FrameAnswer
 from edgeseg_client.backoff import Backoff
 from edgeseg_client.daemon_channels import DaemonChannels
+from edgeseg_client.deadline import Deadline
 from edgeseg_client.decode import ResultReader
 from edgeseg_client.errors import Expired, InvalidRequest, OtherModel, Unavailable
 from edgeseg_client.fork_guard import FORK_GUARD
@@ -194,15 +195,16 @@ class AsyncClient:
 
         others = 0  # how many results came from other models than the one that was asked for ids
 
-        async def attempt(left: float | None) -> pb.SegmentImageResponse:
+        async def attempt(deadline: Deadline) -> pb.SegmentImageResponse:
             nonlocal others
             if slot is not None and not slot.region.alive:
                 copy_into_message(request.frame, slot)
             if others and others % _TRIES_PER_INFO == 0:
-                request.options.CopyFrom(options_message(checked, await self._fetch_info(left)))
+                info = await self._fetch_info(deadline)
+                request.options.CopyFrom(options_message(checked, info))
+            stub = await self._channels.segmenting(deadline)
             request.frame.age_us = age.microseconds()
-            stub = await self._channels.segmenting()
-            call = stub.SegmentImage(request, timeout=left, metadata=self._metadata)
+            call = stub.SegmentImage(request, timeout=deadline.left(), metadata=self._metadata)
             response = require_response(await call)
             try:
                 require_classes(checked, request.options.classes, response.segmentation)
@@ -335,15 +337,16 @@ class AsyncClient:
         """
         if self._met_other_model:
             self._met_other_model = False
-            await self._fetch_info(within)
-        info = await self._fetch_info(within)
+            await self._fetch_info(Deadline(within))
+        info = await self._fetch_info(Deadline(within))
         region = None
         if self._lease is not None:
             region = await self._lease.renew(info.shared_memory_socket)
         message.segmentation.CopyFrom(options_message(options, info))
         wanted = tuple(message.segmentation.classes)
         for _ in range(_TRIES_PER_INFO):
-            call = (await self._channels.segmenting()).Segment(metadata=metadata)
+            stub = await self._channels.segmenting(Deadline(within))
+            call = stub.Segment(metadata=metadata)
             self._streams.add(call)
             call.add_done_callback(self._streams.discard)
             found = await perform_handshake(call, message, within)
@@ -379,12 +382,12 @@ class AsyncClient:
     def _current_region(self) -> Region | None:
         return None if self._lease is None else self._lease.region
 
-    async def _fetch_info(self, left: float | None) -> ServerInfo:
-        stub = await self._channels.asking()
+    async def _fetch_info(self, deadline: Deadline) -> ServerInfo:
         try:
+            stub = await self._channels.asking(deadline)
             with call_errors():
                 call = stub.GetServerInfo(
-                    pb.GetServerInfoRequest(), timeout=left, metadata=self._metadata
+                    pb.GetServerInfoRequest(), timeout=deadline.left(), metadata=self._metadata
                 )
                 return read_info(require_response(await call))
         except Expired as error:  # the daemon answers this call at once, so it did not get it

@@ -56,26 +56,33 @@ def tls_credentials(
     )
 
 
-async def open_channel(
-    addresses: tuple[str, ...], credentials: grpc.ChannelCredentials | None
-) -> grpc.aio.Channel:
-    """A channel to `HOST:PORT` or `unix:///PATH`, with TLS if there are credentials.
+async def open_channels(
+    addresses: tuple[str, ...], credentials: grpc.ChannelCredentials | None, count: int = 1
+) -> tuple[grpc.aio.Channel, ...]:
+    """So many channels to `HOST:PORT` or `unix:///PATH`, with TLS if there are credentials.
 
-    With several addresses, calls go in turn to the daemons that serve. It connects with the first
-    call. Raises `InvalidRequest` if an address is not valid, `WrongAddress` if the path is not a
-    socket, and `Unavailable` if nothing exists at the path or no name can be resolved.
+    Names are resolved once for all of them. With several addresses, calls go in turn to the daemons
+    that serve. A channel connects with its first call. Raises `InvalidRequest` if an address is not
+    valid, `WrongAddress` if the path is not a socket, and `Unavailable` if nothing exists at the
+    path or no name can be resolved.
     """
+    target, options = await _target_of(addresses)
+    return tuple(_open(target, options, credentials) for _ in range(count))
+
+
+async def _target_of(addresses: tuple[str, ...]) -> tuple[str, Mapping[str, Any]]:
+    """The gRPC target for the addresses, and the options of a channel to it."""
     address = addresses[0]
     if address.startswith("unix:"):
-        return _open(find_socket(address), _OPTIONS, credentials)
+        return find_socket(address), _OPTIONS
     host, port = split_address(address)
     # Certificates are checked against the name, also if it was resolved here.
     options = {**_OPTIONS, "grpc.default_authority": authority_of(address)}
     if are_several(addresses):
         options |= several_daemons.OPTIONS
     if len(addresses) > 1:
-        return _open(await several_daemons.target_of(addresses), options, credentials)
-    return _open(await resolve(host, port) or address, options, credentials)
+        return await several_daemons.target_of(addresses), options
+    return await resolve(host, port) or address, options
 
 
 def _open(

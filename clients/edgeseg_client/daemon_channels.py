@@ -10,7 +10,8 @@ import grpc
 
 from edgeseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
 from edgeseg_client.address import are_several
-from edgeseg_client.client_channel import ClientChannel
+from edgeseg_client.client_channels import ClientChannels
+from edgeseg_client.deadline import Deadline
 from edgeseg_client.errors import ClientClosed
 from edgeseg_client.fork_guard import FORK_GUARD
 
@@ -34,33 +35,39 @@ class DaemonChannels:
     def __init__(
         self, addresses: tuple[str, ...], credentials: grpc.ChannelCredentials | None
     ) -> None:
-        self._closed = self._is_spread = False
+        self._closed = False
+        self._is_spread = not are_several(addresses)
         self._spreading = asyncio.Lock()
-        self._segmenting = ClientChannel(addresses, credentials, self.require_open)
-        self._asking = self._segmenting
-        if are_several(addresses):
-            self._asking = ClientChannel(addresses, credentials, self.require_open)
+        self._channels = ClientChannels(
+            addresses, credentials, self.require_open, count=1 if self._is_spread else 2
+        )
 
-    async def segmenting(self) -> SegmentationServiceAsyncStub:
-        """Calls that segment; raises what `ClientChannel.get` raises."""
+    async def segmenting(self, deadline: Deadline) -> SegmentationServiceAsyncStub:
+        """For calls that segment; raises what `ClientChannels.get` raises."""
         FORK_GUARD.mark_used()
-        channel = await self._segmenting.get()
-        if self._asking is not self._segmenting and not self._is_spread:
-            await self._wait_for_others(channel)
+        channel = (await self._channels.get(deadline.left()))[0]
+        if not self._is_spread:
+            left = deadline.left()
+            with contextlib.suppress(TimeoutError):
+                # The other half is for the call.
+                async with asyncio.timeout(None if left is None else left / 2):
+                    await self._wait_for_others(channel)
         return _stub(channel)
 
-    async def asking(self) -> SegmentationServiceAsyncStub:
-        """Calls that ask for the info; raises like `segmenting`."""
+    async def asking(self, deadline: Deadline) -> SegmentationServiceAsyncStub:
+        """For calls that ask for the info; raises like `segmenting`."""
         FORK_GUARD.mark_used()
-        return _stub(await self._asking.get())
+        return _stub((await self._channels.get(deadline.left()))[-1])
 
     async def _wait_for_others(self, channel: grpc.aio.Channel) -> None:
         """Waits once for more than the fastest daemon; else it gets all streams that are opened."""
         async with self._spreading:
             if self._is_spread or not await _is_connected(channel):
                 return
-            await asyncio.sleep(_SPREAD_SECONDS)
-            self._is_spread = True
+            try:
+                await asyncio.sleep(_SPREAD_SECONDS)
+            finally:  # a call whose time is over has waited too
+                self._is_spread = True
 
     def require_open(self) -> None:
         """Raises `ClientClosed` if they were closed."""
@@ -74,8 +81,7 @@ class DaemonChannels:
     async def close(self) -> None:
         """Closes the channels with their calls."""
         self.refuse_calls()
-        for channel in {self._segmenting, self._asking}:
-            await channel.close()
+        await self._channels.close()
 
 
 async def _is_connected(channel: grpc.aio.Channel) -> bool:

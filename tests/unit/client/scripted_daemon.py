@@ -227,6 +227,11 @@ class ScriptedDaemon:
             self.port = self._server.add_secure_port(self.address, credentials)
         self._server.start()
 
+    def stop_taking(self) -> None:
+        """Takes no more calls, and goes on with those that there are."""
+        if self._server is not None:
+            self._server.stop(grace=60)
+
     def kill(self) -> None:
         """Stops and breaks every connection, like a crash."""
         if self._server is not None:

@@ -237,6 +237,28 @@ def test_with_certificates_several_daemons_have_one_name() -> None:
         Client("a:1,b:1", credentials=grpc.ssl_channel_credentials())
 
 
+def test_names_are_resolved_once_for_all_channels_of_a_client(
+    daemon: ScriptedDaemon, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The info is asked for on a channel of its own."""
+    with (
+        caplog.at_level(logging.WARNING, "edgeseg_client"),
+        Client(["board.invalid:8460", daemon.address]) as client,
+    ):
+        assert client.info().version == "1.2.3"
+        assert client.segment(GOOD, classes=["car"]).wanted == (7,)
+    assert caplog.text.count("board.invalid") == 1
+
+
+def test_a_short_timeout_leaves_time_for_the_call_and_not_only_for_other_daemons(
+    daemon: ScriptedDaemon, other: ScriptedDaemon
+) -> None:
+    """The first call of a client waits until more than one daemon is connected."""
+    with Client([daemon.address, other.address], timeout=0.4, retry_for=0) as client:
+        client.info(timeout=20)
+        assert client.segment(GOOD).model == "toy"
+
+
 def test_certificates_are_checked_against_a_name_in_dns(tmp_path: Path) -> None:
     certificate = make_certificate(tmp_path)
     daemon = ScriptedDaemon()

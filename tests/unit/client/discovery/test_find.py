@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
+import grpc
 import pytest
 
-from edgeseg_client import AsyncClient, Client, InvalidRequest, Unavailable
-from edgeseg_client.discovery.find import find_address, load_browser
+from edgeseg.v1 import segmentation_pb2 as pb
+from edgeseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
+from edgeseg_client import AsyncClient, Client, ClientClosed, InvalidRequest, Unavailable
+from edgeseg_client.client_channels import ClientChannels
+from edgeseg_client.discovery.find import FIND_SECONDS, find_address, load_browser
 from edgesegd.discovery.announcer import Announcer
 from support.announcing import announcer, unique_name
 
-from ..scripted_daemon import GOOD, ScriptedDaemon
+from ..scripted_daemon import GOOD, ScriptedDaemon, running
+
+if TYPE_CHECKING:
+    from edgeseg.v1.segmentation_pb2_grpc import SegmentationServiceAsyncStub
 
 Announce = Callable[..., Announcer]
 
@@ -32,15 +43,11 @@ async def announce() -> AsyncIterator[Announce]:
         yield start
 
 
-def port_of(daemon: ScriptedDaemon) -> int:
-    return int(daemon.address.rpartition(":")[2])
-
-
 async def test_a_client_calls_the_daemon_of_that_name(
     daemon: ScriptedDaemon, announce: Announce
 ) -> None:
     name = unique_name()
-    announce(name, port_of(daemon))
+    announce(name, daemon.port)
     async with AsyncClient(f"discover:{name.upper()}", retry_for=20) as client:
         assert (await client.segment(GOOD)).model == "toy"
         assert client.address == f"discover:{name.upper()}"
@@ -50,44 +57,133 @@ async def test_a_client_follows_a_board_that_has_another_address(
     daemon: ScriptedDaemon, announce: Announce
 ) -> None:
     name = unique_name()
-    before = announce(name, port_of(daemon))
+    before = announce(name, daemon.port)
     async with AsyncClient(f"discover:{name}", retry_for=30) as client:
         assert (await client.segment(GOOD)).model == "toy"
         await before.close()
         daemon.kill()
-        moved = ScriptedDaemon()
-        moved.start()
-        try:
-            announce(name, port_of(moved))
+        with running(ScriptedDaemon()) as moved:
+            announce(name, moved.port)
             assert (await client.segment(GOOD)).model == "toy"
-        finally:
-            moved.kill()
 
 
 async def test_another_board_that_takes_the_old_address_is_not_taken_for_it(
     daemon: ScriptedDaemon, announce: Announce
 ) -> None:
     name = unique_name()
-    before = announce(name, port_of(daemon))
+    before = announce(name, daemon.port)
     async with AsyncClient(f"discover:{name}", retry_for=30) as client:
         assert (await client.segment(GOOD)).model == "toy"
         await before.close()
         daemon.kill()
-        stranger, moved = ScriptedDaemon(), ScriptedDaemon()
-        stranger.port = port_of(daemon)
-        stranger.start()
-        moved.start()
-        try:
-            announce(unique_name(), port_of(stranger))
-            announce(name, port_of(moved))
+        with (
+            running(ScriptedDaemon(port=daemon.port)) as stranger,
+            running(ScriptedDaemon()) as moved,
+        ):
+            announce(unique_name(), stranger.port)
+            announce(name, moved.port)
             await asyncio.sleep(1.0)  # a name is not looked for again within a second
             for _ in range(3):
                 assert (await client.segment(GOOD)).model == "toy"
             assert len(moved.script.options) == 3
             assert not stranger.script.options
-        finally:
-            stranger.kill()
-            moved.kill()
+
+
+async def test_calls_to_a_former_address_end_and_then_its_channel_is_closed(
+    daemon: ScriptedDaemon, announce: Announce
+) -> None:
+    """A board that stops answers what it has, while new calls go where its name leads now."""
+    name = unique_name()
+    before = announce(name, daemon.port)
+    channels = ClientChannels((f"discover:{name}",), None, lambda: None)
+    (former,) = await channels.get(20)
+    call = stub_of(former).Segment()
+    await call.write(pb.SegmentRequest(options=pb.StreamOptions()))
+    daemon.script.gate.clear()
+    await call.write(pb.SegmentRequest(frame=pb.Frame(data=GOOD)))
+    assert await asyncio.to_thread(daemon.script.arrived.acquire, timeout=20)
+    await before.close()
+    daemon.stop_taking()
+    with running(ScriptedDaemon()) as moved:
+        announce(name, moved.port)
+        async with asyncio.timeout(30):
+            while (newest := (await channels.get(20))[0]) is former:
+                await asyncio.sleep(0.1)  # a name is not looked for again within a second
+        info = await stub_of(newest).GetServerInfo(pb.GetServerInfoRequest())
+        assert info.version == "1.2.3"
+        daemon.script.gate.set()
+        answer = await call.read()
+        assert isinstance(answer, pb.SegmentResponse)
+        assert answer.status == pb.FRAME_STATUS_OK
+        await call.done_writing()
+        assert await call.code() is grpc.StatusCode.OK
+        await until_shut(former)
+        assert newest.get_state() is grpc.ChannelConnectivity.READY
+    await channels.close()
+    await until_shut(newest)
+
+
+def stub_of(channel: grpc.aio.Channel) -> SegmentationServiceAsyncStub:
+    return SegmentationServiceStub(channel)  # type: ignore[return-value]  # one class for both
+
+
+async def until_shut(channel: grpc.aio.Channel) -> None:
+    """gRPC reports each other state, but not that a channel was closed."""
+    async with asyncio.timeout(20):
+        while channel.get_state() is not grpc.ChannelConnectivity.SHUTDOWN:
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("kind", ["call", "info", "stream"])
+async def test_a_timeout_ends_the_search_for_a_name(kind: str) -> None:
+    """The search goes on, and a later call finds what it has found."""
+    async with AsyncClient(f"discover:{unique_name()}", timeout=0.2, retry_for=0) as client:
+        with pytest.raises(Unavailable, match=r"was not found within 0\.2 s"):
+            if kind == "call":
+                await client.segment(GOOD)
+            elif kind == "info":
+                await client.info()
+            else:
+                await anext(client.stream([GOOD]))
+
+
+async def test_calls_whose_time_is_too_short_for_a_search_share_one(
+    daemon: ScriptedDaemon, announce: Announce
+) -> None:
+    name = unique_name()
+    async with AsyncClient(f"discover:{name}", timeout=0.05, retry_for=20) as client:
+        announce(name, daemon.port)
+        async with asyncio.timeout(20):
+            while True:
+                with contextlib.suppress(Unavailable):
+                    if (await client.info()).version == "1.2.3":
+                        break
+
+
+async def test_closing_a_client_ends_its_search_for_a_name() -> None:
+    client = AsyncClient(f"discover:{unique_name()}", timeout=None)
+    calls = [asyncio.create_task(client.info()) for _ in range(2)]
+    longest = asyncio.create_task(asyncio.sleep(FIND_SECONDS))
+    await asyncio.sleep(0.5)
+    assert not any(call.done() for call in calls)
+    await client.close()
+    for call in calls:
+        with pytest.raises(ClientClosed):
+            await call
+    assert not longest.done()
+    longest.cancel()
+
+
+def test_closing_a_client_in_another_thread_ends_its_search_for_a_name() -> None:
+    client = Client(f"discover:{unique_name()}", timeout=None)
+    with ThreadPoolExecutor(1) as threads:
+        call = threads.submit(client.info)
+        time.sleep(0.5)
+        begun = time.monotonic()
+        client.close()
+        with pytest.raises(ClientClosed):
+            call.result()
+        assert time.monotonic() - begun < FIND_SECONDS - 0.5
 
 
 async def test_a_name_that_is_not_there_is_an_error_that_lists_the_others(
