@@ -40,6 +40,19 @@ scrape_configs:
       - {source_labels: [__meta_edgeseg_name], target_label: instance}
       - {source_labels: [__meta_edgeseg_version], target_label: version}
 """
+TAKE_PORT = """
+import socket, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as port:
+    while True:
+        try:
+            port.bind(("", 5353))
+            break
+        except OSError:
+            pass
+    print("taken", flush=True)
+    sys.stdin.read()
+"""
+"""Takes the port of mDNS as soon as no other program has it, until the end of its input."""
 
 
 @pytest.fixture
@@ -184,6 +197,39 @@ def test_discover_goes_on_when_its_own_machine_gets_other_addresses(
         assert len(event["models"]) == 2
         daemon.send_signal(signal.SIGTERM)
         assert next_event(watch.stdout)["event"] == "gone"
+
+
+def test_discover_goes_on_when_looking_fails_while_addresses_change(
+    cable: Cable, tmp_path: Path
+) -> None:
+    """Another program has the port of mDNS for itself, just when it begins to look again."""
+    with (
+        discovering(cable.near, "--watch", "--json", "--wait=2") as watch,
+        serving(cable.far, tmp_path / "data", "--announce=kitchen"),
+    ):
+        assert watch.stdout is not None
+        assert watch.stderr is not None
+        assert next_event(watch.stdout)["event"] == "appeared"
+        with subprocess.Popen(
+            [*cable.near, sys.executable, "-c", TAKE_PORT],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as taker:
+            assert taker.stdout is not None
+            address = ("10.231.0.7/24", "dev", DEVICE)
+            subprocess.run([*cable.near, "ip", "address", "add", *address], check=True)
+            assert taker.stdout.readline() == "taken\n"
+            failed = next(iter(watch.stderr))
+            assert "cannot be looked for in this network" in failed
+            assert "it is tried again in 10 s" in failed
+            taker.communicate()
+        load(tmp_path / "data", "rooms")
+        event = next_event(watch.stdout)
+        assert event["event"] == "changed", "and it did not appear once more"
+        assert len(event["models"]) == 2
+        watch.send_signal(signal.SIGINT)
+        assert watch.wait(30) == 0
 
 
 def test_prometheus_scrapes_three_daemons_that_it_finds_by_http_sd(

@@ -40,8 +40,8 @@ class Browser:
 
     async def __aenter__(self) -> Self:
         logging.getLogger("zeroconf").setLevel(logging.ERROR)
-        interfaces = list(self._interfaces or ()) or _all_interfaces()
         try:
+            interfaces = list(self._interfaces or ()) or _all_interfaces()
             self._zeroconf = AsyncZeroconf(interfaces=interfaces)
         except (OSError, RuntimeError, Error) as error:
             raise Unavailable(f"daemons cannot be looked for in this network: {error}") from error
