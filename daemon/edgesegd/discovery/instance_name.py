@@ -8,6 +8,8 @@ from edgesegd.core.errors import ConfigError
 
 MAX_BYTES = 60
 """A label of DNS has 63; a name that is taken gets a number at its end."""
+SEPARATORS = ".,"
+"""Of the labels of DNS, and of several addresses as clients give them."""
 UNNAMED = "edgeseg"
 """The name on a machine that has none."""
 
@@ -17,10 +19,11 @@ def check_instance_name(name: str) -> str:
     size = len(name.encode(errors="replace"))
     if not 0 < size <= MAX_BYTES:
         raise ConfigError(f"the announced name has 1 to {MAX_BYTES} bytes, not {size}")
-    if not name.isprintable() or "." in name or name.startswith("_") or name != name.strip():
+    is_bare = name.isprintable() and name == name.strip() and not name.startswith("_")
+    if not is_bare or any(each in name for each in SEPARATORS):
         raise ConfigError(
-            f"the announced name {name!r} has a dot or a control character, begins with an "
-            "underscore, or has a space at an end"
+            f"the announced name {name!r} has a dot, a comma or a control character, begins with "
+            "an underscore, or has a space at an end"
         )
     return name
 

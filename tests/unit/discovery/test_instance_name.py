@@ -16,7 +16,8 @@ def test_a_name_is_up_to_60_bytes_of_text(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "k" * 61, "ä" * 31, "board.lan", "_edgeseg", "a\nb", "a\x1b[31m", " a", "\udc80"]
+    "name",
+    ["", "k" * 61, "ä" * 31, "board.lan", "a,b", "_edgeseg", "a\nb", "a\x1b[31m", " a", "\udc80"],
 )
 def test_what_cannot_be_announced_is_an_error(name: str) -> None:
     with pytest.raises(ConfigError, match="announced name"):
