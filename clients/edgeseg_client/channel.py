@@ -78,11 +78,12 @@ async def _target_of(addresses: tuple[str, ...]) -> tuple[str, Mapping[str, Any]
     host, port = split_address(address)
     # Certificates are checked against the name, also if it was resolved here.
     options = {**_OPTIONS, "grpc.default_authority": authority_of(address)}
-    if are_several(addresses):
-        options |= several_daemons.OPTIONS
+    if not are_several(addresses):
+        return await resolve(host, port) or address, options
+    options |= several_daemons.OPTIONS
     if len(addresses) > 1:
         return await several_daemons.target_of(addresses), options
-    return await resolve(host, port) or address, options
+    return await several_daemons.target_of_name(address), options
 
 
 def _open(

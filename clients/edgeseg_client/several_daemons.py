@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Iterable
 from typing import Any, Final
 
 from edgeseg.v1 import segmentation_pb2 as pb
-from edgeseg_client.address import split_address
+from edgeseg_client.address import authority_of, split_address
 from edgeseg_client.errors import Unavailable
 from edgeseg_client.lookup import HostNumbers, look_up
 
@@ -22,6 +23,8 @@ _SERVICE_CONFIG: Final = {
     "loadBalancingConfig": [{"round_robin": {}}],
     "healthCheckConfig": {"serviceName": _SERVICE},
 }
+# As nss-mdns, which takes names with more dots for those of DNS.
+_OF_MDNS: Final = re.compile(r"[^.:]+\.local\.?:", re.IGNORECASE)
 
 OPTIONS: Final[dict[str, Any]] = {
     "grpc.service_config": json.dumps(_SERVICE_CONFIG),
@@ -62,6 +65,19 @@ async def target_of(addresses: Iterable[str]) -> str:
         for number in (numbers.ipv4 if family == "ipv4" else _as_ipv6(numbers))
     ]
     return f"{family}:{','.join(dict.fromkeys(each))}"
+
+
+async def target_of_name(address: str) -> str:
+    """The gRPC target for `dns:///NAME:PORT`, or another `dns:` of gRPC.
+
+    It is the address itself, for gRPC asks DNS, and again when a connection is lost. But a name of
+    mDNS, such as `boards.local`, is resolved by the system, unless a name server is given in
+    `dns://SERVER/NAME:PORT`. Names in `cluster.local` are Kubernetes', in DNS. Raises like
+    `target_of`.
+    """
+    name = authority_of(address)
+    asks_default = address in {f"dns:///{name}", f"dns:{name}"}
+    return await target_of([name]) if asks_default and _OF_MDNS.match(name) else address
 
 
 async def _look_up_or_error(host: str, port: str) -> HostNumbers | Unavailable:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -15,6 +16,7 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client import Client, InvalidRequest, Status, Unavailable, tls_credentials
 from edgeseg_client.errors import OtherModel
+from edgeseg_client.several_daemons import target_of_name
 from support.name_server import NameServer
 from support.running_nginx import make_certificate
 
@@ -92,6 +94,47 @@ def test_a_name_may_stand_for_several_daemons(daemon: ScriptedDaemon) -> None:
         Client(f"dns://{names.address}/boards.example:{daemon.port}") as client,
     ):
         use_both(client, daemon, other)
+
+
+@pytest.mark.parametrize("name", ["boards.local", "Boards.LOCAL."])
+def test_a_name_of_mdns_may_stand_for_several_daemons(
+    daemon: ScriptedDaemon, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The system resolves it, here with two addresses; gRPC would ask DNS."""
+    known = socket.getaddrinfo
+
+    def lookup(host: str, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
+        numbers = [daemon.host, SECOND_HOST] if host == name else [host]
+        return [each for number in numbers for each in known(number, *arguments, **options)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    with (
+        running(ScriptedDaemon(SECOND_HOST, daemon.port)) as other,
+        Client(f"dns:///{name}:{daemon.port}") as client,
+    ):
+        use_both(client, daemon, other)
+
+
+def test_a_name_of_kubernetes_is_asked_of_its_name_server(daemon: ScriptedDaemon) -> None:
+    with (
+        NameServer(daemon.host) as names,
+        Client(f"dns://{names.address}/edgesegd.svc.cluster.local:{daemon.port}") as client,
+    ):
+        assert client.segment(GOOD).model == "toy"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "dns:///edgesegd.edgeseg.svc.cluster.local:8460",
+        "dns:///boards.lan:8460",
+        "dns:boards:8460",
+        "dns://10.0.0.1/boards.local:8460",
+    ],
+)
+async def test_grpc_itself_asks_dns_for_a_name_that_is_there(address: str) -> None:
+    """So it notices other addresses, when a connection is lost."""
+    assert await target_of_name(address) == address
 
 
 def test_addresses_of_both_families_go_together(daemon: ScriptedDaemon) -> None:
@@ -194,6 +237,28 @@ def test_a_host_that_is_unknown_is_left_out_with_a_warning(
     assert "the other addresses are used" in caplog.text
 
 
+def test_names_are_resolved_once_for_all_channels_of_a_client(
+    daemon: ScriptedDaemon, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The info is asked for on a channel of its own."""
+    with (
+        caplog.at_level(logging.WARNING, "edgeseg_client"),
+        Client(["board.invalid:8460", daemon.address]) as client,
+    ):
+        assert client.info().version == "1.2.3"
+        assert client.segment(GOOD, classes=["car"]).wanted == (7,)
+    assert caplog.text.count("board.invalid") == 1
+
+
+def test_a_short_timeout_leaves_time_for_the_call_and_not_only_for_other_daemons(
+    daemon: ScriptedDaemon, other: ScriptedDaemon
+) -> None:
+    """The first call of a client waits until more than one daemon is connected."""
+    with Client([daemon.address, other.address], timeout=0.4, retry_for=0) as client:
+        client.info(timeout=20)
+        assert client.segment(GOOD).model == "toy"
+
+
 def test_hosts_that_are_all_unknown_are_an_error() -> None:
     with (
         Client("one.invalid:8460,two.invalid:8460", retry_for=0) as client,
@@ -235,28 +300,6 @@ def test_memory_is_shared_with_one_daemon_only(addresses: str) -> None:
 def test_with_certificates_several_daemons_have_one_name() -> None:
     with pytest.raises(InvalidRequest, match="dns:///NAME:PORT"):
         Client("a:1,b:1", credentials=grpc.ssl_channel_credentials())
-
-
-def test_names_are_resolved_once_for_all_channels_of_a_client(
-    daemon: ScriptedDaemon, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The info is asked for on a channel of its own."""
-    with (
-        caplog.at_level(logging.WARNING, "edgeseg_client"),
-        Client(["board.invalid:8460", daemon.address]) as client,
-    ):
-        assert client.info().version == "1.2.3"
-        assert client.segment(GOOD, classes=["car"]).wanted == (7,)
-    assert caplog.text.count("board.invalid") == 1
-
-
-def test_a_short_timeout_leaves_time_for_the_call_and_not_only_for_other_daemons(
-    daemon: ScriptedDaemon, other: ScriptedDaemon
-) -> None:
-    """The first call of a client waits until more than one daemon is connected."""
-    with Client([daemon.address, other.address], timeout=0.4, retry_for=0) as client:
-        client.info(timeout=20)
-        assert client.segment(GOOD).model == "toy"
 
 
 def test_certificates_are_checked_against_a_name_in_dns(tmp_path: Path) -> None:
