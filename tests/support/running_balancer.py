@@ -81,11 +81,21 @@ def envoy(folder: Path, daemons: Sequence[str]) -> RunningBalancer:
     return RunningBalancer(command, folder / "envoy.log", f"127.0.0.1:{port}")
 
 
-def haproxy(folder: Path, daemons: Sequence[str]) -> RunningBalancer:
-    """HAProxy before daemons, as many as its configuration has boards."""
+def haproxy(
+    folder: Path, daemons: Sequence[str], name_server: str | None = None
+) -> RunningBalancer:
+    """HAProxy before daemons, as many as its configuration has boards.
+
+    With a name server, the names of the boards stay, and it is asked where they are.
+    """
     text, port = HAPROXY_FILE.read_text(), _free_port()
     text = _replace(text, "bind :8460", [f"bind 127.0.0.1:{port}"])
-    text = _replace(text, r"board-\d\.lan:8460", 2 * list(daemons))
+    if name_server is None:
+        text = _replace(text, r"board-\d\.lan:8460", 2 * list(daemons))
+    else:
+        ports = [daemon.rpartition(":")[2] for daemon in daemons]
+        text = _replace(text, r"(?<=\.lan:)8460", 2 * ports)
+        text = _replace(text, "parse-resolv-conf", [f"nameserver test {name_server}"])
     (folder / "haproxy.cfg").write_text(text)
     command = (find_haproxy(), "-db", "-f", folder / "haproxy.cfg")
     return RunningBalancer(command, folder / "haproxy.log", f"127.0.0.1:{port}")

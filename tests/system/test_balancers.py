@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from edgeseg_client import Client, EdgesegClientError
+from edgeseg_client import Client, EdgesegClientError, Unavailable
+from support.name_server import NameServer
 from support.running_balancer import (
     ENVOY_FILE,
     HAPROXY_FILE,
@@ -68,15 +69,33 @@ def test_the_configuration_of_envoy_is_valid() -> None:
     )
 
 
-def test_the_configuration_of_haproxy_is_valid_but_for_names_of_boards(tmp_path: Path) -> None:
-    file = tmp_path / "haproxy.cfg"
-    text = HAPROXY_FILE.read_text()
-    file.write_text(text.replace("board-1.lan", "127.0.0.1").replace("board-2.lan", "127.0.0.2"))
+def test_the_configuration_of_haproxy_is_valid_while_names_of_boards_are_unknown() -> None:
     checked = subprocess.run(
-        [find_haproxy(), "-c", "-f", file], check=False, capture_output=True, text=True
+        [find_haproxy(), "-c", "-f", HAPROXY_FILE], check=False, capture_output=True, text=True
     )
     assert checked.returncode == 0, checked.stderr
-    assert "WARNING" not in checked.stderr
+    warnings = [line for line in checked.stderr.splitlines() if "WARNING" in line]
+    assert all("could not resolve address 'board-" in line for line in warnings), checked.stderr
+
+
+def test_haproxy_uses_boards_whose_names_become_known_after_its_start(
+    tmp_path: Path, pair: list[RunningDaemon], jpeg: bytes
+) -> None:
+    names = NameServer("127.0.0.1")  # it does not answer yet
+    with haproxy(tmp_path, [daemon.address for daemon in pair], names.address) as balancer:
+        with Client(balancer.address, retry_for=3) as client:
+            with pytest.raises(Unavailable, match="503"):
+                client.segment(jpeg)
+            with pytest.raises(Unavailable, match="503"):
+                list(client.stream([jpeg]))
+        with names:
+            use_both(balancer.address, pair, jpeg)
+            with Client(balancer.address) as client:
+                assert all(answer.ok for answer in client.stream([jpeg] * 3))
+        # With the name server gone, the boards stay where they were.
+        time.sleep(3.0)
+        with Client(balancer.address, retry_for=0) as client:
+            assert client.segment(jpeg).shares
 
 
 def call_while_one_is_killed(
