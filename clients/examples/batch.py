@@ -15,7 +15,7 @@ import os
 import sys
 from pathlib import Path
 
-from edgeseg_client import DEFAULT_ADDRESS, Client, EdgesegClientError, Result
+from edgeseg_client import DEFAULT_ADDRESS, Client, EdgesegClientError
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 
@@ -43,13 +43,13 @@ def write(path: Path, data: bytes) -> None:
     part.replace(path)
 
 
-def require_same_model(out: Path, result: Result) -> None:
+def require_same_model(out: Path, model: str, version: str) -> None:
     """End the program if other masks in the folder were made by another model or version."""
-    record, model = out / "model.txt", f"{result.model} {result.model_version}\n"
+    record, found = out / "model.txt", f"{model} {version}\n"
     if not record.exists():
-        write(record, model.encode())
-    elif record.read_text(encoding="utf-8") != model:
-        sys.exit(f"batch: {out} has masks of {record.read_text().strip()}, this is {model.strip()}")
+        write(record, found.encode())
+    elif (before := record.read_text(encoding="utf-8")) != found:
+        sys.exit(f"{out} has masks of {before.strip()}, this is {found.strip()}")
 
 
 def segment(client: Client, todo: dict[Path, Path], out: Path) -> int:
@@ -60,7 +60,7 @@ def segment(client: Client, todo: dict[Path, Path], out: Path) -> int:
     for number, answer in enumerate(answers, start=1):
         picture = pictures[answer.frame_id]
         if answer.ok:
-            require_same_model(out, answer.result)
+            require_same_model(out, answer.result.model, answer.result.model_version)
             write(todo[picture], answer.result.labels_png)
         else:
             failed += 1

@@ -215,13 +215,13 @@ def test_the_batch_does_changed_pictures_again_but_mixes_no_models(
     assert not (out / "04.jpg.mask.png").exists()
 
 
-@pytest.mark.parametrize("recipe", ["batch", "two_boards"])
+@pytest.mark.parametrize("recipe", ["batch", "dask_batch", "two_boards"])
 def test_a_folder_without_pictures_is_an_error_and_a_pipe_is_no_picture(
     tmp_path: Path, recipe: str
 ) -> None:
     os.mkfifo(tmp_path / "endless.jpg")
     for folder in (tmp_path, tmp_path / "missing"):
-        arguments = (folder, tmp_path / "masks") if recipe == "batch" else (folder, "127.0.0.1:9")
+        arguments = (folder, "127.0.0.1:9" if recipe == "two_boards" else tmp_path / "masks")
         with RunningRecipe(recipe, *arguments) as running:
             assert running.wait() == 2
         assert f"{folder} is no folder with pictures" in running.output[-1]
@@ -258,6 +258,58 @@ def test_two_boards_share_the_work_and_one_does_it_all_when_the_other_dies(
     expected = {str(path) for path in photos.glob("*.jpg") if path.stem != "damaged"}
     assert sorted(done) == sorted(expected)
     assert sum("damaged.jpg: the JPEG is damaged" in line for line in recipe.output) == 1
+
+
+def dask_lines(recipe: RunningRecipe) -> dict[str, int]:
+    """Each picture that was done, and the process that did it; none is there twice."""
+    found = [re.fullmatch(r"\d+ of \d+: (.+) \(worker (\d+)\)", line) for line in recipe.output]
+    done = [(line[1], int(line[2])) for line in found if line is not None]
+    assert len(dict(done)) == len(done), recipe.output
+    return dict(done)
+
+
+@pytest.mark.slow
+def test_dask_loses_no_picture_with_a_board_or_a_worker_and_goes_on_after_a_break(
+    launch: Launch, photos: Path, tmp_path: Path
+) -> None:
+    for number in range(28):
+        (photos / f"copy-{number}.jpg").write_bytes(scene(20 + number))
+    (photos / "damaged.jpg").write_bytes(scene(6)[:3000])
+    left, right = launch(), launch()
+    out = tmp_path / "masks"
+    arguments = (photos, out, f"--server={left.address},{right.address}")
+    with RunningRecipe("dask_batch", *arguments) as recipe:
+        recipe.wait_for("6 of 41")
+        assert all(frames_of(board) > 0 for board in (left, right))
+        left.stop(signal.SIGKILL)
+        recipe.wait_for("12 of 41")
+        first = dask_lines(recipe)
+        workers = set(first.values())
+        assert len(workers) == 2
+        os.kill(min(workers), signal.SIGKILL)
+        recipe.wait_for("18 of 41")  # and then all of it is killed
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.mask.png")}
+    with RunningRecipe("dask_batch", *arguments) as recipe:
+        assert recipe.wait() == 1, recipe.output
+    assert recipe.output[0] == f"41 pictures, {len(before)} of them done before"
+    assert 17 <= len(before) < 40
+    assert recipe.output[-1] == f"{40 - len(before)} masks written, 1 pictures failed"
+    assert "damaged.jpg: the JPEG is damaged" in "\n".join(recipe.output)
+    pictures = {path.relative_to(photos) for path in photos.rglob("*.*g") if path.stem != "damaged"}
+    masks = {path.relative_to(out) for path in out.rglob("*.*") if path.name != "model.txt"}
+    assert masks == {Path(f"{path}.mask.png") for path in pictures}
+    second = {out / f"{Path(path).relative_to(photos)}.mask.png" for path in dask_lines(recipe)}
+    assert len(second) + len(before) == len(masks)
+    assert not second & before.keys()
+    assert all(path.stat().st_mtime_ns == written for path, written in before.items())
+    with Client(right.address) as client:
+        for picture in pictures:
+            with Image.open(out / f"{picture}.mask.png") as mask:
+                assert (np.asarray(mask) == client.segment(photos / picture).labels).all()
+
+
+def frames_of(board: RunningDaemon) -> float:
+    return board.metric("edgeseg_frames_total", outcome="ok")
 
 
 def test_workers_of_gunicorn_that_are_forked_at_any_time_serve_masks(
