@@ -15,13 +15,13 @@ _NAME_OF_QUESTION = 0xC000 | _HEADER.size
 
 
 class NameServer:
-    """Answers on UDP at `address` with `numbers`; for types other than A with no record.
+    """Answers on UDP at `address` with `numbers`, which may change; no record of types but A.
 
     Source of the messages: RFC 1035, 4.1.
     """
 
     def __init__(self, *numbers: str) -> None:
-        self._numbers = numbers
+        self.numbers = numbers
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._socket.getsockname()[1]}"
@@ -54,7 +54,7 @@ class NameServer:
         end = query.index(0, _HEADER.size) + 5
         question = query[_HEADER.size : end]
         kind, _ = struct.unpack("!HH", question[-4:])
-        numbers = self._numbers if kind == _A else ()
+        numbers = self.numbers if kind == _A else ()
         header = _HEADER.pack(number, _AUTHORITATIVE_ANSWER, 1, len(numbers), 0, 0)
         records = (
             struct.pack("!HHHIH", _NAME_OF_QUESTION, _A, _IN, _TTL, 4) + socket.inet_aton(one)
