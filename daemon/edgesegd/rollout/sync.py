@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 
@@ -12,17 +12,17 @@ from edgesegd.core.errors import (
     DeviceInUse,
     ModelMissing,
     ReleaseFailed,
-    ReleaseRefused,
     StartupError,
 )
 from edgesegd.rollout.fetching import Progress, fetch_models, why_not_written
 from edgesegd.rollout.lock import exclusive
 from edgesegd.rollout.manifest import Manifest, ReleasedModel
+from edgesegd.rollout.plan import Versions, find_needed, find_versions
 from edgesegd.rollout.policy import Policy, require_newer
 from edgesegd.rollout.record import InstalledModel, Record, read_record, write_record
 from edgesegd.rollout.source import Source
 from edgesegd.rollout.trial import OtherFolder, Trial
-from edgesegd.rollout.version_folders import Found, VersionFolders
+from edgesegd.rollout.version_folders import VersionFolders
 
 LOCK = "lock"
 TRY_AGAIN = (CannotListen, DeviceInUse, OtherFolder)
@@ -35,19 +35,6 @@ class Outcome(Enum):
     INSTALLED = "installed"
     UNCHANGED = "unchanged"
     TAKEN_BACK = "taken back"
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What is to be done: models that must serve, and versions that serve before, 0 for none.
-
-    `changed` are those models whose version is another than in the release before.
-    """
-
-    manifest: Manifest
-    to_serve: Sequence[ReleasedModel]
-    before: Mapping[str, int]
-    changed: set[str]
 
 
 class Sync:
@@ -102,91 +89,45 @@ class Sync:
     ) -> Outcome:
         folders, record = self._folders, read_record(self._folders.own)
         require_newer(manifest, record, policy)
-        folders.forget_others(manifest.models)
-        found = {model.name: folders.find(model) for model in manifest.models}
-        held = {
-            model.name for model in manifest.models if folders.is_held(model.name, model.version)
-        }
-        missing = [model for model in manifest.models if found[model.name] is not Found.SAME]
-        if record.content == manifest.content and not missing and not held:
+        needed = find_needed(manifest, record, folders)
+        if record.content == manifest.content and not needed.unproven:
             if record.manifest != manifest.digest:
                 write_record(folders.own, _of_manifest(record, manifest))
             return Outcome.UNCHANGED
         for model in manifest.models:
             folders.require_free(model)
             self._trial.require_ready(model, folders.folder)
-            if found[model.name] is Found.OTHER and not self._may_replace(model, record, held):
-                raise ReleaseRefused(
-                    f"version {model.version} of {model.name} is here with other files, in "
-                    f"{folders.path(model.name, model.version)}; a release with new files needs a "
-                    "new version"
-                )
-        fetch_models(source, missing, folders, progress)
-        to_serve = [
-            model
-            for model in manifest.models
-            if model in missing or model.name in held or not _is_installed(model, record)
-        ]
-        before = {model.name: self._before(model, record) for model in manifest.models}
-        changed = self._changed(to_serve, record)
-        if record.content == manifest.content:  # a killed process has recorded it
-            changed |= set(record.changed)
-        plan = _Plan(manifest, to_serve, before, changed)
-        for model in missing:
+        folders.forget_others(manifest.models)
+        fetch_models(source, needed.missing, folders, progress)
+        versions = find_versions(manifest, needed, record, folders, self._trial)
+        for model in needed.missing:
             record = record.with_placed(model.name, (*record.placed_of(model.name), model.version))
         write_record(folders.own, record)
-        for model in missing:
+        for model in needed.missing:
             folders.put(model)
-        self._serve_all(plan, record)
-        self._keep(plan, record)
+        self._serve_all(manifest, needed.unproven, versions, record)
+        self._keep(manifest, needed.unproven, versions, record)
         return Outcome.INSTALLED
 
-    def _may_replace(self, model: ReleasedModel, record: Record, held: set[str]) -> bool:
-        """Whether other files in the place of a version may be replaced: damaged ones, or unused.
-
-        They are damaged if the installed release has this version with the same content.
-        """
-        is_damaged = _is_installed(model, record)
-        is_unused = model.name in held and model.version in record.placed_of(model.name)
-        return is_unused or is_damaged
-
-    def _before(self, model: ReleasedModel, record: Record) -> int:
-        """The version that serves before this one, 0 for none."""
-        serving = self._trial.serving(model.name)
-        if serving and serving != model.version:
-            return serving
-        installed = record.models.get(model.name)
-        if installed is not None:
-            is_same = installed.version == model.version
-            return installed.before if is_same else installed.version
-        others = [each for each in self._folders.versions(model.name) if each != model.version]
-        return others[-1] if others else 0
-
-    def _changed(self, to_serve: Sequence[ReleasedModel], record: Record) -> set[str]:
-        """The models that get another version than they have now."""
-        return {
-            model.name
-            for model in to_serve
-            if not _is_installed(model, record)
-            and (
-                self._folders.is_held(model.name, model.version)
-                or self._trial.serving(model.name) != model.version
-            )
-        }
-
-    def _serve_all(self, plan: _Plan, record: Record) -> None:
+    def _serve_all(
+        self,
+        manifest: Manifest,
+        unproven: Sequence[ReleasedModel],
+        versions: Versions,
+        record: Record,
+    ) -> None:
         """Serve all models of a release, or none: then those from before serve again."""
-        folders, manifest, tried = self._folders, plan.manifest, list[ReleasedModel]()
+        folders, tried = self._folders, list[ReleasedModel]()
         try:
-            for model in plan.to_serve:
+            for model in unproven:
                 tried.append(model)
                 self._trial.serve(model)
         except StartupError as error:
-            back = self._go_back(tried, plan.before)
+            back = self._go_back(tried, versions.before)
             if isinstance(error, TRY_AGAIN):
                 raise
             why = f"{tried[-1].name} {tried[-1].version}: {error}"
-            for model in plan.to_serve:
+            for model in unproven:
                 placed = record.placed_of(model.name)
                 if model.version in placed and folders.is_held(model.name, model.version):
                     folders.remove(model.name, model.version)
@@ -207,16 +148,23 @@ class Sync:
         versions = [f"{model.name} {before[model.name]}" for model in tried if before[model.name]]
         return f"so {', '.join(versions) or 'what served before'} goes on"
 
-    def _keep(self, plan: _Plan, record: Record) -> None:
+    def _keep(
+        self,
+        manifest: Manifest,
+        proven: Sequence[ReleasedModel],
+        versions: Versions,
+        record: Record,
+    ) -> None:
         """Install what serves, and remove the versions of older releases but the last."""
-        folders, models = self._folders, plan.manifest.models
+        folders, models = self._folders, manifest.models
         installed = {
-            model.name: InstalledModel(model.version, plan.before[model.name]) for model in models
+            model.name: InstalledModel(model.version, versions.before[model.name])
+            for model in models
         }
         record = replace(
-            _of_manifest(record, plan.manifest),
+            _of_manifest(record, manifest),
             models={**record.models, **installed},
-            changed=tuple(sorted(plan.changed)),
+            changed=tuple(sorted(versions.changed)),
             failed="",
             why="",
         )
@@ -226,10 +174,10 @@ class Sync:
             for version in folders.versions(model.name):
                 if version > model.version:
                     folders.hold(model.name, version)
-        for model in plan.to_serve:
+        for model in proven:
             self._trial.installed(model)
         for model in models:
-            kept = {model.version, plan.before[model.name]}
+            kept = {model.version, versions.before[model.name]}
             placed = set(record.placed_of(model.name))
             for version in placed - kept:
                 folders.remove(model.name, version)
@@ -267,11 +215,6 @@ class Sync:
             ),
         )
         return Outcome.TAKEN_BACK, record
-
-
-def _is_installed(model: ReleasedModel, record: Record) -> bool:
-    installed = record.models.get(model.name)
-    return installed is not None and installed.version == model.version
 
 
 def _of_manifest(record: Record, manifest: Manifest) -> Record:
