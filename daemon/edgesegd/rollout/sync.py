@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
@@ -61,13 +62,8 @@ class Sync:
         another content; DownloadFailed; ReleaseFailed if it does not serve, and then all of its
         models serve in their versions from before; ConfigError; CannotListen without a daemon.
         """
-        folders = self._folders
-        try:
-            folders.prepare()
-            with exclusive(folders.own / LOCK):
-                return self._install(manifest, source, policy, progress)
-        except OSError as error:
-            raise why_not_written(folders.folder, error) from error
+        with self._alone():
+            return self._install(manifest, source, policy, progress)
 
     def take_back(self) -> tuple[Outcome, Record]:
         """Serve what served before the installed release, which is not installed again by itself.
@@ -76,11 +72,18 @@ class Sync:
         ModelMissing if a version from before is not here any more, and a StartupError if it does
         not serve.
         """
+        with self._alone():
+            return self._take_back()
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let no other process change the folder; an OSError within becomes DownloadFailed."""
         folders = self._folders
         try:
-            folders.prepare()
+            folders.make_own()
             with exclusive(folders.own / LOCK):
-                return self._take_back()
+                folders.clear_old()  # of a killed process
+                yield
         except OSError as error:
             raise why_not_written(folders.folder, error) from error
 

@@ -45,9 +45,12 @@ class VersionFolders:
         self.folder = folder
         self.own = folder / OWN
 
-    def prepare(self) -> None:
-        """Make the folder for what this keeps, and remove what a killed process left."""
+    def make_own(self) -> None:
+        """Make the folder for what this keeps."""
         _make_folder(self.own)
+
+    def clear_old(self) -> None:
+        """Remove versions that were moved away."""
         self._clear(_OLD)
 
     def path(self, name: str, version: int) -> Path:
@@ -124,7 +127,7 @@ class VersionFolders:
             self._move_away(place)
         new.rename(place)
         _sync(place.parent)
-        self._clear(_OLD)
+        self.clear_old()
 
     def remove(self, name: str, version: int) -> None:
         """Remove a version at once, as seen by daemons."""
@@ -132,14 +135,14 @@ class VersionFolders:
         if place.is_dir():
             self._move_away(place)
             _sync(place.parent)
-            self._clear(_OLD)
+            self.clear_old()
         with contextlib.suppress(OSError):  # it has other versions
             place.parent.rmdir()
 
     def clear(self) -> None:
         """Remove all that is not in its place."""
         self._clear(_NEW)
-        self._clear(_OLD)
+        self.clear_old()
 
     def _move_away(self, place: Path) -> None:
         _make_folder(self.own / _OLD)

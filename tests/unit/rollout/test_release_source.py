@@ -43,7 +43,7 @@ def release(tmp_path: Path) -> Path:
 def folders(tmp_path: Path) -> VersionFolders:
     (tmp_path / "served").mkdir()
     made = VersionFolders(tmp_path / "served")
-    made.prepare()
+    made.make_own()
     return made
 
 
