@@ -22,6 +22,7 @@ import pytest
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg_client import AsyncClient, Client
 from support.calls import every, frames, stub
+from support.oip_calls import inference, picture
 from support.running_daemon import Launch, RunningDaemon
 
 SECONDS = 30.0
@@ -122,6 +123,33 @@ async def test_a_stream_with_an_invalid_name_is_refused_and_the_next_one_works(
         assert [answer.status async for answer in answers] == [pb.FRAME_STATUS_OK]
 
 
+async def test_a_stream_of_the_open_inference_protocol_has_a_name_too(
+    launch: Launch, jpeg: bytes
+) -> None:
+    daemon = launch()
+    async with inference(daemon.address) as service:
+        metadata = (("edgeseg-stream", "front"),)
+        call = service.ModelStreamInfer(iter([picture(jpeg)] * 2), metadata=metadata)
+        assert [bool(answer.error_message) async for answer in call] == [False, False]
+    assert daemon.metric(STREAM_FRAMES, stream="front", outcome="ok") == 2
+    await asyncio.to_thread(
+        until, lambda: lines(daemon, r"\(front\) closed after .*, 2 frames ok: "), "it closes"
+    )
+
+
+async def test_a_stream_that_the_end_of_the_daemon_closes_says_so(
+    launch: Launch, jpeg: bytes
+) -> None:
+    daemon = launch()
+    async with stub(daemon.address) as service:
+        call = service.Segment(metadata=(("edgeseg-stream", "front"),))
+        for request in (every(), *frames([jpeg])):
+            await call.write(request)
+        assert isinstance(await call.read(), pb.SegmentResponse)
+        assert await asyncio.to_thread(daemon.stop) == 0
+    assert lines(daemon, r"\(front\) closed after .*, 1 frame ok: the daemon is stopping")
+
+
 def test_streams_are_not_counted_by_name_where_other_machines_can_come(
     launch: Launch, jpeg: bytes
 ) -> None:
@@ -156,7 +184,7 @@ def test_peers_are_counted_while_they_have_calls(launch: Launch, jpeg: bytes) ->
 
 
 def test_health_over_http_follows_the_loss_of_the_engine(launch: Launch, jpeg: bytes) -> None:
-    daemon = launch()
+    daemon = launch("--delegate=cpu")
     assert get(daemon, "/healthz") == (200, "ok\n")
     assert get(daemon, "/readyz") == (200, "ok\n")
     for engine in daemon.engines():
@@ -165,6 +193,7 @@ def test_health_over_http_follows_the_loss_of_the_engine(launch: Launch, jpeg: b
     until(lambda: get(daemon, "/readyz") == (503, why), "the loss is seen")
     assert get(daemon, "/healthz") == (200, "ok\n")
     until(lambda: get(daemon, "/readyz") == (200, "ok\n"), "an engine replaces it")
-    assert lines(daemon, r"serves: scenes serves again after \d+\.\d s$")
+    again = r"serves: scenes serves again after \d+\.\d s$"
+    until(lambda: lines(daemon, again), "the log says so")
     with Client(daemon.address) as client:
         assert client.segment(jpeg).labels.size

@@ -52,12 +52,15 @@ def client_of(address: str, token: str | None) -> Client:
     return Client(address, token=token, timeout=SECONDS)
 
 
-def metrics_of(running: RunningDaemon, token: str | None) -> tuple[int, str]:
+def metrics_of(
+    running: RunningDaemon, token: str | None, path: str = "/metrics"
+) -> tuple[int, str]:
     """The HTTP status of the page, and what stands on it."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    url = running.metrics_url.removesuffix("/metrics") + path
     try:
         with urllib.request.urlopen(
-            urllib.request.Request(running.metrics_url, headers=headers), timeout=SECONDS
+            urllib.request.Request(url, headers=headers), timeout=SECONDS
         ) as page:
             return page.status, page.read().decode()
     except urllib.error.HTTPError as error:
@@ -156,6 +159,18 @@ def test_the_metrics_need_a_token_for_metrics(
     assert status == 200
     assert 'edgeseg_calls_refused_total{reason="unauthenticated"}' in page
     assert 'edgeseg_calls_refused_total{reason="forbidden"}' in page
+
+
+def test_health_over_http_needs_no_token_unless_the_operator_wants_that(
+    guarded: RunningDaemon, tokens: dict[str, str], folder: Path, launch: Launch
+) -> None:
+    for path in ("/healthz", "/readyz"):
+        assert metrics_of(guarded, None, path) == (200, "ok\n")
+    private = launch(f"--tokens={folder / 'tokens.json'}", "--public=none")
+    for path in ("/healthz", "/readyz"):
+        assert metrics_of(private, None, path)[0] == 401
+        assert metrics_of(private, tokens["infer"], path)[0] == 403
+        assert metrics_of(private, tokens["metrics"], path) == (200, "ok\n")
 
 
 def test_no_token_is_in_the_log_or_in_the_file(

@@ -17,6 +17,8 @@ from edgesegd.core.errors import EdgesegError, InvalidOptions
 STREAM_NAME_KEY = "edgeseg-stream"
 """Metadata in which a client may name its stream, percent-encoded."""
 MAX_STREAM_NAME = 64
+AUTHORIZATION = "authorization"
+"""What is in it is nobody's business."""
 CLIENT_LEFT = "the client left"
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -25,7 +27,9 @@ Context = grpc.aio.ServicerContext[Any, Any]
 def call_info(service: str, method: str, context: Context, *, is_stream: bool) -> CallInfo:
     """What is known of a call; raises InvalidOptions if its stream cannot have the name given."""
     sent = context.invocation_metadata() or ()
-    metadata = {str(key): value for key, value in sent if isinstance(value, str)}
+    metadata = {
+        str(key): value for key, value in sent if isinstance(value, str) and key != AUTHORIZATION
+    }
     return CallInfo(
         service,
         method,

@@ -16,7 +16,8 @@ class CallInfo:
 
     `service` and `method` are its names, `peer` is its client's address as people write it.
     `stream_name` is the name that the client gives its stream, empty if it gives none; it is
-    printable and short. `metadata` has the text that the client sent with the call.
+    printable and short. `metadata` has the text that the client sent with the call, but not its
+    token.
     """
 
     service: str

@@ -57,7 +57,12 @@ def info(*metadata: tuple[str, str | bytes], is_stream: bool = True) -> CallInfo
 
 
 def test_a_call_is_known_by_its_peer_as_people_write_it_and_by_its_metadata() -> None:
-    found = info(("traceparent", "00-1-2-01"), ("some-bin", b"\0"), ("edgeseg-stream", "front"))
+    found = info(
+        ("traceparent", "00-1-2-01"),
+        ("some-bin", b"\0"),
+        ("edgeseg-stream", "front"),
+        ("authorization", "Bearer secret"),
+    )
     assert found.peer == "ipv6:[::1]:41234"
     assert found.stream_name == "front"
     assert found.metadata == {"traceparent": "00-1-2-01", "edgeseg-stream": "front"}
