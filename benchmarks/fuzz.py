@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import secrets
 import sys
 from collections.abc import Callable
@@ -34,6 +35,24 @@ DEFAULT_COUNT = 10_000_000
 FINDINGS = Path("fuzz-findings")
 
 
+def whole_number(text: str) -> int:
+    """At least 1; for argparse."""
+    if not text.isascii() or not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """More than 0; for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds greater than 0")
+    return value
+
+
 def main() -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n", maxsplit=1)[0])
@@ -41,10 +60,12 @@ def main() -> int:
         "--target", action="append", choices=TARGETS, help="may be repeated (default: all)"
     )
     parser.add_argument(
-        "--count", type=int, help=f"cases of all targets together (default: {DEFAULT_COUNT:,})"
+        "--count",
+        type=whole_number,
+        help=f"cases of all targets together (default: {DEFAULT_COUNT:,})",
     )
     parser.add_argument(
-        "--seconds", type=float, help="of all targets together, each the same part of it"
+        "--seconds", type=seconds, help="of all targets together, each the same part of it"
     )
     parser.add_argument("--seed", type=int, help="number of the first case (default: any)")
     parser.add_argument("--findings", type=Path, default=FINDINGS, help="default: %(default)s")

@@ -83,7 +83,8 @@ class Campaign:
         """The number of the next case; None if there is none."""
         with self._lock:
             tried, found = self._outcome.cases, len(self._outcome.findings)
-            too_late = self._seconds and time.monotonic() - self._begun > self._seconds
+            seconds = time.monotonic() - self._begun
+            too_late = self._seconds is not None and seconds >= self._seconds
             if too_late or tried == self._count or found >= MAX_FINDINGS:
                 return None
             self._outcome.cases += 1

@@ -29,3 +29,21 @@ def test_a_minute_of_random_input_finds_nothing(tmp_path: Path) -> None:
     assert set(tried) == {"ports", "messages", "state", "regions"}
     assert all(int(count.replace(",", "")) > 100 for count in tried.values()), done.stdout
     assert re.search(r"\d call: OK", done.stdout), "some calls are valid"
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "why"),
+    [
+        ("--seconds", "0", "'0' is no number of seconds greater than 0"),
+        ("--seconds", "-1", "'-1' is no number of seconds"),
+        ("--seconds", "nan", "'nan' is no number of seconds"),
+        ("--seconds", "inf", "'inf' is no number of seconds"),
+        ("--count", "0", "'0' is no whole number from 1 on"),
+        ("--count", "1.5", "'1.5' is no whole number"),
+    ],
+)
+def test_a_length_that_is_none_is_refused_and_not_endless(flag: str, value: str, why: str) -> None:
+    command = [sys.executable, str(FUZZ), "--target=messages", f"{flag}={value}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert why in done.stderr

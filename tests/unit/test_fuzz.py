@@ -85,3 +85,7 @@ def test_a_finding_is_written_and_found_again_by_its_number(tmp_path: Path) -> N
 def test_a_target_that_fails_always_is_given_up(tmp_path: Path) -> None:
     outcome = Campaign(Broken(), seed=0, count=100_000, folder=tmp_path).run()
     assert len(outcome.findings) == MAX_FINDINGS + 1
+
+
+def test_a_campaign_of_no_seconds_tries_nothing(tmp_path: Path) -> None:
+    assert Campaign(Broken(), seed=0, seconds=0.0, folder=tmp_path).run().cases == 0
