@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from edgesegd.api.binding import bind_one_port
 from edgesegd.board.addresses import UNIX, resolve, split_address
+from edgesegd.concurrency.abandonable import run_abandonable
 from edgesegd.core.errors import AddressMissing, StartupError
 
 RETRY_SECONDS = 1.0
@@ -25,7 +27,8 @@ async def wait_for_addresses(
     reason = ""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            while missing := await asyncio.to_thread(_why_missing, addresses):
+            # A stop does not wait for a name server that does not answer.
+            while missing := await run_abandonable(partial(_why_missing, addresses)):
                 if missing != reason:
                     on_wait(missing)
                     reason = missing
