@@ -4,8 +4,9 @@ The load is streams of both policies over capacity, single images, clients that 
 shared memory, bad frames, and a camera whose latencies are measured. Every few minutes there is a
 fault: an engine is killed or hangs, clients are killed, strangers connect, the whole daemon is
 stopped for a while, its models are loaded again. Prints what front and engine hold each minute, and
-at the end the growth from the second minute to the last. The exit status is 1 if the front grew, if
-memory stayed leased, or if a frame of a stream had no answer.
+at the end the growth from the second minute to the last. A fault ends an engine, so each engine is
+compared with itself, and the last one with the first when they were equally old. The exit status is
+1 if the front or an engine grew, if memory stayed leased, or if a frame of a stream had no answer.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 from inputs import load_inputs
 from load import Load
 from soaking.chart import draw
+from soaking.engine_growth import compare_engines
 from soaking.faults import Faults
 from soaking.loads import Seen, sharers, streams
 from soaking.readings import Reading, read
@@ -112,7 +114,8 @@ def missed(soak: Soak, last: Reading) -> list[str]:
         (last.leased_mb == 0, f"{last.leased_mb:.1f} MB stayed leased"),
         (soak.seen.unanswered == 0, f"{soak.seen.unanswered} frames had no answer"),
     )
-    return [words for kept, words in checks if not kept]
+    _, grown = compare_engines(soak.readings)
+    return [words for kept, words in checks if not kept] + grown
 
 
 def report(soak: Soak, last: Reading) -> int:
@@ -126,6 +129,8 @@ def report(soak: Soak, last: Reading) -> int:
     print(f"{soak.seen.sent} frames in streams, {soak.seen.unanswered} without an answer")
     for name, count in sorted(soak.seen.answers.items()):
         print(f"  {name}: {count}")
+    compared, _ = compare_engines(soak.readings)
+    print(f"{compared} comparisons of engines{'' if compared else ': none lived long enough'}")
     wrong = missed(soak, last)
     print("missed: " + "; ".join(wrong) if wrong else "nothing grew, and nothing was lost")
     return int(bool(wrong))

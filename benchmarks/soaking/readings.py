@@ -18,35 +18,53 @@ MB = 1e6
 
 
 @dataclass(frozen=True, slots=True)
+class EngineReading:
+    """Memory in MB and open descriptors of an engine."""
+
+    pid: int
+    mb: float
+    descriptors: float
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """Memory in MB, open descriptors, and latencies in ms of the time before; NaN if unknown.
 
-    There may be no engine for a moment, after a fault.
+    The oldest engine is the first of `engines`. There may be none for a moment, after a fault.
     """
 
     minutes: float
     front_mb: float
-    engine_mb: float
     front_descriptors: float
-    engine_descriptors: float
     leased_mb: float
+    engines: tuple[EngineReading, ...] = ()
     p50_ms: float = math.nan
     p99_ms: float = math.nan
+
+    @property
+    def engine_mb(self) -> float:
+        """Of the oldest engine."""
+        return self.engines[0].mb if self.engines else math.nan
+
+    @property
+    def engine_descriptors(self) -> float:
+        """Of the oldest engine."""
+        return self.engines[0].descriptors if self.engines else math.nan
 
 
 def read(daemon: LaunchedDaemon, minutes: float, latencies: list[float]) -> Reading:
     """What the daemon holds now, with the latencies of the time before in seconds."""
     page = urllib.request.urlopen(daemon.metrics_url, timeout=30).read().decode()  # noqa: S310 # ours
     leased = LEASED.search(page)
-    front, engine = daemon.process.pid, daemon.engine_pid
+    front = daemon.process.pid
+    engines = (EngineReading(pid, _memory(pid), _descriptors(pid)) for pid in daemon.engine_pids)
     p50, p99 = _percentiles(latencies)
     return Reading(
         minutes=minutes,
         front_mb=_memory(front),
-        engine_mb=_memory(engine),
         front_descriptors=_descriptors(front),
-        engine_descriptors=_descriptors(engine),
         leased_mb=float(leased.group(1)) / MB if leased else math.nan,
+        engines=tuple(each for each in engines if each.mb > 0),
         p50_ms=p50,
         p99_ms=p99,
     )
@@ -59,13 +77,13 @@ def _percentiles(latencies: list[float]) -> tuple[float, float]:
     return 1000 * cuts[49], 1000 * cuts[98]
 
 
-def _memory(pid: int | None) -> float:
-    with contextlib.suppress(OSError, TypeError):
+def _memory(pid: int) -> float:
+    with contextlib.suppress(OSError, IndexError):  # it has ended
         return resident(pid) / MB
     return math.nan
 
 
-def _descriptors(pid: int | None) -> float:
+def _descriptors(pid: int) -> float:
     with contextlib.suppress(OSError):
         return float(len(list(Path(f"/proc/{pid}/fd").iterdir())))
     return math.nan

@@ -111,13 +111,19 @@ class LaunchedDaemon:
 
     @property
     def engine_pid(self) -> int | None:
-        """The process id of the present engine; Linux only."""
+        """The process id of the present engine; Linux only. Of several it is the oldest one's."""
+        return next(iter(self.engine_pids), None)
+
+    @property
+    def engine_pids(self) -> list[int]:
+        """The process ids of the present engines, the oldest one's first; Linux only."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        found = []
         for pid in children.read_text(encoding="ascii").split():
             with contextlib.suppress(OSError):
                 if b"edgesegd.engine" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
-                    return int(pid)
-        return None
+                    found.append(int(pid))
+        return found
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and wait for the end; returns the exit status."""
