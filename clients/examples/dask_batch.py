@@ -16,6 +16,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TypeAlias
 
 from distributed import Client as Dask
 from distributed import KilledWorker, Worker, WorkerPlugin, as_completed, get_worker
@@ -33,6 +34,10 @@ from edgeseg_client import (
 
 THREADS = 2
 """Calls of a worker at a time: it reads a picture while a board segments another one."""
+OF_BOARDS = (Unavailable, Overloaded, Expired)
+"""Errors of all the boards; the others are of a picture, whichever board gets it."""
+Mask: TypeAlias = tuple[str, str, bytes]
+"""The model, its version, and the mask as PNG."""
 
 
 class Boards(WorkerPlugin):  # type: ignore[misc]  # its types are not known everywhere
@@ -53,11 +58,17 @@ class Boards(WorkerPlugin):  # type: ignore[misc]  # its types are not known eve
         self.client.close()
 
 
-def segment(picture: Path) -> tuple[int, str, str, bytes]:
-    """Runs in a worker: its process, the model and its version, and the mask as PNG."""
+def segment(picture: Path) -> tuple[int, Mask | EdgesegClientError]:
+    """Runs in a worker: its process, and what came of the picture.
+
+    Errors come back as new ones, because not all that gRPC raised before them can be sent.
+    """
     client: Client = get_worker().plugins[Boards.name].client
-    result = client.segment(picture, size="frame", outputs=["labels_png"])
-    return os.getpid(), result.model, result.model_version, result.labels_png
+    try:
+        result = client.segment(picture, size="frame", outputs=["labels_png"])
+    except EdgesegClientError as error:
+        return os.getpid(), type(error)(str(error))
+    return os.getpid(), (result.model, result.model_version, result.labels_png)
 
 
 def segment_all(dask: Dask, todo: dict[Path, Path], out: Path) -> int:
@@ -66,18 +77,17 @@ def segment_all(dask: Dask, todo: dict[Path, Path], out: Path) -> int:
     failed = 0
     for number, future in enumerate(as_completed(list(pictures)), start=1):
         picture = pictures.pop(future)  # and its mask is kept in no worker
-        progress = f"{number} of {len(todo)}: {picture}"
-        try:
-            worker, model, version, mask = future.result()
+        worker, found = future.result()
+        if isinstance(found, tuple):
+            model, version, mask = found
             require_same_model(out, model, version)
             write(todo[picture], mask)
-            print(f"{progress} (worker {worker})", flush=True)
-        except (Unavailable, Overloaded, Expired):
-            raise
-        except FrameError as error:  # of this picture, whichever board gets it
+        elif isinstance(found, OF_BOARDS) or not isinstance(found, FrameError):
+            raise found
+        else:
             failed += 1
-            print(f"{picture}: {error}", file=sys.stderr)
-            print(progress, flush=True)
+            print(f"{picture}: {found}", file=sys.stderr)
+        print(f"{number} of {len(todo)}: {picture} (worker {worker})", flush=True)
     return failed
 
 

@@ -260,6 +260,12 @@ def test_two_boards_share_the_work_and_one_does_it_all_when_the_other_dies(
     assert sum("damaged.jpg: the JPEG is damaged" in line for line in recipe.output) == 1
 
 
+def add_pictures(photos: Path) -> None:
+    """48 more."""
+    for number in range(48):
+        (photos / f"copy-{number}.jpg").write_bytes(scene(20 + number))
+
+
 def dask_lines(recipe: RunningRecipe) -> dict[str, int]:
     """Each picture that was done, and the process that did it; none is there twice."""
     found = [re.fullmatch(r"\d+ of \d+: (.+) \(worker (\d+)\)", line) for line in recipe.output]
@@ -272,40 +278,61 @@ def dask_lines(recipe: RunningRecipe) -> dict[str, int]:
 def test_dask_loses_no_picture_with_a_board_or_a_worker_and_goes_on_after_a_break(
     launch: Launch, photos: Path, tmp_path: Path
 ) -> None:
-    for number in range(28):
-        (photos / f"copy-{number}.jpg").write_bytes(scene(20 + number))
+    add_pictures(photos)
     (photos / "damaged.jpg").write_bytes(scene(6)[:3000])
     left, right = launch(), launch()
     out = tmp_path / "masks"
+
+    def done(picture: Path) -> Path:
+        return out / f"{picture}.mask.png"
+
     arguments = (photos, out, f"--server={left.address},{right.address}")
     with RunningRecipe("dask_batch", *arguments) as recipe:
-        recipe.wait_for("6 of 41")
+        recipe.wait_for("6 of 61")
         assert all(frames_of(board) > 0 for board in (left, right))
         left.stop(signal.SIGKILL)
-        recipe.wait_for("12 of 41")
+        recipe.wait_for("12 of 61")
         first = dask_lines(recipe)
         workers = set(first.values())
         assert len(workers) == 2
         os.kill(min(workers), signal.SIGKILL)
-        recipe.wait_for("18 of 41")  # and then all of it is killed
+        recipe.wait_for("18 of 61")  # and then all of it is killed
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.mask.png")}
     with RunningRecipe("dask_batch", *arguments) as recipe:
         assert recipe.wait() == 1, recipe.output
-    assert recipe.output[0] == f"41 pictures, {len(before)} of them done before"
-    assert 17 <= len(before) < 40
-    assert recipe.output[-1] == f"{40 - len(before)} masks written, 1 pictures failed"
+    assert recipe.output[0] == f"61 pictures, {len(before)} of them done before"
+    assert 17 <= len(before) < 60
+    assert f"{60 - len(before)} masks written, 1 pictures failed" in recipe.output
     assert "damaged.jpg: the JPEG is damaged" in "\n".join(recipe.output)
     pictures = {path.relative_to(photos) for path in photos.rglob("*.*g") if path.stem != "damaged"}
-    masks = {path.relative_to(out) for path in out.rglob("*.*") if path.name != "model.txt"}
-    assert masks == {Path(f"{path}.mask.png") for path in pictures}
-    second = {out / f"{Path(path).relative_to(photos)}.mask.png" for path in dask_lines(recipe)}
-    assert len(second) + len(before) == len(masks)
-    assert not second & before.keys()
+    masks = {path for path in out.rglob("*.*") if path.name != "model.txt"}
+    assert masks == set(map(done, pictures))
+    second = {Path(path).relative_to(photos) for path in dask_lines(recipe)}
+    assert second == {Path("damaged.jpg"), *(each for each in pictures if done(each) not in before)}
     assert all(path.stat().st_mtime_ns == written for path, written in before.items())
     with Client(right.address) as client:
         for picture in pictures:
-            with Image.open(out / f"{picture}.mask.png") as mask:
+            with Image.open(done(picture)) as mask:
                 assert (np.asarray(mask) == client.segment(photos / picture).labels).all()
+
+
+@pytest.mark.slow
+def test_dask_says_how_to_go_on_when_it_is_interrupted_or_finds_masks_of_another_model(
+    daemon: RunningDaemon, photos: Path, tmp_path: Path
+) -> None:
+    add_pictures(photos)
+    out = tmp_path / "masks"
+    with RunningRecipe("dask_batch", photos, out, f"--server={daemon.address}") as recipe:
+        recipe.wait_for("1 of 60")
+        assert recipe.interrupt() == 1
+    assert "dask_batch: interrupted; run it again to go on" in recipe.output
+    assert list(out.rglob("*.mask.png"))
+    (out / "model.txt").write_text("other 1\n")
+    (out / "01.png.mask.png").unlink(missing_ok=True)
+    with RunningRecipe("dask_batch", photos, out, f"--server={daemon.address}") as recipe:
+        assert recipe.wait() == 1
+    assert any("has masks of other 1, this is scenes " in line for line in recipe.output)
+    assert not (out / "01.png.mask.png").exists()
 
 
 def frames_of(board: RunningDaemon) -> float:
