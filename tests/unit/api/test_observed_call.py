@@ -160,5 +160,29 @@ async def test_an_evicted_call_ends_for_the_reason_of_the_eviction() -> None:
     assert reasons.seen == ["memory is used up"]
 
 
+async def test_a_call_that_is_evicted_while_its_client_does_not_read_has_that_reason() -> None:
+    """Then its generator is not where the task waits; it is only closed."""
+    reasons, opened = Reasons(), asyncio.get_running_loop().create_future()
+
+    async def responses() -> AsyncGenerator[int, None]:
+        with observed(reasons, CALL):
+            yield 1
+
+    async def serve() -> None:
+        call = OpenCall(("ipv4:10.0.0.7",))
+        enter_call(call)
+        with call.raising_if_evicted():
+            async with aclosing(responses()) as serving:
+                await anext(serving)
+                opened.set_result(call)
+                await asyncio.Event().wait()
+
+    task = asyncio.create_task(serve())
+    (await opened).evict(Overloaded("memory is used up", 1.0))
+    with pytest.raises(Overloaded):
+        await task
+    assert reasons.seen == ["memory is used up"]
+
+
 def test_what_is_not_observed_costs_no_object() -> None:
     assert NOT_OBSERVED.begin(CALL) is NOT_OBSERVED
