@@ -18,6 +18,8 @@ UID = "edgeseg-board"
 BOARD = '{job="edgesegd", instance="$instance"}'
 MODEL = '{job="edgesegd", instance="$instance", model=~"$model"}'
 OK = MODEL.replace("}", ', outcome="ok"}')
+OK_STREAMS = BOARD.replace("}", ', outcome="ok"}')
+OTHER_STREAMS = BOARD.replace("}", ', outcome!="ok"}')
 ENGINE = "edgeseg_engine_process"
 
 
@@ -137,6 +139,30 @@ def _frames(built: Dashboard) -> None:
             (f"sum by (reason) (rate(edgeseg_frames_reused_total{MODEL}{RATE}))", "{{reason}}"),
             unit="suffix: /s",
             in_row=4,
+        ),
+        graph(
+            "Results by stream",
+            "Frames that got a result, per second, by the names that clients give their streams.",
+            (
+                f"sum by (stream) (rate(edgeseg_stream_frames_total{OK_STREAMS}{RATE}))",
+                "{{stream}}",
+            ),
+            unit="suffix: /s",
+        ),
+        graph(
+            "Other outcomes by stream",
+            "Frames per second that got no result.",
+            (
+                "sum by (stream, outcome) "
+                f"(rate(edgeseg_stream_frames_total{OTHER_STREAMS}{RATE}))",
+                "{{stream}} {{outcome}}",
+            ),
+            unit="suffix: /s",
+        ),
+        graph(
+            "Clients",
+            "Addresses that have open calls; all programs on the board are one.",
+            (f"edgeseg_peers{BOARD}", "addresses"),
         ),
     ):
         built.with_panel(panel)

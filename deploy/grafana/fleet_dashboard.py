@@ -10,6 +10,7 @@ UID = "edgeseg-fleet"
 FRAMES = "instance_model_outcome:edgeseg_frames:rate5m"
 P99 = "instance_model:edgeseg_frame_seconds:p99_rate5m"
 EXPIRED = "instance_model:edgeseg_frames_expired:ratio_rate5m"
+STREAMS = f'sum by (instance, stream) (rate(edgeseg_stream_frames_total{{outcome="ok"}}{RATE}))'
 BOARD, BOARD_MODEL = "{{instance}}", "{{instance}} {{model}}"
 
 
@@ -88,6 +89,13 @@ def _frames(built: Dashboard) -> None:
             "The share of frames that waited past their deadlines, where it is largest.",
             (f"topk(10, {EXPIRED})", BOARD_MODEL),
             unit="percentunit",
+        ),
+        graph(
+            "Streams with the fewest results",
+            "Frames that got a result, per second, by the names that clients give their streams.",
+            (f"bottomk(10, {STREAMS})", "{{instance}} {{stream}}"),
+            unit="suffix: /s",
+            in_row=1,
         ),
     ):
         built.with_panel(panel)

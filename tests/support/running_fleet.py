@@ -80,9 +80,10 @@ class RunningFleet:
         def frames() -> Iterator[bytes]:
             while not self._stop.is_set():
                 yield self._jpeg
+                yield b"no picture"
 
         with Client(address, token=self.token, credentials=credentials) as client:
-            for _ in client.stream(frames(), policy="every", size="model"):
+            for _ in client.stream(frames(), policy="every", size="model", name="gate"):
                 self._stop.wait(0.02)  # as a camera would
 
 
