@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from edgesegd.core.client import Client
+from edgesegd.scheduling.rate_bucket import RateBucket
 
 MAX_ADDRESSES = 1024
 """Addresses that are remembered even if they are within the limit again."""
@@ -27,26 +28,34 @@ class AddressRateLimiter:
         self._per_second = per_second
         self._burst = burst
         self._clock = clock
-        self._next: dict[Client, float] = {}
+        self._buckets: dict[Client, RateBucket] = {}
 
     def seconds_until_allowed(self, client: Client) -> float:
         """By how many seconds an event of the client's address is too early; else it is counted."""
-        due = self._next.get(client[:1])
-        early = self.delay(client)
-        if early and due is not None:
-            self._next[client[:1]] = due
+        bucket = self._bucket_of(client)
+        early = bucket.seconds_until(1)
+        if not early:
+            bucket.take(1)
         return early
 
     def delay(self, client: Client) -> float:
         """Count an event of the client's address; returns by how many seconds it is too early."""
-        # One unit of this time is the interval between two events, so it adds up without rounding.
-        now, address = self._clock() * self._per_second, client[:1]
-        due = max(now, self._next.get(address, now))
-        self._next[address] = due + 1
-        if len(self._next) > MAX_ADDRESSES:
-            self._next = {name: due for name, due in self._next.items() if due > now}
-        return max(0.0, due - now - (self._burst - 1)) / self._per_second
+        bucket = self._bucket_of(client)
+        early = bucket.seconds_until(1)
+        bucket.take(1)
+        return early
 
     def forget(self, client: Client) -> None:
         """Forget the events of the client's address."""
-        self._next.pop(client[:1], None)
+        self._buckets.pop(client[:1], None)
+
+    def _bucket_of(self, client: Client) -> RateBucket:
+        address = client[:1]
+        if (bucket := self._buckets.get(address)) is None:
+            if len(self._buckets) >= MAX_ADDRESSES:
+                self._buckets = {
+                    name: each for name, each in self._buckets.items() if not each.is_full
+                }
+            bucket = RateBucket(self._per_second, burst=self._burst, clock=self._clock)
+            self._buckets[address] = bucket
+        return bucket

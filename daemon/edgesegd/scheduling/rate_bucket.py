@@ -19,14 +19,22 @@ class RateBucket:
     debt: nothing else passes until the rate has made up for it. `clock` returns seconds.
     """
 
+    __slots__ = ("_burst", "_clock", "_due", "_per_second")  # there is one for each address
+
     def __init__(
         self, per_second: float, *, burst: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._per_second = per_second
         self._burst = burst
         self._clock = clock
-        self._level = burst
-        self._filled_at = clock()
+        # When the rate will have made up for all that passed. One unit of this time is the interval
+        # between two units of what passes, so it adds up without rounding.
+        self._due = self._now()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is as if nothing had passed."""
+        return self._due <= self._now()
 
     def seconds_until(self, amount: float) -> float:
         """How long until `amount` may pass, in seconds; 0 if it may pass now.
@@ -34,12 +42,13 @@ class RateBucket:
         It passes after exactly that long if nothing else passes before. At most a day is named, and
         after a day it may have to wait again.
         """
-        now = self._clock()
-        filled = (now - self._filled_at) * self._per_second
-        self._level, self._filled_at = min(self._burst, self._level + filled), now
-        seconds = (min(amount, self._burst) - self._level) / self._per_second
+        allowed = self._burst - min(amount, self._burst)
+        seconds = (self._due - self._now() - allowed) / self._per_second
         return 0.0 if seconds <= EARLY_SECONDS else min(seconds, MAX_SECONDS)
 
     def take(self, amount: float) -> None:
         """Let `amount` pass."""
-        self._level -= amount
+        self._due = max(self._now(), self._due) + amount
+
+    def _now(self) -> float:
+        return self._clock() * self._per_second

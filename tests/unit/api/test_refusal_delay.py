@@ -54,4 +54,4 @@ def test_addresses_that_are_not_due_any_more_are_forgotten() -> None:
     for number in range(10 * MAX_ADDRESSES):
         delay.seconds((f"host {number}",), 0)
         clock.now += 1.0
-    assert len(delay._rate._next) <= MAX_ADDRESSES + 1
+    assert len(delay._rate._buckets) <= MAX_ADDRESSES + 1
