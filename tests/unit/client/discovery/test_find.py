@@ -135,8 +135,7 @@ async def until_shut(channel: grpc.aio.Channel) -> None:
 
 
 @pytest.mark.parametrize("kind", ["call", "info", "stream"])
-async def test_a_timeout_ends_the_search_for_a_name(kind: str) -> None:
-    """The search goes on, and a later call finds what it has found."""
+async def test_a_timeout_ends_the_wait_for_the_search_for_a_name(kind: str) -> None:
     async with AsyncClient(f"discover:{unique_name()}", timeout=0.2, retry_for=0) as client:
         with pytest.raises(Unavailable, match=r"was not found within 0\.2 s"):
             if kind == "call":
@@ -150,6 +149,7 @@ async def test_a_timeout_ends_the_search_for_a_name(kind: str) -> None:
 async def test_calls_whose_time_is_too_short_for_a_search_share_one(
     daemon: ScriptedDaemon, announce: Announce
 ) -> None:
+    """It goes on when their time is over, and a later call finds what it has found."""
     name = unique_name()
     async with AsyncClient(f"discover:{name}", timeout=0.05, retry_for=20) as client:
         announce(name, daemon.port)
