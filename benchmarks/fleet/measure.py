@@ -22,14 +22,15 @@ from fleet.real_cameras import STAGES
 from fleet.service_times import ServiceTimes
 
 FPS = 30.0
-IDLE_FPS = 5.0
+IDLE_FPS = 15.0
 """Of the camera that finds the daemon idle."""
 SETTLE_SECONDS = 4.0
 """Until engines, caches and connections are warm."""
 OVERLOADS = 1.5, 4.0
 """Loads as a ratio to what the machine can do. With both it is always busy, so that what a frame
 costs is the same, and more or fewer frames are superseded."""
-QUANTILES = 20
+QUANTILES = 50
+"""Enough for a tail: the slowest of a hundred frames is in the last one."""
 
 
 def measure(inputs: Inputs, jpeg: Path, flags: Sequence[str], *, seconds: float) -> ServiceTimes:
@@ -45,13 +46,12 @@ def measure(inputs: Inputs, jpeg: Path, flags: Sequence[str], *, seconds: float)
     stages = _median_stages(idle)
     alone = sum(stages.values())
     with LaunchedDaemon(*flags, "--optimize=throughput") as daemon:
-        whole = alone + sum(idle.cpu) / max(idle.results, 1)
-        most = cores / whole / FPS
+        most = cores * idle.results / sum(idle.cpu) / FPS
         fewer, more = (
             _cameras(daemon, jpeg, max(2, math.ceil(load * most)), seconds) for load in OVERLOADS
         )
-    front_frame, front_result = _split(fewer, more, 0)
-    client_frame, client_result = _split(fewer, more, 2)
+    front_frame, front_result = _split(idle, fewer, more, 0)
+    client_frame, client_result = _split(idle, fewer, more, 2)
     # Under load a frame takes more CPU time than in an idle engine.
     loaded = (fewer.cpu[1] + more.cpu[1]) / (fewer.results + more.results) / alone
     known = front_frame + front_result + client_frame + client_result + alone
@@ -109,20 +109,17 @@ def _median_stages(measured: Measured) -> dict[str, float]:
     return {name: statistics.median(column) for name, column in zip(STAGES, columns, strict=True)}
 
 
-def _split(fewer: Measured, more: Measured, process: int) -> tuple[float, float]:
+def _split(idle: Measured, fewer: Measured, more: Measured, process: int) -> tuple[float, float]:
     """The CPU time of a process for each frame, and for each result in addition.
 
-    Two loads with different shares of results give two equations. If noise makes one of the costs
-    negative, it is 0.
+    Two loads with different shares of results give two equations. On a machine that is disturbed
+    they may give nonsense: a result costs at most what a frame with a result costs in an idle
+    daemon, and not less than nothing.
     """
     frames, results = (fewer.frames, more.frames), (fewer.results, more.results)
     used = (fewer.cpu[process], more.cpu[process])
     determinant = frames[0] * results[1] - frames[1] * results[0]
-    if determinant:
-        each_frame = (used[0] * results[1] - used[1] * results[0]) / determinant
-        each_result = (frames[0] * used[1] - frames[1] * used[0]) / determinant
-        if each_frame >= 0 and each_result >= 0:
-            return each_frame, each_result
-        if each_frame >= 0:
-            return sum(used) / sum(frames), 0.0
-    return 0.0, sum(used) / sum(results)
+    alone = idle.cpu[process] / idle.results
+    found = (frames[0] * used[1] - frames[1] * used[0]) / determinant if determinant else alone
+    each_result = min(max(found, 0.0), alone)
+    return max(0.0, (sum(used) - each_result * sum(results)) / sum(frames)), each_result
