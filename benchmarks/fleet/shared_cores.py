@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import NamedTuple
 
 NOTHING_LEFT = 1e-10
 """Seconds of work that are rounding errors."""
+SAME = 1e-7
+"""Seconds by which used times differ at most that count as the same."""
+CREDIT = 0.003
+"""How much less than the others a process has used at most that wakes up: about a time slice, as
+Linux limits it (`place_entity` in kernel/sched/fair.c)."""
 
 
 class Step(NamedTuple):
@@ -24,56 +30,93 @@ class Step(NamedTuple):
 class _Task:
     left: float
     threads: int
+    process: Process
     on_done: Callable[[], None]
 
 
 class SharedCores:
-    """`count` cores, or a part of one, which the threads that run share equally.
+    """`count` cores, or a part of one, which processes share as Linux's fair scheduler does.
 
-    This is processor sharing, the limit of a fair scheduler with short time slices (Kleinrock,
-    Queueing Systems II, 4.4). A thread runs on one core at most, and nothing is lost by switching.
+    Those that have used the least so far, by their `used` time for each thread, run first, on one
+    core for each thread. Those that have used the same share what is left equally: processor
+    sharing (Kleinrock, Queueing Systems II, 4.4), the limit of short time slices. So a front that
+    needs little runs as soon as it wakes up, and engines share the rest. Nothing is lost by
+    switching.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, count: float) -> None:
         self._loop = loop
         self._count = count
         self._tasks: list[_Task] = []
+        self._rates: list[float] = []
+        self._least_used = 0.0
         self._since = loop.time()
         self._timer: asyncio.TimerHandle | None = None
 
-    def run(self, seconds: float, threads: int, on_done: Callable[[], None]) -> None:
-        """Do so many seconds of CPU time with so many threads, then call `on_done`."""
+    def run(self, process: Process, step: Step, on_done: Callable[[], None]) -> None:
+        """Do a step of a process that does nothing else now, then call `on_done`."""
         self._advance()
-        self._tasks.append(_Task(seconds, threads, on_done))
-        self._set_timer()
-
-    @property
-    def _core_of_a_thread(self) -> float:
-        return min(1.0, self._count / sum(task.threads for task in self._tasks))
+        process.used = max(process.used, self._least_used - CREDIT)
+        self._tasks.append(_Task(step.seconds, step.threads, process, on_done))
+        self._share()
 
     def _advance(self) -> None:
-        """Subtract what was done since the last time."""
+        """Count what was done since the last time."""
         now = self._loop.time()
         passed, self._since = now - self._since, now
-        if self._tasks and passed:
-            done = passed * self._core_of_a_thread
-            for task in self._tasks:
-                task.left -= done * task.threads
+        for task, rate in zip(self._tasks, self._rates, strict=True):
+            task.left -= passed * rate * task.threads
+            task.process.used += passed * rate
+        if self._tasks:
+            used = min(task.process.used for task in self._tasks)
+            self._least_used = max(self._least_used, used)
 
-    def _set_timer(self) -> None:
+    def _share(self) -> None:
+        """Give the cores to those that used the least, until that or a task ends.
+
+        `_rates` are the cores for each thread of each task.
+        """
+        self._tasks.sort(key=lambda task: task.process.used)
+        self._rates, free = [], self._count
+        for group in self._groups():
+            threads = sum(task.threads for task in group)
+            self._rates += len(group) * [min(1.0, free / threads)]
+            free -= threads * self._rates[-1]
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-        if self._tasks:
-            first = min(task.left / task.threads for task in self._tasks)
-            seconds = max(0.0, first / self._core_of_a_thread)
-            self._timer = self._loop.call_later(seconds, self._finish)
+        soonest = min(self._next_changes(), default=None)
+        self._timer = None
+        if soonest is not None:
+            self._timer = self._loop.call_later(max(0.0, soonest), self._on_change)
 
-    def _finish(self) -> None:
+    def _groups(self) -> Iterator[list[_Task]]:
+        """The tasks in order, those together whose processes have used the same."""
+        group = self._tasks[:1]
+        for task in self._tasks[1:]:
+            used = group[0].process.used
+            if task.process.used > used + SAME:
+                yield group
+                group = []
+            else:
+                task.process.used = used  # the difference is a rounding error
+            group.append(task)
+        if group:
+            yield group
+
+    def _next_changes(self) -> Iterator[float]:
+        """In how many seconds tasks end, or have used as much as the next ones."""
+        for task, rate in zip(self._tasks, self._rates, strict=True):
+            if rate > 0:
+                yield task.left / (rate * task.threads)
+        for (less, faster), (more, slower) in pairwise(zip(self._tasks, self._rates, strict=True)):
+            if faster > slower:
+                yield (more.process.used - less.process.used) / (faster - slower)
+
+    def _on_change(self) -> None:
         self._advance()
         done = [task for task in self._tasks if task.left <= NOTHING_LEFT]
         self._tasks = [task for task in self._tasks if task.left > NOTHING_LEFT]
-        self._set_timer()
+        self._share()
         for task in done:
             task.on_done()
 
@@ -82,6 +125,8 @@ class Process:
     """Does one thing after another, as an event loop or an engine does."""
 
     def __init__(self, cores: SharedCores) -> None:
+        self.used = 0.0
+        """For the cores: seconds of each thread so far, as the scheduler counts them."""
         self._cores = cores
         self._waiting: deque[tuple[tuple[Step, ...], Callable[[], None]]] = deque()
         self._is_busy = False
@@ -101,7 +146,7 @@ class Process:
         if steps:
             first, *rest = steps
             on_done = partial(self._continue, tuple(rest), then)
-            self._cores.run(first.seconds, first.threads, on_done)
+            self._cores.run(self, first, on_done)
             return
         self._is_busy = False
         then()

@@ -87,6 +87,29 @@ def test_processes_share_cores_equally_and_a_thread_has_one_core_at_most() -> No
     assert ended["against two threads"] == pytest.approx(6.75)
 
 
+def test_a_process_that_needs_little_runs_as_soon_as_it_wakes_up() -> None:
+    """Beside two that always want the only core, of which each is slower by what it takes."""
+    took, ended = list[float](), list[float]()
+
+    def start(loop: asyncio.AbstractEventLoop) -> None:
+        cores = SharedCores(loop, 1)
+        for _ in range(2):
+            Process(cores).do(lambda: ended.append(loop.time()), Step(4.0))
+        little = Process(cores)
+
+        def wake_up() -> None:
+            began = loop.time()
+            little.do(lambda: took.append(loop.time() - began), Step(0.002))
+            loop.call_later(0.02, wake_up)
+
+        loop.call_later(0.1, wake_up)
+
+    run_for(12.0, start)
+    assert len(took) > 400
+    assert took == pytest.approx(len(took) * [0.002])
+    assert ended == pytest.approx([8 / 0.9, 8 / 0.9], rel=0.01)
+
+
 def test_a_process_does_one_thing_after_another_with_all_its_steps() -> None:
     ended = list[tuple[str, float]]()
 
