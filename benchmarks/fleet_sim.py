@@ -25,7 +25,7 @@ from inputs import load_inputs
 
 MEGABIT = 1e6 / 8
 BUSY = 0.2
-"""Cores that other programs use, with which the figures of a check are no longer believed."""
+"""Cores that other programs use, with which the figures are no longer to be believed."""
 
 
 def main() -> int:
@@ -119,8 +119,15 @@ def show_times(times: ServiceTimes) -> None:
         "wake-ups": times.wake_ups,
     }
     print(f"under load, ms: {', '.join(f'{k} {1e3 * v:.2f}' for k, v in costs.items())}")
+    warn_of_others(times.others)
     for name, seconds in times.proxies.items():
         print(f"{name}: {1e3 * seconds:.2f} ms of CPU a frame")
+
+
+def warn_of_others(cores: float) -> None:
+    """Say that figures are not to be believed, if other programs used so many cores."""
+    if cores > BUSY:
+        print(f"other programs used up to {cores:.1f} cores meanwhile: run it on an idle machine")
 
 
 def show_capacity(found: Capacity, times: ServiceTimes, setting: Setting) -> None:
@@ -162,9 +169,7 @@ def show_check(found: list[Compared]) -> int:
             f"({each.low:.1f} to {each.high:.1f}), simulated {each.simulated:.1f} "
             f"({each.difference:+.0%})"
         )
-    others = max(each.others for each in found)
-    if others > BUSY:
-        print(f"other programs used up to {others:.1f} cores meanwhile: run it on an idle machine")
+    warn_of_others(max(each.others for each in found))
     worst = max(found, key=lambda each: abs(each.difference))
     is_near = abs(worst.difference) <= AIM
     print(

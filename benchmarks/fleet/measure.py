@@ -70,6 +70,7 @@ def measure(inputs: Inputs, jpeg: Path, flags: Sequence[str], *, seconds: float)
         invoke=stages["invoke"] * loaded,
         invoke_all_cores=parallel * loaded,
         wake_ups=max(0.0, idle.outcome.latency(0.5) - known),
+        others=max(each.others for each in (idle, fewer, more)),
         spread=tuple(
             totals[(2 * number + 1) * len(totals) // (2 * QUANTILES)] / mean
             for number in range(QUANTILES)

@@ -22,7 +22,8 @@ class ServiceTimes:
     engine's time for a frame as a ratio to its mean. `wake_ups` is the part of an idle daemon's
     latency that is no CPU time: processes that wake up, in seconds. `stages` are the medians of
     each stage of the daemon with one thread, in seconds. A frame has `frame_bytes`. `proxies` are
-    seconds of CPU time of a proxy for each frame, with its answer.
+    seconds of CPU time of a proxy for each frame, with its answer. `others` is how many cores other
+    programs used meanwhile: with more than a few hundredths the times are not to be trusted.
     """
 
     machine: str
@@ -37,6 +38,7 @@ class ServiceTimes:
     invoke: float
     invoke_all_cores: float
     wake_ups: float
+    others: float = 0.0
     spread: tuple[float, ...] = (1.0,)
     stages: dict[str, float] = field(default_factory=dict)
     proxies: dict[str, float] = field(default_factory=dict)
