@@ -17,7 +17,7 @@ class Needed:
     """The models of a release that are not installed as they should be.
 
     The files of those in `missing` are not here. `unproven` also has those that are here, but have
-    not served as a part of the installed release.
+    not served as a part of the installed release, or would not be served after a restart.
     """
 
     missing: Sequence[ReleasedModel]
@@ -54,7 +54,8 @@ def find_needed(manifest: Manifest, record: Record, folders: VersionFolders) -> 
                 )
         if found is not Found.SAME:
             missing.append(model)
-        if found is not Found.SAME or is_held or not installed:
+        unfinished = installed and _has_not_held_higher(model, record, folders)
+        if found is not Found.SAME or is_held or not installed or unfinished:
             unproven.append(model)
     return Needed(missing, unproven)
 
@@ -83,6 +84,16 @@ def is_installed(model: ReleasedModel, record: Record) -> bool:
     """Whether the record has this version of the model."""
     installed = record.models.get(model.name)
     return installed is not None and installed.version == model.version
+
+
+def _has_not_held_higher(model: ReleasedModel, record: Record, folders: VersionFolders) -> bool:
+    """Whether a start would serve a higher version that this one has replaced.
+
+    A process that was killed has recorded this one, but not held that. One that an operator has
+    added meanwhile is the operator's choice.
+    """
+    replaced = {*record.placed_of(model.name), record.models[model.name].before}
+    return any(each > model.version for each in replaced & set(folders.versions(model.name)))
 
 
 def _before(model: ReleasedModel, serving: int, record: Record, folders: VersionFolders) -> int:

@@ -375,3 +375,37 @@ def test_a_sync_that_is_killed_at_any_moment_leaves_what_served_or_what_is_prove
     assert count > 20, "it was killed at many moments"
     assert seen <= {("2", "5"), ("3", "5"), ("3", "6")}
     assert ("2", "5") in seen
+
+
+def test_a_release_of_a_lower_version_that_is_killed_at_any_moment_is_completed_by_the_next_sync(
+    tmp_path: Path,
+) -> None:
+    count, seen = 0, set()
+    while True:
+        board = Board(tmp_path / str(count))
+        add(board.folder, "factory", 7)
+        board.trial.versions["factory"] = 7
+        board.install(rooms=2)
+        board.install(rooms=3)
+        release = board.release(rooms=2, factory=6)
+        was_killed = killed_at(count, partial(board.install_from, release))
+        seen.add(tuple(board.at_start().values()))
+        if not was_killed:
+            break
+        board.install_from(release)
+        assert board.at_start() == {"factory": "6", "rooms": "2"}
+        record = read_record(board.folder / OWN)
+        assert (record.models["rooms"].before, record.models["factory"].before) == (3, 7)
+        assert set(record.changed) == {"rooms", "factory"}
+        assert board.sync.take_back()[0] is Outcome.TAKEN_BACK
+        assert board.at_start() == {"factory": "7", "rooms": "3"}
+        count += 1
+    assert count > 20, "it was killed at many moments"
+    assert seen >= {("7", "3"), ("6", "2")}
+
+
+def test_a_higher_version_that_an_operator_adds_to_a_release_stays(board: Board) -> None:
+    board.install(rooms=2)
+    add(board.folder, "rooms", 9)
+    assert board.install_from(board.releases / "1") is Outcome.UNCHANGED
+    assert board.at_start() == {"rooms": "9"}
