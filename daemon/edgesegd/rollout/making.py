@@ -67,6 +67,11 @@ def _newest(folder: Path) -> ReleasedModel:
     place = next(entry for entry in _versions(folder) if int(entry.name) == version)
     if place.name != str(version):
         raise ConfigError(f"{place}: a version is written without zeros before it: {version}")
+    for entry in (folder, place):
+        if entry.is_symlink():
+            raise ConfigError(
+                f"{entry} is a link, which boards do not follow, so it cannot be part of a release"
+            )
     files = tuple(_file(entry) for entry in _entries(place) if entry.name != HELD)
     return ReleasedModel(folder.name, version, files)
 

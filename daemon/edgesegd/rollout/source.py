@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import ssl
 import stat
@@ -71,12 +73,38 @@ class FolderSource:
         return read_stream(self.where(path), lambda: self._open(path), STALL_SECONDS)
 
     def _open(self, path: str) -> BufferedReader:
-        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
-        descriptor = os.open(path, flags, dir_fd=self._descriptor)
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise OSError("it is not a regular file")
-        return open(descriptor, "rb")  # noqa: PTH123 # a descriptor
+        *folders, name = path.split("/")
+        with contextlib.ExitStack() as opened:
+            within = self._descriptor
+            for folder in folders:
+                within = _open_folder(folder, within)
+                opened.callback(os.close, within)
+            return _open_file(name, within)
+
+
+def _open_folder(name: str, within: int) -> int:
+    """A descriptor of a folder, which need only be one that may be entered; raises OSError."""
+    flags = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        return os.open(name, flags, dir_fd=within)
+    except NotADirectoryError:
+        raise OSError(f"{name} is not a folder, and links are not followed") from None
+    except OSError as error:
+        raise OSError(say_why(error)) from None  # its place is in the message already
+
+
+def _open_file(name: str, within: int) -> BufferedReader:
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+    try:
+        descriptor = os.open(name, flags, dir_fd=within)
+    except OSError as error:
+        is_link = error.errno == errno.ELOOP
+        why = "it is a link, and links are not followed" if is_link else say_why(error)
+        raise OSError(why) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError("it is not a regular file")
+    return open(descriptor, "rb")  # noqa: PTH123 # a descriptor
 
 
 class WebSource:

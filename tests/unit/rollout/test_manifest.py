@@ -207,6 +207,13 @@ def test_what_cannot_be_part_of_a_release_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"labels\.txt is not a regular file"):
         made(tmp_path)
     (tmp_path / "rooms" / "3" / "labels.txt").unlink()
+    for folder in (tmp_path / "rooms" / "3", tmp_path / "rooms"):
+        aside = folder.rename(tmp_path / ".aside")
+        folder.symlink_to(aside)
+        with pytest.raises(ConfigError, match=f"{folder} is a link, which boards do not follow"):
+            made(tmp_path)
+        folder.unlink()
+        aside.rename(folder)
     (tmp_path / "rooms").rename(tmp_path / "two rooms")
     with pytest.raises(ConfigError, match="'two rooms' cannot be the name of a model"):
         made(tmp_path)

@@ -184,9 +184,11 @@ def test_links_and_devices_in_a_folder_are_not_read(
     place = release / PATH.lstrip("/")
     aside = place.rename(tmp_path / "aside")
     place.symlink_to(aside)
-    with pytest.raises(DownloadFailed, match="cannot be read"):
+    with pytest.raises(DownloadFailed, match="cannot be read: it is a link, and links are not"):
         fetch(source_at(release), folders)
     place.unlink()
+    with pytest.raises(DownloadFailed, match=r"cannot be read: No such file or directory$"):
+        fetch(source_at(release), folders)
     os.mkfifo(place)
     with pytest.raises(DownloadFailed, match="not a regular file"):
         fetch(source_at(release), folders)
@@ -198,6 +200,20 @@ def test_links_and_devices_in_a_folder_are_not_read(
         source_at(release / "nowhere")
     with pytest.raises(DownloadFailed, match="cannot be opened: Not a directory"):
         source_at(aside)
+
+
+def test_folders_of_a_release_that_are_links_are_not_followed(
+    tmp_path: Path, release: Path, folders: VersionFolders
+) -> None:
+    for folder in (release / PATH.lstrip("/")).parents[:2]:
+        aside = folder.rename(tmp_path / f"aside {folder.name}")
+        folder.symlink_to(aside)
+        with pytest.raises(DownloadFailed, match=f"{folder.name} is not a folder, and links are"):
+            fetch(source_at(release), folders)
+        folder.unlink()
+        aside.rename(folder)
+    folder.chmod(0o111)  # it may be entered, but not listed
+    fetch(source_at(release), folders)
 
 
 def test_a_release_that_needs_more_room_than_there_is_is_not_begun(
