@@ -491,13 +491,24 @@ def test_each_hook_is_a_program_for_the_shell_of_any_board(script: str) -> None:
     subprocess.run(["sh", "-n", path], check=True)
 
 
-def test_the_command_makes_a_manifest_and_says_how_it_is_signed(tmp_path: Path) -> None:
-    add_version(tmp_path, "sums", 2)
-    (tmp_path / SIGNATURE).write_text("of another manifest")
-    done = edgesegd_models("manifest", tmp_path, "--percent=10", "--release=winter")
+def test_the_command_makes_a_manifest_and_says_how_it_is_signed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")  # a command in two lines would be two for a shell
+    folder = tmp_path / "a release"
+    add_version(folder, "sums", 2)
+    (folder / SIGNATURE).write_text("of another manifest")
+    done = edgesegd_models("manifest", folder, "--percent=10", "--release=winter")
     assert done.returncode == 0, done
+    assert "release winter, serial 1, for 10 % of the boards: sums 2" in " ".join(
+        done.stdout.split()
+    )
     assert "openssl pkeyutl -sign -rawin" in done.stdout
-    document = json.loads((tmp_path / MANIFEST).read_text())
+    document = json.loads((folder / MANIFEST).read_text())
     assert (document["release"], document["percent"], document["serial"]) == ("winter", 10, 1)
-    assert not (tmp_path / SIGNATURE).exists()
+    assert not (folder / SIGNATURE).exists()
+    (signing,) = [line for line in done.stdout.splitlines() if "pkeyutl" in line]
+    command = signing.partition(":")[2].replace("release-key.pem", str(Signer(tmp_path).private))
+    subprocess.run(["sh", "-c", command], check=True)
+    assert (folder / SIGNATURE).stat().st_size == 64
     assert edgesegd_models("manifest", tmp_path / "nowhere").returncode == 3

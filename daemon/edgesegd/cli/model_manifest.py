@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from argparse import Namespace
 from pathlib import Path
 
 from edgesegd.cli.exit_codes import OK
-from edgesegd.cli.tables import print_text
+from edgesegd.cli.tables import print_text, printable
 from edgesegd.core.errors import ConfigError
 from edgesegd.files.regular import say_why
 from edgesegd.files.replacing import replacing
 from edgesegd.rollout.making import make_manifest
-from edgesegd.rollout.manifest import MANIFEST, SIGNATURE
+from edgesegd.rollout.manifest import MANIFEST, SIGNATURE, Manifest, read_manifest
 
 PRIVATE_KEY, PUBLIC_KEY = "release-key.pem", "release-key.pub"
 
@@ -27,18 +28,27 @@ def make(args: Namespace) -> int:
         (folder / SIGNATURE).unlink(missing_ok=True)  # it was for another manifest
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {say_why(error)}") from None
-    print(f"wrote {path}")
+    _say_what_is_in_it(path, read_manifest(data))
     _say_how_to_sign(folder)
     return OK
 
 
+def _say_what_is_in_it(path: Path, manifest: Manifest) -> None:
+    models = ", ".join(f"{model.name} {model.version}" for model in manifest.models)
+    print_text(
+        f"wrote {path}: release {manifest.release}, serial {manifest.serial}, for "
+        f"{manifest.percent:g} % of the boards: {models}"
+    )
+
+
 def _say_how_to_sign(folder: Path) -> None:
+    manifest, signature = (shlex.quote(str(folder / name)) for name in (MANIFEST, SIGNATURE))
     lines = (
         f"make a key, once:   openssl genpkey -algorithm ed25519 -out {PRIVATE_KEY}",
         f"its public part:    openssl pkey -in {PRIVATE_KEY} -pubout -out {PUBLIC_KEY}",
         f"sign the manifest:  openssl pkeyutl -sign -rawin -inkey {PRIVATE_KEY} "
-        f"-in {folder / MANIFEST} -out {folder / SIGNATURE}",
+        f"-in {manifest} -out {signature}",
         f"on each board:      edgesegd models sync URL|DIR --key {PUBLIC_KEY}",
     )
     for line in lines:
-        print_text(line)
+        print(printable(line))  # in one line however long it is, for a shell
