@@ -33,6 +33,6 @@ def require_newer(manifest: Manifest, record: Record, policy: Policy) -> None:
         )
     if record.failed == manifest.content and not policy.retry:
         raise ReleaseFailed(
-            f"the release {manifest.release} has failed here before: {record.why}; --retry tries "
-            "it again"
+            f"the release {manifest.release} is not tried on this board again ({record.why}); "
+            "--retry tries it"
         )
