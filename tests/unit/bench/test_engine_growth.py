@@ -27,14 +27,14 @@ def test_engines_that_go_up_and_down_did_not_grow() -> None:
 
 
 def test_an_engine_that_grows_in_its_life_is_found() -> None:
-    grows = [10.0, *(85.0 + 3 * minute for minute in range(8))]
+    grows = [10.0, *(85.0 + 5 * minute for minute in range(8))]
     found = compare_engines(readings([10, 85, 85, 85], grows))
-    assert found == (2, ["engine 1 grew from 85.0 to 100.0 MB"])
+    assert found == (2, ["engine 1 grew from 85.0 to 110.0 MB"])
 
 
 def test_engines_that_begin_with_more_and_more_are_found() -> None:
-    lives = [[10, 85 + more, 110, 85 + more] for more in (0, 5, 10, 15)]
-    text = "engine 3 began with more than 0 did, it grew from 85.0 to 100.0 MB"
+    lives = [[10, 85 + more, 130, 85 + more] for more in (0, 10, 20, 30)]
+    text = "engine 3 began with more than 0 did, it grew from 85.0 to 115.0 MB"
     assert compare_engines(readings(*lives)) == (1, [text])
 
 
