@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import signal
 import ssl
 import stat
+import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from http.client import HTTPMessage
 from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any, Final, Protocol
+from typing import IO, Any, Final, NoReturn, Protocol
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, OpenerDirector, Request, build_opener
 
@@ -136,20 +138,51 @@ class WebSource:
     def read(self, path: str) -> Generator[bytes, None, None]:
         """The file in pieces; raises DownloadFailed."""
         where = self.where(path)
-        for chunk in read_stream(
+        too_late = DownloadFailed(
+            f"{where}: the release has not arrived within {self._seconds:g} s; what has "
+            "arrived is kept for the next try (--seconds)"
+        )
+        stream = read_stream(
             where, lambda: self._open(where), STALL_SECONDS, advice=_WITHOUT_NETWORK
-        ):
-            if time.monotonic() > self._ends_at:
-                raise DownloadFailed(
-                    f"{where}: the release has not arrived within {self._seconds:g} s; what has "
-                    "arrived is kept for the next try (--seconds)"
-                )
-            yield chunk
+        )
+        with contextlib.closing(stream) as chunks:
+            while True:
+                with _raising(too_late, self._ends_at):
+                    chunk = next(chunks, b"")
+                if time.monotonic() > self._ends_at:
+                    raise too_late
+                if not chunk:
+                    return
+                yield chunk
 
     def _open(self, where: str) -> Any:  # noqa: ANN401 # as urllib's
         request = Request(where, headers={"User-Agent": "edgesegd", "Accept-Encoding": "identity"})  # noqa: S310 # http or https
-        left = max(self._ends_at - time.monotonic(), 0.001)
+        left = max(self._ends_at - time.monotonic(), 0) + 1  # the time limit of `read` is before it
         return self._opener.open(request, timeout=min(STALL_SECONDS, left))
+
+
+@contextlib.contextmanager
+def _raising(error: DownloadFailed, at: float) -> Iterator[None]:
+    """Raise the error in the block at that time, whatever it waits for.
+
+    A server that sends a byte of a header now and then passes each time limit of its socket. Only
+    the main thread can be interrupted.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_signal: int, _frame: object) -> NoReturn:
+        raise error
+
+    handler = signal.signal(signal.SIGALRM, interrupt)
+    timer = signal.setitimer(signal.ITIMER_REAL, max(at - time.monotonic(), 0.001))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, *timer)
 
 
 class _SameScheme(HTTPRedirectHandler):

@@ -97,15 +97,36 @@ def longer(handler: Handler) -> None:
         handler.close_connection = True
 
 
-def slow(handler: Handler) -> None:
-    handler.begin(len(CONTENT))
+def slow(handler: Handler, piece: bytes) -> None:
     try:
-        for place in range(100):
-            handler.wfile.write(CONTENT[place : place + 1])
+        for _ in range(100):
+            handler.wfile.write(piece)
             handler.wfile.flush()
             time.sleep(0.1)
     except OSError:
         handler.close_connection = True
+
+
+def slow_content(handler: Handler) -> None:
+    handler.begin(len(CONTENT))
+    slow(handler, CONTENT[:1])
+
+
+def slow_headers(handler: Handler) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    slow(handler, b"a")
+
+
+def slow_chunks(handler: Handler) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;")
+    slow(handler, b"a")
+
+
+def silent(handler: Handler) -> None:
+    handler.begin(len(CONTENT))
+    handler.connection.settimeout(10)
+    handler.rfile.read(1)
+    handler.close_connection = True
 
 
 @pytest.mark.parametrize(
@@ -115,7 +136,10 @@ def slow(handler: Handler) -> None:
         (lambda handler: handler.send_error(500), "answers 500"),
         (cut_off, f"ended after 1000 of {len(CONTENT)} bytes"),
         (longer, f"it is longer than {len(CONTENT)} bytes"),
-        (slow, "has not arrived within 1 s"),
+        (slow_content, "has not arrived within 1 s"),
+        (slow_headers, "has not arrived within 1 s"),
+        (slow_chunks, "has not arrived within 1 s"),
+        (silent, "has not arrived within 1 s"),
         (partial(send, b"other"), "ended after 5 of"),
         (partial(send, bytes(len(CONTENT))), "its SHA-256 is"),
         (lambda handler: handler.redirect(PATH), "redirect"),
