@@ -86,7 +86,8 @@ def _report(progress: Progress, before: int, total: int, now: int) -> None:
 
 def why_not_written(folder: Path, error: OSError) -> DownloadFailed:
     """The error for a file system that refused to store a release in `folder`."""
-    return DownloadFailed(f"{error.filename or folder} cannot be written: {say_why(error)}")
+    does = f"moved to {error.filename2}" if error.filename2 else "written"
+    return DownloadFailed(f"{error.filename or folder} cannot be {does}: {say_why(error)}")
 
 
 def _small(source: Source, path: str, largest: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -309,6 +310,18 @@ def test_a_folder_that_cannot_be_written_is_said(board: Board) -> None:
     with pytest.raises(DownloadFailed, match="cannot be written: Permission denied"):
         board.install(rooms=2)
     board.folder.chmod(0o700)
+
+
+def test_a_version_that_cannot_be_moved_to_its_place_names_the_place(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, target: Path) -> Path:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path), None, str(target))
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    place = board.folder / "rooms" / "2"
+    with pytest.raises(DownloadFailed, match=f"cannot be moved to {place}: Permission denied"):
+        board.install(rooms=2)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "{}x", '{"serial": "1"}', '{"unknown": 1}', "[]"])
