@@ -129,11 +129,16 @@ def silent(handler: Handler) -> None:
     handler.close_connection = True
 
 
+def escape(handler: Handler) -> None:
+    handler.wfile.write(b"HTTP/1.1 404 \x1b[31mred\r\nContent-Length: 0\r\n\r\n")
+
+
 @pytest.mark.parametrize(
     ("answer", "complaint"),
     [
         (lambda handler: handler.send_error(404), "answers 404"),
         (lambda handler: handler.send_error(500), "answers 500"),
+        (escape, "answers 404 [31mred"),
         (cut_off, f"ended after 1000 of {len(CONTENT)} bytes"),
         (longer, f"it is longer than {len(CONTENT)} bytes"),
         (slow_content, "has not arrived within 1 s"),

@@ -48,7 +48,8 @@ def read_stream(
                 yield chunk
     except HTTPError as fault:
         fault.close()
-        raise DownloadFailed(f"{source} answers {fault.code} {fault.reason}") from fault
+        said = "".join(filter(str.isprintable, str(fault.reason)))  # any bytes of the server's
+        raise DownloadFailed(f"{source} answers {fault.code} {said}") from fault
     except TimeoutError as fault:
         raise DownloadFailed(f"{source} has sent nothing for {timeout_s:g} s") from fault
     except URLError as fault:
