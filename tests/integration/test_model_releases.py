@@ -117,6 +117,7 @@ def test_a_signed_release_is_fetched_tried_served_and_served_after_a_restart(boa
     assert board.serves() == {"sums": "2"}
 
 
+@pytest.mark.slow
 def test_a_release_may_bring_a_new_model_and_take_it_away_again(board: Board) -> None:
     release = board.publisher.publish({"sums": 2, "more": 1})
     assert board.sync(release).returncode == 0
@@ -126,6 +127,7 @@ def test_a_release_may_bring_a_new_model_and_take_it_away_again(board: Board) ->
     assert board.serves() == board.at_start() == {"sums": "1"}
 
 
+@pytest.mark.slow
 def test_a_daemon_that_watches_the_folder_serves_nothing_that_failed(
     tmp_path: Path, launch: Launch
 ) -> None:
@@ -151,6 +153,7 @@ def test_a_file_that_cannot_be_written_leaves_what_is_there(board: Board) -> Non
     assert board.serves() == {"sums": "2"}
 
 
+@pytest.mark.slow
 def test_a_rollback_by_hand_outlives_the_next_reload(board: Board) -> None:
     assert board.sync(board.publisher.publish({"sums": 2})).returncode == 0
     assert edgesegd_models("rollback", "sums", board.options[1]).returncode == 0
@@ -176,6 +179,7 @@ async def test_a_version_that_fails_its_trial_is_never_served(board: Board) -> N
     assert await board.health("model/sums/3") == "SERVING"
 
 
+@pytest.mark.slow
 def test_of_a_release_all_models_are_served_or_none(board: Board) -> None:
     add_version(board.publisher.folder, "sums", 2)
     release = board.publisher.publish({"zebra": 1}, make=crashing_model)
@@ -246,6 +250,7 @@ def test_a_release_for_some_boards_waits_for_its_stage(board: Board) -> None:
     assert "already installed" in board.sync(release, f"--board={first}").stdout
 
 
+@pytest.mark.slow
 def test_a_release_is_taken_back_by_one_command(board: Board) -> None:
     release = board.publisher.publish({"sums": 2})
     assert board.sync(release).returncode == 0
@@ -258,6 +263,7 @@ def test_a_release_is_taken_back_by_one_command(board: Board) -> None:
     assert board.serves() == board.at_start() == {"sums": "2"}
 
 
+@pytest.mark.slow
 def test_a_sync_that_is_killed_while_it_fetches_goes_on_the_next_time(board: Board) -> None:
     release = board.publisher.publish({"sums": 2})
     begun, go_on = threading.Event(), threading.Event()
@@ -324,6 +330,7 @@ class Overheard:
                     client.sendall(answer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("passed", [False, True], ids=["before", "after"])
 def test_a_sync_that_is_killed_around_the_trial_leaves_the_old_version_for_a_restart(
     board: Board, tmp_path: Path, passed: bool
@@ -358,6 +365,7 @@ def test_a_sync_that_is_killed_around_the_trial_leaves_the_old_version_for_a_res
     assert board.serves() == {"sums": "1"}
 
 
+@pytest.mark.slow
 def test_without_a_daemon_nothing_is_installed_unless_the_cpu_may_try_it(board: Board) -> None:
     board.daemon.stop()
     release = board.publisher.publish({"sums": 2})
@@ -415,6 +423,7 @@ def packed(release: Path, into: Path) -> Path:
     return into
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pack", [packed, lambda release, into: release.rename(into / "models")])
 def test_raucs_handler_installs_the_release_of_a_bundle(
     board: Board, tmp_path: Path, pack: Callable[[Path, Path], Path]
@@ -429,6 +438,7 @@ def test_raucs_handler_installs_the_release_of_a_bundle(
     assert board.serves() == {"sums": "2"}
 
 
+@pytest.mark.slow
 def test_raucs_handler_fails_with_a_release_that_does_not_serve(
     board: Board, tmp_path: Path
 ) -> None:
@@ -438,6 +448,7 @@ def test_raucs_handler_fails_with_a_release_that_does_not_serve(
     assert board.serves() == {"sums": "1"}
 
 
+@pytest.mark.slow
 def test_menders_module_installs_and_takes_back_what_it_has_installed(
     board: Board, tmp_path: Path
 ) -> None:
@@ -463,6 +474,7 @@ def test_menders_module_installs_and_takes_back_what_it_has_installed(
     assert board.serves() == {"sums": "1"}
 
 
+@pytest.mark.slow
 def test_balenas_container_waits_for_the_daemon_and_installs_its_release(board: Board) -> None:
     release = board.publisher.publish({"sums": 2})
     env = {"ROLLOUT_RELEASE": str(release), "BALENA_DEVICE_UUID": "0123", "ROLLOUT_TRIES": "1"}
@@ -473,6 +485,7 @@ def test_balenas_container_waits_for_the_daemon_and_installs_its_release(board: 
     assert board.serves() == {"sums": "2"}
 
 
+@pytest.mark.slow
 def test_a_hook_takes_a_release_for_other_boards_for_no_failure(board: Board) -> None:
     release = board.publisher.publish({"sums": 2}, percent=0)
     done = hook(board, "install-release", str(release), "--board=0123")
