@@ -322,8 +322,8 @@ class Config:
     traces: str = option(
         "",
         "where to send traces of calls and frames (it needs edgeseg[otel]): the address of an "
-        "OpenTelemetry collector that takes OTLP over gRPC, http://HOST:4317 or https://…; empty "
-        "for no traces",
+        "OpenTelemetry collector that takes OTLP over gRPC, http://HOST:4317 or https://HOST:4317; "
+        "empty for no traces",
         metavar="ENDPOINT",
     )
     trace_every: int = option(
