@@ -15,12 +15,13 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 
 from edgesegd.api.call_quota import enter_quota
+from edgesegd.api.counted_call import CallCounting, CountedCall, cancelled_code
 from edgesegd.api.first_message import FirstMessages, Requests
 from edgesegd.api.open_call import OpenCall, enter_call
 from edgesegd.api.peer import certificate_name, client_of
 from edgesegd.api.read_rate_limiter import ReadRateLimiter
 from edgesegd.api.refusal_delay import RefusalDelay
-from edgesegd.api.status import STATUS_OF, StatusTable, abort_with
+from edgesegd.api.status import STATUS_OF, StatusTable, abort_with, grpc_status
 from edgesegd.core.client import Client
 from edgesegd.core.errors import (
     EdgesegError,
@@ -33,6 +34,7 @@ from edgesegd.core.errors import (
     Unimplemented,
     UnknownModel,
 )
+from edgesegd.core.rpc import NOT_COUNTED, RpcCounters
 from edgesegd.scheduling.fair_limit import FairLimit
 
 log = logging.getLogger(__name__)
@@ -74,7 +76,7 @@ class Admission(grpc.aio.ServerInterceptor):
     is called with the client of each call that is cancelled soon and before its first message,
     `on_admitted` with that of each call that may be made.
     `check_access` raises Unauthenticated or Forbidden for a call, its method and the header in
-    which its client sends a token; it sets the quota of the call.
+    which its client sends a token; it sets the quota of the call. `counters` count every call.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Admission(grpc.aio.ServerInterceptor):
         on_reset: Callable[[Client], None] = lambda _: None,
         on_admitted: Callable[[Client], None] = lambda _: None,
         check_access: CheckAccess = _admit_everyone,
+        counters: RpcCounters = NOT_COUNTED,
     ) -> None:
         self._limit = limit
         self.check_access = check_access
@@ -101,6 +104,7 @@ class Admission(grpc.aio.ServerInterceptor):
         self.on_admitted = on_admitted
         self.calls: set[OpenCall] = set()
         self._read_rate = ReadRateLimiter(self.calls)
+        self._counting = CallCounting(counters)
         self.refusal_delay = RefusalDelay()
 
     async def intercept_service(
@@ -110,6 +114,7 @@ class Admission(grpc.aio.ServerInterceptor):
         self._on_call()
         handler = await continuation(handler_call_details)
         if handler is None:
+            self._counting.count_unknown()
             return None
         method = str(handler_call_details.method)
         large = method.startswith(self._large_messages)
@@ -121,9 +126,10 @@ class Admission(grpc.aio.ServerInterceptor):
             max_message=math.inf if large else MAX_SMALL_MESSAGE,
             statuses=self._status_table(method),
             first_seconds=OPENED_EARLY_SECONDS if method in self._opened_early else None,
+            counted=self._counting.call_of(method),
         )
         return grpc.stream_stream_rpc_method_handler(
-            served.serve, served.deserialize, handler.response_serializer
+            served.serve, served.deserialize, served.serialize
         )
 
     @asynccontextmanager
@@ -154,6 +160,7 @@ class _ServedCall:
 
     `authorization` is the header in which its client sends a token. `statuses` are the gRPC
     statuses of errors. The first message may take `first_seconds`; None for the usual time.
+    `counted` counts the call and its messages.
     """
 
     def __init__(
@@ -166,8 +173,10 @@ class _ServedCall:
         max_message: float,
         statuses: StatusTable,
         first_seconds: float | None,
+        counted: CountedCall,
     ) -> None:
         self._statuses = statuses
+        self._counted = counted
         self.first_seconds = first_seconds
         self.admission = admission
         self._handler = handler
@@ -180,6 +189,7 @@ class _ServedCall:
     def deserialize(self, raw: bytes) -> Any:  # noqa: ANN401 # of any service
         """The message, or an error: if it were raised, gRPC would keep the bytes."""
         self.message_size = len(raw)
+        self._counted.received(len(raw))
         try:
             if len(raw) > self._max_message:
                 raise InvalidFrame(
@@ -191,8 +201,18 @@ class _ServedCall:
         except DecodeError as error:
             return InvalidFrame(f"the message is not one of this method: {error}")
 
+    def serialize(self, response: Any) -> bytes:  # noqa: ANN401 # as above
+        """The bytes of a response."""
+        raw: bytes = self._handler.response_serializer(response)
+        self._counted.sent(len(raw))
+        return raw
+
     async def serve(self, requests: Requests, context: Context) -> None:
-        """Serve the call; an error becomes its status, a bug becomes a fixed text."""
+        """Serve the call and count it; an error becomes its status, a bug becomes a fixed text."""
+        with self._counted.counted(context):
+            await self._serve(requests, context)
+
+    async def _serve(self, requests: Requests, context: Context) -> None:
         call = OpenCall(client_of(context.peer()), certificate_name(context.auth_context()))
         wrong: EdgesegError | None = None
         try:
@@ -205,6 +225,7 @@ class _ServedCall:
         except EdgesegError as error:
             wrong = error.without_history()  # its traceback would keep the messages
         except _ClientGone:
+            self._counted.code = cancelled_code(context)
             return
         except grpc.aio.AbortError:
             raise
@@ -243,6 +264,7 @@ class _ServedCall:
             await _write(context, response)
 
     async def _refuse(self, context: Context, client: Client, error: EdgesegError) -> None:
+        self._counted.code = grpc_status(error, self._statuses)
         if isinstance(error, DELAYED_ERRORS):
             delay = self.admission.refusal_delay
             await asyncio.sleep(delay.seconds(client, self.message_size))

@@ -21,6 +21,7 @@ from edgesegd.board.memory import (
 )
 from edgesegd.config import Config
 from edgesegd.core.frame import FrameLimits
+from edgesegd.core.rpc import RpcCounters
 from edgesegd.scheduling.fair_limit import FairLimit
 
 UNCOUNTED_BYTES = 32 << 20
@@ -36,8 +37,8 @@ class Budgets:
     have registered. `connections` and `guard` watch what gRPC cannot limit. `large_messages` are
     prefixes of the methods that take frames; `status_table` returns the statuses of a method.
     Clients may open streams of the methods `opened_early` long before they use them. `check_access`
-    checks the tokens of calls. `on_limit` is called with the name of a limit that was met, `on_use`
-    for each call. `trim` returns freed memory to the system.
+    checks the tokens of calls, `counters` count them. `on_limit` is called with the name of a limit
+    that was met, `on_use` for each call. `trim` returns freed memory to the system.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Budgets:
         status_table: Callable[[str], StatusTable],
         opened_early: Sequence[str],
         check_access: CheckAccess,
+        counters: RpcCounters,
         on_limit: Callable[[str], None],
         on_use: Callable[[], None],
         trim: Callable[[], None],
@@ -87,6 +89,7 @@ class Budgets:
             on_reset=ResetGuard(blocker, lambda: on_limit("resets")).on_reset,
             on_admitted=self.connections.on_admitted,
             check_access=check_access,
+            counters=counters,
         )
         self.guard = MemoryGuard(
             self.admission.calls,

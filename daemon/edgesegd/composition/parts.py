@@ -47,6 +47,7 @@ from edgesegd.observability.health_pages import LoopCheck, health_pages
 from edgesegd.observability.metrics import Metrics
 from edgesegd.observability.metrics_server import MetricsServer, serve_metrics
 from edgesegd.observability.model_metrics import ModelFamilies, ModelMetrics
+from edgesegd.observability.rpc_metrics import RpcMetrics
 from edgesegd.serving.data_plane import DataPlane
 from edgesegd.serving.model_host import ModelHost
 from edgesegd.serving.registry import ModelRegistry
@@ -93,6 +94,7 @@ class Parts:
             status_table=status_table,
             opened_early=OPENED_EARLY,
             check_access=self.access.check,
+            counters=RpcMetrics(self.metrics.registry),
             on_limit=self.metrics.limit_met,
             on_use=self.heap.used,
             trim=self.heap.trim,

@@ -1,0 +1,92 @@
+"""Counts calls, their messages, and the statuses that they end with."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import grpc
+import grpc.aio
+
+from edgesegd.api.rpc_methods import rpc_method
+from edgesegd.core.rpc import UNKNOWN_METHOD, RpcCounter, RpcCounters
+
+Code = grpc.StatusCode
+Context = grpc.aio.ServicerContext[Any, Any]
+
+CODE_OF_NUMBER = {code.value[0]: code for code in Code}
+CLOSE_TO_DEADLINE = 0.05
+"""Seconds; a client's own clock ends a call, and its cancellation comes about when the daemon's
+clock would."""
+
+
+class CallCounting:
+    """Gives each call the counter of its method."""
+
+    def __init__(self, counters: RpcCounters) -> None:
+        self._counters = counters
+        self._counter_of: dict[str, RpcCounter] = {}
+
+    def call_of(self, path: str) -> CountedCall:
+        """A call of a method that is served."""
+        if path not in self._counter_of:
+            self._counter_of[path] = self._counters.of(rpc_method(path))
+        return CountedCall(self._counter_of[path])
+
+    def count_unknown(self) -> None:
+        """Count a call of a method that is not served, which gRPC itself answers."""
+        counter = self._counters.of(UNKNOWN_METHOD)
+        counter.started()
+        counter.handled(Code.UNIMPLEMENTED.name, 0.0)
+
+
+class CountedCall:
+    """One call; `received` and `sent` count a message of so many bytes.
+
+    `code` is the status that it ends with, None as long as its method or its client decides that.
+    """
+
+    def __init__(self, counter: RpcCounter) -> None:
+        self._counter = counter
+        self.received = counter.received
+        self.sent = counter.sent
+        self.code: Code | None = None
+
+    @contextmanager
+    def counted(self, context: Context) -> Iterator[None]:
+        """Count the call, which begins and ends with the block, and its status."""
+        self._counter.started()
+        begun, code = time.monotonic(), Code.UNKNOWN
+        try:
+            yield
+            code = self.code or _code_of(context)
+        except grpc.aio.AbortError:
+            code = self.code or _code_of(context)
+            raise
+        except asyncio.CancelledError:
+            code = cancelled_code(context)
+            raise
+        finally:
+            self._counter.handled(code.name, time.monotonic() - begun)
+
+
+def cancelled_code(context: Context) -> Code:
+    """The status of a call that its client has cancelled, or that its deadline has ended."""
+    left = context.time_remaining()
+    return Code.CANCELLED if left is None or left > CLOSE_TO_DEADLINE else Code.DEADLINE_EXCEEDED
+
+
+def _code_of(context: Context) -> Code:
+    """The status that the method has set; OK if it has set none and was in time.
+
+    Where a deadline ends the call, a method that reads messages sees their end and returns.
+    Before a status is set, `context.code()` is None, or 0 in older versions of gRPC, which return
+    numbers later too.
+    """
+    code = cast("Code | int | None", context.code())
+    if not code:
+        return Code.DEADLINE_EXCEEDED if context.time_remaining() == 0 else Code.OK
+    return code if isinstance(code, Code) else CODE_OF_NUMBER.get(code, Code.UNKNOWN)
