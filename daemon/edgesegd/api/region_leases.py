@@ -6,7 +6,7 @@ import threading
 import weakref
 
 from edgesegd.core.client import Client
-from edgesegd.core.errors import InvalidFrame
+from edgesegd.core.errors import InvalidFrame, InvalidReason
 from edgesegd.ipc.region import Region, RegionFrame
 from edgesegd.scheduling.fair_limit import FairLimit
 
@@ -59,11 +59,13 @@ class RegionLeases:
         if region is None:
             raise InvalidFrame(
                 f"there is no region {number} of shared memory; a region is released when the "
-                "connection that leased it ends"
+                "connection that leased it ends",
+                InvalidReason.SHARED_MEMORY,
             )
         if length < 1 or offset + length > region.size:
             raise InvalidFrame(
                 f"{length:,} bytes from offset {offset:,} are not within the region's "
-                f"{region.size:,} bytes"
+                f"{region.size:,} bytes",
+                InvalidReason.SHARED_MEMORY,
             )
         return RegionFrame(region, offset, region.view(offset, length))

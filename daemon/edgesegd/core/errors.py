@@ -6,7 +6,35 @@ statuses, `api.v1.status` to statuses of frames, and `cli.exit_codes` to exit st
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Self
+
+
+class InvalidReason(StrEnum):
+    """What is wrong with an invalid frame; the values are labels of metrics."""
+
+    EMPTY = "empty"
+    """There is no frame, or it has no bytes."""
+    TOO_LARGE = "too_large"
+    """It has more bytes or pixels than are allowed."""
+    FORMAT = "format"
+    """It is not of a format that is decoded, or not of the one that it is sent as."""
+    DESCRIPTION = "description"
+    """Its size, strides, planes or tensors do not fit together, or not its bytes."""
+    DAMAGED = "damaged"
+    """A part of the file is missing or wrong."""
+    UNSUPPORTED = "unsupported"
+    """It is a file of a kind that no decoder here reads."""
+    TOO_COSTLY = "too_costly"
+    """Decoding it takes too long, or would."""
+    SHARED_MEMORY = "shared_memory"
+    """Its place in shared memory is not there, or is too small."""
+    OPTIONS = "options"
+    """The options are invalid, not the frame."""
+    UNKNOWN_MODEL = "unknown_model"
+    """It is for a model that is not served."""
+    OTHER = "other"
+    """None of these."""
 
 
 class EdgesegError(Exception):
@@ -24,17 +52,24 @@ class EdgesegError(Exception):
 
 
 class ClientError(EdgesegError):
-    """The client sent an invalid request."""
+    """The client sent an invalid request; `reason` is the label that metrics give to its frame."""
 
     outcome = "invalid"
+    reason = InvalidReason.OTHER
 
 
 class InvalidFrame(ClientError):
     """The frame does not match its description, or cannot be decoded."""
 
+    def __init__(self, message: str, reason: InvalidReason = InvalidReason.OTHER) -> None:
+        super().__init__(message)
+        self.reason = reason
+
 
 class InvalidOptions(ClientError):
     """The options are invalid, contradict each other, or do not fit the model."""
+
+    reason = InvalidReason.OPTIONS
 
 
 class Unimplemented(ClientError):
@@ -46,9 +81,13 @@ class Unimplemented(ClientError):
 class UnknownModel(ClientError):
     """No model of that name is served."""
 
+    reason = InvalidReason.UNKNOWN_MODEL
+
 
 class UnknownRegion(ClientError):
     """No region of shared memory is registered under that name."""
+
+    reason = InvalidReason.SHARED_MEMORY
 
 
 class RegionExists(ClientError):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from edgesegd.core.errors import InvalidFrame
+from edgesegd.core.errors import InvalidFrame, InvalidReason
 
 
 class FrameFormat(StrEnum):
@@ -119,12 +119,16 @@ class FrameSpec:
 def check_pixels(width: int, height: int, largest: int) -> None:
     """Raise InvalidFrame for a picture without pixels, with too many, or with too long a side."""
     if width < 1 or height < 1:
-        raise InvalidFrame(f"the picture has no pixels: {width}x{height}")
+        raise InvalidFrame(
+            f"the picture has no pixels: {width}x{height}", InvalidReason.DESCRIPTION
+        )
     if width * height > largest:
         raise InvalidFrame(
-            f"the picture has {width}x{height} pixels, more than the {largest:,} that are allowed"
+            f"the picture has {width}x{height} pixels, more than the {largest:,} that are allowed",
+            InvalidReason.TOO_LARGE,
         )
     if max(width, height) > MAX_SIDE:
         raise InvalidFrame(
-            f"the picture has {width}x{height} pixels; no side may have more than {MAX_SIDE:,}"
+            f"the picture has {width}x{height} pixels; no side may have more than {MAX_SIDE:,}",
+            InvalidReason.TOO_LARGE,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgesegd.core.errors import InvalidFrame
+from edgesegd.core.errors import InvalidFrame, InvalidReason
 from edgesegd.core.frame import (
     ENCODED,
     WITH_CHROMA,
@@ -49,10 +49,11 @@ def check_frame(spec: FrameSpec, data: Bytes, limits: FrameLimits) -> FrameSpec:
     Raises InvalidFrame if they contradict each other or the limits.
     """
     if not data:
-        raise InvalidFrame("the frame is empty: it has 0 bytes")
+        raise InvalidFrame("the frame is empty: it has 0 bytes", InvalidReason.EMPTY)
     if len(data) > limits.size:
         raise InvalidFrame(
-            f"the frame has {len(data):,} bytes, more than the {limits.size:,} that are allowed"
+            f"the frame has {len(data):,} bytes, more than the {limits.size:,} that are allowed",
+            InvalidReason.TOO_LARGE,
         )
     if spec.format is FrameFormat.AUTO or spec.format in ENCODED:
         _refuse_raw_facts(spec)
@@ -78,7 +79,8 @@ def recognise(data: bytes) -> FrameFormat:
             ", or with edgeseg_client, which converts it" if other in HEIF_BRANDS.values() else ""
         )
     raise InvalidFrame(
-        f"the frame is not a JPEG, PNG, WebP or BMP file (it begins with {data[:8]!r}); {advice}"
+        f"the frame is not a JPEG, PNG, WebP or BMP file (it begins with {data[:8]!r}); {advice}",
+        InvalidReason.FORMAT,
     )
 
 
@@ -101,10 +103,13 @@ def _check_magic(expected: FrameFormat, data: bytes) -> None:
     try:
         found = recognise(data)
     except InvalidFrame as error:
-        raise InvalidFrame(f"the format is {expected.value.upper()}, but {error}") from None
+        raise InvalidFrame(
+            f"the format is {expected.value.upper()}, but {error}", InvalidReason.FORMAT
+        ) from None
     if found is not expected:
         raise InvalidFrame(
-            f"the format is {expected.value.upper()}, but the frame is {found.value.upper()}"
+            f"the format is {expected.value.upper()}, but the frame is {found.value.upper()}",
+            InvalidReason.FORMAT,
         )
 
 
@@ -113,7 +118,8 @@ def _refuse_raw_facts(spec: FrameSpec) -> None:
     if spec.planes:
         raise InvalidFrame(
             f"a file has no planes, but {len(spec.planes)} were sent with it; they belong to a raw "
-            "format"
+            "format",
+            InvalidReason.DESCRIPTION,
         )
     _refuse_yuv_facts(spec)
 
@@ -123,5 +129,6 @@ def _refuse_yuv_facts(spec: FrameSpec) -> None:
         raise InvalidFrame(
             f"a range and a matrix of YUV were sent with a frame of the format "
             f"{spec.format.value.upper()}; they belong to "
-            + ", ".join(sorted(each.value.upper() for each in WITH_CHROMA))
+            + ", ".join(sorted(each.value.upper() for each in WITH_CHROMA)),
+            InvalidReason.DESCRIPTION,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from edgesegd.core.errors import InvalidFrame
+from edgesegd.core.errors import InvalidFrame, InvalidReason
 from edgesegd.core.frame import (
     BYTES_PER_PIXEL,
     SUBSAMPLED,
@@ -63,7 +63,8 @@ def check_raw(spec: FrameSpec, size: int, limits: FrameLimits) -> FrameSpec:
     name = spec.format.value.upper()
     if spec.width == 0 or spec.height == 0:
         raise InvalidFrame(
-            f"a raw {name} frame needs a width and a height, not {spec.width}x{spec.height}"
+            f"a raw {name} frame needs a width and a height, not {spec.width}x{spec.height}",
+            InvalidReason.DESCRIPTION,
         )
     check_pixels(spec.width, spec.height, limits.pixels)
     _check_chroma(spec)
@@ -88,7 +89,8 @@ def _check_stride(spec: FrameSpec, size: int, limits: FrameLimits) -> FrameSpec:
     _check_row(f"stride {stride}", stride, packed, spec, limits)
     if spec.format is FrameFormat.I420 and stride % 2:
         raise InvalidFrame(
-            f"I420 frames have an even stride, not {stride}; for strides of their own give planes"
+            f"I420 frames have an even stride, not {stride}; for strides of their own give planes",
+            InvalidReason.DESCRIPTION,
         )
     checked = replace(spec, stride=stride)
     last = rows_of(checked)[-1]
@@ -96,7 +98,8 @@ def _check_stride(spec: FrameSpec, size: int, limits: FrameLimits) -> FrameSpec:
     if not last.end <= size <= longest:
         raise InvalidFrame(
             f"{spec.width}x{spec.height} {name} with stride {stride} has {longest:,} bytes, not "
-            f"{size:,}; if there is padding between or behind its planes, give planes"
+            f"{size:,}; if there is padding between or behind its planes, give planes",
+            InvalidReason.DESCRIPTION,
         )
     return checked
 
@@ -107,12 +110,16 @@ def _check_planes(spec: FrameSpec, size: int, limits: FrameLimits) -> FrameSpec:
     names = NAMES_OF_PLANES.get(spec.format, ("",))
     if len(spec.planes) != len(names):
         wanted = f"{len(names)} planes, {', '.join(names)}" if names[0] else "1 plane"
-        raise InvalidFrame(f"a {name} frame has {wanted}; it was sent with {len(spec.planes)}")
+        raise InvalidFrame(
+            f"a {name} frame has {wanted}; it was sent with {len(spec.planes)}",
+            InvalidReason.DESCRIPTION,
+        )
     every = rows_of(spec)
     if spec.stride not in (0, every[0].stride):
         raise InvalidFrame(
             f"the frame's stride {spec.stride} contradicts {every[0].stride}, that of its first "
-            "plane; leave it out where there are planes"
+            "plane; leave it out where there are planes",
+            InvalidReason.DESCRIPTION,
         )
     for plane, rows in zip(names, every, strict=True):
         called = f"the plane {plane}" if plane else "the plane"
@@ -120,13 +127,15 @@ def _check_planes(spec: FrameSpec, size: int, limits: FrameLimits) -> FrameSpec:
         if rows.end > size:
             raise InvalidFrame(
                 f"{called} of {spec.width}x{spec.height} {name}, from byte {rows.offset:,} on with "
-                f"stride {rows.stride}, ends at byte {rows.end:,}, but the frame has {size:,}"
+                f"stride {rows.stride}, ends at byte {rows.end:,}, but the frame has {size:,}",
+                InvalidReason.DESCRIPTION,
             )
     for (first, one), (second, other) in combinations(zip(names, every, strict=True), 2):
         if _overlap(one, other):
             raise InvalidFrame(
                 f"the planes {first} and {second} of {spec.width}x{spec.height} {name} overlap: "
-                f"from byte {one.offset:,} to {one.end:,}, and {other.offset:,} to {other.end:,}"
+                f"from byte {one.offset:,} to {one.end:,}, and {other.offset:,} to {other.end:,}",
+                InvalidReason.DESCRIPTION,
             )
     planes = tuple(Plane(rows.offset, rows.stride) for rows in every)
     return replace(spec, stride=every[0].stride, planes=planes)
@@ -135,11 +144,14 @@ def _check_planes(spec: FrameSpec, size: int, limits: FrameLimits) -> FrameSpec:
 def _check_row(called: str, stride: int, length: int, spec: FrameSpec, limits: FrameLimits) -> None:
     """Raise InvalidFrame for a stride that is too short, or too long, even of a single row."""
     if stride > limits.size:
-        raise InvalidFrame(f"{called} is more than the {limits.size:,} bytes of a frame")
+        raise InvalidFrame(
+            f"{called} is more than the {limits.size:,} bytes of a frame", InvalidReason.TOO_LARGE
+        )
     if stride < length:
         raise InvalidFrame(
             f"{called} is less than a row of {spec.width} {spec.format.value.upper()} pixels, "
-            f"{length} bytes"
+            f"{length} bytes",
+            InvalidReason.DESCRIPTION,
         )
 
 
@@ -157,6 +169,10 @@ def _check_chroma(spec: FrameSpec) -> None:
     """Raise InvalidFrame if the size is odd where pairs of pixels share their chroma."""
     name = spec.format.value.upper()
     if spec.format in WITH_CHROMA and spec.width % 2:
-        raise InvalidFrame(f"{name} frames have an even width, not {spec.width}")
+        raise InvalidFrame(
+            f"{name} frames have an even width, not {spec.width}", InvalidReason.DESCRIPTION
+        )
     if spec.format in SUBSAMPLED and spec.height % 2:
-        raise InvalidFrame(f"{name} frames have an even height, not {spec.height}")
+        raise InvalidFrame(
+            f"{name} frames have an even height, not {spec.height}", InvalidReason.DESCRIPTION
+        )

@@ -6,7 +6,7 @@ import re
 import struct
 import zlib
 
-from edgesegd.core.errors import InvalidFrame
+from edgesegd.core.errors import InvalidFrame, InvalidReason
 from edgesegd.core.frame import FrameFormat
 
 OF_DAMAGE = (EOFError, IndexError, struct.error, zlib.error)
@@ -36,5 +36,7 @@ def undecodable(
     by_class = isinstance(error, OF_DAMAGE) or isinstance(error.__cause__, OF_DAMAGE)
     damaged = by_class or WORDS_OF_DAMAGE.search(why)
     if damaged and not (kind_is_rare and "truncated" not in why):
-        return InvalidFrame(f"the {name} is damaged: {why}")
-    return InvalidFrame(f"the {name} cannot be decoded: {why}; send it as a JPEG or PNG")
+        return InvalidFrame(f"the {name} is damaged: {why}", InvalidReason.DAMAGED)
+    return InvalidFrame(
+        f"the {name} cannot be decoded: {why}; send it as a JPEG or PNG", InvalidReason.UNSUPPORTED
+    )

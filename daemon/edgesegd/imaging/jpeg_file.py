@@ -11,7 +11,7 @@ from PIL import Image, ImageChops
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
-from edgesegd.core.errors import InvalidFrame
+from edgesegd.core.errors import InvalidFrame, InvalidReason
 from edgesegd.core.frame import FrameFormat, check_pixels
 from edgesegd.core.options import ResizePolicy
 from edgesegd.imaging.decode_error import undecodable
@@ -52,10 +52,14 @@ def decode_jpeg(
     """
     jpeg = read_jpeg(data)
     if jpeg.first_scan >= len(jpeg.data):
-        raise InvalidFrame("the JPEG is damaged: it ends before its first scan")
+        raise InvalidFrame(
+            "the JPEG is damaged: it ends before its first scan", InvalidReason.DAMAGED
+        )
     end = find_end(jpeg)
     if end.cut:
-        raise InvalidFrame("the JPEG is damaged: it ends before its last scan")
+        raise InvalidFrame(
+            "the JPEG is damaged: it ends before its last scan", InvalidReason.DAMAGED
+        )
     tails = [end.tail, end.other_tail] if end.other_tail else [end.tail]
     # An arithmetic one must be there in one piece.
     files = [
@@ -90,7 +94,7 @@ def decode_jpeg(
         raise undecodable(FrameFormat.JPEG, error, kind_is_rare=rare) from None
     picture, *others = pictures
     if cut or any(ImageChops.difference(picture, other).getbbox() for other in others):
-        raise InvalidFrame("the JPEG is damaged: its last scan is cut")
+        raise InvalidFrame("the JPEG is damaged: its last scan is cut", InvalidReason.DAMAGED)
     return picture, size, jpeg.orientation
 
 
@@ -114,11 +118,15 @@ def _limit_scans(jpeg: Jpeg, end: JpegEnd, image: ImageFile, file: TimedFile) ->
     scans = [scan.start() for scan in islice(found, MAX_SCANS + 1)]
     if len(scans) > MAX_SCANS:
         count = jpeg.data.count(START_OF_SCAN)
-        raise InvalidFrame(f"the JPEG has {count:,} scans; at most {MAX_SCANS} are decoded")
+        raise InvalidFrame(
+            f"the JPEG has {count:,} scans; at most {MAX_SCANS} are decoded",
+            InvalidReason.TOO_COSTLY,
+        )
     if not jpeg.arithmetic:
         file.stop_reads_at(scans)
     elif len(scans) * image.width * image.height > MAX_ARITHMETIC_PIXELS:
         raise InvalidFrame(
             f"the arithmetic JPEG has {len(scans)} scans of {image.width}x{image.height} pixels; "
-            f"at most {MAX_ARITHMETIC_PIXELS:,} pixels are decoded so: send it as a baseline JPEG"
+            f"at most {MAX_ARITHMETIC_PIXELS:,} pixels are decoded so: send it as a baseline JPEG",
+            InvalidReason.TOO_COSTLY,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from edgesegd.core.errors import InvalidFrame
+from edgesegd.core.errors import InvalidFrame, InvalidReason
 from edgesegd.imaging.exif import PREFIX, UPRIGHT, read_orientation
 
 MARKER = re.compile(rb"\xff[\x01-\xfe]")
@@ -100,7 +100,8 @@ def read_jpeg(data: memoryview) -> Jpeg:
             kept_from = end
     else:
         raise InvalidFrame(
-            f"the JPEG has more than {MAX_SEGMENTS:,} segments before its first scan"
+            f"the JPEG has more than {MAX_SEGMENTS:,} segments before its first scan",
+            InvalidReason.TOO_COSTLY,
         )
     kept.append(data[kept_from:])
     whole = b"".join(kept)
@@ -122,7 +123,9 @@ def read_jpeg(data: memoryview) -> Jpeg:
 def _unknown(code: int) -> InvalidFrame:
     if code in JPEG_LS:
         return _undecodable("it is a JPEG-LS")
-    return InvalidFrame(f"the JPEG is damaged: no header has a marker 0x{code:02x}")
+    return InvalidFrame(
+        f"the JPEG is damaged: no header has a marker 0x{code:02x}", InvalidReason.DAMAGED
+    )
 
 
 def _check_bits(bits: int) -> None:
@@ -132,5 +135,6 @@ def _check_bits(bits: int) -> None:
 
 def _undecodable(reason: str) -> InvalidFrame:
     return InvalidFrame(
-        f"the JPEG cannot be decoded: {reason}; send it as a baseline JPEG, or as PNG"
+        f"the JPEG cannot be decoded: {reason}; send it as a baseline JPEG, or as PNG",
+        InvalidReason.UNSUPPORTED,
     )

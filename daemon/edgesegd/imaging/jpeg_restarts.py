@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edgesegd.core.errors import InvalidFrame
+from edgesegd.core.errors import InvalidFrame, InvalidReason
 from edgesegd.imaging.jpeg_header import Jpeg
 
 RESTART = re.compile(rb"\xff([\xd0-\xd7])")
@@ -56,13 +56,18 @@ def check_restarts(jpeg: Jpeg, scan: Scan, end: int) -> None:
         count += len(codes)
     if count != wanted:
         raise InvalidFrame(
-            f"the JPEG is damaged: a scan has {count:,} restart markers, and not {wanted:,}"
+            f"the JPEG is damaged: a scan has {count:,} restart markers, and not {wanted:,}",
+            InvalidReason.DAMAGED,
         )
     if not in_order:
-        raise InvalidFrame("the JPEG is damaged: its restart markers are not in order")
+        raise InvalidFrame(
+            "the JPEG is damaged: its restart markers are not in order", InvalidReason.DAMAGED
+        )
     empty = RESTART.match(jpeg.data, scan.data) or NOTHING_BETWEEN.search(jpeg.data, scan.data, end)
     if wanted and empty and not jpeg.arithmetic:
-        raise InvalidFrame("the JPEG is damaged: there is nothing before a restart marker")
+        raise InvalidFrame(
+            "the JPEG is damaged: there is nothing before a restart marker", InvalidReason.DAMAGED
+        )
 
 
 def _units(jpeg: Jpeg, scan: Scan) -> int | None:

@@ -10,7 +10,7 @@ from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from edgesegd.core.errors import InvalidFrame
+from edgesegd.core.errors import InvalidFrame, InvalidReason
 from edgesegd.core.frame import FrameFormat, check_pixels
 from edgesegd.core.options import ResizePolicy
 from edgesegd.imaging.decode_error import undecodable
@@ -74,7 +74,8 @@ def decode_file(
     except TimeIsOver:
         raise InvalidFrame(
             f"the {file_format.value.upper()} takes longer than {max_seconds:g} s to decode; "
-            "send it smaller, as a baseline JPEG, or raise decode_seconds"
+            "send it smaller, as a baseline JPEG, or raise decode_seconds",
+            InvalidReason.TOO_COSTLY,
         ) from None
     except (InvalidFrame, MemoryError):
         raise
@@ -103,7 +104,9 @@ def _decode_webp(data: memoryview, max_pixels: int) -> tuple[Image.Image, int]:
     image = _load_webp(data, max_pixels)
     other = with_other_end(data)
     if other is not None and _shows(other, image):
-        raise InvalidFrame("the WEBP is damaged: the end of its pixels was not written")
+        raise InvalidFrame(
+            "the WEBP is damaged: the end of its pixels was not written", InvalidReason.DAMAGED
+        )
     exif = image.info.get("exif")
     return image, read_orientation(exif) if isinstance(exif, bytes) else UPRIGHT
 
@@ -139,5 +142,6 @@ def _check_run_lengths(data: memoryview, image: ImageFile) -> None:
     if compressed and image.width * image.height > MAX_RUN_LENGTH_PIXELS:
         raise InvalidFrame(
             f"the BMP has {image.width}x{image.height} pixels in run lengths; at most "
-            f"{MAX_RUN_LENGTH_PIXELS:,} are decoded so: send it uncompressed, or as PNG"
+            f"{MAX_RUN_LENGTH_PIXELS:,} are decoded so: send it uncompressed, or as PNG",
+            InvalidReason.TOO_COSTLY,
         )

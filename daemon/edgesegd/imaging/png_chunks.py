@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edgesegd.core.errors import InvalidFrame
+from edgesegd.core.errors import InvalidFrame, InvalidReason
 from edgesegd.imaging.exif import UPRIGHT, read_orientation, read_raw_profile
 
 SIGNATURE_SIZE = 8
@@ -48,7 +48,7 @@ def chunks_of(data: memoryview) -> Iterator[tuple[bytes, int, int]]:
             return
         yield head[4:], start, end
         start = end
-    raise InvalidFrame(f"the PNG has more than {MAX_CHUNKS:,} chunks")
+    raise InvalidFrame(f"the PNG has more than {MAX_CHUNKS:,} chunks", InvalidReason.TOO_COSTLY)
 
 
 def read_png(data: memoryview) -> Png:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from PIL import Image
 
-from edgesegd.core.errors import InvalidFrame
+from edgesegd.core.errors import InvalidFrame, InvalidReason
 from edgesegd.imaging.png_chunks import CHECKSUM, HEAD, PIXELS, SIGNATURE_SIZE, Png, chunks_of
 
 HEADER = slice(SIGNATURE_SIZE + HEAD, SIGNATURE_SIZE + HEAD + 13)
@@ -49,16 +49,20 @@ def check_rows(png: Png, image: Image.Image, check_time: Callable[[], None]) -> 
     wanted = _bytes_of_rows(png.data[HEADER])
     if png.checked:
         if _may_lack_rows(png, image) and _decompressed(png.data, wanted, check_time)[0] < wanted:
-            raise InvalidFrame("the PNG is damaged: its last rows are missing")
+            raise InvalidFrame(
+                "the PNG is damaged: its last rows are missing", InvalidReason.DAMAGED
+            )
         return
     try:
         found, ended = _decompressed(png.data, None, check_time)
     except zlib.error as error:
-        raise InvalidFrame(f"the PNG is damaged: {WRONG_SUM} ({error})") from None
+        raise InvalidFrame(
+            f"the PNG is damaged: {WRONG_SUM} ({error})", InvalidReason.DAMAGED
+        ) from None
     if found < wanted:
-        raise InvalidFrame("the PNG is damaged: its last rows are missing")
+        raise InvalidFrame("the PNG is damaged: its last rows are missing", InvalidReason.DAMAGED)
     if found > wanted and not ended:
-        raise InvalidFrame(f"the PNG is damaged: {WRONG_SUM}")
+        raise InvalidFrame(f"the PNG is damaged: {WRONG_SUM}", InvalidReason.DAMAGED)
 
 
 def _may_lack_rows(png: Png, image: Image.Image) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgesegd.core.errors import InvalidFrame
+from edgesegd.core.errors import InvalidFrame, InvalidReason
 from edgesegd.imaging.preprocess import GivenTensor, Preprocessor
 from edgesegd.models.spec import TensorSpec
 
@@ -18,10 +18,13 @@ def read_tensor(spec: TensorSpec, data: memoryview, preprocessor: Preprocessor) 
     if len(data) != spec.size:
         raise InvalidFrame(
             f"the model's input {spec.name!r} has {spec.size:,} bytes: {spec.shape} of "
-            f"{spec.dtype}, not {len(data):,} bytes"
+            f"{spec.dtype}, not {len(data):,} bytes",
+            InvalidReason.DESCRIPTION,
         )
     values = np.frombuffer(data, spec.dtype).reshape(spec.shape).copy()
     if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise InvalidFrame("the tensor has values that are infinite or NaN")
+        raise InvalidFrame(
+            "the tensor has values that are infinite or NaN", InvalidReason.DESCRIPTION
+        )
     low, high = preprocessor.limits
     return GivenTensor(values, bool(values.min() >= low and values.max() <= high))

@@ -12,7 +12,7 @@ from itertools import starmap
 from typing import Any
 
 from edgesegd.core import errors
-from edgesegd.core.errors import EdgesegError, InternalFault
+from edgesegd.core.errors import EdgesegError, InternalFault, InvalidFrame, InvalidReason
 from edgesegd.core.frame import FrameFormat, FrameSpec, Plane, YuvMatrix, YuvRange
 from edgesegd.core.options import Output, PolygonOptions, ResizePolicy, ResultOptions, SizeMode
 from edgesegd.core.reuse import ReuseMode, ReuseStream, StreamFrame
@@ -301,7 +301,8 @@ SENT_ERRORS: dict[str, type[EdgesegError]] = {
 def error_message(error: EdgesegError) -> Message:
     """The message for an error."""
     kind = type(error) if type(error).__name__ in SENT_ERRORS else InternalFault
-    return {"error": kind.__name__, "message": str(error)}
+    message = {"error": kind.__name__, "message": str(error)}
+    return message | {"reason": error.reason} if isinstance(error, InvalidFrame) else message
 
 
 def error_from(message: Message) -> EdgesegError:
@@ -309,4 +310,13 @@ def error_from(message: Message) -> EdgesegError:
     text = message["message"]
     if not isinstance(text, str):
         raise TypeError("the text of an error is no text")
-    return SENT_ERRORS.get(message["error"], InternalFault)(text[:MAX_ERROR])
+    kind, text = SENT_ERRORS.get(message["error"], InternalFault), text[:MAX_ERROR]
+    return InvalidFrame(text, _reason(message)) if kind is InvalidFrame else kind(text)
+
+
+def _reason(message: Message) -> InvalidReason:
+    """What is wrong with a frame; OTHER for what no engine of this version says."""
+    try:
+        return InvalidReason(message["reason"])
+    except (KeyError, ValueError):
+        return InvalidReason.OTHER

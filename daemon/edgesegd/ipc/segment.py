@@ -10,7 +10,7 @@ import os
 import weakref
 from dataclasses import dataclass
 
-from edgesegd.core.errors import InvalidFrame
+from edgesegd.core.errors import InvalidFrame, InvalidReason
 from edgesegd.ipc.region import RegionFrame
 
 SHORTER = "the segment of shared memory is shorter than when it was registered"
@@ -40,21 +40,27 @@ class SharedMemorySegment:
             try:
                 count = os.preadv(self.descriptor, [into], self.offset + offset)
             except OSError as error:
-                raise InvalidFrame(f"shared memory cannot be read: {error.strerror}") from None
+                raise InvalidFrame(
+                    f"shared memory cannot be read: {error.strerror}", InvalidReason.SHARED_MEMORY
+                ) from None
             if count == 0:
-                raise InvalidFrame(SHORTER)
+                raise InvalidFrame(SHORTER, InvalidReason.SHARED_MEMORY)
             offset, into = offset + count, into[count:]
 
     def write(self, offset: int, data: bytes) -> None:
         """Write `data` at `offset`; raises InvalidFrame if that is not possible."""
         if os.fstat(self.descriptor).st_size < self.offset + offset + len(data):
-            raise InvalidFrame(SHORTER)  # a write would make the file longer again
+            # A write would make the file longer again.
+            raise InvalidFrame(SHORTER, InvalidReason.SHARED_MEMORY)
         rest = memoryview(data)
         while rest:
             try:
                 count = os.pwrite(self.descriptor, rest, self.offset + offset)
             except OSError as error:
-                raise InvalidFrame(f"shared memory cannot be written: {error.strerror}") from None
+                raise InvalidFrame(
+                    f"shared memory cannot be written: {error.strerror}",
+                    InvalidReason.SHARED_MEMORY,
+                ) from None
             offset, rest = offset + count, rest[count:]
 
 

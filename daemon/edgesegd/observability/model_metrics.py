@@ -7,7 +7,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from edgesegd.core.errors import EdgesegError
+from edgesegd.core.errors import ClientError, EdgesegError, InvalidReason
 from edgesegd.core.result import FrameResult, Stage
 from edgesegd.core.reuse import ReuseMode
 from edgesegd.ipc.messages import EngineReady
@@ -42,6 +42,9 @@ class ModelFamilies:
             return Histogram(f"edgeseg_{name}", text, labels, buckets=BUCKETS, registry=registry)
 
         self.frames = counter("frames", "Frames by outcome.", *BY_MODEL, "outcome")
+        self.invalid = counter(
+            "invalid_frames", "Frames with the outcome invalid, by reason.", "model", "reason"
+        )
         self.reused = counter(
             "frames_reused",
             "Frames that got the result of an earlier frame, by reason.",
@@ -132,6 +135,7 @@ class ModelMetrics:
 
     def __init__(self, families: ModelFamilies, name: str) -> None:
         self._frames = Series(families.frames, name)
+        self._invalid = Series(families.invalid, name)
         self._reused = Series(families.reused, name)
         self._stages = Series(families.stages, name)
         self._latency = Series(families.latency, name)
@@ -153,8 +157,10 @@ class ModelMetrics:
         self._degraded[()].set(0)
         for cause in LOSSES:
             self._restarts[(cause,)].inc(0)
-        for reason in ReuseMode:
-            self._reused[(reason.value,)].inc(0)
+        for reason in InvalidReason:
+            self._invalid[(reason.value,)].inc(0)
+        for mode in ReuseMode:
+            self._reused[(mode.value,)].inc(0)
         for result in SWAPS:
             self._swaps[(result,)].inc(0)
         self._queue_depth[()].set_function(queue_depth)
@@ -186,6 +192,8 @@ class ModelMetrics:
         """A frame's response is sent; `total` is its total time in seconds."""
         if isinstance(outcome, EdgesegError):
             self._frames[delegate, outcome.outcome].inc()
+            if isinstance(outcome, ClientError) and outcome.outcome == ClientError.outcome:
+                self._invalid[(outcome.reason.value,)].inc()
             return
         self._frames[delegate, OK].inc()
         if outcome.reused is not None:

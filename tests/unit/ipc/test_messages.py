@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from edgesegd.core.errors import (
     EdgesegError,
     InternalFault,
+    InvalidFrame,
     InvalidOptions,
+    InvalidReason,
     Overloaded,
     StartupError,
 )
@@ -218,3 +220,23 @@ def test_an_error_that_is_unknown_here_arrives_as_a_fault_of_the_daemon(
     """As from an engine of another version."""
     with pytest.raises(InternalFault, match="so it was"):
         read_result({"error": name, "message": "so it was"}, arena.slot(0))
+
+
+@pytest.mark.parametrize("reason", InvalidReason)
+def test_what_is_wrong_with_a_frame_arrives_with_the_error(
+    arena: Arena, reason: InvalidReason
+) -> None:
+    with pytest.raises(InvalidFrame, match="so it was") as caught:
+        read_result(sent(error_message(InvalidFrame("so it was", reason))), arena.slot(0))
+    assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"reason": "new"}, {"reason": 5}, {"reason": None}, {"reason": []}]
+)
+def test_a_reason_that_is_unknown_here_arrives_as_another_one(
+    arena: Arena, said: dict[str, object]
+) -> None:
+    with pytest.raises(InvalidFrame, match="so it was") as caught:
+        read_result({"error": "InvalidFrame", "message": "so it was", **said}, arena.slot(0))
+    assert caught.value.reason is InvalidReason.OTHER

@@ -11,7 +11,16 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from edgesegd.core.errors import EngineFailed, Overloaded, Superseded
+from edgesegd.core.errors import (
+    EngineFailed,
+    InvalidFrame,
+    InvalidOptions,
+    InvalidReason,
+    Overloaded,
+    Superseded,
+    Unimplemented,
+    UnknownModel,
+)
 from edgesegd.core.result import FrameResult, Stage
 from edgesegd.core.reuse import Reused, ReuseMode
 from edgesegd.ipc.messages import EngineReady
@@ -32,6 +41,7 @@ GOLDEN = {
     "edgeseg_frames_reused": ("counter", {"model", "reason"}),
     "edgeseg_held_bytes": ("gauge", set()),
     "edgeseg_calls_refused": ("counter", {"reason"}),
+    "edgeseg_invalid_frames": ("counter", {"model", "reason"}),
     "edgeseg_limits_met": ("counter", {"limit"}),
     "edgeseg_model_info": ("gauge", {"model", "version", "input", "output"}),
     "edgeseg_peers": ("gauge", set()),
@@ -167,6 +177,24 @@ def test_frames_without_a_result_are_counted_by_why_and_not_timed(metrics: Page)
         assert value(metrics, "edgeseg_frames_total", delegate="cpu", outcome=outcome) == 1
     assert value(metrics, "edgeseg_frame_seconds_count") is None
     assert value(metrics, "edgeseg_stage_seconds_count") is None
+
+
+def test_invalid_frames_are_counted_by_reason_and_others_are_not(metrics: Page) -> None:
+    for reason in InvalidReason:
+        assert value(metrics, "edgeseg_invalid_frames_total", reason=reason) == 0
+    invalid = [
+        *(InvalidFrame("wrong", reason) for reason in InvalidReason),
+        InvalidFrame("wrong in another way"),
+        InvalidOptions("unknown output"),
+        UnknownModel("unloaded"),
+    ]
+    for error in (*invalid, Unimplemented("not here"), Superseded("newer")):
+        metrics.rooms.frame_answered(error, {}, 1.0, "cpu")
+    for reason in InvalidReason:
+        twice = reason in (InvalidReason.OTHER, InvalidReason.OPTIONS, InvalidReason.UNKNOWN_MODEL)
+        found = value(metrics, "edgeseg_invalid_frames_total", model="rooms", reason=reason)
+        assert found == 1 + twice, reason
+    assert value(metrics, "edgeseg_frames_total", outcome="invalid") == len(invalid)
 
 
 def test_frames_whose_clients_left_are_cancelled(metrics: Page) -> None:

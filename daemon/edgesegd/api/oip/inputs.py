@@ -8,7 +8,7 @@ from edgeseg.inference import open_inference_pb2 as pb
 from edgesegd.api.oip.memory_ranges import RANGE_PARAMETERS, MemoryRanges
 from edgesegd.api.oip.parameters import require_known
 from edgesegd.api.oip.tensors import BYTES, IMAGE, PIXELS, own_input
-from edgesegd.core.errors import InvalidFrame
+from edgesegd.core.errors import InvalidFrame, InvalidReason
 from edgesegd.core.frame import FrameFormat, FrameLimits, FrameSpec
 from edgesegd.core.frame_check import check_frame
 from edgesegd.ipc.segment import SegmentFrame
@@ -43,7 +43,8 @@ def read_input(
     own = own_input(model)
     if len(request.inputs) != 1:
         raise InvalidFrame(
-            f"a request has one input, {IMAGE!r} or {own.name!r}, not {len(request.inputs)}"
+            f"a request has one input, {IMAGE!r} or {own.name!r}, not {len(request.inputs)}",
+            InvalidReason.DESCRIPTION,
         )
     tensor = request.inputs[0]
     shape = tuple(tensor.shape)
@@ -55,23 +56,27 @@ def read_input(
             return _pixels(content, shape, limits)
         raise InvalidFrame(
             f"the input {IMAGE!r} has datatype {BYTES} (a file) or {PIXELS} (pixels), not "
-            f"{tensor.datatype!r}"
+            f"{tensor.datatype!r}",
+            InvalidReason.DESCRIPTION,
         )
     if tensor.name != own.name:
         raise InvalidFrame(
             f"unexpected inference input {tensor.name!r} for model {model.name!r}; there are "
-            f"{IMAGE!r} and {own.name!r}"
+            f"{IMAGE!r} and {own.name!r}",
+            InvalidReason.DESCRIPTION,
         )
     if (tensor.datatype, shape) != (own.datatype, own.shape):
         raise InvalidFrame(
             f"the input {own.name!r} has datatype and shape {own.datatype} {list(own.shape)}, not "
-            f"{tensor.datatype!r} {list(shape)}"
+            f"{tensor.datatype!r} {list(shape)}",
+            InvalidReason.DESCRIPTION,
         )
     _require_size(content, model.input.size, own.name)
     if model.input.size > limits.size:
         raise InvalidFrame(
             f"the input {own.name!r} has {model.input.size:,} bytes; at most {limits.size:,} are "
-            "allowed"
+            "allowed",
+            InvalidReason.TOO_LARGE,
         )
     return FrameSpec(FrameFormat.TENSOR), content.data
 
@@ -85,7 +90,8 @@ def _content_of(request: pb.ModelInferRequest, tensor: Input, ranges: MemoryRang
     if ways != 1:
         raise InvalidFrame(
             f"the values of the input {tensor.name!r} must be in raw_input_contents or in shared "
-            f"memory, once; they were sent {ways} times"
+            f"memory, once; they were sent {ways} times",
+            InvalidReason.DESCRIPTION,
         )
     if memory_range is not None:
         return InputContent(
@@ -97,7 +103,8 @@ def _content_of(request: pb.ModelInferRequest, tensor: Input, ranges: MemoryRang
     if tensor.datatype != BYTES or len(elements) != 1:
         raise InvalidFrame(
             f"the values of the input {tensor.name!r} belong in raw_input_contents; only a single "
-            "picture file may be in bytes_contents"
+            "picture file may be in bytes_contents",
+            InvalidReason.DESCRIPTION,
         )
     return InputContent(elements[0], without_length=True)
 
@@ -108,7 +115,8 @@ def _picture_file(
     if shape not in ((1,), (1, 1)):
         raise InvalidFrame(
             f"a request has one picture, of shape [1], not {list(shape)}; send each picture in its "
-            "own request, several requests at a time"
+            "own request, several requests at a time",
+            InvalidReason.DESCRIPTION,
         )
     data = content.data if content.without_length else _only_element(content.data)
     return check_frame(FrameSpec(FrameFormat.AUTO), data, limits), data
@@ -120,7 +128,8 @@ def _only_element(data: Data) -> Data:
     if len(data) < LENGTH_BYTES or size != len(data) - LENGTH_BYTES:
         raise InvalidFrame(
             f"the input {IMAGE!r} has {len(data):,} bytes, but the length of its {BYTES} element "
-            f"is {size:,}, and {LENGTH_BYTES} bytes for the length itself"
+            f"is {size:,}, and {LENGTH_BYTES} bytes for the length itself",
+            InvalidReason.DESCRIPTION,
         )
     if isinstance(data, SegmentFrame):
         return SegmentFrame(data.segment, data.offset + LENGTH_BYTES, size)
@@ -137,7 +146,8 @@ def _pixels(
             return check_frame(spec, content.data, limits), content.data
     raise InvalidFrame(
         f"the pixels of a picture are {PIXELS} [height, width, 3] (red, green, blue), not "
-        f"{list(shape)}"
+        f"{list(shape)}",
+        InvalidReason.DESCRIPTION,
     )
 
 
@@ -145,5 +155,6 @@ def _require_size(content: InputContent, size: int, name: str) -> None:
     if len(content.data) != size:
         raise InvalidFrame(
             f"unexpected total byte size {len(content.data):,} for input {name!r}, "
-            f"expecting {size:,}"
+            f"expecting {size:,}",
+            InvalidReason.DESCRIPTION,
         )

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from edgesegd.api.oip.parameters import Parameters, string, whole_number
 from edgesegd.core.client import Client
-from edgesegd.core.errors import InvalidFrame
+from edgesegd.core.errors import InvalidFrame, InvalidReason
 from edgesegd.ipc.segment import SharedMemorySegment
 
 REGION, SIZE, OFFSET = "shared_memory_region", "shared_memory_byte_size", "shared_memory_offset"
@@ -47,12 +47,15 @@ class MemoryRanges:
         size, offset = whole_number(parameters, SIZE), whole_number(parameters, OFFSET)
         if not region:
             if SIZE in parameters or OFFSET in parameters:
-                raise InvalidFrame(f"{SIZE} and {OFFSET} need a {REGION}")
+                raise InvalidFrame(
+                    f"{SIZE} and {OFFSET} need a {REGION}", InvalidReason.SHARED_MEMORY
+                )
             return None
         segment = self.finder.find(self.client, region)
         if size < 1 or offset + size > segment.size:
             raise InvalidFrame(
                 f"{size:,} bytes from offset {offset:,} are not within the {segment.size:,} bytes "
-                f"of the region {region!r}"
+                f"of the region {region!r}",
+                InvalidReason.SHARED_MEMORY,
             )
         return MemoryRange(region, segment, offset, size)

@@ -8,7 +8,7 @@ from edgeseg.inference import open_inference_pb2 as pb
 from edgesegd.api.oip.memory_ranges import RANGE_PARAMETERS, MemoryRange, MemoryRanges
 from edgesegd.api.oip.parameters import Parameters, require_known, string, whole_number
 from edgesegd.api.oip.tensors import NamedTensor, outputs_of
-from edgesegd.core.errors import InvalidFrame, InvalidOptions
+from edgesegd.core.errors import InvalidFrame, InvalidOptions, InvalidReason
 from edgesegd.core.frame import FrameLimits, check_pixels
 from edgesegd.core.options import (
     Output,
@@ -88,7 +88,8 @@ def require_fit(wanted: RequestedOutput, size: int) -> None:
     if wanted.memory_range is not None and size > wanted.memory_range.size:
         raise InvalidFrame(
             f"the output {wanted.tensor.name!r} has {size:,} bytes, but its range of the region "
-            f"{wanted.memory_range.region!r} has {wanted.memory_range.size:,}"
+            f"{wanted.memory_range.region!r} has {wanted.memory_range.size:,}",
+            InvalidReason.SHARED_MEMORY,
         )
 
 

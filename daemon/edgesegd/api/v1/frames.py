@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.api.region_leases import RegionLeases
-from edgesegd.core.errors import InvalidFrame
+from edgesegd.core.errors import InvalidFrame, InvalidReason
 from edgesegd.core.frame import (
     FrameFormat,
     FrameLimits,
@@ -51,10 +51,10 @@ def parse_frame(
 ) -> tuple[FrameSpec, bytes | RegionFrame]:
     """The frame's description and its bytes; raises InvalidFrame if they do not fit together."""
     if frame.format not in FORMATS:
-        raise InvalidFrame(f"unknown frame format {frame.format}")
+        raise InvalidFrame(f"unknown frame format {frame.format}", InvalidReason.FORMAT)
     source = frame.WhichOneof("source")
     if source is None:
-        raise InvalidFrame("the frame has no data")
+        raise InvalidFrame("the frame has no data", InvalidReason.EMPTY)
     spec = _parse_spec(frame)
     if source == "shared_memory":
         handle = frame.shared_memory
@@ -66,9 +66,9 @@ def parse_frame(
 
 def _parse_spec(frame: pb.Frame) -> FrameSpec:
     if frame.yuv_range not in YUV_RANGES:
-        raise InvalidFrame(f"unknown range of YUV {frame.yuv_range}")
+        raise InvalidFrame(f"unknown range of YUV {frame.yuv_range}", InvalidReason.DESCRIPTION)
     if frame.yuv_matrix not in YUV_MATRICES:
-        raise InvalidFrame(f"unknown matrix of YUV {frame.yuv_matrix}")
+        raise InvalidFrame(f"unknown matrix of YUV {frame.yuv_matrix}", InvalidReason.DESCRIPTION)
     return FrameSpec(
         FORMATS[frame.format],
         frame.width,

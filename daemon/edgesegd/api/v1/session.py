@@ -22,6 +22,7 @@ from edgesegd.core.errors import (
     InternalFault,
     InvalidFrame,
     InvalidOptions,
+    InvalidReason,
     UnknownModel,
 )
 from edgesegd.core.model import ModelIdentity
@@ -150,7 +151,7 @@ class StreamSession(AnsweredStream[pb.SegmentRequest, FrameTag, pb.SegmentRespon
         if self.model is None or self._options is None:
             raise InternalFault
         if request.WhichOneof("message") is None:
-            raise InvalidFrame("the message holds neither options nor a frame")
+            raise InvalidFrame("the message holds neither options nor a frame", InvalidReason.EMPTY)
         frame = self._requests.receive(tag, request.frame, self._options, self._call_deadline)
         self._quota.take_frame(len(frame.data))
         if self._reuse is not None:
