@@ -16,13 +16,19 @@ class Counted:
         self.outcomes = Counter[str]()
         self.limits = Counter[str]()
         self.totals: list[float] = []
+        self.ages: list[float | None] = []
 
     def frame_answered(
-        self, outcome: FrameResult | EdgesegError, seconds: Mapping[Stage, float], total: float
+        self,
+        outcome: FrameResult | EdgesegError,
+        seconds: Mapping[Stage, float],
+        total: float,
+        age: float | None,
     ) -> None:
         assert Stage.QUEUED in seconds
         self.outcomes["ok" if isinstance(outcome, FrameResult) else outcome.outcome] += 1
         self.totals.append(total)
+        self.ages.append(age)
 
     def frames_abandoned(self, count: int) -> None:
         self.outcomes["cancelled"] += count

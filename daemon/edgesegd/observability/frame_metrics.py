@@ -30,11 +30,15 @@ class FrameMetrics:
         self._limit_met = limit_met
 
     def frame_answered(
-        self, outcome: FrameResult | EdgesegError, seconds: Mapping[Stage, float], total: float
+        self,
+        outcome: FrameResult | EdgesegError,
+        seconds: Mapping[Stage, float],
+        total: float,
+        age: float | None,
     ) -> None:
         """A frame's response is sent."""
         delegate = outcome.delegate if isinstance(outcome, FrameResult) else self._delegate()
-        self._metrics.frame_answered(outcome, seconds, total, delegate)
+        self._metrics.frame_answered(outcome, seconds, total, delegate, age)
         self._memory_used()
 
     def frames_abandoned(self, count: int) -> None:

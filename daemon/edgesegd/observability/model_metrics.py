@@ -15,6 +15,8 @@ from edgesegd.models.spec import ModelSpec
 
 BUCKETS = tuple(round(0.0001 * 1.8**n, 7) for n in range(20))
 """100 microseconds to 7 seconds; each is 1.8 times the one before, as in TensorFlow Serving."""
+AGE_BUCKETS = tuple(round(0.001 * 1.8**n, 6) for n in range(19))
+"""1 millisecond to 39 seconds, by the same factor."""
 LOSSES = ("crash", "hang", "invoke", "nan", "constant", "drift", "check", "start", "fault")
 """The causes for which engines are replaced."""
 SWAPS = ("ok", "failed")
@@ -59,6 +61,14 @@ class ModelFamilies:
             "frame_seconds",
             "Time from the reception of segmented frames to their responses.",
             *BY_MODEL,
+        )
+        self.ages = Histogram(
+            "edgeseg_frame_age_seconds",
+            "Time from the capture of segmented frames, where clients say when it was, to their "
+            "responses, without the time on the network.",
+            BY_MODEL,
+            buckets=AGE_BUCKETS,
+            registry=registry,
         )
         self.restarts = counter(
             "engine_restarts",
@@ -139,6 +149,7 @@ class ModelMetrics:
         self._reused = Series(families.reused, name)
         self._stages = Series(families.stages, name)
         self._latency = Series(families.latency, name)
+        self._ages = Series(families.ages, name)
         self._restarts = Series(families.restarts, name)
         self._swaps = Series(families.swaps, name)
         self._engine_ready = Series(families.engine_ready, name)
@@ -188,8 +199,12 @@ class ModelMetrics:
         seconds: Mapping[Stage, float],
         total: float,
         delegate: str,
+        age: float | None = None,
     ) -> None:
-        """A frame's response is sent; `total` is its total time in seconds."""
+        """A frame's response is sent; `total` is its total time in seconds.
+
+        `age` is the time since its capture in seconds, None if it is not known.
+        """
         if isinstance(outcome, EdgesegError):
             self._frames[delegate, outcome.outcome].inc()
             if isinstance(outcome, ClientError) and outcome.outcome == ClientError.outcome:
@@ -199,6 +214,8 @@ class ModelMetrics:
         if outcome.reused is not None:
             self._reused[(outcome.reused.reason.value,)].inc()
         self._latency[(delegate,)].observe(total)
+        if age is not None:
+            self._ages[(delegate,)].observe(age)
         for stage, spent in seconds.items():
             self._stages[delegate, stage.value].observe(spent)
 

@@ -188,7 +188,7 @@ class DataPlane:
         total = tag.seconds_since()
         if model is not None:
             model.counts.answered(model.spec.version, outcome, seconds, total)
-        self._observer(model).frame_answered(outcome, seconds, total)
+        self._observer(model).frame_answered(outcome, seconds, total, tag.age_after(total))
         call.frame_answered(
             AnsweredFrame(tag.frame_id, tag.received_unix_ns, outcome, seconds, total)
         )

@@ -310,3 +310,13 @@ def test_options_that_are_longer_than_makes_sense_are_refused_in_few_words(
 def test_options_of_the_largest_lengths_are_taken() -> None:
     found = parse(outputs=[pb.OUTPUT_LABELS] * MAX_OUTPUTS, classes=[1] * MAX_CLASSES)
     assert found.result == ResultOptions(classes=(1,))
+
+
+@pytest.mark.parametrize(
+    ("age_us", "age"),
+    [(0, None), (1, 0.250001), (2_000_000, 2.25), (600_000_000, 600.25), (600_000_001, None)],
+)
+def test_the_age_of_a_frame_is_what_its_client_says_and_the_time_since_then(
+    age_us: int, age: float | None
+) -> None:
+    assert tag_frame(pb.Frame(age_us=age_us)).age_after(0.25) == pytest.approx(age)

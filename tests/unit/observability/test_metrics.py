@@ -37,6 +37,7 @@ GOLDEN = {
     "edgeseg_engine_ready": ("gauge", {"model"}),
     "edgeseg_engine_restarts": ("counter", {"model", "cause"}),
     "edgeseg_frame_seconds": ("histogram", {"model", "delegate"}),
+    "edgeseg_frame_age_seconds": ("histogram", {"model", "delegate"}),
     "edgeseg_frames": ("counter", {"model", "delegate", "outcome"}),
     "edgeseg_frames_reused": ("counter", {"model", "reason"}),
     "edgeseg_held_bytes": ("gauge", set()),
@@ -110,8 +111,8 @@ def ready(delegate: str, runtime: str, threads: int) -> EngineReady:
 def test_the_metrics_page_of_a_busy_daemon_has_the_golden_families(metrics: Page) -> None:
     metrics.watch()
     metrics.rooms.engines([ready("cpu", "ai-edge-litert 2.1", 4)], degraded=False)
-    metrics.rooms.frame_answered(OK, dict.fromkeys(Stage, 0.001), 0.01, "cpu")
-    metrics.rooms.frame_answered(Superseded("newer"), {}, 0.01, "cpu")
+    metrics.rooms.frame_answered(OK, dict.fromkeys(Stage, 0.001), 0.01, "cpu", 0.02)
+    metrics.rooms.frame_answered(Superseded("newer"), {}, 0.01, "cpu", 0.02)
     metrics.rooms.engine_lost("crash")
     families = {
         family.name: family
@@ -151,6 +152,15 @@ def test_a_segmented_frame_is_counted_and_timed(metrics: Page) -> None:
     for stage in Stage:
         summed = value(metrics, "edgeseg_stage_seconds_sum", **who, stage=stage.value)
         assert summed == 2 * seconds[stage]
+
+
+def test_only_segmented_frames_of_a_known_age_have_one(metrics: Page) -> None:
+    for outcome, age in ((OK, 0.5), (OK, None), (Superseded("newer"), 0.5), (OK, 2.0)):
+        metrics.rooms.frame_answered(outcome, {}, 0.1, "cpu", age)
+    who = {"model": "rooms", "delegate": "cpu"}
+    assert value(metrics, "edgeseg_frame_age_seconds_count", **who) == 2
+    assert value(metrics, "edgeseg_frame_age_seconds_sum", **who) == 2.5
+    assert value(metrics, "edgeseg_frame_seconds_count", **who) == 3
 
 
 def test_reused_results_are_counted_by_reason_and_not_as_invokes(metrics: Page) -> None:

@@ -98,7 +98,7 @@ def reject_renamed_classes(
 
 def tag_frame(frame: pb.Frame) -> FrameTag:
     """The tag of a frame that is received now."""
-    return FrameTag.now(frame.id, frame.captured_unix_ns)
+    return FrameTag.now(frame.id, frame.captured_unix_ns, frame.age_us / 1e6)
 
 
 def frame_deadline(
