@@ -82,6 +82,7 @@ def _now(built: Dashboard) -> None:
 def _frames(built: Dashboard) -> None:
     built.with_row(Row("Frames"))
     buckets = f"sum by (model, le) (rate(edgeseg_frame_seconds_bucket{MODEL}{RATE}))"
+    ages = f"sum by (model, le) (rate(edgeseg_frame_age_seconds_bucket{MODEL}{RATE}))"
     for panel in (
         graph(
             "Frames by outcome",
@@ -163,6 +164,41 @@ def _frames(built: Dashboard) -> None:
             "Clients",
             "Addresses that have open calls; all programs on the board are one.",
             (f"edgeseg_peers{BOARD}", "addresses"),
+        ),
+        graph(
+            "Age of frames",
+            "The time since the capture within which 50 and 99 of 100 frames are answered; of "
+            "clients that send it.",
+            (f"histogram_quantile(0.5, {ages})", "{{model}} p50"),
+            (f"histogram_quantile(0.99, {ages})", "{{model}} p99"),
+            unit="s",
+            in_row=4,
+        ),
+        graph(
+            "Invalid frames",
+            "Frames per second that are not what they should be, by reason.",
+            (f"sum by (reason) (rate(edgeseg_invalid_frames_total{MODEL}{RATE}))", "{{reason}}"),
+            unit="suffix: /s",
+            stacked=True,
+            in_row=4,
+        ),
+        graph(
+            "Messages",
+            "Bytes per second of frames and responses, without what is in shared memory.",
+            (f"sum(rate(edgeseg_received_bytes_total{BOARD}{RATE}))", "received"),
+            (f"sum(rate(edgeseg_sent_bytes_total{BOARD}{RATE}))", "sent"),
+            unit="Bps",
+            in_row=4,
+        ),
+        graph(
+            "Ended calls",
+            "Calls per second that have ended, by method and status.",
+            (
+                f"sum by (grpc_method, grpc_code) (rate(grpc_server_handled_total{BOARD}{RATE}))",
+                "{{grpc_method}} {{grpc_code}}",
+            ),
+            unit="suffix: /s",
+            in_row=4,
         ),
     ):
         built.with_panel(panel)
