@@ -82,7 +82,10 @@ def cancelled_code(context: Context) -> Code:
 def _code_of(context: Context) -> Code:
     """The status that the method has set; OK if it has set none and was in time.
 
-    Where a deadline ends the call, a method that reads messages sees their end and returns.
+    Where the client or the deadline ends a call, a method that waits for messages may see an end of
+    them, as after the client's last one, and return before gRPC cancels it. A deadline shows on the
+    clock; a client that has left does not, and its call is OK then.
+
     Before a status is set, `context.code()` is None, or 0 in older versions of gRPC, which return
     numbers later too.
     """
