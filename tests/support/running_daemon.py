@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from edgesegd.bench.launch import LaunchedDaemon
 
@@ -25,14 +26,18 @@ class RunningDaemon(LaunchedDaemon):
             text: str = page.read().decode()
         return text
 
-    def metric(self, name: str, **labels: str) -> float:
-        """The sum of the samples of that name that carry these labels."""
-        return sum(
-            sample.value
+    def samples(self, name: str, **labels: str) -> list[Sample]:
+        """The samples of that name that carry these labels."""
+        return [
+            sample
             for family in text_string_to_metric_families(self.metrics_page())
             for sample in family.samples
             if sample.name == name and labels.items() <= sample.labels.items()
-        )
+        ]
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of the samples of that name that carry these labels."""
+        return sum(sample.value for sample in self.samples(name, **labels))
 
 
 class Launch(Protocol):

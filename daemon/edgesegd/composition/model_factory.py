@@ -17,6 +17,7 @@ from edgesegd.delegates.spec import DelegateSpec
 from edgesegd.models.kept import KeptModel
 from edgesegd.models.pair import ModelPair
 from edgesegd.models.spec import ModelSpec
+from edgesegd.observability.engine_processes import RunningEngine
 from edgesegd.observability.frame_metrics import FrameMetrics
 from edgesegd.observability.health import Health
 from edgesegd.observability.model_engines import ModelEngines
@@ -140,10 +141,9 @@ class ModelFactory:
         for watched in self._watched.values():
             watched.engines.release_memory()
 
-    def engine_pid(self) -> int | None:
-        """The process id of an engine of the default model."""
-        watched = self._watched.get(self._registry.default)
-        return None if watched is None else watched.engines.pid
+    def engines(self) -> list[RunningEngine]:
+        """The engines of all models that are ready; any thread may ask."""
+        return [engine for each in tuple(self._watched.values()) for engine in each.engines.running]
 
     def _make_version(
         self,

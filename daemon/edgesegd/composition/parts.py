@@ -167,7 +167,7 @@ class Parts:
             calls=lambda: len(self.budgets.admission.calls),
             peers=lambda: len({call.client[0] for call in tuple(self.budgets.admission.calls)}),
             held=lambda: self.budgets.held,
-            engine_pid=self.factory.engine_pid,
+            engines=self.factory.engines,
             shared_memory=lambda: self.budgets.regions.size,
         )
 

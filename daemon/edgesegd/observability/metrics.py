@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
+from edgesegd.observability.engine_processes import EngineProcessCollector, RunningEngine
 from edgesegd.version import __version__
 
 LIMITS = (
@@ -57,9 +58,9 @@ class Metrics:
         peers: Callable[[], int],
         held: Callable[[], int],
         shared_memory: Callable[[], int],
-        engine_pid: Callable[[], int | None],
+        engines: Callable[[], Iterable[RunningEngine]],
     ) -> None:
-        """Read these at each scrape; `engine_pid` is that of an engine of the default model."""
+        """Read these at each scrape; `engines` are those of all models that are ready."""
         for name, text, value in (
             ("calls", "Open calls of any kind.", calls),
             ("peers", "Addresses with open calls; Unix sockets are one.", peers),
@@ -67,9 +68,7 @@ class Metrics:
             ("shared_memory_bytes", "Memory leased to clients on this board.", shared_memory),
         ):
             Gauge(f"edgeseg_{name}", text, registry=self.registry).set_function(value)
-        ProcessCollector(
-            namespace="edgeseg_engine", pid=lambda: engine_pid() or -1, registry=self.registry
-        )
+        self.registry.register(EngineProcessCollector(engines))
 
     def watch_certificate(self, expires: Callable[[], float]) -> None:
         """Read at each scrape when the certificate expires, in seconds since 1970."""

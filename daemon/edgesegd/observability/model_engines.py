@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 
 from edgesegd.concurrency.background_tasks import BackgroundTasks
 from edgesegd.ipc.messages import EngineReady
+from edgesegd.observability.engine_processes import RunningEngine
 from edgesegd.observability.health import Health, ModelHealth
 from edgesegd.observability.model_metrics import ModelMetrics
 from edgesegd.supervision.engine_process import EngineProcess
@@ -38,7 +40,9 @@ class ModelEngines:
 
     def new_reporter(self) -> EngineReporter:
         """The observer of one more engine and of those that replace it."""
-        self._reporters.append(EngineReporter(self))
+        taken = {each.number for each in self._reporters}
+        number = next(each for each in itertools.count() if each not in taken)
+        self._reporters.append(EngineReporter(self, number))
         return self._reporters[-1]
 
     @property
@@ -60,6 +64,15 @@ class ModelEngines:
     def pid(self) -> int | None:
         """The process id of the first ready engine."""
         return next((each.engine.pid for each in self._reporters if each.engine), None)
+
+    @property
+    def running(self) -> list[RunningEngine]:
+        """The engines that are ready; any thread may ask."""
+        return [
+            RunningEngine(self._name, engine.ready.delegate, each.number, engine.pid)
+            for each in tuple(self._reporters)
+            if (engine := each.engine) is not None
+        ]
 
     def release_memory(self) -> None:
         """Return the memory of all engines' free slots to the system."""
@@ -109,9 +122,13 @@ class ModelEngines:
 
 
 class EngineReporter:
-    """The observer of a `Failover` or of a replica; `engine` is None while it has no engine."""
+    """The observer of a `Failover` or of a replica; `engine` is None while it has no engine.
 
-    def __init__(self, engines: ModelEngines) -> None:
+    `number` is its own as long as it is not closed.
+    """
+
+    def __init__(self, engines: ModelEngines, number: int) -> None:
+        self.number = number
         self.engine: EngineProcess | None = None
         self.degraded = False
         self._engines = engines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from dataclasses import replace
 from itertools import pairwise
 
@@ -24,6 +25,7 @@ from edgesegd.core.errors import (
 from edgesegd.core.result import FrameResult, Stage
 from edgesegd.core.reuse import Reused, ReuseMode
 from edgesegd.ipc.messages import EngineReady
+from edgesegd.observability.engine_processes import RunningEngine
 from edgesegd.observability.metrics import Metrics
 from edgesegd.observability.model_metrics import BUCKETS, ModelFamilies, ModelMetrics
 from edgesegd.version import __version__
@@ -73,12 +75,12 @@ class Page:
         metrics.expose(queue_depth=lambda: self.depth, streams=lambda: 2)
         return metrics
 
-    def watch(self, engine_pid: int | None = None) -> None:
+    def watch(self, *engines: RunningEngine) -> None:
         self.daemon.watch(
             calls=lambda: 5,
             peers=lambda: 3,
             held=lambda: 1000,
-            engine_pid=lambda: engine_pid,
+            engines=lambda: engines,
             shared_memory=lambda: 4096,
         )
 
@@ -242,16 +244,36 @@ def test_watched_values_are_read_when_the_metrics_page_is(metrics: Page) -> None
     assert value(metrics, "edgeseg_queue_depth") == 9
 
 
-def test_the_memory_of_front_and_engine_are_metrics_of_their_own(metrics: Page) -> None:
-    metrics.watch(engine_pid=os.getpid())
-    for name in ("process_resident_memory_bytes", "edgeseg_engine_process_resident_memory_bytes"):
-        memory = value(metrics, name)
-        assert memory is not None, name
-        assert memory > 1 << 20, name
+def test_the_memory_of_the_front_and_of_each_engine_are_metrics_of_their_own(metrics: Page) -> None:
+    own, other = os.getpid(), os.getppid()
+    metrics.watch(
+        RunningEngine("rooms", "edgetpu", 0, own),
+        RunningEngine("rooms", "cpu", 1, other),
+        RunningEngine("garden", "cpu", 0, own),
+    )
+    memory = "edgeseg_engine_process_resident_memory_bytes"
+    for name, labels in (
+        ("process_resident_memory_bytes", {}),
+        (memory, {"model": "rooms", "delegate": "edgetpu", "engine": "0"}),
+        (memory, {"model": "rooms", "delegate": "cpu", "engine": "1"}),
+        (memory, {"model": "garden", "delegate": "cpu", "engine": "0"}),
+    ):
+        found = value(metrics, name, **labels)
+        assert found is not None, (name, labels)
+        assert found > 1 << 20, (name, labels)
+    page = generate_latest(metrics.registry).decode()
+    assert page.count(f"# TYPE {memory} gauge\n") == 1
+    began = value(metrics, "edgeseg_engine_process_start_time_seconds", engine="1")
+    assert began != value(metrics, "edgeseg_engine_process_start_time_seconds", model="garden")
+    assert value(metrics, "edgeseg_engine_process_cpu_seconds_total", model="garden")
 
 
-def test_the_metrics_page_comes_without_an_engine(metrics: Page) -> None:
-    metrics.watch(engine_pid=None)
+def test_the_metrics_page_comes_without_an_engine_and_with_one_that_has_ended(
+    metrics: Page,
+) -> None:
+    with subprocess.Popen(["/bin/true"]) as ended:
+        ended.wait()
+    metrics.watch(RunningEngine("rooms", "cpu", 0, ended.pid))
     assert value(metrics, "edgeseg_engine_process_resident_memory_bytes") is None
     assert value(metrics, "process_resident_memory_bytes")
 

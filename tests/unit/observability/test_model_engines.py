@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from prometheus_client import CollectorRegistry
 
+from edgesegd.ipc.messages import EngineReady
+from edgesegd.observability.engine_processes import RunningEngine
 from edgesegd.observability.health import Health
-from edgesegd.observability.model_engines import ModelEngines
+from edgesegd.observability.model_engines import EngineReporter, ModelEngines
 from edgesegd.observability.model_metrics import ModelFamilies, ModelMetrics
+from edgesegd.supervision.engine_process import EngineProcess
 
 
 async def test_a_twin_that_serves_degrades_only_the_version_for_the_edge_tpu() -> None:
@@ -34,6 +39,39 @@ async def test_a_twin_that_serves_degrades_only_the_version_for_the_edge_tpu() -
     assert degraded() == 0
     engines.set_twin_serves("2", serves=True)
     assert degraded() == 1
+
+
+class Ready:
+    """What is asked of an engine that is ready."""
+
+    def __init__(self, delegate: str, pid: int) -> None:
+        self.ready = EngineReady("", delegate, 0, 0, 1)
+        self.pid = pid
+
+
+async def test_a_lost_engine_keeps_its_number_and_a_closed_one_leaves_it_to_the_next() -> None:
+    engines = ModelEngines(
+        "rooms",
+        ModelMetrics(ModelFamilies(CollectorRegistry()), "rooms"),
+        Health((), "rooms"),
+    )
+
+    def become_ready(reporter: EngineReporter, delegate: str, pid: int) -> None:
+        reporter.engine_ready(cast(EngineProcess, Ready(delegate, pid)), degraded=False)
+
+    first, second, third = (engines.new_reporter() for _ in range(3))
+    for number, reporter in enumerate((first, second, third)):
+        become_ready(reporter, "edgetpu", 100 + number)
+    first.engine_lost("crash")
+    second.engine_closed()
+    assert engines.running == [RunningEngine("rooms", "edgetpu", 2, 102)]
+    become_ready(first, "cpu", 200)
+    become_ready(engines.new_reporter(), "edgetpu", 201)
+    assert sorted(engines.running, key=lambda each: each.number) == [
+        RunningEngine("rooms", "cpu", 0, 200),
+        RunningEngine("rooms", "edgetpu", 1, 201),
+        RunningEngine("rooms", "edgetpu", 2, 102),
+    ]
 
 
 async def test_what_is_announced_of_a_model_is_reported_when_it_changes() -> None:

@@ -1,0 +1,86 @@
+"""What the metrics of a real daemon say of its models, their engines and their delegates."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from edgesegd.board.threads import count_cores
+from edgesegd.control.client import give_order
+from edgesegd.control.messages import Order
+from support.calls import every, frames, segment
+from support.model_folder import add_version
+from support.pictures import file_of, gradient
+from support.running_daemon import Launch, RunningDaemon
+
+pytestmark = pytest.mark.runtime
+
+PICTURE = file_of(gradient(32, 24), "PNG")
+MEMORY = "edgeseg_engine_process_resident_memory_bytes"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, size in (("small", 8), ("large", 16)):
+        add_version(tmp_path / "models", name, 1, size=size)
+    return tmp_path
+
+
+def flags(folder: Path, *more: str) -> list[str]:
+    quick = ("--delegate=cpu", "--threads=1", f"--data-dir={folder}")
+    return [f"--models={folder / 'models'}", "--default-model=small", *quick, *more]
+
+
+def engines(daemon: RunningDaemon) -> set[tuple[str, str, str]]:
+    """The model, the delegate and the number of each engine whose memory is known."""
+    return {
+        (each.labels["model"], each.labels["delegate"], each.labels["engine"])
+        for each in daemon.samples(MEMORY)
+        if each.value > 1 << 20
+    }
+
+
+async def test_each_engine_of_each_model_has_series_of_its_process(
+    folder: Path, launch: Launch
+) -> None:
+    daemon = launch(*flags(folder, "--optimize=latency"))
+    assert engines(daemon) == {("small", "cpu", "0"), ("large", "cpu", "0")}
+    for model in ("small", "large"):
+        answers = await segment(daemon.address, [every(model=model), *frames([PICTURE] * 20)])
+        assert len(answers) == 20
+        labels = {"model": model, "delegate": "cpu", "engine": "0"}
+        for name in ("cpu_seconds_total", "open_fds", "start_time_seconds"):
+            (sample,) = daemon.samples(f"edgeseg_engine_process_{name}", model=model)
+            assert sample.labels == labels, name
+            assert sample.value > 0, name
+    await asyncio.to_thread(give_order, folder / "control.sock", Order("unload", "large"))
+    assert engines(daemon) == {("small", "cpu", "0")}
+
+
+async def test_each_engine_of_a_model_with_several_has_a_number_which_its_successor_gets(
+    folder: Path, launch: Launch
+) -> None:
+    daemon = launch(*flags(folder, "--optimize=throughput", "--default-model=small"))
+    numbers = {("small", "cpu", str(number)) for number in range(count_cores())}
+
+    async def until_all_run() -> dict[str, float]:
+        """When each of them began."""
+        async with asyncio.timeout(30):
+            while not numbers <= engines(daemon):
+                await asyncio.sleep(0.05)
+        began = daemon.samples("edgeseg_engine_process_start_time_seconds", model="small")
+        assert len(began) == count_cores()
+        return {each.labels["engine"]: each.value for each in began}
+
+    before = await until_all_run()
+    first = daemon.engine_pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    async with asyncio.timeout(30):
+        while (await until_all_run()) == before:
+            await asyncio.sleep(0.05)
+    assert daemon.metric("edgeseg_engine_restarts_total", model="small") == 1
