@@ -16,6 +16,7 @@ from edgesegd.core.errors import EdgesegError
 from edgesegd.core.options import Output
 from edgesegd.core.result import FrameResult, Outlines, SegmentResult, Stage
 from edgesegd.core.reuse import Reused, ReuseMode
+from edgesegd.ipc.checks import read_checks
 from edgesegd.ipc.messages import (
     MAX_LINE,
     EngineReady,
@@ -93,6 +94,7 @@ class Messages:
         tag = FrameTag.now(1, 2)
         try:
             read_cpu_seconds(message)
+            read_checks(message)
             result = read_result(message, self._slot)
         except EdgesegError:
             return "error"

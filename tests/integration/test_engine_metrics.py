@@ -15,6 +15,7 @@ from edgesegd.control.messages import Order
 from support.calls import every, frames, segment
 from support.model_folder import add_version
 from support.pictures import file_of, gradient
+from support.remembered import remember
 from support.running_daemon import Launch, RunningDaemon
 
 pytestmark = pytest.mark.runtime
@@ -84,3 +85,38 @@ async def test_each_engine_of_a_model_with_several_has_a_number_which_its_succes
         while (await until_all_run()) == before:
             await asyncio.sleep(0.05)
     assert daemon.metric("edgeseg_engine_restarts_total", model="small") == 1
+
+
+async def test_checks_of_a_delegate_are_counted_and_show_how_far_it_agreed_with_the_cpu(
+    fake_delegate: Path, tmp_path: Path, jpeg: bytes, launch: Launch
+) -> None:
+    trouble = tmp_path / "trouble"
+    daemon = launch(
+        *remember(tmp_path, f"{fake_delegate}:claim=add,mode=garbage,while={trouble}"),
+        "--check-every=1",
+        "--delegate-cool-down-seconds=1000",
+    )
+    who = {"model": "scenes", "delegate": "fake_delegate"}
+
+    def checks(result: str) -> float:
+        (sample,) = daemon.samples("edgeseg_delegate_checks_total", **who, result=result)
+        return sample.value
+
+    def agreement() -> float:
+        (sample,) = daemon.samples("edgeseg_delegate_agreement_ratio", **who)
+        return sample.value
+
+    assert (checks("agrees"), checks("differs")) == (0, 0)
+    async with asyncio.timeout(60):
+        while checks("agrees") < 2:
+            answers = await segment(daemon.address, [every(), *frames([jpeg] * 5)])
+            assert {each.segmentation.delegate for each in answers.values()} == {"fake_delegate"}
+    assert checks("differs") == 0
+    assert agreement() > 0.99
+    trouble.touch()
+    async with asyncio.timeout(60):
+        while not daemon.metric("edgeseg_degraded"):
+            await segment(daemon.address, [every(), *frames([jpeg] * 5)])
+    assert checks("differs") == 2, "the second one ends the engine, and is reported nevertheless"
+    assert agreement() < 0.95
+    assert not daemon.samples("edgeseg_delegate_checks_total", delegate="cpu")

@@ -205,6 +205,7 @@ class ModelFactory:
             take_child=self._early.take,
             prove=chooser.prove,
             on_invoke=upkeep.observe,
+            on_check=engines.delegate_checked,
             keep_choice=None if forced else upkeep.run,
             wait_until_chosen=_at_once if forced else upkeep.wait_until_chosen,
             sandbox_log=self._sandbox_log,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
+from edgesegd.core.delegate_check import DelegateCheck
+from edgesegd.ipc.checks import write_checks
 from edgesegd.ipc.messages import (
     ForgetRegion,
     ForgetStream,
@@ -53,7 +55,8 @@ class FrontConnection:
         self._answers.write(to_line(message))
         self._answers.flush()
 
-    def answer_frame(self, message: Message) -> None:
-        """Answer a frame, with the processor time that this process has used."""
+    def answer_frame(self, message: Message, checks: Sequence[DelegateCheck]) -> None:
+        """Answer a frame, with the processor time that this process has used, and with `checks`."""
         message[CPU] = time.process_time()
+        write_checks(checks, message)
         self.answer(message)

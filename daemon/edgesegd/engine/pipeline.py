@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 
+from edgesegd.core.delegate_check import DelegateCheck
 from edgesegd.core.errors import EngineUnfit, Expired
 from edgesegd.core.frame import FrameFormat
 from edgesegd.core.options import Output, ResizePolicy, ResultOptions, SizeMode, check_result_size
@@ -149,6 +150,10 @@ class FramePipeline:
     def write_result(self, job: FrameJob, result: FrameResult) -> Message:
         """Write the result into the frame's slot; returns the answer to the front."""
         return write_result(result, self._arena.slot(job.slot))
+
+    def take_checks(self) -> list[DelegateCheck]:
+        """The checks of the delegate that ended since this was called before."""
+        return self._engine.guard.take_checks()
 
     def forget(self, order: ForgetRegion | ForgetStream) -> None:
         """Keep nothing of a client's region or of a stream any more."""

@@ -27,7 +27,7 @@ def serve_in_turn(front: FrontConnection, pipeline: FramePipeline) -> None:
             invoked = run_stage(pipeline.invoke, prepared)
             result = run_stage(pipeline.make_mask, invoked)
             _, answer = run_stage(pipeline.write_result, result)
-            front.answer_frame(answer)
+            front.answer_frame(answer, pipeline.take_checks())
             del prepared, invoked, result  # a region in them may be unmapped
             if pipeline.failed:
                 break
@@ -52,7 +52,7 @@ def serve_overlapped(front: FrontConnection, pipeline: FramePipeline) -> None:
         while (frame := invoked.get()) is not None:
             result = run_stage(pipeline.make_mask, frame)
             _, answer = run_stage(pipeline.write_result, result)
-            front.answer_frame(answer)
+            front.answer_frame(answer, pipeline.take_checks())
             del frame, result  # as above
 
     decoding, answering = start(decode_all), start(answer_all)

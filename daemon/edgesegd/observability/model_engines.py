@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 
 from edgesegd.concurrency.background_tasks import BackgroundTasks
+from edgesegd.core.delegate_check import DelegateCheck
 from edgesegd.ipc.messages import EngineReady
 from edgesegd.observability.engine_processes import RunningEngine
 from edgesegd.observability.health import Health, ModelHealth
@@ -103,6 +104,10 @@ class ModelEngines:
         """An engine was lost, or could not be started."""
         self._metrics.engine_lost(cause)
         self.report()
+
+    def delegate_checked(self, delegate: str, check: DelegateCheck) -> None:
+        """A frame that a delegate ran was compared with the CPU."""
+        self._metrics.delegates.checked(delegate, check)
 
     def forget(self, reporter: EngineReporter) -> None:
         """Remove the observer of an engine that is closed and not replaced."""

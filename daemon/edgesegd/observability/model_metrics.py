@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -12,6 +11,8 @@ from edgesegd.core.result import FrameResult, Stage
 from edgesegd.core.reuse import ReuseMode
 from edgesegd.ipc.messages import EngineReady
 from edgesegd.models.spec import ModelSpec
+from edgesegd.observability.delegate_metrics import DelegateFamilies, DelegateMetrics
+from edgesegd.observability.series import Series
 
 BUCKETS = tuple(round(0.0001 * 1.8**n, 7) for n in range(20))
 """100 microseconds to 7 seconds; each is 1.8 times the one before, as in TensorFlow Serving."""
@@ -98,52 +99,14 @@ class ModelFamilies:
         )
         self.queue_depth = gauge("queue_depth", "Frames that wait for an engine.", "model")
         self.streams = gauge("streams", "Open streams.", "model")
-
-
-class _Ended:
-    """A series of a model that is served no more: nothing is counted."""
-
-    def inc(self, _amount: float = 1) -> None:
-        """As a counter does."""
-
-    def observe(self, _value: float) -> None:
-        """As a histogram does."""
-
-    def set(self, _value: float) -> None:
-        """As a gauge does."""
-
-
-class Series(dict[tuple[str, ...], Any]):
-    """The series of one metric and model by their other labels, cached for speed."""
-
-    def __init__(self, metric: Any, model: str) -> None:  # noqa: ANN401 # any kind of metric
-        super().__init__()
-        self._metric = metric
-        self._model = model
-        self._has_ended = False
-
-    def __missing__(self, labels: tuple[str, ...]) -> Any:  # noqa: ANN401 # as above
-        if self._has_ended:
-            return _Ended()
-        self[labels] = series = self._metric.labels(self._model, *labels)
-        return series
-
-    def remove_all(self) -> None:
-        """Remove all series from the metric."""
-        for labels in self:
-            self._metric.remove(self._model, *labels)
-        self.clear()
-
-    def end(self) -> None:
-        """Remove them for good: later events do not bring them back."""
-        self.remove_all()
-        self._has_ended = True
+        self.delegates = DelegateFamilies(registry)
 
 
 class ModelMetrics:
-    """The series of the model called `name`."""
+    """The series of the model called `name`; `delegates` are those of its delegates."""
 
     def __init__(self, families: ModelFamilies, name: str) -> None:
+        self.delegates = DelegateMetrics(families.delegates, name)
         self._frames = Series(families.frames, name)
         self._invalid = Series(families.invalid, name)
         self._reused = Series(families.reused, name)
@@ -180,6 +143,7 @@ class ModelMetrics:
     def serves(self, model: ModelSpec) -> None:
         """The version `model` serves from now on."""
         self._model_info.remove_all()
+        self.delegates.begin_version()
         width, height = model.output_size
         output = f"{width}x{height} {model.output_kind.value}"
         self._model_info[model.version, "{}x{}".format(*model.input_size), output].set(1)
@@ -228,6 +192,7 @@ class ModelMetrics:
         self._engine_ready[()].set(bool(ready))
         self._degraded[()].set(degraded)
         self._delegate_info.remove_all()
+        self.delegates.serve(each.delegate for each in ready)
         for each in ready:
             self._delegate_info[each.delegate, each.runtime, str(each.threads)].set(1)
 

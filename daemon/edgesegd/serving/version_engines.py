@@ -10,6 +10,7 @@ from functools import partial
 from edgesegd.board.descriptors import DescriptorReserve
 from edgesegd.board.memory import free_memory, private_memory
 from edgesegd.board.threads import count_cores
+from edgesegd.core.delegate_check import DelegateCheck
 from edgesegd.core.frame import FrameLimits
 from edgesegd.delegates.selection import Selection
 from edgesegd.delegates.spec import Choice
@@ -63,9 +64,9 @@ class VersionEngines:
     `kept` is the version. If the selection is `unproven`, accelerators are proven before they
     serve. `observe` makes the observer of one more engine. `engine_pid` returns the process id of a
     ready engine. `prove` tries a delegate that failed before. `on_invoke` is called after each
-    invoke, with the choice that ran it and its seconds. `keep_choice` updates the selection while
-    the version serves; None if the selection is forced. `wait_until_chosen` waits while delegates
-    are tried.
+    invoke, with the choice that ran it and its seconds, `on_check` with the name of a delegate
+    after each check of it. `keep_choice` updates the selection while the version serves; None if
+    the selection is forced. `wait_until_chosen` waits while delegates are tried.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class VersionEngines:
         take_child: Callable[[], EngineChild | None],
         prove: Callable[[Choice], Awaitable[None]],
         on_invoke: Callable[[Choice, float], None],
+        on_check: Callable[[str, DelegateCheck], None],
         keep_choice: Callable[[], Coroutine[object, object, None]] | None,
         wait_until_chosen: Callable[[], Awaitable[None]],
         sandbox_log: SandboxLog,
@@ -108,6 +110,7 @@ class VersionEngines:
         self._take_child = take_child
         self._prove = prove
         self._on_invoke = on_invoke
+        self._on_check = on_check
         self._spreads = settings.optimize == "throughput"
         self._replicas = ReplicaController(
             scheduler=scheduler,
@@ -241,6 +244,7 @@ class VersionEngines:
             take_child=self._take_child,
             reserve=self._reserve,
             model=self._model,
+            on_check=partial(self._on_check, delegate.name),
         )
         engine = await self._leases.start(delegate, seconds, start)
         self._sandbox_log.started(engine.ready)

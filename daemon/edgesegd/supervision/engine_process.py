@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from edgesegd.board.descriptors import DescriptorReserve
 from edgesegd.concurrency.stop_tolerant_timeout import done_within
+from edgesegd.core.delegate_check import DelegateCheck
 from edgesegd.core.errors import (
     DelegateFailed,
     EdgesegError,
@@ -28,6 +29,7 @@ from edgesegd.core.model import NO_MODEL, ModelIdentity
 from edgesegd.core.result import FrameResult
 from edgesegd.core.reuse import ReuseStream
 from edgesegd.ipc.arena import Arena
+from edgesegd.ipc.checks import read_checks
 from edgesegd.ipc.child import ending
 from edgesegd.ipc.messages import (
     MAX_LINE,
@@ -74,6 +76,8 @@ class EngineLost(Exception):
 
 OnAnswer = Callable[[Message | EngineLost], None]
 """Is called with the answer to a message, or with EngineLost if there will be none."""
+OnCheck = Callable[[DelegateCheck], None]
+"""Is called with each check of the engine's delegate, when the engine reports it."""
 OnOutcome = Callable[[FrameResult | Exception], None]
 """Is called with a frame's result, with an EdgesegError that the engine answered, or with
 EngineLost; any other error is a fault of the daemon."""
@@ -89,8 +93,15 @@ class EngineProcess:
     `exited` is done when its process has ended or is left behind.
     """
 
-    def __init__(self, child: EngineChild, arena: Arena, model: ModelIdentity) -> None:
+    def __init__(
+        self,
+        child: EngineChild,
+        arena: Arena,
+        model: ModelIdentity,
+        on_check: OnCheck = lambda _: None,
+    ) -> None:
         self._model = model
+        self._on_check = on_check
         self.ready = EngineReady("", "", 0, 0, 0, 0.0)
         self.start_seconds = self.cpu_seconds = 0.0
         self.life = EngineLife()
@@ -133,17 +144,20 @@ class EngineProcess:
         take_child: Callable[[], EngineChild | None] = lambda: None,
         reserve: DescriptorReserve | None = None,
         model: ModelIdentity = NO_MODEL,
+        on_check: OnCheck = lambda _: None,
     ) -> EngineProcess:
         """Start an engine; returns it when it is loaded and warm.
 
         `take_child` returns a process that waits for its setup, if there is one. The `reserve` of
-        descriptors may be used to start the process. Loading the model and each warm-up may take
-        `start_seconds`. Raises the StartupError that the engine answered; DelegateFailed if it
-        ended and had a delegate; EngineStartFailed if it ended without one, or took longer.
+        descriptors may be used to start the process. `on_check` is called with each check of the
+        delegate. Loading the model and each warm-up may take `start_seconds`. Raises the
+        StartupError that the engine answered; DelegateFailed if it ended and had a delegate;
+        EngineStartFailed if it ended without one, or took longer.
         """
         begun = time.monotonic()
         with nullcontext() if reserve is None else reserve.used():
-            engine = await cls._connect(take_child() or await EngineChild.start(), setup, model)
+            child = take_child() or await EngineChild.start()
+            engine = await cls._connect(child, setup, model, on_check)
         try:
             await engine._load(setup, start_seconds)  # noqa: SLF001 # its own class
         except BaseException:
@@ -155,7 +169,7 @@ class EngineProcess:
 
     @classmethod
     async def _connect(
-        cls, child: EngineChild, setup: EngineSetup, model: ModelIdentity
+        cls, child: EngineChild, setup: EngineSetup, model: ModelIdentity, on_check: OnCheck
     ) -> EngineProcess:
         """Give a process its memory and its files, and connect to it."""
         try:
@@ -163,7 +177,7 @@ class EngineProcess:
         except OSError as error:
             await child.close()
             raise EngineStartFailed(f"no memory for an engine process: {error}") from error
-        engine = cls(child, arena, model)
+        engine = cls(child, arena, model, on_check)
         # The process may have ended already, which `_follow` notices.
         with contextlib.suppress(OSError):
             send_files(child.descriptors, [arena.fd, *_files_of(setup)])
@@ -246,6 +260,8 @@ class EngineProcess:
             self._watch.answered()
             try:
                 self.cpu_seconds = read_cpu_seconds(answer)
+                for check in read_checks(answer):
+                    self._on_check(check)
                 delegate = self.ready.delegate
                 outcome = read_result(answer, slot, delegate=delegate, model=self._model)
             except EngineUnfit as unfit:

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edgesegd.core.delegate_check import DelegateCheck
 from edgesegd.core.errors import CheckFailed, EngineDistrusted, ModelUnsupported
 from edgesegd.engine.guard.drift import DriftCheck
 from edgesegd.engine.runtimes.interpreter import LoadedModel
 from edgesegd.imaging.preprocess import GivenTensor, Pixels
+from edgesegd.ipc.checks import MAX_CHECKS
 from edgesegd.models.spec import TensorSpec
 from support.model_specs import model_spec
 
@@ -83,6 +85,32 @@ def test_two_of_three_frames_that_differ_replace_a_delegate(between: int) -> Non
     checked.inspect(OTHERS)
     with pytest.raises(EngineDistrusted, match=r"agrees with the CPU on 0\.0% of pixels"):
         checked.check.raise_if_found()
+
+
+def test_each_check_is_reported_once_with_its_agreement() -> None:
+    checked, half = Checked(Reference()), SCORES.copy()
+    half[:, :2] = OTHERS[:, :2]
+    assert checked.check.take_checks() == []
+    for output in (SCORES, half):
+        checked.inspect(output)
+    assert checked.check.take_checks() == [DelegateCheck(1.0, True), DelegateCheck(0.5, False)]
+    assert checked.check.take_checks() == []
+    checked.inspect(OTHERS)
+    assert not checked.is_well()
+    assert checked.check.take_checks() == [DelegateCheck(0.0, False)], "the one that found it"
+
+
+def test_a_check_whose_classes_agree_but_whose_values_do_not_differs() -> None:
+    checked = Checked(Reference())
+    checked.inspect(3 * SCORES)
+    assert checked.check.take_checks() == [DelegateCheck(1.0, False)]
+
+
+def test_checks_that_nobody_takes_are_forgotten_but_for_the_newest() -> None:
+    checked = Checked(Reference())
+    for _ in range(MAX_CHECKS + 5):
+        checked.inspect(SCORES)
+    assert len(checked.check.take_checks()) == MAX_CHECKS
 
 
 def test_after_a_frame_that_differs_the_next_one_is_checked_too() -> None:

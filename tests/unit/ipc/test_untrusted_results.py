@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from edgesegd.core.delegate_check import DelegateCheck
 from edgesegd.core.errors import InvalidFrame
 from edgesegd.core.options import Output
 from edgesegd.core.result import FrameResult, Outlines, SegmentResult, Stage
 from edgesegd.core.reuse import Reused, ReuseMode
+from edgesegd.ipc.checks import CHECKS, MAX_CHECKS, read_checks, write_checks
 from edgesegd.ipc.messages import (
     MAX_ERROR,
     EngineReady,
@@ -102,6 +104,42 @@ def test_run_lengths_that_are_no_text_are_refused() -> None:
     slot[108] = 0xFF  # after the labels and the run lengths
     with pytest.raises(ValueError, match="run lengths"):
         read_result(message, slot)
+
+
+def test_the_checks_of_a_delegate_are_read() -> None:
+    checks = [DelegateCheck(0.5, False), DelegateCheck(1.0, True)]
+    for some in ([], checks):
+        message, _ = sound()
+        write_checks(some, message)
+        assert read_checks(from_line(to_line(message))) == some
+
+
+@pytest.mark.parametrize(
+    "checks",
+    [
+        None,
+        0,
+        {},
+        "x",
+        [None],
+        [0.5],
+        ["xy"],
+        [[0.5]],
+        [[0.5, True, 1]],
+        [[1, True]],
+        [[True, True]],
+        [[0.5, 1]],
+        [[1.01, True]],
+        [[-0.1, True]],
+        [[float("nan"), True]],
+        [[0.5, True]] * (MAX_CHECKS + 1),
+    ],
+)
+def test_checks_that_no_engine_of_this_version_sends_are_refused(checks: object) -> None:
+    message, _ = sound()
+    message[CHECKS] = checks
+    with pytest.raises(NOT_VALID):
+        read_checks(message)
 
 
 def test_a_slot_is_not_read_more_than_once() -> None:

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from edgesegd.core.delegate_check import DelegateCheck
 from edgesegd.core.errors import (
     EngineFailed,
     InvalidFrame,
@@ -34,6 +35,8 @@ from support.model_specs import model_spec
 GOLDEN = {
     "edgeseg_build_info": ("gauge", {"version", "python"}),
     "edgeseg_degraded": ("gauge", {"model"}),
+    "edgeseg_delegate_agreement_ratio": ("gauge", {"model", "delegate"}),
+    "edgeseg_delegate_checks": ("counter", {"model", "delegate", "result"}),
     "edgeseg_delegate_info": ("gauge", {"model", "delegate", "runtime", "threads"}),
     "edgeseg_calls": ("gauge", set()),
     "edgeseg_engine_ready": ("gauge", {"model"}),
@@ -116,6 +119,7 @@ def test_the_metrics_page_of_a_busy_daemon_has_the_golden_families(metrics: Page
     metrics.rooms.frame_answered(OK, dict.fromkeys(Stage, 0.001), 0.01, "cpu", 0.02)
     metrics.rooms.frame_answered(Superseded("newer"), {}, 0.01, "cpu", 0.02)
     metrics.rooms.engine_lost("crash")
+    metrics.rooms.delegates.checked("edgetpu", DelegateCheck(0.995, agrees=True))
     families = {
         family.name: family
         for family in text_string_to_metric_families(generate_latest(metrics.registry).decode())
@@ -237,6 +241,25 @@ def test_metrics_show_the_engines_that_are_ready(metrics: Page) -> None:
     assert value(metrics, "edgeseg_delegate_info") == 1
 
 
+def test_checks_of_a_delegate_are_counted_from_when_it_serves_and_show_the_last_agreement(
+    metrics: Page,
+) -> None:
+    metrics.rooms.engines([ready("edgetpu", "x", 1), ready("cpu", "x", 1)], degraded=False)
+    who = {"model": "rooms", "delegate": "edgetpu"}
+    for result in ("agrees", "differs"):
+        assert value(metrics, "edgeseg_delegate_checks_total", **who, result=result) == 0
+    assert value(metrics, "edgeseg_delegate_checks_total", delegate="cpu") is None
+    assert value(metrics, "edgeseg_delegate_agreement_ratio") is None
+    for agreement, agrees in ((0.99, True), (0.97, True), (0.5, False)):
+        metrics.rooms.delegates.checked("edgetpu", DelegateCheck(agreement, agrees=agrees))
+    assert value(metrics, "edgeseg_delegate_checks_total", **who, result="agrees") == 2
+    assert value(metrics, "edgeseg_delegate_checks_total", **who, result="differs") == 1
+    assert value(metrics, "edgeseg_delegate_agreement_ratio", **who) == 0.5
+    metrics.rooms.serves(model_spec())
+    assert value(metrics, "edgeseg_delegate_agreement_ratio") is None, "another version's"
+    assert value(metrics, "edgeseg_delegate_checks_total", **who, result="differs") == 1
+
+
 def test_watched_values_are_read_when_the_metrics_page_is(metrics: Page) -> None:
     assert value(metrics, "edgeseg_queue_depth") == 3
     assert value(metrics, "edgeseg_streams") == 2
@@ -299,7 +322,9 @@ def test_each_model_has_series_of_its_own_which_end_with_it(metrics: Page) -> No
     garden.engines([ready("cpu", "ai-edge-litert 2.1", 4)], degraded=False)
     assert value(metrics, "edgeseg_frames_total", model="rooms") == 1
     assert value(metrics, "edgeseg_frames_total", model="garden") == 2
+    garden.delegates.checked("edgetpu", DelegateCheck(1.0, agrees=True))
     garden.forget()
+    garden.delegates.checked("edgetpu", DelegateCheck(1.0, agrees=True))
     assert {each.labels["model"] for each in samples(metrics) if "model" in each.labels} == {
         "rooms"
     }

@@ -13,11 +13,13 @@ from collections.abc import Callable
 import numpy as np
 
 from edgesegd.board.system import IS_LINUX
+from edgesegd.core.delegate_check import DelegateCheck
 from edgesegd.core.errors import CheckFailed, EngineDistrusted, EngineUnfit
 from edgesegd.engine.guard.comparison import Masks, agreement, compare_values
 from edgesegd.engine.runtimes.interpreter import LoadedModel
 from edgesegd.imaging.labels import OutputTensor
 from edgesegd.imaging.preprocess import GivenTensor, ModelInput, Preprocessor
+from edgesegd.ipc.checks import MAX_CHECKS
 from edgesegd.ipc.trial_messages import MAX_DEVIATION
 from edgesegd.models.spec import ModelSpec
 
@@ -57,6 +59,7 @@ class DriftCheck:
         self._until_next = 0
         self._confirm = False
         self._differed: deque[bool] = deque(maxlen=NEWEST)
+        self._made: deque[DelegateCheck] = deque(maxlen=MAX_CHECKS)
         self._found: tuple[type[EngineUnfit], str] | None = None
         self._loaded: LoadedModel | None = None
         self._output: OutputTensor | None = None
@@ -71,6 +74,13 @@ class DriftCheck:
         if self._found is not None:
             kind, why = self._found
             raise kind(why)
+
+    def take_checks(self) -> list[DelegateCheck]:
+        """The checks that ended since this was called before; of more than MAX_CHECKS, the newest.
+
+        Once the delegate counts as wrong, the check that found it is among them.
+        """
+        return [self._made.popleft() for _ in range(len(self._made))]
 
     def inspect(self, pixels: ModelInput, output: OutputTensor) -> None:
         """Check a frame that was invoked, if a check is due and the thread is free.
@@ -104,14 +114,15 @@ class DriftCheck:
                 self._work.acquire()
                 if self._output is not None:
                     loaded.invoke()
-                    self._judge(self._compare(self._output, loaded.output()))
+                    self._judge(*self._compare(self._output, loaded.output()))
                 self._output = None
         except Exception as error:  # noqa: BLE001 # whatever it is
             traceback.print_exception(error)
             self._found = CheckFailed, f"the delegate cannot be checked any more: {error}"
 
-    def _judge(self, difference: str) -> None:
-        """Count the newest check; `difference` is empty if it found none."""
+    def _judge(self, share: float, difference: str) -> None:
+        """Count the newest check; `share` is the agreement, `difference` empty if it is right."""
+        self._made.append(DelegateCheck(share, agrees=not difference))
         self._differed.append(bool(difference))
         if not difference:
             return
@@ -119,17 +130,23 @@ class DriftCheck:
         if self._differed.count(True) >= CONFIRMED:
             self._found = EngineDistrusted, difference
 
-    def _compare(self, output: OutputTensor, expected: OutputTensor) -> str:
-        """The difference between the outputs in words; empty if it is small enough."""
+    def _compare(self, output: OutputTensor, expected: OutputTensor) -> tuple[float, str]:
+        """The share of pixels on which the outputs agree, and how they differ, in words.
+
+        These are empty if the difference is small enough.
+        """
         masks = Masks.of(self._model, output[None])
         right = Masks.of(self._reference, expected[None])
         share = agreement(masks, right)
         if share < MIN_AGREEMENT:
-            return f"agrees with the CPU on {share:.1%} of pixels, {MIN_AGREEMENT:.0%} needed"
+            return (
+                share,
+                f"agrees with the CPU on {share:.1%} of pixels, {MIN_AGREEMENT:.0%} needed",
+            )
         deviation = compare_values(masks, right)["deviation"]
         if deviation is not None and deviation > MAX_DEVIATION:
-            return f"values are off by {deviation:.2f} standard deviations"
-        return ""
+            return share, f"values are off by {deviation:.2f} standard deviations"
+        return share, ""
 
 
 def take_the_same(model: ModelSpec, other: ModelSpec) -> bool:

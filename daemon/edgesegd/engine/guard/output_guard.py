@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from edgesegd.core.delegate_check import DelegateCheck
 from edgesegd.engine.guard.drift import DriftCheck
 from edgesegd.engine.guard.sanity import check_output
 from edgesegd.imaging.labels import OutputTensor
@@ -12,13 +13,16 @@ from edgesegd.models.spec import ModelSpec
 
 
 class OutputGuard(Protocol):
-    """Is called for every frame; both methods raise EngineUnfit."""
+    """Is called for every frame; `inspect` and `raise_if_rejected` raise EngineUnfit."""
 
     def inspect(self, pixels: ModelInput, output: OutputTensor) -> None:
         """Check the model's `output` for `pixels`."""
 
     def raise_if_rejected(self) -> None:
         """Raise if the delegate was found to be wrong; called before a result is sent."""
+
+    def take_checks(self) -> list[DelegateCheck]:
+        """The comparisons with the CPU that ended since this was called before."""
 
 
 class TrustedOutput:
@@ -29,6 +33,10 @@ class TrustedOutput:
 
     def raise_if_rejected(self) -> None:
         """Do nothing."""
+
+    def take_checks(self) -> list[DelegateCheck]:
+        """None."""
+        return []
 
 
 class CheckedOutput:
@@ -48,3 +56,7 @@ class CheckedOutput:
         """Raise EngineUnfit if frames were found to be wrong, or cannot be checked any more."""
         if self._drift is not None:
             self._drift.raise_if_found()
+
+    def take_checks(self) -> list[DelegateCheck]:
+        """The comparisons with the CPU that ended since this was called before."""
+        return [] if self._drift is None else self._drift.take_checks()
