@@ -16,7 +16,7 @@ from edgesegd.core.errors import EdgesegError
 from edgesegd.core.options import Output
 from edgesegd.core.result import FrameResult, Outlines, SegmentResult, Stage
 from edgesegd.core.reuse import Reused, ReuseMode
-from edgesegd.ipc.checks import read_checks
+from edgesegd.ipc.checks import CHECKS, read_checks
 from edgesegd.ipc.messages import (
     MAX_LINE,
     EngineReady,
@@ -117,7 +117,7 @@ class Messages:
 
 def _answer_line(message: Message) -> bytes:
     """The line of an answer to a frame."""
-    return to_line({**message, CPU: 0.5})
+    return to_line({**message, CPU: 0.5, CHECKS: [[0.5, False], [1.0, True]]})
 
 
 def _other_numbers(line: bytes, dice: Random) -> bytes:

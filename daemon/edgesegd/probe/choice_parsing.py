@@ -6,11 +6,13 @@ refused here.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from edgesegd.board.threads import MAX_THREADS
 from edgesegd.delegates.selection import Selection
 from edgesegd.delegates.spec import Choice, DelegateSpec
+from edgesegd.ipc.trial_messages import TimedTrialResult
 from edgesegd.probe.report import Finding, Verdict
 
 MAX_SECONDS = 1e6
@@ -41,13 +43,13 @@ def parse_reason(plain: Plain) -> str:
 
 def parse_seconds(plain: Plain) -> float:
     """A duration; raises ValueError."""
-    if type(plain) not in (int, float) or not 0 <= plain < MAX_SECONDS:
+    if not _is_number(plain) or plain >= MAX_SECONDS:
         raise ValueError(f"an invoke takes seconds, not {plain!r}")
     return float(plain)
 
 
 def parse_findings(plain: Plain) -> tuple[Finding, ...]:
-    """Findings without what was measured; raises ValueError, LookupError or TypeError."""
+    """Findings; raises ValueError, LookupError or TypeError."""
     if not isinstance(plain, list):
         raise ValueError("the findings are not a list")  # noqa: TRY004 # all of it is one kind of fault
     return tuple(
@@ -56,6 +58,7 @@ def parse_findings(plain: Plain) -> tuple[Finding, ...]:
             parse_reason(each["title"]),
             Verdict(each["verdict"]),
             parse_reason(each["reason"]),
+            None if each["measured"] is None else _measured(each["measured"]),
             model=parse_reason(each["model"]),
             threads=_threads(each["threads"]),
         )
@@ -83,6 +86,53 @@ def _delegate(plain: Plain) -> DelegateSpec:
     if not sound:
         raise ValueError(f"{plain!r} is not a delegate")
     return delegate
+
+
+def _measured(plain: Plain) -> TimedTrialResult:
+    return TimedTrialResult(
+        runtime=parse_reason(plain["runtime"]),
+        threads=_threads(plain["threads"]),
+        delegated=_count(plain["delegated"]),
+        operators=_count(plain["operators"]),
+        agreement=_number(plain["agreement"]),
+        largest_difference=_number_or_none(plain["largest_difference"]),
+        deviation=_number_or_none(plain["deviation"]),
+        finite=_flag(plain["finite"]),
+        memory=_count(plain["memory"]),
+        adapter=parse_reason(plain["adapter"]),
+        fallback=parse_reason(plain["fallback"]),
+        seconds_p10=parse_seconds(plain["seconds_p10"]),
+        seconds_p50=parse_seconds(plain["seconds_p50"]),
+        seconds_p90=parse_seconds(plain["seconds_p90"]),
+        relative=_number(plain["relative"]),
+    )
+
+
+def _is_number(plain: Plain) -> bool:
+    """Whether it is a number from 0 on that a float can hold."""
+    return type(plain) in (int, float) and 0 <= plain <= sys.float_info.max
+
+
+def _number(plain: Plain) -> float:
+    if not _is_number(plain):
+        raise ValueError(f"{plain!r} is not a number from 0 on")
+    return float(plain)
+
+
+def _number_or_none(plain: Plain) -> float | None:
+    return None if plain is None else _number(plain)
+
+
+def _count(plain: Plain) -> int:
+    if type(plain) is not int or plain < 0:
+        raise ValueError(f"{plain!r} is not a count")
+    return plain
+
+
+def _flag(plain: Plain) -> bool:
+    if not isinstance(plain, bool):
+        raise ValueError(f"{plain!r} is neither true nor false")  # noqa: TRY004 # as above
+    return plain
 
 
 def _threads(plain: Plain) -> int:

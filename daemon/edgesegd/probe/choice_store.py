@@ -66,7 +66,7 @@ class StoredChoice:
     """A choice; `disturbed` is what disturbed its measurement, "" for nothing.
 
     `invoke_seconds` is how long an invoke of the best delegate took. `findings` are those of the
-    probe that chose; loaded ones are without what was measured.
+    probe that chose.
     """
 
     selection: Selection

@@ -47,12 +47,50 @@ def test_a_kept_choice_is_recalled(tmp_path: Path) -> None:
     assert store(tmp_path / "state").load() == CHOICES
 
 
-def test_findings_are_recalled_without_what_was_measured(tmp_path: Path) -> None:
+def test_findings_are_recalled_with_what_was_measured(tmp_path: Path) -> None:
     absent = Finding(parse_delegate("edgetpu"), "Coral", Verdict.ABSENT, "no device: /dev/apex_*")
     slower = Finding(DelegateSpec(), "", Verdict.SLOWER, "slower", model="x.tflite", threads=2)
     measured = replace(slower, measured=MEASURED)
-    store(tmp_path).save(replace(CHOICES, findings=(absent, measured)))
-    assert store(tmp_path).load() == replace(CHOICES, findings=(absent, slower))
+    labels = replace(
+        slower, measured=replace(MEASURED, largest_difference=None, deviation=None, finite=False)
+    )
+    kept = replace(CHOICES, findings=(absent, measured, labels))
+    store(tmp_path).save(kept)
+    assert store(tmp_path).load() == kept
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("threads", -1),
+        ("runtime", None),
+        ("fallback", 5),
+        ("seconds_p50", -0.1),
+        ("seconds_p50", "0.1"),
+        ("seconds_p50", True),
+        ("seconds_p90", float("nan")),
+        ("relative", float("inf")),
+        pytest.param("relative", 10**400, id="relative-huge"),
+        ("memory", 0.5),
+        ("operators", -1),
+        ("agreement", None),
+        ("deviation", []),
+        ("finite", "true"),
+    ],
+)
+def test_a_choice_with_damaged_measurements_is_not_loaded(
+    tmp_path: Path, key: str, value: object
+) -> None:
+    slower = Finding(DelegateSpec(), "", Verdict.SLOWER, "slower", MEASURED, "x.tflite", 2)
+    store(tmp_path).save(replace(CHOICES, findings=(slower,)))
+    kept = store(tmp_path).path
+    saved = json.loads(kept.read_text())
+    assert saved["findings"][0]["measured"][key] != value
+    saved["findings"][0]["measured"][key] = value
+    kept.write_text(json.dumps(saved))
+    older = store(tmp_path)
+    assert older.load() is None
+    assert "cannot be used" in older.reason
 
 
 @pytest.mark.parametrize("damaged", [1, "npu", [1], [{}], [{"verdict": "chosen"}], None])
