@@ -85,6 +85,33 @@ async def test_the_cpu_serves_until_a_faster_delegate_takes_over_which_a_restart
         assert not any("probing" in line for line in again.output)
 
 
+async def test_metrics_show_what_a_probe_found_of_each_candidate_after_a_restart_too(
+    board: Path,
+) -> None:
+    def probed(running: RunningDaemon) -> dict[str, list[tuple[dict[str, str], float]]]:
+        return {
+            name: [(each.labels, each.value) for each in running.samples(f"edgeseg_probe_{name}")]
+            for name in ("passed", "invoke_seconds")
+        }
+
+    with serve(board, ",mode=garbage", ",mode=slow,ms=0") as running:
+        await wait_for(running, "npu takes over")
+        found = probed(running)
+    passed = [(labels, value) for labels, value in found["passed"] if labels["delegate"] == "npu"]
+    assert [(labels["verdict"], value) for labels, value in passed] == [("wrong", 0), ("chosen", 1)]
+    assert {labels["model"] for labels, _ in found["passed"]} == {"sum_edgetpu"}
+    seconds = {labels["candidate"]: value for labels, value in found["invoke_seconds"]}
+    cpu = next(labels for labels, _ in found["passed"] if labels["delegate"] == "cpu")
+    assert (cpu["threads"], cpu["verdict"]) == ("1", "slower")
+    assert 0 < seconds[passed[1][0]["candidate"]] < seconds[cpu["candidate"]]
+    absent = {labels["candidate"] for labels, _ in found["passed"] if labels["verdict"] == "absent"}
+    assert absent
+    assert not absent & seconds.keys()
+    with serve(board, ",mode=garbage", ",mode=slow,ms=0") as again:
+        assert probed(again) == found
+        assert not any("probing" in line for line in again.output)
+
+
 @pytest.mark.slow
 async def test_a_change_of_the_library_is_probed_while_the_cpu_serves(
     board: Path, picture: bytes

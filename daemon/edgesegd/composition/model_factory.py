@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edgesegd.board.descriptors import DescriptorReserve
 from edgesegd.composition.exposure import private_files
+from edgesegd.composition.probed_candidates import probed_candidates
 from edgesegd.config import Config
 from edgesegd.core.frame import FrameLimits
 from edgesegd.delegates.selection import Selection
@@ -176,11 +177,15 @@ class ModelFactory:
         if unproven and inherited is not None:
             remembered = StoredChoice(inherited, "it was not measured with this version", 0.0)
 
+        def report(findings: Sequence[Finding]) -> None:
+            engines.set_probed(pair.served.version, probed_candidates(findings))
+            self._report_twin(pair, chooser, engines, findings)
+
         def select(chosen: StoredChoice) -> None:
             version.select(chosen.selection)
-            self._report_twin(pair, chooser, engines, chosen.findings)
+            report(chosen.findings)
 
-        self._report_twin(pair, chooser, engines, remembered.findings if remembered else ())
+        report(remembered.findings if remembered else ())
         upkeep = ChoiceUpkeep(
             chooser,
             remembered,
@@ -253,9 +258,8 @@ class _Watched:
 
     def serves(self, model: ModelSpec) -> None:
         """The version `model` serves from now on."""
-        self.engines.version = model.version
         self.metrics.serves(model)
-        self.engines.report()
+        self.engines.serve(model.version)
 
     def sleeps(self, asleep: bool) -> None:
         """The model has no engine any more because it has no frames, or has one again."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from edgesegd.concurrency.background_tasks import BackgroundTasks
 from edgesegd.core.delegate_check import DelegateCheck
 from edgesegd.ipc.messages import EngineReady
+from edgesegd.observability.delegate_metrics import ProbedCandidate
 from edgesegd.observability.engine_processes import RunningEngine
 from edgesegd.observability.health import Health, ModelHealth
 from edgesegd.observability.model_metrics import ModelMetrics
@@ -32,6 +33,7 @@ class ModelEngines:
         self.version = ""
         self.asleep = False
         self._twin_serves: set[str] = set()
+        self._probed: tuple[str, Sequence[ProbedCandidate]] = ("", ())
         self._name = name
         self._metrics = metrics
         self._health = health
@@ -89,6 +91,21 @@ class ModelEngines:
             self._twin_serves.discard(version)
         if version == self.version:
             self.report()
+
+    def set_probed(self, version: str, candidates: Sequence[ProbedCandidate]) -> None:
+        """Set what was tried for the choice of a `version`, which serves or is being started."""
+        if version == self.version:
+            self._metrics.delegates.probed(candidates)
+        else:
+            self._probed = version, candidates
+
+    def serve(self, version: str) -> None:
+        """The `version` serves from now on."""
+        probed_version, candidates = self._probed
+        if version == probed_version:
+            self._metrics.delegates.probed(candidates)
+        self.version = version
+        self.report()
 
     def tries(self, version: str) -> None:
         """Another version than the one that serves is being started."""

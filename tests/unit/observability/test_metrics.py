@@ -26,6 +26,7 @@ from edgesegd.core.errors import (
 from edgesegd.core.result import FrameResult, Stage
 from edgesegd.core.reuse import Reused, ReuseMode
 from edgesegd.ipc.messages import EngineReady
+from edgesegd.observability.delegate_metrics import ProbedCandidate
 from edgesegd.observability.engine_processes import RunningEngine
 from edgesegd.observability.metrics import Metrics
 from edgesegd.observability.model_metrics import BUCKETS, ModelFamilies, ModelMetrics
@@ -52,6 +53,8 @@ GOLDEN = {
     "edgeseg_model_info": ("gauge", {"model", "version", "input", "output"}),
     "edgeseg_peers": ("gauge", set()),
     "edgeseg_model_swaps": ("counter", {"model", "result"}),
+    "edgeseg_probe_invoke_seconds": ("gauge", {"model", "candidate", "delegate", "threads"}),
+    "edgeseg_probe_passed": ("gauge", {"model", "candidate", "delegate", "threads", "verdict"}),
     "edgeseg_queue_depth": ("gauge", {"model"}),
     "edgeseg_shared_memory_bytes": ("gauge", set()),
     "edgeseg_stage_seconds": ("histogram", {"model", "delegate", "stage"}),
@@ -120,6 +123,7 @@ def test_the_metrics_page_of_a_busy_daemon_has_the_golden_families(metrics: Page
     metrics.rooms.frame_answered(Superseded("newer"), {}, 0.01, "cpu", 0.02)
     metrics.rooms.engine_lost("crash")
     metrics.rooms.delegates.checked("edgetpu", DelegateCheck(0.995, agrees=True))
+    metrics.rooms.delegates.probed([ProbedCandidate("cpu", 4, "chosen", True, 0.01)])
     families = {
         family.name: family
         for family in text_string_to_metric_families(generate_latest(metrics.registry).decode())
@@ -258,6 +262,26 @@ def test_checks_of_a_delegate_are_counted_from_when_it_serves_and_show_the_last_
     metrics.rooms.serves(model_spec())
     assert value(metrics, "edgeseg_delegate_agreement_ratio") is None, "another version's"
     assert value(metrics, "edgeseg_delegate_checks_total", **who, result="differs") == 1
+
+
+def test_candidates_of_a_probe_are_shown_with_their_verdict_and_their_time(metrics: Page) -> None:
+    metrics.rooms.delegates.probed(
+        [
+            ProbedCandidate("cpu", 1, "slower", True, 0.05),
+            ProbedCandidate("npu", 1, "wrong", False, None),
+            ProbedCandidate("npu", 1, "chosen", True, 0.01),
+        ]
+    )
+    for candidate, passed, seconds in (("0", 1, 0.05), ("1", 0, None), ("2", 1, 0.01)):
+        which = {"model": "rooms", "candidate": candidate}
+        assert value(metrics, "edgeseg_probe_passed", **which) == passed
+        assert value(metrics, "edgeseg_probe_invoke_seconds", **which) == seconds
+    assert value(metrics, "edgeseg_probe_passed", verdict="wrong", delegate="npu") == 0
+    metrics.rooms.delegates.probed([ProbedCandidate("cpu", 1, "chosen", True, 0.04)])
+    assert value(metrics, "edgeseg_probe_passed") == 1
+    assert value(metrics, "edgeseg_probe_invoke_seconds") == 0.04
+    metrics.rooms.delegates.probed([])
+    assert value(metrics, "edgeseg_probe_passed") is None
 
 
 def test_watched_values_are_read_when_the_metrics_page_is(metrics: Page) -> None:

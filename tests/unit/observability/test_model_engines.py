@@ -7,6 +7,7 @@ from typing import cast
 from prometheus_client import CollectorRegistry
 
 from edgesegd.ipc.messages import EngineReady
+from edgesegd.observability.delegate_metrics import ProbedCandidate
 from edgesegd.observability.engine_processes import RunningEngine
 from edgesegd.observability.health import Health
 from edgesegd.observability.model_engines import EngineReporter, ModelEngines
@@ -39,6 +40,33 @@ async def test_a_twin_that_serves_degrades_only_the_version_for_the_edge_tpu() -
     assert degraded() == 0
     engines.set_twin_serves("2", serves=True)
     assert degraded() == 1
+
+
+async def test_what_was_probed_is_shown_of_the_version_that_serves() -> None:
+    registry = CollectorRegistry()
+    engines = ModelEngines(
+        "rooms", ModelMetrics(ModelFamilies(registry), "rooms"), Health((), "rooms")
+    )
+
+    def probed(seconds: float) -> list[ProbedCandidate]:
+        return [ProbedCandidate("cpu", 1, "chosen", True, seconds)]
+
+    def shown() -> float | None:
+        which = {"model": "rooms", "candidate": "0", "delegate": "cpu", "threads": "1"}
+        return registry.get_sample_value("edgeseg_probe_invoke_seconds", which)
+
+    engines.set_probed("1", probed(0.25))
+    assert shown() is None, "version 1 is only being started"
+    engines.serve("1")
+    assert shown() == 0.25
+    engines.set_probed("2", probed(0.5))
+    engines.set_probed("1", probed(0.125))
+    assert shown() == 0.125
+    engines.serve("2")
+    assert shown() == 0.5
+    engines.set_probed("1", ())
+    engines.serve("1")
+    assert shown() is None, "it was not measured"
 
 
 class Ready:

@@ -14,27 +14,11 @@ import pytest
 
 from edgesegd.delegates.locate import locate_library
 from edgesegd.delegates.spec import DelegateSpec, parse_delegate
-from edgesegd.ipc.trial_messages import TimedTrialResult
 from edgesegd.probe.choice_store import ChoiceStore, library_facts, machine_facts
 from edgesegd.probe.report import Finding, Verdict
-from support.stored_choice import CHOICE
+from support.stored_choice import CHOICE, MEASURED
 
 CHOICES = replace(CHOICE, findings=())
-MEASURED = TimedTrialResult(
-    runtime="ai-edge-litert 2.1",
-    threads=2,
-    delegated=0,
-    operators=0,
-    agreement=1.0,
-    largest_difference=0.0,
-    deviation=0.0,
-    finite=True,
-    memory=1,
-    seconds_p10=0.01,
-    seconds_p50=0.01,
-    seconds_p90=0.01,
-    relative=1.0,
-)
 FACTS = {"model": "5d", "libraries": {"libnpu.so": "ab"}}
 
 
