@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from edgesegd.board.threads import count_cores
 from edgesegd.control.client import give_order
 from edgesegd.control.messages import Order
-from support.calls import every, frames, segment
+from support.calls import endless_frames, every, frames, segment, segment_in_step
 from support.model_folder import add_version
 from support.pictures import file_of, gradient
 from support.remembered import remember
@@ -85,6 +87,43 @@ async def test_each_engine_of_a_model_with_several_has_a_number_which_its_succes
         while (await until_all_run()) == before:
             await asyncio.sleep(0.05)
     assert daemon.metric("edgeseg_engine_restarts_total", model="small") == 1
+
+
+async def test_a_model_shows_whether_it_sleeps_and_since_when_its_version_is_served(
+    folder: Path, launch: Launch
+) -> None:
+    before = time.time()
+    daemon = launch(*flags(folder, "--idle-unload=0.5"))
+
+    def shown(model: str, what: str) -> float:
+        (sample,) = daemon.samples(f"edgeseg_model_{what}", model=model)
+        return sample.value
+
+    async def until_asleep() -> None:
+        async with asyncio.timeout(30):
+            while not shown("small", "asleep"):
+                await asyncio.sleep(0.05)
+
+    assert shown("large", "asleep") == 1, "it starts with its first frame"
+    began = {model: shown(model, "start_time_seconds") for model in ("small", "large")}
+    assert all(before <= each <= time.time() for each in began.values())
+    await until_asleep()
+    async with asyncio.timeout(30):
+        while engines(daemon) or daemon.metric("edgeseg_engine_ready"):
+            await asyncio.sleep(0.05)
+    requests = chain([every(model="large")], endless_frames(repeat(PICTURE)))
+    async with asyncio.timeout(30):
+        answers = await segment_in_step(
+            daemon.address, requests, lambda _: shown("large", "asleep") == 0
+        )
+    assert answers
+    assert shown("small", "asleep") == 1
+    assert {model: shown(model, "start_time_seconds") for model in began} == began
+    add_version(folder / "models", "small", 2)
+    await asyncio.to_thread(give_order, folder / "control.sock", Order("load", "small"))
+    assert began["small"] < shown("small", "start_time_seconds") <= time.time()
+    assert shown("large", "start_time_seconds") == began["large"]
+    await until_asleep()
 
 
 async def test_checks_of_a_delegate_are_counted_and_show_how_far_it_agreed_with_the_cpu(

@@ -137,7 +137,7 @@ class ModelEngines:
     def report(self) -> None:
         """Report the present state to metrics and health."""
         ready = list(self._ready())
-        self._metrics.engines(ready, degraded=self.degraded)
+        self._metrics.engines(ready, degraded=self.degraded, asleep=self.asleep)
         health = ModelHealth(self.version, self.serves, self.degraded and not self.asleep)
         self._reports.start(self._health.set_model(self._name, health))
         self._on_change()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -97,6 +98,16 @@ class ModelFamilies:
         self.model_info = gauge(
             "model_info", "The models that are served.", "model", "version", "input", "output"
         )
+        self.start_time = gauge(
+            "model_start_time_seconds",
+            "When the version that is served began to be, in seconds since 1970.",
+            "model",
+        )
+        self.asleep = gauge(
+            "model_asleep",
+            "1 while the model has no engine because it has no frames.",
+            "model",
+        )
         self.queue_depth = gauge("queue_depth", "Frames that wait for an engine.", "model")
         self.streams = gauge("streams", "Open streams.", "model")
         self.delegates = DelegateFamilies(registry)
@@ -119,6 +130,8 @@ class ModelMetrics:
         self._degraded = Series(families.degraded, name)
         self._delegate_info = Series(families.delegate_info, name)
         self._model_info = Series(families.model_info, name)
+        self._start_time = Series(families.start_time, name)
+        self._asleep = Series(families.asleep, name)
         self._queue_depth = Series(families.queue_depth, name)
         self._streams = Series(families.streams, name)
 
@@ -129,6 +142,7 @@ class ModelMetrics:
         """
         self._engine_ready[()].set(0)
         self._degraded[()].set(0)
+        self._asleep[()].set(0)
         for cause in LOSSES:
             self._restarts[(cause,)].inc(0)
         for reason in InvalidReason:
@@ -142,6 +156,7 @@ class ModelMetrics:
 
     def serves(self, model: ModelSpec) -> None:
         """The version `model` serves from now on."""
+        self._start_time[()].set(time.time())
         self._model_info.remove_all()
         self.delegates.begin_version()
         width, height = model.output_size
@@ -187,10 +202,16 @@ class ModelMetrics:
         """Clients left before the answers to `count` frames."""
         self._frames[delegate, CANCELLED].inc(count)
 
-    def engines(self, ready: Sequence[EngineReady], *, degraded: bool) -> None:
-        """Set which engines are ready, and whether a better delegate is unhealthy."""
+    def engines(
+        self, ready: Sequence[EngineReady], *, degraded: bool, asleep: bool = False
+    ) -> None:
+        """Set which engines are ready, and whether a better delegate is unhealthy.
+
+        `asleep` is whether there is none because there are no frames.
+        """
         self._engine_ready[()].set(bool(ready))
         self._degraded[()].set(degraded)
+        self._asleep[()].set(asleep)
         self._delegate_info.remove_all()
         self.delegates.serve(each.delegate for each in ready)
         for each in ready:
