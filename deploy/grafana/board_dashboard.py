@@ -48,6 +48,7 @@ def board_dashboard() -> Dashboard:
     )
     _now(built)
     _frames(built)
+    _delegates(built)
     _faults(built)
     _sensors(built)
     return built
@@ -57,7 +58,11 @@ def _now(built: Dashboard) -> None:
     built.with_row(Row("Now"))
     for panel in (
         number("Answers", "1 if Prometheus could read the metrics.", f"up{BOARD}"),
-        number("Ready", "1 if each model has an engine.", f"min(edgeseg_engine_ready{MODEL})"),
+        number(
+            "Ready",
+            "1 if each model has an engine, or sleeps until its next frame.",
+            f"min((edgeseg_engine_ready{MODEL} == 1) or edgeseg_model_asleep{MODEL})",
+        ),
         number("Degraded", "Models on a lesser delegate.", f"sum(edgeseg_degraded{MODEL})", bad=1),
         number("Streams", "Open streams.", f"sum(edgeseg_streams{MODEL})"),
         number(
@@ -199,6 +204,29 @@ def _frames(built: Dashboard) -> None:
             ),
             unit="suffix: /s",
             in_row=4,
+        ),
+    ):
+        built.with_panel(panel)
+
+
+def _delegates(built: Dashboard) -> None:
+    built.with_row(Row("Delegates"))
+    for panel in (
+        graph(
+            "Agreement with the CPU",
+            "The share of pixels with the CPU's class, in the newest frame that was compared.",
+            (f"edgeseg_delegate_agreement_ratio{MODEL}", "{{model}} {{delegate}}"),
+            unit="percentunit",
+        ),
+        rows(
+            "Candidates",
+            "The verdict of the probe on each candidate.",
+            f"edgeseg_probe_passed{MODEL}",
+        ),
+        rows(
+            "Times of candidates",
+            "Seconds that a warm invoke took in the probe.",
+            f"edgeseg_probe_invoke_seconds{MODEL}",
         ),
     ):
         built.with_panel(panel)

@@ -11,12 +11,14 @@ from edgesegd.models.pair import find_pair
 from edgesegd.models.reading import read_model
 from edgesegd.probe.choice import Chooser
 from edgesegd.probe.choice_store import StoredChoice
+from edgesegd.probe.report import Finding, Verdict
+from support.stored_choice import MEASURED
 
 
 def remember(
     folder: Path, *delegates: str, extra: tuple[str, ...] = (), model: str = "builtin"
 ) -> tuple[str, ...]:
-    """Let `folder` hold these delegates as the choice for the model, then the CPU.
+    """Let `folder` hold these delegates as the choice for the model, then the CPU, and findings.
 
     Those of `extra` have engines of their own. Returns the flags of a daemon that finds it.
     """
@@ -32,7 +34,12 @@ def remember(
         ranking=tuple((delegate, 1) for delegate in ranking),
         extra=tuple((parse_delegate(text), 1) for text in extra),
     )
-    chooser.store.save(StoredChoice(selection, "", 0.0))
+    best, *others = ranking
+    findings = (
+        Finding(best, best.name, Verdict.CHOSEN, "", MEASURED, model, 1),
+        *(Finding(each, each.name, Verdict.SLOWER, "", MEASURED, model, 1) for each in others),
+    )
+    chooser.store.save(StoredChoice(selection, "", 0.0, findings))
     return (
         f"--data-dir={folder}",
         f"--model={model}",

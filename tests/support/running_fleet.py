@@ -33,12 +33,14 @@ UNUSED = "127.0.0.1:1"
 class RunningFleet:
     """Three boards and their Prometheus, whose files are in `folder`.
 
+    The daemon has these `flags` too.
     `listed` is the instance of the `daemon`, `discovered` that of the board with sensors. All ends
     with the context `running`.
     """
 
-    def __init__(self, folder: Path, jpeg: bytes) -> None:
+    def __init__(self, folder: Path, jpeg: bytes, *flags: str) -> None:
         self.folder = folder
+        self._flags = flags
         self._jpeg = jpeg
         self._stop = threading.Event()
 
@@ -72,7 +74,8 @@ class RunningFleet:
         return certificates
 
     def _start_daemon(self) -> RunningDaemon:
-        return RunningDaemon(*self.certificates.flags, f"--tokens={self.folder / 'tokens.json'}")
+        tokens = f"--tokens={self.folder / 'tokens.json'}"
+        return RunningDaemon(*self.certificates.flags, tokens, *self._flags)
 
     def _send(self, address: str) -> None:
         credentials = self.certificates.credentials()

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from edgesegd.observability.board.registration import register_board
 from support.access import CertificateFolder
 from support.fake_sysfs import fake_sysfs
+from support.remembered import remember
 from support.running_fleet import DEPLOY, UNUSED, RunningFleet, write_config
 from support.running_prometheus import Access, RunningPrometheus, installed
 
@@ -37,9 +38,13 @@ PASSWORD_HASH = "$2b$04$zVxwaklGAFA3Q20MWarlEeGvMnC/TvFG26pMbWhAhLVNhZpjUZFxy"  
 
 
 @pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory, jpeg: bytes) -> Iterator[RunningFleet]:
+def fleet(
+    tmp_path_factory: pytest.TempPathFactory, jpeg: bytes, fake_delegate: Path
+) -> Iterator[RunningFleet]:
     installed("prometheus")
-    with RunningFleet(tmp_path_factory.mktemp("fleet"), jpeg).running() as fleet:
+    folder = tmp_path_factory.mktemp("fleet")
+    flags = (*remember(folder, f"{fake_delegate}:claim=add"), "--check-every=10")
+    with RunningFleet(folder, jpeg, *flags).running() as fleet:
         yield fleet
 
 
