@@ -145,8 +145,11 @@ def test_sigterm_finishes_the_files_and_prints_the_summary(
         text=True,
     ) as process:
         assert process.stdout is not None
-        for _ in range(3):
-            assert '"frame"' in process.stdout.readline()
+        results = 0
+        while results < 3:  # a busy machine answers some frames with SUPERSEDED
+            line = json.loads(process.stdout.readline())
+            assert line["type"] == "frame"
+            results += "classes" in line
         process.send_signal(signal.SIGTERM)
         rest, errors = process.communicate(timeout=60)
     assert process.returncode == 130

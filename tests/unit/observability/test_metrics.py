@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from dataclasses import replace
 from itertools import pairwise
 
@@ -294,27 +295,29 @@ def test_watched_values_are_read_when_the_metrics_page_is(metrics: Page) -> None
 
 
 def test_the_memory_of_the_front_and_of_each_engine_are_metrics_of_their_own(metrics: Page) -> None:
-    own, other = os.getpid(), os.getppid()
-    metrics.watch(
-        RunningEngine("rooms", "edgetpu", 0, own),
-        RunningEngine("rooms", "cpu", 1, other),
-        RunningEngine("garden", "cpu", 0, own),
-    )
-    memory = "edgeseg_engine_process_resident_memory_bytes"
-    for name, labels in (
-        ("process_resident_memory_bytes", {}),
-        (memory, {"model": "rooms", "delegate": "edgetpu", "engine": "0"}),
-        (memory, {"model": "rooms", "delegate": "cpu", "engine": "1"}),
-        (memory, {"model": "garden", "delegate": "cpu", "engine": "0"}),
-    ):
-        found = value(metrics, name, **labels)
-        assert found is not None, (name, labels)
-        assert found > 1 << 20, (name, labels)
-    page = generate_latest(metrics.registry).decode()
-    assert page.count(f"# TYPE {memory} gauge\n") == 1
-    began = value(metrics, "edgeseg_engine_process_start_time_seconds", engine="1")
-    assert began != value(metrics, "edgeseg_engine_process_start_time_seconds", model="garden")
-    assert value(metrics, "edgeseg_engine_process_cpu_seconds_total", model="garden")
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as later:
+        own, other = os.getpid(), later.pid
+        metrics.watch(
+            RunningEngine("rooms", "edgetpu", 0, own),
+            RunningEngine("rooms", "cpu", 1, other),
+            RunningEngine("garden", "cpu", 0, own),
+        )
+        memory = "edgeseg_engine_process_resident_memory_bytes"
+        for name, labels in (
+            ("process_resident_memory_bytes", {}),
+            (memory, {"model": "rooms", "delegate": "edgetpu", "engine": "0"}),
+            (memory, {"model": "rooms", "delegate": "cpu", "engine": "1"}),
+            (memory, {"model": "garden", "delegate": "cpu", "engine": "0"}),
+        ):
+            found = value(metrics, name, **labels)
+            assert found is not None, (name, labels)
+            assert found > 1 << 20, (name, labels)
+        page = generate_latest(metrics.registry).decode()
+        assert page.count(f"# TYPE {memory} gauge\n") == 1
+        began = value(metrics, "edgeseg_engine_process_start_time_seconds", engine="1")
+        assert began != value(metrics, "edgeseg_engine_process_start_time_seconds", model="garden")
+        assert value(metrics, "edgeseg_engine_process_cpu_seconds_total", model="garden")
+        later.kill()
 
 
 def test_the_metrics_page_comes_without_an_engine_and_with_one_that_has_ended(
