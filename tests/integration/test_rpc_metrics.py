@@ -97,6 +97,8 @@ async def test_calls_that_health_reflection_or_the_client_end_have_their_status(
         watch = health.Watch(health_pb2.HealthCheckRequest())
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
         watch.cancel()
+        timed = health.Watch(health_pb2.HealthCheckRequest(), timeout=0.5)
+        assert await timed.code() == grpc.StatusCode.DEADLINE_EXCEEDED
         reflection = reflection_pb2_grpc.ServerReflectionStub(channel)
         asked = reflection_pb2.ServerReflectionRequest(list_services="")
         assert [each async for each in reflection.ServerReflectionInfo(iter([asked]))]
@@ -113,7 +115,9 @@ async def test_calls_that_health_reflection_or_the_client_end_have_their_status(
     await until(daemon, 1, "grpc_server_handled_total", {**check, "grpc_code": "NOT_FOUND"})
     watched = of("grpc.health.v1.Health", "Watch", "server_stream")
     await until(daemon, 1, "grpc_server_handled_total", {**watched, "grpc_code": "CANCELLED"})
-    assert daemon.metric("grpc_server_msg_sent_total", **watched) == 1
+    deadline = {**watched, "grpc_code": "DEADLINE_EXCEEDED"}
+    await until(daemon, 1, "grpc_server_handled_total", deadline)
+    assert daemon.metric("grpc_server_msg_sent_total", **watched) == 2
     info = of("grpc.reflection.v1alpha.ServerReflection", "ServerReflectionInfo", "bidi_stream")
     await until(daemon, 1, "grpc_server_handled_total", {**info, "grpc_code": "OK"})
     streams = of(V1, "Segment", "bidi_stream")

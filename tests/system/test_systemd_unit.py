@@ -25,9 +25,11 @@ OF_USERS = {
     "EnvironmentFile=-%E/edgesegd.env",
     "Environment=EDGESEG_DATA_DIR=%h/.local/share/edgeseg",
     "RuntimeDirectoryMode=0700",
+    "RestrictNamespaces=user mnt",
+    "SystemCallFilter=unshare mount umount2 pivot_root mount_setattr capset",
     "WantedBy=default.target",
 }
-"""What only the unit of a user has."""
+"""What only the unit of a user has; the unit of the machine gets namespaces by its generator."""
 DROP_INS = sorted((PROJECT / "systemd" / "drop-ins").glob("*.conf"))
 BACK_OFF = "back-off.conf"
 """Its keys came with a newer systemd."""

@@ -12,7 +12,7 @@ import grpc
 import grpc.aio
 
 from edgesegd.api.rpc_methods import rpc_method
-from edgesegd.core.rpc import UNKNOWN_METHOD, RpcCounter, RpcCounters
+from edgesegd.core.rpc import CLIENT_STREAMS, UNKNOWN_METHOD, RpcCounter, RpcCounters
 
 Code = grpc.StatusCode
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -28,13 +28,15 @@ class CallCounting:
 
     def __init__(self, counters: RpcCounters) -> None:
         self._counters = counters
-        self._counter_of: dict[str, RpcCounter] = {}
+        self._served: dict[str, tuple[RpcCounter, float]] = {}
 
     def call_of(self, path: str) -> CountedCall:
         """A call of a method that is served."""
-        if path not in self._counter_of:
-            self._counter_of[path] = self._counters.of(rpc_method(path))
-        return CountedCall(self._counter_of[path])
+        if path not in self._served:
+            method = rpc_method(path)
+            late = CLOSE_TO_DEADLINE if method.kind in CLIENT_STREAMS else 0.0
+            self._served[path] = self._counters.of(method), late
+        return CountedCall(*self._served[path])
 
     def count_unknown(self) -> None:
         """Count a call of a method that is not served, which gRPC itself answers."""
@@ -47,10 +49,12 @@ class CountedCall:
     """One call; `received` and `sent` count a message of so many bytes.
 
     `code` is the status that it ends with, None as long as its method or its client decides that.
+    A method that returns with at most `late` seconds left was ended by the deadline.
     """
 
-    def __init__(self, counter: RpcCounter) -> None:
+    def __init__(self, counter: RpcCounter, late: float) -> None:
         self._counter = counter
+        self._late = late
         self.received = counter.received
         self.sent = counter.sent
         self.code: Code | None = None
@@ -62,9 +66,9 @@ class CountedCall:
         begun, code = time.monotonic(), Code.UNKNOWN
         try:
             yield
-            code = self.code or _code_of(context)
+            code = self.code or self._code_of(context)
         except grpc.aio.AbortError:
-            code = self.code or _code_of(context)
+            code = self.code or self._code_of(context)
             raise
         except asyncio.CancelledError:
             code = cancelled_code(context)
@@ -72,24 +76,24 @@ class CountedCall:
         finally:
             self._counter.handled(code.name, time.monotonic() - begun)
 
+    def _code_of(self, context: Context) -> Code:
+        """The status that the method has set; OK if it has set none and was in time.
+
+        Where the client or the deadline ends a call, a method that waits for messages may see an
+        end of them, as after the client's last one, and return before gRPC cancels it. A deadline
+        shows on the clock; a client that has left does not, and its call is OK then.
+
+        Before a status is set, `context.code()` is None, or 0 in older versions of gRPC, which
+        return numbers later too.
+        """
+        code = cast("Code | int | None", context.code())
+        if not code:
+            left = context.time_remaining()
+            return Code.OK if left is None or left > self._late else Code.DEADLINE_EXCEEDED
+        return code if isinstance(code, Code) else CODE_OF_NUMBER.get(code, Code.UNKNOWN)
+
 
 def cancelled_code(context: Context) -> Code:
     """The status of a call that its client has cancelled, or that its deadline has ended."""
     left = context.time_remaining()
     return Code.CANCELLED if left is None or left > CLOSE_TO_DEADLINE else Code.DEADLINE_EXCEEDED
-
-
-def _code_of(context: Context) -> Code:
-    """The status that the method has set; OK if it has set none and was in time.
-
-    Where the client or the deadline ends a call, a method that waits for messages may see an end of
-    them, as after the client's last one, and return before gRPC cancels it. A deadline shows on the
-    clock; a client that has left does not, and its call is OK then.
-
-    Before a status is set, `context.code()` is None, or 0 in older versions of gRPC, which return
-    numbers later too.
-    """
-    code = cast("Code | int | None", context.code())
-    if not code:
-        return Code.DEADLINE_EXCEEDED if context.time_remaining() == 0 else Code.OK
-    return code if isinstance(code, Code) else CODE_OF_NUMBER.get(code, Code.UNKNOWN)

@@ -20,6 +20,8 @@ class RpcMethod:
 
 
 UNARY: Final = "unary"
+CLIENT_STREAMS: Final = ("client_stream", "bidi_stream")
+"""The kinds of methods whose clients send many messages."""
 UNKNOWN_METHOD: Final = RpcMethod("unknown", "unknown", "unknown")
 """Stands for every method that is not served: clients choose the names of those."""
 
