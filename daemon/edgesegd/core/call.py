@@ -43,8 +43,8 @@ class AnsweredFrame:
     total: float
 
 
-class CallObserver(Protocol):
-    """Is notified of one call for frames."""
+class CallObserver:
+    """Is notified of one call for frames; its own methods do nothing."""
 
     def accepted(self, model: str) -> None:
         """The call is served, by that model; empty if each of its frames may name another."""
@@ -66,25 +66,13 @@ class CallObservers(Protocol):
         """A call begins; returns what is notified of it."""
 
 
-class _NotObserved:
+class _NotObserved(CallObserver):
     """Notifies nothing."""
 
     def begin(self, call: CallInfo) -> CallObserver:
         """As `CallObservers`."""
         del call
         return self
-
-    def accepted(self, model: str) -> None:
-        """As `CallObserver`, and the others too."""
-
-    def frame_answered(self, frame: AnsweredFrame) -> None:
-        """A frame's response is sent."""
-
-    def frames_abandoned(self, count: int) -> None:
-        """The client left."""
-
-    def ended(self, reason: str) -> None:
-        """The call has ended."""
 
 
 NOT_OBSERVED: Final = _NotObserved()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar, Final
 
 from edgesegd.core.model import NO_MODEL, ModelIdentity
 from edgesegd.core.options import Output
@@ -62,15 +63,21 @@ class SegmentResult:
         return self.rle, self.rle_compressed, *outlines
 
 
+CANCELLED: Final = "cancelled"
+"""The outcome of a frame whose client left before the answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class FrameResult:
-    """The results for one frame.
+    """The results for one frame; its `outcome` is named as those of errors are.
 
     `width` x `height` is the size of every mask, `frame_size` the size of the decoded frame, all in
     pixels. `planes` holds the outputs that are bytes. `seconds` is the time of each stage; there is
     no INVOKE if the result is `reused` from an earlier frame. The front fills in `delegate` and
     `model`, which made the result.
     """
+
+    outcome: ClassVar[str] = "ok"
 
     width: int
     height: int

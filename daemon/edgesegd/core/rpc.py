@@ -26,8 +26,11 @@ UNKNOWN_METHOD: Final = RpcMethod("unknown", "unknown", "unknown")
 """Stands for every method that is not served: clients choose the names of those."""
 
 
-class RpcCounter(Protocol):
-    """Counts the calls of one method and their messages, on the event loop of the front."""
+class RpcCounter:
+    """Counts the calls of one method and their messages, on the event loop of the front.
+
+    Its own methods do nothing.
+    """
 
     def started(self) -> None:
         """A call has begun."""
@@ -49,25 +52,13 @@ class RpcCounters(Protocol):
         """The counter of a method, always the same one."""
 
 
-class _NotCounted:
+class _NotCounted(RpcCounter):
     """Counts nothing."""
 
     def of(self, method: RpcMethod) -> RpcCounter:
         """As `RpcCounters`."""
         del method
         return self
-
-    def started(self) -> None:
-        """As `RpcCounter`, and the others too."""
-
-    def received(self, size: int) -> None:
-        """A message was received."""
-
-    def sent(self, size: int) -> None:
-        """A message was sent."""
-
-    def handled(self, code: str, seconds: float) -> None:
-        """A call has ended."""
 
 
 NOT_COUNTED: Final = _NotCounted()

@@ -9,14 +9,14 @@ from collections import Counter
 from collections.abc import Callable
 
 from edgesegd.core.call import AnsweredFrame, CallInfo, CallObserver
-from edgesegd.core.errors import ClientError, EdgesegError
+from edgesegd.core.errors import ClientError
 from edgesegd.core.log_fields import Field, log_fields
+from edgesegd.core.result import CANCELLED
 
 log = logging.getLogger(__name__)
 
 INVALID_SECONDS = 1.0
 """After a line on an invalid frame, how long others are only counted."""
-OK, CANCELLED = "ok", "cancelled"
 
 
 class CallLog:
@@ -67,27 +67,18 @@ class _InvalidFrames:
         )
 
 
-class _LoggedImage:
-    """A call with one frame."""
+class _LoggedImage(CallObserver):
+    """A call with one frame, of which nothing else is logged."""
 
     def __init__(self, call: CallInfo, invalid: _InvalidFrames) -> None:
         self._call = call
         self._invalid = invalid
 
-    def accepted(self, model: str) -> None:
-        """Single images are not logged."""
-
     def frame_answered(self, frame: AnsweredFrame) -> None:
         self._invalid.note(self._call, frame)
 
-    def frames_abandoned(self, count: int) -> None:
-        """As above."""
 
-    def ended(self, reason: str) -> None:
-        """As above."""
-
-
-class _LoggedStream:
+class _LoggedStream(CallObserver):
     """A stream, which has a number in the log."""
 
     def __init__(
@@ -116,8 +107,7 @@ class _LoggedStream:
         )
 
     def frame_answered(self, frame: AnsweredFrame) -> None:
-        outcome = frame.outcome
-        self._frames[outcome.outcome if isinstance(outcome, EdgesegError) else OK] += 1
+        self._frames[frame.outcome.outcome] += 1
         self._invalid.note(self._call, frame)
 
     def frames_abandoned(self, count: int) -> None:

@@ -20,7 +20,7 @@ class AllObservers:
         return observing[0] if len(observing) == 1 else _AllOf(observing)
 
 
-class _AllOf:
+class _AllOf(CallObserver):
     """Notifies all observers of one call."""
 
     def __init__(self, observers: Sequence[CallObserver]) -> None:

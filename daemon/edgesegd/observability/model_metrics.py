@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from edgesegd.core.errors import ClientError, EdgesegError, InvalidReason
-from edgesegd.core.result import FrameResult, Stage
+from edgesegd.core.result import CANCELLED, FrameResult, Stage
 from edgesegd.core.reuse import ReuseMode
 from edgesegd.ipc.messages import EngineReady
 from edgesegd.models.spec import ModelSpec
@@ -23,8 +23,6 @@ LOSSES = ("crash", "hang", "invoke", "nan", "constant", "drift", "check", "start
 """The causes for which engines are replaced."""
 SWAPS = ("ok", "failed")
 """The outcomes when another version should replace the one that serves."""
-OK = "ok"
-CANCELLED = "cancelled"
 
 BY_MODEL = ("model", "delegate")
 
@@ -184,12 +182,11 @@ class ModelMetrics:
 
         `age` is the time since its capture in seconds, None if it is not known.
         """
+        self._frames[delegate, outcome.outcome].inc()
         if isinstance(outcome, EdgesegError):
-            self._frames[delegate, outcome.outcome].inc()
             if isinstance(outcome, ClientError) and outcome.outcome == ClientError.outcome:
                 self._invalid[(outcome.reason.value,)].inc()
             return
-        self._frames[delegate, OK].inc()
         if outcome.reused is not None:
             self._reused[(outcome.reused.reason.value,)].inc()
         self._latency[(delegate,)].observe(total)

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from edgesegd.core.rpc import UNARY, RpcMethod
+from edgesegd.core.rpc import UNARY, RpcCounter, RpcMethod
 from edgesegd.observability.model_metrics import BUCKETS
 
 BY_METHOD = ("grpc_type", "grpc_service", "grpc_method")
@@ -83,7 +83,7 @@ class RpcMetrics(Collector):
         ]
 
 
-class _MethodCounter:
+class _MethodCounter(RpcCounter):
     """Counts the calls of one method; `observe` is called with the seconds of each, if given."""
 
     __slots__ = (

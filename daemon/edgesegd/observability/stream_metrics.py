@@ -5,11 +5,10 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter
 
 from edgesegd.core.call import NOT_OBSERVED, AnsweredFrame, CallInfo, CallObserver
-from edgesegd.core.errors import EdgesegError
+from edgesegd.core.result import CANCELLED
 
 OTHER = "other"
 """The label of all streams whose names came too late; a stream of that name is one of them."""
-OK, CANCELLED = "ok", "cancelled"
 
 
 class StreamMetrics:
@@ -50,24 +49,16 @@ class StreamMetrics:
         return name
 
 
-class _NamedStream:
-    """One stream."""
+class _NamedStream(CallObserver):
+    """One stream; it has series from its first frame on, and for ever."""
 
     def __init__(self, metrics: StreamMetrics, name: str) -> None:
         self._metrics = metrics
         self._name = name
 
-    def accepted(self, model: str) -> None:
-        """Nothing is counted before its first frame."""
-
     def frame_answered(self, frame: AnsweredFrame) -> None:
-        outcome = frame.outcome
-        found = outcome.outcome if isinstance(outcome, EdgesegError) else OK
-        self._metrics.count(self._name, found, 1)
+        self._metrics.count(self._name, frame.outcome.outcome, 1)
 
     def frames_abandoned(self, count: int) -> None:
         if count:
             self._metrics.count(self._name, CANCELLED, count)
-
-    def ended(self, reason: str) -> None:
-        """What was counted stays."""

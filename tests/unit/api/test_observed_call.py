@@ -12,7 +12,7 @@ import pytest
 
 from edgesegd.api.observed_call import CLIENT_LEFT, call_info, observed
 from edgesegd.api.open_call import OpenCall, enter_call
-from edgesegd.core.call import NOT_OBSERVED, AnsweredFrame, CallInfo, CallObserver
+from edgesegd.core.call import NOT_OBSERVED, CallInfo, CallObserver
 from edgesegd.core.errors import InvalidOptions, Overloaded
 
 CALL = CallInfo("edgeseg.v1.SegmentationService", "Segment", "ipv4:10.0.0.7:4", is_stream=True)
@@ -31,7 +31,7 @@ class Context:
         return "ipv6:%5B::1%5D:41234"
 
 
-class Reasons:
+class Reasons(CallObserver):
     """Observers that note why calls ended."""
 
     def __init__(self) -> None:
@@ -40,12 +40,6 @@ class Reasons:
     def begin(self, call: CallInfo) -> CallObserver:
         assert call is CALL
         return self
-
-    def accepted(self, model: str) -> None: ...
-
-    def frame_answered(self, frame: AnsweredFrame) -> None: ...
-
-    def frames_abandoned(self, count: int) -> None: ...
 
     def ended(self, reason: str) -> None:
         self.seen.append(reason)

@@ -48,7 +48,7 @@ class CallTraces:
         return _TracedCall(self._tracer, span, self._every if call.is_stream else 1)
 
 
-class _TracedCall:
+class _TracedCall(CallObserver):
     """The span of one call, and those of every `every`th frame."""
 
     def __init__(self, tracer: Tracer, span: Span, every: int) -> None:
@@ -88,15 +88,13 @@ class _TracedCall:
             "frame",
             context=set_span_in_context(self._span),
             start_time=begun,
-            attributes={"edgeseg.frame_id": frame.frame_id},
+            attributes={"edgeseg.frame_id": frame.frame_id, "edgeseg.outcome": outcome.outcome},
         )
         if isinstance(outcome, FrameResult):
-            span.set_attribute("edgeseg.outcome", "ok")
             span.set_attribute("edgeseg.delegate", outcome.delegate)
             span.set_attribute("edgeseg.model", outcome.model.name)
             span.set_attribute("edgeseg.model_version", outcome.model.version)
         else:
-            span.set_attribute("edgeseg.outcome", outcome.outcome)
             span.set_status(StatusCode.ERROR, str(outcome))
         within, now = set_span_in_context(span), begun
         for stage, seconds in frame.seconds.items():
