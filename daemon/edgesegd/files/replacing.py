@@ -31,7 +31,7 @@ def replacing(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _open_locked(path: Path, mode: int) -> tuple[Path, int]:
@@ -62,8 +62,8 @@ def _delete_abandoned(path: Path) -> None:
                 os.close(descriptor)
 
 
-def _sync_folder(folder: Path) -> None:
-    """Sync the folder, so that the file's new name survives a power cut."""
+def sync_folder(folder: Path) -> None:
+    """Sync the folder, so that new names in it survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import shutil
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from edgesegd.core.errors import ConfigError
+from edgesegd.files.replacing import sync_folder
 from edgesegd.models.catalogue.repository import HELD
 from edgesegd.models.names import SUFFIX
 from edgesegd.rollout.manifest import ReleasedFile, ReleasedModel
@@ -86,12 +86,12 @@ class VersionFolders:
     def hold(self, name: str, version: int) -> None:
         """Let the version be served only if it is named."""
         (self.path(name, version) / HELD).touch(mode=FILE_MODE)
-        _sync(self.path(name, version))
+        sync_folder(self.path(name, version))
 
     def release(self, name: str, version: int) -> None:
         """Let the version be served if it is the highest."""
         (self.path(name, version) / HELD).unlink(missing_ok=True)
-        _sync(self.path(name, version))
+        sync_folder(self.path(name, version))
 
     def versions(self, name: str) -> list[int]:
         """The versions that are there and not held, lowest first."""
@@ -121,12 +121,12 @@ class VersionFolders:
             if entry.name not in {file.name for file in model.files}:
                 _remove(entry)
         (new / HELD).touch(mode=FILE_MODE)
-        _sync(new)
+        sync_folder(new)
         _make_folder(place.parent)
         if place.exists():
             self._move_away(place)
         new.rename(place)
-        _sync(place.parent)
+        sync_folder(place.parent)
         self.clear_old()
 
     def remove(self, name: str, version: int) -> None:
@@ -134,7 +134,7 @@ class VersionFolders:
         place = self.path(name, version)
         if place.is_dir():
             self._move_away(place)
-            _sync(place.parent)
+            sync_folder(place.parent)
             self.clear_old()
         with contextlib.suppress(OSError):  # it has other versions
             place.parent.rmdir()
@@ -168,7 +168,7 @@ def _make_folder(path: Path) -> None:
     except FileExistsError:
         return
     path.chmod(FOLDER_MODE)
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
 def _remove(path: Path) -> None:
@@ -176,12 +176,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink()
-
-
-def _sync(folder: Path) -> None:
-    """Sync a folder, so that the names in it survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
