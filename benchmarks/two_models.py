@@ -14,12 +14,11 @@ import argparse
 import contextlib
 import statistics
 import tempfile
-import urllib.request
 from pathlib import Path
 
 from inputs import load_inputs, remember_choice
 from load import Load, median
-from prometheus_client.parser import text_string_to_metric_families
+from scraped import metrics_of
 
 from edgesegd.bench.inputs import drawn_inputs
 from edgesegd.bench.launch import LaunchedDaemon
@@ -55,11 +54,9 @@ class Stages:
         return {key: value - self._before.get(key, 0.0) for key, value in self._read().items()}
 
     def _read(self) -> dict[tuple[str, str, str], float]:
-        with urllib.request.urlopen(self._daemon.metrics_url, timeout=10) as page:  # noqa: S310 # our own
-            text = page.read().decode()
         return {
             (each.labels["model"], each.labels["stage"], each.name.rpartition("_")[2]): each.value
-            for family in text_string_to_metric_families(text)
+            for family in metrics_of(self._daemon)
             if family.name == "edgeseg_stage_seconds"
             for each in family.samples
         }

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import psutil
 
@@ -45,22 +43,11 @@ class Measured:
         return sum(len(seen.latencies) for seen in self.outcome.cameras)
 
 
-class RealCameras:
-    """Cameras in their phases, all streams of one client, within a `with` block."""
+class RealCameras(AskedProcess):
+    """Cameras in their phases, all streams of one client."""
 
     def __init__(self, address: str, jpeg: Path, fps: float, phases: Sequence[float]) -> None:
-        self._process = AskedProcess(real_cameras.__file__, address, jpeg, fps, *phases)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._process.__exit__(kind, error, traceback)
+        super().__init__(real_cameras.__file__, address, jpeg, fps, *phases)
 
     def measure(self, seconds: float, processes: Sequence[Sequence[int]] = ()) -> Measured:
         """The next seconds; `processes` are groups of process ids whose CPU time is measured.
@@ -69,8 +56,8 @@ class RealCameras:
         """
         before = [sum(map(_cpu_seconds, group)) for group in processes]
         all_before = _all_cpu_seconds()
-        self._process.ask(seconds)
-        found = self._process.answer()
+        self.ask(seconds)
+        found = self.answer()
         all_cpu = _all_cpu_seconds() - all_before
         cpu = [
             sum(map(_cpu_seconds, group)) - earlier

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import statistics
-import urllib.request
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from prometheus_client.parser import text_string_to_metric_families
+from scraped import metrics_of
 
 from edgesegd.bench.launch import LaunchedDaemon
 from fleet.cameras_process import Measured, RealCameras
-from fleet.measure import FPS, SETTLE_SECONDS, engines_of
+from fleet.measure import FPS, SETTLE_SECONDS
 from fleet.service_times import ServiceTimes
 from fleet.simulation import Outcome, Setting, simulate
 
@@ -119,19 +118,11 @@ def _measure(
         streams = sorted(open_streams(daemon) for daemon in daemons)
         if streams[-1] - streams[0] > 1:
             raise RuntimeError(f"the daemons do not have the streams in turn, but {streams}")
-        ours = [pid for each in daemons for pid in (each.process.pid, *engines_of(each))]
+        ours = [pid for each in daemons for pid in (each.process.pid, *each.engine_pids)]
         return [cameras.measure(seconds, [ours]) for _ in range(rounds)]
 
 
 def open_streams(daemon: LaunchedDaemon) -> int:
     """How many streams a daemon has, by its metrics."""
-    with urllib.request.urlopen(daemon.metrics_url, timeout=10) as page:  # noqa: S310 # its own
-        families = text_string_to_metric_families(page.read().decode())
-        return int(
-            sum(
-                sample.value
-                for family in families
-                for sample in family.samples
-                if sample.name == "edgeseg_streams"
-            )
-        )
+    gauges = (family for family in metrics_of(daemon) if family.name == "edgeseg_streams")
+    return int(sum(sample.value for gauge in gauges for sample in gauge.samples))

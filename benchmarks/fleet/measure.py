@@ -13,8 +13,6 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-import psutil
-
 from edgesegd.bench.inputs import Inputs
 from edgesegd.bench.launch import LaunchedDaemon
 from fleet.cameras_process import Measured, RealCameras
@@ -94,15 +92,10 @@ def _watch(daemon: LaunchedDaemon, cameras: RealCameras, seconds: float) -> Meas
     """What the cameras see; with the CPU time of the front, the engines and the cameras."""
     with cameras:
         cameras.measure(SETTLE_SECONDS)
-        measured = cameras.measure(seconds, [[daemon.process.pid], engines_of(daemon)])
+        measured = cameras.measure(seconds, [[daemon.process.pid], daemon.engine_pids])
     if not measured.results:
         raise RuntimeError(f"no result in {seconds} s")
     return measured
-
-
-def engines_of(daemon: LaunchedDaemon) -> list[int]:
-    """The process ids of its engines."""
-    return [each.pid for each in psutil.Process(daemon.process.pid).children()]
 
 
 def _median_stages(measured: Measured) -> dict[str, float]:
