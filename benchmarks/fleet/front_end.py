@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
+from balancers import envoy_command, find_balancer, haproxy_command
 from servers import free_port
 
 from edgesegd.bench.launch import LaunchedDaemon
 from fleet.cameras_process import RealCameras
 from fleet.measure import FPS, SETTLE_SECONDS
 
-PROJECT = Path(__file__).parents[2]
 CAMERAS = 2
+BOARDS = 2
+"""Of the configurations in deploy/; one daemon stands for all of them."""
 STOP_SECONDS = 30.0
 
 
@@ -28,45 +27,18 @@ def measure_proxies(
     found = dict[str, float]()
     with LaunchedDaemon(*flags) as daemon:
         for name, command_for in PROXIES.items():
-            program = _find(name)
+            program = find_balancer(name)
             if program is not None:
                 port = free_port()
-                command = command_for(program, folder, port, daemon.address)
+                command = command_for(program, folder, port, BOARDS * [daemon.address])
                 found[name] = _measure(command, f"127.0.0.1:{port}", jpeg, seconds)
     return found
 
 
-def _find(name: str) -> str | None:
-    # Debian has HAProxy where only root's PATH leads; the Makefile installs Envoy.
-    places = f"{PROJECT / '.venv-balancers/bin'}:{os.environ['PATH']}:/usr/sbin"
-    return shutil.which(name, path=places)
+PROXIES = {"haproxy": haproxy_command, "envoy": envoy_command}
 
 
-def _haproxy(program: str, folder: Path, port: int, daemon: str) -> list[str]:
-    text = (PROJECT / "deploy/haproxy/haproxy.cfg").read_text(encoding="utf-8")
-    text = text.replace("bind :8460", f"bind 127.0.0.1:{port}")
-    file = folder / "haproxy.cfg"
-    file.write_text(re.sub(r"board-\d\.lan:8460", daemon, text), encoding="utf-8")
-    return [program, "-db", "-f", str(file)]
-
-
-def _envoy(program: str, folder: Path, port: int, daemon: str) -> list[str]:
-    text = (PROJECT / "deploy/envoy/envoy.yaml").read_text(encoding="utf-8")
-    text = text.replace("0.0.0.0, port_value: 8460", f"127.0.0.1, port_value: {port}")
-    host = daemon.replace(":", ", port_value: ")
-    file = folder / "envoy.yaml"
-    file.write_text(re.sub(r"board-\d\.lan, port_value: 8460", host, text), encoding="utf-8")
-    return [program, "-c", str(file), "--use-dynamic-base-id", "-l", "error"]
-
-
-PROXIES: dict[str, Callable[[str, Path, int, str], list[str]]] = {
-    "haproxy": _haproxy,
-    "envoy": _envoy,
-}
-"""The proxies of docs/balancing.md, and how each is run with its file of deploy/."""
-
-
-def _measure(command: Sequence[str], address: str, jpeg: Path, seconds: float) -> float:
+def _measure(command: Sequence[str | Path], address: str, jpeg: Path, seconds: float) -> float:
     phases = [number / CAMERAS for number in range(CAMERAS)]
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

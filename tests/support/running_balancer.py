@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
 import socket
 import subprocess
 from collections.abc import Sequence
@@ -13,19 +10,14 @@ from types import TracebackType
 from typing import Final, Self
 
 import pytest
+from balancers import envoy_command, find_balancer, haproxy_command
 
-DEPLOY: Final = Path(__file__).parents[2] / "deploy"
-ENVOY_FILE: Final = DEPLOY / "envoy/envoy.yaml"
-HAPROXY_FILE: Final = DEPLOY / "haproxy/haproxy.cfg"
-TOOLS: Final = DEPLOY.parent / ".venv-balancers/bin"
-"""What the Makefile installs for these tests."""
 STOP_SECONDS: Final = 30.0
 
 
 def find_program(name: str, advice: str) -> str:
     """The path of a program; skips the test where it is missing."""
-    # Debian has some where only root's PATH leads.
-    found = shutil.which(name, path=f"{TOOLS}:{os.environ['PATH']}:/usr/sbin")
+    found = find_balancer(name)
     if found is None:
         pytest.skip(f"{name} is missing; {advice}")
     return found
@@ -72,12 +64,8 @@ class RunningBalancer:
 
 def envoy(folder: Path, daemons: Sequence[str]) -> RunningBalancer:
     """Envoy before daemons, as many as its configuration has boards."""
-    text, port = ENVOY_FILE.read_text(), _free_port()
-    text = _replace(text, "0.0.0.0, port_value: 8460", [f"127.0.0.1, port_value: {port}"])
-    hosts = [one.replace(":", ", port_value: ") for one in daemons]
-    text = _replace(text, r"board-\d\.lan, port_value: 8460", hosts)
-    (folder / "envoy.yaml").write_text(text)
-    command = (find_envoy(), "-c", folder / "envoy.yaml", "--use-dynamic-base-id", "-l", "warning")
+    port = _free_port()
+    command = envoy_command(find_envoy(), folder, port, daemons)
     return RunningBalancer(command, folder / "envoy.log", f"127.0.0.1:{port}")
 
 
@@ -88,24 +76,9 @@ def haproxy(
 
     With a name server, the names of the boards stay, and it is asked where they are.
     """
-    text, port = HAPROXY_FILE.read_text(), _free_port()
-    text = _replace(text, "bind :8460", [f"bind 127.0.0.1:{port}"])
-    if name_server is None:
-        text = _replace(text, r"board-\d\.lan:8460", 2 * list(daemons))
-    else:
-        ports = [daemon.rpartition(":")[2] for daemon in daemons]
-        text = _replace(text, r"(?<=\.lan:)8460", 2 * ports)
-        text = _replace(text, "parse-resolv-conf", [f"nameserver test {name_server}"])
-    (folder / "haproxy.cfg").write_text(text)
-    command = (find_haproxy(), "-db", "-f", folder / "haproxy.cfg")
+    port = _free_port()
+    command = haproxy_command(find_haproxy(), folder, port, daemons, name_server)
     return RunningBalancer(command, folder / "haproxy.log", f"127.0.0.1:{port}")
-
-
-def _replace(text: str, pattern: str, replacements: Sequence[str]) -> str:
-    """Each place in `text` that the pattern matches, replaced by the next one."""
-    assert len(re.findall(pattern, text)) == len(replacements)
-    each = iter(replacements)
-    return re.sub(pattern, lambda _: next(each), text)
 
 
 def _free_port() -> int:

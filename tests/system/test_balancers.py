@@ -14,12 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from balancers import ENVOY_FILE, HAPROXY_FILE
 
 from edgeseg_client import Client, EdgesegClientError, Unavailable
 from support.name_server import NameServer
 from support.running_balancer import (
-    ENVOY_FILE,
-    HAPROXY_FILE,
     RunningBalancer,
     envoy,
     find_envoy,

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from balancers import DEPLOY, TOOLS
 
 from edgesegd.api.v1.names import SERVICE_NAME
 from edgesegd.config import load_config
 from edgesegd.observability.health_pages import HEALTHZ
-from support.running_balancer import DEPLOY, TOOLS, find_program
+from support.running_balancer import find_program
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
