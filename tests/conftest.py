@@ -14,7 +14,7 @@ from PIL import Image
 import edgeseg_client  # noqa: F401 # before gRPC, whose handlers of forks crash forked tests
 from scenes import draw_scene
 
-pytest_plugins = ["support.fake_delegate", "support.leftovers"]
+pytest_plugins = ["support.fake_delegate", "support.leftovers", "support.manual_clock"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from support.booted_container import run_in_container
+from support.debian_root import debian_root
 
 PROJECT = Path(__file__).parents[2]
 UNIT = PROJECT / "systemd" / "edgesegd.service"
@@ -47,17 +44,10 @@ pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with what the steps have seen."""
-    if os.geteuid() != 0 or shutil.which("mmdebstrap") is None:
-        pytest.skip("needs root and mmdebstrap; on Debian: apt install mmdebstrap")
-    debian = tmp_path_factory.mktemp("debian") / "root"
-    making = ["mmdebstrap", "--variant=minbase", "--include=systemd-sysv", "trixie", str(debian)]
-    made = subprocess.run(making, capture_output=True, text=True, check=False)
     folder = tmp_path_factory.mktemp("container")
-    try:
-        if made.returncode != 0:
-            pytest.skip(f"mmdebstrap can make no Debian 13 here: {made.stderr[-1000:]}")
+    with debian_root("trixie", ["systemd-sysv"]) as debian:
         output = run_in_container(
             folder,
             {"/root/steps": STEPS, "/root/failing.conf": FAILS},
@@ -65,10 +55,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             "/bin/sh /root/steps",
             base=debian,
         )
-        assert not output, output
-        yield folder / "results"
-    finally:
-        shutil.rmtree(debian, ignore_errors=True)
+    assert not output, output
+    return folder / "results"
 
 
 def test_the_unit_and_each_drop_in_are_valid(results: Path) -> None:

@@ -10,21 +10,8 @@ import pytest
 from edgesegd.core.errors import InvalidFrame, Overloaded, Superseded
 from edgesegd.observability.call_log import CallLog
 from edgesegd.observability.logs import MAX_LINES, LimitedHandler
+from support.manual_clock import Clock
 from support.observed_frames import PEER, answered, image, stream
-
-
-class Clock:
-    """A clock that the test advances."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -8,20 +8,7 @@ import logging
 import pytest
 
 from edgesegd.observability.logs import MAX_LINES, WINDOW_SECONDS, LimitedHandler
-
-
-class Clock:
-    """A clock that the test advances."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from support.manual_clock import Clock
 
 
 @pytest.fixture

@@ -12,26 +12,12 @@ from edgesegd.supervision.delegate_ranking import (
     DelegateRanking,
     RankedDelegate,
 )
+from support.manual_clock import Clock
 
 TPU: Choice = (DelegateSpec("tpu", ("libtpu.so",)), 1)
 GPU: Choice = (DelegateSpec("gpu", ("libgpu.so",), {"precision": "half"}), 1)
 CPU: Choice = (DelegateSpec(), 2)
 COOL_DOWN = 30.0
-
-
-class Clock:
-    """A clock that the test advances."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
