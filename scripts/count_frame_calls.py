@@ -110,7 +110,8 @@ def count(kind: str, model: Path | None, *, show: bool) -> dict[str, list[dict[s
         path = os.environ.get("PYTHONPATH")
         os.environ["PYTHONPATH"] = f"{folder}{os.pathsep}{path}" if path else str(folder)
         os.environ["EDGESEGD_COUNT_FOLDER"] = str(folder)
-        flags = ["--delegate", "cpu"]  # so that nothing is tried meanwhile
+        # Nothing is tried meanwhile, and engines may write what they counted.
+        flags = ["--delegate=cpu", "--sandbox=off"]
         flags += [] if model is None else ["--model", str(model)]
         with LaunchedDaemon(*flags) as daemon, Client(daemon.address) as client:
             engine = daemon.engine_pid
