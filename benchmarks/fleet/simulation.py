@@ -98,7 +98,7 @@ async def _run(
     seed: int,
 ) -> Outcome:
     loop, random = asyncio.get_running_loop(), Random(seed)  # noqa: S311 # a simulation
-    machine = SharedCores(loop, setting.cores - setting.others)
+    machine = SharedCores(loop, setting.cores, others=setting.others)
     client = Process(machine) if setting.shared else None
     delay = setting.delay + times.wake_ups / 2
     boards = list[tuple[SimulatedBoard, Link]]()
