@@ -6,9 +6,11 @@ import asyncio
 import os
 import signal
 import time
+import urllib.request
 from itertools import chain, repeat
 from pathlib import Path
 
+import prometheus_client
 import pytest
 
 from edgesegd.board.threads import count_cores
@@ -159,3 +161,18 @@ async def test_checks_of_a_delegate_are_counted_and_show_how_far_it_agreed_with_
     assert checks("differs") == 2, "the second one ends the engine, and is reported nevertheless"
     assert agreement() < 0.95
     assert not daemon.samples("edgeseg_delegate_checks_total", delegate="cpu")
+
+
+@pytest.mark.skipif(
+    not hasattr(prometheus_client, "disable_created_metrics"),
+    reason="this prometheus-client cannot leave the series out",
+)
+def test_no_page_says_when_each_series_began(folder: Path, launch: Launch) -> None:
+    daemon = launch(*flags(folder))
+    for accept in ("text/plain", "application/openmetrics-text;version=1.0.0"):
+        request = urllib.request.Request(daemon.metrics_url, headers={"Accept": accept})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            page = answer.read().decode()
+        assert accept.split(";")[0] in answer.headers["Content-Type"]
+        assert "edgeseg_engine_restarts_total{" in page
+        assert "_created" not in page

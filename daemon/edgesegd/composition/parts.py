@@ -44,7 +44,7 @@ from edgesegd.observability.board.registration import register_board
 from edgesegd.observability.frame_metrics import FrameMetrics
 from edgesegd.observability.health import HEALTH_SERVICE_NAME, Health
 from edgesegd.observability.health_pages import LoopCheck, health_pages
-from edgesegd.observability.metrics import Metrics
+from edgesegd.observability.metrics import Metrics, leave_out_created_series
 from edgesegd.observability.metrics_server import MetricsServer, serve_metrics
 from edgesegd.observability.model_metrics import ModelFamilies, ModelMetrics
 from edgesegd.observability.rpc_metrics import RpcMetrics
@@ -71,6 +71,7 @@ class Parts:
         self.repository, self.pairs, self.required = find_models(config)
         self.models = ModelRegistry(self.pairs[0].served.name)
         self.announcement = Announcement(config, self.models)
+        leave_out_created_series()
         self.metrics = Metrics(CollectorRegistry())
         register_board(self.metrics.registry)
         self.observation = CallObservation(config, self.metrics.registry)
