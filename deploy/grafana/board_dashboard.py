@@ -314,10 +314,19 @@ def _sensors(built: Dashboard) -> None:
             unit="bytes",
         ),
         graph(
+            "Memory of the board",
+            "What the board has, or a cgroup allows of it, and what is free of that.",
+            (f"edgeseg_board_memory_bytes{BOARD}", "all"),
+            (f"edgeseg_board_memory_available_bytes{BOARD}", "available"),
+            unit="bytes",
+            in_row=4,
+        ),
+        graph(
             "Calls and descriptors",
             "Open calls, and open descriptors of the front.",
             (f"edgeseg_calls{BOARD}", "calls"),
             (f"process_open_fds{BOARD}", "descriptors"),
+            in_row=4,
         ),
         graph(
             "Clock",
@@ -325,6 +334,7 @@ def _sensors(built: Dashboard) -> None:
             (f"instance:edgeseg_clock_skew:seconds{BOARD}", "ahead"),
             unit="s",
             signed=True,
+            in_row=4,
         ),
         graph(
             "Certificate",
@@ -332,6 +342,7 @@ def _sensors(built: Dashboard) -> None:
             (f"edgeseg_certificate_expiry_timestamp_seconds{BOARD} - time()", "expires in"),
             unit="s",
             signed=True,
+            in_row=4,
         ),
     ):
         built.with_panel(panel)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUPS = Path("/proc/self/cgroup")
@@ -14,16 +15,35 @@ LIMITS_AND_USES = (
 MEMINFO, PROCESSES = Path("/proc/meminfo"), Path("/proc")
 
 
-def board_memory() -> int:
-    """Bytes of memory of the machine, or what a cgroup (systemd, a container) allows of it."""
+class Memory(NamedTuple):
+    """Bytes of the machine, or what a cgroup (systemd, a container) allows of it: all, and free.
+
+    `free` is what further processes could use now; None if the system does not report it.
+    """
+
+    size: int
+    free: int | None
+
+
+def read_memory() -> Memory:
+    """The memory of the board now."""
     machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return min([machine, *(limit for limit, _ in _cgroups())])
+    free = _kilobytes(MEMINFO, ("MemAvailable",))
+    cgroups = _cgroups()
+    return Memory(
+        min([machine, *(limit for limit, _ in cgroups)]),
+        max(0, min([free, *(limit - used for limit, used in cgroups)])) if free else None,
+    )
+
+
+def board_memory() -> int:
+    """The `size` of `read_memory`."""
+    return read_memory().size
 
 
 def free_memory() -> int:
-    """Bytes that further processes could use now; 0 if the system does not report it."""
-    machine = _kilobytes(MEMINFO, ("MemAvailable",))
-    return max(0, min([machine, *(limit - used for limit, used in _cgroups())]))
+    """The `free` of `read_memory`; 0 if the system does not report it."""
+    return read_memory().free or 0
 
 
 def private_memory(pid: int) -> int:

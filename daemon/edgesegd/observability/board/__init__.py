@@ -1,1 +1,1 @@
-"""The board's own metrics: its clock and its sensors, each read when the page is."""
+"""The board's own metrics: its clock, its memory and its sensors, each read when the page is."""

@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from edgesegd.board import memory
 from edgesegd.observability.board.registration import register_board
 from support.fake_sysfs import fake_sysfs
 
@@ -17,6 +18,11 @@ FREQUENCY = "edgeseg_board_cpu_frequency_hertz"
 MAX_FREQUENCY = "edgeseg_board_cpu_frequency_max_hertz"
 THROTTLED = "edgeseg_board_throttled"
 TIME = "edgeseg_board_time_seconds"
+MEMORY = "edgeseg_board_memory_bytes"
+AVAILABLE = "edgeseg_board_memory_available_bytes"
+MB = 1 << 20
+ALWAYS = {TIME, MEMORY, AVAILABLE}
+"""What needs no sensor."""
 
 
 def page(sys: Path) -> dict[str, dict[tuple[str, ...], float]]:
@@ -32,7 +38,7 @@ def page(sys: Path) -> dict[str, dict[tuple[str, ...], float]]:
 
 def test_every_sensor_of_a_board_has_a_series(tmp_path: Path) -> None:
     found = page(fake_sysfs(tmp_path))
-    assert found.keys() == {TEMPERATURE, FREQUENCY, MAX_FREQUENCY, THROTTLED, TIME}
+    assert found.keys() == {TEMPERATURE, FREQUENCY, MAX_FREQUENCY, THROTTLED, *ALWAYS}
     assert found[TEMPERATURE] == {
         ("thermal_zone0", "cpu-thermal"): 61.342,
         ("apex_0", "apex"): 48.05,
@@ -41,11 +47,29 @@ def test_every_sensor_of_a_board_has_a_series(tmp_path: Path) -> None:
     assert found[MAX_FREQUENCY] == {("policy0",): 1.8e9}
 
 
-def test_a_board_without_sensors_has_its_clock_only(tmp_path: Path) -> None:
+def test_a_board_without_sensors_has_its_clock_and_its_memory_only(tmp_path: Path) -> None:
     before = time.time()
     found = page(tmp_path)
-    assert found.keys() == {TIME}
+    assert found.keys() == ALWAYS
     assert before <= found[TIME][()] <= time.time()
+
+
+@pytest.mark.parametrize("used", [3 * MB, 8 * MB, 9 * MB])
+def test_the_memory_that_is_available_is_shown_also_when_there_is_none_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, used: int
+) -> None:
+    for name, path in (("MEMINFO", "meminfo"), ("OWN_CGROUPS", "own"), ("CGROUPS", "cgroups")):
+        monkeypatch.setattr(memory, name, tmp_path / path)
+    (tmp_path / "cgroups").mkdir()
+    (tmp_path / "own").write_text("0::/\n")
+    (tmp_path / "meminfo").write_text("MemAvailable: 81920 kB\n")
+    (tmp_path / "cgroups/memory.max").write_text(f"{8 * MB}\n")
+    (tmp_path / "cgroups/memory.current").write_text(f"{used}\n")
+    found = page(tmp_path)
+    assert found[MEMORY] == {(): 8 * MB}
+    assert found[AVAILABLE] == {(): max(0, 8 * MB - used)}
+    (tmp_path / "meminfo").unlink()
+    assert AVAILABLE not in page(tmp_path), "the system does not tell"
 
 
 @pytest.mark.parametrize("content", ["", "-", "hot"])
@@ -57,7 +81,7 @@ def test_a_sensor_that_gives_no_number_has_no_series(tmp_path: Path, content: st
         "devices/platform/soc/soc:firmware/get_throttled",
     )
     found = page(fake_sysfs(tmp_path, dict.fromkeys(files, content)))
-    assert found.keys() == {MAX_FREQUENCY, THROTTLED, TIME}
+    assert found.keys() == {MAX_FREQUENCY, THROTTLED, *ALWAYS}
     assert found[THROTTLED] == {("cooling",): 0}
 
 
