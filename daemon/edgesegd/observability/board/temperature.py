@@ -11,7 +11,8 @@ from prometheus_client.registry import Collector
 from edgesegd.observability.board.sysfs import read_number, read_text
 
 APEX = "apex"
-"""The type of a Coral on PCIe. A Coral on USB has no sensor."""
+"""The type of a Coral on PCIe. A Coral on USB has no sensor. One that has left the bus shows -87.9
+degrees, which is given as it is: below -40 it is no temperature but a fault."""
 
 
 class TemperatureCollector(Collector):

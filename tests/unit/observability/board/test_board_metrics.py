@@ -97,6 +97,12 @@ def test_temperatures_below_zero_are_read(tmp_path: Path) -> None:
     assert page(sys)[TEMPERATURE]["thermal_zone0", "cpu-thermal"] == -7.5
 
 
+def test_the_temperature_of_a_coral_that_has_left_the_bus_is_shown(tmp_path: Path) -> None:
+    """An alert says what it means: source: github.com/google-coral/edgetpu, issue 843."""
+    sys = fake_sysfs(tmp_path, {"class/apex/apex_0/temp": "-87900"})
+    assert page(sys)[TEMPERATURE]["apex_0", "apex"] == -87.9
+
+
 @pytest.mark.parametrize(
     ("bits", "active"),
     [
