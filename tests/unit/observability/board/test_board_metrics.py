@@ -124,6 +124,25 @@ def test_the_firmware_says_why_a_raspberry_pi_is_throttled_now(
     assert {cause for (cause,), value in values.items() if value} == active
 
 
+@pytest.mark.parametrize("alarm", ["0", "1"])
+def test_a_kernel_without_the_firmware_s_file_says_whether_the_voltage_is_too_low(
+    tmp_path: Path, alarm: str
+) -> None:
+    supply, other = "class/hwmon/hwmon1", "class/hwmon/hwmon0"
+    sys = fake_sysfs(
+        tmp_path,
+        {
+            f"{supply}/name": "rpi_volt",
+            f"{supply}/in0_lcrit_alarm": alarm,
+            f"{other}/name": "nvme",
+            f"{other}/in0_lcrit_alarm": "1",
+        },
+    )
+    assert len(page(sys)[THROTTLED]) == 5, "the firmware's file says more"
+    (sys / "devices/platform/soc/soc:firmware/get_throttled").unlink()
+    assert page(sys)[THROTTLED] == {("under_voltage",): float(alarm), ("cooling",): 0}
+
+
 @pytest.mark.parametrize("kind", ["cpufreq-cpu4", "thermal-cpufreq-1", "Processor"])
 def test_a_cpu_that_the_kernel_slows_down_is_throttled(tmp_path: Path, kind: str) -> None:
     device = "class/thermal/cooling_device2"
