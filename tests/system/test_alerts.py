@@ -50,6 +50,36 @@ def test_amtool_accepts_the_configuration() -> None:
     assert "1 inhibit rules" in done.stdout
 
 
+def test_a_board_that_is_down_silences_its_own_warnings_and_none_of_another_site(
+    cable: Cable, tmp_path: Path
+) -> None:
+    """Two sites may use the same address."""
+    amtool = (*cable.near, installed("amtool"), f"--alertmanager.url=http://{ADDRESS}")
+    board = ("job=edgesegd", "instance=board-1.local:9460")
+    with running_alertmanager(cable.near, tmp_path, "http://127.0.0.1:1/"):
+        for labels in (
+            ("EdgesegDown", "severity=critical", "site=hut"),
+            ("EdgesegTooHot", "severity=warning", "site=hut"),
+            ("EdgesegTooHot", "severity=warning", "site=yard"),
+        ):
+            subprocess.run([*amtool, "alert", "add", *labels, *board], check=True)
+
+        def states() -> dict[tuple[str, str], str]:
+            query = (*amtool, "alert", "query", "--active", "--inhibited", "--output=json")
+            answer = subprocess.run(query, capture_output=True, check=True).stdout
+            return {
+                (each["labels"]["alertname"], each["labels"]["site"]): each["status"]["state"]
+                for each in json.loads(answer)
+            }
+
+        expected = {
+            ("EdgesegDown", "hut"): "active",
+            ("EdgesegTooHot", "hut"): "suppressed",
+            ("EdgesegTooHot", "yard"): "active",
+        }
+        until(states, expected.__eq__)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_alert_for_a_killed_board_reaches_a_webhook_and_so_does_its_end(
