@@ -61,7 +61,8 @@ def _lines(fleet: Any, target: dict[str, Any], begin: float) -> list[Line]:  # n
     found: list[dict[str, Any]] = []
     for instance in (fleet.listed, fleet.discovered):
         query = target["expr"].replace("$__rate_interval", "15s")
-        query = query.replace("$instance", instance).replace("$model", ".*")
+        for variable, value in (("$instance", instance), ("$site", ".*"), ("$model", ".*")):
+            query = query.replace(variable, value)
         times = {"start": str(begin), "end": str(time.time()), "step": str(STEP)}
         found = found or fleet.prometheus.get("query_range", query=query, **times)["result"]
     lines = [

@@ -15,8 +15,9 @@ from panels import (
 )
 
 UID = "edgeseg-board"
-BOARD = '{job="edgesegd", instance="$instance"}'
-MODEL = '{job="edgesegd", instance="$instance", model=~"$model"}'
+SITE = '{job="edgesegd", site=~"$site"}'
+BOARD = SITE.replace("}", ', instance="$instance"}')
+MODEL = BOARD.replace("}", ', model=~"$model"}')
 OK = MODEL.replace("}", ', outcome="ok"}')
 OK_STREAMS = BOARD.replace("}", ', outcome="ok"}')
 OTHER_STREAMS = BOARD.replace("}", ', outcome!="ok"}')
@@ -36,9 +37,10 @@ def board_dashboard() -> Dashboard:
         .timezone("browser")
         .with_variable(datasource_variable())
         .with_variable(
-            label_variable(
-                "instance", "Board", 'label_values(up{job="edgesegd"}, instance)', multi=False
-            )
+            label_variable("site", "Site", 'label_values(up{job="edgesegd"}, site)', multi=True)
+        )
+        .with_variable(
+            label_variable("instance", "Board", f"label_values(up{SITE}, instance)", multi=False)
         )
         .with_variable(
             label_variable(

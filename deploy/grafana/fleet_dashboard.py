@@ -10,8 +10,12 @@ UID = "edgeseg-fleet"
 FRAMES = "instance_model_outcome:edgeseg_frames:rate5m"
 P99 = "instance_model:edgeseg_frame_seconds:p99_rate5m"
 EXPIRED = "instance_model:edgeseg_frames_expired:ratio_rate5m"
-STREAMS = f'sum by (instance, stream) (rate(edgeseg_stream_frames_total{{outcome="ok"}}{RATE}))'
-BOARD, BOARD_MODEL = "{{instance}}", "{{instance}} {{model}}"
+STREAMS = (
+    f'sum by (site, instance, stream) (rate(edgeseg_stream_frames_total{{outcome="ok"}}{RATE}))'
+)
+BOARD = "{{instance}} {{site}}"
+"""Two sites may use the same address."""
+BOARD_MODEL, BOARD_STREAM = f"{BOARD} {{{{model}}}}", f"{BOARD} {{{{stream}}}}"
 
 
 def fleet_dashboard() -> Dashboard:
@@ -93,7 +97,7 @@ def _frames(built: Dashboard) -> None:
         graph(
             "Streams with the fewest results",
             "Frames that got a result, per second, by the names that clients give their streams.",
-            (f"bottomk(10, {STREAMS})", "{{instance}} {{stream}}"),
+            (f"bottomk(10, {STREAMS})", BOARD_STREAM),
             unit="suffix: /s",
             in_row=1,
         ),
@@ -107,7 +111,7 @@ def _boards(built: Dashboard) -> None:
         graph(
             "Hottest boards",
             "The hottest sensor of each of the ten hottest boards.",
-            ("topk(10, max by (instance) (edgeseg_board_temperature_celsius))", BOARD),
+            ("topk(10, max by (site, instance) (edgeseg_board_temperature_celsius))", BOARD),
             unit="celsius",
             signed=True,
         ),

@@ -27,7 +27,7 @@ def datasource_variable() -> dashboard.DatasourceVariable:
 
 
 def label_variable(name: str, label: str, query: str, *, multi: bool) -> dashboard.QueryVariable:
-    """The choice of a value of a label, or of several."""
+    """The choice of a value of a label, or of several; all are also series without the label."""
     variable = (
         dashboard.QueryVariable(name)
         .label(label)
@@ -36,7 +36,7 @@ def label_variable(name: str, label: str, query: str, *, multi: bool) -> dashboa
         .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(models.VariableSort.ALPHABETICAL_ASC)
     )
-    return variable.multi(True).include_all(True) if multi else variable
+    return variable.multi(True).include_all(True).all_value(".*") if multi else variable
 
 
 def number(

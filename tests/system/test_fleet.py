@@ -81,9 +81,10 @@ def every_query() -> list[tuple[str, str, str]]:
 
 
 def filled_in(query: str, instance: str) -> str:
-    """A query as Grafana sends it for all models of a board."""
+    """A query as Grafana sends it for all sites, and for all models of a board."""
     for variable, value in (
         ("$__rate_interval", "1m"),
+        ("$site", ".*"),
         ("$instance", instance),
         ("$model", ".*"),
     ):
@@ -233,12 +234,30 @@ def test_the_fleet_dashboard_counts_the_boards_that_answer_and_those_that_do_not
 def test_every_choice_of_a_dashboard_offers_values(fleet: RunningFleet, file: Path) -> None:
     variables = json.loads(file.read_text(encoding="utf-8"))["templating"]["list"]
     queries = [each["query"] for each in variables if each["type"] == "query"]
-    assert len(queries) == (2 if file.stem == "board" else 0)
+    assert len(queries) == (3 if file.stem == "board" else 0)
     for query in queries:
         match = re.fullmatch(r"label_values\((.*), (\w+)\)", query)
         assert match is not None
         found = fleet.prometheus.wait_for(filled_in(match[1], fleet.listed))
-        assert all(each["metric"].get(match[2]) for each in found)
+        assert any(each["metric"].get(match[2]) for each in found)
+
+
+def test_all_values_of_a_choice_are_also_series_without_the_label() -> None:
+    """Boards without a site, and frames for a model that is not served."""
+    board = json.loads((DEPLOY / "grafana/dashboards/board.json").read_text(encoding="utf-8"))
+    choices = {each["name"]: each for each in board["templating"]["list"]}
+    assert {name for name, each in choices.items() if each.get("includeAll")} == {"site", "model"}
+    for name in ("site", "model"):
+        assert choices[name].get("allValue") == ".*"
+
+
+def test_every_query_for_one_board_asks_for_its_site_too() -> None:
+    """Two sites may use the same address."""
+    queries = [query for _, query in panels(DEPLOY / "grafana/dashboards/board.json")]
+    selectors = [each for query in queries for each in re.findall(r"\{[^}]*\}", query)]
+    assert len(selectors) > len(queries)
+    for selector in selectors:
+        assert 'site=~"$site", instance="$instance"' in selector
 
 
 @pytest.fixture
