@@ -136,8 +136,9 @@ def _frames(built: Dashboard) -> None:
         ),
         graph(
             "Waiting frames and streams",
-            "Frames that wait for an engine, and open streams.",
+            "Frames that wait for an engine, those that engines have, and open streams.",
             (f"edgeseg_queue_depth{MODEL}", "{{model}} waiting"),
+            (f"edgeseg_frames_in_flight{MODEL}", "{{model}} in engines"),
             (f"edgeseg_streams{MODEL}", "{{model}} streams"),
             in_row=4,
         ),

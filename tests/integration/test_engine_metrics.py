@@ -176,3 +176,24 @@ def test_no_page_says_when_each_series_began(folder: Path, launch: Launch) -> No
         assert accept.split(";")[0] in answer.headers["Content-Type"]
         assert "edgeseg_engine_restarts_total{" in page
         assert "_created" not in page
+
+
+async def test_frames_that_engines_have_are_in_flight_and_the_others_wait(
+    folder: Path, launch: Launch
+) -> None:
+    daemon = launch(*flags(folder, "--optimize=latency", "--engine-answer-seconds=60"))
+    pids, small = daemon.engine_pids, {"model": "small"}
+    assert daemon.metric("edgeseg_frames_in_flight", **small) == 0
+    for engine in pids:
+        os.kill(engine, signal.SIGSTOP)
+    answers = asyncio.create_task(
+        segment(daemon.address, [every(model="small"), *frames([PICTURE] * 5)])
+    )
+    async with asyncio.timeout(30):
+        while daemon.metric("edgeseg_queue_depth", **small) == 0:
+            await asyncio.sleep(0.05)
+    assert 1 <= daemon.metric("edgeseg_frames_in_flight", **small) < 5
+    for engine in pids:
+        os.kill(engine, signal.SIGCONT)
+    assert len(await answers) == 5
+    assert daemon.metric("edgeseg_frames_in_flight", **small) == 0

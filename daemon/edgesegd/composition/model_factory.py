@@ -120,7 +120,11 @@ class ModelFactory:
             serves=lambda: engines.serves,
             degraded=lambda: engines.degraded,
         )
-        metrics.expose(queue_depth=lambda: scheduler.depth, streams=lambda: self._streams(model))
+        metrics.expose(
+            queue_depth=lambda: scheduler.depth,
+            in_flight=lambda: scheduler.in_engines,
+            streams=lambda: self._streams(model),
+        )
         self._watched[name] = watched = _Watched(metrics, engines)
         return ModelRunner(
             model,

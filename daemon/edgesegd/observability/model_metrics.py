@@ -107,6 +107,9 @@ class ModelFamilies:
             "model",
         )
         self.queue_depth = gauge("queue_depth", "Frames that wait for an engine.", "model")
+        self.in_flight = gauge(
+            "frames_in_flight", "Frames that engines have, decoded or segmented.", "model"
+        )
         self.streams = gauge("streams", "Open streams.", "model")
         self.delegates = DelegateFamilies(registry)
 
@@ -131,12 +134,19 @@ class ModelMetrics:
         self._start_time = Series(families.start_time, name)
         self._asleep = Series(families.asleep, name)
         self._queue_depth = Series(families.queue_depth, name)
+        self._in_flight = Series(families.in_flight, name)
         self._streams = Series(families.streams, name)
 
-    def expose(self, *, queue_depth: Callable[[], int], streams: Callable[[], int]) -> None:
+    def expose(
+        self,
+        *,
+        queue_depth: Callable[[], int],
+        in_flight: Callable[[], int],
+        streams: Callable[[], int],
+    ) -> None:
         """Create the model's series, so that those that alerts watch exist before the first event.
 
-        `queue_depth` and `streams` are read at each scrape.
+        `queue_depth`, `in_flight` and `streams` are read at each scrape.
         """
         self._engine_ready[()].set(0)
         self._degraded[()].set(0)
@@ -150,6 +160,7 @@ class ModelMetrics:
         for result in SWAPS:
             self._swaps[(result,)].inc(0)
         self._queue_depth[()].set_function(queue_depth)
+        self._in_flight[()].set_function(in_flight)
         self._streams[()].set_function(streams)
 
     def serves(self, model: ModelSpec) -> None:

@@ -78,6 +78,11 @@ class Scheduler:
         """How many frames wait; may be asked by another thread."""
         return sum(map(len, tuple(self._lanes))) + len(self._again)
 
+    @property
+    def in_engines(self) -> int:
+        """How many frames engines have; may be asked by another thread."""
+        return self._in_engines
+
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator[None]:
         """Hand out no frames and wait until no engine has one; frames that arrive wait."""

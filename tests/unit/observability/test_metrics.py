@@ -45,6 +45,7 @@ GOLDEN = {
     "edgeseg_engine_restarts": ("counter", {"model", "cause"}),
     "edgeseg_frame_seconds": ("histogram", {"model", "delegate"}),
     "edgeseg_frame_age_seconds": ("histogram", {"model", "delegate"}),
+    "edgeseg_frames_in_flight": ("gauge", {"model"}),
     "edgeseg_frames": ("counter", {"model", "delegate", "outcome"}),
     "edgeseg_frames_reused": ("counter", {"model", "reason"}),
     "edgeseg_held_bytes": ("gauge", set()),
@@ -75,13 +76,15 @@ class Page:
         self.registry = CollectorRegistry()
         self.daemon = Metrics(self.registry)
         self.families = ModelFamilies(self.registry)
-        self.depth = 3
+        self.depth, self.in_flight = 3, 1
         self.rooms = self.model("rooms")
         self.rooms.serves(model_spec())
 
     def model(self, name: str) -> ModelMetrics:
         metrics = ModelMetrics(self.families, name)
-        metrics.expose(queue_depth=lambda: self.depth, streams=lambda: 2)
+        metrics.expose(
+            queue_depth=lambda: self.depth, in_flight=lambda: self.in_flight, streams=lambda: 2
+        )
         return metrics
 
     def watch(self, *engines: RunningEngine) -> None:
@@ -289,6 +292,7 @@ def test_candidates_of_a_probe_are_shown_with_their_verdict_and_their_time(metri
 
 def test_watched_values_are_read_when_the_metrics_page_is(metrics: Page) -> None:
     assert value(metrics, "edgeseg_queue_depth") == 3
+    assert value(metrics, "edgeseg_frames_in_flight") == 1
     assert value(metrics, "edgeseg_streams") == 2
     metrics.depth = 9
     assert value(metrics, "edgeseg_queue_depth") == 9
