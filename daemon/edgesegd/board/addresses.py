@@ -83,9 +83,11 @@ def _why_none(address: str, host: str, port: str) -> str:
     in_brackets = host.startswith("[") and host.endswith("]")
     bare = host[1:-1] if in_brackets else host
     scheme, separator, _ = address.partition("://")
+    is_host = address.endswith("]") or (":" not in address and not address.isdecimal())
     reasons: Iterable[tuple[bool, str]] = (
         (address.startswith("unix:"), "a path begins with a slash"),
         (bool(separator), f"it cannot begin with {scheme}://"),
+        (is_host, f"it has no port, as in {address}:8460"),
         (not bare, "it has no host, such as 127.0.0.1"),
         (bool(NO_HOST.search(bare)), "a host has no spaces, slashes or brackets"),
         (":" in bare and not in_brackets, "an IPv6 address needs brackets, as in [::1]:8460"),

@@ -134,6 +134,10 @@ async def test_what_is_no_address_is_refused(server: grpc.aio.Server, address: s
         ("127.0.0.1:99999", "the largest port is 65535"),
         ("127.0.0.1:" + "9" * 5000, "is not a port"),
         ("[]:1", "it has no host"),
+        ("9460", "it has no host"),
+        ("127.0.0.1", "it has no port"),
+        ("[::1]", "it has no port"),
+        ("board-1.local", "it has no port"),
         ("127.0.0.1:\N{ARABIC-INDIC DIGIT ONE}", "is not a port"),
     ],
 )
