@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 pytest.importorskip(
@@ -17,7 +19,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from edgesegd.core.call import NOT_OBSERVED
 from edgesegd.core.errors import InvalidFrame
 from edgesegd.observability.tracing.spans import CallTraces
-from support.observed_frames import PEER, answered, image, stream
+from support.observed_frames import answered, image, stream
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 SAMPLED, NOT_SAMPLED = f"00-{TRACE}-{PARENT}-01", f"00-{TRACE}-{PARENT}-00"
@@ -55,12 +57,32 @@ def test_a_call_continues_the_trace_of_its_client() -> None:
         "rpc.system": "grpc",
         "rpc.service": "edgeseg.v1.SegmentationService",
         "rpc.method": "SegmentImage",
-        "network.peer.address": PEER,
+        "network.peer.address": "10.0.0.7",
+        "network.peer.port": 41234,
         "edgeseg.model": "scenes",
         "edgeseg.frames_answered": 1,
         "edgeseg.frames_abandoned": 0,
     }
     assert span.status.status_code is StatusCode.UNSET
+
+
+@pytest.mark.parametrize(
+    ("peer", "address", "port"),
+    [
+        ("ipv6:[fe80::1%eth0]:8460", "fe80::1%eth0", 8460),
+        ("unix:", "unix:", None),
+        ("unix:/run/edgeseg.sock", "unix:/run/edgeseg.sock", None),
+    ],
+)
+def test_a_span_has_the_address_of_its_client_without_grpc_s_prefix(
+    peer: str, address: str, port: int | None
+) -> None:
+    traced = Traced()
+    traced.calls.begin(replace(image(), peer=peer)).ended("")
+    [span] = traced.spans()
+    attributes = dict(span.attributes or {})
+    assert attributes["network.peer.address"] == address
+    assert attributes.get("network.peer.port") == port
 
 
 def test_a_frame_has_a_span_with_its_stages_one_after_another() -> None:

@@ -38,7 +38,7 @@ class CallTraces:
                 "rpc.system": "grpc",
                 "rpc.service": call.service,
                 "rpc.method": call.method,
-                "network.peer.address": call.peer,
+                **_peer_attributes(call.peer),
             },
         )
         if not span.is_recording():
@@ -102,3 +102,12 @@ class _TracedCall(CallObserver):
             now += int(seconds * NANOSECONDS)
             child.end(now)
         span.end(begun + int(frame.total * NANOSECONDS))
+
+
+def _peer_attributes(peer: str) -> dict[str, str | int]:
+    """The client's address, and its port if it has one, of "ipv6:[::1]:41234" or "unix:PATH"."""
+    family, _, rest = peer.partition(":")
+    host, _, port = rest.rpartition(":")
+    if family not in {"ipv4", "ipv6"} or not port.isdecimal():
+        return {"network.peer.address": peer}
+    return {"network.peer.address": host.strip("[]"), "network.peer.port": int(port)}
