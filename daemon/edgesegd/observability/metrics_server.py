@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 MAX_CONNECTIONS = 8
 """One more connection ends the oldest, so that silent connections do not keep others out."""
 RETRY_SECONDS = 0.1
+METRICS_PATH = "/metrics"
 SILENT_SECONDS = 10.0
 """How long a connection may be silent."""
 PLAIN = (("Content-Type", "text/plain"),)
@@ -145,13 +146,20 @@ def _asking(page: WSGIApplication, check: CheckAccess) -> WSGIApplication:
     return serve
 
 
-def _with_health(page: WSGIApplication, health: HealthPages) -> WSGIApplication:
-    """Answer the paths of `health` with 200 or 503, and others with `page`."""
+def _by_path(page: WSGIApplication, health: HealthPages) -> WSGIApplication:
+    """Answer METRICS_PATH with `page`, the paths of `health` with 200 or 503, others with 404.
+
+    A probe of a page that does not exist must not find a daemon well that is not.
+    """
+    pages = ", ".join((METRICS_PATH, *health))
 
     def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        ask = health.get(environ.get("PATH_INFO", ""))
-        if ask is None:
+        path = environ.get("PATH_INFO", "")
+        if path == METRICS_PATH:
             return page(environ, start_response)
+        if (ask := health.get(path)) is None:
+            start_response("404 Not Found", [*PLAIN])
+            return [f"there is no such page; there are: {pages}\n".encode()]
         found = ask()
         start_response("200 OK" if found.is_well else "503 Service Unavailable", [*PLAIN])
         return [f"{found.line}\n".encode()]
@@ -217,12 +225,12 @@ class MetricsServer:
         page = _refusing(make_wsgi_app(registry))
         pages = health or {}
         self._server.set_app(
-            _with_health(_asking(page, check), pages)
+            _by_path(_asking(page, check), pages)
             if public_health
-            else _asking(_with_health(page, pages), check)
+            else _asking(_by_path(page, pages), check)
         )
         self.address = f"{host}:{self._server.server_port}"
-        self.url = f"http{'s' if certificates else ''}://{self.address}/metrics"
+        self.url = f"http{'s' if certificates else ''}://{self.address}{METRICS_PATH}"
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="metrics", daemon=True
         )

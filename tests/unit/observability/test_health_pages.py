@@ -65,6 +65,14 @@ def test_a_daemon_whose_loop_hangs_is_neither_alive_nor_ready() -> None:
             assert get(server, path) == (503, "the event loop has not turned for 2 s\n")
 
 
+@pytest.mark.parametrize("path", ["/", "/health", "/ready", "/healthz/", "/metric", "/metrics/x"])
+def test_a_probe_of_a_page_that_does_not_exist_fails_and_is_told_which_do(path: str) -> None:
+    for public in (False, True):
+        with closing(serve(why_not_ready="no engine", public=public)) as server:
+            wanted = "there is no such page; there are: /metrics, /healthz, /readyz\n"
+            assert get(server, path) == (404, wanted)
+
+
 def test_public_health_needs_no_token_where_the_metrics_do() -> None:
     with closing(serve(public=True)) as server:
         assert get(server, "/healthz") == (200, "ok\n")
