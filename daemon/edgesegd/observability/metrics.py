@@ -13,7 +13,7 @@ from edgesegd.version import __version__
 
 LIMITS = (
     *("calls", "streams", "frames", "results", "memory", "shared_memory"),
-    *("registrations", "resets"),
+    *("registrations", "connections", "resets"),
     *("quota_streams", "quota_frames", "quota_bytes", "quota_priority", "quota_models"),
 )
 """The limits that clients share, and those of a quota; docs/limits.md describes each."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -66,6 +68,7 @@ GOLDEN = {
 }
 """Each family of the page after a busy day, its type and its labels."""
 
+LIMITS_PAGE = Path(__file__).parents[3] / "docs/limits.md"
 OK = FrameResult(1, 1, (1, 1))
 
 
@@ -288,6 +291,13 @@ def test_candidates_of_a_probe_are_shown_with_their_verdict_and_their_time(metri
     assert value(metrics, "edgeseg_probe_invoke_seconds") == 0.04
     metrics.rooms.delegates.probed([])
     assert value(metrics, "edgeseg_probe_passed") is None
+
+
+def test_every_limit_that_is_described_has_a_series_before_it_is_met(metrics: Page) -> None:
+    """A rate sees no first event of a series that begins with it."""
+    described = re.findall(r'(?<=limit=")\w+(?=")|(?<=`)quota_\w+(?=`)', LIMITS_PAGE.read_text())
+    shown = [each for each in samples(metrics) if each.name == "edgeseg_limits_met_total"]
+    assert {each.labels["limit"] for each in shown} == set(described)
 
 
 def test_watched_values_are_read_when_the_metrics_page_is(metrics: Page) -> None:
