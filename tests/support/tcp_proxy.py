@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import socket
 import threading
@@ -31,6 +32,10 @@ class TcpProxy:
         self._server = socket.create_server(("127.0.0.1", 0))
         self._sockets = [self._server]
         self._swallowed: set[socket.socket] = set()
+        self._outgoing: set[socket.socket] = set()
+        self._bytes_left = math.inf
+        self.is_broken = False
+        """Whether `break_after` has happened."""
         self.connections = 0
         """How many there were."""
         self._threads: list[threading.Thread] = []
@@ -66,6 +71,7 @@ class TcpProxy:
                 self.connections += 1
                 outgoing = self._connect()
                 self._sockets += [incoming, outgoing]
+                self._outgoing.add(outgoing)
                 for source, target in ((incoming, outgoing), (outgoing, incoming)):
                     late: _Late = SimpleQueue()
                     self._start(self._receive, source, late)
@@ -84,6 +90,16 @@ class TcpProxy:
         """Let nothing of the present connections pass any more, without closing them."""
         self._swallowed.update(self._sockets)
 
+    def break_after(self, size: int) -> None:
+        """Break all connections when so many bytes more have come from the target, once."""
+        self._bytes_left = size
+
+    def _break(self) -> None:
+        self.is_broken, self._bytes_left = True, math.inf
+        for each in self._sockets[1:]:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
     def _receive(self, source: socket.socket, late: _Late) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
@@ -100,4 +116,8 @@ class TcpProxy:
                     break
                 if source not in self._swallowed:
                     target.sendall(data)
+                if source in self._outgoing:
+                    self._bytes_left -= len(data)
+                    if self._bytes_left <= 0:
+                        self._break()
             target.shutdown(socket.SHUT_WR)
