@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import sys
@@ -96,10 +97,18 @@ def test_no_call_fails_while_a_daemon_ends_under_load(
     assert frames_of(second) > before
 
 
-def test_no_call_of_another_client_fails_with_the_service_config_of_the_page(
+def open_calls(daemon: RunningDaemon) -> float:
+    started, handled = (
+        daemon.metric(f"grpc_server_{which}_total", grpc_method="SegmentImage")
+        for which in ("started", "handled")
+    )
+    return started - handled
+
+
+def test_calls_of_another_client_that_wait_for_an_answer_go_on_with_the_service_config_of_the_page(
     pair: list[RunningDaemon], jpeg: bytes
 ) -> None:
-    """It is gRPC alone that tries again."""
+    """It is gRPC alone that tries again, which it does until an answer begins."""
     page = (PROJECT / "docs/balancing.md").read_text(encoding="utf-8")
     (config,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
     json.loads(config)
@@ -108,25 +117,30 @@ def test_no_call_of_another_client_fails_with_the_service_config_of_the_page(
         ("grpc.per_rpc_retry_buffer_size", 2 * len(jpeg)),
     )
     request = pb.SegmentImageRequest(frame=pb.Frame(data=jpeg))
-    target = "ipv4:" + ",".join(daemon.address for daemon in pair)
+    killed, other = pair
+    target = f"ipv4:{killed.address},{other.address}"
     done = threading.Event()
+    engine = killed.engine_pid
+    assert engine is not None
     with grpc.insecure_channel(target, options=options) as channel:
         segment = SegmentationServiceStub(channel).SegmentImage
-        segment(request, wait_for_ready=True, timeout=30)
 
         def call() -> int:
             count = 0
             while not done.is_set():
-                assert segment(request, timeout=30).segmentation.labels
+                assert segment(request, wait_for_ready=True, timeout=60).segmentation.labels
                 count += 1
             return count
 
         with ThreadPoolExecutor(CALLERS) as callers:
+            os.kill(engine, signal.SIGSTOP)
             try:
                 calls = [callers.submit(call) for _ in range(CALLERS)]
-                time.sleep(1.0)
-                assert all(frames_of(daemon) > 0 for daemon in pair)
-                pair[0].stop(signal.SIGKILL)
+                until = time.monotonic() + 30
+                while open_calls(killed) < CALLERS:
+                    assert time.monotonic() < until
+                    time.sleep(0.05)
+                killed.stop(signal.SIGKILL)
                 time.sleep(1.0)
             finally:
                 done.set()
