@@ -46,6 +46,8 @@ def run(arguments: Namespace) -> ExitCode:
 def _run(arguments: Namespace) -> ExitCode:
     if not (arguments.watch or arguments.http_sd or arguments.file_sd):
         return asyncio.run(_list(arguments.wait, as_json=arguments.json))
+    if arguments.json and not arguments.watch:
+        raise UsageError("--http-sd and --file-sd print no daemons; with --json say --watch too")
     with ExitStack() as stack:
         publish: list[Publish] = []
         if arguments.file_sd is not None:
@@ -144,6 +146,8 @@ def _file(path: Path) -> Publish:
         raise UsageError(f"Prometheus does not read {path}: its name must end with .json")
     if not path.parent.is_dir():
         raise UsageError(f"{path} cannot be written: there is no folder {path.parent}")
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; name a file")
 
     def publish(targets: bytes) -> None:
         try:

@@ -64,13 +64,21 @@ def test_no_daemon_is_an_exit_status_of_its_own(capsys: pytest.CaptureFixture[st
     [
         (["--file-sd", "targets.txt"], "Prometheus does not read targets.txt"),
         (["--file-sd", "/nowhere/targets.json"], "there is no folder /nowhere"),
+        (["--file-sd", "folder.json"], "folder.json is a folder"),
         (["--http-sd", "localhost"], "has no port"),
+        (["--http-sd", "127.0.0.1:0", "--json"], "with --json say --watch too"),
         (["--http-sd", "127.0.0.1:70000"], "no port from 1 to 65535"),
     ],
 )
 def test_a_wrong_option_is_an_error(
-    flags: list[str], advice: str, capsys: pytest.CaptureFixture[str]
+    flags: list[str],
+    advice: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder.json").mkdir()
     assert main(["discover", *flags]) == 2
     assert advice in capsys.readouterr().err
 
