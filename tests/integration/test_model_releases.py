@@ -524,4 +524,7 @@ def test_the_command_makes_a_manifest_and_says_how_it_is_signed(
     command = signing.partition(":")[2].replace("release-key.pem", str(Signer(tmp_path).private))
     subprocess.run(["sh", "-c", command], check=True)
     assert (folder / SIGNATURE).stat().st_size == 64
+    assert not done.stderr
+    again = edgesegd_models("manifest", folder, "--percent=20", "--serial=1")
+    assert "boards that have winter, serial 1, refuse this release" in again.stderr
     assert edgesegd_models("manifest", tmp_path / "nowhere").returncode == 3

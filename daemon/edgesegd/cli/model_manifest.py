@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from edgesegd.cli.tables import print_text, printable
 from edgesegd.core.errors import ConfigError
 from edgesegd.files.regular import say_why
 from edgesegd.files.replacing import replacing
-from edgesegd.rollout.making import make_manifest
+from edgesegd.rollout.making import make_manifest, manifest_in
 from edgesegd.rollout.manifest import MANIFEST, SIGNATURE, Manifest, read_manifest
 
 PRIVATE_KEY, PUBLIC_KEY = "release-key.pem", "release-key.pub"
@@ -21,6 +22,7 @@ def make(args: Namespace) -> int:
     """Write the manifest; the exit status. Raises `StartupError` if there can be none."""
     folder: Path = args.folder
     data = make_manifest(folder, serial=args.serial, percent=args.percent, release=args.release)
+    before, manifest = manifest_in(folder), read_manifest(data)
     path = folder / MANIFEST
     try:
         with replacing(path) as file:
@@ -28,8 +30,14 @@ def make(args: Namespace) -> int:
         (folder / SIGNATURE).unlink(missing_ok=True)  # it was for another manifest
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {say_why(error)}") from None
-    _say_what_is_in_it(path, read_manifest(data))
+    _say_what_is_in_it(path, manifest)
     _say_how_to_sign(folder)
+    if before is not None and manifest.serial <= before.serial and manifest != before:
+        print(
+            f"edgesegd: boards that have {printable(before.release)}, serial {before.serial}, "
+            "refuse this release; without --serial it gets the next one",
+            file=sys.stderr,
+        )
     return OK
 
 
