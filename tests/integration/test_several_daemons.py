@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -21,6 +22,7 @@ from edgeseg.v1 import segmentation_pb2 as pb
 from edgeseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
 from edgeseg_client import Client, FrameAnswer
 from support.calls import stub
+from support.model_folder import add_version
 from support.running_daemon import Launch, RunningDaemon
 
 PROJECT = Path(__file__).parents[2]
@@ -189,3 +191,37 @@ def test_every_frame_of_files_is_answered_though_a_daemon_is_killed(
         got += answers
     assert [answer.frame_id for answer in got] == list(range(100))
     assert all(answer.ok for answer in got)
+
+
+def test_results_of_different_models_are_reported_and_in_one_file_only_if_their_classes_are_equal(
+    launch: Launch, tmp_path: Path, jpeg: bytes
+) -> None:
+    servers = []
+    for version in (1, 2):
+        model = add_version(tmp_path / "models", "sums", version)
+        servers.append(launch(f"--model=sums={model}").address)
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    for number in range(20):
+        (photos / f"{number}.jpg").write_bytes(jpeg)
+    command = ("segment", photos, "--out", out, "--json", "--polygons=coco", "--size=frame")
+    done = subprocess.run(
+        [sys.executable, "-m", "edgeseg_client", *command, f"--server={','.join(servers)}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = map(json.loads, done.stdout.splitlines())
+    # Classes are called by their version.
+    made_by = {line["file"]: line["classes"][0]["name"].split()[1] for line in lines}
+    assert set(made_by.values()) == {"1", "2"}
+    assert done.returncode == 1
+    assert done.stderr.count("edgeseg: results are of sums, version") == 1
+    coco = json.loads((out / "coco.json").read_text())
+    (_, version, _), *_ = [category["name"].split() for category in coco["categories"]]
+    assert {image["file_name"] for image in coco["images"]} == {
+        file for file, its_version in made_by.items() if its_version == version
+    }
+    assert done.stderr.count("not in coco.json, because the model sums, version") == 20 - len(
+        coco["images"]
+    )

@@ -12,17 +12,22 @@ from typing import Any, Final, Protocol
 from edgeseg_client.cli.exit_codes import UsageError
 from edgeseg_client.cli.outputs.whole_file import whole_file
 from edgeseg_client.coco import categories
+from edgeseg_client.errors import OtherModel
 from edgeseg_client.info import ClassInfo
 from edgeseg_client.result import Result
 
 GEOJSON_ENDING: Final = ".polygons.json"
+COCO_FILE: Final = "coco.json"
 
 
 class PolygonFiles(Protocol):
     """Where the polygons of pictures go."""
 
     def add(self, picture: Path, name: str, result: Result) -> None:
-        """Takes the polygons of a picture, whose results are called `name`."""
+        """Takes the polygons of a picture, whose results are called `name`.
+
+        Raises a `FrameError` if they cannot be with those of the others.
+        """
 
 
 class NoPolygons:
@@ -45,7 +50,11 @@ class GeoJsonFiles:
 
 
 class CocoFile:
-    """`coco.json` with the annotations of all pictures."""
+    """`coco.json` with the annotations of all pictures.
+
+    Its categories are the classes of the first result, whose daemon may be another than the one
+    that was asked for `classes`; they are in the file if there is no result.
+    """
 
     def __init__(self, classes: Sequence[ClassInfo]) -> None:
         self._images: list[dict[str, Any]] = []
@@ -53,9 +62,20 @@ class CocoFile:
         self._categories = categories(classes)
 
     def add(self, picture: Path, name: str, result: Result) -> None:
-        """Adds a picture; its path is as it was given to the command."""
+        """Adds a picture; its path is as it was given to the command.
+
+        Raises `OtherModel` if its classes are not those of the pictures before.
+        """
         del name
         number = len(self._images) + 1
+        classes = categories(result.class_table)
+        if number > 1 and classes != self._categories:
+            raise OtherModel(
+                f"not in {COCO_FILE}, because the model {result.model}, version"
+                f" {result.model_version}, has other classes than that of the pictures before;"
+                " daemons behind one address must serve the same models"
+            )
+        self._categories = classes
         self._images.append(
             {
                 "id": number,
@@ -94,7 +114,7 @@ def polygon_files(arguments: Namespace, classes: Sequence[ClassInfo]) -> Iterato
             try:
                 yield file
             finally:
-                file.write(arguments.out / "coco.json")
+                file.write(arguments.out / COCO_FILE)
         case _:
             yield NoPolygons()
 

@@ -24,6 +24,7 @@ from edgeseg_client.cli.outputs.json_lines import JsonLines
 from edgeseg_client.cli.outputs.mask_files import write_masks
 from edgeseg_client.cli.parallel_streams import answers_of_streams
 from edgeseg_client.cli.polygon_files import GEOJSON_ENDING, PolygonFiles, polygon_files
+from edgeseg_client.cli.result_models import ResultModels
 from edgeseg_client.cli.standard_streams import print_line, reader_is_gone
 from edgeseg_client.errors import FrameError
 from edgeseg_client.options import Options
@@ -48,11 +49,13 @@ def run(arguments: Namespace) -> ExitCode:
         options = _options(arguments, lines)
         streams = arguments.streams or len(parse_addresses(arguments.server))
         answers = answers_of_streams(client, frames, streams, **options)
+        models = ResultModels()
         with polygon_files(arguments, model.classes) as polygons:
             for answer in _show_progress(answers, len(source.pictures)):
                 answered = frames.answered(answer)
                 picture = source.pictures[answer.frame_id]
                 try:
+                    models.add(answer.result)
                     line = _write_and_describe(answered, picture, arguments.out, polygons)
                     if lines is None:
                         print_line(line)
