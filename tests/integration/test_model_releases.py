@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -258,9 +259,25 @@ def test_a_release_is_taken_back_by_one_command(board: Board) -> None:
     assert done.returncode == 0, done
     assert "is taken back: sums 1" in done.stdout
     assert board.serves() == board.at_start() == {"sums": "1"}
+    assert "there is no release to take back" in board.sync("--back").stdout
     assert board.sync(release).returncode == 17
     assert board.sync(release, "--retry").returncode == 0
     assert board.serves() == board.at_start() == {"sums": "2"}
+
+
+@pytest.mark.slow
+def test_a_release_that_gave_no_model_another_version_has_nothing_to_take_back(
+    board: Board,
+) -> None:
+    release = board.publisher.publish({"sums": 2, "other": 1})
+    assert board.sync(release).returncode == 0
+    shutil.rmtree(release / "other")
+    board.publisher.sign_anew(release="less")
+    assert board.sync(release).returncode == 0
+    done = board.sync("--back")
+    assert done.returncode == 0, done
+    assert "the release less gave no model another version" in done.stdout
+    assert board.serves() == {"sums": "2", "other": "1"}
 
 
 @pytest.mark.slow

@@ -87,6 +87,8 @@ def _install(args: Namespace, config: Config, folder: Path) -> int:
 def _take_back(synced: Sync, *, as_json: bool) -> int:
     outcome, record = synced.take_back()
     text = "there is no release to take back"
+    if record.content:
+        text = f"the release {record.release} gave no model another version; nothing is taken back"
     if outcome is Outcome.TAKEN_BACK:
         versions = ", ".join(
             f"{name} {each.before}" if each.before else f"{name} is not served"
