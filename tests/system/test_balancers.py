@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
 from balancers import ENVOY_FILE, HAPROXY_FILE
@@ -183,6 +184,25 @@ def test_envoy_sends_an_image_again_of_whose_answer_only_a_part_came(
             while not cut.is_broken:
                 assert time.monotonic() < until
                 assert np.array_equal(client.segment(jpeg).labels, labels)
+
+
+def test_envoy_leaves_no_board_out_for_calls_that_fail_by_their_clients(
+    tmp_path: Path, pair: list[RunningDaemon], jpeg: bytes
+) -> None:
+    with envoy(tmp_path, [daemon.address for daemon in pair]) as balancer:
+        use_both(balancer.address, pair, jpeg)
+        with grpc.insecure_channel(balancer.address) as channel:
+            unknown: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
+                "/edgeseg.v1.SegmentationService/Unknown"
+            )
+            for _ in range(20):
+                with pytest.raises(grpc.RpcError, match="UNIMPLEMENTED"):
+                    unknown(b"")
+        before = [frames_of(daemon) for daemon in pair]
+        with Client(balancer.address, retry_for=0) as client:
+            for _ in range(20):
+                assert client.segment(jpeg).shares
+        assert all(frames_of(daemon) > old for daemon, old in zip(pair, before, strict=True))
 
 
 def test_envoy_passes_on_answers_of_many_megabytes(
