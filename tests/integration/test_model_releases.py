@@ -521,6 +521,11 @@ def test_each_hook_is_a_program_for_the_shell_of_any_board(script: str) -> None:
     subprocess.run(["sh", "-n", path], check=True)
 
 
+def test_an_empty_variable_is_no_release(tmp_path: Path) -> None:
+    done = edgesegd_models("sync", "", f"--models={tmp_path}", "--unsigned")
+    assert (done.returncode, "name the release" in done.stderr) == (3, True), done
+
+
 def test_the_command_makes_a_manifest_and_says_how_it_is_signed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,7 +42,7 @@ def sync(args: Namespace, config: Config) -> int:
             raise ConfigError("--back takes neither a URL or DIR nor --dry-run")
         become_owner(folder)
         return _take_back(Sync(folder, _trial(args, config)), as_json=args.json)
-    if args.source is None:
+    if not args.source:  # a variable of the timer's may be empty
         raise ConfigError("name the release: edgesegd models sync URL|DIR")
     return _install(args, config, folder)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import signal
 import ssl
 import stat
@@ -25,6 +26,8 @@ from edgesegd.models.catalogue.download_source import read_stream
 STALL_SECONDS: Final = 30.0
 """After this time without a byte a download has failed."""
 WEB: Final = ("http", "https")
+_WRITTEN_OUT: Final = re.compile("[!-~]+")
+"""The characters that an address may have (RFC 3986, section 2)."""
 _WITHOUT_NETWORK: Final = "without a network, give a folder with the release"
 
 
@@ -115,15 +118,25 @@ class WebSource:
     def __init__(self, address: str, *, authority: Path | None, seconds: float) -> None:
         try:
             parts = urlsplit(address)
-            host = parts.hostname
-        except ValueError as error:
-            raise ConfigError(f"{address} is not an address: {error}") from None
+            host, _ = parts.hostname, parts.port  # raises for a port that is none
+        except ValueError:  # whose text may have a part of a password
+            raise ConfigError(
+                "what is given as the release is not an address: it is https://HOST/PATH, or "
+                "https://HOST:PORT/PATH with a port from 1 to 65535"
+            ) from None
         if parts.scheme not in WEB:
-            raise ConfigError(f"{address}: a release comes from https://, http:// or a folder")
+            raise ConfigError(
+                f"a release comes from https://, http:// or a folder, not from {parts.scheme}://"
+            )
         if not host or parts.query or parts.fragment or "@" in parts.netloc:
             raise ConfigError(
                 f"{parts.scheme}://{host or ''}{parts.path}: the address is that of a folder, "
                 "https://HOST/PATH, without a user, a password, ? and #"
+            )
+        if not _WRITTEN_OUT.fullmatch(address):
+            raise ConfigError(
+                f"{address!r} is not an address: spaces and what is not ASCII are written as %XX, "
+                "and names of hosts as xn--…"
             )
         self.is_plain_http = parts.scheme == "http"
         self._address = address.rstrip("/")

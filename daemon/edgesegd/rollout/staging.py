@@ -16,9 +16,11 @@ _WITHOUT: Final = ("", "uninitialized")
 def board_id(given: str, files: tuple[Path, ...] = MACHINE_IDS) -> str:
     """The name by which a board is told from others: the given one, or the machine's id.
 
-    Raises ConfigError if there is none.
+    Raises ConfigError if there is none, or if the given one is no text.
     """
     if given:
+        if not given.isprintable():
+            raise ConfigError(f"the name of a board is printable text, not {given!r} (--board)")
         return given
     for path in files:
         try:

@@ -193,12 +193,20 @@ def test_a_server_that_cannot_be_reached_is_said(folders: VersionFolders) -> Non
     "address",
     [
         "ftp://127.0.0.1/x",
+        "ftp://user:secret@127.0.0.1/x",
         "file:///etc",
         "http://",
         "https://user:secret@host/x",
+        "https://user:secret@host:99999/x",
+        "https://user:secret/@host/x",
+        "https://user:secret@[::1/x",
         "https://host/x?key=1",
         "https://host/x#1",
         "https://[::1/x",
+        "https://127.0.0.1:99999/x",
+        "https://127.0.0.1/a release",
+        "https://127.0.0.1/stra\u00dfen",
+        "https://127.0.0.1/\udcff",
     ],
 )
 def test_what_is_no_address_of_a_folder_is_an_error_without_its_secrets(address: str) -> None:

@@ -51,3 +51,8 @@ def test_a_board_is_told_by_its_machine_id(tmp_path: Path) -> None:
     first.write_text("fedcba\n")
     assert board_id("", (first, second)) == "fedcba"
     assert board_id("board-1", (first, second)) == "board-1"
+
+
+def test_the_name_of_a_board_is_text() -> None:
+    with pytest.raises(ConfigError, match=r"printable text, not 'board\\udcff'"):
+        board_id("board\udcff")  # as Python has a byte of an argument that is not UTF-8
