@@ -285,6 +285,23 @@ def test_the_authority_stays_when_the_certificate_is_made_again(tmp_path: Path) 
     assert verified.returncode == 0
 
 
+def test_whoever_could_read_the_key_can_read_that_of_the_next_certificate(tmp_path: Path) -> None:
+    """Such as the daemon of a service, for which root makes the certificates."""
+    certificates = CertificateFolder.make(tmp_path)
+    key = certificates["server-key.pem"]
+    before = key.read_bytes()
+    key.chmod(0o640)
+    if os.geteuid() == 0:
+        os.chown(key, 12345, 54321)
+    owner = key.stat()
+    certificates.renew()
+    assert key.read_bytes() != before
+    found = key.stat()
+    assert stat.S_IMODE(found.st_mode) == 0o640
+    assert (found.st_uid, found.st_gid) == (owner.st_uid, owner.st_gid)
+    assert stat.S_IMODE(certificates["ca-key.pem"].stat().st_mode) == 0o600
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

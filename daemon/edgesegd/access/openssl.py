@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import os
 import secrets
 import socket
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -81,9 +83,10 @@ class Authority:
     def issue(
         self, stem: str, name: str, usage: str, days: int, alternatives: Iterable[str] = ()
     ) -> tuple[Path, Path]:
-        """Make `STEM.pem` and `STEM-key.pem`, replacing those that there are; raises ConfigError.
+        """Make `STEM.pem` and `STEM-key.pem`, replacing those that there are.
 
-        `usage` is serverAuth or clientAuth. `alternatives` are names and addresses.
+        `usage` is serverAuth or clientAuth. `alternatives` are names and addresses. Whoever could
+        read the old key can read the new one. Raises ConfigError, and OSError for the files.
         """
         certificate, key = self.folder / f"{stem}.pem", self.folder / f"{stem}-key.pem"
         more = f"extendedKeyUsage = {usage}\nauthorityKeyIdentifier = keyid"
@@ -104,10 +107,23 @@ class Authority:
                 *("-extensions", "extensions"),
             )
             new_certificate.chmod(0o644)
+            _give_to_readers_of(key, new_key)
             # A daemon that reads between these two goes on with what it has.
             new_key.replace(key)
             new_certificate.replace(certificate)
         return certificate, key
+
+
+def _give_to_readers_of(old: Path, new: Path) -> None:
+    """Give a new file the owner and the mode of the old one, if there is one; raises OSError.
+
+    Else a daemon of another user than the caller could not read the key of a new certificate.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        before = old.stat()
+        if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
+            os.chown(new, before.st_uid, before.st_gid)
+        new.chmod(stat.S_IMODE(before.st_mode))
 
 
 def names_of_this_machine() -> list[str]:
