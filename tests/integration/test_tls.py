@@ -20,6 +20,7 @@ import pytest
 from edgeseg_client import Client, InvalidRequest, Unavailable
 from edgesegd.access.certificates import Certificates, TlsFiles
 from support.access import CertificateFolder, add_token, edgesegd
+from support.landlock import NEEDS_NAMESPACES
 from support.running_daemon import Launch, RunningDaemon
 
 SECONDS = 30.0
@@ -283,6 +284,31 @@ def test_the_authority_stays_when_the_certificate_is_made_again(tmp_path: Path) 
         capture_output=True,
     )
     assert verified.returncode == 0
+
+
+@pytest.mark.skipif(shutil.which("ip") is None, reason="needs ip; on Debian: apt install iproute2")
+@NEEDS_NAMESPACES
+def test_a_certificate_has_the_addresses_of_a_machine_without_a_router(tmp_path: Path) -> None:
+    """As a board that has only its cameras' network: a network namespace."""
+    own = "10.231.7.2"
+    script = f'ip link set lo up && ip address add {own}/24 dev lo && exec "$@"'
+    done = subprocess.run(
+        [
+            *("unshare", "--user", "--map-root-user", "--net", "sh", "-c", script, "sh"),
+            *(sys.executable, "-m", "edgesegd", "tls", "init", f"--folder={tmp_path}"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    checked = subprocess.run(
+        ["openssl", "x509", "-noout", "-checkip", own, "-in", tmp_path / "server.pem"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "does match certificate" in checked.stdout
 
 
 def test_whoever_could_read_the_key_can_read_that_of_the_next_certificate(tmp_path: Path) -> None:

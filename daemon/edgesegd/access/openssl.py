@@ -6,7 +6,6 @@ import contextlib
 import ipaddress
 import os
 import secrets
-import socket
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -22,11 +21,6 @@ NEW_KEY: Final = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "
 """A key of the curve that every TLS library has; RFC 8446 asks for it."""
 MAX_NAME: Final = 64
 """Characters of a common name (RFC 5280, ub-common-name)."""
-ELSEWHERE: Final = (
-    (socket.AF_INET, ("192.0.2.1", 9)),
-    (socket.AF_INET6, ("2001:db8::1", 9)),
-)
-"""Addresses of documentation (RFC 5737, RFC 3849): nothing is sent to them."""
 
 CONFIGURATION: Final = """
 [req]
@@ -124,18 +118,6 @@ def _give_to_readers_of(old: Path, new: Path) -> None:
         if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
             os.chown(new, before.st_uid, before.st_gid)
         new.chmod(stat.S_IMODE(before.st_mode))
-
-
-def names_of_this_machine() -> list[str]:
-    """Its names and the addresses by which others are likely to reach it."""
-    host = socket.gethostname()
-    found = ["localhost", host, *([f"{host}.local"] if "." not in host else [])]
-    found += ["127.0.0.1", "::1"]
-    for family, where in ELSEWHERE:
-        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect(where)
-            found.append(probe.getsockname()[0].partition("%")[0])
-    return list(dict.fromkeys(name for name in found if name))
 
 
 def _alternative(name: str) -> str:

@@ -7,8 +7,9 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgesegd.access.openssl import Authority, names_of_this_machine
+from edgesegd.access.openssl import Authority
 from edgesegd.access.tokens import NAME
+from edgesegd.board.interface_addresses import interface_addresses
 from edgesegd.cli.options import add_options, effective_config
 from edgesegd.core.errors import ConfigError
 from edgesegd.files.regular import say_why
@@ -79,7 +80,7 @@ def run(args: Namespace) -> int:
     try:
         if args.action == "init":
             folder.mkdir(parents=True, exist_ok=True)
-            _init(Authority(folder), args.name or names_of_this_machine(), args.days)
+            _init(Authority(folder), args.name or _names_of_this_machine(), args.days)
         else:
             _client(Authority(folder), args.name, args.days)
     except OSError as error:
@@ -98,6 +99,14 @@ def _init(authority: Authority, names: list[str], days: int) -> None:
         f"serve with: edgesegd serve --listen 0.0.0.0:8460 --tls-cert {certificate} --tls-key {key}"
     )
     print(f"clients:    edgeseg info --server {server}:8460 --ca {authority.certificate.name}")
+
+
+def _names_of_this_machine() -> list[str]:
+    """Its names and addresses, each once."""
+    host = socket.gethostname()
+    names = ["localhost", host, *([f"{host}.local"] if "." not in host else [])]
+    every = [*names, "127.0.0.1", "::1", *interface_addresses()]
+    return list(dict.fromkeys(name for name in every if name))
 
 
 def _client(authority: Authority, name: str, days: int) -> None:
