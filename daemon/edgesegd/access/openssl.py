@@ -113,11 +113,16 @@ def _give_to_readers_of(old: Path, new: Path) -> None:
 
     Else a daemon of another user than the caller could not read the key of a new certificate.
     """
-    with contextlib.suppress(FileNotFoundError):
-        before = old.stat()
+    if not old.exists():
+        return
+    before = old.stat()
+    opened = os.open(new, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
         if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
-            os.chown(new, before.st_uid, before.st_gid)
-        new.chmod(stat.S_IMODE(before.st_mode))
+            os.fchown(opened, before.st_uid, before.st_gid)
+        os.fchmod(opened, stat.S_IMODE(before.st_mode))
+    finally:
+        os.close(opened)
 
 
 def _alternative(name: str) -> str:

@@ -99,9 +99,7 @@ def changing_content(path: Path) -> Iterator[FileContent]:
     path = path.resolve()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = os.open(
-            path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY
-        )
+        lock = _open_beside(path, path.with_name(f".{path.name}.lock"))
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             content = FileContent()
@@ -120,14 +118,41 @@ def _write(path: Path, content: FileContent) -> None:
     written = json.dumps(_table_of(content), indent=2).encode() + b"\n"
     if len(written) > MAX_FILE:
         raise ConfigError(f"{path} has too many tokens; revoke some first")
-    owner = (path if path.exists() else path.parent).stat()
-    marker = marker_of(path)
-    marker.touch(OWNER_ONLY)
+    os.close(_open_beside(path, marker_of(path)))
+    owner = _owner_of(path)
     with replacing(path, mode=OWNER_ONLY) as file:
         file.write(written)
-        if os.geteuid() != owner.st_uid:
-            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
-            os.chown(marker, owner.st_uid, owner.st_gid)
+        _give_to(owner, file.fileno())
+
+
+def _open_beside(path: Path, other: Path) -> int:
+    """A descriptor of a file beside that of the tokens, made for the same owner; raises OSError.
+
+    Only a new file is given away, and no link is followed: the owner of the folder might have put
+    one there for root, which leads to a file of root's.
+    """
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        made = os.open(other, flags | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
+    except FileExistsError:
+        return os.open(other, flags)
+    try:
+        _give_to(_owner_of(path), made)
+    except OSError:
+        os.close(made)
+        other.unlink()
+        raise
+    return made
+
+
+def _owner_of(path: Path) -> os.stat_result:
+    """Who shall own a file of tokens: the owner of the old one, or of its folder."""
+    return (path if path.exists() else path.parent).stat()
+
+
+def _give_to(owner: os.stat_result, opened: int) -> None:
+    if os.geteuid() != owner.st_uid:
+        os.fchown(opened, owner.st_uid, owner.st_gid)
 
 
 def _table_of(content: FileContent) -> dict[str, Any]:

@@ -165,8 +165,30 @@ def test_the_file_belongs_to_whom_its_folder_belongs(file: Path) -> None:
     os.chown(file.parent, 12345, 12345)
     add(file, "one")
     add(file, "two")
-    for path in (file, marker_of(file)):
+    made = list(file.parent.iterdir())
+    assert {file, marker_of(file)} < set(made)
+    for path in made:
         assert (path.stat().st_uid, path.stat().st_mode & 0o777) == (12345, 0o600)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
+@pytest.mark.parametrize("name", ["tokens.json.required", ".tokens.json.lock"])
+def test_root_gives_away_no_file_to_which_the_owner_of_the_folder_made_a_link(
+    file: Path, tmp_path_factory: pytest.TempPathFactory, name: str
+) -> None:
+    """Else who has the daemon's user would have every file of the machine."""
+    of_root = tmp_path_factory.mktemp("root") / "shadow"
+    of_root.write_text("secret", encoding="utf-8")
+    before = of_root.stat()
+    os.chown(file.parent, 12345, 12345)
+    file.with_name(name).symlink_to(of_root)
+    with pytest.raises(ConfigError, match="cannot write the tokens"):
+        add(file)
+    assert of_root.stat() == before
+    assert not file.exists()
+    file.with_name(name).unlink()
+    add(file)
+    assert file.stat().st_uid == 12345
 
 
 @pytest.mark.parametrize(
