@@ -298,6 +298,24 @@ def test_commands_for_tokens_say_what_is_wrong(tmp_path: Path) -> None:
     assert "there is no file of tokens" in missing.stderr
 
 
+def test_a_list_says_that_a_daemon_would_not_start_without_the_file(tmp_path: Path) -> None:
+    """And not that clients need no token."""
+    file = tmp_path / "tokens.json"
+    in_folder = ("tokens", "list", "--data-dir", tmp_path)
+    nothing = edgesegd(*in_folder)
+    assert (nothing.returncode, nothing.stderr) == (0, "")
+    assert "clients need none" in nothing.stdout
+    missing = edgesegd("tokens", "list", "--tokens", file)
+    assert (missing.returncode, missing.stdout) == (3, "")
+    assert "there is no file of tokens" in missing.stderr
+    add_token(file, "robot")
+    file.unlink()
+    for arguments in (in_folder, (*in_folder, "--json")):
+        lost = edgesegd(*arguments)
+        assert (lost.returncode, lost.stdout) == (3, "")
+        assert f"{file} is gone: restore it" in lost.stderr
+
+
 def test_tokens_that_are_added_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
     file = tmp_path / "tokens.json"
     threads = [threading.Thread(target=add_token, args=(file, f"t{number}")) for number in range(4)]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edgesegd.access.quota import Quota
 from edgesegd.access.quota_holder import QuotaHolder
-from edgesegd.access.token_file import FileContent, marker_of, read_content
+from edgesegd.access.token_file import FileContent, marker_of, read_content, tokens_path
 from edgesegd.access.tokens import Token, identity_of
 from edgesegd.core.errors import ConfigError, Forbidden, Unauthenticated
 from edgesegd.files.regular import say_why
@@ -163,6 +163,22 @@ class Keyring:
             )
         if self._tokens is None and not self._was_read:
             self._tokens = {}
+
+
+def find_keyring(configured: str, data_dir: str) -> Keyring:
+    """That of a daemon with these options, as for `tokens_path`.
+
+    Raises ConfigError if there is a file that cannot be read, if there was one, or if none is where
+    it is `configured`.
+    """
+    path = tokens_path(configured, data_dir)
+    keyring = Keyring(path)
+    if configured and path is not None and not keyring.has_file:
+        raise ConfigError(
+            f"there is no file of tokens {path}; `edgesegd tokens add NAME --tokens {path}` makes "
+            "it"
+        )
+    return keyring
 
 
 def require_scope(token: Token, scope: str) -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgesegd.access.keyring import find_keyring
 from edgesegd.access.quota import NO_LIMITS, Quota, parse_quota
 from edgesegd.access.token_file import (
     FileContent,
@@ -110,7 +111,12 @@ def run(args: Namespace) -> int:
         case "revoke":
             _revoke(path, args.name)
         case _:
-            _list(path, as_json=args.json)
+            try:
+                content = read_content(path)
+            except FileNotFoundError:
+                find_keyring(config.tokens, config.data_dir)  # says why a daemon would not start
+                content = FileContent()
+            _list(path, content, as_json=args.json)
     return 0
 
 
@@ -180,11 +186,7 @@ def _revoke(path: Path, name: str) -> None:
     print(f"{name} is revoked; clients still need a token")
 
 
-def _list(path: Path, *, as_json: bool) -> None:
-    try:
-        content = read_content(path)
-    except FileNotFoundError:
-        content = FileContent()
+def _list(path: Path, content: FileContent, *, as_json: bool) -> None:
     tokens, certificates = content.tokens, content.certificates
     if as_json:
         facts: list[dict[str, object]] = [_facts(token) for token in tokens or ()]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgesegd.access.certificates import Certificates, TlsFiles
-from edgesegd.access.keyring import Keyring
+from edgesegd.access.keyring import Keyring, find_keyring
 from edgesegd.access.token_file import tokens_path
 from edgesegd.board.addresses import is_loopback, split_address
 from edgesegd.config import METRICS, Config
@@ -33,16 +33,11 @@ def find_certificates(config: Config) -> Certificates | None:
 
 def find_tokens(config: Config) -> Keyring:
     """The tokens of the configured file; raises ConfigError if it is not there, or damaged."""
-    path = tokens_path(config.tokens, config.data_dir)
-    keyring = Keyring(path)
-    if config.tokens and path is not None and not keyring.has_file:
-        raise ConfigError(
-            f"there is no file of tokens {path}; `edgesegd tokens add NAME --tokens {path}` makes "
-            "it"
-        )
+    keyring = find_keyring(config.tokens, config.data_dir)
     if keyring.limits_certificates and not config.tls_client_ca:
         log.warning(
-            "%s has quotas of certificates, but without --tls-client-ca no client shows one", path
+            "%s has quotas of certificates, but without --tls-client-ca no client shows one",
+            tokens_path(config.tokens, config.data_dir),
         )
     return keyring
 
