@@ -109,6 +109,7 @@ def attempts(targets: Targets) -> Iterator[tuple[str, Callable[[], object]]]:
         lambda: open_file(Path(f"/proc/{front}/environ"), os.O_RDONLY),
     )
     yield "send the daemon a signal", lambda: os.kill(front, 0)
+    yield "choose the daemon's cores", lambda: choose_cores(front)
 
 
 def outcome_of(attempt: str, function: Callable[[], object]) -> Outcome:
@@ -235,6 +236,13 @@ def trace(process: int) -> None:
     if libc.ptrace(ctypes.c_long(PTRACE_SEIZE), process, None, None):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
+
+
+def choose_cores(process: int) -> None:
+    """Give a process the cores that it has."""
+    if not hasattr(os, "sched_setaffinity"):
+        raise NotTried("this system lets no program choose cores")
+    os.sched_setaffinity(process, os.sched_getaffinity(process))
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ def rules(*, driver: bool) -> tuple[Rule, ...]:
         Rule(("clone",), unless=(Test(0, (CLONE_THREAD,), CLONE_THREAD | CLONE_NEW),)),
         # abort() and raise() use them.
         Rule(("kill", "tgkill"), unless=(Test(0, own),)),
-        Rule(("prlimit64",), unless=(Test(0, (0, *own)),)),
+        Rule(("prlimit64", "sched_setaffinity"), unless=(Test(0, (0, *own)),)),
         # Of the calling thread.
         Rule(("setpriority",), unless=(Test(0, (PRIO_PROCESS,)), Test(1, (0,)))),
         Rule(("prctl",), unless=(Test(0, (PR_SET_PDEATHSIG,), negated=True),)),

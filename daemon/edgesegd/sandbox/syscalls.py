@@ -150,6 +150,7 @@ NUMBERS: dict[str, tuple[int | None, int | None, int | None]] = {
     "rmdir": (84, None, 40),
     "rt_sigqueueinfo": (129, 138, 178),
     "rt_tgsigqueueinfo": (297, 240, 363),
+    "sched_setaffinity": (203, 122, 241),
     "sched_setattr": (314, 274, 380),
     "sched_setparam": (142, 118, 154),
     "sched_setscheduler": (144, 119, 156),

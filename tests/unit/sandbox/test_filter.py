@@ -169,9 +169,10 @@ def test_signals_reach_only_the_process_itself(filtered: Filter) -> None:
     assert filtered("ioctl", 3, fionread) == 0
 
 
-def test_limits_and_priorities_are_those_of_the_process_itself(filtered: Filter) -> None:
-    assert filtered("prlimit64", 0, 7) == filtered("prlimit64", os.getpid(), 7) == 0
-    assert filtered("prlimit64", os.getppid(), 7) == errno.EPERM
+def test_limits_cores_and_priorities_are_those_of_the_process_itself(filtered: Filter) -> None:
+    for name in ("prlimit64", "sched_setaffinity"):
+        assert filtered(name, 0, 7) == filtered(name, os.getpid(), 7) == 0
+        assert filtered(name, os.getppid(), 7) == filtered(name, 1, 7) == errno.EPERM
     assert filtered("setpriority", 0, 0, 10) == 0
     assert filtered("setpriority", 0, os.getppid(), 10) == errno.EPERM
     assert filtered("setpriority", 1, 0, 10) == errno.EPERM

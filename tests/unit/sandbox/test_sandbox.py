@@ -32,7 +32,10 @@ FILES = {
     "write a file in /tmp",
     "write a file that it was given to read",
 }
-PROCESSES = {"start a process", "run a program", "trace the daemon", "send the daemon a signal"}
+PROCESSES = {
+    *("start a process", "run a program", "trace the daemon", "send the daemon a signal"),
+    "choose the daemon's cores",
+}
 SOCKETS = {
     "open a socket to a network",
     "open a Unix socket",
