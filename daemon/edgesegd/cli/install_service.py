@@ -74,6 +74,8 @@ def run_install(args: argparse.Namespace) -> int:
     if here:
         package = Path(edgesegd.__file__).resolve()
         refuse_hidden((sys.prefix, sys.base_prefix, package), placement.hidden)
+        if (path := _path_of(args.model)).startswith("/"):
+            _refuse_hidden_model(Path(path).resolve(), placement)
     texts = dict(_texts(placement, command, args.model))
     try:
         changed = [
@@ -129,12 +131,32 @@ def run_remove(args: argparse.Namespace) -> int:
 
 def refuse_hidden(paths: Iterable[str | Path], hidden: Iterable[str]) -> None:
     """Raise ConfigError if the service cannot see one of the paths of its environment."""
-    for path in map(Path, paths):
-        if any(path.is_relative_to(folder) for folder in hidden):
+    for path in paths:
+        if _is_hidden(path, hidden):
             raise ConfigError(
                 f"this environment uses {path}, which is hidden from the service; make one that "
                 "does not: /usr/bin/python3 -m venv /opt/edgeseg"
             )
+
+
+def _is_hidden(path: str | Path, hidden: Iterable[str]) -> bool:
+    return any(Path(path).is_relative_to(folder) for folder in hidden)
+
+
+def _refuse_hidden_model(path: Path, placement: Placement) -> None:
+    """Raise ConfigError if the service cannot see the file of its model."""
+    if _is_hidden(path, placement.hidden):
+        raise ConfigError(
+            f"the model {path} is hidden from the service; copy it, and its .toml, to a folder "
+            f"that is not in {', '.join(placement.hidden)}"
+        )
+
+
+def _path_of(model: str | None) -> str:
+    """The path in "PATH" or "NAME=PATH"; empty if the model is given by its name alone."""
+    name, equals, source = (model or "").partition("=")
+    path = source if equals and "/" not in name else model or ""
+    return path if "/" in path else ""
 
 
 def _placement(args: argparse.Namespace) -> Placement:
@@ -171,8 +193,10 @@ def _texts(placement: Placement, command: str, model: str | None) -> Iterator[tu
         options = placement.options
         if not model or not model.isprintable() or set(model) & set("\"'\\"):
             raise ConfigError(f"{model!r} cannot be written to {options}")
-        if "/" in model and not model.rpartition("=")[2].startswith("/"):
-            raise ConfigError(f"{model} must begin with a slash, for the service runs elsewhere")
+        if path := _path_of(model):
+            if not path.startswith("/"):
+                raise ConfigError(f"{path} must begin with a slash, for the service runs elsewhere")
+            _refuse_hidden_model(Path(os.path.normpath(path)), placement)
         yield options, f'EDGESEG_MODEL="{model}"\n'
 
 

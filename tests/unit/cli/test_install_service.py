@@ -155,6 +155,33 @@ def test_a_model_that_the_service_cannot_be_given_is_refused(tmp_path: Path, mod
     assert contents(tmp_path) == {}
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        *("/home/pi/mine.tflite", "mine=/root/mine.tflite", "/tmp/mine.tflite"),  # noqa: S108
+        "/opt/../home/pi/mine.tflite",
+    ],
+)
+def test_a_model_that_the_service_cannot_see_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str
+) -> None:
+    """Else the service would end with status 5, and systemd would not start it again."""
+    assert install(tmp_path, "--model", model) == 3
+    assert "is hidden from the service; copy it" in capsys.readouterr().err
+    assert contents(tmp_path) == {}
+
+
+@pytest.mark.parametrize("model", ["/opt/mine.tflite", "mine=/opt/mine.tflite", "/opt/a=b.tflite"])
+def test_a_model_that_the_service_can_see_is_written(tmp_path: Path, model: str) -> None:
+    assert install(tmp_path, "--model", model) == 0
+    assert f'EDGESEG_MODEL="{model}"\n' in (tmp_path / "etc/default/edgesegd").read_text()
+
+
+@pytest.mark.usefixtures("home")
+def test_the_service_of_a_user_sees_the_models_of_the_user(tmp_path: Path) -> None:
+    assert install(tmp_path, "--user", "--model", "/home/pi/mine.tflite") == 0
+
+
 def test_a_folder_that_cannot_be_written_is_an_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
