@@ -7,6 +7,7 @@ Python with the client, and the address of the daemon's socket.
 from __future__ import annotations
 
 import contextlib
+import grp
 import json
 import os
 import shutil
@@ -30,6 +31,8 @@ WITH_LANDLOCK = "lockdown,capability,landlock"
 OWNER = "owner"
 """The user with a service of its own."""
 HOME = Path("/home/owner")
+DEVICES = ("coral-usb", "coral-pcie", "gpu", "camera")
+"""The drop-ins for devices."""
 TCP = "127.0.0.1:8460"
 WAIT_SECONDS = 40.0
 CLIENT = """
@@ -67,6 +70,7 @@ def main() -> None:
     tell("member again", segment_as("member"))
     tell("reload", run("systemctl", "reload", UNIT))
     tell("reloaded", show())
+    serve_with_devices()
     tell("stop", run("systemctl", "stop", UNIT))
     tell("stopped", show())
     serve_without_landlock()
@@ -78,6 +82,21 @@ def main() -> None:
     tell("journal without an engine", run(*JOURNAL, "SYSLOG_IDENTIFIER=edgesegd"))
     serve_as_a_user()
     tell("log", run("journalctl", "--no-pager", "--output=cat", f"--unit={UNIT}"))
+
+
+def serve_with_devices() -> None:
+    """With the drop-ins for all devices at once; a restart, which takes them away again."""
+    tell("groups", groups_of_service())
+    drop_ins = [SHIPPED / "drop-ins" / f"{name}.conf" for name in DEVICES]
+    copies = [Path(shutil.copy(each, UNITS / f"{UNIT}.d")) for each in drop_ins]
+    run("systemctl", "daemon-reload")
+    tell("restart with devices", run("systemctl", "restart", UNIT))
+    tell("groups with devices", groups_of_service())
+    tell("member with devices", segment_as("member"))
+    for each in copies:
+        each.unlink()
+    run("systemctl", "daemon-reload")
+    run("systemctl", "restart", UNIT)
 
 
 def serve_without_landlock() -> None:
@@ -180,6 +199,18 @@ def confinement(pid: int) -> dict[str, str]:
     if fields["State"].strip().startswith(("Z", "X")):
         return {}
     return {name: fields[name].strip() for name in ("Seccomp", "NoNewPrivs", "CapEff", "CapBnd")}
+
+
+def groups_of_service() -> list[list[str]]:
+    """The names of the further groups of the front, and of each process that it has started."""
+    front = int(show()["MainPID"])
+    every = []
+    for pid in (front, *children(front)):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a trial that has ended
+            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+            (numbers,) = (line.split()[1:] for line in lines if line.startswith("Groups:"))
+            every.append(sorted(grp.getgrgid(int(number)).gr_name for number in numbers))
+    return every
 
 
 def is_running(shown: dict[str, str]) -> bool:

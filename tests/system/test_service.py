@@ -152,6 +152,19 @@ def test_a_reload_is_no_restart(seen: dict[str, Any]) -> None:
     assert seen["reloaded"]["MainPID"] == seen["restarted"]["MainPID"]
 
 
+def test_front_and_engine_are_in_the_groups_of_devices_only_with_the_drop_ins(
+    seen: dict[str, Any],
+) -> None:
+    of_devices = {"apex", "plugdev", "render", "video"}
+    assert len(seen["groups"]) > 1
+    assert not of_devices & {name for groups in seen["groups"] for name in groups}
+    assert seen["restart with devices"] == [0, ""], seen["log"]
+    assert len(seen["groups with devices"]) > 1
+    for groups in seen["groups with devices"]:
+        assert of_devices <= set(groups)
+    assert seen["member with devices"] == [0, "(48, 64)\n"], seen["log"]
+
+
 def test_the_service_stops_with_status_0(seen: dict[str, Any]) -> None:
     assert seen["stop"] == [0, ""], seen["log"]
     stopped = seen["stopped"]
