@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from functools import partial
 from os import PathLike
@@ -55,6 +56,8 @@ from edgeseg_client.status import call_errors, require_response
 from edgeseg_client.stream import Connection, FrameStream
 from edgeseg_client.stream_name import name_metadata
 from edgeseg_client.wrapped_exit import WrappedExit, run_in_daemon_thread, run_in_thread
+
+log = logging.getLogger(__name__)
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:8460"
 """The address at which a daemon listens by default."""
@@ -118,12 +121,14 @@ class AsyncClient:
         self._lease = lease_for(shared_memory)
         self._metadata = _authorization(token)
         here = all(map(is_on_this_machine, addresses))
-        if token and credentials is None and not insecure and not here:
-            raise InvalidRequest(
-                f"the token would be sent to {self.address} without encryption, where others can"
-                " read it; give certificates (credentials= or --ca), or allow it (insecure=True or"
-                " --insecure)"
-            )
+        if token and credentials is None and not here:
+            if not insecure:
+                raise InvalidRequest(
+                    f"the token would be sent to {self.address} without encryption, where others"
+                    " can read it; give certificates (credentials= or --ca), or allow it"
+                    " (insecure=True or --insecure)"
+                )
+            log.warning("the token is sent to %s without encryption", self.address)
         self._timeout = timeout
         self._retry_for = retry_for
         self._channels = DaemonChannels(addresses, credentials)

@@ -415,12 +415,20 @@ def test_an_address_that_only_looks_like_this_machine_gets_no_token(address: str
 
 
 @pytest.mark.parametrize("address", ["10.0.0.7:8460", "board.local:8460", "[2001:db8::7]:8460"])
-def test_a_token_is_sent_in_the_clear_to_other_machines_only_when_insisted(address: str) -> None:
+def test_a_token_is_sent_in_the_clear_to_other_machines_only_when_insisted(
+    address: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(InvalidRequest, match="without encryption"):
         Client(address, token=TOKEN)
+    assert not caplog.records
     Client(address, token=TOKEN, insecure=True).close()
+    assert caplog.messages == [f"the token is sent to {address} without encryption"]
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "localhost:1", "[::1]:1", "unix:///run/x"])
-def test_a_token_is_sent_within_this_machine(address: str) -> None:
+def test_a_token_is_sent_within_this_machine(
+    address: str, caplog: pytest.LogCaptureFixture
+) -> None:
     Client(address, token=TOKEN).close()
+    Client(address, token=TOKEN, insecure=True).close()
+    assert not caplog.records
