@@ -343,6 +343,10 @@ class Config:
             raise ConfigError("listen needs an address")
         for name in set(self.public) - set(PUBLIC):
             raise ConfigError(f"public is one or more of {', '.join(PUBLIC)}, not {name!r}")
+        if NONE in self.public and (others := sorted(set(self.public) - {NONE})):
+            raise ConfigError(
+                f"public is {NONE}, and {', '.join(others)} too: leave out one of them"
+            )
         for text in (*self.candidates, *((self.delegate,) if self.delegate != AUTO else ())):
             parse_delegate(text)
 

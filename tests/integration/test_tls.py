@@ -253,6 +253,7 @@ def test_an_address_that_others_can_reach_is_served_with_both_or_when_insisted(
             "can reach 0.0.0.0:0, which lacks TLS",
         ),
         (("--public=everything",), "public is one or more of health"),
+        (("--public=none", "--public=metrics"), "public is none, and metrics too"),
     ],
 )
 def test_wrong_options_of_access_are_errors_with_status_3(
@@ -338,6 +339,7 @@ def test_whoever_could_read_the_key_can_read_that_of_the_next_certificate(tmp_pa
         (("client", "server-key"), "cannot be a client's name"),
         (("init", "--days=0"), "--days is from 1"),
         (("init", "--name=two words"), "is no name and no address"),
+        (("init", "--name=fe80::1%eth0"), "is an address on one interface"),
     ],
 )
 def test_commands_for_certificates_say_what_is_wrong(

@@ -128,11 +128,16 @@ def _give_to_readers_of(old: Path, new: Path) -> None:
 def _alternative(name: str) -> str:
     """A name or an address as openssl takes it; raises ConfigError for what is neither."""
     try:
-        return f"IP:{ipaddress.ip_address(name.strip('[]'))}"
+        address = ipaddress.ip_address(name.strip("[]"))
     except ValueError:
         if not name or not all(each.isalnum() or each in ".-_*" for each in name):
             raise ConfigError(f"{name!r} is no name and no address of a machine") from None
         return f"DNS:{name}"
+    if "%" in str(address):
+        raise ConfigError(
+            f"{name!r} is an address on one interface, which no certificate can have; name another"
+        )
+    return f"IP:{address}"
 
 
 @contextlib.contextmanager
