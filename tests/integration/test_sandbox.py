@@ -274,6 +274,19 @@ def test_info_shows_what_is_in_force(tmp_path: Path) -> None:
     assert "possible" in off.stdout
 
 
+@NEEDS_LANDLOCK
+@pytest.mark.parametrize("option", ["--tls-key", "--tokens"])
+def test_info_says_which_private_file_an_engine_can_read(tmp_path: Path, option: str) -> None:
+    readable = f"{sys.prefix}/pyvenv.cfg"  # any file will do
+    command = [sys.executable, "-m", "edgesegd", "info", "--security", f"--data-dir={tmp_path}"]
+    done = subprocess.run(
+        [*command, f"{option}={readable}"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    for profile in ("cpu", "driver"):
+        assert f"missing with {profile}: Landlock: {readable} can be read" in done.stdout
+
+
 def test_info_says_that_a_required_part_is_missing(tmp_path: Path) -> None:
     command = run_without(
         WITHOUT_BOTH, "info", "--security", "--sandbox=require", f"--data-dir={tmp_path}"

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from edgesegd.access.private_files import private_files
 from edgesegd.cli.exit_codes import FAILED, OK
 from edgesegd.cli.options import add_options, effective_config
 from edgesegd.cli.tables import Table, print_table, print_text
@@ -34,28 +35,28 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="show what protects this board from an engine",
         description="Show the sandbox of engines: what this kernel offers, and what is really in "
         "force. For that, processes in the same sandbox try what an attacker would. The exit "
-        "status is 1 if something was possible.",
+        "status is 1 if something was possible, or a part of the sandbox is missing.",
     )
     parser.add_argument(
         "--security", action="store_true", required=True, help="the sandbox of engines"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
-    add_options(parser, {"sandbox", "data_dir"})
+    add_options(parser, {"sandbox", "data_dir", "tls_key", "tokens"})
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Try it and print the outcomes; returns 1 if something was possible."""
+    """Try it and print the outcomes; returns 1 if something was possible, or a part is missing."""
     config = effective_config(args).config
-    found = {
-        profile: _try_all(config.sandbox, profile, config.data_dir) for profile in (CPU, DRIVER)
-    }
+    private = private_files(config.data_dir, config.tls_key, config.tokens)
+    found = {profile: _try_all(config.sandbox, profile, *private) for profile in (CPU, DRIVER)}
     if args.json:
         print(json.dumps({"kernel": _kernel(), "sandbox": config.sandbox, **found}, indent=2))
     else:
         _print(config.sandbox, found)
     tried = [each["refused"] for profile in found.values() for each in profile["attempts"]]
-    return FAILED if False in tried else OK
+    missing = any(profile["report"]["missing"] for profile in found.values())
+    return FAILED if missing or False in tried else OK
 
 
 def _kernel() -> Found:
@@ -68,9 +69,12 @@ def _kernel() -> Found:
     }
 
 
-def _try_all(mode: str, profile: str, folder: str) -> Found:
-    """Let a process in the sandbox try everything; raises SandboxMissing or EngineStartFailed."""
-    command = [sys.executable, "-m", "edgesegd.sandbox.attempts", mode, profile, folder]
+def _try_all(mode: str, profile: str, folder: str, *files: str) -> Found:
+    """Let a process in the sandbox try everything; raises SandboxMissing or EngineStartFailed.
+
+    The data folder and these files must not be readable.
+    """
+    command = [sys.executable, "-m", "edgesegd.sandbox.attempts", mode, profile, folder, *files]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=ATTEMPTS_SECONDS

@@ -79,9 +79,3 @@ def _exposed(config: Config, keyring: Keyring) -> Iterator[tuple[str, list[str]]
             split_address(address)  # what is no address is another error
             if missing:
                 yield address, missing
-
-
-def private_files(config: Config) -> tuple[str, ...]:
-    """What only the front may read: the data folder, and keys and tokens that lie elsewhere."""
-    tokens = config.tokens and tokens_path(config.tokens, config.data_dir)
-    return tuple(str(each) for each in (config.data_dir, config.tls_key, tokens) if each)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from edgesegd.access.private_files import private_files
 from edgesegd.board.descriptors import DescriptorReserve
-from edgesegd.composition.exposure import private_files
 from edgesegd.composition.probed_candidates import probed_candidates
 from edgesegd.config import Config
 from edgesegd.core.frame import FrameLimits
@@ -98,7 +98,7 @@ class ModelFactory:
             replica_bytes=config.replica_bytes,
             reuse_bytes=config.reuse_bytes,
             sandbox=config.sandbox,
-            private=private_files(config),
+            private=private_files(config.data_dir, config.tls_key, config.tokens),
         )
 
     def make_runner(self, kept: KeptModel) -> ModelRunner:

@@ -1,8 +1,8 @@
 """Tries what an attacker in an engine would try.
 
-`python -m edgesegd.sandbox.attempts MODE PROFILE FOLDER`: the process enters the same sandbox as an
-engine with that profile, and prints one JSON object: what took effect, and the outcome of each
-attempt. FOLDER is the daemon's data folder.
+`python -m edgesegd.sandbox.attempts MODE PROFILE FOLDER [FILE…]`: the process enters the same
+sandbox as an engine with that profile, and prints one JSON object: what took effect, and the
+outcome of each attempt. FOLDER is the daemon's data folder; it and each FILE must not be readable.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ class NotTried(Exception):
     """There is nothing here to try it on."""
 
 
-def main(mode: str, profile: str, folder: str) -> None:
+def main(mode: str, profile: str, folder: str, *files: str) -> None:
     """Enter the sandbox, try everything, and print the outcomes."""
     targets = Targets(Path(folder))
     with targets:
-        report = enter_sandbox(mode, profile, files_for(driver=profile == DRIVER), [folder])
+        report = enter_sandbox(mode, profile, files_for(driver=profile == DRIVER), [folder, *files])
         outcomes = [outcome_of(*each) for each in attempts(targets)]
     found = {"report": asdict(report), "attempts": [asdict(each) for each in outcomes]}
     sys.stdout.write(json.dumps(found) + "\n")
