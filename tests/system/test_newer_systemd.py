@@ -29,6 +29,8 @@ for drop_in in $shipped/drop-ins/*.conf; do
 done
 systemd-analyze security --offline=true --threshold=15 --no-pager $unit >/results/security ||
   echo FAILED >>/results/security
+udevadm verify --no-summary --resolve-names=early $shipped/60-edgeseg-coral.rules \
+  >/results/rules 2>&1 || echo FAILED >>/results/rules
 cp $shipped/drop-ins/back-off.conf /root/failing.conf $unit.d/
 systemctl daemon-reload
 systemctl start --no-block $unit
@@ -47,7 +49,7 @@ pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(600)]
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with what the steps have seen."""
     folder = tmp_path_factory.mktemp("container")
-    with debian_root("trixie", ["systemd-sysv"]) as debian:
+    with debian_root("trixie", ["systemd-sysv", "udev"]) as debian:
         output = run_in_container(
             folder,
             {"/root/steps": STEPS, "/root/failing.conf": FAILS},
@@ -67,6 +69,10 @@ def test_the_unit_and_each_drop_in_are_valid(results: Path) -> None:
 
 def test_the_unit_lets_the_daemon_do_little_else(results: Path) -> None:
     assert "FAILED" not in (results / "security").read_text()
+
+
+def test_the_rules_for_a_coral_are_valid_and_their_groups_are_there(results: Path) -> None:
+    assert (results / "rules").read_text() == ""
 
 
 def test_the_pauses_between_restarts_grow(results: Path) -> None:
