@@ -68,7 +68,9 @@ def guarded(folder: Path) -> Iterator[Guarded]:
     free = add_token(file, "free")
     flags = (f"--tokens={file}", f"--listen=unix://{folder}/grpc.sock", "--delegate=cpu")
     with RunningDaemon(
-        *flags, "--public=health", "--public=metrics", "--oip-shared-memory=allow"
+        *flags,
+        *("--public=health", "--public=metrics"),
+        *("--oip-shared-memory=allow", "--oip-repository=allow"),
     ) as running:
         yield Guarded(running, file, free)
 
@@ -271,6 +273,28 @@ async def test_a_model_that_is_not_in_the_quota_is_refused_also_if_it_is_the_def
     await works(guarded, jpeg)
     guarded.limit(name, "--model", "scenes", "--model", "road")
     assert (await image(guarded.address, token, jpeg)).segmentation.labels
+
+
+async def test_a_model_that_is_not_in_the_quota_is_not_loaded_or_unloaded(
+    guarded: Guarded, jpeg: bytes
+) -> None:
+    _, token = guarded.token("--scope", "models", "--model", "road")
+    before = guarded.met("quota_models")
+
+    async def codes(model: str) -> set[Code]:
+        load = oip.RepositoryModelLoadRequest(model_name=model)
+        unload = oip.RepositoryModelUnloadRequest(model_name=model)
+        async with inference(guarded.address) as service:
+            calls = [
+                service.RepositoryModelLoad(load, metadata=metadata(token), timeout=SECONDS),
+                service.RepositoryModelUnload(unload, metadata=metadata(token), timeout=SECONDS),
+            ]
+            return {await call.code() for call in calls}
+
+    assert await codes("forest") == {Code.PERMISSION_DENIED}
+    assert guarded.met("quota_models") - before == 2
+    assert await codes("road") == {Code.NOT_FOUND}, "its own, which this daemon does not have"
+    await works(guarded, jpeg)
 
 
 async def test_requests_of_the_open_inference_protocol_have_the_same_quota(

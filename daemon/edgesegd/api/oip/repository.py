@@ -10,6 +10,7 @@ from typing import Any
 import grpc.aio
 
 from edgeseg.inference import open_inference_pb2 as pb
+from edgesegd.api.call_quota import quota_of_call
 from edgesegd.core.errors import (
     ConfigError,
     Draining,
@@ -166,6 +167,7 @@ class Repository:
             check_name(model)
         except ConfigError as error:
             raise InvalidOptions(str(error)) from None
+        quota_of_call().require_model(model)
         if self._draining():
             raise Draining("the daemon is stopping")
         return model
