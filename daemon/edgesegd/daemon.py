@@ -91,6 +91,7 @@ class Daemon:
             await parts.observation.close()
             if metrics_server is not None:
                 metrics_server.close()
+            self._notifier.close()
 
     async def _wait_for_addresses(self) -> None:
         config = self._config

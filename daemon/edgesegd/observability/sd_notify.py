@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 from collections.abc import Callable, Mapping
@@ -22,21 +23,22 @@ class Notifier:
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._address = environ.get("NOTIFY_SOCKET", "")
+        address = environ.get("NOTIFY_SOCKET", "")
+        self._address = f"\0{address[1:]}" if address.startswith("@") else address
+        # Opened now: later, others may have taken all descriptors, and the watchdog would starve.
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) if address else None
         self._watchdog_seconds = _watchdog_seconds(environ)
+
+    def close(self) -> None:
+        """Close the socket; nothing can be sent after that."""
+        if self._socket is not None:
+            self._socket.close()
 
     def notify(self, state: str) -> None:
         """Send a state to the service manager; errors are ignored."""
-        if not self._address:
-            return
-        address = self._address
-        if address.startswith("@"):
-            address = "\0" + address[1:]
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-            try:
-                sock.sendto(state.encode(), address)
-            except OSError:
-                return
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.sendto(state.encode(), self._address)
 
     async def report(self, describe: Callable[[], str]) -> None:
         """Until cancelled, send what `describe` returns as the status, and feed the watchdog.
@@ -44,7 +46,7 @@ class Notifier:
         This runs in the event loop that serves all calls: if that hangs, the watchdog gets no more
         food, and systemd starts the daemon again. Returns at once without a service manager.
         """
-        if not self._address:
+        if self._socket is None:
             return
         food = "WATCHDOG=1\n" if self._watchdog_seconds else ""
         seconds = min(STATUS_SECONDS, self._watchdog_seconds / FEEDS_PER_TIMEOUT or STATUS_SECONDS)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import socket
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,9 +21,9 @@ def heard(address: str, name: str) -> list[bytes]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as service_manager:
         service_manager.bind(address)
         service_manager.setblocking(False)
-        notifier = Notifier({"NOTIFY_SOCKET": name})
-        notifier.notify("READY=1")
-        notifier.notify("STOPPING=1\nSTATUS=übrig")
+        with closing(Notifier({"NOTIFY_SOCKET": name})) as notifier:
+            notifier.notify("READY=1")
+            notifier.notify("STOPPING=1\nSTATUS=übrig")
         return [service_manager.recv(1000), service_manager.recv(1000)]
 
 
@@ -52,11 +54,13 @@ async def told(environ: dict[str, str], *, block_after: int = 0) -> list[str]:
 
     With `block_after`, the event loop hangs for the rest of the time after as many states.
     """
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as service_manager:
-        address = f"\0edgeseg-test-{os.getpid()}"
+    address = f"\0edgeseg-test-{os.getpid()}"
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as service_manager,
+        closing(Notifier({**environ, "NOTIFY_SOCKET": f"@{address[1:]}"})) as notifier,
+    ):
         service_manager.bind(address)
         service_manager.setblocking(False)
-        notifier = Notifier({**environ, "NOTIFY_SOCKET": f"@{address[1:]}"})
         reporting = asyncio.create_task(notifier.report(lambda: "well"))
         loop, heard = asyncio.get_running_loop(), list[str]()
         try:
@@ -81,6 +85,19 @@ async def test_the_watchdog_is_fed_several_times_within_its_time() -> None:
     assert set(heard) == {"WATCHDOG=1\nSTATUS=well"}
 
 
+async def test_the_watchdog_is_fed_while_no_descriptor_is_free() -> None:
+    """As when clients have taken them all: the daemon goes on, and is not to be killed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    asyncio.get_running_loop().call_later(
+        0.1, resource.setrlimit, resource.RLIMIT_NOFILE, (0, hard)
+    )
+    try:
+        heard = await told({"WATCHDOG_USEC": "200000"})
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert len(heard) > 4
+
+
 async def test_an_event_loop_that_hangs_feeds_no_watchdog() -> None:
     heard = await told({"WATCHDOG_USEC": "200000"}, block_after=2)
     assert len(heard) == 2
@@ -98,6 +115,7 @@ async def test_without_systemd_there_is_no_report() -> None:
 
 
 def test_a_service_manager_that_is_gone_is_no_fault(tmp_path: Path) -> None:
-    Notifier({"NOTIFY_SOCKET": str(tmp_path / "gone")}).notify("READY=1")
-    Notifier({"NOTIFY_SOCKET": "/" + "long" * 100}).notify("READY=1")
+    for name in (str(tmp_path / "gone"), "/" + "long" * 100):
+        with closing(Notifier({"NOTIFY_SOCKET": name})) as notifier:
+            notifier.notify("READY=1")
     assert not list(tmp_path.iterdir())
