@@ -1,4 +1,4 @@
-"""Files that a daemon finds when it starts: tokens, the choice of a delegate, sidecars of models.
+"""Files that a daemon finds: tokens, the choice of a delegate, sidecars of models, releases.
 
 Whoever can write them is trusted; but disks, power cuts and hands damage them.
 """
@@ -17,8 +17,10 @@ from edgesegd.access.tokens import make_token
 from edgesegd.core.errors import ConfigError, Unauthenticated
 from edgesegd.models.sidecar import read_sidecar
 from edgesegd.probe.choice_store import ChoiceStore
+from edgesegd.rollout.record import RECORD, read_record, write_record
 from fuzzing.changes import change_bytes
 from fuzzing.target import Fault
+from support.installed_record import INSTALLED
 from support.mutations import mutate
 from support.stored_choice import CHOICE
 
@@ -68,10 +70,13 @@ class State:
         self._choice = ChoiceStore(folder, MODEL, FACTS)
         self._choice.save(CHOICE)
         self._sidecar = folder / "model.toml"
+        write_record(folder, INSTALLED)
+        record = folder / RECORD
         self._files: list[tuple[Path, bytes, Callable[[], str]]] = [
             (self._tokens, self._tokens.read_bytes(), self._read_tokens),
             (self._choice.path, self._choice.path.read_bytes(), self._read_choice),
             (self._sidecar, SIDECAR, self._read_sidecar),
+            (record, record.read_bytes(), self._read_record),
         ]
 
     def try_case(self, dice: Random) -> str:
@@ -128,6 +133,20 @@ class State:
         if found.threshold is not None and not 0 <= found.threshold <= 1:
             raise Fault(f"the threshold {found.threshold}")
         return "sidecar read"
+
+    def _read_record(self) -> str:
+        """A damaged record of releases is refused by its name, or can be written again."""
+        folder = Path(self._folder.name)
+        try:
+            found = read_record(folder)
+        except ConfigError as error:
+            if str(folder / RECORD) not in str(error):
+                raise Fault(f"no file is named: {error}") from None
+            return "record refused"
+        write_record(folder, found)
+        if read_record(folder) != found:
+            raise Fault(f"{found} is another one when it is written and read")
+        return "record read"
 
     def faults_at_the_end(self) -> Iterator[str]:
         """Nothing else is in the folder than what was put there."""

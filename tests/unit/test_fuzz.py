@@ -21,7 +21,7 @@ COUNT = 1000
     ("make", "used"),
     [
         (Messages, {"answered", "error", "ready", "warm"}),
-        (State, {"tokens read", "choice read", "sidecar read"}),
+        (State, {"tokens read", "choice read", "sidecar read", "record read"}),
         (Regions, {"decoded"}),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Final, Self
 from edgesegd.core.errors import ConfigError
 from edgesegd.files.regular import read_regular_file, say_why
 from edgesegd.files.replacing import replacing
+from edgesegd.rollout.manifest import MAX_NUMBER, NAME
 
 RECORD: Final = "installed.json"
 MAX_RECORD_BYTES: Final = 1 << 20
@@ -58,12 +60,16 @@ class Record:
                 raise TypeError(f"{name} is no {kind.__name__}")
         return replace(
             record,
-            changed=tuple(map(str, record.changed)),
+            serial=_number(record.serial, MAX_NUMBER),
+            changed=tuple(map(_name, _list(record.changed))),
             models={
-                name: InstalledModel(int(each["version"]), int(each["before"]))
+                _name(name): InstalledModel(_number(each["version"]), _number(each["before"]))
                 for name, each in models.items()
             },
-            placed={name: tuple(map(int, each)) for name, each in placed.items()},
+            placed={
+                _name(name): tuple(_number(version, MAX_NUMBER) for version in _list(each))
+                for name, each in placed.items()
+            },
         )
 
     def placed_of(self, name: str) -> tuple[int, ...]:
@@ -73,6 +79,25 @@ class Record:
     def with_placed(self, name: str, versions: tuple[int, ...]) -> Self:
         """The record with other versions of that model that came with releases."""
         return replace(self, placed={**self.placed, name: tuple(sorted(set(versions)))})
+
+
+def _number(value: object, largest: float = math.inf) -> int:
+    """A serial or a version, 0 for none; that of an operator may be larger than any release's."""
+    if type(value) is not int or not 0 <= value <= largest:
+        raise ValueError(f"{value!r} is no number of a release")
+    return value
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str) or not NAME.fullmatch(value):
+        raise ValueError(f"{value!r} is no name of a model")
+    return value
+
+
+def _list(value: object) -> list[Any] | tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"{value!r} is no list")
+    return value
 
 
 def read_record(folder: Path) -> Record:
