@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import math
 import secrets
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -94,4 +95,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

@@ -48,18 +48,27 @@ class Campaign:
         self._folder = folder
         self._outcome = Outcome()
         self._lock = threading.Lock()
+        self._interrupted = False
         self._begun = time.monotonic()
 
     def run(self) -> Outcome:
-        """Try them, several at a time if the target takes them so."""
+        """Try them, several at a time if the target takes them so.
+
+        After a KeyboardInterrupt no other case is begun, and those that were begun are over.
+        """
         others = [
             threading.Thread(target=self._try_cases) for _ in range(self._target.at_a_time - 1)
         ]
         for thread in others:
             thread.start()
-        self._try_cases()
-        for thread in others:
-            thread.join()
+        try:
+            self._try_cases()
+        except KeyboardInterrupt:
+            self._interrupted = True
+            raise
+        finally:
+            for thread in others:
+                thread.join()
         outcome = self._outcome
         last = self._seed + outcome.cases - 1
         for place, text in enumerate(self._target.faults_at_the_end()):
@@ -85,7 +94,8 @@ class Campaign:
             tried, found = self._outcome.cases, len(self._outcome.findings)
             seconds = time.monotonic() - self._begun
             too_late = self._seconds is not None and seconds >= self._seconds
-            if too_late or tried == self._count or found >= MAX_FINDINGS:
+            enough = tried == self._count or found >= MAX_FINDINGS
+            if self._interrupted or too_late or enough:
                 return None
             self._outcome.cases += 1
             return self._seed + tried

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -89,3 +90,21 @@ def test_a_target_that_fails_always_is_given_up(tmp_path: Path) -> None:
 
 def test_a_campaign_of_no_seconds_tries_nothing(tmp_path: Path) -> None:
     assert Campaign(Broken(), seed=0, seconds=0.0, folder=tmp_path).run().cases == 0
+
+
+class Interrupted(Broken):
+    """Ctrl-C is pressed in its first case of the main thread; another thread tries cases too."""
+
+    at_a_time = 2
+
+    def try_case(self, dice: Random) -> str:
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        return "sound"
+
+
+def test_after_ctrl_c_no_case_is_tried_on_a_target_that_has_ended(tmp_path: Path) -> None:
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        Campaign(Interrupted(), seed=0, count=1_000_000, folder=tmp_path).run()
+    assert threading.active_count() == before
