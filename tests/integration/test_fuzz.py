@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from random import Random
 
 import pytest
+from fuzzing.ports import Ports
+from fuzzing.target import Fault
 
 FUZZ = Path(__file__).parents[2] / "benchmarks" / "fuzz.py"
 SECONDS = 60
@@ -47,3 +54,23 @@ def test_a_length_that_is_none_is_refused_and_not_endless(flag: str, value: str,
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
     assert why in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("no_resource_tracker_is_left")
+def test_an_engine_and_a_front_that_end_meanwhile_are_found() -> None:
+    with contextlib.closing(Ports()) as target:
+        daemon = target._daemon._daemon
+        (engine,) = daemon.engine_pids
+        os.kill(engine, signal.SIGKILL)
+        while not (engines := daemon.engine_pids) or engine in engines:
+            time.sleep(0.1)
+        assert any("engines were lost: 1, 0 before" in each for each in target.faults_at_the_end())
+
+        daemon.process.kill()
+        daemon.process.wait()
+        with pytest.raises(Fault, match="nobody listens any more; the front: SIGKILL"):
+            for number in range(100):
+                target.try_case(Random(number))
+        (fault,) = target.faults_at_the_end()
+        assert fault.startswith("the front ended: SIGKILL")

@@ -13,6 +13,7 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 from uuid import uuid4
 
@@ -46,6 +47,13 @@ def _no_process_outlives_the_run() -> Iterator[None]:
     if left := wait_for_end_of(run, GRACE_SECONDS):
         kill(run)
         pytest.fail("\n".join(map(str, left)), pytrace=False)
+
+
+@pytest.fixture(scope="module")
+def no_resource_tracker_is_left() -> Iterator[None]:
+    """That of `multiprocessing`, which ends with this process otherwise."""
+    yield
+    resource_tracker._resource_tracker._stop()  # type: ignore[attr-defined]
 
 
 def processes_of(run: str) -> list[Leftover]:

@@ -6,8 +6,6 @@ The same that `benchmarks/attack.py` measures, for a shorter time.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from multiprocessing import resource_tracker
 
 import pytest
 from attacks.catalogue import ATTACKS
@@ -17,6 +15,7 @@ from attacks.trial import MAX_KEPT_MB, MAX_PEAK_MB, MAX_WAIT, try_attack
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.usefixtures("no_resource_tracker_is_left"),
     pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc"),
 ]
 
@@ -26,13 +25,6 @@ MIN_RATE = 0.05
 """Of the good client's usual rate. The benchmark asks for half; but here whatever else this machine
 does counts too, as it does for the time without an answer and what is kept."""
 NOISE = 2.0
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _no_tracker_is_left() -> Iterator[None]:
-    """That of `multiprocessing`, which ends with this process otherwise."""
-    yield
-    resource_tracker._resource_tracker._stop()  # type: ignore[attr-defined]
 
 
 def allowed_memory() -> int | None:
