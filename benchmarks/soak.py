@@ -6,7 +6,8 @@ fault: an engine is killed or hangs, clients are killed, strangers connect, the 
 stopped for a while, its models are loaded again. Prints what front and engine hold each minute, and
 at the end the growth from the second minute to the last. A fault ends an engine, so each engine is
 compared with itself, and the last one with the first when they were equally old. The exit status is
-1 if the front or an engine grew, if memory stayed leased, or if a frame of a stream had no answer.
+1 if the front or an engine grew, if memory stayed leased, if a frame of a stream had no answer, or
+if one had another than it should have: a good frame is segmented, or superseded with `latest`.
 """
 
 from __future__ import annotations
@@ -115,7 +116,8 @@ def missed(soak: Soak, last: Reading) -> list[str]:
         (soak.seen.unanswered == 0, f"{soak.seen.unanswered} frames had no answer"),
     )
     _, grown = compare_engines(soak.readings)
-    return [words for kept, words in checks if not kept] + grown
+    lost = [f"{count} x {answer}" for answer, count in sorted(soak.seen.lost.items())]
+    return [words for kept, words in checks if not kept] + grown + lost
 
 
 def report(soak: Soak, last: Reading) -> int:

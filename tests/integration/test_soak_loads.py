@@ -1,0 +1,40 @@
+"""What a soak counts as lost, with its own clients and a real daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from soak import Soak, missed
+from soaking.loads import NO_PICTURE, sharers, streams
+from soaking.readings import read
+
+from edgesegd.bench.inputs import drawn_inputs
+from edgesegd.models.catalogue.store import BUILTIN, resolve_model
+from edgesegd.models.reading import read_model
+from support.running_daemon import RunningDaemon
+
+ONCE_SECONDS = 0.2
+"""Clients begin one stream at least, and end it."""
+
+
+async def test_a_frame_that_is_answered_but_not_as_it_should_be_is_lost(tmp_path: Path) -> None:
+    inputs = drawn_inputs(read_model(resolve_model(BUILTIN, tmp_path)))
+    address = f"unix://{tmp_path}/grpc.sock"
+    with RunningDaemon("--delegate=cpu", f"--listen={address}") as running:
+        soak = Soak(running, address, inputs, tmp_path, seconds=0)
+        reading = await asyncio.to_thread(read, running, 0.0, [])
+        soak.readings += [reading, reading]
+        await streams(address, inputs, "every", time.monotonic() + ONCE_SECONDS, soak.seen)
+        await sharers(address, inputs, time.monotonic() + ONCE_SECONDS, soak.seen)
+        assert soak.seen.answers["shared memory: invalid"] > 0, "that frame is no picture"
+        assert missed(soak, reading) == []
+
+        bad = replace(inputs, jpeg=NO_PICTURE)
+        await streams(address, bad, "latest", time.monotonic() + ONCE_SECONDS, soak.seen)
+    lost = soak.seen.answers["latest: invalid"]
+    assert lost > 0
+    assert soak.seen.unanswered == 0
+    assert missed(soak, reading) == [f"{lost} x latest: invalid"]
