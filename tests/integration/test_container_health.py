@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support.access import CertificateFolder
+from support.access import CertificateFolder, add_token
 from support.running_daemon import RunningDaemon
 
 CHECK = Path(__file__).parents[2] / "deploy/container_health.py"
@@ -54,4 +54,13 @@ def test_with_tls_the_handshake_is_looked_at(tmp_path: Path) -> None:
     with RunningDaemon("--delegate=cpu", *certificates.flags) as daemon:
         assert check(daemon.address, **option) == (0, "the front answers over TLS\n")
     status, _ = check(daemon.address, **option)
+    assert status == 1
+
+
+def test_a_daemon_whose_health_needs_a_token_is_healthy_while_it_answers(tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens.json"
+    add_token(tokens, "robot")
+    with RunningDaemon("--delegate=cpu", f"--tokens={tokens}", "--public=none") as daemon:
+        assert check(daemon.address) == (0, "the front answers, and wants a token\n")
+    status, _ = check(daemon.address)
     assert status == 1
