@@ -8,6 +8,8 @@ import os
 import resource
 import signal
 import socket
+import sys
+import time
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -164,7 +166,7 @@ async def test_a_front_that_was_stopped_finds_its_engine_well(
     """The answer that came meanwhile was not read when the time for it was over."""
     slow = f"--delegate={fake_delegate}:claim=add,mode=slow,ms=1000"
     with RunningDaemon(slow, "--engine-answer-seconds=2") as running:
-        engine, answered = running.engine_pid, 0
+        engine, answered, went_on = running.engine_pid, 0, 0.0
         async with stub(running.address) as service:
             async for answer in service.Segment(iter([every(), *frames([jpeg] * 4)])):
                 assert answer.status == pb.FRAME_STATUS_OK
@@ -173,6 +175,10 @@ async def test_a_front_that_was_stopped_finds_its_engine_well(
                     running.process.send_signal(signal.SIGSTOP)
                     await asyncio.sleep(5)
                     running.process.send_signal(signal.SIGCONT)
+                    went_on = time.monotonic()
+                elif answered == 2:
+                    after = time.monotonic() - went_on
+                    sys.stdout.write(f"answers again {after:.2f} s after the front went on\n")
         assert answered == 4
         assert running.engine_pid == engine
         assert running.metric("edgeseg_engine_restarts_total") == 0
@@ -221,10 +227,14 @@ async def test_an_engine_comes_back_where_connections_have_all_descriptors(
         await call.write(frames([jpeg])[0])
         assert await call.read()
         in_use = {int(each.name) for each in Path(f"/proc/{pid}/fd").iterdir()}
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (max(in_use) + 20, hard))
+        most = max(in_use) + 20
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, hard))
         with contextlib.ExitStack() as idle:
             for _ in range(60):
                 idle.enter_context(socket.create_connection((host, int(port))))
+            async with asyncio.timeout(20):
+                while len(list(Path(f"/proc/{pid}/fd").iterdir())) < most:
+                    await asyncio.sleep(0.05)
             assert own_daemon.engine_pid is not None
             os.kill(own_daemon.engine_pid, signal.SIGKILL)
             for number in range(1, 4):

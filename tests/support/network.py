@@ -18,6 +18,7 @@ NEAR, FAR = "10.231.0.1", "10.231.0.2"
 DEVICE = "cable"
 RETRANSMISSION = re.compile(r"\brto:([0-9.]+)")
 """Milliseconds, doubled with each try; `ss -ti` of iproute2, tcpi_rto of tcp(7)."""
+PACKETS = re.compile(r"\bcounter packets (\d+)")
 
 
 class Cable:
@@ -40,12 +41,16 @@ class Cable:
         for host in (self.near, self.far):
             _run(*host, "nft", "add table ip loss")
             _run(*host, "nft", "add chain ip loss in { type filter hook input priority 0; }")
-            _run(*host, "nft", f"add rule ip loss in numgen random mod 100 < {percent} drop")
+            lost = f"numgen random mod 100 < {percent} counter drop"
+            _run(*host, "nft", f"add rule ip loss in {lost}")
 
-    def lose_nothing(self) -> None:
-        """Undo `lose`."""
+    def lose_nothing(self) -> list[int]:
+        """Undo `lose`; returns how many packets each host has lost."""
+        lost = []
         for host in (self.near, self.far):
+            lost.append(sum(map(int, PACKETS.findall(_run(*host, "nft", "list table ip loss")))))
             _run(*host, "nft", "delete table ip loss")
+        return lost
 
     def retransmission_seconds(self) -> float:
         """The longest time after which TCP now sends again what was not acknowledged."""
