@@ -5,8 +5,8 @@
  *          tensors). Everything else is made up: the same for the same input, other for another,
  *          and below 21 where it is a class id, that is an integer without a scale.
  *   mode   good; slow (sleeps `ms` in each frame); null or null_message (creation fails without or
- *          with a reason); error, segv, abort, exit (with status 7), signal (a real-time one, which
- *          has no name), orphan (leaves a process behind, then crashes) or hang at the place `at`;
+ *          with a reason); error, segv, ill (SIGILL), abort, exit (with status 7), signal (a
+ *          real-time one, which has no name), orphan (leaves a process behind, then crashes) or hang at the place `at`;
  *          flood (there 3 MB of output without the end of a line, else good); garbage (1 pixel in
  *          10 of what it computes is falsified), nan or zeros.
  *   at     create, prepare (while it is applied to a graph), invoke (the default) or destroy,
@@ -105,11 +105,11 @@ typedef struct { TfLiteDelegate *delegate; TfLiteIntArray *nodes_to_replace; } T
 enum Claim { CLAIM_NONE, CLAIM_ADD, CLAIM_ALL, CLAIM_EDGETPU };
 static const char *const CLAIMS[] = {"none", "add", "all", "edgetpu", NULL};
 enum Mode {
-  GOOD, SLOW, NULL_SILENT, NULL_MESSAGE, ERROR, SEGV, ABORT, EXIT, SIGNAL, ORPHAN, FLOOD, HANG, GARBAGE,
+  GOOD, SLOW, NULL_SILENT, NULL_MESSAGE, ERROR, SEGV, ILL, ABORT, EXIT, SIGNAL, ORPHAN, FLOOD, HANG, GARBAGE,
   NAN_, ZEROS
 };
 static const char *const MODES[] = {
-    "good", "slow", "null", "null_message", "error", "segv", "abort", "exit", "signal",
+    "good", "slow", "null", "null_message", "error", "segv", "ill", "abort", "exit", "signal",
     "orphan", "flood", "hang", "garbage", "nan", "zeros", NULL};
 enum Place { CREATE, PREPARE, INVOKE, DESTROY };
 static const char *const PLACES[] = {"create", "prepare", "invoke", "destroy", NULL};
@@ -143,6 +143,7 @@ static bool fault(const Fake *fake, int place) {
   fprintf(stderr, "fake delegate: %s in %s\n", MODES[fake->mode], PLACES[place]);
   if (fake->pipe_file) write_pid(fake->pipe_file);
   if (fake->mode == SEGV) raise(SIGSEGV);
+  if (fake->mode == ILL) raise(SIGILL);
   if (fake->mode == ABORT) abort();
   if (fake->mode == EXIT) _exit(7);
   if (fake->mode == SIGNAL) raise(40);

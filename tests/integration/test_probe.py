@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,15 +14,17 @@ import pytest
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.board.threads import thread_cap
+from edgesegd.engine.runtimes.runtime import COMPILING, load_runtime
 from support.calls import every, frames, segment
 from support.running_daemon import RunningDaemon
 
 pytestmark = pytest.mark.runtime
 
 
-def edgesegd(*arguments: str) -> subprocess.CompletedProcess[str]:
+def edgesegd(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "edgesegd", *arguments],
+        env={**os.environ, **variables},
         capture_output=True,
         text=True,
         timeout=100,
@@ -59,6 +62,10 @@ REFUSED = {
     "mode=error,at=invoke": ("failed", "invoke failed"),
     "mode=segv,at=create": ("failed", "crashed: SIGSEGV in create"),
     "mode=segv,at=prepare": ("failed", "crashed: SIGSEGV in prepare"),
+    "mode=ill,at=create": (
+        "failed",
+        "crashed: SIGILL (this processor lacks an instruction that it used) in create",
+    ),
     "mode=abort,at=invoke": ("failed", "crashed: SIGABRT in invoke"),
     "mode=segv,at=destroy": ("failed", "crashed: SIGSEGV in destroy"),
     "mode=exit,at=create": ("failed", "exited with status 7 in create"),
@@ -175,6 +182,25 @@ def test_serve_exits_with_11_for_a_forced_delegate_that_fails(
     )
     assert (done.returncode, done.stderr.count("\n")) == (11, 1)
     assert reason in done.stderr
+
+
+def test_a_path_for_gpus_that_cannot_be_imported_says_why(tmp_path: Path) -> None:
+    """As that of ai-edge-litert beside numpy 1.24, which ml_dtypes is too new for."""
+    if load_runtime("auto").name != COMPILING:
+        pytest.skip(f"{COMPILING} has a path for GPUs")
+    (tmp_path / "ml_dtypes.py").write_text("import numpy\nnumpy.no_such_part\n")
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    probed = edgesegd("probe", "--json", "--threads=1", "--delegate=gpu", PYTHONPATH=path)
+    (finding,) = [
+        each for each in json.loads(probed.stdout)["findings"] if each["delegate"]["name"] == "gpu"
+    ]
+    assert finding["verdict"] == "failed"
+    for text in ("cannot load its path for GPUs with numpy ", "no_such_part"):
+        assert text in finding["reason"]
+    flags = ("--listen=127.0.0.1:0", "--metrics-listen=", "--delegate=gpu")
+    served = edgesegd("serve", *flags, PYTHONPATH=path)
+    assert (served.returncode, served.stderr.count("\n")) == (11, 1)
+    assert "cannot load its path for GPUs with numpy " in served.stderr
 
 
 def test_serve_exits_with_12_without_the_library_of_a_forced_delegate() -> None:

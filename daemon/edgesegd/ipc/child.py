@@ -29,6 +29,8 @@ def ending(status: int | None) -> str:
     """How a process ended, as text: "SIGSEGV", or "status 1"."""
     if status is None or status >= 0:
         return f"status {status}"
+    if status == -signal.SIGILL:
+        return "SIGILL (this processor lacks an instruction that it used)"
     try:
         return signal.Signals(-status).name
     except ValueError:  # a real-time signal has no name

@@ -109,7 +109,14 @@ async def test_a_child_inherits_the_descriptors_it_is_given_and_no_others(tmp_pa
 
 @pytest.mark.parametrize(
     ("status", "text"),
-    [(0, "status 0"), (7, "status 7"), (None, "status None"), (-11, "SIGSEGV"), (-40, "signal 40")],
+    [
+        (0, "status 0"),
+        (7, "status 7"),
+        (None, "status None"),
+        (-signal.SIGSEGV, "SIGSEGV"),
+        (-signal.SIGILL, "SIGILL (this processor lacks an instruction that it used)"),
+        (-40, "signal 40"),
+    ],
 )
 def test_the_end_of_a_process_is_named_by_its_signal_or_status(
     status: int | None, text: str

@@ -86,7 +86,8 @@ def load_on_gpu(runtime: Runtime, model: ModelSpec) -> GpuModel:
     """Load the model on the GPU.
 
     Raises DelegateMissing if the runtime has no CompiledModel or there is no GPU, and
-    DelegateFailed if the model has operators that the GPU cannot run.
+    DelegateFailed if CompiledModel cannot be imported, or if the model has operators that the GPU
+    cannot run.
     """
     compiled_model = runtime.compiled_model()
     options = compiled_model.Options(

@@ -10,7 +10,7 @@ from typing import Any
 
 from edgesegd.board.system import IS_32_BIT, IS_ANDROID, IS_LINUX, is_glibc
 from edgesegd.board.threads import thread_cap
-from edgesegd.core.errors import DelegateMissing, RuntimeMissing
+from edgesegd.core.errors import DelegateFailed, DelegateMissing, RuntimeMissing
 from edgesegd.engine.runtimes.installing import how_to_install
 from edgesegd.engine.runtimes.xnnpack import QuantizedXnnpack, quantized_xnnpack
 
@@ -52,10 +52,19 @@ class Runtime:
         return [] if xnnpack is None else [xnnpack]
 
     def compiled_model(self) -> Any:  # noqa: ANN401 # untyped package
-        """The module that compiles models for GPUs; raises DelegateMissing."""
+        """The module that compiles models for GPUs.
+
+        Raises DelegateMissing, or DelegateFailed if it cannot be imported, as beside an old numpy.
+        """
         if self.name != COMPILING:
             raise DelegateMissing(f"{self} cannot use a GPU by itself; {COMPILING} can")
-        return importlib.import_module("ai_edge_litert.compiled_model")
+        try:
+            return importlib.import_module("ai_edge_litert.compiled_model")
+        except (ImportError, OSError, AttributeError) as error:
+            raise DelegateFailed(
+                f"{self} cannot load its path for GPUs with numpy {metadata.version('numpy')}: "
+                f"{error}"
+            ) from error
 
     def default_threads(self) -> int:
         """How many threads to serve with before anything was measured."""
