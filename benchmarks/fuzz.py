@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import math
 import secrets
 import signal
 import sys
@@ -20,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
+from arguments import positive, whole_number
 from fuzzing.campaign import Campaign
 from fuzzing.messages import Messages
 from fuzzing.ports import Ports
@@ -36,24 +36,6 @@ DEFAULT_COUNT = 10_000_000
 FINDINGS = Path("fuzz-findings")
 
 
-def whole_number(text: str) -> int:
-    """At least 1; for argparse."""
-    if not text.isascii() or not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
-    return int(text)
-
-
-def seconds(text: str) -> float:
-    """More than 0; for argparse."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds greater than 0")
-    return value
-
-
 def main() -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n", maxsplit=1)[0])
@@ -66,7 +48,7 @@ def main() -> int:
         help=f"cases of all targets together (default: {DEFAULT_COUNT:,})",
     )
     parser.add_argument(
-        "--seconds", type=seconds, help="of all targets together, each the same part of it"
+        "--seconds", type=positive, help="of all targets together, each the same part of it"
     )
     parser.add_argument("--seed", type=int, help="number of the first case (default: any)")
     parser.add_argument("--findings", type=Path, default=FINDINGS, help="default: %(default)s")

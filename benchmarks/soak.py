@@ -20,6 +20,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from arguments import not_negative, positive
 from inputs import load_inputs
 from load import Load
 from soaking.chart import draw
@@ -141,15 +142,20 @@ def report(soak: Soak, last: Reading) -> int:
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=120, help="how long (default: 120)")
+    parser.add_argument("--minutes", type=positive, default=120, help="how long (default: 120)")
     parser.add_argument(
         "--fault-minutes",
-        type=float,
+        type=not_negative,
         default=3,
         help="between faults; 0: none (default: 3)",
     )
     parser.add_argument("--picture", type=Path, help="draw memory, descriptors and latency as SVG")
     args = parser.parse_args()
+    if args.picture is not None:
+        try:
+            args.picture.touch()
+        except OSError as error:
+            parser.error(f"argument --picture: {error}")
     inputs = load_inputs()
     with tempfile.TemporaryDirectory() as folder:
         address = f"unix://{folder}/grpc.sock"
@@ -161,9 +167,10 @@ def main() -> int:
             soak = Soak(daemon, address, inputs, jpeg, seconds=args.minutes * 60)
             faults = Faults(daemon, address, jpeg) if args.fault_minutes else None
             last = asyncio.run(soak.run(faults, args.fault_minutes * 60))
+    status = report(soak, last)
     if args.picture is not None:
         draw(args.picture, soak.readings, [minutes for minutes, _ in soak.faults])
-    return report(soak, last)
+    return status
 
 
 if __name__ == "__main__":

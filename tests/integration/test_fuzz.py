@@ -41,10 +41,10 @@ def test_a_minute_of_random_input_finds_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flag", "value", "why"),
     [
-        ("--seconds", "0", "'0' is no number of seconds greater than 0"),
-        ("--seconds", "-1", "'-1' is no number of seconds"),
-        ("--seconds", "nan", "'nan' is no number of seconds"),
-        ("--seconds", "inf", "'inf' is no number of seconds"),
+        ("--seconds", "0", "'0' is no number greater than 0"),
+        ("--seconds", "-1", "'-1' is no number from 0 on"),
+        ("--seconds", "nan", "'nan' is no number from 0 on"),
+        ("--seconds", "inf", "'inf' is no number from 0 on"),
         ("--count", "0", "'0' is no whole number from 1 on"),
         ("--count", "1.5", "'1.5' is no whole number"),
     ],

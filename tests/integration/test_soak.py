@@ -1,12 +1,16 @@
-"""What a soak counts as lost, with its own clients and a real daemon."""
+"""What a soak counts as lost, with its own clients and a real daemon; and how it is called."""
 
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+import soak as command
 from soak import Soak, missed
 from soaking.loads import NO_PICTURE, sharers, streams
 from soaking.readings import read
@@ -38,3 +42,24 @@ async def test_a_frame_that_is_answered_but_not_as_it_should_be_is_lost(tmp_path
     assert lost > 0
     assert soak.seen.unanswered == 0
     assert missed(soak, reading) == [f"{lost} x latest: invalid"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "why"),
+    [
+        ("--minutes=-1", "'-1' is no number from 0 on"),
+        ("--minutes=0", "'0' is no number greater than 0"),
+        ("--fault-minutes=nan", "'nan' is no number from 0 on"),
+        ("--picture=/proc/no/soak.svg", "No such file or directory: '/proc/no/soak.svg'"),
+    ],
+)
+def test_a_soak_that_could_not_end_well_is_refused_at_once(argument: str, why: str) -> None:
+    done = subprocess.run(
+        [sys.executable, command.__file__, argument],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert why in done.stderr
