@@ -20,6 +20,7 @@ WAIT_SECONDS = 40.0
 SHOWN = "ActiveState,SubState,Result,NRestarts,StatusText,MainPID,ExecMainStatus,User"
 BUILTIN = Path("/usr/lib/edgeseg/lib/python3.11/site-packages/edgesegd/builtin")
 STATE = Path("/var/lib/edgeseg")
+TOKENS = STATE / "tokens.json"
 OPTIONS = Path("/etc/default/edgesegd")
 LOOKED_AT = ("/etc", "/usr", "/var/lib", "/run/edgesegd")
 OTHERS = (
@@ -45,6 +46,7 @@ def main() -> None:
     for ending in (".tflite", ".toml"):
         shutil.copy(BUILTIN / f"scenes{ending}", models / f"mine{ending}")
     OPTIONS.write_text(OPTIONS.read_text() + "EDGESEG_MODEL=mine\n")
+    tell("token", run("edgesegd", "tokens", "add", "camera", "--data-dir", str(STATE)))
     run("systemctl", "restart", UNIT)
     tell("own model", wait_for(is_ready))
     tell("state before upgrade", state())
@@ -114,10 +116,10 @@ def files() -> set[str]:
 
 
 def state() -> dict[str, str]:
-    """The options and what is in the data folder, without what each start writes anew."""
+    """The options, models and tokens, without what each start writes anew."""
     texts = {str(OPTIONS): OPTIONS.read_text()}
     for path in sorted(STATE.rglob("*")):
-        if path.is_file() and path.parent.name == "models":
+        if path.is_file() and (path.parent.name == "models" or path == TOKENS):
             texts[str(path)] = str(hash(path.read_bytes()))
     return texts
 

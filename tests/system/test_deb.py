@@ -88,6 +88,8 @@ def test_an_upgrade_restarts_the_service_and_keeps_its_state(seen: dict[str, Any
     assert upgraded["SubState"] == "running", seen["log"]
     assert upgraded["MainPID"] != seen["own model"]["MainPID"]
     assert upgraded["StatusText"].startswith("mine ")
+    assert seen["token"][0] == 0, seen["token"]
+    assert "/var/lib/edgeseg/tokens.json" in seen["state before upgrade"]
     assert seen["state after upgrade"] == seen["state before upgrade"]
 
 
