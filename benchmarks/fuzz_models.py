@@ -18,6 +18,8 @@ from collections.abc import Iterable
 from math import isfinite, prod
 from pathlib import Path
 
+from arguments import whole_number
+
 from edgesegd.core.errors import StartupError
 from edgesegd.models.normalization import Normalization
 from edgesegd.models.reading import assemble_model
@@ -33,7 +35,7 @@ def main() -> int:
     parser = ArgumentParser(description=(__doc__ or "").split("\n\n", maxsplit=1)[0])
     parser.add_argument("models", nargs="+", type=Path, metavar="MODEL.tflite")
     parser.add_argument(
-        "--count", type=int, default=1_000_000, help="copies of each (default: 10^6)"
+        "--count", type=whole_number, default=1_000_000, help="copies of each (default: 10^6)"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the first copy (default: 0)")
     args = parser.parse_args()

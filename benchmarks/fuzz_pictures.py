@@ -23,6 +23,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from arguments import whole_number
 from PIL import Image
 
 from edgesegd.core.errors import InvalidFrame
@@ -307,7 +308,9 @@ def run_here(first: int, count: int) -> int:
 def main() -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=DEFAULT_COUNT, help="default: %(default)s")
+    parser.add_argument(
+        "--count", type=whole_number, default=DEFAULT_COUNT, help="default: %(default)s"
+    )
     parser.add_argument("--first", type=int, default=0, help="the number of the first picture")
     parser.add_argument("--in-process", action="store_true", help="without child processes")
     arguments = parser.parse_args()

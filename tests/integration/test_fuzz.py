@@ -16,7 +16,8 @@ import pytest
 from fuzzing.ports import Ports
 from fuzzing.target import Fault
 
-FUZZ = Path(__file__).parents[2] / "benchmarks" / "fuzz.py"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+FUZZ = BENCHMARKS / "fuzz.py"
 SECONDS = 60
 
 
@@ -46,14 +47,26 @@ def test_a_minute_of_random_input_finds_nothing(tmp_path: Path) -> None:
         ("--seconds", "nan", "'nan' is no number from 0 on"),
         ("--seconds", "inf", "'inf' is no number from 0 on"),
         ("--count", "0", "'0' is no whole number from 1 on"),
-        ("--count", "1.5", "'1.5' is no whole number"),
+        ("--count", "1.5", "'1.5' is no whole number from 1 on"),
     ],
 )
 def test_a_length_that_is_none_is_refused_and_not_endless(flag: str, value: str, why: str) -> None:
-    command = [sys.executable, str(FUZZ), "--target=messages", f"{flag}={value}"]
+    assert refusal("fuzz.py", "--target=messages", f"{flag}={value}").endswith(why)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("fuzz_pictures.py", "--count=0"), ("fuzz_models.py", "--count=0", "a.tflite")]
+)
+def test_no_cases_are_no_success(arguments: tuple[str, ...]) -> None:
+    assert refusal(*arguments).endswith("'0' is no whole number from 1 on")
+
+
+def refusal(program: str, *arguments: str) -> str:
+    """What a fuzzer says to arguments that it refuses."""
+    command = [sys.executable, str(BENCHMARKS / program), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
-    assert why in done.stderr
+    return done.stderr.rstrip()
 
 
 @pytest.mark.slow
