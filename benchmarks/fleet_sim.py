@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import statistics
 import sys
 import tempfile
 from pathlib import Path
@@ -42,7 +43,8 @@ def main() -> int:
         if args.times:
             times = ServiceTimes.read(args.times)
         else:
-            times = measure(inputs, jpeg, flags, seconds=args.seconds)
+            daemons = BOARDS if args.check else 1
+            times = measure(inputs, jpeg, flags, seconds=args.seconds, daemons=daemons)
             if not args.check:
                 times.proxies.update(measure_proxies(jpeg, flags, folder, seconds=args.seconds))
         show_times(times)
@@ -117,7 +119,7 @@ def show_times(times: ServiceTimes) -> None:
         "front a result": times.front_result,
         "client a frame": times.client_frame,
         "client a result": times.client_result,
-        "wake-ups": times.wake_ups,
+        "wake-ups": statistics.median(times.wake_ups),
     }
     print(f"under load, ms: {', '.join(f'{k} {1e3 * v:.2f}' for k, v in costs.items())}")
     if times.others > BUSY:

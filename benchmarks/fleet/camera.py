@@ -29,33 +29,37 @@ class Seen:
 class Link:
     """The network of a board: frames pass one after another, at `bytes_a_second`.
 
-    Each way takes `delay` seconds more. Infinitely fast by default.
+    Infinitely fast by default.
     """
 
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        bytes_a_second: float = math.inf,
-        delay: float = 0.0,
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, bytes_a_second: float = math.inf) -> None:
         self._loop = loop
         self._rate = bytes_a_second
-        self.delay = delay
         self._free = 0.0
 
-    def send(self, size: int, on_sent: Callable[[], None], on_arrival: Callable[[], None]) -> None:
-        """Send so many bytes; calls `on_sent` when the link is free for the next frame."""
+    def send(
+        self,
+        size: int,
+        delay: float,
+        on_sent: Callable[[], None],
+        on_arrival: Callable[[], None],
+    ) -> None:
+        """Send so many bytes, which arrive `delay` seconds after the last of them was sent.
+
+        Calls `on_sent` when the link is free for the next frame.
+        """
         self._free = max(self._free, self._loop.time()) + size / self._rate
         self._loop.call_at(self._free, on_sent)
-        self._loop.call_at(self._free + self.delay, on_arrival)
+        self._loop.call_at(self._free + delay, on_arrival)
 
 
 class SimulatedCamera:
     """Sends `fps` frames a second to a board, the first `phase` of an interval after the start.
 
     While one of its frames is in the link, the newest one waits and supersedes older ones, as in
-    the client. `process` is the client on the same machine, None for one elsewhere, which costs
-    nothing here. What is due and answered from `warm` seconds on is recorded in `seen`.
+    the client. Each way of a frame and its answer takes `draw_delay()` seconds. `process` is the
+    client on the same machine, None for one elsewhere, which costs nothing here. What is due and
+    answered from `warm` seconds on is recorded in `seen`.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class SimulatedCamera:
         fps: float,
         phase: float,
         warm: float,
+        draw_delay: Callable[[], float],
         process: Process | None = None,
     ) -> None:
         self.seen = Seen()
@@ -75,6 +80,7 @@ class SimulatedCamera:
         self._board, self._link, self._times = board, link, times
         self._lane = board.open(name)
         self._interval, self._warm = 1 / fps, warm
+        self._draw_delay = draw_delay
         self._due = phase / fps
         self._process = process
         self._unsent: float | None = None
@@ -97,15 +103,17 @@ class SimulatedCamera:
         due, self._unsent = self._unsent, None
         self._is_sending = due is not None
         if due is not None:
-            self._link.send(self._times.frame_bytes, self._send, partial(self._arrive, due))
+            delay = self._draw_delay()
+            arrive = partial(self._arrive, due, delay)
+            self._link.send(self._times.frame_bytes, delay, self._send, arrive)
 
-    def _arrive(self, due: float) -> None:
-        self._board.receive(self._lane, partial(self._on_answer, due))
+    def _arrive(self, due: float, delay: float) -> None:
+        self._board.receive(self._lane, partial(self._on_answer, due, delay))
 
-    def _on_answer(self, due: float, has_result: bool) -> None:
+    def _on_answer(self, due: float, delay: float, has_result: bool) -> None:
         if has_result:
             work = partial(self._work, self._times.client_result, partial(self._record, due))
-            self._loop.call_later(self._link.delay, work)
+            self._loop.call_later(delay, work)
 
     def _work(self, seconds: float, then: Callable[[], None]) -> None:
         if self._process is None:

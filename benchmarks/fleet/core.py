@@ -59,8 +59,8 @@ class Core:
     whose slice ends first does (Stoica and Abdel-Wahab, Earliest Eligible Virtual Deadline First,
     1995; `pick_eevdf` in kernel/sched/fair.c). It runs for a slice of `slice_seconds` undisturbed:
     a thread that wakes up takes the core from one whose slice is over, and otherwise waits for the
-    next tick. `speed` is the part of the core that other programs leave. `on_idle` is called when
-    there is nothing to do, and may let a thread `enter`; `on_tick` at ticks with threads waiting.
+    next tick. `speed` is the part of the core that other programs leave. `on_tick` is called at
+    ticks with threads waiting.
     """
 
     def __init__(
@@ -69,13 +69,12 @@ class Core:
         *,
         speed: float,
         slice_seconds: float,
-        on_idle: Callable[[Core], None],
         on_tick: Callable[[], None],
     ) -> None:
         self._loop = loop
         self._speed = speed
         self._slice = slice_seconds
-        self._on_idle, self._on_tick = on_idle, on_tick
+        self._on_tick = on_tick
         self._running: Thread | None = None
         self._waiting: list[Thread] = []
         self._chosen_at = self._counted_at = 0.0
@@ -190,5 +189,3 @@ class Core:
         thread.owed = max(0.0, self._limited(self._average() - thread.used))
         self._running = None
         self._choose()
-        if self._running is None:
-            self._on_idle(self)

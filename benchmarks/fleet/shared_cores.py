@@ -25,20 +25,23 @@ class Step(NamedTuple):
 class SharedCores:
     """`count` cores with a queue each, as in Linux; other programs use `others` of them.
 
-    A thread that wakes up takes the core where it was, another one that is idle, or waits where it
-    was. A core that has nothing to do takes a thread that waits elsewhere. So of three engines on
-    two cores one may be alone for a while, and front and client wait for engines of their core.
+    A thread that wakes up takes the core where it was, or another one that is idle. If there is
+    none it waits on the core of the thread that woke it, unless fewer want the one where it was
+    (`wake_affine` in kernel/sched/fair.c). A core that becomes idle gets a thread that waits
+    elsewhere at the next tick: for pauses as short as those of a busy machine Linux does not look
+    for one sooner (`sched_balance_newidle`). So of three engines on two cores one may be alone for
+    a while, and front and client wait for engines of their core.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, count: int, *, others: float = 0.0) -> None:
         self._loop = loop
         self._balanced = 0.0
+        self._waker: Core | None = None
         self._cores = [
             Core(
                 loop,
                 speed=1 - others / count,
                 slice_seconds=slice_seconds(count),
-                on_idle=self._take_waiting,
                 on_tick=self._balance,
             )
             for _ in range(count)
@@ -50,34 +53,41 @@ class SharedCores:
         threads.extend(Thread() for _ in range(len(threads), count))
         remaining = count
 
-        def end_one() -> None:
+        def end_one(thread: Thread) -> None:
             nonlocal remaining
             remaining -= 1
             if not remaining:
+                self._waker = thread.core
                 on_done()
+                self._waker = None
 
-        for thread in threads[:count]:
-            thread.left, thread.on_done = step.seconds / count, end_one
+        for number, thread in enumerate(threads[:count]):
+            thread.left, thread.on_done = step.seconds / count, partial(end_one, thread)
             if thread.core is None or not thread.core.is_running(thread):
-                self._core_for(thread).enter(thread)
+                # One that wakes threads of its own process goes on.
+                self._core_for(thread, None if number else self._waker).enter(thread)
 
-    def _core_for(self, thread: Thread) -> Core:
-        if thread.core is not None and thread.core.is_idle:
-            return thread.core
-        idle = next((core for core in self._cores if core.is_idle), None)
-        return idle or thread.core or min(self._cores, key=lambda core: core.threads)
-
-    def _take_waiting(self, idle: Core) -> None:
-        thread = max(self._cores, key=lambda core: core.threads).give_away()
-        if thread is not None:
-            idle.enter(thread)
+    def _core_for(self, thread: Thread, waker: Core | None) -> Core:
+        last = thread.core
+        if last is not None and last.is_idle:
+            return last
+        for core in self._cores:
+            if core.is_idle:
+                return core
+        if last is None:
+            return min(self._cores, key=lambda core: core.threads)
+        if waker is not None and waker.threads - 1 <= last.threads:  # the waker sleeps soon
+            return waker
+        return last
 
     def _balance(self) -> None:
-        if self._loop.time() - self._balanced < BALANCE:
-            return
-        self._balanced = self._loop.time()
+        """Let a thread move from the core with the most to the one with the fewest."""
         *_, most = ordered = sorted(self._cores, key=lambda core: core.threads)
         fewest = ordered[0]
+        if not fewest.is_idle:
+            if self._loop.time() - self._balanced < BALANCE:
+                return
+            self._balanced = self._loop.time()
         if most.threads > fewest.threads and (thread := most.give_away()):
             fewest.enter(thread)
 

@@ -100,7 +100,6 @@ async def _run(
     loop, random = asyncio.get_running_loop(), Random(seed)  # noqa: S311 # a simulation
     machine = SharedCores(loop, setting.cores, others=setting.others)
     client = Process(machine) if setting.shared else None
-    delay = setting.delay + times.wake_ups / 2
     boards = list[tuple[SimulatedBoard, Link]]()
     for _ in range(1 + max((board for board, _ in placed), default=-1)):
         board = SimulatedBoard(
@@ -111,8 +110,15 @@ async def _run(
             optimize=setting.optimize,
             random=random,
         )
-        boards.append((board, Link(loop, setting.bytes_a_second, delay)))
-    make = partial(SimulatedCamera, times=times, fps=setting.fps, warm=WARM_SECONDS, process=client)
+        boards.append((board, Link(loop, setting.bytes_a_second)))
+    make = partial(
+        SimulatedCamera,
+        times=times,
+        fps=setting.fps,
+        warm=WARM_SECONDS,
+        draw_delay=lambda: setting.delay + random.choice(times.wake_ups) / 2,
+        process=client,
+    )
     cameras = [
         make(f"camera-{number}", *boards[board], phase=phase)
         for number, (board, phase) in enumerate(placed)

@@ -27,7 +27,7 @@ TIMES = ServiceTimes(
     serial=0.005,
     invoke=0.015,
     invoke_all_cores=0.016,
-    wake_ups=0.0,
+    wake_ups=(0.0,),
 )
 ONE_ENGINE = Setting(cores=1, threads=1, optimize="latency")
 
