@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 from collections.abc import Callable, Mapping
+
+log = logging.getLogger(__name__)
 
 STATUS_SECONDS = 5.0
 """How often the status is told."""
@@ -44,14 +47,22 @@ class Notifier:
         """Until cancelled, send what `describe` returns as the status, and feed the watchdog.
 
         This runs in the event loop that serves all calls: if that hangs, the watchdog gets no more
-        food, and systemd starts the daemon again. Returns at once without a service manager.
+        food, and systemd starts the daemon again. So it does if `describe` fails, whose error is
+        logged and raised. Returns at once without a service manager.
         """
         if self._socket is None:
             return
         food = "WATCHDOG=1\n" if self._watchdog_seconds else ""
         seconds = min(STATUS_SECONDS, self._watchdog_seconds / FEEDS_PER_TIMEOUT or STATUS_SECONDS)
         while True:
-            self.notify(f"{food}STATUS={describe()}")
+            try:
+                status = describe()
+            except Exception:
+                log.critical(
+                    "the watchdog is fed no more, for the status is unknown", exc_info=True
+                )
+                raise
+            self.notify(f"{food}STATUS={status}")
             await asyncio.sleep(seconds)
 
 

@@ -119,3 +119,15 @@ def test_a_service_manager_that_is_gone_is_no_fault(tmp_path: Path) -> None:
         with closing(Notifier({"NOTIFY_SOCKET": name})) as notifier:
             notifier.notify("READY=1")
     assert not list(tmp_path.iterdir())
+
+
+async def test_a_status_that_cannot_be_described_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        closing(Notifier({"NOTIFY_SOCKET": str(tmp_path / "nobody")})) as notifier,
+        pytest.raises(ZeroDivisionError),
+    ):
+        await notifier.report(lambda: str(1 // 0))
+    assert "the watchdog is fed no more" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
