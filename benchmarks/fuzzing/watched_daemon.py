@@ -27,7 +27,7 @@ MAX_KEPT_DESCRIPTORS = 2
 """The metrics server may be answering."""
 LOOK_SECONDS = 0.2
 MB = 1e6
-MAX_LOG_LINES = 300
+MAX_LOG_LINES, LINES_BEFORE = 300, 20
 SIGNS_OF_A_FAULT = ("Traceback", "fault of the daemon", "CRITICAL")
 
 
@@ -84,8 +84,11 @@ class WatchedDaemon:
         if (lost := self._front.engines_lost()) != self._lost:
             yield f"engines were lost: {lost}, {self._lost} before"
         log = self._daemon.output[self._lines :]
-        if any(sign in line for line in log for sign in SIGNS_OF_A_FAULT):
-            yield "\n".join(("its log has a fault:", *log[-MAX_LOG_LINES:]))
+        for number, line in enumerate(log):
+            if any(sign in line for sign in SIGNS_OF_A_FAULT):
+                around = log[max(0, number - LINES_BEFORE) : number + MAX_LOG_LINES]
+                yield "\n".join(("its log has a fault:", *around))
+                break
 
     def close(self) -> None:
         """End it and the good client."""

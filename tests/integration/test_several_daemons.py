@@ -225,3 +225,28 @@ def test_results_of_different_models_are_reported_and_in_one_file_only_if_their_
     assert done.stderr.count("not in coco.json, because the model sums, version") == 20 - len(
         coco["images"]
     )
+
+
+def test_a_break_after_which_another_version_segments_is_reported(
+    launch: Launch, tmp_path: Path, jpeg: bytes
+) -> None:
+    before, after = (
+        launch(f"--model=sums={add_version(tmp_path / 'models', 'sums', version)}").address
+        for version in (1, 2)
+    )
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    reports = []
+    for number, server in enumerate((before, before, after, after)):
+        (photos / f"{number}.jpg").write_bytes(jpeg)
+        command = ("segment", photos, "--out", out, "--size=frame", "--resume")
+        done = subprocess.run(
+            [sys.executable, "-m", "edgeseg_client", *command, f"--server={server}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert f"{number} of {number + 1} pictures were done before" in done.stderr
+        reports.append("edgeseg: results are of sums, version" in done.stderr)
+    assert reports == [False, False, True, True]

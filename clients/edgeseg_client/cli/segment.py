@@ -49,7 +49,7 @@ def run(arguments: Namespace) -> ExitCode:
         options = _options(arguments, lines)
         streams = arguments.streams or len(parse_addresses(arguments.server))
         answers = answers_of_streams(client, frames, streams, **options)
-        models = ResultModels()
+        models = ResultModels(arguments.out if arguments.resume else None)
         with polygon_files(arguments, model.classes) as polygons:
             for answer in _show_progress(answers, len(source.pictures)):
                 answered = frames.answered(answer)
