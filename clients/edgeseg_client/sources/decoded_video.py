@@ -104,10 +104,10 @@ def _display_matrix(frame: Any) -> tuple[int, int, int, int]:  # noqa: ANN401 # 
     It is the matrix of libavutil's display.h. Raises `WrongSource` if it is no turn by a multiple
     of 90 degrees, mirrored or not.
     """
-    data = next((bytes(one) for one in frame.side_data if one.type.name == "DISPLAYMATRIX"), b"")
-    if not data:
+    found = frame.side_data.get("DISPLAYMATRIX")
+    if found is None:
         return _UPRIGHT
-    a, b, _, c, d, *_ = struct.unpack("=9i", data)
+    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(found))
     most = max(map(abs, (a, b, c, d))) or 1
     # A player may also stretch it; of that the turn is kept.
     matrix = tuple((one > most / 10) - (one < -most / 10) for one in (a, b, c, d))
