@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import ssl
 from typing import Any, Final
@@ -151,4 +152,6 @@ class PageServer:
 
 def _reason(error: OSError) -> str:
     """Why it is not possible, without the address, which asyncio repeats."""
+    if str(error).startswith("could not bind on any address"):  # asyncio of Python 3.13
+        return os.strerror(errno.EADDRNOTAVAIL)
     return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
