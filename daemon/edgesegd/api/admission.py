@@ -15,6 +15,7 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 
 from edgesegd.api.call_quota import enter_quota
+from edgesegd.api.client_gone import ClientGone, raising_client_gone
 from edgesegd.api.counted_call import CallCounting, CountedCall, cancelled_code
 from edgesegd.api.first_message import FirstMessages, Requests
 from edgesegd.api.open_call import OpenCall, enter_call
@@ -224,7 +225,7 @@ class _ServedCall:
                 await self._answer(call, requests, context)
         except EdgesegError as error:
             wrong = error.without_history()  # its traceback would keep the messages
-        except _ClientGone:
+        except ClientGone:
             self._counted.code = cancelled_code(context)
             return
         except grpc.aio.AbortError:
@@ -283,18 +284,10 @@ def _authorization(details: grpc.HandlerCallDetails) -> str:
     return next((str(value) for key, value in metadata if key == "authorization"), "")
 
 
-class _ClientGone(Exception):
-    """The client has left, so a response cannot be written."""
-
-
 async def _write(context: Context, response: Any) -> None:  # noqa: ANN401 # of any service
-    """Send one response when the client has read those before it."""
-    try:
+    """Send one response when the client has read those before it; raises ClientGone."""
+    with raising_client_gone():
         await context.write(response)
-    except Exception as error:
-        if type(error).__module__.startswith("grpc."):  # of its core, which has no public type
-            raise _ClientGone from error
-        raise
 
 
 class _Messages:

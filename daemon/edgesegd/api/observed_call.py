@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import grpc.aio
 
+from edgesegd.api.client_gone import ClientGone
 from edgesegd.api.open_call import why_evicted
 from edgesegd.core.call import CallInfo, CallObserver, CallObservers
 from edgesegd.core.errors import EdgesegError, InvalidOptions
@@ -66,7 +67,7 @@ def observed(observers: CallObservers, call: CallInfo) -> Iterator[CallObserver]
     try:
         yield observer
         reason = ""
-    except (asyncio.CancelledError, GeneratorExit):
+    except (asyncio.CancelledError, GeneratorExit, ClientGone):
         reason = why_evicted() or CLIENT_LEFT
         raise
     except EdgesegError as error:

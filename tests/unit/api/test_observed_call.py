@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
+from edgesegd.api.client_gone import ClientGone
 from edgesegd.api.observed_call import CLIENT_LEFT, call_info, observed
 from edgesegd.api.open_call import OpenCall, enter_call
 from edgesegd.core.call import NOT_OBSERVED, CallInfo, CallObserver
@@ -107,6 +108,13 @@ def test_a_bug_is_a_fault_of_the_daemon_and_its_text_is_not_the_reason() -> None
     with pytest.raises(ZeroDivisionError), observed(reasons, CALL):
         raise ZeroDivisionError("a text for the log only")
     assert reasons.seen == ["a fault of the daemon"]
+
+
+def test_a_client_that_cannot_be_sent_anything_has_left() -> None:
+    reasons = Reasons()
+    with pytest.raises(ClientGone), observed(reasons, CALL):
+        raise ClientGone
+    assert reasons.seen == [CLIENT_LEFT]
 
 
 async def test_a_call_that_is_cancelled_has_lost_its_client() -> None:

@@ -11,6 +11,7 @@ import grpc.aio
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.api.call_quota import quota_of_call
+from edgesegd.api.client_gone import raising_client_gone
 from edgesegd.api.deadline import deadline_of
 from edgesegd.api.image_lanes import ImageLanes
 from edgesegd.api.observed_call import call_info, observed
@@ -33,6 +34,7 @@ from edgesegd.core.errors import EdgesegError
 from edgesegd.core.result import FrameResult
 from edgesegd.serving.data_plane import DataPlane
 from edgesegd.serving.received_frame import FrameTag
+from edgesegd.serving.served_model import ServedModel
 
 StreamContext = grpc.aio.ServicerContext[pb.SegmentRequest, pb.SegmentResponse]
 ImageContext = grpc.aio.ServicerContext[pb.SegmentImageRequest, pb.SegmentImageResponse]
@@ -96,16 +98,21 @@ class SegmentationService:
         So while the client does not read, only the bytes of a response are kept.
         """
         client, quota = client_of(context.peer()), quota_of_call()
+
+        async def accept(model: ServedModel) -> None:
+            """Send metadata before any answer, so that a client can wait for its acceptance."""
+            with raising_client_gone():
+                await context.send_initial_metadata(model_metadata(model.spec))
+
         with observed(
             self._observers, call_info(SERVICE_NAME, "Segment", context, is_stream=True)
         ) as observer:
-            # Metadata is sent before any answer, so that a client can wait for its acceptance.
             session = StreamSession(
                 self._reader,
                 self._data_plane,
                 client,
                 deadline_of(context),
-                lambda model: context.send_initial_metadata(model_metadata(model.spec)),
+                accept,
                 quota=quota,
                 observer=observer,
             )
