@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import statistics
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -14,7 +13,7 @@ from scraped import metrics_of
 
 from edgesegd.bench.launch import LaunchedDaemon
 from fleet.cameras_process import Measured, RealCameras
-from fleet.measure import FPS, SETTLE_SECONDS
+from fleet.measure import FPS, SETTLE_SECONDS, busy_daemons
 from fleet.service_times import ServiceTimes
 from fleet.simulation import Outcome, Setting, simulate
 
@@ -64,9 +63,7 @@ def compare(
     opens them at the daemons in turn.
     """
     compared = list[Compared]()
-    with ExitStack() as stack:
-        one = [*flags, "--optimize=latency", "--threads=1"]
-        daemons = [stack.enter_context(LaunchedDaemon(*one)) for _ in range(BOARDS)]
+    with busy_daemons(flags, BOARDS) as daemons:
         for count in counts:
             random = Random(count)  # noqa: S311 # phases of cameras
             phases = [random.random() for _ in range(count)]

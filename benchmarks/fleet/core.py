@@ -113,8 +113,9 @@ class Core:
         if not self._waiting:
             return None
         self._count()
+        owed = self._average() - self._waiting[0].used
         thread = self._waiting.pop(0)
-        thread.owed = self._limited(self._average(thread) - thread.used)
+        thread.owed = self._limited(owed)
         self._set_timer()
         return thread
 
@@ -122,8 +123,8 @@ class Core:
     def _is_slice_over(self) -> bool:
         return self._loop.time() - self._chosen_at >= self._slice
 
-    def _average(self, *leaving: Thread) -> float:
-        threads = [*self._waiting, *leaving, *((self._running,) if self._running else ())]
+    def _average(self) -> float:
+        threads = [*self._waiting, *((self._running,) if self._running else ())]
         return sum(thread.used for thread in threads) / len(threads) if threads else 0.0
 
     def _limited(self, owed: float) -> float:
@@ -176,9 +177,9 @@ class Core:
         self._on_tick()
         if thread.used >= thread.slice_end - NOTHING_LEFT:
             thread.slice_end = thread.used + self._slice
-            self._choose()
-        elif self._is_slice_over:
-            self._choose()
+        elif not self._is_slice_over:
+            return
+        self._choose()
 
     def _end_work(self, thread: Thread) -> None:
         """Whatever it wakes up sees this core as busy: a thread wakes others before it sleeps."""

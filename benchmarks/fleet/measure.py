@@ -49,7 +49,7 @@ def measure(
     stages = _median_stages(idle)
     alone = sum(stages.values())
     most = cores * idle.results / sum(idle.cpu) / FPS
-    with _busy_daemons(flags, daemons) as launched:
+    with busy_daemons(flags, daemons) as launched:
         fewer, more = (
             _cameras(launched, jpeg, max(2, math.ceil(load * most)), seconds) for load in OVERLOADS
         )
@@ -85,7 +85,8 @@ def measure(
 
 
 @contextmanager
-def _busy_daemons(flags: Sequence[str], count: int) -> Iterator[list[LaunchedDaemon]]:
+def busy_daemons(flags: Sequence[str], count: int) -> Iterator[list[LaunchedDaemon]]:
+    """One daemon with an engine for each core, or several with one engine of one thread each."""
     more = ["--optimize=throughput"] if count == 1 else ["--optimize=latency", "--threads=1"]
     with ExitStack() as stack:
         yield [stack.enter_context(LaunchedDaemon(*flags, *more)) for _ in range(count)]

@@ -15,7 +15,7 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 
 from edgesegd.api.call_quota import enter_quota
-from edgesegd.api.client_gone import ClientGone, raising_client_gone
+from edgesegd.api.client_gone import ClientGone, send
 from edgesegd.api.counted_call import CallCounting, CountedCall, cancelled_code
 from edgesegd.api.first_message import FirstMessages, Requests
 from edgesegd.api.open_call import OpenCall, enter_call
@@ -257,12 +257,12 @@ class _ServedCall:
         if hasattr(answer, "__aiter__"):
             async with aclosing(answer):
                 async for response in answer:
-                    await _write(context, response)
+                    await send(context.write(response))
                     call.progress = time.monotonic()
             return
         response = await answer
         if not handler.response_streaming:  # else the method wrote its responses itself
-            await _write(context, response)
+            await send(context.write(response))
 
     async def _refuse(self, context: Context, client: Client, error: EdgesegError) -> None:
         self._counted.code = grpc_status(error, self._statuses)
@@ -282,12 +282,6 @@ def _authorization(details: grpc.HandlerCallDetails) -> str:
     """The header of a call; empty if there is none."""
     metadata = details.invocation_metadata or ()
     return next((str(value) for key, value in metadata if key == "authorization"), "")
-
-
-async def _write(context: Context, response: Any) -> None:  # noqa: ANN401 # of any service
-    """Send one response when the client has read those before it; raises ClientGone."""
-    with raising_client_gone():
-        await context.write(response)
 
 
 class _Messages:

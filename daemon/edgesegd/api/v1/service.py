@@ -11,7 +11,7 @@ import grpc.aio
 
 from edgeseg.v1 import segmentation_pb2 as pb
 from edgesegd.api.call_quota import quota_of_call
-from edgesegd.api.client_gone import raising_client_gone
+from edgesegd.api.client_gone import send
 from edgesegd.api.deadline import deadline_of
 from edgesegd.api.image_lanes import ImageLanes
 from edgesegd.api.observed_call import call_info, observed
@@ -101,8 +101,7 @@ class SegmentationService:
 
         async def accept(model: ServedModel) -> None:
             """Send metadata before any answer, so that a client can wait for its acceptance."""
-            with raising_client_gone():
-                await context.send_initial_metadata(model_metadata(model.spec))
+            await send(context.send_initial_metadata(model_metadata(model.spec)))
 
         with observed(
             self._observers, call_info(SERVICE_NAME, "Segment", context, is_stream=True)
